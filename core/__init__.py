@@ -1,0 +1,1 @@
+"""What is measured, and how. Imports neither Streamlit nor Altair."""

@@ -1,0 +1,130 @@
+"""What a recurrent network is made of: its cell, its directions, its size and how it starts.
+
+Every experiment compares the same six *variants*; an `Architecture` is one of them at a given
+width, depth and initialisation.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.settings import Settings
+
+CellName = Literal["rnn", "lstm", "gru"]
+Initialisation = Literal["torch", "orthogonal", "identity"]
+
+CELL_TITLES: dict[str, str] = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+
+VARIANTS: dict[str, dict[str, object]] = {
+    ("bi-" if bidirectional else "") + cell: {"cell": cell, "bidirectional": bidirectional}
+    for bidirectional in (False, True)
+    for cell in CELL_TITLES
+}
+"""Variant name → the two settings that it stands for."""
+
+
+class Architecture(Settings):
+    """One recurrent network, without its input size (which the task decides)."""
+
+    cell: CellName = Field("rnn", title="Cell", description="The equations of one time step.")
+    bidirectional: bool = Field(
+        False,
+        title="Bidirectional",
+        description="A second set of weights reads the sequence from its end.",
+    )
+    hidden_size: int = Field(
+        64, ge=1, le=4096, title="Hidden size", description="Units in each direction's state."
+    )
+    layers: int = Field(1, ge=1, le=8, title="Layers", description="Stacked recurrent layers.")
+    nonlinearity: Literal["tanh", "relu"] = Field(
+        "tanh",
+        title="Nonlinearity",
+        description="Of the plain RNN. LSTM and GRU always use tanh.",
+        json_schema_extra={"cells": ["rnn"]},
+    )
+    initialisation: Initialisation = Field(
+        "torch",
+        title="Initialisation",
+        description=(
+            "Of the recurrent weights: PyTorch's default (uniform in ±1/√H), orthogonal, or the "
+            "identity (with relu: the IRNN of Le et al. 2015)."
+        ),
+    )
+    recurrent_gain: float = Field(
+        1.0,
+        ge=0.0,
+        le=100.0,
+        title="Recurrent gain",
+        description="Factor on the recurrent weights after they are drawn.",
+    )
+    forget_bias: float | None = Field(
+        None,
+        ge=-20.0,
+        le=20.0,
+        title="Forget bias",
+        description=(
+            "Sum of the LSTM's two forget-gate biases at the start; a larger value keeps more of "
+            "the cell state. Left out: as drawn."
+        ),
+        json_schema_extra={"cells": ["lstm"]},
+    )
+    update_bias: float | None = Field(
+        None,
+        ge=-20.0,
+        le=20.0,
+        title="Update bias",
+        description=(
+            "Sum of the GRU's two update-gate biases at the start; a larger value keeps more of "
+            "the old state. Left out: as drawn."
+        ),
+        json_schema_extra={"cells": ["gru"]},
+    )
+
+    @model_validator(mode="after")
+    def _settings_fit_the_cell(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            cells = _cells(field.json_schema_extra)
+            value = getattr(self, name)
+            if cells and self.cell not in cells and value != field.default:
+                raise ValueError(
+                    f"{name} is {value}, but cell {self.cell} has none; "
+                    f"leave {name} out or choose cell {' or '.join(cells)}"
+                )
+        return self
+
+    @property
+    def directions(self) -> int:
+        """1, or 2 when bidirectional."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def variant(self) -> str:
+        """The variant's name on the command line: `bi-lstm`."""
+        return ("bi-" if self.bidirectional else "") + self.cell
+
+    @property
+    def label(self) -> str:
+        """The name a person reads, with every setting that is not the default: `bi-LSTM 64`."""
+        fields = type(self).model_fields
+        parts = [f"{variant_title(self.variant)} {self.hidden_size}"]
+        if self.layers > 1:
+            parts.append(f"{self.layers} layers")
+        words = (self.nonlinearity, self.initialisation)
+        parts += [word for word in words if word not in ("tanh", "torch")]
+        if self.recurrent_gain != 1.0:
+            parts.append(f"gain {self.recurrent_gain:g}")
+        biases = {"forget_bias": self.forget_bias, "update_bias": self.update_bias}
+        parts += [f"{fields[n].title} {v:g}".lower() for n, v in biases.items() if v is not None]
+        return " · ".join(parts)
+
+
+def _cells(extra: object) -> tuple[str, ...]:
+    return tuple(extra.get("cells", ())) if isinstance(extra, dict) else ()
+
+
+def variant_title(variant: str) -> str:
+    """`bi-lstm` → `bi-LSTM`, as headings, legends and run names write it."""
+    prefix, _, cell = variant.rpartition("-")
+    return f"{prefix}-{CELL_TITLES[cell]}" if prefix else CELL_TITLES[cell]

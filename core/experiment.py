@@ -1,0 +1,225 @@
+"""The five ideas: an Experiment is declared once; forms, flags, tables and metrics follow from it.
+
+A `Config` is what is set, a `Row` is what is measured, `run(config)` yields rows as they come.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from core.architecture import CELL_TITLES, VARIANTS, Architecture
+from core.settings import BadSetting, Settings, Value, settings_of
+from core.statistics import Estimate
+
+if TYPE_CHECKING:
+    import pandas
+
+Better = Literal["higher", "lower"]
+
+
+class Config(Settings):
+    """What every experiment lets a person set. Subclasses add their own fields."""
+
+    architecture: Architecture = Field(default_factory=lambda: Architecture(), title="Architecture")
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, title="First seed", description="Decides every random draw."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto",
+        title="Device",
+        description="auto takes CUDA, then MPS, then the CPU, whichever is there.",
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        le=256,
+        title="Threads",
+        description="CPU threads within one operation. Pinned, because they change every timing.",
+    )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field of a Row: what it is called, its unit, and whether it is an axis or a measure."""
+
+    name: str
+    title: str
+    unit: str
+    role: Literal["axis", "measure"]
+    curve: bool
+    latest: bool
+    better: Better | None
+    description: str
+    estimate: bool
+
+    @property
+    def heading(self) -> str:
+        """Title with its unit, as axis titles and table headings write it."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+def axis(
+    title: str,
+    *,
+    unit: str = "",
+    curve: bool = False,
+    latest: bool = False,
+    description: str = "",
+) -> Any:
+    """A Row field that says *where* something was measured.
+
+    In MLflow the one axis with `curve=True` becomes the step of the table's metrics, and of an
+    axis with `latest=True` only the last value is charted (the table keeps them all).
+    """
+    return _column("axis", title, unit, description, curve=curve, latest=latest)
+
+
+def measure(
+    title: str, *, unit: str = "", better: Better | None = None, description: str = ""
+) -> Any:
+    """A Row field that says *what* was measured, and which direction is better if one is."""
+    return _column("measure", title, unit, description, better=better)
+
+
+def _column(
+    role: Literal["axis", "measure"],
+    title: str,
+    unit: str,
+    description: str,
+    *,
+    curve: bool = False,
+    latest: bool = False,
+    better: Better | None = None,
+) -> Any:
+    column = Column("", title, unit, role, curve, latest, better, description, estimate=False)
+    return dataclasses.field(metadata={"column": column})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement. A subclass names its table and declares its fields with axis and measure.
+
+    A Row without any axis is a run's summary: its measures become plain MLflow metrics.
+    """
+
+    table: ClassVar[str]
+    title: ClassVar[str]
+
+    @classmethod
+    def columns(cls) -> tuple[Column, ...]:
+        """The declared columns, in order."""
+        return tuple(
+            dataclasses.replace(
+                field.metadata["column"],
+                name=field.name,
+                estimate=field.type in (Estimate, "Estimate"),
+            )
+            for field in dataclasses.fields(cls)
+        )
+
+    @classmethod
+    def header(cls) -> tuple[str, ...]:
+        """Names of the flat columns: an Estimate takes four (`x`, `x_low`, `x_high`, `x_n`)."""
+        names: list[str] = []
+        for column in cls.columns():
+            names.append(column.name)
+            if column.estimate:
+                names += [f"{column.name}_{part}" for part in ("low", "high", "n")]
+        return tuple(names)
+
+    def flat(self) -> tuple[Value, ...]:
+        """The values under `header()`."""
+        values: list[Value] = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            values += dataclasses.astuple(value) if isinstance(value, Estimate) else [value]
+        return tuple(values)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: `done` of `total` units of work, and what it is doing in a few words."""
+
+    done: float
+    total: float
+    message: str = ""
+
+
+Event = Row | Progress
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, and how it is measured."""
+
+    name: str
+    title: str
+    question: str
+    config: type[Config]
+    rows: tuple[type[Row], ...]
+    run: Callable[[Any], Iterator[Event]]
+    sentence: Callable[[Any, Mapping[str, Any]], str]
+    """(config, flat summary) → one run's result in words; kept as its MLflow note."""
+    answer: Callable[[pandas.DataFrame], str]
+    """Table of finished runs (flat config and summary columns, one row each) → the answer."""
+    work: Callable[[Any], float]
+    """Arithmetic of a config in multiply-accumulates: what time estimates scale with."""
+    presets: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def summary(self) -> type[Row]:
+        """The Row type without axes: one row per run, its measures are what people sort by."""
+        return next(r for r in self.rows if all(c.role == "measure" for c in r.columns()))
+
+    def row(self, table: str) -> type[Row]:
+        """The Row type of a table; `BadSetting` if the experiment has no such table."""
+        for row in self.rows:
+            if row.table == table:
+                return row
+        names = ", ".join(row.table for row in self.rows)
+        raise BadSetting(f"table is {table!r}; {self.name} has {names}")
+
+    def configs(
+        self, variants: Sequence[str], settings: Mapping[str, Sequence[Any]], preset: str = ""
+    ) -> list[Config]:
+        """Every combination of variants and setting values, as validated configs.
+
+        A setting that only some cells have (a forget bias) goes to those alone: that is why
+        variants rnn and lstm with forget_bias 0 and 1 make three configs, not four.
+        Raises `BadSetting` with one line for the first thing that cannot be used.
+        """
+        values = {**{k: [v] for k, v in self._preset(preset).items()}, **settings}
+        cells_of = {s.name: s.cells or tuple(CELL_TITLES) for s in settings_of(self.config)}
+        for name in settings:
+            cells = cells_of.get(name, tuple(CELL_TITLES))
+            if not any(_kind(variant)["cell"] in cells for variant in variants):
+                raise BadSetting(
+                    f"{name} is set, but it belongs to {' and '.join(cells)}, "
+                    f"and the variants are {', '.join(variants)}"
+                )
+        configs: dict[Config, None] = {}
+        for variant in variants:
+            kind = _kind(variant)
+            used = {n: v for n, v in values.items() if kind["cell"] in cells_of.get(n, CELL_TITLES)}
+            for combination in itertools.product(*used.values()):
+                flat = {**dict(zip(used, combination, strict=True)), **kind}
+                configs[self.config.from_flat(flat)] = None
+        return list(configs)
+
+    def _preset(self, name: str) -> Mapping[str, Value]:
+        if name and name not in self.presets:
+            known = ", ".join(self.presets) or "none"
+            raise BadSetting(f"preset is {name!r}; {self.name} has {known}")
+        return self.presets[name] if name else {}
+
+
+def _kind(variant: str) -> dict[str, Any]:
+    if variant not in VARIANTS:
+        raise BadSetting(f"variants has {variant!r}; choose from {', '.join(VARIANTS)}")
+    return dict(VARIANTS[variant])

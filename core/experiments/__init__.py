@@ -1,0 +1,16 @@
+"""Every question that Unroll measures. A new one is a new file here and one line below."""
+
+from core.experiment import Experiment
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.settings import BadSetting
+
+EXPERIMENTS: tuple[Experiment, ...] = (GRADIENT_DECAY,)
+
+
+def experiment_named(name: str) -> Experiment:
+    """The experiment of that name; `BadSetting` names the known ones."""
+    for experiment in EXPERIMENTS:
+        if experiment.name == name:
+            return experiment
+    names = ", ".join(experiment.name for experiment in EXPERIMENTS)
+    raise BadSetting(f"experiment is {name!r}; choose from {names}")

@@ -1,0 +1,111 @@
+"""What does one step do to the state, and what do many steps do together?
+
+The step Jacobian J_t = ∂s_t/∂s_{t−1} of the full state s (h, and c for an LSTM) is the cell's
+adjoint applied to the identity. In a stack it is taken layer by layer and direction by direction,
+with the layer's input sequence held fixed: these are the diagonal blocks of the whole stack's
+Jacobian, which is block-triangular because no layer reads the one above it. A backward direction
+counts its steps in its own reading order.
+
+Everything runs from the last step back, as the gradient does, on one sample per seed.
+
+Shapes: S seeds, N = states·H, K rows that the adjoint is applied to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.models.cells import Arranged, Cell
+from core.models.unrolled import Trace
+
+
+class JacobianStep(NamedTuple):
+    """At k = T − t: J_t's largest singular value, log10 ‖∂s_T/∂s_t‖₂, and the exponents so far."""
+
+    steps_back: int
+    largest_singular_value_S: Tensor
+    log10_product_norm_S: Tensor
+
+
+class Spectrum:
+    """One layer and direction, walked from its last step back.
+
+    After `walk` is exhausted, `exponents_SN` holds the Lyapunov exponents in nats per step, the
+    largest first: means of ln |diag R| over all steps, with an orthonormal frame Q carried by
+    Q R = (Q_before J_t) after every step (Benettin et al. 1980; Engelken et al. 2023).
+    """
+
+    def __init__(self, cell: Cell, trace: Trace) -> None:
+        self.cell = cell
+        self.trace = trace
+        self.steps = trace.a_TBA.shape[-3]
+        width = len(cell.states) * trace.states[0].shape[-1]
+        eye = torch.eye(width, dtype=trace.a_TBA.dtype, device=trace.a_TBA.device)
+        self._identity_SNN = eye.expand(trace.a_TBA.shape[0], width, width)
+        self._log_growth_SN = torch.zeros_like(self._identity_SNN[..., 0])
+
+    @torch.no_grad()
+    def walk(self, every: int = 1) -> Iterator[JacobianStep]:
+        """All steps; singular values at every so-manieth distance only, for they cost the most."""
+        product_SNN, log10_scale_S = self._identity_SNN, self._log_growth_SN[..., 0].clone()
+        frame_SNN = self._identity_SNN
+        for k in range(self.steps):
+            if k % every == 0:
+                yield JacobianStep(
+                    k,
+                    largest_singular_value(self.apply_adjoint(self._identity_SNN, k)),
+                    log10_scale_S + largest_singular_value(product_SNN).log10(),
+                )
+            product_SNN, frame_SNN = self.apply_adjoint(
+                torch.cat([product_SNN, frame_SNN], dim=-2), k
+            ).chunk(2, dim=-2)
+            product_SNN, log10_growth_S = rescaled(product_SNN)
+            log10_scale_S = log10_scale_S + log10_growth_S
+            frame_SNN = self._orthonormal(frame_SNN)
+
+    def apply_adjoint(self, rows_SKN: Tensor, steps_back: int) -> Tensor:
+        """Each row v → v J_t, at t = T − steps_back."""
+        t, trace = self.steps - 1 - steps_back, self.trace
+        a = trace.a_TBA[..., t, :, :]
+        before = tuple(state[..., t, :, :] for state in trace.states)
+        after = tuple(state[..., t + 1, :, :] for state in trace.states)
+        grads = rows_SKN.chunk(len(trace.states), dim=-1)
+        grad_a = rows_SKN.new_empty(*rows_SKN.shape[:-1], a.shape[-1])
+        grads = self.cell.adjoint(grads, a, before, after, trace.weights, grad_a)
+        return torch.cat(grads, dim=-1)
+
+    def _orthonormal(self, frame_SNN: Tensor) -> Tensor:
+        q_SNN, r_SNN = torch.linalg.qr(frame_SNN.mT)
+        self._log_growth_SN += r_SNN.diagonal(dim1=-2, dim2=-1).abs().log()
+        return q_SNN.mT
+
+    @property
+    def exponents_SN(self) -> Tensor:
+        """−inf where a direction of the state dies entirely."""
+        return (self._log_growth_SN / self.steps).sort(dim=-1, descending=True).values
+
+
+def largest_singular_value(matrix_SNN: Tensor) -> Tensor:
+    """‖·‖₂ of each matrix, exactly (all singular values are computed)."""
+    return torch.linalg.svdvals(matrix_SNN)[..., 0]
+
+
+def rescaled(matrix_SNN: Tensor) -> tuple[Tensor, Tensor]:
+    """Each matrix divided by its largest element, and that element's log10 (zero: −inf, as is).
+
+    Carrying the logarithm beside the matrix keeps a product of any length from under- or
+    overflowing.
+    """
+    largest_S = matrix_SNN.abs().amax(dim=(-2, -1))
+    divisor_S = torch.where(largest_S > 0, largest_S, 1.0)
+    return matrix_SNN / divisor_S[..., None, None], largest_S.log10()
+
+
+def on_cpu(trace: Trace) -> Trace:
+    """The same trace where LAPACK is."""
+    weights = Arranged(*(weight.cpu() for weight in trace.weights))
+    return Trace(weights, trace.a_TBA.cpu(), tuple(state.cpu() for state in trace.states))

@@ -1,0 +1,78 @@
+"""How a recurrent network starts: one seed's parameters, drawn from that seed's generator alone.
+
+Draws are made on the CPU in float64 and rounded afterwards, so that every device and precision
+starts from the same numbers.
+
+Shapes: H hidden, I input of the layer, G = gates·H.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from core.architecture import Architecture
+from core.models.cells import Cell, Weights
+
+
+def parameter_names(layer: int, direction: int) -> tuple[str, str, str, str]:
+    """torch.nn's names of a layer's four parameters (both numbers from 0): `weight_ih_l0`, …"""
+    suffix = f"l{layer}" + ("_reverse" if direction else "")
+    return (f"weight_ih_{suffix}", f"weight_hh_{suffix}", f"bias_ih_{suffix}", f"bias_hh_{suffix}")
+
+
+def draw_parameters(
+    architecture: Architecture, cell: Cell, input_size: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Every parameter by its torch.nn name, for one seed."""
+    parameters: dict[str, Tensor] = {}
+    for layer in range(architecture.layers):
+        width = architecture.directions * architecture.hidden_size if layer else input_size
+        for direction in range(architecture.directions):
+            drawn = _draw_layer(architecture, cell, width, generator)
+            parameters.update(zip(parameter_names(layer, direction), drawn, strict=True))
+    return parameters
+
+
+def _draw_layer(
+    architecture: Architecture, cell: Cell, input_size: int, generator: torch.Generator
+) -> Weights:
+    """PyTorch's U(−1/√H, 1/√H) for everything, then what the initialisation replaces.
+
+    `orthogonal` replaces the recurrent weights only. `identity` also sets the biases to zero, as
+    Le, Jaitly & Hinton (2015) do; their input weights are smaller, but without biases relu scales
+    through, and the decay does not depend on that.
+    """
+    width, rows = architecture.hidden_size, len(cell.gates) * architecture.hidden_size
+    bound = 1 / math.sqrt(width)
+    weights = Weights(
+        *(
+            torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
+            for shape in ((rows, input_size), (rows, width), (rows,), (rows,))
+        )
+    )
+    for block_HH in weights.weight_hh.split(width):
+        if architecture.initialisation == "orthogonal":
+            torch.nn.init.orthogonal_(block_HH, generator=generator)
+        elif architecture.initialisation == "identity":
+            torch.nn.init.eye_(block_HH)
+    if architecture.initialisation == "identity":
+        weights.bias_ih.zero_()
+        weights.bias_hh.zero_()
+    weights.weight_hh.mul_(architecture.recurrent_gain)
+    _set_gate_biases(architecture, cell, weights)
+    return weights
+
+
+def _set_gate_biases(architecture: Architecture, cell: Cell, weights: Weights) -> None:
+    """Set the *sum* of both biases of a gate: the first to the value, the second to zero.
+
+    PyTorch's update gate z multiplies the old state already, so a larger value keeps more of it.
+    """
+    for gate, value in (("forget", architecture.forget_bias), ("update", architecture.update_bias)):
+        if value is not None and gate in cell.gates:
+            block = cell.gates.index(gate)
+            weights.bias_ih.view(len(cell.gates), -1)[block] = value
+            weights.bias_hh.view(len(cell.gates), -1)[block] = 0.0

@@ -1,0 +1,176 @@
+"""A cell over time, and its adjoint over time: what step by step means, and what it does not.
+
+Only h_{t−1} → h_t must run step by step. The input's part of every step is one matrix product
+before the loop; the gradients of the inputs and of the weights are one product each after it.
+
+Shapes: ... seeds S or nothing, T time, B batch, I input, H hidden, A columns of a (see `cells`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from core.models.cells import Arranged, Cell, State, Weights, plus_product
+
+
+class Trace(NamedTuple):
+    """What a pass over time leaves for its adjoint."""
+
+    weights: Arranged
+    a_TBA: Tensor
+    """...TBA, the gates of every step."""
+    states: State
+    """Each ...(T+1)BH; index 0 is the state before the first step."""
+
+    @property
+    def output_TBH(self) -> Tensor:
+        """...TBH, h after every step."""
+        return self.states[0][..., 1:, :, :]
+
+    @property
+    def last(self) -> State:
+        """The state after the last step, each ...BH."""
+        return tuple(state[..., -1, :, :] for state in self.states)
+
+
+def unroll(cell: Cell, weights: Arranged, x_TBI: Tensor, first: State | None = None) -> Trace:
+    """Run the cell over x (...TBI) from the state `first` (each ...BH; left out: zeros)."""
+    a_TBA = _input_part(cell, weights, x_TBI)
+    state = zero_state(cell, weights, x_TBI) if first is None else first
+    states = tuple(_room_for(s, x_TBI.shape[-3]) for s in state)
+    kept = list(zip(*(s.unbind(-3) for s in states), strict=True))
+    _keep(kept[0], state)
+    for t, a_BA in enumerate(a_TBA.unbind(-3), start=1):
+        state = cell.step(a_BA, state, weights)
+        _keep(kept[t], state)
+    return Trace(weights, a_TBA, states)
+
+
+def _input_part(cell: Cell, weights: Arranged, x_TBI: Tensor) -> Tensor:
+    """W_ih x_t + b of every step; one matrix product."""
+    bias = cell.reads_input(weights.bias)[..., None, :]
+    product = plus_product(bias, x_TBI.flatten(-3, -2), weights.input.mT)
+    product_TBG = product.unflatten(-2, x_TBI.shape[-3:-1])
+    if product.shape[-1] == weights.bias.shape[-1]:
+        return product_TBG
+    a_TBA = product.new_empty(*product_TBG.shape[:-1], weights.bias.shape[-1])
+    a_TBA[...] = weights.bias[..., None, None, :]
+    cell.reads_input(a_TBA).copy_(product_TBG)
+    return a_TBA
+
+
+class Adjoint(NamedTuple):
+    """∂L/∂a of every step (...TBA), ∂L/∂state of every step (each ...TBH) and of the first one."""
+
+    grad_a_TBA: Tensor
+    grad_states: State
+    grad_first: State
+
+
+def unroll_adjoint(
+    cell: Cell,
+    trace: Trace,
+    grad_output_TBH: Tensor,
+    grad_last: State | None = None,
+    *,
+    keep_states: bool = False,
+    overwrite: bool = False,
+) -> Adjoint:
+    """Run the adjoint from the last step back, for ∂L/∂h_t as the layer above hands it down.
+
+    `grad_last` is what the last state gets beyond that. With `keep_states` the gradient of the
+    full state at every t is kept, else `grad_states` is empty. No weight gradient is computed.
+    `overwrite` lets ∂L/∂a take the place of the trace's gates, for a trace not needed again.
+    """
+    grad_a_TBA = trace.a_TBA if overwrite else torch.empty_like(trace.a_TBA)
+    zeros = tuple(torch.zeros_like(grad_output_TBH[..., 0, :, :]) for _ in cell.states)
+    grad_state = zeros if grad_last is None else grad_last
+    grad_states = tuple(torch.empty_like(grad_output_TBH) for _ in cell.states if keep_states)
+    kept = list(zip(*(g.unbind(-3) for g in grad_states), strict=True))
+    states = list(zip(*(s.unbind(-3) for s in trace.states), strict=True))
+    a, grad_a = trace.a_TBA.unbind(-3), grad_a_TBA.unbind(-3)
+    grad_output = grad_output_TBH.unbind(-3)
+    for t in reversed(range(len(a))):
+        grad_state = (grad_state[0] + grad_output[t], *grad_state[1:])
+        if keep_states:
+            _keep(kept[t], grad_state)
+        grad_state = cell.adjoint(
+            grad_state, a[t], states[t], states[t + 1], trace.weights, grad_a[t]
+        )
+    return Adjoint(grad_a_TBA, grad_states, grad_state)
+
+
+def input_gradient(cell: Cell, weights: Arranged, grad_a_TBA: Tensor) -> Tensor:
+    """∂L/∂x_t of every step (...TBI) as one matrix product."""
+    grad_a = cell.reads_input(grad_a_TBA)
+    grad_x = grad_a.flatten(-3, -2) @ weights.input
+    return grad_x.unflatten(-2, grad_a.shape[-3:-1])
+
+
+def weight_gradient(cell: Cell, x_TBI: Tensor, trace: Trace, grad_a_TBA: Tensor) -> Weights:
+    """∂L/∂ of PyTorch's four parameters: over all steps, one matrix product each."""
+    grad_a = grad_a_TBA.flatten(-3, -2)
+    h = trace.states[0][..., :-1, :, :].flatten(-3, -2)
+    return cell.disarrange(
+        cell.reads_input(grad_a).mT @ x_TBI.flatten(-3, -2),
+        cell.reads_hidden(grad_a).mT @ h,
+        grad_a.sum(-2),
+    )
+
+
+class Unrolled(torch.autograd.Function):
+    """`unroll` for autograd, with `unroll_adjoint` as its backward pass (of first order only)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, cell: Cell, x_TBI: Tensor, *weights_and_first: Tensor
+    ) -> tuple[Tensor, ...]:
+        """(cell, x, the four weights, the first state) → (h of every step, the last state)."""
+        weights, first = Weights(*weights_and_first[:4]), weights_and_first[4:]
+        arranged = cell.arrange(weights)
+        trace = unroll(cell, arranged, x_TBI, first)
+        ctx.cell = cell
+        ctx.save_for_backward(x_TBI, *arranged, trace.a_TBA, *trace.states)
+        return trace.output_TBH, *(state.clone() for state in trace.last)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """∂L/∂ of each argument of forward; what nobody asks for is not computed."""
+        x_TBI, *saved = ctx.saved_tensors
+        trace = Trace(Arranged(*saved[:4]), saved[4], tuple(saved[5:]))
+        adjoint = unroll_adjoint(ctx.cell, trace, grads[0], tuple(grads[1:]))
+        grad_x, grad_weights = None, (None,) * 4
+        if ctx.needs_input_grad[1]:
+            grad_x = input_gradient(ctx.cell, trace.weights, adjoint.grad_a_TBA)
+        if any(ctx.needs_input_grad[2:6]):
+            grad_weights = weight_gradient(ctx.cell, x_TBI, trace, adjoint.grad_a_TBA)
+        return None, grad_x, *grad_weights, *adjoint.grad_first
+
+
+def run_unrolled(cell: Cell, x_TBI: Tensor, weights: Weights, first: State) -> tuple[Tensor, State]:
+    """(h of every step ...TBH, the last state), differentiable."""
+    output_TBH, *last = cast(Sequence[Tensor], Unrolled.apply(cell, x_TBI, *weights, *first))
+    return output_TBH, tuple(last)
+
+
+def zero_state(cell: Cell, weights: Arranged, x_TBI: Tensor) -> State:
+    """The state before anything is read: zeros, each ...BH."""
+    *lead, _, batch, _ = x_TBI.shape
+    width = weights.hidden.shape[-1]
+    return tuple(x_TBI.new_zeros(*lead, batch, width) for _ in cell.states)
+
+
+def _room_for(state_BH: Tensor, steps: int) -> Tensor:
+    *lead, batch, width = state_BH.shape
+    return state_BH.new_empty(*lead, steps + 1, batch, width)
+
+
+def _keep(room: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for kept, value in zip(room, values, strict=True):
+        kept.copy_(value)

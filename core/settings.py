@@ -1,0 +1,150 @@
+"""Validated, immutable settings, and the one place that turns a bad value into a sentence.
+
+Command-line flags, launch forms, MLflow params and error messages are all derived from the
+`Setting`s that `settings_of` reads off a `Settings` class.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+Value = bool | int | float | str | None
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used. One line: the field, what came, what is allowed."""
+
+
+class Settings(BaseModel):
+    """Base of everything that is configured: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def flat(self) -> dict[str, Value]:
+        """Every setting by its plain name; nested settings are lifted to the top."""
+        flat: dict[str, Value] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            flat.update(value.flat() if isinstance(value, Settings) else {name: value})
+        return flat
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+        """Build from plain names; raise `BadSetting` with one line for the first bad value."""
+        known = {setting.name: setting for setting in settings_of(cls)}
+        for name, value in values.items():
+            if name not in known:
+                raise BadSetting(
+                    f"{name} is {_shown(value)}, but there is no such setting; "
+                    f"the settings are {', '.join(known)}"
+                )
+            if isinstance(value, bool) and bool not in known[name].types:
+                raise BadSetting(f"{name} is {_shown(value)}; give {known[name].allowed}")
+        nested: dict[str, Any] = {}
+        for name, value in values.items():
+            place = nested
+            for part in known[name].path[:-1]:
+                place = place.setdefault(part, {})
+            place[name] = value
+        try:
+            return cls.model_validate(nested)
+        except ValidationError as error:
+            raise BadSetting(_sentence(error, known)) from None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as a form, a flag or a message needs it."""
+
+    name: str
+    title: str
+    description: str
+    default: Value
+    types: tuple[type, ...]
+    choices: tuple[str, ...]
+    minimum: float | None
+    maximum: float | None
+    optional: bool
+    cells: tuple[str, ...]
+    """The cells that have this setting; empty: all of them."""
+    path: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        """What a person may give, in words: `a whole number from 1 to 4,096`."""
+        if self.choices:
+            allowed = " or ".join(filter(None, [", ".join(self.choices[:-1]), self.choices[-1]]))
+        elif bool in self.types:
+            allowed = "true or false"
+        elif float in self.types or int in self.types:
+            allowed = "a number" if float in self.types else "a whole number"
+            if self.minimum is not None and self.maximum is not None:
+                allowed += f" from {self.minimum:,g} to {self.maximum:,g}"
+            elif self.minimum is not None:
+                allowed += f" of at least {self.minimum:,g}"
+        else:
+            allowed = "text"
+        return allowed + (", or leave it out" if self.optional else "")
+
+
+def settings_of(cls: type[Settings], path: tuple[str, ...] = ()) -> tuple[Setting, ...]:
+    """Every setting of a `Settings` class, nested ones lifted, in the order declared."""
+    return tuple(_walk(cls, path))
+
+
+def _walk(cls: type[Settings], path: tuple[str, ...]) -> Iterator[Setting]:
+    for name, field in cls.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            default = field.get_default(call_default_factory=True)
+            for setting in _walk(field.annotation, (*path, name)):
+                value = getattr(default, setting.name, setting.default)
+                yield Setting(**{**setting.__dict__, "default": value})
+        else:
+            yield _setting(name, field, (*path, name))
+
+
+def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
+    annotation = field.annotation
+    members: tuple[Any, ...] = (annotation,)
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = get_args(annotation)
+    choices = next((get_args(m) for m in members if get_origin(m) is Literal), ())
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    cells = extra.get("cells", ())
+    return Setting(
+        name=name,
+        title=field.title or name.replace("_", " ").capitalize(),
+        description=field.description or "",
+        default=field.get_default(call_default_factory=True),
+        types=tuple(m for m in members if isinstance(m, type) and m is not types.NoneType),
+        choices=tuple(str(choice) for choice in choices),
+        minimum=_bound(field, "ge"),
+        maximum=_bound(field, "le"),
+        optional=types.NoneType in members,
+        cells=tuple(str(cell) for cell in cells) if isinstance(cells, list) else (),
+        path=path,
+    )
+
+
+def _bound(field: FieldInfo, kind: Literal["ge", "le"]) -> float | None:
+    return next((getattr(m, kind) for m in field.metadata if hasattr(m, kind)), None)
+
+
+def _sentence(error: ValidationError, known: Mapping[str, Setting]) -> str:
+    first = error.errors()[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    name = next(str(part) for part in reversed(first["loc"]) if part in known)
+    return f"{name} is {_shown(first['input'])}; give {known[name].allowed}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 80 else text[:77] + "…"

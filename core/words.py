@@ -1,0 +1,34 @@
+"""Numbers in words: how results are read aloud, the same in every experiment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from core.statistics import Estimate
+
+
+def number(value: float, digits: int = 3) -> str:
+    """To so many significant digits: `0.86`, `4.6`, `13,781`; `infinitely many` is the reader's."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    rounded = float(f"{value:.{digits}g}")
+    if rounded and not 1e-3 <= abs(rounded) < 1e6:
+        return f"{rounded:.{digits}g}"
+    return f"{int(rounded):,}" if rounded == int(rounded) else f"{rounded:,g}"
+
+
+def spread(estimate: Estimate, digits: int = 3) -> str:
+    """The interval and the number of seeds: `95% interval 0.85 to 0.87, 8 seeds`."""
+    if estimate.n == 1:
+        return "one seed: no interval"
+    seeds = f"{estimate.n} seeds"
+    if estimate.low is None or estimate.high is None:
+        return f"{seeds}: too few for an interval"
+    low, high = number(estimate.low, digits), number(estimate.high, digits)
+    return f"95% interval {low} to {high}, {seeds}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
