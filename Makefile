@@ -1,0 +1,48 @@
+# Every target does its own set-up: `make run` and `make test` work from a fresh clone.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup setup-dev run test test-slow check bench mlflow clean
+.DEFAULT_GOAL := run
+
+setup: .venv/run.stamp
+setup-dev: .venv/dev.stamp
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Unroll needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.txt | .venv/bin/python
+	@echo "Installing what Unroll needs (some minutes the first time) …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt requirements.txt | .venv/bin/python
+	@echo "Installing what Unroll and its tests need (some minutes the first time) …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ .venv/run.stamp
+
+run: setup  ## worker, MLflow UI and dashboard; ARGS="--dashboard-port 8600" passes options on
+	@$(BIN)/python -m experiments serve $(ARGS)
+
+test: setup-dev  ## the usual suite; without a browser its browser tests skip and say so
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: setup-dev  ## what takes minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: setup-dev  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup-dev  ## speed, as ratios within one run
+	$(BIN)/python -m experiments.bench $(ARGS)
+
+mlflow: setup  ## the MLflow UI alone
+	@$(BIN)/python -m experiments mlflow $(ARGS)
+
+clean:  ## caches and the virtual environment; what was recorded in mlruns/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,173 @@
+"""Where a run's rows go: to a local spool at once, to the store in batches.
+
+The spool is what makes a `kill -9` harmless: `salvage` uploads what a dead run left in it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from core.experiment import Experiment, Progress, Row
+from core.tracking import TAG_STATE, Store
+
+if TYPE_CHECKING:
+    import pandas
+
+SPOOL_SECONDS = 0.05
+"""Rows reach the operating system at least this often; a killed process loses no more."""
+UPLOAD_SECONDS = 1.0
+UPLOAD_SHARE = 0.05
+"""At most this share of a run's time goes into showing its rows while it runs."""
+
+
+class Recorder:
+    """Takes a run's events. Use from one thread."""
+
+    def __init__(self, store: Store, run_id: str, experiment: Experiment) -> None:
+        self._store, self._run_id, self._experiment = store, run_id, experiment
+        self._spool = store.spool(run_id)
+        (self._spool / "tables").mkdir(parents=True, exist_ok=True)
+        self._files: dict[str, IO[str]] = {}
+        self._changed: set[str] = set()
+        self._spooled_at = 0.0
+        self._upload_at = 0.0
+        self._log = (self._spool / "log.txt").open("a", buffering=1)
+        self.rows = 0
+        self.progress = Progress(0, 1)
+        self.summary: dict[str, Any] = {}
+
+    def log(self, text: str) -> None:
+        """A line of the run's log."""
+        self._log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+    def take(self, event: Row | Progress) -> None:
+        """Record one event; uploads when it is time to."""
+        if isinstance(event, Progress):
+            if event.message != self.progress.message:
+                self.log(event.message)
+            self.progress = event
+        else:
+            self._write(event)
+        now = time.monotonic()
+        if now - self._spooled_at >= SPOOL_SECONDS:
+            self._flush()
+            self._spooled_at = now
+        if now >= self._upload_at and (self._changed or isinstance(event, Progress)):
+            self.upload()
+            cost = time.monotonic() - now
+            self._upload_at = time.monotonic() + max(UPLOAD_SECONDS, cost / UPLOAD_SHARE)
+
+    def upload(self) -> None:
+        """Bring the store up to date with everything taken so far."""
+        self._flush()
+        for table in sorted(self._changed):
+            self._store.upload(self._run_id, self._table(table), "tables")
+        self._changed.clear()
+        self._store.upload(self._run_id, self._spool / "log.txt")
+        self.beat()
+
+    def beat(self) -> None:
+        """A sign of life, with how far the run is."""
+        share = self.progress.done / self.progress.total if self.progress.total else 0.0
+        state = {
+            "beat": time.time(),
+            "fraction": round(min(1.0, share), 4),
+            "message": self.progress.message,
+            "rows": self.rows,
+        }
+        self._store.set_tags(self._run_id, {TAG_STATE: json.dumps(state)})
+
+    def close(self) -> None:
+        """Upload everything, log the metrics, and empty the spool."""
+        self._flush()
+        for file in self._files.values():
+            file.close()
+        salvage(self._store, self._run_id, self._experiment)
+        self.beat()
+        self._log.close()
+        shutil.rmtree(self._spool, ignore_errors=True)
+
+    def _write(self, row: Row) -> None:
+        if row.table not in self._files:
+            self._files[row.table] = self._table(row.table).open("w", newline="")
+            csv.writer(self._files[row.table]).writerow(row.header())
+        csv.writer(self._files[row.table]).writerow(row.flat())
+        self._changed.add(row.table)
+        self.rows += 1
+        if type(row) is self._experiment.summary:
+            self.summary = dict(zip(row.header(), row.flat(), strict=True))
+
+    def _flush(self) -> None:
+        for file in self._files.values():
+            file.flush()
+
+    def _table(self, name: str) -> Path:
+        return self._spool / "tables" / f"{name}.csv"
+
+
+def salvage(store: Store, run_id: str, experiment: Experiment) -> int:
+    """Move a run's spool into the store: tables, metrics, log. Returns the number of rows."""
+    import pandas
+
+    spool, found = store.spool(run_id), 0
+    points: list[tuple[str, float, int]] = []
+    for row in experiment.rows:
+        path = spool / "tables" / f"{row.table}.csv"
+        if not path.exists():
+            continue
+        _trim(path)
+        store.upload(run_id, path, "tables")
+        table = pandas.read_csv(path)
+        found += len(table)
+        points += metric_points(row, table)
+    non_finite = store.log_metrics(run_id, points)
+    if non_finite:
+        store.log_metrics(run_id, [("non_finite_values", float(non_finite), 0)])
+    if (spool / "log.txt").exists():
+        store.upload(run_id, spool / "log.txt")
+    return found
+
+
+def _trim(path: Path) -> None:
+    """Cut off half a last line, which a killed process may have left."""
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        path.write_bytes(content[: content.rfind(b"\n") + 1])
+
+
+def metric_points(row: type[Row], table: pandas.DataFrame) -> Iterator[tuple[str, float, int]]:
+    """MLflow's view of a table: (metric, value, step).
+
+    A summary gives plain names. A table whose curve axis has at least two values gives
+    `table/measure` over it: the mean over seeds, one chart per value of every other axis that has more than one, and of
+    an axis marked `latest` only the last value.
+    """
+    columns = row.columns()
+    curve = next((c.name for c in columns if c.curve), None)
+    axes = [c.name for c in columns if c.role == "axis" and not c.curve and c.name != "seed"]
+    if not any(c.role == "axis" for c in columns):
+        for name in row.header():
+            for value in table[name].dropna().tail(1) if not name.endswith("_n") else ():
+                yield name, float(value), 0
+    if curve is None:
+        return
+    for column in columns:
+        if column.latest and len(table):
+            table = table[table[column.name] == table[column.name].iloc[-1]]
+    if table[curve].nunique() < 2:
+        return
+    charted = [name for name in axes if table[name].nunique() > 1]
+    for column in columns:
+        if column.role != "measure":
+            continue
+        means = table.groupby([*charted, curve], sort=True)[column.name].mean().dropna()
+        for key, value in means.items():
+            *where, step = key if isinstance(key, tuple) else (key,)
+            suffix = "".join(f"/{n} {v}" for n, v in zip(charted, where, strict=True))
+            yield f"{row.table}/{column.name}{suffix}", float(value), int(step)

@@ -1,0 +1,174 @@
+"""Config → seeded, recorded run. The one way in which anything is ever executed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from core.experiment import Event
+from core.experiments import experiment_named
+from core.recorder import Recorder
+from core.store_folder import PROJECT
+from core.tracking import NOTE, TAG_CANCEL, Status, Store
+
+HEARTBEAT_SECONDS = 5.0
+
+
+class Cancelled(BaseException):
+    """Raised inside a run that is asked to stop. Not an error, hence not an Exception."""
+
+
+def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = None) -> Status:
+    """Run what a run's config says, record it, end it; return how it ended.
+
+    A failure of the experiment ends the run as FAILED with its traceback and is not raised;
+    SIGTERM, SIGINT and a cancel request end it as KILLED. Rows measured until then are kept.
+    Must be called from the main thread (it handles signals).
+    """
+    record = store.run(run_id)
+    experiment = experiment_named(record.experiment)
+    recorder = Recorder(store, run_id, experiment)
+    status: Status = "FAILED"
+    error = ""
+    with _cancellable() as cancellation:
+        try:
+            if record.cancelled:
+                raise Cancelled
+            owner = process_identity()
+            store.mark_running(run_id, {**owner, "started": time.time()}, _provenance())
+            with _heartbeat(store, run_id):
+                config = record.config
+                _seed(config.seed, config.threads)
+                recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
+                started = time.perf_counter()
+                for event in experiment.run(config):
+                    with cancellation.deferred():
+                        recorder.take(event)
+                        if watch is not None:
+                            watch(event)
+                seconds = time.perf_counter() - started
+            with cancellation.deferred():
+                store.log_metrics(run_id, [("seconds", seconds, 0)])
+                store.set_tags(run_id, {NOTE: experiment.sentence(config, recorder.summary)})
+            status = "FINISHED"
+        except (Cancelled, KeyboardInterrupt):
+            status, error = "KILLED", "cancelled while running; rows measured until then are kept"
+            recorder.log(error)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the run records it
+            error = f"{type(failure).__name__}: {failure}"
+            recorder.log(traceback.format_exc())
+            store.set_tags(run_id, {"unroll.traceback": traceback.format_exc()})
+        cancellation.disarm()
+        recorder.close()
+        store.end(run_id, status, error)
+    return status
+
+
+def process_identity(pid: int | None = None) -> dict[str, Any]:
+    """Host, process id and creation time: together they name one process for good."""
+    process = psutil.Process(pid)
+    return {"host": socket.gethostname(), "pid": process.pid, "created": process.create_time()}
+
+
+class _Cancellation:
+    """Turns the first SIGTERM or SIGINT into `Cancelled`, but never in the middle of recording."""
+
+    def __init__(self) -> None:
+        self._deferring, self._asked = False, False
+
+    def handle(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            return
+        self._asked = True
+        if not self._deferring:
+            raise Cancelled
+
+    def disarm(self) -> None:
+        """The run is over: from now on a request to stop changes nothing."""
+        self._asked = True
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Hold a request to stop back until the block is done."""
+        already, self._deferring = self._asked, True
+        try:
+            yield
+        finally:
+            self._deferring = False
+        if self._asked and not already:
+            raise Cancelled
+
+
+@contextlib.contextmanager
+def _cancellable() -> Iterator[_Cancellation]:
+    cancellation = _Cancellation()
+    stops = (signal.SIGTERM, signal.SIGINT)
+    before = {stop: signal.signal(stop, cancellation.handle) for stop in stops}
+    try:
+        yield cancellation
+    finally:
+        for stop, handler in before.items():
+            signal.signal(stop, handler)
+
+
+@contextlib.contextmanager
+def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
+    """Look every few seconds whether somebody asked this run to stop, from whatever machine."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_SECONDS):
+            # A store that is away for a moment must not end the run: the next beat tries again.
+            with contextlib.suppress(Exception):
+                store.set_tags(run_id, {"unroll.heartbeat": str(time.time())})
+                if TAG_CANCEL in store.run(run_id).tags:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _seed(seed: int, threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+
+
+def _provenance() -> dict[str, str]:
+    """What a number depends on besides its config: versions and the code's commit."""
+    tags = {package: metadata.version(package) for package in ("torch", "mlflow", "numpy")}
+    tags |= {"python": sys.version.split()[0], "host": socket.gethostname()}
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        dirty = "-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""
+        tags["mlflow.source.git.commit"] = commit + dirty
+    return tags
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

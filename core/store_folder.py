@@ -1,0 +1,124 @@
+"""The part of a store that lives in a local folder: its database file, locks, logs and spools.
+
+`mlruns/` holds `mlflow.db` and `artifacts/` (what MLflow reads), and beside them what only this
+machine needs: `worker.lock`, `worker.log`, and `spool/RUN/`, where a run's rows are written as
+they are measured, so that even a `kill -9` loses none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from pathlib import Path
+
+from filelock import FileLock
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEFAULT_URI = f"sqlite:///{PROJECT / 'mlruns' / 'mlflow.db'}"
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used. The message says why and what to do."""
+
+
+def tracking_uri() -> str:
+    """Where runs are recorded: `MLFLOW_TRACKING_URI`, or the project's own `mlruns/`."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or DEFAULT_URI
+    if not uri.startswith(("sqlite:///", "http://", "https://", "postgresql", "mysql", "mssql")):
+        raise StoreError(
+            f"MLFLOW_TRACKING_URI is {uri!r}; give sqlite:///PATH.db, a database address or the "
+            "http(s) address of an MLflow server, or unset it to use the project's mlruns/"
+        )
+    return uri
+
+
+def database_path(uri: str) -> Path | None:
+    """The SQLite file behind a URI; None when a server or another database keeps the store."""
+    return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:") else None
+
+
+def folder_of(uri: str) -> Path:
+    """The local folder for locks, logs and spools."""
+    database = database_path(uri)
+    if database is not None:
+        return database.parent
+    return PROJECT / "mlruns" / f"remote-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
+
+
+def ensure_folder(folder: Path) -> None:
+    """Create the folder, or say who could not write where."""
+    try:
+        (folder / "spool").mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(
+            f"the store's folder {folder} cannot be written ({error.strerror}); "
+            "make it writable, or point MLFLOW_TRACKING_URI elsewhere"
+        ) from error
+
+
+def schema_lock(folder: Path) -> FileLock:
+    """Held while the schema or an experiment is created: several processes at once would fail."""
+    return FileLock(folder / "store.lock", timeout=120)
+
+
+def check_database(database: Path) -> None:
+    """Refuse a file that is not a sound SQLite database, before anything writes to it."""
+    if not database.exists() or database.stat().st_size == 0:
+        return
+    try:
+        connection = sqlite3.connect(f"file:{database}?mode=rw", uri=True)
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()
+            connection.execute("SELECT name FROM sqlite_master").fetchall()
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"the store {database} cannot be used ({error}); restore it from a copy, or move it "
+            "away and a new one is made"
+        ) from error
+
+
+def repair_locations(database: Path) -> None:
+    """Point artifact locations at where the store is now.
+
+    MLflow keeps them absolute, so a moved or copied folder would lose sight of its artifacts.
+    Only locations of the form …/artifacts/EXPERIMENT that no longer exist are changed.
+    """
+    here = database.parent / "artifacts"
+    connection = sqlite3.connect(database, timeout=60)
+    try:
+        for (location,) in connection.execute(
+            "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE '/%'"
+        ).fetchall():
+            there = Path(location)
+            if there.parent == here or there.parent.name != "artifacts" or there.exists():
+                continue
+            new = str(here / there.name)
+            connection.execute(
+                "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?",
+                (new, location),
+            )
+            connection.execute(
+                "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
+                "WHERE substr(artifact_uri, 1, ?) = ?",
+                (new, len(location) + 1, len(location) + 1, f"{location}/"),
+            )
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def analyze(database: Path) -> None:
+    """Refresh SQLite's statistics: reads of a large store are tens of times faster with them."""
+    connection = sqlite3.connect(database, timeout=60)
+    try:
+        connection.execute("PRAGMA optimize")
+        connection.execute("ANALYZE")
+    finally:
+        connection.close()

@@ -1,0 +1,150 @@
+"""Words of the command line → what is to be done. Flags are derived from the declarations."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from typing import NoReturn
+
+from core.architecture import VARIANTS
+from core.experiment import Experiment
+from core.experiments import EXPERIMENTS, experiment_named
+from core.settings import BadSetting, Setting, settings_of
+from core.tracking import STATUSES
+from experiments import commands
+from experiments.export import FORMATS
+from experiments.suites import SUITES
+
+KIND = ("cell", "bidirectional")
+"""Settings that `--variants` stands for."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line on standard error and exit status 2, instead of argparse's usage block."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **options,  # type: ignore[arg-type]
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise BadSetting(f"{message}; {self.prog} --help explains")
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The chosen command with its options; `BadSetting` in one line for anything else."""
+    for position, word in enumerate(words):
+        if word in ("run", "submit") and position == 0 and len(words) > 1:
+            name = words[1]
+            if not name.startswith("-"):
+                experiment_named(name)
+    chosen, unknown = _parser().parse_known_args(words)
+    if unknown:
+        raise BadSetting(_unknown(unknown[0], getattr(chosen, "experiment", None)))
+    return chosen
+
+
+def _unknown(word: str, name: str | None) -> str:
+    known = ["variants", "json"]
+    if word.startswith("--") and isinstance(name, str) and name in {e.name for e in EXPERIMENTS}:
+        known = ["variants", *(s.name for s in _flags(experiment_named(name)))]
+    flags = ["--" + k.replace("_", "-") for k in known]
+    near = difflib.get_close_matches(word.split("=")[0], flags, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"{word} is no option here; {meant}the options are {', '.join(flags)}"
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m experiments",
+        description="Unroll: what recurrent networks remember, what they cost, where they break.",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+
+    def verb(name: str, text: str, command: commands.Command) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text, prog=f"{parser.prog} {name}")
+        added.set_defaults(command=command)
+        return added
+
+    _json(verb("list", "the experiments, their settings and the suites", commands.list_all))
+    for name, command, text in (
+        ("run", commands.run, "make runs here and now, with a table at the end"),
+        ("submit", commands.submit, "queue runs for the worker"),
+    ):
+        added = verb(name, text, command)
+        names = added.add_subparsers(dest="experiment", metavar="EXPERIMENT", required=True)
+        for experiment in EXPERIMENTS:
+            _add_experiment(names, experiment, f"{parser.prog} {name} {experiment.name}", command)
+    suite = verb("suite", "make a suite's runs, skipping those that are done", commands.suite)
+    suite.add_argument("name", metavar="NAME", help=", ".join(s.name for s in SUITES))
+    suite.add_argument("--queue", action="store_true", help="queue them for the worker instead")
+    _json(suite)
+    worker = verb("worker", "take runs off the queue until stopped", commands.worker)
+    worker.add_argument("--exit-when-idle", type=float, metavar="SECONDS")
+    runs = verb("runs", "the recorded runs", commands.runs)
+    runs.add_argument("--experiment", metavar="E", help="only of this experiment")
+    runs.add_argument("--status", metavar="S", help=f"one of {', '.join(STATUSES)}")
+    _json(runs)
+    for name, command, text in (
+        ("cancel", commands.cancel, "stop a queued or running run"),
+        ("retry", commands.retry, "queue an ended run again"),
+    ):
+        added = verb(name, text, command)
+        added.add_argument("run", metavar="RUN", help="a run's id, or its beginning")
+    export = verb("export", "rows of finished runs, tidy, to standard output", commands.export)
+    export.add_argument("experiment", metavar="EXPERIMENT")
+    export.add_argument("--table", metavar="T", help="left out: the summary")
+    export.add_argument("--runs", metavar="RUN,…", help="left out: every finished run")
+    export.add_argument("--format", default="csv", metavar="F", help=", ".join(FORMATS))
+    serve = verb("serve", "worker, MLflow UI and dashboard together", commands.serve)
+    serve.add_argument("--dashboard-port", type=int, default=8501, metavar="PORT")
+    serve.add_argument("--mlflow-port", type=int, default=5000, metavar="PORT")
+    mlflow = verb("mlflow", "the MLflow UI alone", commands.mlflow)
+    mlflow.add_argument("--mlflow-port", type=int, default=5000, metavar="PORT")
+    return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_experiment(
+    names: argparse._SubParsersAction[argparse.ArgumentParser],
+    experiment: Experiment,
+    prog: str,
+    command: commands.Command,
+) -> None:
+    added = names.add_parser(
+        experiment.name,
+        help=experiment.question,
+        prog=prog,
+        description=f"{experiment.question}\n\nSeveral values, separated by commas, make one run "
+        "each: --hidden-size 32,64",
+    )
+    added.set_defaults(command=command)
+    added.add_argument(
+        "--variants", default=",".join(VARIANTS), metavar="V,…", help=", ".join(VARIANTS)
+    )
+    if experiment.presets:
+        presets = ", ".join(experiment.presets)
+        added.add_argument("--preset", default="", metavar="P", help=f"one of {presets}")
+    for setting in _flags(experiment):
+        flag = "--" + setting.name.replace("_", "-")
+        added.add_argument(flag, metavar=_metavar(setting), help=_help(setting))
+    _json(added)
+
+
+def _flags(experiment: Experiment) -> list[Setting]:
+    return [s for s in settings_of(experiment.config) if s.name not in KIND]
+
+
+def _metavar(setting: Setting) -> str:
+    return "|".join(setting.choices) if setting.choices else setting.types[0].__name__.upper()
+
+
+def _help(setting: Setting) -> str:
+    only = f" ({', '.join(setting.cells)} only)" if setting.cells else ""
+    default = "" if setting.default is None else f" Default {str(setting.default).lower()}."
+    return f"{setting.title}{only}. {setting.description}{default}".replace("%", "%%")

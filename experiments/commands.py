@@ -1,0 +1,233 @@
+"""What each command does. Standard output carries data, standard error everything else."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from core.experiment import Config, Event, Experiment
+from core.experiment import Progress as Done
+from core.experiments import EXPERIMENTS, experiment_named
+from core.settings import BadSetting, settings_of
+from core.tracking import STATUSES, RunRecord, Store, open_store
+from experiments import queue
+from experiments import serve as services
+from experiments.export import FORMATS, tidy
+from experiments.report import ERR, OUT, as_data, declaration, report, say, shown
+from experiments.suites import SUITES, suite_named
+from experiments.worker import Worker, WorkerRunning, worker_status
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def list_all(chosen: argparse.Namespace) -> int:
+    """`list`."""
+    if chosen.json:
+        print(json.dumps([declaration(e) for e in EXPERIMENTS], indent=2, ensure_ascii=False))
+        return 0
+    for experiment in EXPERIMENTS:
+        table = Table("setting", "default", "allowed", "what it is", title_justify="left")
+        table.title = f"{experiment.name}: {experiment.question}"
+        for setting in settings_of(experiment.config):
+            cells = f" ({', '.join(setting.cells)} only)" if setting.cells else ""
+            about = setting.description + cells
+            table.add_row(setting.name, shown(setting.default), setting.allowed, about)
+        OUT.print(table)
+        OUT.print(f"tables: {', '.join(row.table for row in experiment.rows)}")
+        OUT.print(f"presets: {', '.join(experiment.presets) or 'none'}\n")
+    for suite in SUITES:
+        OUT.print(f"suite {suite.name}: {suite.description} {len(suite.configs())} runs.")
+    return 0
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """`run`: in this process, one after the other."""
+    experiment, configs = configs_of(chosen)
+    store = open_store()
+    sweep = queue.new_sweep(experiment.name)
+    records = _run_all(store, [(experiment, config, sweep) for config in configs])
+    report(store, experiment, records, as_json=chosen.json)
+    return 0 if len(records) == len(configs) and _all_finished(records) else 1
+
+
+def submit(chosen: argparse.Namespace) -> int:
+    """`submit`: for the worker."""
+    experiment, configs = configs_of(chosen)
+    store = open_store()
+    _print_queued(store, queue.submit(store, experiment, configs), as_json=chosen.json)
+    return 0
+
+
+def suite(chosen: argparse.Namespace) -> int:
+    """`suite`: all of it, or what is missing of it."""
+    named = suite_named(chosen.name)
+    store = open_store()
+    if chosen.queue:
+        _print_queued(store, queue.submit_suite(store, named), as_json=chosen.json)
+        return 0
+    stamp = queue.new_sweep(named.name)
+    done = {(r.experiment, json.dumps(r.settings)) for r in store.runs(status="FINISHED")}
+    plan = [
+        (part.experiment, config, f"{stamp} {part.title}")
+        for part in named.parts
+        for config in part.configs()
+        if (part.experiment.name, json.dumps(config.flat())) not in done
+    ]
+    skipped = len(named.configs()) - len(plan)
+    if skipped:
+        say(f"{skipped} of {len(named.configs())} runs are recorded already and are not repeated")
+    records = _run_all(store, plan)
+    for experiment in EXPERIMENTS:
+        mine = [record for record in records if record.experiment == experiment.name]
+        if mine:
+            report(store, experiment, mine, as_json=chosen.json)
+    return 0 if len(records) == len(plan) and _all_finished(records) else 1
+
+
+def worker(chosen: argparse.Namespace) -> int:
+    """`worker`."""
+    store = open_store()
+    try:
+        Worker(store, lambda text: say(f"{time.strftime('%H:%M:%S')} {text}")).serve(
+            chosen.exit_when_idle
+        )
+    except WorkerRunning as error:
+        say(f"error: {error}")
+        return 1
+    return 0
+
+
+def runs(chosen: argparse.Namespace) -> int:
+    """`runs`."""
+    if chosen.experiment:
+        experiment_named(chosen.experiment)
+    if chosen.status and chosen.status.upper() not in STATUSES:
+        raise BadSetting(f"status is {chosen.status!r}; choose from {', '.join(STATUSES)}")
+    store = open_store()
+    status = chosen.status.upper() if chosen.status else None
+    records = store.runs(chosen.experiment, status)
+    if chosen.json:
+        print(json.dumps([as_data(record) for record in records], ensure_ascii=False))
+        return 0
+    if not records:
+        say("No run is recorded yet. python -m experiments suite first-look makes the first six.")
+        return 0
+    table = Table("run", "experiment", "name", "status", "submitted", "seconds", "result")
+    for record in records:
+        seconds = "" if record.seconds is None else f"{record.seconds:.1f}"
+        submitted = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.submitted))
+        status_text = record.status.lower()
+        if record.status == "RUNNING":
+            status_text += f" {100 * record.state.get('fraction', 0):.0f}%"
+        cells = (record.run_id[:8], record.experiment, record.name, status_text, submitted, seconds)
+        table.add_row(*map(escape, (*cells, record.error or record.note)))
+    OUT.print(table)
+    return 0
+
+
+def cancel(chosen: argparse.Namespace) -> int:
+    """`cancel RUN`."""
+    say(queue.cancel(open_store(), chosen.run))
+    return 0
+
+
+def retry(chosen: argparse.Namespace) -> int:
+    """`retry RUN`."""
+    store = open_store()
+    _print_queued(store, [queue.retry(store, chosen.run)], as_json=False)
+    return 0
+
+
+def export(chosen: argparse.Namespace) -> int:
+    """`export EXPERIMENT`."""
+    experiment = experiment_named(chosen.experiment)
+    row = experiment.row(chosen.table) if chosen.table else experiment.summary
+    if chosen.format not in FORMATS:
+        raise BadSetting(f"format is {chosen.format!r}; choose from {', '.join(FORMATS)}")
+    store = open_store()
+    if chosen.runs:
+        records = [queue.find(store, text) for text in chosen.runs.split(",")]
+        for record in records:
+            if record.experiment != experiment.name:
+                raise BadSetting(f"runs has {record.name!r}, which is of {record.experiment}")
+    else:
+        records = store.runs(experiment.name, "FINISHED")
+    sys.stdout.buffer.write(FORMATS[chosen.format](tidy(store, records, row.table)))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def serve(chosen: argparse.Namespace) -> int:
+    """`serve`."""
+    return services.serve(open_store(), say, chosen.dashboard_port, chosen.mlflow_port)
+
+
+def mlflow(chosen: argparse.Namespace) -> int:
+    """`mlflow`."""
+    services.run_mlflow(open_store(), chosen.mlflow_port)
+
+
+def configs_of(chosen: argparse.Namespace) -> tuple[Experiment, list[Config]]:
+    """The experiment and the configs that the flags describe."""
+    experiment = experiment_named(chosen.experiment)
+    given: dict[str, Sequence[Any]] = {}
+    for setting in settings_of(experiment.config):
+        text = getattr(chosen, setting.name, None)
+        if text is not None:
+            given[setting.name] = [
+                None if setting.optional and part == "none" else part for part in text.split(",")
+            ]
+    variants = [variant.strip() for variant in chosen.variants.split(",")]
+    return experiment, experiment.configs(variants, given, getattr(chosen, "preset", ""))
+
+
+def _run_all(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:
+    """Make the runs with a progress display; stops at the first one that is cancelled."""
+    from core.runner import execute
+
+    records: list[RunRecord] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(), console=ERR, disable=not ERR.is_terminal
+    ) as progress:
+        whole = progress.add_task("all runs", total=len(plan))
+        for experiment, config, sweep in plan:
+            run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
+            task = progress.add_task(store.run(run_id).name, total=1.0)
+
+            def watch(event: Event, task: Any = task) -> None:
+                if isinstance(event, Done) and event.total:
+                    progress.update(task, completed=event.done / event.total)
+
+            status = execute(store, run_id, watch)
+            records.append(store.run(run_id))
+            progress.update(task, completed=1.0, visible=False)
+            progress.advance(whole)
+            if not ERR.is_terminal:
+                say(f"{status.lower()}: {records[-1].name}")
+            if status == "KILLED":
+                break
+    return records
+
+
+def _print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(list(run_ids)))
+    else:
+        for run_id in run_ids:
+            print(run_id)
+    say(f"{len(run_ids)} runs queued")
+    if worker_status(store) is None:
+        say("No worker is running here: python -m experiments worker (or make run) starts one.")
+
+
+def _all_finished(records: Sequence[RunRecord]) -> bool:
+    return all(record.status == "FINISHED" for record in records)

@@ -1,0 +1,12 @@
+"""Imported once by the fork server: everything that a run needs and that is slow to load."""
+
+import core.gradients
+import pandas
+import torch
+
+import core.runner
+
+# Threads that a library starts before the fork do not exist in the child: one thread starts none.
+torch.set_num_threads(1)
+
+__all__ = ["core", "pandas", "torch"]

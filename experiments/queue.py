@@ -1,0 +1,175 @@
+"""Submit, cancel, retry. The queue is the set of SCHEDULED runs in the store, nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Sequence
+
+import numpy
+import psutil
+
+from core.experiment import Config, Experiment
+from core.experiments import experiment_named
+from core.settings import BadSetting
+from core.tracking import ACTIVE, TAG_CANCEL, TAG_RETRY_OF, RunRecord, Store
+from experiments.suites import Suite
+
+MOST_QUEUED = 1000
+"""More than anyone waits for; a slip in a sweep would otherwise fill the store."""
+
+
+class QueueFull(BadSetting):
+    """The queue takes no more runs."""
+
+
+def submit(
+    store: Store, experiment: Experiment, configs: Sequence[Config], sweep: str | None = None
+) -> list[str]:
+    """Queue one run per config, as one comparison; return the run ids.
+
+    Raises `QueueFull` before anything is recorded.
+    """
+    queued = len(store.runs(status="SCHEDULED"))
+    if queued + len(configs) > MOST_QUEUED:
+        raise QueueFull(
+            f"{len(configs)} runs do not fit: the queue holds {queued} of at most {MOST_QUEUED:,}; "
+            "wait until some are done, or cancel some"
+        )
+    sweep = sweep or new_sweep(experiment.name)
+    run_ids = [store.create(experiment, config, sweep=sweep) for config in configs]
+    wake(store)
+    return run_ids
+
+
+def submit_suite(store: Store, suite: Suite) -> list[str]:
+    """Queue every run of a suite, one comparison per part."""
+    stamp = new_sweep(suite.name)
+    run_ids = []
+    for part in suite.parts:
+        run_ids += submit(store, part.experiment, part.configs(), f"{stamp} {part.title}")
+    return run_ids
+
+
+def cancel(store: Store, run_id: str) -> str:
+    """Stop a queued or running run; return what happened, in a sentence."""
+    record = find(store, run_id)
+    if record.status not in ACTIVE:
+        return f"{record.name} has already ended as {record.status}"
+    store.set_tags(record.run_id, {TAG_CANCEL: str(time.time())})
+    record = store.run(record.run_id)
+    if record.status == "SCHEDULED":
+        store.end(record.run_id, "KILLED", "cancelled before it started")
+        return f"{record.name} is taken off the queue"
+    if is_here(record) and is_alive(record):
+        os.kill(record.owner["pid"], signal.SIGTERM)
+    wake(store)
+    return f"{record.name} is told to stop; the rows measured until then are kept"
+
+
+def retry(store: Store, run_id: str) -> str:
+    """Queue the config of an ended run again, in the same comparison; return the new run's id."""
+    record = find(store, run_id)
+    if record.status in ACTIVE:
+        raise BadSetting(f"run is {record.name!r}, which is {record.status}; only an ended run can")
+    new = store.create(
+        experiment_named(record.experiment),
+        record.config,
+        sweep=record.sweep,
+        tags={TAG_RETRY_OF: record.run_id},
+    )
+    wake(store)
+    return new
+
+
+def find(store: Store, text: str) -> RunRecord:
+    """The run whose id is, or uniquely begins with, the text; `BadSetting` otherwise."""
+    if len(text) == 32:
+        return store.run(text)
+    found = [r for r in store.runs() if r.run_id.startswith(text)] if len(text) >= 4 else []
+    if len(found) == 1:
+        return found[0]
+    raise BadSetting(
+        f"run is {text!r}, which fits {len(found)} runs; give the id, or at least the first four "
+        "characters of it, as python -m experiments runs shows it"
+    )
+
+
+def estimate(
+    finished: Sequence[RunRecord], experiment: Experiment, configs: Sequence[Config]
+) -> tuple[float, float] | None:
+    """Seconds (low, high) that the configs will take on this machine, from runs measured before.
+
+    Time is taken as proportional to `Experiment.work`, at the rates of earlier runs on this
+    machine: those of the same cell and nearest in size first. None while nothing is known.
+    """
+    here = socket.gethostname()
+    known = [
+        (record.settings.get("cell"), experiment.work(config), record.metrics["seconds"])
+        for record in finished
+        if record.experiment == experiment.name
+        and record.status == "FINISHED"
+        and "seconds" in record.metrics
+        and record.owner.get("host") == here
+        and (config := _config_or_none(record)) is not None
+    ]
+    if not known:
+        return None
+    low = high = 0.0
+    for config in configs:
+        cell, work = config.architecture.cell, experiment.work(config)
+        same = [k for k in known if k[0] == cell] or known
+        nearest = sorted(same, key=lambda k: abs(k[1] - work))[:20]
+        rates = [seconds / known_work for _, known_work, seconds in nearest]
+        low += work * float(numpy.quantile(rates, 0.1))
+        high += work * float(numpy.quantile(rates, 0.9))
+    side_by_side = min(len(configs), max(1, cores() // max(c.threads for c in configs)))
+    return low / side_by_side, high / side_by_side
+
+
+def new_sweep(name: str) -> str:
+    """A name for the runs that are launched together: `gradient-decay 2026-11-23 04:30:12 7f3a`."""
+    return f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')} {secrets.token_hex(2)}"
+
+
+def wake(store: Store) -> None:
+    """Tell a worker on this machine to look now instead of at its next round."""
+    (store.folder / "queue.wake").touch()
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_here(record: RunRecord) -> bool:
+    """Whether the run is executed on this machine."""
+    return record.owner.get("host") == socket.gethostname()
+
+
+def is_alive(record: RunRecord) -> bool:
+    """Whether the process that executes a run of this machine still exists."""
+    return process_lives(record.owner.get("pid"), record.owner.get("created"))
+
+
+def process_lives(pid: int | None, created: float | None) -> bool:
+    """Whether this very process (not a later one with its number) is alive and no zombie."""
+    if pid is None or created is None:
+        return False
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return (
+            abs(process.create_time() - created) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        )
+    return False
+
+
+def _config_or_none(record: RunRecord) -> Config | None:
+    try:
+        return record.config
+    except BadSetting:
+        return None

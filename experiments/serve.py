@@ -1,0 +1,200 @@
+"""Worker, MLflow UI and dashboard together: what `make run` starts, and Ctrl-C stops."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import psutil
+from filelock import FileLock, Timeout
+
+from core.settings import BadSetting
+from core.store_folder import PROJECT, StoreError
+from core.tracking import Store
+from experiments.queue import submit_suite
+from experiments.suites import suite_named
+from experiments.worker import environment, worker_status
+
+HOST = "127.0.0.1"
+PATIENCE_SECONDS = 90.0
+"""For a server to answer for the first time; a cold disk makes MLflow slow to import."""
+
+
+@dataclass
+class Service:
+    """A process that `serve` starts and stops."""
+
+    name: str
+    command: list[str]
+    log: Path
+    health: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self, env: dict[str, str]) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches it only through `stop`."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=PROJECT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def answers(self) -> bool:
+        """Whether its health page answers."""
+        try:
+            with urllib.request.urlopen(self.health, timeout=2) as reply:
+                return bool(reply.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self, patience: float) -> None:
+        """Ask it and everything that it started to end, then insist."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        family = [psutil.Process(self.process.pid)]
+        with contextlib.suppress(psutil.Error):
+            family += family[0].children(recursive=True)
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(patience)
+        for member in family:
+            with contextlib.suppress(psutil.Error):
+                member.kill()
+
+
+def serve(store: Store, say: Callable[[str], None], dashboard_port: int, mlflow_port: int) -> int:
+    """Start everything, print the addresses, wait for Ctrl-C; return the exit status."""
+    try:
+        with FileLock(store.folder / "serve.lock", timeout=0):
+            return _serve(store, say, dashboard_port, mlflow_port)
+    except Timeout:
+        raise StoreError(
+            f"Unroll already serves {store.uri}; use the dashboard that is open, or stop that one "
+            "first (Ctrl-C where it runs)"
+        ) from None
+
+
+def _serve(store: Store, say: Callable[[str], None], dashboard_port: int, mlflow_port: int) -> int:
+    _require_free(dashboard_port, "dashboard_port")
+    local = not store.uri.startswith("http")
+    mlflow_url = f"http://{HOST}:{mlflow_port}" if local else store.uri
+    services = []
+    if local:
+        _require_free(mlflow_port, "mlflow_port")
+        services.append(mlflow_service(store, mlflow_port))
+    if worker_status(store) is None:
+        command = [sys.executable, "-m", "experiments", "worker"]
+        services.append(Service("worker", command, store.folder / "worker.log"))
+    services.append(dashboard_service(store, dashboard_port))
+    stopping: list[int] = []
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, lambda number, _frame: stopping.append(number))
+    if not store.runs():
+        suite = suite_named("first-look")
+        submit_suite(store, suite)
+        say(f"The store is empty: queued the {suite.name} suite ({len(suite.configs())} runs).")
+    try:
+        for service in services:
+            service.start({**environment(store), "UNROLL_MLFLOW_URL": mlflow_url})
+        _wait_until_ready(services, say, stopping)
+        if not stopping:
+            say(f"Dashboard  http://{HOST}:{dashboard_port}")
+            say(f"MLflow UI  {mlflow_url}/#/experiments")
+            say("Ctrl-C stops everything.")
+        return _watch(services, say, stopping)
+    finally:
+        say("Stopping.")
+        for service in reversed(services):
+            service.stop(patience=20.0 if service.name == "worker" else 3.0)
+
+
+def mlflow_service(store: Store, port: int) -> Service:
+    """The MLflow UI over the store; without its job runners, which are 13 processes and 2.5 GB."""
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
+        *("--workers", "1", "--backend-store-uri", store.uri),
+        *("--artifacts-destination", str(store.folder / "artifacts")),
+    ]
+    log = store.folder / "mlflow.log"
+    return Service("MLflow UI", command, log, f"http://{HOST}:{port}/health")
+
+
+def dashboard_service(store: Store, port: int) -> Service:
+    """The Streamlit dashboard."""
+    command = [
+        *(sys.executable, "-m", "streamlit", "run", str(PROJECT / "dashboard" / "app.py")),
+        *("--server.port", str(port), "--server.address", HOST, "--server.headless", "true"),
+    ]
+    log = store.folder / "dashboard.log"
+    return Service("dashboard", command, log, f"http://{HOST}:{port}/_stcore/health")
+
+
+def _wait_until_ready(
+    services: list[Service], say: Callable[[str], None], stopping: list[int]
+) -> None:
+    waiting = [service for service in services if service.health]
+    say(f"Starting {', '.join(service.name for service in services)} …")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while waiting and not stopping and time.monotonic() < deadline:
+        waiting = [service for service in waiting if not service.answers()]
+        if _dead(services):
+            return
+        time.sleep(0.1)
+    for service in waiting if not stopping else []:
+        say(f"The {service.name} has not answered yet; its log is {service.log}")
+
+
+def _watch(services: list[Service], say: Callable[[str], None], stopping: list[int]) -> int:
+    while not stopping:
+        for service in _dead(services):
+            say(f"The {service.name} has ended; the end of its log ({service.log}):")
+            say("\n".join(service.log.read_text(errors="replace").splitlines()[-12:]))
+            return 1
+        time.sleep(0.2)
+    return 0
+
+
+def _dead(services: list[Service]) -> list[Service]:
+    return [s for s in services if s.process is not None and s.process.poll() is not None]
+
+
+def _require_free(port: int, setting: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            flag = "--" + setting.replace("_", "-")
+            raise BadSetting(
+                f"{setting} is {port}, which {_holder(port)} uses ({error.strerror}); stop "
+                f'that, or choose another: make run ARGS="{flag} {port + 1}"'
+            ) from None
+
+
+def _holder(port: int) -> str:
+    with contextlib.suppress(psutil.Error):
+        for listener in psutil.net_connections("tcp"):
+            if listener.laddr and listener.laddr.port == port and listener.pid:
+                return f"process {listener.pid} ({psutil.Process(listener.pid).name()})"
+    return "another process"
+
+
+def run_mlflow(store: Store, port: int) -> NoReturn:
+    """Become the MLflow UI, in the foreground."""
+    _require_free(port, "mlflow_port")
+    os.execve(sys.executable, mlflow_service(store, port).command, environment(store))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from core.architecture import VARIANTS, Architecture, variant_title
+from core.experiments import EXPERIMENTS, experiment_named
+from core.settings import BadSetting
+from core.statistics import Estimate
+from tests.toy import TOY, SquareRow, ToySummary
+
+
+def test_every_combination_of_variants_and_values_is_one_config() -> None:
+    configs = TOY.configs(["rnn", "bi-gru"], {"hidden_size": ["8", "16"], "seed": [0, 1]})
+    found = {(c.architecture.variant, c.architecture.hidden_size, c.seed) for c in configs}
+    assert found == {(v, h, s) for v in ("rnn", "bi-gru") for h in (8, 16) for s in (0, 1)}
+
+
+def test_a_setting_of_one_cell_goes_to_that_cell_only() -> None:
+    configs = TOY.configs(["rnn", "lstm", "gru"], {"forget_bias": [0, 1], "update_bias": [2]})
+    labels = [config.architecture.label for config in configs]
+    assert labels == [
+        "RNN 64",
+        "LSTM 64 · forget bias 0",
+        "LSTM 64 · forget bias 1",
+        "GRU 64 · update bias 2",
+    ]
+
+
+def test_a_setting_that_no_chosen_variant_has_is_refused() -> None:
+    with pytest.raises(BadSetting, match="forget_bias is set, but it belongs to lstm"):
+        TOY.configs(["rnn", "bi-gru"], {"forget_bias": [1]})
+
+
+def test_a_preset_is_a_set_of_values_that_can_be_overridden() -> None:
+    assert TOY.configs(["rnn"], {}, "short")[0].flat()["count"] == 1
+    assert TOY.configs(["rnn"], {"count": [2]}, "short")[0].flat()["count"] == 2
+    with pytest.raises(BadSetting, match="preset is 'long'; toy has short"):
+        TOY.configs(["rnn"], {}, "long")
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(BadSetting, match=r"variants has 'lstmm'; choose from rnn, lstm"):
+        TOY.configs(["lstmm"], {})
+    with pytest.raises(BadSetting, match="experiment is 'x'; choose from gradient-decay"):
+        experiment_named("x")
+    with pytest.raises(BadSetting, match="table is 'x'; toy has squares, summary"):
+        TOY.row("x")
+
+
+def test_an_estimate_takes_four_flat_columns() -> None:
+    assert ToySummary.header() == ("mean", "mean_low", "mean_high", "mean_n", "rows")
+    assert ToySummary(Estimate(2.0, 1.0, 3.0, 5), 7).flat() == (2.0, 1.0, 3.0, 5, 7)
+    assert TOY.summary is ToySummary
+
+
+def test_columns_know_their_title_unit_and_role() -> None:
+    columns = {column.name: column for column in SquareRow.columns()}
+    assert columns["square"].heading == "Square (steps²)"
+    assert columns["square"].better == "higher"
+    assert [name for name, column in columns.items() if column.curve] == ["number"]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_every_declaration_is_complete(experiment) -> None:
+    assert experiment.question.endswith("?")
+    assert experiment.summary in experiment.rows
+    for row in experiment.rows:
+        assert sum(column.curve for column in row.columns()) == (row is not experiment.summary)
+    for preset in experiment.presets:
+        assert experiment.configs(list(VARIANTS), {}, preset)
+
+
+def test_six_variants_with_readable_labels() -> None:
+    titles = [variant_title(variant) for variant in VARIANTS]
+    assert titles == ["RNN", "LSTM", "GRU", "bi-RNN", "bi-LSTM", "bi-GRU"]
+    for name, kind in VARIANTS.items():
+        assert Architecture(**kind).variant == name
+    deep = Architecture(cell="rnn", layers=3, initialisation="identity", nonlinearity="relu")
+    assert deep.label == "RNN 64 · 3 layers · relu · identity"

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import signal
+
+import pandas
+import pytest
+
+from core.recorder import Recorder, metric_points
+from core.runner import execute
+from core.tracking import Store
+from tests.toy import TOY, SquareRow, ToyConfig, ToySummary
+
+
+def go(store: Store, **settings: object) -> str:
+    run_id = store.create(TOY, ToyConfig.from_flat(settings), sweep="s", status="RUNNING")
+    execute(store, run_id)
+    return run_id
+
+
+def test_a_finished_run_has_tables_metrics_note_and_log(store: Store, toy) -> None:
+    run_id = go(store, count=5)
+    record = store.run(run_id)
+    assert record.status == "FINISHED"
+    assert record.metrics["mean"] == 2.5
+    assert record.metrics["mean_low"] == 1.0
+    assert record.metrics["rows"] == 5
+    assert record.metrics["seconds"] > 0
+    assert record.note == "5 squares, 2.5 on average."
+    assert record.state["fraction"] == 1.0
+    assert record.state["rows"] == 6
+    assert {"torch", "mlflow", "python", "host"} <= set(record.tags)
+    assert "number 4" in store.log_text(run_id)
+    squares = store.table(run_id, "squares")
+    assert squares["square"].tolist() == [0.0, 1.0, 4.0, 9.0, 16.0]
+    history = store.client.get_metric_history(run_id, "squares/square")
+    assert [(m.step, m.value) for m in history] == [(n, n**2.0) for n in range(5)]
+    assert not store.spool(run_id).exists()
+
+
+def test_a_failed_run_keeps_its_rows_and_its_traceback(store: Store, toy) -> None:
+    run_id = go(store, fail_after=2)
+    record = store.run(run_id)
+    assert record.status == "FAILED"
+    assert record.error == "RuntimeError: asked to fail"
+    assert "asked to fail" in record.tags["unroll.traceback"]
+    assert "Traceback" in store.log_text(run_id)
+    assert store.table(run_id, "squares")["square"].tolist() == [0.0, 1.0]
+    assert store.table(run_id, "summary") is None
+
+
+def test_a_terminated_run_keeps_its_rows_and_restores_the_handlers(store: Store, toy) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    run_id = go(store, stop_after=3)
+    record = store.run(run_id)
+    assert record.status == "KILLED"
+    assert "cancelled" in record.error
+    assert store.table(run_id, "squares")["square"].tolist() == [0.0, 1.0, 4.0]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_an_infinite_value_is_in_the_table_and_counted(store: Store, toy) -> None:
+    run_id = go(store, infinite=True)
+    assert store.table(run_id, "squares")["square"].iloc[-1] == float("inf")
+    assert store.run(run_id).metrics["non_finite_values"] == 1
+
+
+def test_a_config_that_this_version_refuses_fails_with_the_reason(store: Store, toy) -> None:
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    store.set_tags(run_id, {"unroll.config": '{"count": -1}'})
+    assert execute(store, run_id) == "FAILED"
+    assert "count is -1" in store.run(run_id).error
+
+
+def test_a_run_cancelled_before_it_starts_never_runs(store: Store, toy) -> None:
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    store.set_tags(run_id, {"unroll.cancel": "1"})
+    assert execute(store, run_id) == "KILLED"
+    assert store.table(run_id, "squares") is None
+
+
+def test_rows_are_on_disk_before_the_run_ends(store: Store, toy) -> None:
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    recorder = Recorder(store, run_id, TOY)
+    recorder.take(SquareRow(0, "whole", 0, 1, 1.0))
+    assert "0,whole,0,1,1.0" in (store.spool(run_id) / "tables" / "squares.csv").read_text()
+    assert len(store.table(run_id, "squares")) == 1
+    recorder.close()
+
+
+@pytest.mark.parametrize("half", ["0,whole,0,2,4.", "0,wh", ""])
+def test_half_a_line_left_by_a_killed_process_is_cut_off(store: Store, toy, half: str) -> None:
+    from core.recorder import salvage
+
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    folder = store.spool(run_id) / "tables"
+    folder.mkdir(parents=True)
+    header = ",".join(SquareRow.header())
+    (folder / "squares.csv").write_text(f"{header}\n0,whole,0,1,1.0\n{half}")
+    assert salvage(store, run_id, TOY) == 1
+    assert store.table(run_id, "squares")["square"].tolist() == [1.0]
+
+
+def test_curves_are_means_over_seeds_split_by_axes_that_vary_and_latest_only() -> None:
+    rows = [
+        SquareRow(phase, part, seed, number, value)
+        for phase, part, seed, number, value in [
+            (0, "a", 0, 1, 100.0),
+            (1, "a", 0, 1, 1.0),
+            (1, "a", 1, 1, 3.0),
+            (1, "a", 0, 2, 7.0),
+            (1, "b", 0, 1, 5.0),
+            (1, "b", 1, 1, None),
+        ]
+    ]
+    table = pandas.DataFrame([row.flat() for row in rows], columns=SquareRow.header())
+    points = list(metric_points(SquareRow, table))
+    assert points == [
+        ("squares/square/part a", 2.0, 1),
+        ("squares/square/part a", 7.0, 2),
+        ("squares/square/part b", 5.0, 1),
+    ]
+    assert list(metric_points(SquareRow, table[table["number"] == 1])) == []
+
+
+def test_a_missing_estimate_is_no_metric() -> None:
+    table = pandas.DataFrame([(None, None, None, 0, 3)], columns=ToySummary.header())
+    assert list(metric_points(ToySummary, table)) == [("rows", 3.0, 0)]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.experiments import EXPERIMENTS
+from core.settings import BadSetting, settings_of
+from tests.toy import ToyConfig
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"hidden_size": 0}, "hidden_size is 0; give a whole number from 1 to 4,096"),
+        ({"hidden_size": "many"}, "hidden_size is 'many'; give a whole number from 1 to 4,096"),
+        ({"hidden_size": 1.5}, "hidden_size is 1.5; give a whole number from 1 to 4,096"),
+        ({"hidden_size": True}, "hidden_size is true; give a whole number from 1 to 4,096"),
+        ({"cell": "lstmm"}, "cell is 'lstmm'; give rnn, lstm or gru"),
+        ({"infinite": "maybe"}, "infinite is 'maybe'; give true or false"),
+        ({"recurrent_gain": "nan"}, "recurrent_gain is 'nan'; give a number from 0 to 100"),
+        (
+            {"fail_after": -1},
+            "fail_after is -1; give a whole number from 0 to 10,000, or leave it out",
+        ),
+    ],
+)
+def test_a_bad_value_names_the_field_what_came_and_what_is_allowed(
+    values: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(BadSetting) as caught:
+        ToyConfig.from_flat(values)
+    assert str(caught.value) == sentence
+
+
+def test_an_unknown_setting_is_refused_not_dropped() -> None:
+    with pytest.raises(BadSetting, match="hiden_size is 3, but there is no such setting"):
+        ToyConfig.from_flat({"hiden_size": 3})
+
+
+def test_a_setting_that_the_cell_does_not_have_is_refused() -> None:
+    with pytest.raises(BadSetting, match="forget_bias is 1.0, but cell gru has none"):
+        ToyConfig.from_flat({"cell": "gru", "forget_bias": 1})
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_flat_and_back_is_the_same_config(experiment) -> None:
+    config = experiment.config()
+    assert experiment.config.from_flat(config.flat()) == config
+    assert (
+        experiment.config.from_flat({k: str(v) for k, v in config.flat().items() if v is not None})
+        == config
+    )
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_every_setting_is_explained_and_its_default_is_allowed(experiment) -> None:
+    for setting in settings_of(experiment.config):
+        assert setting.title, setting.name
+        assert setting.description.endswith((".", ")")), setting.name
+        assert setting.default is not None or setting.optional
+        if setting.choices:
+            assert setting.default in setting.choices
+        if int in setting.types or float in setting.types:
+            assert setting.minimum is not None, f"{setting.name} has no lower bound"
+            assert setting.maximum is not None, f"{setting.name} has no upper bound"
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([s.name for s in settings_of(ToyConfig)]),
+        st.text() | st.integers() | st.floats() | st.none() | st.booleans(),
+    )
+)
+def test_any_input_gives_a_config_or_one_line(values: dict[str, object]) -> None:
+    try:
+        config = ToyConfig.from_flat(values)
+    except BadSetting as error:
+        assert "\n" not in str(error)
+    else:
+        assert ToyConfig.from_flat(config.flat()) == config

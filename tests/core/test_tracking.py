@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.experiments import experiment_named
+from core.recorder import Recorder
+from core.settings import BadSetting
+from core.store_folder import PROJECT, StoreError, tracking_uri
+from core.tracking import TAG_CONFIG, Store, open_store, run_name
+from tests.toy import TOY, ToyConfig
+
+
+def make(store: Store, **settings: object) -> str:
+    config = ToyConfig.from_flat({"cell": "lstm", "bidirectional": True, **settings})
+    return store.create(TOY, config, sweep="s")
+
+
+def test_a_submitted_run_is_scheduled_with_its_whole_config(store: Store, toy) -> None:
+    run_id = make(store, count=7, hidden_size=32)
+    record = store.run(run_id)
+    assert record.status == "SCHEDULED"
+    assert record.name == "bi-LSTM 32 · seed 0"
+    assert record.config == ToyConfig.from_flat(record.settings)
+    assert record.settings["count"] == 7
+    raw = store.client.get_run(run_id)
+    assert raw.data.params["variant"] == "bi-lstm"
+    assert raw.data.params["hidden_size"] == "32"
+    assert TAG_CONFIG in raw.data.tags
+    assert raw.data.tags["mlflow.source.name"] == (
+        "python -m experiments run toy --variants bi-lstm --hidden-size 32 --count 7"
+    )
+
+
+def test_the_recorded_command_line_makes_the_same_config(store: Store) -> None:
+    from experiments.arguments import parse
+    from experiments.commands import configs_of
+
+    experiment = experiment_named("gradient-decay")
+    config = experiment.configs(["bi-lstm"], {"forget_bias": [1.5], "spectrum": [False]})[0]
+    run_id = store.create(experiment, config, sweep="s")
+    words = store.run(run_id).tags["mlflow.source.name"].split()[3:]
+    assert configs_of(parse(words)) == (experiment, [config])
+
+
+def test_runs_are_listed_by_experiment_status_and_end(store: Store, toy) -> None:
+    first, second = make(store), make(store, seed=1)
+    store.end(first, "KILLED", "why")
+    assert [r.run_id for r in store.runs()] == [first, second]
+    assert [r.run_id for r in store.runs("toy", "SCHEDULED")] == [second]
+    assert [r.run_id for r in store.active()] == [second]
+    ended = store.run(first).ended
+    assert ended is not None
+    assert [r.run_id for r in store.runs(ended_since=ended)] == [first]
+    assert store.runs(ended_since=ended + 1) == []
+    assert store.run(first).error == "why"
+
+
+def test_an_unknown_run_is_a_sentence(store: Store) -> None:
+    with pytest.raises(BadSetting, match="the store has no such run"):
+        store.run("0" * 32)
+
+
+def test_a_foreign_run_in_our_experiment_is_left_alone(store: Store, toy) -> None:
+    make(store)
+    store.client.create_run(store.client.get_experiment_by_name("toy").experiment_id)
+    assert len(store.runs()) == 1
+
+
+def test_infinite_and_missing_values_are_no_metrics(store: Store, toy) -> None:
+    run_id = make(store)
+    left_out = store.log_metrics(
+        run_id, [("a", 1.0, 0), ("a", float("inf"), 1), ("b", float("nan"), 0)]
+    )
+    assert left_out == 2
+    assert store.run(run_id).metrics == {"a": 1.0}
+
+
+def test_two_thousand_metrics_are_logged_in_batches(store: Store, toy) -> None:
+    run_id = make(store)
+    store.log_metrics(run_id, [("a", float(step), step) for step in range(2000)])
+    history = store.client.get_metric_history(run_id, "a")
+    assert [(m.step, m.value) for m in history] == [(s, float(s)) for s in range(2000)]
+
+
+def test_a_moved_store_finds_its_artifacts(store: Store, toy, tmp_path: Path) -> None:
+    run_id = make(store)
+    recorder = Recorder(store, run_id, TOY)
+    for event in TOY.run(ToyConfig()):
+        recorder.take(event)
+    recorder.close()
+    assert store.table(run_id, "squares")["square"].tolist() == [0, 1, 4, 9]
+    store.client._tracking_client.store.engine.dispose()
+    shutil.move(str(store.folder), tmp_path / "elsewhere")
+    moved = open_store(f"sqlite:///{tmp_path / 'elsewhere' / 'mlflow.db'}")
+    assert moved.table(run_id, "squares")["square"].tolist() == [0, 1, 4, 9]
+
+
+def test_an_experiment_deleted_in_the_ui_comes_back(store: Store, toy) -> None:
+    make(store)
+    store.client.delete_experiment(store.client.get_experiment_by_name("toy").experiment_id)
+    again = Store(store.uri)
+    assert again.run(make(again)).status == "SCHEDULED"
+
+
+def test_the_store_uses_a_write_ahead_log(store: Store) -> None:
+    connection = sqlite3.connect(store.folder / "mlflow.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_corrupt_store_is_a_sentence_and_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match=r"cannot be used \(file is not a database\); restore it"):
+        open_store(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert (tmp_path / "mlflow.db").read_bytes().startswith(b"not a database")
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written"):
+        open_store(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")
+
+
+def test_a_server_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        open_store("http://127.0.0.1:9")
+
+
+def test_a_meaningless_address_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://x")
+    with pytest.raises(StoreError, match="MLFLOW_TRACKING_URI is 'ftp://x'"):
+        tracking_uri()
+
+
+def test_four_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
+    code = f"from core.tracking import open_store; open_store('sqlite:///{tmp_path}/mlflow.db')"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.wait() == 0, process.stderr.read().decode()
+
+
+def test_a_run_of_many_seeds_says_how_many() -> None:
+    experiment = experiment_named("gradient-decay")
+    assert run_name(experiment.configs(["gru"], {"seeds": [3]})[0]) == "GRU 64 · 3 seeds"

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from core.architecture import VARIANTS
+from core.experiments import EXPERIMENTS
+from core.settings import settings_of
+from experiments.__main__ import main
+from experiments.arguments import KIND, parse
+from experiments.commands import configs_of
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_every_setting_has_a_flag(experiment) -> None:
+    for setting in settings_of(experiment.config):
+        if setting.name in KIND:
+            continue
+        value = setting.choices[-1] if setting.choices else setting.default or setting.minimum or 1
+        variant = setting.cells[0] if setting.cells else "lstm"
+        flag = "--" + setting.name.replace("_", "-")
+        words = ["run", experiment.name, "--variants", variant, flag, str(value).lower()]
+        _, (config,) = configs_of(parse(words))
+        assert config.flat()[setting.name] == value
+
+
+def test_without_flags_all_six_variants_run_at_their_defaults() -> None:
+    experiment, configs = configs_of(parse(["run", EXPERIMENTS[0].name]))
+    assert [config.architecture.variant for config in configs] == list(VARIANTS)
+    assert configs[0] == experiment.config()
+
+
+def test_comma_separated_values_make_one_run_each() -> None:
+    words = "run gradient-decay --variants rnn,lstm --hidden-size 8,16 --forget-bias none,2"
+    _, configs = configs_of(parse(words.split()))
+    assert len(configs) == 2 + 4
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("run nonsense", "experiment is 'nonsense'; choose from gradient-decay"),
+        ("run gradient-decay --variants lstmm", "variants has 'lstmm'; choose from rnn, lstm"),
+        ("run gradient-decay --hidden-size 0", "hidden_size is '0'; give a whole number from 1 to"),
+        ("run gradient-decay --hidden-size x", "hidden_size is 'x'; give a whole number from 1 to"),
+        ("run gradient-decay --hiden-size 3", "did you mean --hidden-size?"),
+        ("run gradient-decay --hidden-size", "--hidden-size: expected one argument"),
+        ("run gradient-decay --preset none", "preset is 'none'; gradient-decay has chapter"),
+        ("run", "required: EXPERIMENT"),
+        ("explode", "invalid choice: 'explode'"),
+        ("suite nonsense", "suite is 'nonsense'; choose from first-look"),
+        ("runs --status done", "status is 'done'; choose from SCHEDULED"),
+        ("runs --experiment x", "experiment is 'x'; choose from"),
+        ("export gradient-decay --table x", "table is 'x'; gradient-decay has gradient"),
+        ("export gradient-decay --format x", "format is 'x'; choose from csv, json, parquet"),
+        ("cancel 0000", "run is '0000', which fits 0 runs"),
+        ("retry " + "0" * 32, "the store has no such run"),
+        ("serve --dashboard-port x", "--dashboard-port: invalid int value"),
+    ],
+)
+def test_bad_usage_is_one_line_exit_two_and_records_nothing(
+    words: str, sentence: str, store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert sentence in err
+    assert store.runs() == []
+
+
+def test_help_is_derived_from_the_declaration(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "gradient-decay", "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    for setting in settings_of(EXPERIMENTS[0].config):
+        if setting.name not in KIND:
+            assert "--" + setting.name.replace("_", "-") in text

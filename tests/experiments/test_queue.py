@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import psutil
+import pytest
+
+from core.settings import BadSetting
+from core.tracking import TAG_OWNER, Store
+from experiments import queue
+from experiments.queue import QueueFull, cancel, estimate, find, retry, submit
+from tests.toy import TOY, ToyConfig
+
+
+def configs(*seeds: int) -> list[ToyConfig]:
+    return [ToyConfig(seed=seed) for seed in seeds]
+
+
+def test_runs_of_one_submission_are_one_comparison_in_order(store: Store, toy) -> None:
+    run_ids = submit(store, TOY, configs(0, 1, 2))
+    records = store.runs(status="SCHEDULED")
+    assert [record.run_id for record in records] == run_ids
+    assert len({record.sweep for record in records}) == 1
+    assert records[0].sweep.startswith("toy 20")
+
+
+def test_a_full_queue_takes_nothing_and_says_so(store: Store, toy, monkeypatch) -> None:
+    monkeypatch.setattr(queue, "MOST_QUEUED", 3)
+    submit(store, TOY, configs(0, 1))
+    with pytest.raises(QueueFull, match="2 runs do not fit: the queue holds 2 of at most 3"):
+        submit(store, TOY, configs(2, 3))
+    assert len(store.runs()) == 2
+
+
+def test_cancelling_a_queued_run_takes_it_off_the_queue(store: Store, toy) -> None:
+    (run_id,) = submit(store, TOY, configs(0))
+    assert cancel(store, run_id) == "RNN 64 · seed 0 is taken off the queue"
+    assert store.run(run_id).status == "KILLED"
+    assert cancel(store, run_id) == "RNN 64 · seed 0 has already ended as KILLED"
+
+
+def test_cancelling_a_running_run_signals_the_process_that_executes_it(store: Store, toy) -> None:
+    child = psutil.Popen(["sleep", "60"])
+    (run_id,) = submit(store, TOY, configs(0))
+    host = os.uname().nodename
+    owner = {"host": host, "pid": child.pid, "created": child.create_time(), "started": time.time()}
+    store.mark_running(run_id, owner, {})
+    assert "told to stop" in cancel(store, run_id)
+    assert child.wait(5) == -15
+    assert store.run(run_id).cancelled
+
+
+def test_a_process_that_only_has_the_same_number_is_not_signalled(store: Store, toy) -> None:
+    child = psutil.Popen(["sleep", "60"])
+    (run_id,) = submit(store, TOY, configs(0))
+    owner = {"host": os.uname().nodename, "pid": child.pid, "created": 1.0, "started": 1.0}
+    store.client.set_tag(run_id, TAG_OWNER, json.dumps(owner))
+    store.client.update_run(run_id, status="RUNNING")
+    cancel(store, run_id)
+    assert child.is_running()
+    child.kill()
+    child.wait()
+
+
+def test_retry_queues_the_same_config_in_the_same_comparison(store: Store, toy) -> None:
+    (run_id,) = submit(store, TOY, [ToyConfig(count=9)])
+    with pytest.raises(BadSetting, match="SCHEDULED; only an ended run"):
+        retry(store, run_id)
+    cancel(store, run_id)
+    again = store.run(retry(store, run_id))
+    before = store.run(run_id)
+    assert again.status == "SCHEDULED"
+    assert again.settings == before.settings
+    assert again.sweep == before.sweep
+    assert again.retry_of == run_id
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(store: Store, toy) -> None:
+    first, _ = submit(store, TOY, configs(0, 1))
+    assert find(store, first[:8]).run_id == first
+    with pytest.raises(BadSetting, match="fits 0 runs"):
+        find(store, first[:3])
+
+
+def test_time_is_estimated_from_measured_runs_only(store: Store, toy) -> None:
+    assert estimate(store.runs(), TOY, configs(0)) is None
+    (run_id,) = submit(store, TOY, [ToyConfig(count=10)])
+    owner = {"host": os.uname().nodename, "pid": 1, "created": 1.0, "started": time.time()}
+    store.mark_running(run_id, owner, {})
+    store.log_metrics(run_id, [("seconds", 5.0, 0)])
+    assert estimate(store.runs(), TOY, configs(0)) is None
+    store.end(run_id, "FINISHED")
+    low, high = estimate(store.runs(), TOY, [ToyConfig(count=20)])
+    assert low == high == pytest.approx(10.0)

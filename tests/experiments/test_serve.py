@@ -1,0 +1,78 @@
+"""`make run` as a person meets it: one command, addresses, Ctrl-C, and what stands in its way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import psutil
+import pytest
+
+from core.store_folder import PROJECT
+from core.tracking import Store
+from experiments.__main__ import main
+from experiments.serve import dashboard_service, mlflow_service
+from experiments.worker import environment, worker_status
+from tests.experiments.test_worker import until
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_serve_starts_everything_measures_and_stops_everything(store: Store) -> None:
+    dashboard, mlflow = free_port(), free_port()
+    command = [sys.executable, "-m", "experiments", "serve"]
+    command += ["--dashboard-port", str(dashboard), "--mlflow-port", str(mlflow)]
+    options = {"cwd": PROJECT, "env": environment(store), "stderr": subprocess.PIPE, "text": True}
+    serve = subprocess.Popen(command, **options)
+    try:
+        until(lambda: dashboard_service(store, dashboard).answers())
+        until(lambda: mlflow_service(store, mlflow).answers())
+        until(lambda: worker_status(store) is not None)
+        assert len(store.runs()) == 6, "an empty store gets the first-look suite"
+        until(lambda: any(record.status == "FINISHED" for record in store.runs()))
+        page = urllib.request.urlopen(f"http://127.0.0.1:{dashboard}/").read()
+        assert b"<title>" in page
+        second = subprocess.run(command, **options, check=False, timeout=30)
+        assert second.returncode == 1
+        assert "already serves" in second.stderr
+        assert second.stderr.count("\n") == 1
+        started = family(serve)
+        assert len(started) >= 3
+        serve.send_signal(signal.SIGINT)
+        said = serve.communicate(timeout=40)[1]
+        assert serve.returncode == 0
+        assert f"http://127.0.0.1:{dashboard}" in said
+        assert f"http://127.0.0.1:{mlflow}" in said
+        until(lambda: not any(process.is_running() for process in started), seconds=5)
+        assert store.active() == [] or {r.status for r in store.active()} == {"SCHEDULED"}
+    finally:
+        if serve.poll() is None:
+            serve.kill()
+
+
+@pytest.mark.parametrize("flag", ["--dashboard-port", "--mlflow-port"])
+def test_a_busy_port_is_named_with_who_holds_it(
+    flag: str, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ports = {"--dashboard-port": free_port(), "--mlflow-port": free_port()}
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", ports[flag]))
+        holder.listen()
+        words = [str(word) for item in ports.items() for word in item]
+        assert main(["serve", *words]) == 2
+    error = capsys.readouterr().err
+    assert f"is {ports[flag]}, which process {os.getpid()}" in error
+    assert flag in error
+    assert store.runs() == []
