@@ -6,6 +6,7 @@ A `Config` is what is set, a `Row` is what is measured, `run(config)` yields row
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ class Row:
     title: ClassVar[str]
 
     @classmethod
+    @functools.cache
     def columns(cls) -> tuple[Column, ...]:
         """The declared columns, in order."""
         return tuple(
@@ -172,7 +174,7 @@ class Experiment:
     """Arithmetic of a config in multiply-accumulates: what time estimates scale with."""
     presets: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def summary(self) -> type[Row]:
         """The Row type without axes: one row per run, its measures are what people sort by."""
         return next(r for r in self.rows if all(c.role == "measure" for c in r.columns()))

@@ -9,18 +9,17 @@ import csv
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from core.experiment import Experiment, Progress, Row
+from core.settings import Value
 from core.tracking import TAG_STATE, Store
 
 if TYPE_CHECKING:
     import pandas
 
-SPOOL_SECONDS = 0.05
-"""Rows reach the operating system at least this often; a killed process loses no more."""
 UPLOAD_SECONDS = 1.0
 UPLOAD_SHARE = 0.05
 """At most this share of a run's time goes into showing its rows while it runs."""
@@ -35,7 +34,6 @@ class Recorder:
         (self._spool / "tables").mkdir(parents=True, exist_ok=True)
         self._files: dict[str, IO[str]] = {}
         self._changed: set[str] = set()
-        self._spooled_at = 0.0
         self._upload_at = 0.0
         self._log = (self._spool / "log.txt").open("a", buffering=1)
         self.rows = 0
@@ -55,17 +53,14 @@ class Recorder:
         else:
             self._write(event)
         now = time.monotonic()
-        if now - self._spooled_at >= SPOOL_SECONDS:
-            self._flush()
-            self._spooled_at = now
-        if now >= self._upload_at and (self._changed or isinstance(event, Progress)):
+        first_row = self.rows == 1 and self._changed
+        if first_row or now >= self._upload_at:
             self.upload()
             cost = time.monotonic() - now
             self._upload_at = time.monotonic() + max(UPLOAD_SECONDS, cost / UPLOAD_SHARE)
 
     def upload(self) -> None:
         """Bring the store up to date with everything taken so far."""
-        self._flush()
         for table in sorted(self._changed):
             self._store.upload(self._run_id, self._table(table), "tables")
         self._changed.clear()
@@ -85,7 +80,6 @@ class Recorder:
 
     def close(self) -> None:
         """Upload everything, log the metrics, and empty the spool."""
-        self._flush()
         for file in self._files.values():
             file.close()
         salvage(self._store, self._run_id, self._experiment)
@@ -95,17 +89,17 @@ class Recorder:
 
     def _write(self, row: Row) -> None:
         if row.table not in self._files:
-            self._files[row.table] = self._table(row.table).open("w", newline="")
-            csv.writer(self._files[row.table]).writerow(row.header())
-        csv.writer(self._files[row.table]).writerow(row.flat())
+            # Line by line to the operating system: a killed process loses no row.
+            self._files[row.table] = self._table(row.table).open("w", newline="", buffering=1)
+            self._line(row.table, row.header())
+        self._line(row.table, row.flat())
         self._changed.add(row.table)
         self.rows += 1
         if type(row) is self._experiment.summary:
             self.summary = dict(zip(row.header(), row.flat(), strict=True))
 
-    def _flush(self) -> None:
-        for file in self._files.values():
-            file.flush()
+    def _line(self, table: str, values: Sequence[Value]) -> None:
+        csv.writer(self._files[table], lineterminator="\n").writerow(values)
 
     def _table(self, name: str) -> Path:
         return self._spool / "tables" / f"{name}.csv"
@@ -145,8 +139,8 @@ def metric_points(row: type[Row], table: pandas.DataFrame) -> Iterator[tuple[str
     """MLflow's view of a table: (metric, value, step).
 
     A summary gives plain names. A table whose curve axis has at least two values gives
-    `table/measure` over it: the mean over seeds, one chart per value of every other axis that has more than one, and of
-    an axis marked `latest` only the last value.
+    `table/measure` over it: the mean over seeds, one chart per value of every other axis that has
+    more than one, and of an axis marked `latest` only the last value.
     """
     columns = row.columns()
     curve = next((c.name for c in columns if c.curve), None)

@@ -346,6 +346,13 @@ def open_store(uri: str | None = None) -> Store:
     return store
 
 
+def load_ahead() -> None:
+    """Import what a local store needs, for a process whose forks must not wait a second for it."""
+    from mlflow.store.tracking import sqlalchemy_store
+
+    assert sqlalchemy_store
+
+
 def run_name(config: Config) -> str:
     """`bi-LSTM 64 · seed 0`, or `· 8 seeds` where one run measures several."""
     flat = config.flat()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,8 +38,8 @@ def store(store_uri: str) -> Store:
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Experiment]:
+def toy(monkeypatch: pytest.MonkeyPatch) -> Experiment:
     """The toy experiment, registered for this test."""
     monkeypatch.setattr("core.experiments.EXPERIMENTS", (TOY,))
     monkeypatch.setattr("core.tracking.EXPERIMENTS", (TOY,))
-    yield TOY
+    return TOY

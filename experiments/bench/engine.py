@@ -41,7 +41,7 @@ def tables() -> list[Table]:
 
 def _recording(store: Store) -> list[float]:
     (config,) = GRADIENT_DECAY.configs(["rnn"], {"seeds": [32]})
-    rows = [GradientRow(0, 1, k // 100, k % 100, -k / 7, -k / 9, 0, 0) for k in range(ROWS)]
+    rows = [GradientRow(0, 1, k // 100, k % 100, -k / 7, -k / 9, 0, 0, 0) for k in range(ROWS)]
     times = []
     for _ in range(REPEATS):
         run_id = store.create(GRADIENT_DECAY, config, sweep="bench", status="RUNNING")

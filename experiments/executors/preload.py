@@ -5,7 +5,9 @@ import pandas
 import torch
 
 import core.runner
+import core.tracking
 
+core.tracking.load_ahead()
 # Threads that a library starts before the fork do not exist in the child: one thread starts none.
 torch.set_num_threads(1)
 
