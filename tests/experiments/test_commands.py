@@ -1,0 +1,164 @@
+"""What the commands print and record: data on standard output, everything else beside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+
+import pandas
+import pytest
+
+from core.architecture import VARIANTS
+from core.store_folder import PROJECT
+from core.tracking import Store
+from experiments.__main__ import main
+from experiments.export import tidy
+from tests.toy import TOY
+
+SMALL = ["--seeds", "2", "--hidden-size", "8", "--sequence-length", "20", "--batch-size", "2"]
+
+
+@pytest.fixture
+def measured(store: Store, capsys: pytest.CaptureFixture[str]) -> Store:
+    """A store with the six variants measured by the command that the README names first."""
+    assert main(["run", "gradient-decay", *SMALL]) == 0
+    return store
+
+
+def test_run_records_six_finished_runs_and_prints_rate_and_half_life_with_intervals(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "gradient-decay", *SMALL]) == 0
+    out, _ = capsys.readouterr()
+    records = store.runs("gradient-decay", "FINISHED")
+    assert [record.settings["cell"] for record in records] == ["rnn", "lstm", "gru"] * 2
+    assert len({record.sweep for record in records}) == 1
+    for record in records:
+        (line,) = [line for line in out.splitlines() if f" {record.name} " in line]
+        rate = f"{record.metrics['decay_rate']:.4g} [{record.metrics['decay_rate_low']:.4g}, "
+        half = f"{record.metrics['half_life_steps']:.4g} ["
+        assert rate in line
+        assert half in line
+        assert record.note
+    answer = out[: out.index("┏")]
+    assert len(answer.split()) > 5, "the answer comes first"
+
+
+def test_json_is_the_only_thing_on_standard_output(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "gradient-decay", "--variants", "gru", "--json", *SMALL]) == 0
+    (run,) = json.loads(capsys.readouterr().out)
+    assert run["status"] == "FINISHED"
+    assert run["settings"]["cell"] == "gru"
+    assert run["metrics"]["decay_rate"] > 0
+    assert main(["runs", "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed == run
+    assert main(["list", "--json"]) == 0
+    declared = json.loads(capsys.readouterr().out)
+    assert declared[0]["settings"]["hidden_size"]["allowed"] == "a whole number from 1 to 4,096"
+
+
+def test_a_failed_run_gives_exit_one_and_says_why(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "gradient-decay", "--variants", "rnn", "--device", "cuda", *SMALL]
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "FAILED" in err
+    assert "cuda" in err
+    assert store.runs()[0].status == "FAILED"
+
+
+def test_runs_are_listed_and_filtered(measured: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "--status", "finished"]) == 0
+    out = capsys.readouterr().out
+    assert all(record.run_id[:8] in out for record in measured.runs())
+    assert main(["runs", "--status", "failed"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_an_export_has_every_row_with_its_run_and_settings(measured: Store) -> None:
+    command = [sys.executable, "-m", "experiments", "export", "gradient-decay"]
+    for table, rows in (("gradient", 6 * 2 * 20), ("summary", 6)):
+        for form, read in (
+            ("csv", pandas.read_csv),
+            ("json", pandas.read_json),
+            ("parquet", pandas.read_parquet),
+        ):
+            words = ["--table", table, "--format", form]
+            done = subprocess.run([*command, *words], cwd=PROJECT, capture_output=True, check=True)
+            frame = read(io.BytesIO(done.stdout))
+            assert len(frame) == rows
+            assert set(frame["variant"]) == set(VARIANTS)
+            assert set(frame["hidden_size"]) == {8}
+    mine = tidy(measured, measured.runs(), "gradient")
+    assert {"seed", "config_seed", "log10_input_gradient", "label"} <= set(mine.columns)
+    first = measured.runs()[0]
+    whole = measured.table(first.run_id, "gradient")["log10_input_gradient"]
+    exported = mine[mine["run_id"] == first.run_id]["log10_input_gradient"]
+    assert exported.tolist() == whole.tolist(), "full precision"
+
+
+def test_an_export_of_chosen_runs_only(measured: Store) -> None:
+    chosen = measured.runs()[1]
+    command = [sys.executable, "-m", "experiments", "export", "gradient-decay"]
+    command += ["--runs", chosen.run_id[:10]]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True)
+    frame = pandas.read_csv(io.BytesIO(done.stdout))
+    assert frame["run_id"].tolist() == [chosen.run_id]
+
+
+def test_a_suite_makes_only_what_is_missing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy
+) -> None:
+    from experiments import commands, suites
+
+    part = suites.Part("all", TOY, ("rnn", "gru"), {"count": (1,)})
+    tiny = suites.Suite("tiny", "Tiny", "Two runs.", (part,))
+    monkeypatch.setattr(suites, "SUITES", (tiny,))
+    monkeypatch.setattr(commands, "EXPERIMENTS", (TOY,))
+    assert main(["suite", "tiny"]) == 0
+    assert len(store.runs("toy", "FINISHED")) == 2
+    capsys.readouterr()
+    assert main(["suite", "tiny"]) == 0
+    assert "2 of 2 runs are recorded already" in capsys.readouterr().err
+    assert len(store.runs()) == 2
+    assert main(["suite", "tiny", "--queue"]) == 0
+    assert len(store.runs("toy", "SCHEDULED")) == 2
+
+
+def test_submit_says_that_no_worker_is_running(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["submit", "gradient-decay", "--variants", "rnn", "--hidden-size", "8,16"]) == 0
+    out, err = capsys.readouterr()
+    assert out.split() == [record.run_id for record in store.runs(status="SCHEDULED")]
+    assert "2 runs queued" in err
+    assert "No worker is running here" in err
+
+
+def test_a_corrupt_store_is_one_line_and_exit_one(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mlflow.db").write_text("nonsense" * 1000)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert main(["runs"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: the store")
+    assert err.count("\n") == 1
+
+
+def test_every_suite_is_made_of_valid_configs() -> None:
+    from experiments.suites import SUITES
+
+    assert [suite.name for suite in SUITES] == ["first-look", "chapter", "full"]
+    assert len(SUITES[0].configs()) == 6
+    for suite in SUITES:
+        configs = suite.configs()
+        assert len(configs) >= 6
+        assert all(isinstance(config, experiment.config) for experiment, config in configs)
