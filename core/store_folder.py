@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import sqlite3
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 
@@ -57,6 +59,21 @@ def ensure_folder(folder: Path) -> None:
         raise StoreError(
             f"the store's folder {folder} cannot be written ({error.strerror}); "
             "make it writable, or point MLFLOW_TRACKING_URI elsewhere"
+        ) from error
+
+
+def require_server(uri: str) -> None:
+    """Find out in seconds that no server listens; MLflow itself would retry for minutes."""
+    address = urlsplit(uri)
+    if address.scheme not in ("http", "https"):
+        return
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        raise StoreError(
+            f"no MLflow server answers at {uri} ({error}); start it, or correct or unset "
+            "MLFLOW_TRACKING_URI"
         ) from error
 
 

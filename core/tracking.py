@@ -25,6 +25,8 @@ from core.settings import BadSetting, Value
 from core.store_folder import StoreError
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Else MLflow prints addresses among the data on standard output.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -324,6 +326,7 @@ def open_store(uri: str | None = None) -> Store:
     uri = uri or store_folder.tracking_uri()
     folder, database = store_folder.folder_of(uri), store_folder.database_path(uri)
     store_folder.ensure_folder(folder)
+    store_folder.require_server(uri)
     try:
         with store_folder.schema_lock(folder):
             if database is not None:

@@ -18,6 +18,7 @@ from core.experiment import Progress as Done
 from core.experiments import EXPERIMENTS, experiment_named
 from core.settings import BadSetting, settings_of
 from core.tracking import STATUSES, RunRecord, Store, open_store
+from core.words import counted
 from experiments import queue
 from experiments import serve as services
 from experiments.export import FORMATS, tidy
@@ -224,7 +225,7 @@ def _print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> Non
     else:
         for run_id in run_ids:
             print(run_id)
-    say(f"{len(run_ids)} runs queued")
+    say(f"{counted(len(run_ids), 'run')} queued")
     if worker_status(store) is None:
         say("No worker is running here: python -m experiments worker (or make run) starts one.")
 

@@ -1,9 +1,9 @@
 """Imported once by the fork server: everything that a run needs and that is slow to load."""
 
-import core.gradients
 import pandas
 import torch
 
+import core.gradients
 import core.runner
 import core.tracking
 

@@ -126,9 +126,8 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
         open_store(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")
 
 
-def test_a_server_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(StoreError, match="cannot be opened"):
+def test_a_server_that_does_not_answer_is_a_sentence() -> None:
+    with pytest.raises(StoreError, match=r"no MLflow server answers at http://127\.0\.0\.1:9"):
         open_store("http://127.0.0.1:9")
 
 
