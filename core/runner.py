@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import traceback
@@ -18,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from core.experiment import Event
+from core.experiment import Config, Event
 from core.experiments import experiment_named
 from core.recorder import Recorder
 from core.store_folder import PROJECT
@@ -51,7 +50,7 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             store.mark_running(run_id, {**owner, "started": time.time()}, _provenance())
             with _heartbeat(store, run_id):
                 config = record.config
-                _seed(config.seed, config.threads)
+                store.set_tags(run_id, _prepare(config))
                 recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
                 started = time.perf_counter()
                 for event in experiment.run(config):
@@ -146,17 +145,22 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
         stop.set()
 
 
-def _seed(seed: int, threads: int) -> None:
+def _prepare(config: Config) -> dict[str, str]:
+    """Pin the threads, seed torch; the device that will compute, as tags."""
     import torch
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+    from core.device import describe_device, resolve_device
+
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    dtype = str(config.flat().get("dtype", "float32"))
+    return describe_device(resolve_device(config.device, dtype))
 
 
 def _provenance() -> dict[str, str]:
     """What a number depends on besides its config: versions and the code's commit."""
     tags = {package: metadata.version(package) for package in ("torch", "mlflow", "numpy")}
-    tags |= {"python": sys.version.split()[0], "host": socket.gethostname()}
+    tags["host"] = socket.gethostname()
     commit = _git("rev-parse", "HEAD")
     if commit:
         dirty = "-dirty" if _git("status", "--porcelain", "--untracked-files=no") else ""

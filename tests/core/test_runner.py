@@ -28,7 +28,7 @@ def test_a_finished_run_has_tables_metrics_note_and_log(store: Store, toy) -> No
     assert record.note == "5 squares, 2.5 on average."
     assert record.state["fraction"] == 1.0
     assert record.state["rows"] == 6
-    assert {"torch", "mlflow", "python", "host"} <= set(record.tags)
+    assert {"torch", "mlflow", "python", "host", "device", "chip", "threads"} <= set(record.tags)
     assert "number 4" in store.log_text(run_id)
     squares = store.table(run_id, "squares")
     assert squares["square"].tolist() == [0.0, 1.0, 4.0, 9.0, 16.0]
