@@ -23,6 +23,7 @@ from core.experiment import Config, Experiment
 from core.experiments import EXPERIMENTS, experiment_named
 from core.settings import BadSetting, Value
 from core.store_folder import StoreError
+from core.words import counted
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Else MLflow prints addresses among the data on standard output.
@@ -361,7 +362,7 @@ def run_name(config: Config) -> str:
     flat = config.flat()
     seeds = flat.get("seeds")
     label: str = config.architecture.label
-    return f"{label} · {seeds} seeds" if seeds else f"{label} · seed {flat['seed']}"
+    return f"{label} · {counted(int(seeds), 'seed')}" if seeds else f"{label} · seed {flat['seed']}"
 
 
 def command_line(experiment: Experiment, config: Config) -> str:

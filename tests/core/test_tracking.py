@@ -150,3 +150,4 @@ def test_four_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
 def test_a_run_of_many_seeds_says_how_many() -> None:
     experiment = experiment_named("gradient-decay")
     assert run_name(experiment.configs(["gru"], {"seeds": [3]})[0]) == "GRU 64 · 3 seeds"
+    assert run_name(experiment.configs(["gru"], {"seeds": [1]})[0]) == "GRU 64 · 1 seed"
