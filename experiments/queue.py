@@ -109,12 +109,12 @@ def estimate(
     """
     here = socket.gethostname()
     known = [
-        (record.settings.get("cell"), experiment.work(config), record.metrics["seconds"])
+        (record.settings.get("cell"), experiment.work(config), record.seconds)
         for record in finished
         if record.experiment == experiment.name
         and record.status == "FINISHED"
-        and "seconds" in record.metrics
         and record.owner.get("host") == here
+        and record.seconds is not None
         and (config := _config_or_none(record)) is not None
     ]
     if not known:
@@ -124,7 +124,7 @@ def estimate(
         cell, work = config.architecture.cell, experiment.work(config)
         same = [k for k in known if k[0] == cell] or known
         nearest = sorted(same, key=lambda k: abs(k[1] - work))[:20]
-        rates = [seconds / known_work for _, known_work, seconds in nearest]
+        rates = [seconds / known_work for _, known_work, seconds in nearest if seconds]
         low += work * float(numpy.quantile(rates, 0.1))
         high += work * float(numpy.quantile(rates, 0.9))
     side_by_side = min(len(configs), max(1, cores() // max(c.threads for c in configs)))
