@@ -51,6 +51,8 @@ TAG_RETRY_OF = "unroll.retry_of"
 NOTE = "mlflow.note.content"
 MOST_CHARACTERS = 5000
 """Of an MLflow tag."""
+PAGE = 100
+"""Runs asked for at once: MLflow holds a page of them as database objects, 50 KB each."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,7 @@ class Store:
         token: str | None = None
         while ids:
             page = self.client.search_runs(
-                list(ids), filter_string, 1, 1000, ["attributes.start_time ASC"], token
+                list(ids), filter_string, 1, PAGE, ["attributes.start_time ASC"], token
             )
             yield from page
             token = page.token

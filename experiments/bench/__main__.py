@@ -6,9 +6,9 @@ import sys
 
 from rich.console import Console
 
-from experiments.bench import engine
+from experiments.bench import dashboard, engine
 
-SECTIONS = {"engine": engine.tables}
+SECTIONS = {"engine": engine.tables, "dashboard": dashboard.tables}
 
 
 def main(names: list[str]) -> int:

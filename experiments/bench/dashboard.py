@@ -1,0 +1,114 @@
+"""How quickly a page answers with 500 runs in the store, and how much memory the dashboard takes.
+
+`python -m experiments.bench dashboard`. A real browser flips a switch on the Gradient flow page;
+the time is that from the first to the last moment in which Streamlit says that the script runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from rich.table import Table
+
+from core.architecture import VARIANTS
+from core.experiment import Row
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.recorder import Recorder
+from core.runner import process_identity
+from core.tracking import Store, open_store
+from experiments.serve import dashboard_service
+from experiments.worker import environment
+
+RUNS = 500
+REPEATS = 9
+WATCH = """
+() => {
+  window.reruns = [];
+  const app = document.querySelector("[data-testid='stApp']");
+  let since = null;
+  new MutationObserver(() => {
+    const state = app.getAttribute("data-test-script-state");
+    if (state === "running" && since === null) since = performance.now();
+    if (state === "notRunning" && since !== null) {
+      window.reruns.push(performance.now() - since);
+      since = null;
+    }
+  }).observe(app, {attributes: true});
+}
+"""
+READY = "[data-testid='stApp'][data-test-script-state='notRunning']"
+
+
+def tables() -> list[Table]:
+    """One table; without a browser it says so."""
+    table = Table("dashboard", "median s", "worst s", "target s")
+    browser = shutil.which("chromium")
+    if browser is None:
+        table.add_row("not measured: no chromium on the PATH")
+        return [table]
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(f"sqlite:///{Path(folder) / 'mlflow.db'}")
+        _fill(store)
+        service = dashboard_service(store, _free_port())
+        service.start(environment(store))
+        try:
+            while not service.answers():
+                time.sleep(0.1)
+            times = _reruns(browser, service.health.removesuffix("/_stcore/health"))
+            memory = psutil.Process(service.process.pid).memory_info().rss if service.process else 0
+        finally:
+            service.stop(3.0)
+    name = f"Gradient flow rerun, {RUNS} runs in the store"
+    table.add_row(name, f"{statistics.median(times):.3f}", f"{max(times):.3f}", "0.5")
+    table.add_row(f"memory: {memory / 2**20:.0f} MiB with one session; target 300")
+    return [table]
+
+
+def _fill(store: Store) -> None:
+    """Runs that were measured once and are recorded many times, six to a comparison."""
+    (measured,) = GRADIENT_DECAY.configs(["gru"], {"spectrum": [False]})
+    rows = [event for event in GRADIENT_DECAY.run(measured) if isinstance(event, Row)]
+    variants = list(VARIANTS)
+    for number in range(RUNS):
+        (config,) = GRADIENT_DECAY.configs([variants[number % 6]], {"seed": [number // 6]})
+        run_id = store.create(GRADIENT_DECAY, config, sweep=f"bench {number // 6}")
+        store.mark_running(run_id, {**process_identity(), "started": time.time()}, {})
+        recorder = Recorder(store, run_id, GRADIENT_DECAY)
+        for row in rows:
+            recorder.take(row)
+        recorder.close()
+        store.end(run_id, "FINISHED")
+
+
+def _reruns(browser: str, address: str) -> list[float]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=browser,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = chromium.new_page()
+        page.goto(f"{address}/gradient-flow")
+        page.wait_for_selector(READY, state="attached", timeout=60_000)
+        page.get_by_text("Single seeds").wait_for(timeout=60_000)
+        page.evaluate(WATCH)
+        for count in range(1, REPEATS + 1):
+            page.get_by_text("Single seeds").click()
+            page.wait_for_function(f"() => window.reruns.length >= {count}", timeout=60_000)
+            page.wait_for_timeout(300)
+        times: list[float] = page.evaluate("() => window.reruns")
+        chromium.close()
+    return [milliseconds / 1000 for milliseconds in times[:REPEATS]]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
