@@ -19,12 +19,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.models.cells import Arranged, Cell
+from core.models.cell import Arranged, Cell, gates_of_steps
 from core.models.unrolled import Trace
 
 
 class JacobianStep(NamedTuple):
-    """At k = T − t: J_t's largest singular value, log10 ‖∂s_T/∂s_t‖₂, and the exponents so far."""
+    """At k = T − t: J_t's largest singular value, and log10 ‖∂s_T/∂s_t‖₂ (−inf: exactly zero)."""
 
     steps_back: int
     largest_singular_value_S: Tensor
@@ -35,26 +35,32 @@ class Spectrum:
     """One layer and direction, walked from its last step back.
 
     After `walk` is exhausted, `exponents_SN` holds the Lyapunov exponents in nats per step, the
-    largest first: means of ln |diag R| over all steps, with an orthonormal frame Q carried by
-    Q R = (Q_before J_t) after every step (Benettin et al. 1980; Engelken et al. 2023).
+    largest first: means of ln |diag R| over all steps. An orthonormal frame Q is carried along,
+    Q' R = J_tᵀ Q (Benettin et al. 1980; for recurrent networks Engelken et al. 2023).
     """
 
     def __init__(self, cell: Cell, trace: Trace) -> None:
         self.cell = cell
         self.trace = trace
         self.steps = trace.a_TBA.shape[-3]
+        self._gates = gates_of_steps(cell, trace.a_TBA)
         width = len(cell.states) * trace.states[0].shape[-1]
         eye = torch.eye(width, dtype=trace.a_TBA.dtype, device=trace.a_TBA.device)
         self._identity_SNN = eye.expand(trace.a_TBA.shape[0], width, width)
         self._log_growth_SN = torch.zeros_like(self._identity_SNN[..., 0])
 
     @torch.no_grad()
-    def walk(self, every: int = 1) -> Iterator[JacobianStep]:
-        """All steps; singular values at every so-manieth distance only, for they cost the most."""
+    def walk(self, every: int = 1) -> Iterator[JacobianStep | None]:
+        """Every step, from the last one back; None where singular values are not taken.
+
+        They cost the most, so `every` takes them at every `every`-th distance only.
+        """
         product_SNN, log10_scale_S = self._identity_SNN, self._log_growth_SN[..., 0].clone()
         frame_SNN = self._identity_SNN
         for k in range(self.steps):
-            if k % every == 0:
+            if k % every:
+                yield None
+            else:
                 yield JacobianStep(
                     k,
                     largest_singular_value(self.apply_adjoint(self._identity_SNN, k)),
@@ -70,15 +76,15 @@ class Spectrum:
     def apply_adjoint(self, rows_SKN: Tensor, steps_back: int) -> Tensor:
         """Each row v → v J_t, at t = T − steps_back."""
         t, trace = self.steps - 1 - steps_back, self.trace
-        a = trace.a_TBA[..., t, :, :]
-        before = tuple(state[..., t, :, :] for state in trace.states)
-        after = tuple(state[..., t + 1, :, :] for state in trace.states)
-        grads = rows_SKN.chunk(len(trace.states), dim=-1)
-        grad_a = rows_SKN.new_empty(*rows_SKN.shape[:-1], a.shape[-1])
-        grads = self.cell.adjoint(grads, a, before, after, trace.weights, grad_a)
-        return torch.cat(grads, dim=-1)
+        before, now = (tuple(s[..., i, :, :] for s in trace.states) for i in (t, t + 1))
+        rows = rows_SKN.chunk(len(trace.states), dim=-1)
+        room_SKA = rows_SKN.new_empty(*rows_SKN.shape[:-1], trace.a_TBA.shape[-1])
+        (grad_a,) = gates_of_steps(self.cell, room_SKA.unsqueeze(-3))
+        rows = self.cell.adjoint(rows, self._gates[t], before, now, trace.weights, grad_a)
+        return torch.cat(rows, dim=-1)
 
     def _orthonormal(self, frame_SNN: Tensor) -> Tensor:
+        q_SNN: Tensor
         q_SNN, r_SNN = torch.linalg.qr(frame_SNN.mT)
         self._log_growth_SN += r_SNN.diagonal(dim1=-2, dim2=-1).abs().log()
         return q_SNN.mT
@@ -91,11 +97,12 @@ class Spectrum:
 
 def largest_singular_value(matrix_SNN: Tensor) -> Tensor:
     """‖·‖₂ of each matrix, exactly (all singular values are computed)."""
-    return torch.linalg.svdvals(matrix_SNN)[..., 0]
+    singular_values_SN: Tensor = torch.linalg.svdvals(matrix_SNN)
+    return singular_values_SN[..., 0]
 
 
 def rescaled(matrix_SNN: Tensor) -> tuple[Tensor, Tensor]:
-    """Each matrix divided by its largest element, and that element's log10 (zero: −inf, as is).
+    """Each matrix divided by its largest element (if that is not zero), and that element's log10.
 
     Carrying the logarithm beside the matrix keeps a product of any length from under- or
     overflowing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,12 +65,11 @@ def median_estimate(values: Iterable[float | None]) -> Estimate:
     return Estimate(statistics.median(known), low, high, count)
 
 
-def slope(points: Sequence[tuple[float, float]]) -> float | None:
-    """Least-squares slope through (x, y); None for fewer than three points."""
-    if len(points) < 3:
-        return None
-    x, y = zip(*points, strict=True)
-    return statistics.linear_regression(x, y).slope
+def half_life(decay_rate: float) -> float:
+    """Steps after which half is left: ln ½ / ln ρ; infinite where nothing is lost."""
+    if decay_rate <= 0:
+        return 0.0
+    return math.inf if decay_rate >= 1 else math.log(0.5) / math.log(decay_rate)
 
 
 def _exp(x: float) -> float:

@@ -28,15 +28,10 @@ class LastStepClassifier(nn.Module):
         architecture = recurrent.architecture
         width = architecture.directions * architecture.hidden_size
         bound, like = 1 / math.sqrt(width), recurrent.weights(0, 0).weight_hh
-        drawn = torch.stack(
-            [
-                torch.empty(width, classes, dtype=torch.float64).uniform_(
-                    -bound, bound, generator=generator
-                )
-                for generator in generators
-            ]
-        )
-        self.readout_SHC = nn.Parameter(drawn.to(like))
+        readout_SHC = torch.empty(len(generators), width, classes, dtype=torch.float64)
+        for readout_HC, generator in zip(readout_SHC, generators, strict=True):
+            readout_HC.uniform_(-bound, bound, generator=generator)
+        self.readout_SHC = nn.Parameter(readout_SHC.to(like))
         self.bias_SC = nn.Parameter(like.new_zeros(len(generators), classes))
 
     def forward(self, x_STBI: Tensor) -> Tensor:
@@ -47,10 +42,10 @@ class LastStepClassifier(nn.Module):
 
 def cross_entropy_by_seed(scores_SBC: Tensor, target_SB: Tensor) -> Tensor:
     """Mean over each seed's samples, S."""
-    losses_BS = nn.functional.cross_entropy(
-        scores_SBC.permute(1, 2, 0), target_SB.mT, reduction="none"
+    losses = nn.functional.cross_entropy(
+        scores_SBC.flatten(0, 1), target_SB.flatten(), reduction="none"
     )
-    return losses_BS.mean(0)
+    return losses.view(target_SB.shape).mean(-1)
 
 
 def train(
@@ -68,6 +63,6 @@ def train(
     for step in range(1, steps + 1):
         optimizer.zero_grad(set_to_none=True)
         losses_S = losses_of_step()
-        losses_S.sum().backward()
+        torch.autograd.backward(losses_S.sum())
         optimizer.step()
         yield step, losses_S.detach()

@@ -9,17 +9,20 @@ from core.statistics import Estimate
 
 
 def number(value: float, digits: int = 3) -> str:
-    """To so many significant digits: `0.86`, `4.6`, `13,781`; `infinitely many` is the reader's."""
+    """To so many significant digits, zeros included: `0.860`, `4.00`, `1,230`, `2.66e-05`."""
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞"
     rounded = float(f"{value:.{digits}g}")
     if rounded and not 1e-3 <= abs(rounded) < 1e6:
         return f"{rounded:.{digits}g}"
-    return f"{int(rounded):,}" if rounded == int(rounded) else f"{rounded:,g}"
+    whole = abs(rounded) >= 10 ** (digits - 1)
+    return f"{rounded:,.0f}" if whole else f"{rounded:#.{digits}g}"
 
 
 def spread(estimate: Estimate, digits: int = 3) -> str:
     """The interval and the number of seeds: `95% interval 0.85 to 0.87, 8 seeds`."""
+    if estimate.value is None:
+        return "not measured"
     if estimate.n == 1:
         return "one seed: no interval"
     seeds = f"{estimate.n} seeds"

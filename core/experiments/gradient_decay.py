@@ -7,10 +7,8 @@ the half-life is ln ½ / ln ρ steps.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -18,10 +16,6 @@ from pydantic import Field
 from core.experiment import Config, Event, Experiment, Row, axis, measure
 from core.statistics import (
     Estimate,
-    geometric_mean_estimate,
-    mean_estimate,
-    median_estimate,
-    slope,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +50,7 @@ class GradientDecayConfig(Config):
         ge=0,
         le=100_000,
         title="Training steps",
-        description="Train on a small recall task and measure again on the way; 0: at the start only.",
+        description="Train on a small recall task and measure on the way; 0: at the start only.",
     )
     checkpoints: int = Field(
         8,
@@ -104,7 +98,7 @@ class GradientRow(Row):
     overflows: int = measure(
         "Overflows",
         unit="norms",
-        description="Input and state gradients that are not finite; they are left out of the means.",
+        description="Input and state gradients that are not finite; left out of the means.",
     )
 
 
@@ -125,7 +119,10 @@ class DecayRow(Row):
         "Last over first",
         unit="log₁₀",
         better="lower",
-        description="Input gradient at the last step over that at the first (the chapter's ratio).",
+        description=(
+            "Input gradient at the last step over that at the first (the chapter's ratio): median "
+            "over the samples; empty where half of them are exactly zero at the first step."
+        ),
     )
 
 
@@ -138,11 +135,15 @@ class JacobianRow(Row):
 
     training_step: int = axis("Training step", unit="steps")
     layer: int = axis("Layer")
-    direction: str = axis("Direction")
+    direction: str = axis("Direction", description="A backward direction counts in its own order.")
     seed: int = axis("Seed")
     steps_back: int = axis("Steps back", unit="steps", curve=True)
     largest_singular_value: float = measure(
-        "Largest singular value", description="of ∂s_t/∂s_{t−1}"
+        "Largest singular value",
+        description=(
+            "Of ∂s_t/∂s_{t−1}, on one sample per seed; at every step of up to 25, else at 25 "
+            "evenly spaced distances. The product and the exponents take every step."
+        ),
     )
     log10_product_norm: float | None = measure(
         "Product norm", unit="log₁₀ ‖∂s_T/∂s_t‖₂", description="Empty where it is exactly zero."
@@ -205,7 +206,10 @@ class GradientDecaySummary(Row):
         description="Median over seeds of the last step's input gradient over the first step's.",
     )
     zero_percent: float = measure(
-        "Exact zeros", unit="% of input gradients", better="lower", description="Underflow."
+        "Exact zeros",
+        unit="% of input gradients",
+        better="lower",
+        description="Underflow, or a dead state.",
     )
     largest_singular_value: Estimate = measure(
         "Largest singular value", description="Of the step Jacobian; mean over steps and seeds."
@@ -221,149 +225,11 @@ def run(config: GradientDecayConfig) -> Iterator[Event]:
     return measure(config)
 
 
-def measured_steps(config: GradientDecayConfig) -> list[int]:
-    """The training steps after which gradients are measured: 0, the last, and evenly between."""
-    last, intervals = config.training_steps, max(1, config.checkpoints - 1)
-    return sorted({round(index * last / intervals) for index in range(intervals + 1)})
-
-
-def spectrum_steps(config: GradientDecayConfig) -> list[int]:
-    """The training steps after which Jacobians are measured too: before and after training."""
-    return sorted({0, config.training_steps}) if config.spectrum else []
-
-
-def singular_value_spacing(config: GradientDecayConfig) -> int:
-    """Singular values are taken at every so-manieth distance: at 25 of them, or at all."""
-    return math.ceil(config.sequence_length / 25)
-
-
-def longest_lag(config: GradientDecayConfig) -> int:
-    """Of the recall task, in steps."""
-    return config.sequence_length // 4
-
-
-def decay_row(rows: Sequence[GradientRow]) -> DecayRow:
-    """The straight line through one seed's rows, in order of distance.
-
-    Only distances at which every sample counts: where some have underflowed, the mean over the
-    others says nothing of the decay.
-    """
-    inputs = [None if r.input_zeros or r.overflows else r.log10_input_gradient for r in rows]
-    states = [None if r.state_zeros or r.overflows else r.log10_state_gradient for r in rows]
-    rate, state_rate = fit_decay_rate(inputs), fit_decay_rate(states)
-    last, first = inputs[0], inputs[-1]
-    return DecayRow(
-        training_step=rows[0].training_step,
-        layer=rows[0].layer,
-        seed=rows[0].seed,
-        decay_rate=rate,
-        half_life_steps=None if rate is None else half_life(rate),
-        state_decay_rate=state_rate,
-        log10_last_over_first=None if last is None or first is None else last - first,
-    )
-
-
-def fit_decay_rate(log10_by_distance: Sequence[float | None]) -> float | None:
-    """Factor per step back: the slope over the middle, k = T/10 … 6T/10; None below three points."""
-    steps = len(log10_by_distance)
-    middle = range(steps // 10, 6 * steps // 10 + 1)
-    points = [(k, y) for k in middle if (y := log10_by_distance[k]) is not None]
-    log10_rate = slope(points)
-    return None if log10_rate is None else 10**log10_rate
-
-
-def half_life(decay_rate: float) -> float:
-    """Steps after which half is left: ln ½ / ln ρ; infinite where nothing is lost."""
-    if decay_rate <= 0:
-        return 0.0
-    return math.inf if decay_rate >= 1 else math.log(0.5) / math.log(decay_rate)
-
-
-def summarise(
-    config: GradientDecayConfig,
-    gradients: Sequence[GradientRow],
-    decays: Sequence[DecayRow],
-    jacobians: Sequence[JacobianRow],
-    exponents: Sequence[LyapunovRow],
-) -> GradientDecaySummary:
-    """Estimates over seeds from the rows of one layer at one training step."""
-    rate = geometric_mean_estimate(row.decay_rate for row in decays)
-    singular_values = _by_seed((row.seed, row.largest_singular_value) for row in jacobians)
-    largest = _by_seed((row.seed, row.exponent) for row in exponents if row.index == 1)
-    zeros = fmean(row.input_zeros for row in gradients)
-    return GradientDecaySummary(
-        decay_rate=rate,
-        half_life_steps=rate.transformed(half_life),
-        state_decay_rate=geometric_mean_estimate(row.state_decay_rate for row in decays),
-        log10_last_over_first=median_estimate(row.log10_last_over_first for row in decays),
-        zero_percent=100 * zeros / config.batch_size,
-        largest_singular_value=mean_estimate(singular_values),
-        largest_exponent=mean_estimate(largest),
-    )
-
-
-def _by_seed(values: Iterable[tuple[int, float | None]]) -> list[float]:
-    """Each seed's mean over steps and directions: seeds are what varies independently."""
-    groups: dict[int, list[float]] = {}
-    for seed, value in values:
-        if value is not None:
-            groups.setdefault(seed, []).append(value)
-    return [fmean(group) for group in groups.values()]
-
-
 def work(config: GradientDecayConfig) -> float:
     """Multiply-accumulates of a whole run, with what the loop over time costs on top."""
-    return (
-        len(measured_steps(config)) * gradient_work(config)
-        + len(spectrum_steps(config)) * spectrum_work(config)
-        + training_work(config)
-    )
+    from core.experiments.gradient_decay_work import run_work
 
-
-def gradient_work(config: GradientDecayConfig) -> float:
-    """One measurement of the gradients: a pass forward and its adjoint back."""
-    return 2 * _pass_work(config)
-
-
-def training_work(config: GradientDecayConfig) -> float:
-    """All training steps: forward, adjoint, and the weight gradients' products."""
-    return 3 * config.training_steps * _pass_work(config)
-
-
-def spectrum_work(config: GradientDecayConfig) -> float:
-    """Jacobians of one sample per seed.
-
-    With N state variables, a step takes products of 2N rows and a QR decomposition, and the
-    singular values of two matrices where they are taken. Decompositions are slower than products:
-    a QR takes the time of about 7 N³, singular values of 15 N³.
-    """
-    shape = config.architecture
-    gates, states = _GATES_AND_STATES[shape.cell]
-    rows = states * shape.hidden_size
-    step = 2 * rows * gates * shape.hidden_size**2 + 7 * rows**3
-    step += 2 * 15 * rows**3 / singular_value_spacing(config)
-    passes = shape.layers * shape.directions * config.sequence_length
-    return passes * (config.seeds * step + _STEP_OVERHEAD)
-
-
-def _pass_work(config: GradientDecayConfig) -> float:
-    shape = config.architecture
-    gates, _ = _GATES_AND_STATES[shape.cell]
-    per_sample = 0.0
-    for layer in range(shape.layers):
-        inputs = shape.directions * shape.hidden_size if layer else config.input_size
-        reads = inputs + shape.hidden_size + _ELEMENTWISE
-        per_sample += shape.directions * gates * shape.hidden_size * reads
-    samples = config.seeds * config.batch_size
-    loops = shape.layers * shape.directions * _STEP_OVERHEAD
-    return config.sequence_length * (samples * per_sample + loops)
-
-
-_GATES_AND_STATES = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}
-_ELEMENTWISE = 100
-"""A gate's elementwise arithmetic takes about as long as this many multiply-accumulates."""
-_STEP_OVERHEAD = 1e6
-"""So does calling the operations of one step: about 50 microseconds."""
+    return run_work(config)
 
 
 def sentence(config: GradientDecayConfig, summary: Mapping[str, Any]) -> str:

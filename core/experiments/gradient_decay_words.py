@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.experiments.gradient_decay import GradientDecayConfig, half_life
+from core.experiments.gradient_decay import GradientDecayConfig
 from core.settings import settings_of
-from core.statistics import CONFIDENCE, Estimate, Group, compare
+from core.statistics import CONFIDENCE, Estimate, Group, compare, half_life
 from core.words import listed, number, spread
 
 if TYPE_CHECKING:
@@ -33,14 +33,15 @@ def run_in_words(config: GradientDecayConfig, summary: Mapping[str, Any]) -> str
 def comparison_in_words(runs: pandas.DataFrame) -> str:
     """Where the gradient lasts longest, where it fades fastest, and what cannot be told apart."""
     findings = _findings(runs)
-    fitted = sorted((f for f in findings if f.rate.value), key=_rate, reverse=True)
+    lasting = [f for f in findings if f.course in ("fades", "stays")]
+    lasting.sort(key=lambda f: f.rate.value or 0.0, reverse=True)
     if not findings:
         return "Nothing has been measured yet."
     if len(findings) == 1:
         return f"{findings[0].name}: {findings[0].fate}{findings[0].underflow}."
-    sentences = [*_ranking(fitted), *_gates(fitted)]
-    sentences += [f"In {f.name} {f.fate}{f.underflow}." for f in findings if not f.rate.value]
-    return " ".join(sentences)
+    others = [f for f in findings if f not in lasting]
+    told = (f"In {f.name} {f.fate}{f.underflow}." for f in others)
+    return " ".join([*_ranking(lasting), *_gates(lasting), *told])
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Finding:
 
     @property
     def course(self) -> str:
-        """`fades` or `explodes` if the whole interval does, else `stays`; `unknown` if not fitted."""
+        """`fades` or `explodes` if the whole interval does, else `stays`; or `unknown`."""
         if self.rate.value is None:
             return "unknown"
         if (self.rate.value if self.rate.high is None else self.rate.high) < 1 - NO_CHANGE:
@@ -82,7 +83,7 @@ class Finding:
         kept, interval = number(self.rate.value or 0.0), spread(self.rate)
         keeps = f"keeps {kept} of the gradient per step back ({interval})"
         return {
-            "unknown": "no decay rate can be fitted",
+            "unknown": "no decay rate can be fitted, too few norms are finite and above zero",
             "fades": f"{keeps}, half is gone after {self.steps} steps",
             "explodes": f"the gradient explodes: it grows {kept}-fold per step back ({interval})",
             "stays": f"{keeps}, so it neither fades nor explodes as far as this can tell",
@@ -105,41 +106,42 @@ class Finding:
         """A clause on exact zeros, empty where there are none."""
         if not self.zero_percent:
             return ""
-        return f"; {number(self.zero_percent)}% of its input gradients underflowed to exactly zero"
+        return f"; {number(self.zero_percent, 2)}% of its input gradients are exactly zero"
 
 
-def _ranking(fitted: Sequence[Finding]) -> Iterator[str]:
+def _ranking(lasting: Sequence[Finding]) -> Iterator[str]:
     """The longest-lasting, what equals it within the noise, and the shortest-lasting."""
-    if len(fitted) < 2:
-        yield from (f"{f.name}: {f.fate}{f.underflow}." for f in fitted)
+    if len(lasting) < 2:
+        yield from (f"{f.name}: {f.fate}{f.underflow}." for f in lasting)
         return
-    best, worst = fitted[0], fitted[-1]
-    level = (1 - CONFIDENCE) / (len(fitted) - 1)
-    outcomes = {f: compare(_group(best), _group(f), level=level).outcome for f in fitted[1:]}
+    best = lasting[0]
+    level = (1 - CONFIDENCE) / (len(lasting) - 1)
+    outcomes = {f: compare(_group(best), _group(f), level=level).outcome for f in lasting[1:]}
     equal = [f.name for f, outcome in outcomes.items() if outcome == "not distinguishable"]
     if len(equal) == len(outcomes):
         yield (
-            f"{listed([f.name for f in fitted])} are not distinguishable: in {best.name} "
-            f"{best.duration}, in {worst.name} {worst.duration}."
+            f"{listed([f.name for f in lasting])} are not distinguishable: in {best.name} "
+            f"{best.duration}, in {lasting[-1].name} {lasting[-1].duration}."
         )
         return
     but = f", not distinguishable from {listed(equal)}" if equal else ""
     yield f"The gradient lasts longest in {best.name}: {best.duration}{but}."
+    worst = [f for f in outcomes if f.name not in equal][-1]
     noise = "; one seed cannot tell this difference from noise"
     untold = noise if outcomes[worst] == "not enough seeds" else ""
     yield f"It fades fastest in {worst.name}: {worst.duration}{worst.underflow}{untold}."
 
 
-def _gates(fitted: Sequence[Finding]) -> Iterator[str]:
+def _gates(lasting: Sequence[Finding]) -> Iterator[str]:
     """Says so when an LSTM or a GRU fades about as fast as the plain RNN beside it."""
-    plain = [f for f in fitted if f.cell == "rnn" and f.course == "fades"]
+    plain = [f for f in lasting if f.cell == "rnn" and f.course == "fades"]
     if not plain:
         return
     shortest = plain[-1]
     limit = 2 * (shortest.half_life.value or 0.0)
     weak = [
         f.name
-        for f in fitted
+        for f in lasting
         if f.cell in ("lstm", "gru") and f.course == "fades" and (f.half_life.value or 0) < limit
     ]
     if weak:
@@ -171,10 +173,6 @@ def _findings(runs: pandas.DataFrame) -> list[Finding]:
 
 def _group(finding: Finding) -> Group:
     return Group.of_estimate(finding.name, finding.rate.transformed(math.log))
-
-
-def _rate(finding: Finding) -> float:
-    return finding.rate.value or 0.0
 
 
 def _known(value: Any) -> float | None:

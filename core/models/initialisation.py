@@ -1,4 +1,4 @@
-"""How a recurrent network starts: one seed's parameters, drawn from that seed's generator alone.
+"""How a recurrent network starts: each seed's parameters, from that seed's generator alone.
 
 Draws are made on the CPU in float64 and rounded afterwards, so that every device and precision
 starts from the same numbers.
@@ -9,12 +9,13 @@ Shapes: H hidden, I input of the layer, G = gates·H.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from core.architecture import Architecture
-from core.models.cells import Cell, Weights
+from core.models.cell import Cell, Weights
 
 
 def parameter_names(layer: int, direction: int) -> tuple[str, str, str, str]:
@@ -24,9 +25,21 @@ def parameter_names(layer: int, direction: int) -> tuple[str, str, str, str]:
 
 
 def draw_parameters(
+    architecture: Architecture,
+    cell: Cell,
+    input_size: int,
+    generators: torch.Generator | Sequence[torch.Generator],
+) -> dict[str, Tensor]:
+    """Every parameter by its torch.nn name; with a sequence of generators, one seed from each."""
+    if isinstance(generators, torch.Generator):
+        return _draw_network(architecture, cell, input_size, generators)
+    drawn = [_draw_network(architecture, cell, input_size, one) for one in generators]
+    return {name: torch.stack([network[name] for network in drawn]) for name in drawn[0]}
+
+
+def _draw_network(
     architecture: Architecture, cell: Cell, input_size: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Every parameter by its torch.nn name, for one seed."""
     parameters: dict[str, Tensor] = {}
     for layer in range(architecture.layers):
         width = architecture.directions * architecture.hidden_size if layer else input_size
@@ -53,7 +66,7 @@ def _draw_layer(
             for shape in ((rows, input_size), (rows, width), (rows,), (rows,))
         )
     )
-    for block_HH in weights.weight_hh.split(width):
+    for block_HH in weights.weight_hh.chunk(len(cell.gates)):
         if architecture.initialisation == "orthogonal":
             torch.nn.init.orthogonal_(block_HH, generator=generator)
         elif architecture.initialisation == "identity":

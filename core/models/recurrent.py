@@ -9,13 +9,15 @@ Shapes: S seeds or nothing, T time, B batch, I input, H hidden, D directions, L 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from core.architecture import Architecture
-from core.models.cells import Arranged, Cell, State, Weights, cell_of
+from core.models.cell import Arranged, Cell, State, Weights
+from core.models.cells import cell_of
 from core.models.initialisation import draw_parameters, parameter_names
 from core.models.unrolled import Trace, run_unrolled, unroll
 
@@ -46,7 +48,9 @@ class Recurrent(nn.Module):
         self.input_size = input_size
         self.cell = cell_of(architecture) if cell is None else cell
         self.seeds = len(generators) if isinstance(generators, Sequence) else None
-        drawn = self._draw(torch.default_generator if generators is None else generators)
+        drawn = draw_parameters(
+            architecture, self.cell, input_size, generators or torch.default_generator
+        )
         for name, parameter in drawn.items():
             self.register_parameter(name, nn.Parameter(parameter.to(dtype)))
         self._fused: tuple[nn.RNNBase, ...] = ()
@@ -55,33 +59,23 @@ class Recurrent(nn.Module):
                 raise ValueError("fused kernels know neither seeds nor cells; choose equations")
             self._fused = (self._borrowing_layer(),)
 
-    def _draw(self, generators: torch.Generator | Sequence[torch.Generator]) -> dict[str, Tensor]:
-        if isinstance(generators, torch.Generator):
-            return draw_parameters(self.architecture, self.cell, self.input_size, generators)
-        drawn = [
-            draw_parameters(self.architecture, self.cell, self.input_size, generator)
-            for generator in generators
-        ]
-        return {name: torch.stack([one[name] for one in drawn]) for name in drawn[0]}
-
     def _borrowing_layer(self) -> nn.RNNBase:
         """torch.nn's layer around this module's parameters.
 
         It is kept in a tuple: registered as a submodule it would prefix their names.
         """
-        kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[self.architecture.cell]
-        extra = (
-            {"nonlinearity": self.architecture.nonlinearity}
-            if self.architecture.cell == "rnn"
-            else {}
-        )
-        layer = kind(
+        shape = self.architecture
+        kinds: dict[str, Callable[..., nn.RNNBase]] = {
+            "rnn": partial(nn.RNN, nonlinearity=shape.nonlinearity),
+            "lstm": nn.LSTM,
+            "gru": nn.GRU,
+        }
+        layer = kinds[shape.cell](
             self.input_size,
-            self.architecture.hidden_size,
-            num_layers=self.architecture.layers,
-            bidirectional=self.architecture.bidirectional,
+            shape.hidden_size,
+            num_layers=shape.layers,
+            bidirectional=shape.bidirectional,
             device="meta",
-            **extra,
         )
         for name, parameter in self.named_parameters():
             setattr(layer, name, parameter)
@@ -126,7 +120,7 @@ class Recurrent(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """After a move to another device, cuDNN wants the weights in one piece again."""
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for layer in self._fused:
             layer.flatten_parameters()
         return self
@@ -152,10 +146,9 @@ class Recurrent(nn.Module):
         return layers
 
     def _arranged(self, layer: int, direction: int, seeds: slice) -> Arranged:
-        weights = self.weights(layer, direction)
-        if self.seeds is not None:
-            weights = Weights(*(parameter[seeds] for parameter in weights))
-        return self.cell.arrange(weights)
+        taken = slice(None) if self.seeds is None else seeds
+        parameters = self.weights(layer, direction)
+        return self.cell.arrange(Weights(*(p.detach()[taken] for p in parameters)))
 
 
 def turned(sequence_TBX: Tensor, direction: int) -> Tensor:

@@ -3,19 +3,19 @@
 Only h_{t−1} → h_t must run step by step. The input's part of every step is one matrix product
 before the loop; the gradients of the inputs and of the weights are one product each after it.
 
-Shapes: ... seeds S or nothing, T time, B batch, I input, H hidden, A columns of a (see `cells`).
+Shapes: ... seeds S or nothing, T time, B batch, I input, H hidden, A columns of a (see `cell`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from core.models.cells import Arranged, Cell, State, Weights, plus_product
+from core.models.cell import Arranged, Cell, State, Weights, gates_of_steps, plus_product, product
 
 
 class Trace(NamedTuple):
@@ -45,22 +45,20 @@ def unroll(cell: Cell, weights: Arranged, x_TBI: Tensor, first: State | None = N
     states = tuple(_room_for(s, x_TBI.shape[-3]) for s in state)
     kept = list(zip(*(s.unbind(-3) for s in states), strict=True))
     _keep(kept[0], state)
-    for t, a_BA in enumerate(a_TBA.unbind(-3), start=1):
-        state = cell.step(a_BA, state, weights)
+    for t, gates in enumerate(gates_of_steps(cell, a_TBA), start=1):
+        state = cell.step(gates, state, weights)
         _keep(kept[t], state)
     return Trace(weights, a_TBA, states)
 
 
 def _input_part(cell: Cell, weights: Arranged, x_TBI: Tensor) -> Tensor:
-    """W_ih x_t + b of every step; one matrix product."""
+    """W_ih x_t + b of every step, ...TBA, as one matrix product."""
+    a_TBA = x_TBI.new_empty(*x_TBI.shape[:-1], weights.bias.shape[-1])
+    into = cell.reads_input(a_TBA).flatten(-3, -2)
     bias = cell.reads_input(weights.bias)[..., None, :]
-    product = plus_product(bias, x_TBI.flatten(-3, -2), weights.input.mT)
-    product_TBG = product.unflatten(-2, x_TBI.shape[-3:-1])
-    if product.shape[-1] == weights.bias.shape[-1]:
-        return product_TBG
-    a_TBA = product.new_empty(*product_TBG.shape[:-1], weights.bias.shape[-1])
-    a_TBA[...] = weights.bias[..., None, None, :]
-    cell.reads_input(a_TBA).copy_(product_TBG)
+    plus_product(bias, x_TBI.flatten(-3, -2), weights.input.mT, out=into)
+    unread = a_TBA.shape[-1] - into.shape[-1]
+    a_TBA[..., :unread] = weights.bias[..., None, None, :unread]
     return a_TBA
 
 
@@ -75,41 +73,42 @@ class Adjoint(NamedTuple):
 def unroll_adjoint(
     cell: Cell,
     trace: Trace,
-    grad_output_TBH: Tensor,
+    grad_output: Sequence[Tensor | None],
     grad_last: State | None = None,
     *,
     keep_states: bool = False,
     overwrite: bool = False,
 ) -> Adjoint:
-    """Run the adjoint from the last step back, for ∂L/∂h_t as the layer above hands it down.
+    """Run the adjoint from the last step back, for ∂L/∂h_t (BH) as the layer above hands it down.
 
-    `grad_last` is what the last state gets beyond that. With `keep_states` the gradient of the
-    full state at every t is kept, else `grad_states` is empty. No weight gradient is computed.
-    `overwrite` lets ∂L/∂a take the place of the trace's gates, for a trace not needed again.
+    None stands for a step to which nothing is handed down; `grad_last` is what the last state gets
+    beyond that. With `keep_states` the gradient of the full state at every t is kept, else
+    `grad_states` is empty. `overwrite` lets ∂L/∂a take the place of the trace's gates, for a trace
+    that is not needed again. No weight gradient is computed.
     """
     grad_a_TBA = trace.a_TBA if overwrite else torch.empty_like(trace.a_TBA)
-    zeros = tuple(torch.zeros_like(grad_output_TBH[..., 0, :, :]) for _ in cell.states)
-    grad_state = zeros if grad_last is None else grad_last
-    grad_states = tuple(torch.empty_like(grad_output_TBH) for _ in cell.states if keep_states)
+    grad_state = tuple(map(torch.zeros_like, trace.last)) if grad_last is None else grad_last
+    grad_states = tuple(torch.empty_like(s[..., 1:, :, :]) for s in trace.states if keep_states)
     kept = list(zip(*(g.unbind(-3) for g in grad_states), strict=True))
     states = list(zip(*(s.unbind(-3) for s in trace.states), strict=True))
-    a, grad_a = trace.a_TBA.unbind(-3), grad_a_TBA.unbind(-3)
-    grad_output = grad_output_TBH.unbind(-3)
+    a = gates_of_steps(cell, trace.a_TBA)
+    grad_a = a if overwrite else gates_of_steps(cell, grad_a_TBA)
     for t in reversed(range(len(a))):
-        grad_state = (grad_state[0] + grad_output[t], *grad_state[1:])
+        handed_down = grad_output[t]
+        if handed_down is not None:
+            grad_state = (grad_state[0] + handed_down, *grad_state[1:])
         if keep_states:
             _keep(kept[t], grad_state)
-        grad_state = cell.adjoint(
-            grad_state, a[t], states[t], states[t + 1], trace.weights, grad_a[t]
-        )
+        now, before = states[t + 1], states[t]
+        grad_state = cell.adjoint(grad_state, a[t], before, now, trace.weights, grad_a[t])
     return Adjoint(grad_a_TBA, grad_states, grad_state)
 
 
 def input_gradient(cell: Cell, weights: Arranged, grad_a_TBA: Tensor) -> Tensor:
     """∂L/∂x_t of every step (...TBI) as one matrix product."""
     grad_a = cell.reads_input(grad_a_TBA)
-    grad_x = grad_a.flatten(-3, -2) @ weights.input
-    return grad_x.unflatten(-2, grad_a.shape[-3:-1])
+    grad_x = product(grad_a.flatten(-3, -2), weights.input)
+    return grad_x.view(*grad_a.shape[:-1], -1)
 
 
 def weight_gradient(cell: Cell, x_TBI: Tensor, trace: Trace, grad_a_TBA: Tensor) -> Weights:
@@ -139,13 +138,14 @@ class Unrolled(torch.autograd.Function):
         return trace.output_TBH, *(state.clone() for state in trace.last)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """∂L/∂ of each argument of forward; what nobody asks for is not computed."""
         x_TBI, *saved = ctx.saved_tensors
         trace = Trace(Arranged(*saved[:4]), saved[4], tuple(saved[5:]))
-        adjoint = unroll_adjoint(ctx.cell, trace, grads[0], tuple(grads[1:]))
-        grad_x, grad_weights = None, (None,) * 4
+        adjoint = unroll_adjoint(ctx.cell, trace, grads[0].unbind(-3), tuple(grads[1:]))
+        grad_x: Tensor | None = None
+        grad_weights: Sequence[Tensor | None] = (None,) * 4
         if ctx.needs_input_grad[1]:
             grad_x = input_gradient(ctx.cell, trace.weights, adjoint.grad_a_TBA)
         if any(ctx.needs_input_grad[2:6]):
@@ -155,7 +155,8 @@ class Unrolled(torch.autograd.Function):
 
 def run_unrolled(cell: Cell, x_TBI: Tensor, weights: Weights, first: State) -> tuple[Tensor, State]:
     """(h of every step ...TBH, the last state), differentiable."""
-    output_TBH, *last = cast(Sequence[Tensor], Unrolled.apply(cell, x_TBI, *weights, *first))
+    apply = cast(Callable[..., Sequence[Tensor]], Unrolled.apply)
+    output_TBH, *last = apply(cell, x_TBI, *weights, *first)
     return output_TBH, tuple(last)
 
 

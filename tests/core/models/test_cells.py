@@ -1,0 +1,141 @@
+"""Each cell's step and adjoint, against torch.nn's cells and against autograd."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.models.cell import Cell, Gates, State, Weights, gates_of_steps
+from core.models.cells import GRU, LSTM, VanillaRNN
+from core.models.unrolled import unroll
+
+CELLS = (VanillaRNN("tanh"), VanillaRNN("relu"), VanillaRNN("identity"), LSTM(), GRU())
+LEADS = ((), (3,), (2, 3))
+"""No leading axis, seeds, and one axis more than any caller has."""
+B, INPUTS, H = 2, 3, 4
+
+
+def name(cell: Cell) -> str:
+    return getattr(cell, "nonlinearity", type(cell).__name__)
+
+
+def drawn_weights(cell: Cell, lead: tuple[int, ...]) -> Weights:
+    rows = len(cell.gates) * H
+    shapes = ((rows, INPUTS), (rows, H), (rows,), (rows,))
+    return Weights(*(torch.randn(*lead, *shape, dtype=torch.float64) / 2 for shape in shapes))
+
+
+def drawn_state(cell: Cell, lead: tuple[int, ...]) -> State:
+    return tuple(torch.randn(*lead, B, H, dtype=torch.float64) for _ in cell.states)
+
+
+def one_step(cell: Cell, weights: Weights, x_BI: Tensor, state: State) -> State:
+    return unroll(cell, cell.arrange(weights), x_BI.unsqueeze(-3), state).last
+
+
+def plain_step(cell: Cell, weights: Weights, x_BI: Tensor, state: State) -> State:
+    """The papers' equations, written out of place so that autograd can follow."""
+    w_ih, w_hh, b_ih, b_hh = (w.mT if n < 2 else w[..., None, :] for n, w in enumerate(weights))
+    of_x, of_h = x_BI @ w_ih + b_ih, state[0] @ w_hh + b_hh
+    if isinstance(cell, LSTM):
+        i, f, g, o = (of_x + of_h).chunk(4, dim=-1)
+        c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+    if isinstance(cell, GRU):
+        (x_r, x_z, x_n), (h_r, h_z, h_n) = of_x.chunk(3, dim=-1), of_h.chunk(3, dim=-1)
+        r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
+        return ((1 - z) * (x_n + r * h_n).tanh() + z * state[0],)
+    assert isinstance(cell, VanillaRNN)
+    functions = {"tanh": torch.tanh, "relu": torch.relu, "identity": torch.clone}
+    return (functions[cell.nonlinearity](of_x + of_h),)
+
+
+@pytest.mark.parametrize("lead", LEADS, ids=str)
+@pytest.mark.parametrize("cell", CELLS, ids=name)
+def test_a_step_is_the_papers_equations(cell: Cell, lead: tuple[int, ...]) -> None:
+    weights, state = drawn_weights(cell, lead), drawn_state(cell, lead)
+    x_BI = torch.randn(*lead, B, INPUTS, dtype=torch.float64)
+    for ours, theirs in zip(
+        one_step(cell, weights, x_BI, state), plain_step(cell, weights, x_BI, state), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("lead", LEADS, ids=str)
+@pytest.mark.parametrize("cell", CELLS, ids=name)
+def test_the_adjoint_is_autograds_vector_jacobian_product(
+    cell: Cell, lead: tuple[int, ...]
+) -> None:
+    weights, state, grads = (
+        drawn_weights(cell, lead),
+        drawn_state(cell, lead),
+        drawn_state(cell, lead),
+    )
+    x_BI = torch.randn(*lead, B, INPUTS, dtype=torch.float64)
+    _, expected = torch.autograd.functional.vjp(
+        lambda *s: plain_step(cell, weights, x_BI, s), state, grads
+    )
+    for ours, theirs in zip(adjoint(cell, weights, x_BI, state, grads), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
+
+
+def adjoint(cell: Cell, weights: Weights, x_BI: Tensor, state: State, grads: State) -> State:
+    trace = unroll(cell, cell.arrange(weights), x_BI.unsqueeze(-3), state)
+    (gates,) = gates_of_steps(cell, trace.a_TBA)
+    room = torch.empty(
+        *x_BI.shape[:-2], 1, grads[0].shape[-2], trace.a_TBA.shape[-1], dtype=x_BI.dtype
+    )
+    (grad_a,) = gates_of_steps(cell, room)
+    return cell.adjoint(grads, gates, state, trace.last, trace.weights, grad_a)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=name)
+def test_the_adjoint_of_the_identity_is_the_step_jacobian(cell: Cell) -> None:
+    weights = drawn_weights(cell, ())
+    state = tuple(s[:1] for s in drawn_state(cell, ()))
+    x_BI = torch.randn(1, INPUTS, dtype=torch.float64)
+    rows = tuple(torch.eye(H * len(state), dtype=torch.float64).chunk(len(state), dim=-1))
+    ours = torch.cat(adjoint(cell, weights, x_BI, state, rows), dim=-1)
+
+    def flat_step(flat: Tensor) -> Tensor:
+        state = tuple(part[None] for part in flat.chunk(len(cell.states)))
+        return torch.cat(plain_step(cell, weights, x_BI, state), dim=-1)[0]
+
+    expected = torch.autograd.functional.jacobian(flat_step, torch.cat(state, dim=-1)[0])
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=name)
+def test_gradients_may_overwrite_the_gates(cell: Cell) -> None:
+    weights, state, grads = drawn_weights(cell, ()), drawn_state(cell, ()), drawn_state(cell, ())
+    x_BI = torch.randn(B, INPUTS, dtype=torch.float64)
+    trace = unroll(cell, cell.arrange(weights), x_BI[None], state)
+    (gates,) = gates_of_steps(cell, trace.a_TBA)
+    (elsewhere,) = gates_of_steps(cell, torch.empty_like(trace.a_TBA))
+
+    def run(grad_a: Gates) -> State:
+        return cell.adjoint(grads, gates, state, trace.last, trace.weights, grad_a)
+
+    apart, in_place = run(elsewhere), run(gates)
+    assert all(map(torch.equal, apart, in_place))
+    assert all(map(torch.equal, elsewhere.blocks, gates.blocks))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=name)
+def test_arranging_the_weights_keeps_every_number(cell: Cell) -> None:
+    weights = drawn_weights(cell, (3,))
+    arranged = cell.arrange(weights)
+    assert torch.equal(arranged.hidden, arranged.hidden_T.mT)
+    back = cell.disarrange(arranged.input, arranged.hidden, arranged.bias)
+    assert torch.equal(back.weight_ih, weights.weight_ih)
+    assert torch.equal(back.weight_hh, weights.weight_hh)
+
+
+def test_gates_are_counted_as_the_textbook_does() -> None:
+    """A candidate is no gate: 0, 3 and 2 gates, and 1, 2 and 1 state vectors."""
+    counted = {
+        type(cell): (len([g for g in cell.gates if g not in ("candidate", "hidden")]), cell.states)
+        for cell in CELLS
+    }
+    assert counted == {VanillaRNN: (0, ("h",)), LSTM: (3, ("h", "c")), GRU: (2, ("h",))}
