@@ -50,13 +50,15 @@ class Spectrum:
         self._log_growth_SN = torch.zeros_like(self._identity_SNN[..., 0])
 
     @torch.no_grad()
-    def walk(self, every: int = 1) -> Iterator[JacobianStep | None]:
+    def walk(self, every: int = 1, frame_NN: Tensor | None = None) -> Iterator[JacobianStep | None]:
         """Every step, from the last one back; None where singular values are not taken.
 
-        They cost the most, so `every` takes them at every `every`-th distance only.
+        They cost the most, so `every` takes them at every `every`-th distance only. `frame_NN`
+        are the orthonormal rows to start from; left out, rows in no particular direction.
         """
         product_SNN, log10_scale_S = self._identity_SNN, self._log_growth_SN[..., 0].clone()
-        frame_SNN = self._identity_SNN
+        frame_NN = self._any_frame() if frame_NN is None else frame_NN
+        frame_SNN = frame_NN.expand_as(self._identity_SNN)
         for k in range(self.steps):
             if k % every:
                 yield None
@@ -82,6 +84,17 @@ class Spectrum:
         (grad_a,) = gates_of_steps(self.cell, room_SKA.unsqueeze(-3))
         rows = self.cell.adjoint(rows, self._gates[t], before, now, trace.weights, grad_a)
         return torch.cat(rows, dim=-1)
+
+    def _any_frame(self) -> Tensor:
+        """Orthonormal rows in no particular direction.
+
+        Rows of the identity would start along single units, and a saturated unit passes next to
+        nothing on: that start alone would cost several nats, which T steps do not average away.
+        """
+        like = self._identity_SNN
+        drawn = torch.randn(like.shape[-2:], generator=torch.Generator().manual_seed(0))
+        q_NN: Tensor = torch.linalg.qr(drawn.to(like))[0]
+        return q_NN
 
     def _orthonormal(self, frame_SNN: Tensor) -> Tensor:
         q_SNN: Tensor

@@ -6,9 +6,9 @@ import sys
 
 from rich.console import Console
 
-from experiments.bench import dashboard, engine
+from experiments.bench import dashboard, engine, gradients
 
-SECTIONS = {"engine": engine.tables, "dashboard": dashboard.tables}
+SECTIONS = {"gradients": gradients.tables, "engine": engine.tables, "dashboard": dashboard.tables}
 
 
 def main(names: list[str]) -> int:

@@ -66,12 +66,12 @@ def test_a_scalar_linear_recurrence_loses_a_tenth_at_every_step() -> None:
 
 
 def test_zero_input_tanh_has_the_logarithms_of_the_eigenvalues() -> None:
-    """At h = 0 the Jacobian is W itself; for a triangular W the first frame is the last."""
+    """At h = 0 the Jacobian is W itself; for a triangular W the identity stays the frame."""
     torch.manual_seed(3)
     weight = torch.randn(H, H, dtype=torch.float64).tril(-1) / 3
     weight += torch.diag(torch.tensor([0.9, 0.7, -0.5, 0.3, 0.1], dtype=torch.float64))
     one = spectrum({}, steps=50, weight_hh=weight, scale=0.0)
-    walked(one)
+    list(one.walk(frame_NN=torch.eye(H, dtype=torch.float64)))
     expected = torch.linalg.eigvals(weight).abs().log().sort(descending=True).values
     torch.testing.assert_close(one.exponents_SN[0], expected, rtol=0, atol=1e-12)
 
@@ -92,6 +92,14 @@ def test_zero_input_tanh_with_any_weights_tends_to_the_eigenvalues() -> None:
     walked(one, every=4000)
     expected = torch.linalg.eigvalsh(symmetric).abs().log().sort(descending=True).values
     torch.testing.assert_close(one.exponents_SN[0], expected, rtol=0, atol=2e-3)
+
+
+def test_the_start_costs_nothing_where_single_units_are_saturated() -> None:
+    """Chaotic and saturated: the largest exponent is what the product of all steps grows by."""
+    shape = {"hidden_size": 64, "recurrent_gain": 100.0}
+    one = spectrum(shape, steps=100)
+    growth_S = walked(one)[-1].log10_product_norm_S * math.log(10) / 99
+    assert (one.exponents_SN[:, 0] - growth_S).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("cell", CELL_TITLES)
