@@ -1,0 +1,74 @@
+"""An experiment's newest answer on a card: the sentence, the headline numbers, a small figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas
+import streamlit as st
+
+from core.experiment import Column, Experiment
+from dashboard import comparison, data, states, watching
+from dashboard.navigation import LAUNCH, page_of
+from dashboard.wording import count, moment, number, plain
+
+
+def answer(experiment: Experiment) -> None:
+    """The card of one question, in whatever state it is."""
+    found = data.compared(experiment)
+    newest = comparison.newest_readable(found)
+    with st.container(border=True, key=f"card-{experiment.name}"):
+        st.markdown(f"##### {plain(experiment.question)}")
+        if newest is None:
+            st.text("Not measured yet.")
+            _link_to_launch(experiment)
+        elif newest.finished:
+            _measured(experiment, newest)
+        elif newest.active:
+            st.text("Being measured now: the answer appears with the first finished run.")
+        else:
+            states.all_failed(newest.broken)
+
+
+def headline(results: pandas.DataFrame, columns: Sequence[Column]) -> list[tuple[str, str, str]]:
+    """(what, how much, whose): both ends of the first measure with a better direction, the best of
+    the second."""
+    judged = [c for c in columns if c.better is not None and results[c.name].nunique() > 1]
+    wanted = [(c, end) for c in judged[:1] for end in ("highest", "lowest")]
+    wanted += [(c, "highest" if c.better == "higher" else "lowest") for c in judged[1:2]]
+    found = []
+    for column, end in wanted:
+        order = results.sort_values(column.name, ascending=end == "lowest").iloc[0]
+        title = f"{end.capitalize()} {column.title[0].lower()}{column.title[1:]}"
+        amount = f"{number(order[column.name])} {column.unit}".strip()
+        found.append((title, amount, str(order["label"])))
+    return found
+
+
+def _measured(experiment: Experiment, newest: comparison.Comparison) -> None:
+    results = comparison.results(experiment, newest.finished, data.reader().table)
+    states.answer(experiment.answer(results))
+    with st.grid(3, min_column_width=180):
+        for title, amount, whose in headline(results, experiment.summary.columns()):
+            st.metric(title, amount, whose, delta_color="off", delta_arrow="off")
+    chart = watching.preview(experiment, newest.finished)
+    if chart is not None:
+        st.altair_chart(chart, width="stretch", alt=f"{experiment.title}: {newest.name}")
+    st.caption(plain(f"{count(len(newest.finished), 'run')} · {moment(newest.launched)}"))
+    page = page_of(experiment.name)
+    if page is not None:
+        st.page_link(
+            page.path,
+            label=f"Open {page.title}",
+            icon=page.icon,
+            query_params={"comparison": newest.name},
+        )
+
+
+def _link_to_launch(experiment: Experiment) -> None:
+    st.page_link(
+        LAUNCH.path,
+        label="Launch a comparison",
+        icon=LAUNCH.icon,
+        query_params={"experiment": experiment.name},
+    )

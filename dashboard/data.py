@@ -1,0 +1,84 @@
+"""Cached reads, and nothing else: what the pages know of the store, the worker and MLflow."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+import pandas
+import streamlit as st
+
+from core import store_folder
+from core.experiment import Experiment
+from core.experiments import experiment_named
+from core.settings import BadSetting
+from core.tracking import RunRecord, command_line, open_store
+from dashboard.comparison import Comparison, comparisons
+from dashboard.reader import Reader
+from experiments import worker
+
+MLFLOW_VARIABLE = "UNROLL_MLFLOW_URL"
+"""Set by `python -m experiments serve`: where the MLflow UI of this store is."""
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _opened(uri: str) -> Reader:
+    reader = Reader(open_store(uri))
+    # Streamlit collects garbage after every rerun, which takes longer than a page: what is loaded
+    # by now stays, so it need not be looked through.
+    gc.freeze()
+    return reader
+
+
+def reader() -> Reader:
+    """The reader of the store that is configured now. Raises `StoreError`."""
+    return _opened(store_folder.tracking_uri())
+
+
+def dark() -> bool:
+    """Whether the person looks at a dark page."""
+    return st.context.theme.type == "dark"
+
+
+def compared(experiment: Experiment) -> list[Comparison]:
+    """Every comparison of an experiment, the newest first."""
+    return comparisons(reader().runs(experiment.name))
+
+
+def worker_status() -> worker.WorkerStatus | None:
+    """The worker that serves this store, if one is alive."""
+    return worker.worker_status(reader().store)
+
+
+def exact_rows(runs: Sequence[RunRecord], labels: Mapping[str, str], table: str) -> str:
+    """A table of several runs as CSV, every number exactly as it was recorded."""
+    frames = []
+    for run in runs:
+        path = reader().store.artifact(run.run_id, f"tables/{table}.csv")
+        if path is not None:
+            recorded = pandas.read_csv(path, dtype=str, keep_default_na=False)
+            recorded.insert(0, "run_id", run.run_id)
+            recorded.insert(1, "label", labels[run.run_id])
+            frames.append(recorded)
+    if not frames:
+        return ""
+    return pandas.concat(frames, ignore_index=True).to_csv(index=False)
+
+
+def mlflow_link(record: RunRecord) -> str | None:
+    """Where the MLflow UI shows a run; None when no MLflow UI is known."""
+    url = os.environ.get(MLFLOW_VARIABLE, "").rstrip("/")
+    if not url:
+        return None
+    experiment = reader().store.client.get_run(record.run_id).info.experiment_id
+    return f"{url}/#/experiments/{quote(str(experiment))}/runs/{quote(record.run_id)}"
+
+
+def reproduction(record: RunRecord) -> str:
+    """The command line that makes a run again."""
+    try:
+        return command_line(experiment_named(record.experiment), record.config)
+    except BadSetting:
+        return record.tags.get("mlflow.source.name", "")

@@ -1,0 +1,181 @@
+"""One run in full: settings, result, log, error, tables, and how to make it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas
+import streamlit as st
+
+from core.experiments import experiment_named
+from core.settings import settings_of
+from core.tracking import ACTIVE, RunRecord
+from dashboard import actions, data
+from dashboard.navigation import page_of
+from dashboard.wording import (
+    STATUS_COLOURS,
+    STATUS_WORDS,
+    count,
+    duration,
+    moment,
+    news,
+    number,
+    plain,
+    progress,
+)
+
+PREVIEW_ROWS = 200
+LOG_LETTERS = 20_000
+"""Of the end of a log: the beginning is in the artifact."""
+
+
+def show(run_id: str) -> None:
+    """Everything known of a run, or a sentence if there is none of that id."""
+    record = data.reader().run(run_id)
+    if record is None:
+        st.warning(
+            plain(f"The link asks for run {run_id[:40]}, which is not in this store."),
+            icon=":material/link_off:",
+        )
+        return
+    with st.container(border=True, key="details"):
+        _head(record)
+        _buttons(record)
+        names = ["Result", "Settings", "Log", "Tables", "Repeat it"]
+        result, settings, log, tables, repeat = st.tabs(names)
+        with result:
+            _result(record)
+        with settings:
+            _settings(record)
+        with log:
+            text = data.reader().store.log_text(record.run_id)
+            st.code(text[-LOG_LETTERS:] or "Nothing logged yet.", language=None, height=300)
+        with tables:
+            _tables(record)
+        with repeat:
+            st.caption("This command makes the same run again, in the foreground.")
+            st.code(data.reproduction(record), language="bash", wrap_lines=True)
+
+
+def _head(record: RunRecord) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(record.name), anchor=False, width="content")
+        colour: Any = STATUS_COLOURS[record.status]
+        st.badge(STATUS_WORDS[record.status], color=colour)
+    facts = [record.experiment, record.sweep, f"submitted {moment(record.submitted)}"]
+    if record.seconds is not None:
+        facts.append(f"ran for {duration(record.seconds)}")
+    facts.append(record.run_id)
+    st.caption(plain(" · ".join(filter(None, facts))))
+    if record.status in ACTIVE:
+        st.progress(progress(record), text=plain(news(record)))
+
+
+def _buttons(record: RunRecord) -> None:
+    page, link = page_of(record.experiment), data.mlflow_link(record)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if record.status in ACTIVE:
+            actions.cancel_button(record, "cancel")
+        else:
+            st.button(
+                "Run it again",
+                key="retry",
+                icon=":material/replay:",
+                on_click=actions.retry,
+                args=(record,),
+            )
+        if page is not None and record.status == "FINISHED":
+            st.page_link(
+                page.path,
+                label=page.title,
+                icon=page.icon,
+                query_params={"comparison": record.sweep or record.run_id},
+            )
+        if link is not None:
+            st.link_button("MLflow", link, icon=":material/open_in_new:", type="tertiary")
+
+
+def _result(record: RunRecord) -> None:
+    if record.error:
+        st.error(plain(record.error), icon=":material/error:")
+    if record.note:
+        st.markdown(f"##### {plain(record.note)}")
+    traceback = record.tags.get("unroll.traceback", "")
+    if traceback:
+        long = traceback.count("\n") > 12
+        st.code(traceback, "python", wrap_lines=True, height=300 if long else "content")
+    summary = experiment_named(record.experiment).summary
+    measured = data.reader().table(record, summary.table)
+    if measured is None or measured.empty:
+        st.text("No result." if record.status not in ACTIVE else "No result yet.")
+        return
+    values = measured.iloc[-1]
+    lines = [
+        {
+            "Measure": column.heading,
+            "Value": number(values.get(column.name)),
+            "95% interval": (
+                f"{number(values.get(f'{column.name}_low'))} to "
+                f"{number(values.get(f'{column.name}_high'))}"
+                if column.estimate
+                else ""
+            ),
+        }
+        for column in summary.columns()
+    ]
+    st.table(pandas.DataFrame(lines), border="horizontal", hide_index=True, alt="Summary")
+
+
+def _settings(record: RunRecord) -> None:
+    declared = settings_of(experiment_named(record.experiment).config)
+    lines = [
+        {
+            "Setting": setting.title,
+            "Value": _value(record.settings.get(setting.name)),
+            "Default": _value(setting.default),
+        }
+        for setting in declared
+        if not setting.cells or record.settings.get("cell") in setting.cells
+    ]
+    st.table(pandas.DataFrame(lines), border="horizontal", hide_index=True, alt="Settings")
+    tags = {k: v for k, v in record.tags.items() if not k.startswith(("unroll.", "mlflow.note"))}
+    with st.expander("Where it ran, and on what"):
+        st.table(
+            pandas.DataFrame({"Tag": list(tags), "Value": list(tags.values())}),
+            border="horizontal",
+            hide_index=True,
+            alt="Provenance",
+        )
+
+
+def _tables(record: RunRecord) -> None:
+    there = {}
+    for row in experiment_named(record.experiment).rows:
+        table = data.reader().table(record, row.table)
+        if table is not None and not table.empty:
+            there[row.title] = (row, table)
+    if not there:
+        st.text("No rows yet." if record.status in ACTIVE else "No rows were measured.")
+        return
+    title = st.selectbox("Table", list(there), key="table", bind="query-params")
+    row, table = there[title]
+    headings = {column.name: column.heading for column in row.columns()}
+    st.caption(f"{count(len(table), 'row')}; the first {min(len(table), PREVIEW_ROWS):,} are shown")
+    st.dataframe(table.head(PREVIEW_ROWS).rename(columns=headings), hide_index=True, alt=row.title)
+    st.download_button(
+        "CSV",
+        data=lambda: data.exact_rows([record], {record.run_id: record.name}, row.table),
+        file_name=f"{record.experiment}-{record.run_id[:8]}-{row.table}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="run-table-csv",
+    )
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "left out"
+    return (
+        {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    )

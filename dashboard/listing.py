@@ -1,0 +1,89 @@
+"""The list of runs as a table in which one can be chosen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas
+import streamlit as st
+
+from core.tracking import RunRecord
+from dashboard.wording import STATUS_COLOURS, STATUS_WORDS, count, duration, news, progress
+
+MOST_LINES = 1000
+ROW_PIXELS = 35
+
+
+def contains(run: RunRecord, text: str) -> bool:
+    """Whether what people read of a run contains the words, in whatever case."""
+    everything = " ".join((run.name, run.run_id, run.sweep, run.note, run.error)).lower()
+    return all(word in everything for word in text.lower().split())
+
+
+def frame(runs: Sequence[RunRecord]) -> pandas.DataFrame:
+    """One line per run, in the order given."""
+    return pandas.DataFrame(
+        {
+            "Status": [[STATUS_WORDS[run.status]] for run in runs],
+            "Run": [run.name for run in runs],
+            "Progress": [100 * progress(run) for run in runs],
+            "Took": [duration(run.seconds) for run in runs],
+            "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
+            "News": [run.note or news(run) for run in runs],
+            "Experiment": [run.experiment for run in runs],
+            "Comparison": [run.sweep for run in runs],
+        }
+    )
+
+
+def table(runs: Sequence[RunRecord]) -> None:
+    """The table; choosing a line puts the run into the address."""
+    shown = list(runs[:MOST_LINES])
+    if not shown:
+        st.text("No run fits these filters.")
+        return
+    ids = [run.run_id for run in shown]
+    chosen = st.query_params.get("run", "")
+    # Lines move when runs are added: a new key then, so that the choice stays with its run.
+    key = "runs-" + hashlib.sha256("".join(ids).encode()).hexdigest()[:12]
+
+    def choose() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        if rows:
+            st.query_params["run"] = ids[rows[0]]
+        elif "run" in st.query_params:
+            del st.query_params["run"]
+
+    st.dataframe(
+        frame(shown),
+        hide_index=True,
+        height=min(420, ROW_PIXELS * (len(shown) + 1) + 3),
+        key=key,
+        on_select=choose,
+        selection_mode="single-row",
+        selection_default={
+            "selection": {"rows": [ids.index(chosen)] if chosen in ids else [], "columns": []}
+        },
+        column_config={
+            "Status": st.column_config.MultiselectColumn(
+                width=110,
+                pinned=True,
+                options=list(STATUS_WORDS.values()),
+                color=list(STATUS_COLOURS.values()),
+            ),
+            "Run": st.column_config.TextColumn(width=230),
+            "Progress": st.column_config.ProgressColumn(
+                min_value=0, max_value=100, format="%.0f%%", width="small"
+            ),
+            "Took": st.column_config.TextColumn(width="small"),
+            "News": st.column_config.TextColumn(width="large"),
+            "Submitted": st.column_config.DatetimeColumn(format="D MMM, HH:mm", width=115),
+        },
+        alt="Runs, newest first",
+    )
+    if len(runs) > MOST_LINES:
+        st.caption(
+            f"and {count(len(runs) - MOST_LINES, 'older run')}: narrow the filters to see them"
+        )

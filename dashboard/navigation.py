@@ -1,0 +1,65 @@
+"""Every page of the dashboard. A new one is a file in views/ and one line below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its script, and how the navigation and links name it."""
+
+    path: str
+    """Relative to app.py."""
+    title: str
+    icon: str
+    section: str
+    summary: str
+    experiment: str = ""
+    """The experiment whose results it shows, if it shows one."""
+
+    @property
+    def address(self) -> str:
+        """Its path in the URL: views/gradient_flow.py → gradient-flow."""
+        return PurePosixPath(self.path).stem.replace("_", "-")
+
+
+PAGES: tuple[Page, ...] = (
+    Page(
+        "views/overview.py",
+        "Overview",
+        ":material/space_dashboard:",
+        "Workbench",
+        "The newest answer to each question, and what is running.",
+    ),
+    Page(
+        "views/launch.py",
+        "Launch",
+        ":material/play_circle:",
+        "Workbench",
+        "Choose an experiment, variants and settings; start them and watch the rows arrive.",
+    ),
+    Page(
+        "views/runs.py",
+        "Runs",
+        ":material/list_alt:",
+        "Workbench",
+        "Every run, with its settings, log, tables and how to repeat it.",
+    ),
+    Page(
+        "views/gradient_flow.py",
+        "Gradient flow",
+        ":material/trending_down:",
+        "Results",
+        "How fast the gradient fades with distance, by variant.",
+        experiment="gradient-decay",
+    ),
+)
+
+OVERVIEW, LAUNCH, RUNS = PAGES[:3]
+
+
+def page_of(experiment: str) -> Page | None:
+    """The page that shows an experiment's results, if there is one yet."""
+    return next((page for page in PAGES if page.experiment == experiment), None)

@@ -1,0 +1,55 @@
+"""Choose an experiment, variants and settings; start them; watch the rows arrive."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.experiments import EXPERIMENTS, experiment_named
+from core.settings import BadSetting
+from dashboard import actions, controls, data, forms, states, watching
+from dashboard.wording import plain
+from experiments import queue
+from experiments.suites import SUITES
+
+st.title("Launch", anchor=False)
+st.caption(
+    "One comparison is every chosen variant under the same settings. Nothing is lost when "
+    "this page is closed: the queue is in the store."
+)
+now = st.container()
+controls.notices_here()
+name = controls.choice("Experiment", [e.name for e in EXPERIMENTS], "experiment")
+experiment = experiment_named(name)
+st.markdown(f"##### {plain(experiment.question)}")
+
+request = forms.request(experiment)
+finished = [run for run in data.reader().runs(name) if run.status == "FINISHED"]
+try:
+    configs = request.configs()
+except BadSetting as error:
+    configs = []
+    st.error(plain(str(error)), icon=":material/rule:")
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    start = st.button(
+        "Start", type="primary", icon=":material/play_arrow:", disabled=not configs, key="start"
+    )
+    if configs:
+        seconds = queue.estimate(finished[-200:], experiment, configs)
+        st.text(states.estimate_line(len(configs), seconds))
+    elif not request.variants:
+        st.text("Choose at least one variant.")
+if start:
+    launched = actions.launch(experiment, configs)
+    if launched is not None:
+        st.query_params["watch"] = launched
+
+with st.expander("Or queue a whole suite", icon=":material/library_add:"):
+    for suite in SUITES:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button(suite.title, key=f"suite-{suite.name}", icon=":material/add:"):
+                actions.launch_suite(suite)
+            st.text(f"{len(suite.configs())} runs. {suite.description}")
+
+with now:
+    watching.live_runs(st.query_params.get("watch", ""), figures=True)

@@ -1,0 +1,118 @@
+"""What is going on now: every active run with its progress, and the rows as they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.experiment import Experiment
+from core.experiments import experiment_named
+from core.tracking import ACTIVE, RunRecord
+from dashboard import actions, charts, comparison, curves, data, states
+from dashboard.navigation import page_of
+from dashboard.palette import styles
+from dashboard.wording import STATUS_WORDS, ago, count, duration, news, plain, progress
+
+MOST_LINES = 8
+"""Runs that get a line of their own."""
+PREVIEW_HEIGHT = 240
+
+
+def live_runs(watched: str = "", *, figures: bool = False) -> None:
+    """Active runs and those of the watched comparison; looks again while any is active.
+
+    With `figures`, also the first figure of each comparison, as far as it is measured.
+    """
+    before = {run.run_id for run in data.reader().active()}
+
+    def look() -> None:
+        runs = data.reader().runs()
+        shown = [run for run in runs if run.status in ACTIVE or (watched and run.sweep == watched)]
+        if before and not any(run.status in ACTIVE for run in shown):
+            st.rerun()
+        if not shown:
+            return
+        st.subheader("Now", anchor=False)
+        worker_line()
+        for run in _most_urgent(shown)[:MOST_LINES]:
+            _line(run)
+        if len(shown) > MOST_LINES:
+            st.caption(f"and {count(len(shown) - MOST_LINES, 'more run')}, all of them under Runs")
+        for name in sorted({run.sweep for run in shown if run.sweep}) if figures else ():
+            _preview([run for run in runs if run.sweep == name])
+
+    states.live(look, active=bool(before))
+
+
+def worker_line() -> None:
+    """Who takes runs off the queue, or that nobody does."""
+    status = data.worker_status()
+    if status is None:
+        if data.reader().active():
+            states.no_worker()
+        else:
+            st.caption("No worker is running; launching anything starts one.")
+    elif not status.ready:
+        st.caption(
+            ":material/hourglass_top: The worker is loading PyTorch: the first run starts in "
+            "a few seconds."
+        )
+    else:
+        st.caption(
+            plain(f"Worker: process {status.pid} on {status.host}, started {ago(status.started)}.")
+        )
+
+
+def _most_urgent(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    order = ("RUNNING", "FAILED", "SCHEDULED", "KILLED", "FINISHED")
+    return sorted(runs, key=lambda run: (order.index(run.status), run.submitted))
+
+
+def _line(run: RunRecord) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        said = "" if run.status == "SCHEDULED" else news(run)
+        words = [STATUS_WORDS[run.status], run.name, said]
+        if run.status == "RUNNING" or run.seconds is not None:
+            words.append(duration(run.seconds))
+        st.progress(progress(run), text=plain(" · ".join(filter(None, words))))
+        if run.status in ACTIVE:
+            actions.cancel_button(run, "cancel")
+
+
+def _preview(runs: Sequence[RunRecord]) -> None:
+    """The first figure of the experiment, as far as it is measured."""
+    experiment = experiment_named(runs[0].experiment)
+    page = page_of(experiment.name)
+    chart = preview(experiment, runs, intervals=False)
+    if chart is not None:
+        st.altair_chart(chart, width="stretch", alt=f"{experiment.title}, as far as it is measured")
+    if page is not None and any(run.status == "FINISHED" for run in runs):
+        st.page_link(
+            page.path,
+            label=f"Open {page.title}",
+            icon=page.icon,
+            query_params={"comparison": runs[0].sweep},
+        )
+
+
+def preview(
+    experiment: Experiment, runs: Sequence[RunRecord], *, intervals: bool = True
+) -> charts.Chart | None:
+    """The experiment's first curve, small; None while there is not a row.
+
+    Without `intervals` it suits runs that are still going: those of a few seeds are huge.
+    """
+    row = next(row for row in experiment.rows if any(c.curve for c in row.columns()))
+    x = next(column for column in row.columns() if column.curve)
+    y = next(column for column in row.columns() if column.role == "measure")
+    rows = comparison.rows(experiment, runs, row.table, data.reader().table)
+    if rows.empty:
+        return None
+    rows = comparison.first_slice(rows, row)
+    named = comparison.labels(experiment, runs)
+    variants = {named[run.run_id]: comparison.variant_of(run) for run in runs}
+    bands = curves.bands(curves.thin(rows, x.name), ["label", x.name], y.name)
+    if bands.empty:
+        return None
+    return charts.curves(bands, x, y, styles(variants, dark=data.dark()), height=PREVIEW_HEIGHT)

@@ -1,0 +1,102 @@
+"""Numbers, times and states in words. Whatever people typed is shown as they typed it."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+
+from core import words
+from core.tracking import RunRecord, Status
+
+STATUS_WORDS: dict[Status, str] = {
+    "SCHEDULED": "○ waiting",
+    "RUNNING": "● running",
+    "FINISHED": "✓ finished",
+    "FAILED": "✕ failed",
+    "KILLED": "■ cancelled",
+}
+STATUS_COLOURS: dict[Status, str] = {
+    "SCHEDULED": "gray",
+    "RUNNING": "blue",
+    "FINISHED": "green",
+    "FAILED": "red",
+    "KILLED": "orange",
+}
+
+
+def plain(text: str) -> str:
+    """Text that Markdown leaves alone: no emphasis, links, formulas, icons or HTML."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])", r"\\\1", text)
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """A text's first sentence, and the rest."""
+    first, *rest = re.split(r"(?<=[.!?]) +(?=[A-Z])", text, maxsplit=1)
+    return first, " ".join(rest)
+
+
+def number(value: float | None) -> str:
+    """`0.637`, `13,800`, `∞`, `–` for what is not there."""
+    return "–" if value is None or math.isnan(value) else words.number(value).replace("-", "−")
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """`0.63 to 0.65`; empty where there is none."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"{number(low)} to {number(high)}"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.8 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(seconds: float) -> str:
+    """`23 Nov 2026, 04:30` in this machine's time."""
+    return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
+
+
+def ago(seconds: float) -> str:
+    """`12 s ago`, `3 h ago`, `23 Nov 2026, 04:30` when it is longer than two days."""
+    passed = max(0.0, time.time() - seconds)
+    for size, unit in ((60, "s"), (60, "min"), (48, "h")):
+        if passed < size:
+            return f"{passed:.0f} {unit} ago"
+        passed /= 60
+    return moment(seconds)
+
+
+def count(number_of: int, noun: str) -> str:
+    """`1 run`, `1,200 runs`."""
+    return f"{number_of:,} {noun}{'' if number_of == 1 else 's'}"
+
+
+def progress(record: RunRecord) -> float:
+    """How far a run is, from 0 to 1."""
+    if record.status == "FINISHED":
+        return 1.0
+    return min(1.0, max(0.0, float(record.state.get("fraction", 0.0))))
+
+
+def news(record: RunRecord) -> str:
+    """What there is to say of a run now: its newest message, its result or why it ended."""
+    rows = int(record.state.get("rows", 0))
+    measured = f"{count(rows, 'row')} measured" if rows else ""
+    if record.status == "SCHEDULED":
+        return "waits for its turn"
+    if record.status in ("FAILED", "KILLED"):
+        return record.error or "ended without saying why"
+    if record.cancelled and record.status == "RUNNING":
+        return "is told to stop"
+    return " · ".join(filter(None, [measured, str(record.state.get("message", ""))]))
