@@ -148,7 +148,7 @@ def first_slice(table: pandas.DataFrame, row: type[Row]) -> pandas.DataFrame:
     for column in row.columns():
         if column.role == "axis" and not column.curve and column.name != "seed" and len(table):
             values = table[column.name]
-            table = table[values == (values.max() if column.latest else values.min())]
+            table = table[values == (values.max() if column.latest else values.iloc[0])]
     return table
 
 

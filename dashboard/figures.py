@@ -216,7 +216,8 @@ def sliced(shown: Shown, table: str, *, over: str = "", ask: bool = True) -> pan
         name = column.name
         if column.role != "axis" or column.curve or name in ("seed", over) or rows.empty:
             continue
-        names = [str(value) for value in sorted(rows[name].unique())]
+        values = list(rows[name].unique())
+        names = [str(v) for v in (values if isinstance(values[0], str) else sorted(values))]
         default = names[-1] if column.latest else names[0]
         kept = str(st.session_state.get(name, default))
         if ask and len(names) > 1:

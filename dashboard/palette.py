@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-CELL_COLOURS: dict[str, str] = {"rnn": "#d9622b", "lstm": "#1f7fc4", "gru": "#12967a"}
+CELL_COLOURS: dict[str, str] = {"rnn": "#d8651f", "lstm": "#2f6bbf", "gru": "#23a066"}
 OTHER_COLOUR = "#8a6bbf"
 """For whatever is compared with the cells."""
 SOLID, DASHED = (1, 0), (5, 4)

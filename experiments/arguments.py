@@ -82,7 +82,7 @@ def _parser() -> _Parser:
     suite.add_argument("--queue", action="store_true", help="queue them for the worker instead")
     _json(suite)
     worker = verb("worker", "take runs off the queue until stopped", commands.worker)
-    worker.add_argument("--exit-when-idle", type=float, metavar="SECONDS")
+    worker.add_argument("--exit-when-idle", type=_seconds, metavar="SECONDS")
     runs = verb("runs", "the recorded runs", commands.runs)
     runs.add_argument("--experiment", metavar="E", help="only of this experiment")
     runs.add_argument("--status", metavar="S", help=f"one of {', '.join(STATUSES)}")
@@ -99,11 +99,27 @@ def _parser() -> _Parser:
     export.add_argument("--runs", metavar="RUN,…", help="left out: every finished run")
     export.add_argument("--format", default="csv", metavar="F", help=", ".join(FORMATS))
     serve = verb("serve", "worker, MLflow UI and dashboard together", commands.serve)
-    serve.add_argument("--dashboard-port", type=int, default=8501, metavar="PORT")
-    serve.add_argument("--mlflow-port", type=int, default=5000, metavar="PORT")
+    serve.add_argument("--dashboard-port", type=_port, default=8501, metavar="PORT")
+    serve.add_argument("--mlflow-port", type=_port, default=5000, metavar="PORT")
     mlflow = verb("mlflow", "the MLflow UI alone", commands.mlflow)
-    mlflow.add_argument("--mlflow-port", type=int, default=5000, metavar="PORT")
+    mlflow.add_argument("--mlflow-port", type=_port, default=5000, metavar="PORT")
     return parser
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"is {text!r}; give a whole number from 1 to 65,535")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"is {text!r}; give a number of at least 0")
+    return seconds
 
 
 def _json(parser: argparse.ArgumentParser) -> None:

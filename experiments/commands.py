@@ -161,7 +161,11 @@ def export(chosen: argparse.Namespace) -> int:
                 raise BadSetting(f"runs has {record.name!r}, which is of {record.experiment}")
     else:
         records = store.runs(experiment.name, "FINISHED")
-    sys.stdout.buffer.write(FORMATS[chosen.format](tidy(store, records, row.table)))
+    frame = tidy(store, records, row.table)
+    if not len(frame):
+        say(f"No finished run of {experiment.name} has a row of {row.table} yet.")
+        return 0
+    sys.stdout.buffer.write(FORMATS[chosen.format](frame))
     sys.stdout.buffer.flush()
     return 0
 

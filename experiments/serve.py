@@ -114,7 +114,7 @@ def _serve(store: Store, say: Callable[[str], None], dashboard_port: int, mlflow
         _wait_until_ready(services, say, stopping)
         if not stopping:
             say(f"Dashboard  http://{HOST}:{dashboard_port}")
-            say(f"MLflow UI  {mlflow_url}/#/experiments")
+            say(f"MLflow UI  {mlflow_url}/#/experiments?workflowType=machine_learning")
             say("Ctrl-C stops everything.")
         return _watch(services, say, stopping)
     finally:

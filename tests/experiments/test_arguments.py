@@ -54,7 +54,9 @@ def test_comma_separated_values_make_one_run_each() -> None:
         ("export gradient-decay --format x", "format is 'x'; choose from csv, json, parquet"),
         ("cancel 0000", "run is '0000', which fits 0 runs"),
         ("retry " + "0" * 32, "the store has no such run"),
-        ("serve --dashboard-port x", "--dashboard-port: invalid int value"),
+        ("serve --dashboard-port x", "--dashboard-port: is 'x'; give a whole number from 1 to"),
+        ("serve --mlflow-port 70000", "--mlflow-port: is '70000'; give a whole number from 1 to"),
+        ("worker --exit-when-idle nan", "--exit-when-idle: is 'nan'; give a number of at least 0"),
     ],
 )
 def test_bad_usage_is_one_line_exit_two_and_records_nothing(
