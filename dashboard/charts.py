@@ -168,7 +168,7 @@ def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) ->
             f"{label}: {_number(first['value'], y)} at {first[x.name]:g}, "
             f"{_number(last['value'], y)} at {last[x.name]:g}"
         )
-    return f"{chart_of}. {heading(y)} against {heading(x)}. " + "; ".join(parts) + "."
+    return f"{chart_of} {heading(y)} against {heading(x)}. " + "; ".join(parts) + "."
 
 
 def _number(value: float, column: Column) -> str:

@@ -89,14 +89,17 @@ def labels(experiment: Experiment, runs: Sequence[RunRecord]) -> dict[str, str]:
 
 def in_words(setting: Setting, value: Value) -> str:
     """`forget bias 1`, `orthogonal`, `jacobians off`: a setting as a legend writes it."""
-    title = setting.title.lower()
+    speaks_for_itself = setting.choices and value is not None and str(value) != "torch"
+    return str(value) if speaks_for_itself else f"{setting.title.lower()} {shown(value)}"
+
+
+def shown(value: Value) -> str:
+    """`0.5`, `on`, `as drawn`: a value as people read it."""
     if value is None:
-        return f"{title} as drawn"
+        return "as drawn"
     if isinstance(value, bool):
-        return f"{title} {'on' if value else 'off'}"
-    if setting.choices:
-        return f"{title} {value}" if str(value) == "torch" else str(value)
-    return f"{title} {value:g}" if isinstance(value, float) else f"{title} {value}"
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def results(experiment: Experiment, runs: Sequence[RunRecord], table: Table) -> pandas.DataFrame:

@@ -1,4 +1,8 @@
-"""Widgets whose value is part of the page's address, so that a link reopens the exact view."""
+"""Widgets whose value is part of the page's address, so that a link reopens the exact view.
+
+The address is what counts: a widget is set from it and writes back to it. (Streamlit's own binding
+of the two gets lost when a widget of the same key moves to another tab.)
+"""
 
 from __future__ import annotations
 
@@ -13,35 +17,38 @@ from dashboard.wording import plain
 NOTICES = "notices"
 MOST_SIDE_BY_SIDE = 6
 """Buttons in one row; more become a menu."""
+LONGEST_LIST = 100
+"""Letters of a list of what is possible; a longer one is only counted."""
 
 
-def choice(
-    title: str, options: Sequence[str], key: str, *, default: str = "", help: str | None = None
-) -> str:
+def choice(title: str, options: Sequence[str], key: str, *, default: str = "") -> str:
     """One of several: the default (if none is given, the first) unless the address says else."""
-    _bad_link(key, options)
     default = default or options[0]
+    widget = _widget(key)
+    st.session_state[widget] = _asked(key, options) or default
+
+    def changed() -> None:
+        _put(key, st.session_state[widget], default)
+
+    chosen: str | None
     if len(options) > MOST_SIDE_BY_SIDE:
-        chosen = st.selectbox(
-            title, options, options.index(default), key=key, bind="query-params", help=help
-        )
+        chosen = st.selectbox(title, options, required=True, key=widget, on_change=changed)
     else:
         chosen = st.segmented_control(
-            title,
-            options,
-            default=default,
-            required=True,
-            key=key,
-            bind="query-params",
-            help=help,
-            wrap=True,
+            title, options, required=True, key=widget, on_change=changed, wrap=True
         )
     return str(chosen or default)
 
 
+def value(key: str, options: Sequence[str], default: str) -> str:
+    """What a `choice` of that key has, without showing it."""
+    asked = st.query_params.get(key, default)
+    return asked if asked in options else default
+
+
 def tabs(titles: Sequence[str], key: str) -> Sequence[TabContainer]:
     """Tabs, of which the open one is in the address."""
-    _bad_link(key, titles)
+    _check(key, titles)
     return st.tabs(titles, key=key, bind="query-params")
 
 
@@ -52,10 +59,8 @@ def pick(
 
     Choosing another drops the keys in `resets` from the address.
     """
-    widget = f"picked_{key}"
-    _bad_link(key, options)
-    if st.query_params.get(key) not in options:
-        st.query_params[key] = default
+    widget = _widget(key)
+    st.query_params[key] = _asked(key, options) or default
     st.session_state[widget] = st.query_params[key]
 
     def changed() -> None:
@@ -63,30 +68,49 @@ def pick(
         for other in resets:
             st.query_params.pop(other, None)
 
-    chosen = st.selectbox(title, options, required=True, key=widget, on_change=changed)
-    return str(chosen or default)
+    return str(st.selectbox(title, options, required=True, key=widget, on_change=changed))
 
 
-def switch(title: str, key: str, *, value: bool = False, help: str | None = None) -> bool:
-    """On or off."""
-    _bad_link(key, ("true", "false"))
-    return st.toggle(title, value=value, key=key, bind="query-params", help=help)
+def switch(title: str, key: str, *, help: str | None = None) -> bool:
+    """Off unless the address says otherwise."""
+    widget = _widget(key)
+    st.session_state[widget] = _asked(key, ("true", "false")) == "true"
+
+    def changed() -> None:
+        _put(key, "true" if st.session_state[widget] else "false", "false")
+
+    return st.toggle(title, key=widget, on_change=changed, help=help)
 
 
 def any_of(title: str, options: Sequence[str], key: str) -> list[str]:
     """Any number of a few; none means that it does not matter."""
-    _bad_link(key, options)
-    return list(
-        st.pills(title, options, selection_mode="multi", key=key, bind="query-params", wrap=True)
-        or []
-    )
+    widget = _widget(key)
+    _asked(key, options)
+    st.session_state[widget] = [o for o in st.query_params.get_all(key) if o in options]
+
+    def changed() -> None:
+        _put(key, st.session_state[widget], [])
+
+    st.pills(title, options, selection_mode="multi", key=widget, on_change=changed, wrap=True)
+    return list(st.session_state[widget])
+
+
+def words(title: str, key: str, *, placeholder: str = "") -> str:
+    """Some words."""
+    widget = _widget(key)
+    st.session_state[widget] = st.query_params.get(key, "")
+
+    def changed() -> None:
+        _put(key, st.session_state[widget], "")
+
+    return st.text_input(title, key=widget, on_change=changed, placeholder=placeholder)
 
 
 def span(title: str, low: int, high: int, key: str) -> tuple[int, int]:
     """A range of whole numbers, all of it unless the address says otherwise."""
     if low == high:
         return low, high
-    widget = f"{key} from {low} to {high}"
+    widget = f"{_widget(key)} from {low} to {high}"
     asked = st.query_params.get_all(key)
     ends = sorted(min(max(int(end), low), high) for end in asked if end.isdigit())
     if asked and (len(ends) != 2 or ends[0] == ends[1]):
@@ -96,10 +120,7 @@ def span(title: str, low: int, high: int, key: str) -> tuple[int, int]:
     st.session_state[widget] = tuple(ends) if ends else (low, high)
 
     def changed() -> None:
-        first, last = st.session_state[widget]
-        st.query_params.pop(key, None)
-        if (first, last) != (low, high):
-            st.query_params[key] = [str(first), str(last)]
+        _put(key, [str(end) for end in st.session_state[widget]], [str(low), str(high)])
 
     chosen: Any = st.slider(title, low, high, key=widget, on_change=changed)
     return int(chosen[0]), int(chosen[1])
@@ -110,36 +131,22 @@ def several(title: str, options: Mapping[str, str], key: str, default: Sequence[
 
     Without anything in the address it is the default, which then may move on.
     """
-    widget = f"picked_{key}"
+    widget = _widget(key)
     asked = st.query_params.get_all(key)
-    unknown = [identifier for identifier in asked if identifier not in options]
-    if unknown:
-        _say_bad_link(key, unknown[0], "it may have been deleted")
-        st.query_params[key] = [identifier for identifier in asked if identifier in options]
     known = [identifier for identifier in asked if identifier in options]
-    if widget in st.session_state:
-        kept = [i for i in st.session_state[widget] if i in options]
-        st.session_state[widget] = kept if asked else list(default)
+    if len(known) < len(asked):
+        unknown = next(identifier for identifier in asked if identifier not in options)
+        _say_bad_link(key, unknown, "it may have been deleted")
+        _put(key, known, [])
+    st.session_state[widget] = known or list(default)
 
     def changed() -> None:
-        st.query_params[key] = st.session_state[widget]
+        _put(key, st.session_state[widget], list(default))
 
     chosen = st.multiselect(
-        title,
-        list(options),
-        default=None if widget in st.session_state else known or list(default),
-        format_func=lambda identifier: options[identifier],
-        key=widget,
-        on_change=changed,
+        title, list(options), format_func=lambda i: options[i], key=widget, on_change=changed
     )
     return list(chosen) or list(default)
-
-
-def _bad_link(key: str, options: Sequence[str]) -> None:
-    asked = st.query_params.get(key)
-    if asked and asked not in options and asked.lower() not in options:
-        known = ", ".join(options)
-        _say_bad_link(key, asked, known if len(known) < 100 else f"{len(options)} others are")
 
 
 def notices_here() -> None:
@@ -147,9 +154,38 @@ def notices_here() -> None:
     st.session_state[NOTICES] = st.container()
 
 
+def _widget(key: str) -> str:
+    return f"control {key}"
+
+
+def _put(key: str, value: str | Sequence[str], default: str | Sequence[str]) -> None:
+    """Put a value into the address, which leaves out what is a default."""
+    if value == default:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = value
+
+
+def _asked(key: str, options: Sequence[str]) -> str:
+    """What the address asks for, if it is an option; a notice if it is none."""
+    if _check(key, options):
+        return str(st.query_params.get(key, ""))
+    del st.query_params[key]
+    return ""
+
+
+def _check(key: str, options: Sequence[str]) -> bool:
+    asked = st.query_params.get(key)
+    if not asked or asked in options:
+        return True
+    known = ", ".join(options)
+    _say_bad_link(key, asked, known if len(known) <= LONGEST_LIST else f"{len(options)} others are")
+    return False
+
+
 def _say_bad_link(key: str, asked: str, instead: str) -> None:
     st.session_state.get(NOTICES, st).warning(
-        plain(f"The link asks for {key} “{asked[:80]}”, which is not here ({instead}). ")
+        plain(f"The address asks for {key} “{asked[:80]}”, which is not here ({instead}). ")
         + "The default is shown instead.",
         icon=":material/link_off:",
     )

@@ -28,6 +28,7 @@ def _opened(uri: str) -> Reader:
     reader = Reader(open_store(uri))
     # Streamlit collects garbage after every rerun, which takes longer than a page: what is loaded
     # by now stays, so it need not be looked through.
+    gc.collect()
     gc.freeze()
     return reader
 

@@ -34,7 +34,7 @@ def show(run_id: str) -> None:
     record = data.reader().run(run_id)
     if record is None:
         st.warning(
-            plain(f"The link asks for run {run_id[:40]}, which is not in this store."),
+            plain(f"The address asks for run {run_id[:40]}, which is not in this store."),
             icon=":material/link_off:",
         )
         return

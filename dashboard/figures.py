@@ -219,10 +219,10 @@ def sliced(shown: Shown, table: str, *, over: str = "", ask: bool = True) -> pan
         values = list(rows[name].unique())
         names = [str(v) for v in (values if isinstance(values[0], str) else sorted(values))]
         default = names[-1] if column.latest else names[0]
-        kept = str(st.session_state.get(name, default))
+        kept = controls.value(name, names, default)
         if ask and len(names) > 1:
             kept = controls.choice(column.title, names, name, default=default)
-        rows = rows[rows[name].astype(str) == (kept if kept in names else default)]
+        rows = rows[rows[name].astype(str) == kept]
     return rows
 
 

@@ -140,10 +140,13 @@ def _choose(
 
 
 def _on_offer(experiment: Experiment, chosen: Comparison) -> dict[str, RunRecord]:
-    """Finished runs by short id: those of the comparison first, then the newest others."""
+    """Finished runs by short id: those of the comparison, the newest others, and what was asked."""
     runs = data.reader().runs(experiment.name)
     others = [r for r in reversed(runs) if r.status == "FINISHED" and r.sweep != chosen.name]
-    return {r.run_id[:ID_LETTERS]: r for r in [*chosen.finished, *others][:MOST_RUNS]}
+    by_id = {run.run_id[:ID_LETTERS]: run for run in (*chosen.finished, *others)}
+    asked = st.query_params.get_all("runs")
+    offered = dict.fromkeys([*list(by_id)[:MOST_RUNS], *(i for i in asked if i in by_id)])
+    return {identifier: by_id[identifier] for identifier in offered}
 
 
 def _read(experiment: Experiment, chosen: Comparison, runs: tuple[RunRecord, ...]) -> Shown:
@@ -204,7 +207,7 @@ def _circumstances(shown: Shown) -> str:
     """Settings that all the runs share, and what they ran on."""
     settings = {s.name: s for s in settings_of(shown.experiment.config)}
     shared = [
-        comparison.in_words(setting, values.pop())
+        f"{setting.title.lower()} {comparison.shown(values.pop())}"
         for name, setting in settings.items()
         if name not in ("cell", "bidirectional")
         and len(values := {run.settings.get(name) for run in shown.runs}) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -41,6 +42,8 @@ def live_runs(watched: str = "", *, figures: bool = False) -> None:
             st.caption(f"and {count(len(shown) - MOST_LINES, 'more run')}, all of them under Runs")
         for name in sorted({run.sweep for run in shown if run.sweep}) if figures else ():
             _preview([run for run in runs if run.sweep == name])
+        if figures:
+            st.divider()
 
     states.live(look, active=bool(before))
 
@@ -115,4 +118,6 @@ def preview(
     bands = curves.bands(curves.thin(rows, x.name), ["label", x.name], y.name)
     if bands.empty:
         return None
+    if not intervals:
+        bands = bands.assign(low=math.nan, high=math.nan)
     return charts.curves(bands, x, y, styles(variants, dark=data.dark()), height=PREVIEW_HEIGHT)

@@ -17,7 +17,7 @@ controls.notices_here()
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     experiment = controls.choice("Experiment", [ALL, *(e.name for e in EXPERIMENTS)], "experiment")
     words = controls.any_of("Status", [STATUS_WORDS[status] for status in STATUSES], "status")
-    text = st.text_input("Containing", key="text", bind="query-params", placeholder="name or note")
+    text = controls.words("Containing", "text", placeholder="name or note")
 
 
 def look() -> None:

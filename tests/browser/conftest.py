@@ -1,0 +1,133 @@
+"""A real browser and a real dashboard process; skipped where there is no browser."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from core.tracking import Store, open_store
+from experiments.worker import environment, worker_status
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+READY = (
+    "[data-testid='stApp'][data-test-connection-state='CONNECTED']"
+    "[data-test-script-state='notRunning']"
+)
+START_SECONDS = 60.0
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A Chromium; the test is skipped when none is installed."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def served_store(
+    template_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """An empty store; the worker that the dashboard starts on it is ended afterwards."""
+    folder = tmp_path_factory.mktemp("served") / "store"
+    shutil.copytree(template_folder, folder)
+    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
+    yield store
+    status = worker_status(store)
+    if status is not None:
+        process = psutil.Process(status.pid)
+        process.terminate()
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def address(served_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a dashboard that was started from some other folder."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
+    with (elsewhere / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--server.headless", "true"],
+            cwd=elsewhere,
+            env=environment(served_store),
+            stdout=log,
+            stderr=log,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(f"{url}/_stcore/health", process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1):
+            return
+        time.sleep(0.1)
+    pytest.fail("the dashboard did not start")
+
+
+class Visitor:
+    """A browser window that remembers what went wrong in it."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+
+    def _console(self, message: Any) -> None:
+        # Streamlit looks for its server below the page's path first and does not find it there.
+        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
+            self.problems.append(message.text)
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page has taken up the last click and is done with it."""
+        self.page.wait_for_timeout(250)
+        self.page.wait_for_selector(READY, state="attached", timeout=60_000)
+
+
+@pytest.fixture
+def visitor(chromium: Any) -> Iterator[Visitor]:
+    """A window of a desktop's size."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    yield Visitor(context.new_page())
+    context.close()
+
+
+@pytest.fixture
+def phone(chromium: Any) -> Iterator[Visitor]:
+    """A window of a phone's size."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    yield Visitor(context.new_page())
+    context.close()

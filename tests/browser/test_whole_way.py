@@ -1,0 +1,132 @@
+"""The whole way in a real browser: launch a comparison, wait for it, read the answer, take the CSV.
+
+The tests of this file build on each other: the first measures what the others look at.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from core.architecture import VARIANTS
+from core.experiments.gradient_decay import GRADIENT_DECAY, GradientRow
+from core.tracking import Store
+from dashboard.navigation import PAGES
+from tests.browser.conftest import Visitor
+
+pytestmark = pytest.mark.browser
+
+SEEDS, STEPS = 3, 40
+WAIT = 90_000
+
+
+def test_from_an_empty_store_to_the_numbers(
+    visitor: Visitor, address: str, served_store: Store, tmp_path: Path
+) -> None:
+    page = visitor.page
+    visitor.open(address)
+    page.get_by_role("button", name="Measure the first look").wait_for()
+    page.get_by_test_id("stSidebarNav").get_by_text("Launch").click()
+    visitor.settle()
+    for name, value in (("Seeds", SEEDS), ("Sequence length", STEPS)):
+        page.get_by_role("spinbutton", name=name).fill(str(value))
+        page.keyboard.press("Enter")
+        visitor.settle()
+    page.get_by_text("6 runs; how long they take is not known yet").wait_for()
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text("✓ finished").nth(len(VARIANTS) - 1).wait_for(timeout=WAIT)
+    page.get_by_role("link", name="Open Gradient flow").click()
+    page.get_by_role("heading", name=re.compile("^The gradient lasts longest in ")).wait_for()
+    visitor.settle()
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    file = tmp_path / "gradient.csv"
+    download.value.save_as(file)
+    lines = list(csv.DictReader(file.open()))
+    assert len(lines) == len(VARIANTS) * SEEDS * STEPS
+    recorded = {run.run_id: recorded_lines(served_store, run.run_id) for run in served_store.runs()}
+    for line in lines:
+        assert {name: line[name] for name in GradientRow.header()} in recorded[line["run_id"]]
+    assert {line["label"] for line in lines} == {
+        "RNN",
+        "LSTM",
+        "GRU",
+        "bi-RNN",
+        "bi-LSTM",
+        "bi-GRU",
+    }
+    assert visitor.problems == []
+
+
+def recorded_lines(store: Store, run_id: str) -> list[dict[str, str]]:
+    path = store.artifact(run_id, f"tables/{GradientRow.table}.csv")
+    assert path is not None
+    return list(csv.DictReader(path.open()))
+
+
+def test_the_answer_is_the_experiments_own(visitor: Visitor, address: str) -> None:
+    visitor.open(f"{address}/gradient-flow")
+    visitor.page.get_by_text("gates alone do not keep the gradient alive").wait_for()
+    visitor.page.get_by_text("How this was measured").click()
+    visitor.page.get_by_text("All of these runs").wait_for()
+    assert visitor.problems == []
+
+
+def test_figures_are_files_too(visitor: Visitor, address: str, tmp_path: Path) -> None:
+    visitor.open(f"{address}/gradient-flow")
+    for form, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with visitor.page.expect_download() as download:
+            visitor.page.get_by_role("button", name=form, exact=True).click()
+        download.value.save_as(tmp_path / form)
+        assert (tmp_path / form).read_bytes().startswith(start)
+
+
+def test_a_link_reopens_the_exact_view(visitor: Visitor, address: str, phone: Visitor) -> None:
+    page = visitor.page
+    visitor.open(f"{address}/gradient-flow")
+    page.get_by_role("tab", name="Jacobians").click()
+    page.wait_for_url("**figure=Jacobians**")
+    visitor.settle()
+    page.get_by_role("radio", name="Product norm").click()
+    page.wait_for_url("**jacobian=Product+norm**")
+    visitor.settle()
+    page.get_by_text("Single seeds").click()
+    page.wait_for_url("**single_seeds=true**")
+    assert "comparison=" in page.url
+    phone.open(page.url)
+    assert phone.page.url == page.url
+    for window in (page, phone.page):
+        assert window.get_by_role("tab", selected=True).inner_text() == "Jacobians"
+        assert window.get_by_role("radio", name="Product norm").is_checked()
+        assert window.get_by_role("switch", name="Single seeds").is_checked()
+
+
+def test_a_chart_has_a_name_and_shows_numbers_under_the_pointer(
+    visitor: Visitor, address: str
+) -> None:
+    visitor.open(f"{address}/gradient-flow")
+    chart = visitor.page.get_by_test_id("stVegaLiteChart").first
+    chart.wait_for()
+    assert visitor.page.get_by_label(GRADIENT_DECAY.question).count() >= 1
+    box = chart.bounding_box()
+    assert box is not None
+    for step in range(12):
+        visitor.page.mouse.move(box["x"] + 300 + step, box["y"] + 200)
+    visitor.page.get_by_text("95% interval from").wait_for(timeout=5_000)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)
+def test_nothing_is_cut_off_on_a_phone(page: object, phone: Visitor, address: str) -> None:
+    path = "" if page is PAGES[0] else page.address  # type: ignore[attr-defined]
+    phone.open(f"{address}/{path}")
+    phone.page.get_by_role("heading", level=1).wait_for()
+    width, main = phone.page.evaluate(
+        "() => [document.documentElement, document.querySelector(\"[data-testid='stMain']\")]"
+        ".map(element => element.scrollWidth)"
+    )
+    assert (width, main) == (390, 390)
+    assert phone.problems == []

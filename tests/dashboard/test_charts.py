@@ -1,0 +1,237 @@
+"""Every figure is valid, honest about zeros, and readable in both themes by everybody."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas
+import pytest
+
+from core.architecture import VARIANTS, variant_title
+from core.experiment import Column, Row
+from core.experiments import EXPERIMENTS
+from dashboard import charts, export, palette, scales
+
+CURVES = [
+    (row, measure)
+    for experiment in EXPERIMENTS
+    for row in experiment.rows
+    if any(column.curve for column in row.columns())
+    for measure in row.columns()
+    if measure.role == "measure" and not measure.estimate
+]
+STYLES = palette.styles({variant_title(variant): variant for variant in VARIANTS})
+
+
+def bands(x: str, points: int = 20) -> pandas.DataFrame:
+    lines = [
+        {"label": label, x: at, "value": -0.1 * at, "low": -0.2 * at, "high": 0.0, "n": 8}
+        for label in STYLES
+        for at in range(points)
+    ]
+    return pandas.DataFrame(lines)
+
+
+def curve_of(row: type[Row]) -> Column:
+    return next(column for column in row.columns() if column.curve)
+
+
+def column(row: type[Row], name: str) -> Column:
+    return next(c for c in row.columns() if c.name == name)
+
+
+def layers(chart: Any) -> Iterator[dict[str, Any]]:
+    specification = chart.to_dict()
+    for layer in specification["layer"]:
+        data = layer.get("data", specification.get("data", {}))
+        yield {**layer, "rows": specification["datasets"].get(data.get("name"), [])}
+
+
+@pytest.mark.parametrize(
+    ("row", "measure"), CURVES, ids=lambda v: getattr(v, "name", "") or v.table
+)
+def test_every_curve_is_a_valid_chart_with_titles_from_the_declaration(
+    row: type[Row], measure: Column
+) -> None:
+    x = curve_of(row)
+    chart = charts.curves(bands(x.name), x, measure, STYLES)
+    specification = json.dumps(chart.to_dict(), ensure_ascii=False)
+    assert scales.heading(measure) in specification
+    assert scales.heading(x) in specification
+    assert not {"NaN", "Infinity", "-Infinity"} & set(specification.split())
+
+
+ROW, MEASURE = CURVES[0]
+X = curve_of(ROW)
+
+
+def test_exact_zeros_are_marked_and_never_drawn_as_a_logarithm() -> None:
+    zeros = pandas.DataFrame({"label": ["RNN", "RNN"], X.name: [20, 21], "share": [0.5, 1.0]})
+    chart = charts.curves(bands(X.name), X, MEASURE, STYLES, zeros=zeros)
+    strip = next(layer for layer in layers(chart) if layer["mark"]["type"] == "tick")
+    assert [(r[X.name], r["percent"]) for r in strip["rows"]] == [(20, 50.0), (21, 100.0)]
+    lowest = min(r["value"] for layer in layers(chart) for r in layer["rows"] if "n" in r)
+    assert all(math.isfinite(r["value"]) and r["value"] < lowest for r in strip["rows"])
+    assert "exactly zero" in json.dumps(chart.to_dict())
+
+
+def test_names_beside_the_curves_do_not_overlap() -> None:
+    chart = charts.curves(bands(X.name), X, MEASURE, STYLES)
+    names = next(layer for layer in layers(chart) if layer["mark"]["type"] == "text")
+    heights = sorted(row["value"] for row in names["rows"])
+    low, high = names["encoding"]["y"]["scale"]["domain"]
+    gap = 15 * (high - low) / charts.HEIGHT
+    assert len(heights) == len(STYLES)
+    assert all(b - a > 0.95 * gap for a, b in itertools.pairwise(heights))
+
+
+def test_a_pointer_finds_numbers_and_not_their_logarithms() -> None:
+    chart = charts.curves(bands(X.name), X, MEASURE, STYLES)
+    hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
+    row = next(r for r in hover["rows"] if r[X.name] == 10)
+    assert row["value_shown"] == pytest.approx(10**-1.0)
+
+
+def test_single_seeds_a_level_and_straight_lines_can_be_added() -> None:
+    seeds = pandas.DataFrame({"label": "RNN", "seed": [0, 0], X.name: [0, 1], "value": [0.0, -3.0]})
+    lines = pandas.DataFrame({"label": "RNN", X.name: [0, 9], "value": [0.0, -2.0]})
+    chart = charts.curves(
+        bands(X.name), X, MEASURE, STYLES, seeds=seeds, lines=lines, reference=1.0
+    )
+    marks = [layer["mark"]["type"] for layer in layers(chart)]
+    assert marks == ["rule", "line", "line", "line", "text", "circle"]
+
+
+def test_a_heatmap_has_no_more_tiles_than_a_screen_shows() -> None:
+    rows = pandas.DataFrame(
+        [{"k": k, "layer": layer, "y": -float(k)} for k in range(1000) for layer in (1, 2)]
+    )
+    x = column(ROW, X.name)
+    chart = charts.heatmap(
+        rows.rename(columns={"k": X.name, "y": MEASURE.name}),
+        x,
+        column(ROW, "layer"),
+        MEASURE,
+        (-9, 0),
+    )
+    (tiles,) = chart.to_dict()["datasets"].values()
+    assert len(tiles) == 2 * charts.MOST_TILES
+    assert tiles[0]["value"] == pytest.approx(-4.5)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_estimates_are_dots_with_intervals(experiment: Any) -> None:
+    for measure in experiment.summary.columns():
+        if measure.estimate:
+            made = {measure.name: 0.5, f"{measure.name}_low": 0.4, f"{measure.name}_high": 0.6}
+            results = pandas.DataFrame([{"label": label, **made} for label in STYLES])
+            assert charts.intervals(results, measure, STYLES).to_dict()["layer"]
+
+
+def test_a_figure_is_described_in_words() -> None:
+    said = charts.description("How fast?", bands(X.name), X, MEASURE)
+    assert said.startswith(f"How fast? {scales.heading(MEASURE)} against {scales.heading(X)}. ")
+    assert "bi-GRU: 1 at 0, 0.013 at 19" in said
+
+
+@pytest.mark.parametrize(("form", "start"), [("svg", b"<svg"), ("png", b"\x89PNG")])
+def test_a_figure_is_a_file(form: export.Form, start: bytes) -> None:
+    chart = charts.for_print(charts.curves(bands(X.name), X, MEASURE, STYLES))
+    content = export.rendered(chart.to_dict(), form).read()
+    assert content.startswith(start)
+    if form == "svg":
+        assert "bi-LSTM" in content.decode()
+        assert "10⁰" in content.decode()
+
+
+# --- colours -----------------------------------------------------------------------------------
+
+BACKGROUNDS = {"light": "#fcfcfa", "dark": "#12171d"}
+SIMULATIONS = {
+    "protanopia": ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052)),
+    "deuteranopia": ((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969)),
+    "tritanopia": ((1.256, -0.077, -0.179), (-0.078, 0.931, 0.148), (0.005, 0.691, 0.304)),
+}
+"""How colours look to others (Machado et al. 2009, full severity, linear RGB)."""
+
+
+def linear(colour: str) -> list[float]:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+
+
+def luminance(colour: str) -> float:
+    return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear(colour), strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def lab(rgb: list[float]) -> list[float]:
+    """CIE L*a*b* (D65)."""
+    matrix = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))
+    x, y, z = (sum(m * c for m, c in zip(row, rgb, strict=True)) for row in matrix)
+    fx, fy, fz = (
+        t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116 for t in (x / 0.9505, y, z / 1.089)
+    )
+    return [116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)]
+
+
+@pytest.mark.parametrize("theme", BACKGROUNDS)
+def test_every_cell_stands_out_from_the_background(theme: str) -> None:
+    for colour in (*palette.CELL_COLOURS.values(), palette.OTHER_COLOUR):
+        assert contrast(colour, BACKGROUNDS[theme]) >= 3.0, colour
+
+
+@pytest.mark.parametrize("sight", [None, *SIMULATIONS])
+def test_cells_are_told_apart_by_everybody(sight: str | None) -> None:
+    matrix = SIMULATIONS[sight] if sight else ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    seen = [
+        lab(
+            [
+                max(0.0, sum(m * c for m, c in zip(row, linear(colour), strict=True)))
+                for row in matrix
+            ]
+        )
+        for colour in palette.CELL_COLOURS.values()
+    ]
+    for one, other in itertools.combinations(seen, 2):
+        assert math.dist(one, other) > 20
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_settings_of_one_variant_are_shades_and_bidirectional_ones_are_dashed(dark: bool) -> None:
+    series = {f"LSTM {n}": "lstm" for n in range(4)} | {"bi-LSTM": "bi-lstm", "RNN": "rnn"}
+    made = palette.styles(series, dark=dark)
+    background = BACKGROUNDS["dark" if dark else "light"]
+    shades = [made[f"LSTM {n}"].colour for n in range(4)]
+    assert len(set(shades)) == 4
+    assert all(contrast(colour, background) >= 2.2 for colour in shades)
+    assert made["bi-LSTM"] == palette.Style(palette.CELL_COLOURS["lstm"], palette.DASHED)
+    assert made["RNN"] == palette.Style(palette.CELL_COLOURS["rnn"], palette.SOLID)
+
+
+# --- axes --------------------------------------------------------------------------------------
+
+
+def test_decades_are_whole_and_few() -> None:
+    assert scales.decades(-30.2, 0.5, 8) == [-30, -25, -20, -15, -10, -5, 0]
+    assert scales.decades(-2.5, 0.1, 8) == [-2, -1, 0]
+
+
+def test_a_short_logarithmic_axis_has_plain_numbers() -> None:
+    assert scales.plain_ticks(-1.0, 0.0) == pytest.approx([0.1, 0.2, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("heights", [[], [0.5], [0.0, 0.0, 0.0], [0.9, 1.0, 0.95, 0.1]])
+def test_spreading_keeps_order_and_distance(heights: list[float]) -> None:
+    placed = scales.spread(heights, 0.1, 0.0, 1.0)
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    moved = [placed[i] for i in order]
+    assert all(b - a > 0.095 for a, b in itertools.pairwise(moved))

@@ -1,0 +1,90 @@
+"""The launch form against the declarations that it is derived from."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.architecture import CELL_TITLES, VARIANTS
+from core.experiment import Experiment
+from core.experiments import EXPERIMENTS
+from core.settings import settings_of
+from dashboard import forms
+
+EVERY = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+
+
+def shown(experiment: Experiment, variants: list[str]) -> list[str]:
+    groups = forms.groups(experiment, variants)
+    members = (*groups.architecture, *groups.common, *groups.more, *groups.machine)
+    return [setting.name for setting in members]
+
+
+@EVERY
+def test_every_setting_is_in_the_form_once(experiment: Experiment) -> None:
+    names = [s.name for s in settings_of(experiment.config) if s.name not in forms.THE_VARIANT]
+    assert sorted(shown(experiment, list(VARIANTS))) == sorted(names)
+
+
+@EVERY
+@pytest.mark.parametrize("cell", CELL_TITLES)
+def test_a_setting_is_hidden_when_no_chosen_variant_has_its_cell(
+    experiment: Experiment, cell: str
+) -> None:
+    others = {s.name for s in settings_of(experiment.config) if s.cells and cell not in s.cells}
+    assert not others & set(shown(experiment, [cell]))
+    assert not others & set(shown(experiment, [f"bi-{cell}"]))
+
+
+@EVERY
+def test_the_default_request_makes_the_default_config_of_each_variant(
+    experiment: Experiment,
+) -> None:
+    request = forms.Request(experiment, tuple(VARIANTS), {})
+    assert [c.architecture.variant for c in request.configs()] == list(VARIANTS)
+    assert request.configs()[0] == experiment.config()
+
+
+def form(name: str) -> None:
+    from core.experiments import experiment_named
+    from dashboard import forms
+
+    forms.request(experiment_named(name))
+
+
+@EVERY
+def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
+    experiment: Experiment,
+) -> None:
+    app = AppTest.from_function(form, args=(experiment.name,)).run()
+    assert not app.exception
+    for setting in settings_of(experiment.config):
+        if setting.name in forms.THE_VARIANT:
+            continue
+        if setting.choices:
+            box = app.selectbox(key=setting.name)
+            assert (box.label, box.value) == (setting.title, setting.default)
+            assert tuple(box.options) == setting.choices
+        elif bool in setting.types:
+            assert app.toggle(key=setting.name).value is setting.default
+        else:
+            number = app.number_input(key=setting.name)
+            assert (number.label, number.value) == (setting.title, setting.default)
+            assert (number.min, number.max) == (setting.minimum, setting.maximum)
+
+
+def test_only_what_differs_from_the_default_is_asked_for() -> None:
+    seeds = next(s for s in settings_of(EXPERIMENTS[0].config) if s.name == "hidden_size")
+    assert forms.asked(seeds, seeds.default) == {}
+    assert forms.asked(seeds, 7) == {"hidden_size": [7]}
+
+
+def test_values_to_compare_are_split_at_commas_and_none_leaves_out() -> None:
+    settings = {s.name: s for s in settings_of(EXPERIMENTS[0].config)}
+    assert forms.listed_values(settings["forget_bias"], " 0, 1,,none ") == ["0", "1", None]
+    assert forms.listed_values(settings["hidden_size"], "none") == ["none"]
+
+
+@pytest.mark.parametrize(("default", "step"), [(0.001, 0.001), (0.5, 0.1), (1.0, 0.1), (None, 0.5)])
+def test_the_step_of_a_number_fits_its_size(default: float | None, step: float) -> None:
+    assert forms.step(default) == pytest.approx(step)

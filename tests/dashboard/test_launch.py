@@ -1,0 +1,175 @@
+"""Launching from the page: what is queued, what is refused, and that a refusal records nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.architecture import VARIANTS
+from core.experiments import EXPERIMENTS
+from core.store_folder import StoreError
+from core.tracking import Store
+from dashboard.wording import plain
+from experiments.suites import SUITES
+from tests.dashboard.conftest import Show, texts
+
+LAUNCH = "views/launch.py"
+EXPERIMENT = EXPERIMENTS[0]
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[Store]:
+    """Stores for which a worker was asked, instead of real workers."""
+    asked: list[Store] = []
+    monkeypatch.setattr("experiments.worker.ensure_worker", asked.append)
+    return asked
+
+
+def start(app: AppTest) -> AppTest:
+    return app.button(key="start").click().run()
+
+
+def test_starting_queues_every_variant_as_one_comparison(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = start(show(LAUNCH))
+    assert not app.exception
+    runs = store.runs()
+    assert [run.settings["cell"] for run in runs] == ["rnn", "lstm", "gru"] * 2
+    assert {run.status for run in runs} == {"SCHEDULED"}
+    assert {run.sweep for run in runs} == {app.query_params["watch"]}
+    assert len(workers) == 1
+
+
+def test_settings_and_variants_of_the_form_arrive_in_the_runs(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = show(LAUNCH, variants=["LSTM"], hidden_size="32", forget_bias="1.5", spectrum="false")
+    start(app)
+    (run,) = store.runs()
+    wanted = {"cell": "lstm", "hidden_size": 32, "forget_bias": 1.5, "spectrum": False}
+    assert {name: run.settings[name] for name in wanted} == wanted
+
+
+def test_varying_a_setting_compares_its_values_where_the_cell_has_it(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = show(LAUNCH, variants=["RNN", "LSTM"], vary="Forget bias", values="0, 1, none")
+    start(app)
+    biases = [(run.settings["cell"], run.settings["forget_bias"]) for run in store.runs()]
+    assert biases == [("rnn", None), ("lstm", 0.0), ("lstm", 1.0), ("lstm", None)]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ("0, 99", "forget_bias is '99'; give a number from -20 to 20"),
+        ("x", "forget_bias is 'x'; give a number from -20 to 20"),
+    ],
+)
+def test_a_bad_value_is_a_sentence_at_the_form_and_records_nothing(
+    store: Store, show: Show, workers: list[Store], values: str, sentence: str
+) -> None:
+    app = show(LAUNCH, variants=["LSTM"], vary="Forget bias", values=values)
+    assert plain(sentence) in app.error[0].value
+    assert app.button(key="start").disabled
+    assert store.runs() == []
+    assert workers == []
+
+
+def test_without_a_variant_nothing_can_be_started(store: Store, show: Show) -> None:
+    app = show(LAUNCH, variants="")
+    assert app.button(key="start").disabled
+    assert "Choose at least one variant" in texts(app)
+
+
+def test_a_preset_fills_the_form_in(store: Store, show: Show, workers: list[Store]) -> None:
+    app = show(LAUNCH, seeds="3")
+    (name, values), *_ = EXPERIMENT.presets.items()
+    app.button_group(key="preset").set_value(name).run()
+    start(app)
+    settings = store.runs()[0].settings
+    assert {key: settings[key] for key in values} == dict(values)
+    assert settings["seeds"] == EXPERIMENT.config().flat()["seeds"]
+
+
+def test_the_time_is_estimated_from_what_was_measured_or_said_to_be_unknown(
+    store: Store, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "not known yet" in texts(show(LAUNCH))
+    monkeypatch.setattr("experiments.queue.estimate", lambda *_: (4.0, 70.0))
+    assert "6 runs, about 4.0 s to 70 s" in texts(show(LAUNCH))
+
+
+def test_a_full_queue_is_a_sentence(
+    store: Store, show: Show, workers: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.queue.MOST_QUEUED", 3)
+    app = start(show(LAUNCH))
+    assert "do not fit" in app.error[0].value
+    assert store.runs() == []
+
+
+def test_a_worker_that_cannot_start_is_a_sentence_and_loses_nothing(
+    store: Store, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Store) -> None:
+        raise StoreError("no room for a worker")
+
+    monkeypatch.setattr("experiments.worker.ensure_worker", refuse)
+    app = start(show(LAUNCH))
+    assert not app.exception
+    assert "no room for a worker" in app.error[0].value
+    assert len(store.runs()) == len(VARIANTS)
+
+
+def test_a_suite_is_queued_whole(store: Store, show: Show, workers: list[Store]) -> None:
+    suite = SUITES[0]
+    show(LAUNCH).button(key=f"suite-{suite.name}").click().run()
+    assert len(store.runs()) == len(suite.configs())
+
+
+def test_the_overview_queues_the_first_look(store: Store, show: Show, workers: list[Store]) -> None:
+    app = show("views/overview.py").button(key="first_look").click().run()
+    assert not app.exception
+    assert len(store.runs()) == len(SUITES[0].configs())
+    assert "Being measured now" in texts(app)
+
+
+def test_active_runs_can_be_cancelled_where_they_are_shown(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = start(show(LAUNCH))
+    run = store.runs()[0]
+    app = app.run()
+    app.button(key=f"cancel-{run.run_id}").click().run()
+    assert store.run(run.run_id).status == "KILLED"
+
+
+def test_an_ended_run_is_run_again_from_its_details(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    (config,) = EXPERIMENT.configs(["gru"], {})
+    run_id = store.create(EXPERIMENT, config, sweep="one")
+    store.end(run_id, "FAILED", "gone")
+    app = show("views/runs.py", run=run_id)
+    app.button(key="retry").click().run()
+    again = next(run for run in store.runs() if run.run_id != run_id)
+    assert (again.status, again.retry_of, again.settings) == (
+        "SCHEDULED",
+        run_id,
+        store.run(run_id).settings,
+    )
+    assert app.query_params["run"] == again.run_id
+
+
+def test_without_a_worker_the_page_offers_to_start_one(
+    scene: Callable[[str], Store], show: Show, workers: list[Store]
+) -> None:
+    scene("coming")
+    app = show(LAUNCH)
+    assert "nothing moves" in texts(app)
+    app.button(key="start_worker").click().run()
+    assert len(workers) == 1

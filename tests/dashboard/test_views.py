@@ -1,0 +1,208 @@
+"""Every page in every state that a store can be in. A new page is tested by being registered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.experiments import EXPERIMENTS
+from core.tracking import Store
+from dashboard.navigation import PAGES, Page, page_of
+from dashboard.wording import plain
+from tests.dashboard.conftest import APP, Show, texts
+from tests.dashboard.scenes import NASTY, SCENES
+
+RESULTS = [page for page in PAGES if page.experiment]
+Scene = Callable[[str], Store]
+
+
+def name_of(page: Page) -> str:
+    return page.title
+
+
+def test_every_view_is_a_page() -> None:
+    there = {f"views/{path.name}" for path in (APP.parent / "views").glob("[!_]*.py")}
+    assert {page.path for page in PAGES} == there
+
+
+def test_every_results_page_shows_a_registered_experiment() -> None:
+    assert {page.experiment for page in RESULTS} <= {e.name for e in EXPERIMENTS}
+    assert all(page_of(page.experiment) is page for page in RESULTS)
+
+
+@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_page_draws(page: Page, name: str, scene: Scene, show: Show) -> None:
+    scene(name)
+    app = show(page.path)
+    assert not app.exception
+    assert len(app.title) == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_corrupt_store_is_a_message_and_no_traceback(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, show: Show
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    app = show(page.path)
+    assert not app.exception
+    assert "The store cannot be used" in texts(app)
+    assert "restore it from a copy" in texts(app)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_senseless_address_of_the_store_is_a_message(
+    page: Page, monkeypatch: pytest.MonkeyPatch, show: Show
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense")
+    app = show(page.path)
+    assert not app.exception
+    assert "MLFLOW_TRACKING_URI is 'nonsense'" in texts(app)
+
+
+def test_the_overview_of_an_empty_store_offers_the_first_step(scene: Scene, show: Show) -> None:
+    scene("empty")
+    assert show("views/overview.py").button(key="first_look").label == "Measure the first look"
+
+
+@pytest.mark.parametrize("page", RESULTS, ids=name_of)
+class TestResultsPages:
+    def test_an_empty_one_says_what_comes_and_where_it_starts(
+        self, page: Page, scene: Scene, show: Show
+    ) -> None:
+        scene("empty")
+        assert "Not measured yet" in texts(show(page.path))
+
+    def test_a_full_one_opens_with_the_answer(self, page: Page, scene: Scene, show: Show) -> None:
+        scene("full")
+        app = show(page.path)
+        experiment = next(e for e in EXPERIMENTS if e.name == page.experiment)
+        assert app.title[0].value == experiment.title
+        assert app.subheader[0].value.endswith(r"\.")
+        assert len(app.dataframe[0].value) == 6
+
+    def test_one_with_a_failed_run_says_what_is_missing(
+        self, page: Page, scene: Scene, show: Show
+    ) -> None:
+        scene("failed")
+        app = show(page.path)
+        assert len(app.dataframe[0].value) == 1
+        assert "Not in the figure" in app.warning[0].value
+        assert plain(NASTY) in app.warning[0].value
+
+    def test_one_where_all_failed_says_why(self, page: Page, scene: Scene, show: Show) -> None:
+        scene("all failed")
+        app = show(page.path)
+        assert "This comparison has no result" in texts(app)
+        assert NASTY in app.text[0].value
+
+    def test_one_without_a_finished_run_shows_how_far_they_are(
+        self, page: Page, scene: Scene, show: Show
+    ) -> None:
+        scene("coming")
+        assert "First results are coming" in texts(show(page.path))
+
+    def test_every_figure_draws(self, page: Page, scene: Scene, show: Show) -> None:
+        scene("wide")
+        tabs = [tab.label for tab in show(page.path).tabs]
+        assert len(tabs) > 1
+        for tab in tabs:
+            app = show(page.path, figure=tab)
+            assert not app.exception
+            assert app.get("vega_lite_chart"), tab
+
+    def test_every_switch_can_be_flipped(self, page: Page, scene: Scene, show: Show) -> None:
+        scene("full")
+        for switch in show(page.path).toggle:
+            app = show(page.path)
+            app.toggle(key=switch.key).set_value(True).run()
+            assert not app.exception
+            assert app.toggle(key=switch.key).value is True
+            assert app.query_params[str(switch.key).removeprefix("control ")] == "true"
+
+    def test_a_link_to_what_is_not_there_is_explained(
+        self, page: Page, scene: Scene, show: Show
+    ) -> None:
+        scene("full")
+        app = show(page.path, comparison="gone <b>", runs=["12345678"], figure="none")
+        assert not app.exception
+        said = [w.value for w in app.warning]
+        assert len(said) == 3
+        assert all("is shown instead" in sentence for sentence in said)
+        assert app.query_params["comparison"].endswith("7f3a")
+
+    def test_the_address_names_the_runs_that_are_shown(
+        self, page: Page, scene: Scene, show: Show
+    ) -> None:
+        store = scene("full")
+        chosen = [run.run_id[:8] for run in store.runs(page.experiment)][:2]
+        app = show(page.path, runs=chosen)
+        assert len(app.dataframe[0].value) == 2
+        assert "chosen by hand" in texts(app)
+        assert not app.warning
+
+
+def test_a_run_in_full(scene: Scene, show: Show) -> None:
+    store = scene("failed")
+    failed = store.runs(status="FAILED")[0]
+    app = show("views/runs.py", run=failed.run_id)
+    assert not app.exception
+    assert app.error[0].value == plain(NASTY)
+    said = texts(app)
+    assert f"Traceback\n{NASTY}" in said
+    assert "python -m experiments run" in said
+    assert [tab.label for tab in app.tabs] == ["Result", "Settings", "Log", "Tables", "Repeat it"]
+
+
+def test_a_link_to_a_run_that_is_gone_is_explained(scene: Scene, show: Show) -> None:
+    scene("full")
+    app = show("views/runs.py", run="0" * 32)
+    assert "is not in this store" in app.warning[0].value
+
+
+def test_the_list_of_runs_is_filtered_by_the_address(scene: Scene, show: Show) -> None:
+    scene("failed")
+    assert len(show("views/runs.py").dataframe[0].value) == 3 * len(EXPERIMENTS)
+    app = show("views/runs.py", status="✕ failed")
+    assert set(app.dataframe[0].value["Run"].str.split(" ").str[0]) == {"LSTM"}
+    assert "No run fits" in texts(show("views/runs.py", text="nothing like it"))
+
+
+def test_mlflow_is_linked_when_it_is_known(
+    scene: Scene, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = scene("full").runs()[0]
+    assert not show("views/runs.py", run=run.run_id).get("link_button")
+    monkeypatch.setenv("UNROLL_MLFLOW_URL", "http://127.0.0.1:5000/")
+    (link,) = show("views/runs.py", run=run.run_id).get("link_button")
+    assert link.proto.url.startswith("http://127.0.0.1:5000/#/experiments/")
+    assert link.proto.url.endswith(f"/runs/{run.run_id}")
+
+
+def test_what_people_typed_is_shown_as_they_typed_it(store: Store, show: Show) -> None:
+    (experiment, *_) = EXPERIMENTS
+    (config,) = experiment.configs(["rnn"], {})
+    run_id = store.create(experiment, config, sweep="a *sweep*")
+    store.client.update_run(run_id, name="<b>bold</b> **stars** :material/home:")
+    app = show("views/runs.py", run=run_id)
+    assert not app.exception
+    assert app.dataframe[0].value["Run"][0] == "<b>bold</b> **stars** :material/home:"
+    assert app.subheader[0].value == plain("<b>bold</b> **stars** :material/home:")
+
+
+def test_torch_is_never_loaded(scene_uris: dict[str, str]) -> None:
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()\n"
+        f"for page in {[page.path for page in PAGES[1:]]!r}:\n"
+        "    app.switch_page(page).run(); assert not app.exception\n"
+        "sys.exit('torch' in sys.modules or 'vl_convert' in sys.modules)"
+    )
+    environment = {"MLFLOW_TRACKING_URI": scene_uris["wide"], "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, cwd="/")
+    assert done.returncode == 0

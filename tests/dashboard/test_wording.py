@@ -1,0 +1,65 @@
+"""Numbers, times and states in words; and text that Markdown leaves alone."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+
+from core.tracking import STATUSES
+from dashboard import wording
+
+
+def test_every_status_has_a_sign_a_word_and_a_colour() -> None:
+    assert set(wording.STATUS_WORDS) == set(wording.STATUS_COLOURS) == set(STATUSES)
+    for word in wording.STATUS_WORDS.values():
+        sign, _, rest = word.partition(" ")
+        assert len(sign) == 1
+        assert rest
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "–"), (0.84, "0.8 s"), (42, "42 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_durations(seconds: float | None, words: str) -> None:
+    assert wording.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "–"), (math.nan, "–"), (math.inf, "∞"), (0.6371, "0.637"), (-2.5, "−2.50")],
+)
+def test_numbers(value: float | None, words: str) -> None:
+    assert wording.number(value) == words
+
+
+def test_an_interval_is_left_out_where_there_is_none() -> None:
+    assert wording.interval(None, None) == ""
+    assert wording.interval(0.5, 0.75) == "0.500 to 0.750"
+
+
+def test_ago() -> None:
+    assert wording.ago(time.time() - 5) == "5 s ago"
+    assert wording.ago(time.time() - 3 * 3600) == "3 h ago"
+
+
+def test_counts() -> None:
+    assert (wording.count(1, "run"), wording.count(1200, "run")) == ("1 run", "1,200 runs")
+
+
+def test_the_first_sentence_may_hold_numbers() -> None:
+    text = "Half is gone after 1.5 steps (8 seeds), no more. It fades fastest in RNN. So there."
+    first, rest = wording.first_sentence(text)
+    assert first == "Half is gone after 1.5 steps (8 seeds), no more."
+    assert rest == "It fades fastest in RNN. So there."
+    assert wording.first_sentence("No more than this") == ("No more than this", "")
+
+
+def test_plain_text_has_no_unescaped_markdown() -> None:
+    nasty = "*a* _b_ `c` [d](e) <f> $g$ :material/home: # h ~i~ |j|"
+    plain = wording.plain(nasty)
+    assert plain.replace("\\", "") == nasty
+    for sign in "*_`[]()<>$:#~|":
+        assert plain.count(sign) == plain.count(f"\\{sign}")
