@@ -11,7 +11,7 @@ setup-dev: .venv/dev.stamp
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Unroll needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is missing: on Debian, apt install python3-venv"; exit 1; }
 
 .venv/run.stamp: requirements.txt | .venv/bin/python
 	@echo "Installing what Unroll needs (some minutes the first time) …"

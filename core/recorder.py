@@ -55,7 +55,10 @@ class Recorder:
         now = time.monotonic()
         first_row = self.rows == 1 and self._changed
         if first_row or now >= self._upload_at:
-            self.upload()
+            try:
+                self.upload()
+            except Exception as error:  # noqa: BLE001 - the rows are safe in the spool
+                self.log(f"the store did not take the rows so far ({error}); trying again")
             cost = time.monotonic() - now
             self._upload_at = time.monotonic() + max(UPLOAD_SECONDS, cost / UPLOAD_SHARE)
 
@@ -115,7 +118,8 @@ def salvage(store: Store, run_id: str, experiment: Experiment) -> int:
         path = spool / "tables" / f"{row.table}.csv"
         if not path.exists():
             continue
-        _trim(path)
+        if not _trim(path):
+            continue
         store.upload(run_id, path, "tables")
         table = pandas.read_csv(path)
         found += len(table)
@@ -128,11 +132,13 @@ def salvage(store: Store, run_id: str, experiment: Experiment) -> int:
     return found
 
 
-def _trim(path: Path) -> None:
-    """Cut off half a last line, which a killed process may have left."""
+def _trim(path: Path) -> bool:
+    """Cut off half a last line, which a killed process may have left; False if nothing is left."""
     content = path.read_bytes()
-    if not content.endswith(b"\n"):
-        path.write_bytes(content[: content.rfind(b"\n") + 1])
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        path.write_bytes(whole)
+    return bool(whole)
 
 
 def metric_points(row: type[Row], table: pandas.DataFrame) -> Iterator[tuple[str, float, int]]:

@@ -21,7 +21,7 @@ from core.experiment import Config, Event
 from core.experiments import experiment_named
 from core.recorder import Recorder
 from core.store_folder import PROJECT
-from core.tracking import NOTE, TAG_CANCEL, Status, Store
+from core.tracking import ACTIVE, NOTE, TAG_CANCEL, Status, Store
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -38,6 +38,8 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
     Must be called from the main thread (it handles signals).
     """
     record = store.run(run_id)
+    if record.status not in ACTIVE or record.owner:
+        return record.status
     experiment = experiment_named(record.experiment)
     recorder = Recorder(store, run_id, experiment)
     status: Status = "FAILED"
@@ -46,8 +48,10 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
         try:
             if record.cancelled:
                 raise Cancelled
-            owner = process_identity()
-            store.mark_running(run_id, {**owner, "started": time.time()}, _provenance())
+            owner, provenance = process_identity(), _provenance()
+            store.mark_running(run_id, {**owner, "started": time.time()}, provenance)
+            if store.run(run_id).cancelled:  # while it was being taken up
+                raise Cancelled
             with _heartbeat(store, run_id):
                 config = record.config
                 store.set_tags(run_id, _prepare(config))
@@ -64,16 +68,29 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 store.set_tags(run_id, {NOTE: experiment.sentence(config, recorder.summary)})
             status = "FINISHED"
         except (Cancelled, KeyboardInterrupt):
+            cancellation.disarm()
             status, error = "KILLED", "cancelled while running; rows measured until then are kept"
             recorder.log(error)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the run records it
+            cancellation.disarm()
             error = f"{type(failure).__name__}: {failure}"
             recorder.log(traceback.format_exc())
-            store.set_tags(run_id, {"unroll.traceback": traceback.format_exc()})
+            with contextlib.suppress(Exception):  # the log has it too
+                store.set_tags(run_id, {"unroll.traceback": traceback.format_exc()})
         cancellation.disarm()
-        recorder.close()
-        store.end(run_id, status, error)
+        _insist(recorder.close)
+        _insist(lambda: store.end(run_id, status, error))
     return status
+
+
+def _insist(action: Callable[[], None]) -> None:
+    """Do it, again after a while if the store is away for a moment."""
+    for wait in (0.5, 2.0, 8.0):
+        try:
+            return action()
+        except Exception:  # noqa: BLE001 - the last try below raises it
+            time.sleep(wait)
+    return action()
 
 
 def process_identity(pid: int | None = None) -> dict[str, Any]:
@@ -114,7 +131,7 @@ class _Cancellation:
 @contextlib.contextmanager
 def _cancellable() -> Iterator[_Cancellation]:
     cancellation = _Cancellation()
-    stops = (signal.SIGTERM, signal.SIGINT)
+    stops = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = {stop: signal.signal(stop, cancellation.handle) for stop in stops}
     try:
         yield cancellation
@@ -133,7 +150,7 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
             # A store that is away for a moment must not end the run: the next beat tries again.
             with contextlib.suppress(Exception):
                 store.set_tags(run_id, {"unroll.heartbeat": str(time.time())})
-                if TAG_CANCEL in store.run(run_id).tags:
+                if TAG_CANCEL in store.run(run_id).tags and not stop.is_set():
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
 
@@ -143,6 +160,7 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
         yield
     finally:
         stop.set()
+        thread.join(HEARTBEAT_SECONDS)
 
 
 def _prepare(config: Config) -> dict[str, str]:

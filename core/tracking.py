@@ -141,18 +141,24 @@ class Store:
         The run becomes SCHEDULED only after its config is on it: nobody takes up half a run.
         """
         flat = config.flat()
-        run = self.client.create_run(
-            self._experiment_id(experiment.name),
-            run_name=run_name(config),
-            tags={
-                TAG_CONFIG: json.dumps(flat),
-                TAG_SWEEP: sweep,
-                "mlflow.source.name": command_line(experiment, config),
-                "mlflow.source.type": "LOCAL",
-                "mlflow.user": _user(),
-                **(tags or {}),
-            },
-        )
+        described = {
+            TAG_CONFIG: json.dumps(flat),
+            TAG_SWEEP: sweep,
+            "mlflow.source.name": command_line(experiment, config),
+            "mlflow.source.type": "LOCAL",
+            "mlflow.user": _user(),
+            **(tags or {}),
+        }
+
+        def create() -> Run:
+            identifier = self._experiment_id(experiment.name)
+            return self.client.create_run(identifier, run_name=run_name(config), tags=described)
+
+        try:
+            run = create()
+        except MlflowException:  # somebody deleted the experiment in the MLflow UI since
+            self._experiment_ids.pop(experiment.name, None)
+            run = create()
         run_id: str = run.info.run_id
         params = [Param(name, _param(v)) for name, v in flat.items() if v is not None]
         self.client.log_batch(run_id, params=[Param("variant", _variant(config)), *params])
@@ -200,7 +206,9 @@ class Store:
         """One run; `BadSetting` if there is none of that id."""
         try:
             record = self._record(self.client.get_run(run_id))
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise StoreError(f"the store {self.uri} does not answer ({error})") from error
             record = None
         if record is None:
             raise BadSetting(
@@ -232,7 +240,9 @@ class Store:
 
     def active(self) -> list[RunRecord]:
         """Every SCHEDULED and RUNNING run, in the order submitted."""
-        records = [record for status in ACTIVE for record in self.runs(status=status)]
+        # A run that starts between the two questions is in both answers: the later one counts.
+        found = [record for status in ACTIVE for record in self.runs(status=status)]
+        records = {record.run_id: record for record in found}.values()
         return sorted(records, key=lambda record: record.submitted)
 
     def table(self, run_id: str, name: str) -> pandas.DataFrame | None:
@@ -327,6 +337,8 @@ def open_store(uri: str | None = None) -> Store:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     uri = uri or store_folder.tracking_uri()
+    if (path := store_folder.database_path(uri)) is not None:
+        uri = f"sqlite:///{path}"  # absolute: processes with another folder must find the same
     folder, database = store_folder.folder_of(uri), store_folder.database_path(uri)
     store_folder.ensure_folder(folder)
     store_folder.require_server(uri)
@@ -373,7 +385,7 @@ def command_line(experiment: Experiment, config: Config) -> str:
     flags = [f"--variants {_variant(config)}"]
     for name, value in config.flat().items():
         if value != default[name] and name not in ("cell", "bidirectional"):
-            flags.append(f"--{name.replace('_', '-')} {_param(value)}")
+            flags.append(f"--{name.replace('_', '-')}={_param(value)}")
     return " ".join(["python -m experiments run", experiment.name, *flags])
 
 

@@ -35,15 +35,24 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The chosen command with its options; `BadSetting` in one line for anything else."""
-    for position, word in enumerate(words):
-        if word in ("run", "submit") and position == 0 and len(words) > 1:
-            name = words[1]
-            if not name.startswith("-"):
-                experiment_named(name)
-    chosen, unknown = _parser().parse_known_args(words)
+    if len(words) > 1 and words[0] in ("run", "submit") and not words[1].startswith("-"):
+        experiment_named(words[1])
+    chosen, unknown = _parser().parse_known_args(_joined(words))
     if unknown:
         raise BadSetting(_unknown(unknown[0], getattr(chosen, "experiment", None)))
     return chosen
+
+
+def _joined(words: list[str]) -> list[str]:
+    """`--forget-bias -2,0` → `--forget-bias=-2,0`: argparse would take the value for a flag."""
+    joined: list[str] = []
+    for word in words:
+        negative = len(word) > 1 and word[0] == "-" and (word[1].isdigit() or word[1] == ".")
+        if negative and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _unknown(word: str, name: str | None) -> str:
@@ -79,7 +88,9 @@ def _parser() -> _Parser:
             _add_experiment(names, experiment, f"{parser.prog} {name} {experiment.name}", command)
     suite = verb("suite", "make a suite's runs, skipping those that are done", commands.suite)
     suite.add_argument("name", metavar="NAME", help=", ".join(s.name for s in SUITES))
-    suite.add_argument("--queue", action="store_true", help="queue them for the worker instead")
+    suite.add_argument(
+        "--queue", action="store_true", help="queue all of them for the worker instead"
+    )
     _json(suite)
     worker = verb("worker", "take runs off the queue until stopped", commands.worker)
     worker.add_argument("--exit-when-idle", type=_seconds, metavar="SECONDS")

@@ -76,8 +76,9 @@ def suite(chosen: argparse.Namespace) -> int:
         return 0
     stamp = queue.new_sweep(named.name)
     done = {(r.experiment, json.dumps(r.settings)) for r in store.runs(status="FINISHED")}
+    before = [record.sweep for record in store.runs()]
     plan = [
-        (part.experiment, config, f"{stamp} {part.title}")
+        (part.experiment, config, _sweep(before, named.name, part.title) or f"{stamp} {part.title}")
         for part in named.parts
         for config in part.configs()
         if (part.experiment.name, json.dumps(config.flat())) not in done
@@ -86,11 +87,19 @@ def suite(chosen: argparse.Namespace) -> int:
     if skipped:
         say(f"{skipped} of {len(named.configs())} runs are recorded already and are not repeated")
     records = _run_all(store, plan)
+    if chosen.json and not records:
+        print("[]")
     for experiment in EXPERIMENTS:
         mine = [record for record in records if record.experiment == experiment.name]
         if mine:
             report(store, experiment, mine, as_json=chosen.json)
     return 0 if len(records) == len(plan) and _all_finished(records) else 1
+
+
+def _sweep(before: Sequence[str], suite: str, part: str) -> str:
+    """The comparison that an interrupted suite has begun, so that the rest joins it."""
+    begun = [s for s in before if s.startswith(f"{suite} ") and s.endswith(f" {part}")]
+    return begun[-1] if begun else ""
 
 
 def worker(chosen: argparse.Namespace) -> int:
@@ -119,7 +128,10 @@ def runs(chosen: argparse.Namespace) -> int:
         print(json.dumps([as_data(record) for record in records], ensure_ascii=False))
         return 0
     if not records:
-        say("No run is recorded yet. python -m experiments suite first-look makes the first six.")
+        if chosen.experiment or chosen.status:
+            say("No run fits; python -m experiments runs lists them all.")
+        else:
+            say("No run is recorded yet; python -m experiments suite first-look makes six.")
         return 0
     table = Table("run", "experiment", "name", "status", "submitted", "seconds", "result")
     for record in records:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pandas
 
@@ -25,12 +28,12 @@ def tidy(store: Store, records: Iterable[RunRecord], table: str) -> pandas.DataF
 
 def described(record: RunRecord, rows: pandas.DataFrame) -> pandas.DataFrame:
     """One run's rows, with the run and its settings as leading columns."""
-    architecture = record.config.architecture
+    direction = "bi-" if record.settings.get("bidirectional") else ""
     run = {
         "run_id": record.run_id,
         "run": record.name,
-        "label": architecture.label,
-        "variant": architecture.variant,
+        "label": record.name.rsplit(" · ", 1)[0],
+        "variant": f"{direction}{record.settings.get('cell')}",
         "sweep": record.sweep,
     }
     for name, value in record.settings.items():
@@ -44,7 +47,15 @@ def _csv(frame: pandas.DataFrame) -> bytes:
 
 
 def _json(frame: pandas.DataFrame) -> bytes:
-    return (frame.to_json(orient="records", force_ascii=False, double_precision=15) + "\n").encode()
+    # pandas writes 15 digits and drops infinities; Python writes what reads back as the same.
+    rows = [{n: _json_value(v) for n, v in row.items()} for row in frame.to_dict("records")]
+    return (json.dumps(rows, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 def _parquet(frame: pandas.DataFrame) -> bytes:

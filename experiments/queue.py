@@ -17,6 +17,7 @@ from core.experiment import Config, Experiment
 from core.experiments import experiment_named
 from core.settings import BadSetting
 from core.tracking import ACTIVE, TAG_CANCEL, TAG_RETRY_OF, RunRecord, Store
+from core.words import counted
 from experiments.suites import Suite
 
 MOST_QUEUED = 1000
@@ -34,20 +35,25 @@ def submit(
 
     Raises `QueueFull` before anything is recorded.
     """
-    queued = len(store.runs(status="SCHEDULED"))
-    if queued + len(configs) > MOST_QUEUED:
-        raise QueueFull(
-            f"{len(configs)} runs do not fit: the queue holds {queued} of at most {MOST_QUEUED:,}; "
-            "wait until some are done, or cancel some"
-        )
+    _require_room(store, len(configs))
     sweep = sweep or new_sweep(experiment.name)
     run_ids = [store.create(experiment, config, sweep=sweep) for config in configs]
     wake(store)
     return run_ids
 
 
+def _require_room(store: Store, number: int) -> None:
+    queued = len(store.runs(status="SCHEDULED"))
+    if queued + number > MOST_QUEUED:
+        raise QueueFull(
+            f"{counted(number, 'run')} cannot be queued: the queue holds {queued:,} of at most "
+            f"{MOST_QUEUED:,}; wait until some are done, or cancel some"
+        )
+
+
 def submit_suite(store: Store, suite: Suite) -> list[str]:
     """Queue every run of a suite, one comparison per part."""
+    _require_room(store, len(suite.configs()))
     stamp = new_sweep(suite.name)
     run_ids = []
     for part in suite.parts:

@@ -72,7 +72,8 @@ class Service:
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(patience)
-        for member in family:
+        # What the dashboard started in a session of its own (a worker) is not the dashboard.
+        for member in family if self.name == "worker" else _same_session(family):
             with contextlib.suppress(psutil.Error):
                 member.kill()
 
@@ -98,11 +99,10 @@ def _serve(store: Store, say: Callable[[str], None], dashboard_port: int, mlflow
         _require_free(mlflow_port, "mlflow_port")
         services.append(mlflow_service(store, mlflow_port))
     if worker_status(store) is None:
-        command = [sys.executable, "-m", "experiments", "worker"]
-        services.append(Service("worker", command, store.folder / "worker.log"))
+        services.append(_worker_service(store))
     services.append(dashboard_service(store, dashboard_port))
     stopping: list[int] = []
-    for stop in (signal.SIGINT, signal.SIGTERM):
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, lambda number, _frame: stopping.append(number))
     if not store.runs():
         suite = suite_named("first-look")
@@ -116,7 +116,7 @@ def _serve(store: Store, say: Callable[[str], None], dashboard_port: int, mlflow
             say(f"Dashboard  http://{HOST}:{dashboard_port}")
             say(f"MLflow UI  {mlflow_url}/#/experiments?workflowType=machine_learning")
             say("Ctrl-C stops everything.")
-        return _watch(services, say, stopping)
+        return _watch(store, services, say, stopping)
     finally:
         say("Stopping.")
         for service in reversed(services):
@@ -144,6 +144,21 @@ def dashboard_service(store: Store, port: int) -> Service:
     return Service("dashboard", command, log, f"http://{HOST}:{port}/_stcore/health")
 
 
+def _worker_service(store: Store) -> Service:
+    command = [sys.executable, "-m", "experiments", "worker"]
+    return Service("worker", command, store.folder / "worker.log")
+
+
+def _same_session(family: list[psutil.Process]) -> list[psutil.Process]:
+    mine = family[0].pid
+    found = []
+    for member in family:
+        with contextlib.suppress(OSError):
+            if os.getsid(member.pid) == mine:
+                found.append(member)
+    return found
+
+
 def _wait_until_ready(
     services: list[Service], say: Callable[[str], None], stopping: list[int]
 ) -> None:
@@ -159,8 +174,14 @@ def _wait_until_ready(
         say(f"The {service.name} has not answered yet; its log is {service.log}")
 
 
-def _watch(services: list[Service], say: Callable[[str], None], stopping: list[int]) -> int:
+def _watch(
+    store: Store, services: list[Service], say: Callable[[str], None], stopping: list[int]
+) -> int:
     while not stopping:
+        ours = any(service.name == "worker" for service in services)
+        if not ours and worker_status(store) is None:  # the one found at the start has ended
+            services.append(_worker_service(store))
+            services[-1].start(environment(store))
         for service in _dead(services):
             say(f"The {service.name} has ended; the end of its log ({service.log}):")
             say("\n".join(service.log.read_text(errors="replace").splitlines()[-12:]))

@@ -21,6 +21,7 @@ from core.recorder import salvage
 from core.runner import process_identity
 from core.store_folder import PROJECT, StoreError
 from core.tracking import ACTIVE, TAG_CANCEL, RunRecord, Store
+from core.words import counted
 from experiments.executors.local import LocalExecutor
 from experiments.queue import is_alive, is_here, process_lives, retry, wake
 
@@ -31,6 +32,11 @@ GRACE_SECONDS = 10.0
 """After a request to stop, before the process is ended by force."""
 LOST_SECONDS = 120.0
 """Without a heartbeat, after which a run of another machine counts as lost."""
+TAG_CLAIM = "unroll.claim"
+CLAIM_SECONDS = 30.0
+"""How long another machine's claim on a waiting run is respected."""
+SETTLE_SECONDS = 0.3
+"""In which competing claims reach the store."""
 START_SECONDS = 60.0
 """How long a worker may take to start (torch and MLflow are loaded first)."""
 
@@ -58,7 +64,7 @@ class Worker:
         self._store, self._say = store, say
         self._executor = LocalExecutor(store)
         self._stopping = False
-        self._busy_at = time.monotonic()
+        self._idle_since: float | None = None
         self._ended_since_analyze = 0
 
     def serve(self, exit_when_idle: float | None = None) -> None:
@@ -68,7 +74,7 @@ class Worker:
             lock.acquire()
         except Timeout:
             raise WorkerRunning(_already(self._store)) from None
-        for stop in (signal.SIGTERM, signal.SIGINT):
+        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(stop, self._stop)
         try:
             _announce(self._store, ready=False)
@@ -97,11 +103,17 @@ class Worker:
                     self._round()
             except Exception as error:  # noqa: BLE001
                 self._say(f"the store did not answer ({error}); trying again")
+                self._idle_since = None
                 time.sleep(ROUND_SECONDS)
-            idle = time.monotonic() - self._busy_at
-            if exit_when_idle is not None and idle > exit_when_idle:
+            if exit_when_idle is not None and self._idle_for() > exit_when_idle:
                 self._say(f"idle for {exit_when_idle:g} seconds")
                 return
+
+    def _idle_for(self) -> float:
+        """Seconds since a look at the store first found nothing to do; 0 while there is work."""
+        if self._idle_since is None or self._executor.running:
+            return 0.0
+        return time.monotonic() - self._idle_since
 
     def _collect(self, seconds: float) -> bool:
         ended = self._executor.wait(seconds)
@@ -116,21 +128,56 @@ class Worker:
         active = self._store.active()
         others = 0
         for record in active:
-            if record.status == "RUNNING" and record.run_id not in self._executor.running:
-                others += self._look_after(record)
-            elif record.cancelled:
-                self._force(record)
+            # One run that cannot be dealt with must not hold up the others.
+            try:
+                others += self._see_to(record)
+            except Exception as error:  # noqa: BLE001
+                self._say(f"{record.name}: {type(error).__name__}: {error}")
         for record in active:
-            waiting = record.status == "SCHEDULED" and record.run_id not in self._executor.running
-            if waiting and record.cancelled:
-                self._store.end(record.run_id, "KILLED", "cancelled before it started")
-            elif waiting and self._executor.has_room(_threads(record), others):
-                self._say(f"start {record.experiment} · {record.name}")
-                self._executor.start(record)
+            if record.status == "SCHEDULED" and record.run_id not in self._executor.running:
+                try:
+                    self._take_up(record, others)
+                except Exception as error:  # noqa: BLE001
+                    self._say(f"{record.name}: {type(error).__name__}: {error}")
         if active:
-            self._busy_at = time.monotonic()
-        elif self._ended_since_analyze >= 6:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = time.monotonic()
+        if not active and self._ended_since_analyze >= 6:
             self._analyze()
+
+    def _see_to(self, record: RunRecord) -> int:
+        """A run that may be over or be asked to stop: threads that it keeps busy beside ours."""
+        if record.status == "RUNNING" and record.run_id not in self._executor.running:
+            return self._look_after(record)
+        if record.cancelled:
+            self._force(record)
+        return 0
+
+    def _take_up(self, record: RunRecord, others: int) -> None:
+        """Start a waiting run if there is room, or end it if it was cancelled."""
+        if record.cancelled:
+            self._store.end(record.run_id, "KILLED", "cancelled before it started")
+        elif self._executor.has_room(_threads(record), others) and self._claim(record):
+            self._say(f"start {record.experiment} · {record.name}")
+            self._executor.start(record)
+
+    def _claim(self, record: RunRecord) -> bool:
+        """Whether this worker may start the run.
+
+        The lock makes a worker the only one of a local store. A store on a server may have one
+        worker per machine: each writes its name on the run, and the last name that stands starts.
+        """
+        if store_folder.database_path(self._store.uri) is not None:
+            return True
+        mine = json.dumps(process_identity())
+        written, _, claimed = record.tags.get(TAG_CLAIM, "0 ").partition(" ")
+        if claimed != mine and time.time() - float(written) < CLAIM_SECONDS:
+            return False
+        self._store.set_tags(record.run_id, {TAG_CLAIM: f"{time.time()} {mine}"})
+        time.sleep(SETTLE_SECONDS)
+        now = self._store.run(record.run_id)
+        return now.status == "SCHEDULED" and now.tags[TAG_CLAIM].partition(" ")[2] == mine
 
     def _look_after(self, record: RunRecord) -> int:
         """A RUNNING run that is not our child: threads that it keeps busy here, 0 if it is gone."""
@@ -155,13 +202,22 @@ class Worker:
             if log.parent.exists():
                 with log.open("a") as file:
                     file.write(f"lost: {how}\n")
-            rows = salvage(self._store, record.run_id, experiment_named(record.experiment))
-            kept = f"; {rows} rows measured until then are kept" if rows else ""
+            kept = self._salvaged(record)
             if record.cancelled:
                 self._store.end(record.run_id, "KILLED", f"cancelled; {how}{kept}")
             else:
                 self._store.end(record.run_id, "FAILED", f"lost: {how}{kept}; retry runs it again")
         shutil.rmtree(self._store.spool(record.run_id), ignore_errors=True)
+
+    def _salvaged(self, record: RunRecord) -> str:
+        try:
+            rows = salvage(self._store, record.run_id, experiment_named(record.experiment))
+        except (ValueError, OSError) as error:  # a full disk leaves what no reader understands
+            kept = self._store.folder / "unreadable" / record.run_id
+            kept.parent.mkdir(exist_ok=True)
+            shutil.copytree(self._store.spool(record.run_id), kept, dirs_exist_ok=True)
+            return f"; its rows cannot be read ({error}) and are kept in {kept}"
+        return f"; {counted(rows, 'row')} measured until then kept" if rows else ""
 
     def _force(self, record: RunRecord) -> None:
         asked = float(record.tags.get(TAG_CANCEL, "inf"))
@@ -184,10 +240,14 @@ class Worker:
         while self._executor.running:
             self._collect(TICK_SECONDS)
         for run_id in running:
-            record = self._store.run(run_id)
-            if record.status != "FINISHED" and not record.cancelled:
-                retry(self._store, run_id)
-                self._say(f"{record.name} was interrupted; it is queued again")
+            try:
+                record = self._store.run(run_id)
+                stopped = record.status == "KILLED" or record.error.startswith("lost")
+                if stopped and not record.cancelled:
+                    retry(self._store, run_id)
+                    self._say(f"{record.name} was interrupted; it is queued again")
+            except Exception as error:  # noqa: BLE001 - the others must still be queued
+                self._say(f"{run_id} was interrupted and could not be queued again ({error})")
 
     def _analyze(self) -> None:
         database = store_folder.database_path(self._store.uri)

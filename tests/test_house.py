@@ -110,12 +110,18 @@ def test_every_requirement_is_pinned_exactly() -> None:
 
 def test_every_command_in_the_readme_is_understood() -> None:
     from experiments.arguments import parse
+    from experiments.commands import configs_of
+    from experiments.suites import suite_named
 
     text = (PROJECT / "README.md").read_text()
     commands = re.findall(r"python -m experiments ([^`\n#]+)", text)
     assert commands
     for command in commands:
-        parse(command.split())
+        chosen = parse(command.split())
+        if chosen.verb in ("run", "submit"):
+            assert configs_of(chosen)
+        elif chosen.verb == "suite":
+            assert suite_named(chosen.name)
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

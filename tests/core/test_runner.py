@@ -87,6 +87,47 @@ def test_rows_are_on_disk_before_the_run_ends(store: Store, toy) -> None:
     recorder.close()
 
 
+def test_a_spooled_table_without_even_a_header_is_passed_over(store: Store, toy) -> None:
+    from core.recorder import salvage
+
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    folder = store.spool(run_id) / "tables"
+    folder.mkdir(parents=True)
+    (folder / "squares.csv").write_text("")
+    (folder / "summary.csv").write_text("mean,me")
+    assert salvage(store, run_id, TOY) == 0
+
+
+def test_a_store_that_is_away_for_a_moment_costs_the_run_nothing(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.recorder.UPLOAD_SECONDS", 0.0)
+    monkeypatch.setattr("core.recorder.UPLOAD_SHARE", 1.0)
+    failures = iter(range(5))
+    upload = store.upload
+
+    def sometimes(*arguments: object) -> None:
+        if next(failures, None) is not None:
+            raise OSError("the store is away")
+        upload(*arguments)
+
+    monkeypatch.setattr(store, "upload", sometimes)
+    run_id = go(store, count=10)
+    assert store.run(run_id).status == "FINISHED"
+    assert len(store.table(run_id, "squares")) == 10
+
+
+def test_a_run_that_has_ended_or_is_somebody_elses_is_not_executed_again(store: Store, toy) -> None:
+    run_id = go(store)
+    ended = store.run(run_id).ended
+    assert execute(store, run_id) == "FINISHED"
+    assert store.run(run_id).ended == ended
+    other = store.create(TOY, ToyConfig(), sweep="s")
+    store.mark_running(other, {"host": "elsewhere", "pid": 1, "created": 1.0, "started": 1.0}, {})
+    assert execute(store, other) == "RUNNING"
+    assert store.table(other, "squares") is None
+
+
 @pytest.mark.parametrize("half", ["0,whole,0,2,4.", "0,wh", ""])
 def test_half_a_line_left_by_a_killed_process_is_cut_off(store: Store, toy, half: str) -> None:
     from core.recorder import salvage

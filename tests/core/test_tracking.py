@@ -33,7 +33,7 @@ def test_a_submitted_run_is_scheduled_with_its_whole_config(store: Store, toy) -
     assert raw.data.params["hidden_size"] == "32"
     assert TAG_CONFIG in raw.data.tags
     assert raw.data.tags["mlflow.source.name"] == (
-        "python -m experiments run toy --variants bi-lstm --hidden-size 32 --count 7"
+        "python -m experiments run toy --variants bi-lstm --hidden-size=32 --count=7"
     )
 
 
@@ -104,8 +104,23 @@ def test_a_moved_store_finds_its_artifacts(store: Store, toy, tmp_path: Path) ->
 def test_an_experiment_deleted_in_the_ui_comes_back(store: Store, toy) -> None:
     make(store)
     store.client.delete_experiment(store.client.get_experiment_by_name("toy").experiment_id)
+    assert store.run(make(store)).status == "SCHEDULED"
+    store.client.delete_experiment(store.client.get_experiment_by_name("toy").experiment_id)
     again = Store(store.uri)
     assert again.run(make(again)).status == "SCHEDULED"
+
+
+def test_a_run_that_starts_while_it_is_looked_up_is_active_once(store: Store, toy) -> None:
+    run_id = make(store)
+    runs = store.runs
+
+    def start_in_between(*arguments, **options):
+        found = runs(*arguments, **options)
+        store.client.update_run(run_id, status="RUNNING")
+        return found
+
+    store.runs = start_in_between
+    assert [record.status for record in store.active()] == ["RUNNING"]
 
 
 def test_the_store_uses_a_write_ahead_log(store: Store) -> None:

@@ -35,6 +35,12 @@ def test_comma_separated_values_make_one_run_each() -> None:
     assert len(configs) == 2 + 4
 
 
+def test_negative_values_are_values() -> None:
+    for words in ("--forget-bias -2,0", "--forget-bias=-2,0"):
+        _, configs = configs_of(parse(f"run gradient-decay --variants lstm {words}".split()))
+        assert [config.architecture.forget_bias for config in configs] == [-2, 0]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -29,7 +29,7 @@ def test_runs_of_one_submission_are_one_comparison_in_order(store: Store, toy) -
 def test_a_full_queue_takes_nothing_and_says_so(store: Store, toy, monkeypatch) -> None:
     monkeypatch.setattr(queue, "MOST_QUEUED", 3)
     submit(store, TOY, configs(0, 1))
-    with pytest.raises(QueueFull, match="2 runs do not fit: the queue holds 2 of at most 3"):
+    with pytest.raises(QueueFull, match="2 runs cannot be queued: the queue holds 2 of at most 3"):
         submit(store, TOY, configs(2, 3))
     assert len(store.runs()) == 2
 

@@ -162,6 +162,36 @@ def test_a_worker_that_is_stopped_queues_its_unfinished_runs_again(store: Store)
     assert not psutil.pid_exists(record.owner["pid"])
 
 
+def test_a_worker_does_not_end_while_there_is_work(store: Store) -> None:
+    (run_id,) = submit(store, GRADIENT_DECAY, GRADIENT_DECAY.configs(["rnn"], QUICK))
+    subprocess.run(
+        [sys.executable, "-m", "experiments", "worker", "--exit-when-idle", "0"],
+        cwd=PROJECT,
+        env=environment(store),
+        check=True,
+        timeout=60,
+    )
+    assert store.run(run_id).status == "FINISHED"
+    assert len(store.runs()) == 1
+
+
+def test_a_run_whose_rows_cannot_be_read_does_not_hold_up_the_queue(store: Store) -> None:
+    broken, fine = submit(store, GRADIENT_DECAY, GRADIENT_DECAY.configs(["rnn", "gru"], QUICK))
+    owner = {"host": os.uname().nodename, "pid": 2**22 + 1, "created": 1.0, "started": 1.0}
+    store.mark_running(broken, owner, {})
+    (store.spool(broken) / "tables").mkdir(parents=True)
+    (store.spool(broken) / "tables" / "gradient.csv").write_text('"never closed\n')
+    worker = start_worker(store)
+    try:
+        until(lambda: store.run(fine).status == "FINISHED")
+        until(lambda: store.run(broken).status == "FAILED")
+        assert "cannot be read" in store.run(broken).error
+        assert (store.folder / "unreadable" / broken / "tables" / "gradient.csv").exists()
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+
 def test_a_worker_started_in_the_background_ends_when_there_is_nothing_to_do(store: Store) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "experiments", "worker", "--exit-when-idle", "0.5"],
