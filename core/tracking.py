@@ -51,7 +51,7 @@ TAG_RETRY_OF = "unroll.retry_of"
 NOTE = "mlflow.note.content"
 MOST_CHARACTERS = 5000
 """Of an MLflow tag."""
-PAGE = 100
+PAGE = 50
 """Runs asked for at once: MLflow holds a page of them as database objects, 50 KB each."""
 
 
@@ -60,6 +60,8 @@ class RunRecord:
     """One run as everyone but MLflow sees it."""
 
     run_id: str
+    experiment_id: str
+    """MLflow's number for the experiment."""
     experiment: str
     name: str
     status: Status
@@ -291,6 +293,7 @@ class Store:
         names = {identifier: name for name, identifier in self._experiment_ids_known().items()}
         return RunRecord(
             run_id=run.info.run_id,
+            experiment_id=run.info.experiment_id,
             experiment=names.get(run.info.experiment_id, ""),
             name=run.info.run_name or run.info.run_id[:8],
             status=run.info.status,

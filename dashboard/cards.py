@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas
 import streamlit as st
 
 from core.experiment import Column, Experiment
+from core.words import counted
 from dashboard import comparison, data, states, watching
 from dashboard.navigation import LAUNCH, page_of
-from dashboard.wording import count, moment, number, plain
+from dashboard.wording import interval, moment, number, plain
 
 
 def answer(experiment: Experiment) -> None:
@@ -31,8 +33,10 @@ def answer(experiment: Experiment) -> None:
 
 
 def headline(results: pandas.DataFrame, columns: Sequence[Column]) -> list[tuple[str, str, str]]:
-    """(what, how much, whose): both ends of the first measure with a better direction, the best of
-    the second."""
+    """(what, how much, whose and how sure).
+
+    Both ends of the first measure that has a better direction, and the best of the second.
+    """
     judged = [c for c in columns if c.better is not None and results[c.name].nunique() > 1]
     wanted = [(c, end) for c in judged[:1] for end in ("highest", "lowest")]
     wanted += [(c, "highest" if c.better == "higher" else "lowest") for c in judged[1:2]]
@@ -41,8 +45,17 @@ def headline(results: pandas.DataFrame, columns: Sequence[Column]) -> list[tuple
         order = results.sort_values(column.name, ascending=end == "lowest").iloc[0]
         title = f"{end.capitalize()} {column.title[0].lower()}{column.title[1:]}"
         amount = f"{number(order[column.name])} {column.unit}".strip()
-        found.append((title, amount, str(order["label"])))
+        found.append((title, amount, _whose(order, column)))
     return found
+
+
+def _whose(result: pandas.Series[Any], column: Column) -> str:
+    """Whose number it is, and how sure: `bi-LSTM, 0.62 to 0.64`."""
+    name = str(result["label"])
+    if not column.estimate:
+        return name
+    spread = interval(result[f"{column.name}_low"], result[f"{column.name}_high"])
+    return f"{name}, {spread}" if spread else f"{name}, one seed: no interval"
 
 
 def _measured(experiment: Experiment, newest: comparison.Comparison) -> None:
@@ -54,7 +67,7 @@ def _measured(experiment: Experiment, newest: comparison.Comparison) -> None:
     chart = watching.preview(experiment, newest.finished)
     if chart is not None:
         st.altair_chart(chart, width="stretch", alt=f"{experiment.title}: {newest.name}")
-    st.caption(plain(f"{count(len(newest.finished), 'run')} · {moment(newest.launched)}"))
+    st.caption(plain(f"{counted(len(newest.finished), 'run')} · {moment(newest.launched)}"))
     page = page_of(experiment.name)
     if page is not None:
         st.page_link(

@@ -73,8 +73,8 @@ def mlflow_link(record: RunRecord) -> str | None:
     url = os.environ.get(MLFLOW_VARIABLE, "").rstrip("/")
     if not url:
         return None
-    experiment = reader().store.client.get_run(record.run_id).info.experiment_id
-    return f"{url}/#/experiments/{quote(str(experiment))}/runs/{quote(record.run_id)}"
+    place = f"experiments/{quote(record.experiment_id)}/runs/{quote(record.run_id)}"
+    return f"{url}/#/{place}?workflowType=machine_learning"
 
 
 def reproduction(record: RunRecord) -> str:

@@ -10,12 +10,12 @@ import streamlit as st
 from core.experiments import experiment_named
 from core.settings import settings_of
 from core.tracking import ACTIVE, RunRecord
+from core.words import counted
 from dashboard import actions, data
 from dashboard.navigation import page_of
 from dashboard.wording import (
     STATUS_COLOURS,
     STATUS_WORDS,
-    count,
     duration,
     moment,
     news,
@@ -160,7 +160,9 @@ def _tables(record: RunRecord) -> None:
     title = st.selectbox("Table", list(there), key="table", bind="query-params")
     row, table = there[title]
     headings = {column.name: column.heading for column in row.columns()}
-    st.caption(f"{count(len(table), 'row')}; the first {min(len(table), PREVIEW_ROWS):,} are shown")
+    st.caption(
+        f"{counted(len(table), 'row')}; the first {min(len(table), PREVIEW_ROWS):,} are shown"
+    )
     st.dataframe(table.head(PREVIEW_ROWS).rename(columns=headings), hide_index=True, alt=row.title)
     st.download_button(
         "CSV",

@@ -16,11 +16,11 @@ import streamlit as st
 from core.experiment import Column, Experiment
 from core.settings import settings_of
 from core.tracking import ACTIVE, RunRecord
-from core.words import listed
+from core.words import counted, listed
 from dashboard import comparison, controls, data, states
 from dashboard.comparison import Comparison
 from dashboard.palette import Style, styles
-from dashboard.wording import count, interval, moment, plain
+from dashboard.wording import interval, moment, plain
 
 MOST_RUNS = 500
 """In the picker of single runs; older ones are reached through their comparison."""
@@ -132,7 +132,7 @@ def _choose(
     by_hand = "" if picked == default else ", chosen by hand"
     place.caption(
         plain(
-            f"{count(len(picked), 'finished run')}{by_hand} · {chosen.name} · "
+            f"{counted(len(picked), 'finished run')}{by_hand} · {chosen.name} · "
             f"launched {moment(chosen.launched)}"
         )
     )

@@ -10,7 +10,8 @@ import pandas
 import streamlit as st
 
 from core.tracking import RunRecord
-from dashboard.wording import STATUS_COLOURS, STATUS_WORDS, count, duration, news, progress
+from core.words import counted
+from dashboard.wording import STATUS_COLOURS, STATUS_WORDS, duration, news, progress
 
 MOST_LINES = 1000
 ROW_PIXELS = 35
@@ -85,5 +86,5 @@ def table(runs: Sequence[RunRecord]) -> None:
     )
     if len(runs) > MOST_LINES:
         st.caption(
-            f"and {count(len(runs) - MOST_LINES, 'older run')}: narrow the filters to see them"
+            f"and {counted(len(runs) - MOST_LINES, 'older run')}: narrow the filters to see them"
         )

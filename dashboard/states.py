@@ -11,9 +11,10 @@ import streamlit as st
 from core.experiment import Experiment
 from core.store_folder import StoreError
 from core.tracking import RunRecord
+from core.words import counted
 from dashboard import actions, data
 from dashboard.navigation import LAUNCH, RUNS
-from dashboard.wording import count, duration, first_sentence, news, plain, progress
+from dashboard.wording import duration, first_sentence, news, plain, progress
 
 POLL_SECONDS = 1.0
 """Between looks while something is active; nothing is polled otherwise."""
@@ -105,7 +106,7 @@ def all_failed(runs: Sequence[RunRecord]) -> None:
 def some_failed(runs: Sequence[RunRecord]) -> None:
     """Some runs are missing from the figure: say so, and why."""
     first = runs[0]
-    others = f", and {count(len(runs) - 1, 'other')}" if len(runs) > 1 else ""
+    others = f", and {counted(len(runs) - 1, 'other')}" if len(runs) > 1 else ""
     st.warning(
         plain(f"Not in the figure: {first.name} ({news(first)}){others}."),
         icon=":material/error:",
@@ -124,12 +125,12 @@ def progress_line(runs: Sequence[RunRecord]) -> None:
     finished = sum(run.status == "FINISHED" for run in runs)
     going = next((run for run in runs if run.status == "RUNNING"), None)
     now = f" · {going.name}: {news(going)}" if going else ""
-    st.progress(done, text=plain(f"{finished} of {count(len(runs), 'run')} measured{now}"))
+    st.progress(done, text=plain(f"{finished} of {counted(len(runs), 'run')} measured{now}"))
 
 
 def estimate_line(number_of_runs: int, seconds: tuple[float, float] | None) -> str:
     """`6 runs, about 4 to 9 s`, or that nobody knows yet and why."""
-    runs = count(number_of_runs, "run")
+    runs = counted(number_of_runs, "run")
     if seconds is None:
         return (
             f"{runs}; how long they take is not known yet, because this machine has not "

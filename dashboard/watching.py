@@ -10,10 +10,11 @@ import streamlit as st
 from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.tracking import ACTIVE, RunRecord
+from core.words import counted
 from dashboard import actions, charts, comparison, curves, data, states
 from dashboard.navigation import page_of
 from dashboard.palette import styles
-from dashboard.wording import STATUS_WORDS, ago, count, duration, news, plain, progress
+from dashboard.wording import STATUS_WORDS, ago, duration, news, plain, progress
 
 MOST_LINES = 8
 """Runs that get a line of their own."""
@@ -39,7 +40,9 @@ def live_runs(watched: str = "", *, figures: bool = False) -> None:
         for run in _most_urgent(shown)[:MOST_LINES]:
             _line(run)
         if len(shown) > MOST_LINES:
-            st.caption(f"and {count(len(shown) - MOST_LINES, 'more run')}, all of them under Runs")
+            st.caption(
+                f"and {counted(len(shown) - MOST_LINES, 'more run')}, all of them under Runs"
+            )
         for name in sorted({run.sweep for run in shown if run.sweep}) if figures else ():
             _preview([run for run in runs if run.sweep == name])
         if figures:

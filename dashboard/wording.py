@@ -8,6 +8,7 @@ import time
 
 from core import words
 from core.tracking import RunRecord, Status
+from core.words import counted
 
 STATUS_WORDS: dict[Status, str] = {
     "SCHEDULED": "○ waiting",
@@ -77,11 +78,6 @@ def ago(seconds: float) -> str:
     return moment(seconds)
 
 
-def count(number_of: int, noun: str) -> str:
-    """`1 run`, `1,200 runs`."""
-    return f"{number_of:,} {noun}{'' if number_of == 1 else 's'}"
-
-
 def progress(record: RunRecord) -> float:
     """How far a run is, from 0 to 1."""
     if record.status == "FINISHED":
@@ -92,7 +88,7 @@ def progress(record: RunRecord) -> float:
 def news(record: RunRecord) -> str:
     """What there is to say of a run now: its newest message, its result or why it ended."""
     rows = int(record.state.get("rows", 0))
-    measured = f"{count(rows, 'row')} measured" if rows else ""
+    measured = f"{counted(rows, 'row')} measured" if rows else ""
     if record.status == "SCHEDULED":
         return "waits for its turn"
     if record.status in ("FAILED", "KILLED"):

@@ -79,7 +79,7 @@ class GradientRow(Row):
     table: ClassVar[str] = "gradient"
     title: ClassVar[str] = "Gradient by distance"
 
-    training_step: int = axis("Training step", unit="steps")
+    training_step: int = axis("Training step", unit="steps", latest=True)
     layer: int = axis("Layer", description="1 reads the input; its input gradient is ∂L/∂x_t.")
     seed: int = axis("Seed")
     steps_back: int = axis("Steps back", unit="steps", curve=True, description="k = T − t")
@@ -133,7 +133,7 @@ class JacobianRow(Row):
     table: ClassVar[str] = "jacobian"
     title: ClassVar[str] = "Step Jacobians"
 
-    training_step: int = axis("Training step", unit="steps")
+    training_step: int = axis("Training step", unit="steps", latest=True)
     layer: int = axis("Layer")
     direction: str = axis("Direction", description="A backward direction counts in its own order.")
     seed: int = axis("Seed")
@@ -157,7 +157,7 @@ class LyapunovRow(Row):
     table: ClassVar[str] = "lyapunov"
     title: ClassVar[str] = "Lyapunov exponents"
 
-    training_step: int = axis("Training step", unit="steps")
+    training_step: int = axis("Training step", unit="steps", latest=True)
     layer: int = axis("Layer")
     direction: str = axis("Direction")
     seed: int = axis("Seed")

@@ -6,9 +6,10 @@ import streamlit as st
 
 from core.experiments import EXPERIMENTS
 from core.tracking import ACTIVE, STATUSES
+from core.words import counted
 from dashboard import controls, data, details, listing, states
 from dashboard.navigation import LAUNCH
-from dashboard.wording import STATUS_WORDS, count
+from dashboard.wording import STATUS_WORDS
 
 ALL = "All"
 
@@ -34,7 +35,7 @@ def look() -> None:
         and (not words or STATUS_WORDS[run.status] in words)
         and listing.contains(run, text)
     ]
-    st.caption(f"{count(len(wanted), 'run')} of {len(runs):,}")
+    st.caption(f"{counted(len(wanted), 'run')} of {len(runs):,}")
     listing.table(wanted)
     chosen = st.query_params.get("run")
     if chosen:

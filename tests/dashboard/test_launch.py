@@ -108,7 +108,7 @@ def test_a_full_queue_is_a_sentence(
 ) -> None:
     monkeypatch.setattr("experiments.queue.MOST_QUEUED", 3)
     app = start(show(LAUNCH))
-    assert "do not fit" in app.error[0].value
+    assert "cannot be queued" in app.error[0].value
     assert store.runs() == []
 
 

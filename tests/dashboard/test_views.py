@@ -181,7 +181,7 @@ def test_mlflow_is_linked_when_it_is_known(
     monkeypatch.setenv("UNROLL_MLFLOW_URL", "http://127.0.0.1:5000/")
     (link,) = show("views/runs.py", run=run.run_id).get("link_button")
     assert link.proto.url.startswith("http://127.0.0.1:5000/#/experiments/")
-    assert link.proto.url.endswith(f"/runs/{run.run_id}")
+    assert f"/runs/{run.run_id}?" in link.proto.url
 
 
 def test_what_people_typed_is_shown_as_they_typed_it(store: Store, show: Show) -> None:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from core.tracking import STATUSES
+from core.words import counted
 from dashboard import wording
 
 
@@ -46,7 +47,7 @@ def test_ago() -> None:
 
 
 def test_counts() -> None:
-    assert (wording.count(1, "run"), wording.count(1200, "run")) == ("1 run", "1,200 runs")
+    assert (counted(1, "run"), counted(1200, "run")) == ("1 run", "1,200 runs")
 
 
 def test_the_first_sentence_may_hold_numbers() -> None:
