@@ -20,6 +20,7 @@ import psutil
 from core.experiment import Config, Event
 from core.experiments import experiment_named
 from core.recorder import Recorder
+from core.settings import BadSetting
 from core.store_folder import PROJECT
 from core.tracking import ACTIVE, NOTE, TAG_CANCEL, Status, Store
 
@@ -73,7 +74,8 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             recorder.log(error)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the run records it
             cancellation.disarm()
-            error = f"{type(failure).__name__}: {failure}"
+            kind = "" if isinstance(failure, BadSetting) else f"{type(failure).__name__}: "
+            error = f"{kind}{failure}"
             recorder.log(traceback.format_exc())
             with contextlib.suppress(Exception):  # the log has it too
                 store.set_tags(run_id, {"unroll.traceback": traceback.format_exc()})
