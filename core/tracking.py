@@ -343,8 +343,8 @@ def open_store(uri: str | None = None) -> Store:
     if (path := store_folder.database_path(uri)) is not None:
         uri = f"sqlite:///{path}"  # absolute: processes with another folder must find the same
     folder, database = store_folder.folder_of(uri), store_folder.database_path(uri)
-    store_folder.ensure_folder(folder)
     store_folder.require_server(uri)
+    store_folder.ensure_folder(folder)
     try:
         with store_folder.schema_lock(folder):
             if database is not None:
