@@ -52,7 +52,7 @@ NOTE = "mlflow.note.content"
 MOST_CHARACTERS = 5000
 """Of an MLflow tag."""
 PAGE = 50
-"""Runs asked for at once: MLflow holds a page of them as database objects, 50 KB each."""
+"""Runs asked for at once: MLflow holds a whole page of them as database objects."""
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def _serve(store: Store, say: Callable[[str], None], dashboard_port: int, mlflow
 
 
 def mlflow_service(store: Store, port: int) -> Service:
-    """The MLflow UI over the store; without its job runners, which are 13 processes and 2.5 GB."""
+    """The MLflow UI over the store; `environment` leaves out its job runners, which nobody uses."""
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
         *("--workers", "1", "--backend-store-uri", store.uri),
