@@ -15,6 +15,9 @@ from core.settings import Settings
 CellName = Literal["rnn", "lstm", "gru"]
 Initialisation = Literal["torch", "orthogonal", "identity"]
 
+LARGEST_HIDDEN_SIZE = 16_384
+"""A plain RNN of this width has 268 million recurrent weights; more is a slip of the keyboard."""
+
 CELL_TITLES: dict[str, str] = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 
 VARIANTS: dict[str, dict[str, object]] = {
@@ -35,7 +38,11 @@ class Architecture(Settings):
         description="A second set of weights reads the sequence from its end.",
     )
     hidden_size: int = Field(
-        64, ge=1, le=4096, title="Hidden size", description="Units in each direction's state."
+        64,
+        ge=1,
+        le=LARGEST_HIDDEN_SIZE,
+        title="Hidden size",
+        description="Units in each direction's state.",
     )
     layers: int = Field(1, ge=1, le=8, title="Layers", description="Stacked recurrent layers.")
     nonlinearity: Literal["tanh", "relu"] = Field(

@@ -10,11 +10,13 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from core.amounts import parse_amount
 from core.architecture import CELL_TITLES, VARIANTS, Architecture
+from core.parameters import match_parameters
 from core.settings import BadSetting, Settings, Value, settings_of
 from core.statistics import Estimate
 
@@ -22,12 +24,27 @@ if TYPE_CHECKING:
     import pandas
 
 Better = Literal["higher", "lower"]
+Role = Literal["axis", "measure", "note"]
+
+
+def _as_amount(value: Any) -> Any:
+    return parse_amount(value, "parameter_budget") if isinstance(value, str) else value
 
 
 class Config(Settings):
     """What every experiment lets a person set. Subclasses add their own fields."""
 
     architecture: Architecture = Field(default_factory=lambda: Architecture(), title="Architecture")
+    parameter_budget: Annotated[int | None, BeforeValidator(_as_amount)] = Field(
+        None,
+        ge=1,
+        le=250_000_000,
+        title="Parameter budget",
+        description=(
+            "Compare at equal parameters: every variant gets the hidden size that brings its "
+            "recurrent layers closest to this many. Left out: equal hidden size."
+        ),
+    )
     seed: int = Field(
         0, ge=0, le=2**31 - 1, title="First seed", description="Decides every random draw."
     )
@@ -44,6 +61,28 @@ class Config(Settings):
         description="CPU threads within one operation. Pinned, because they change every timing.",
     )
 
+    @property
+    def features(self) -> int:
+        """Size of what the recurrent layers read at each step: a parameter budget depends on it."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its network reads")
+
+    @model_validator(mode="after")
+    def _the_budget_decides_the_width(self) -> Self:
+        if self.parameter_budget is None:
+            return self
+        asked = self.architecture
+        fitting = match_parameters(asked, self.features, self.parameter_budget).architecture
+        given = "hidden_size" in asked.model_fields_set
+        if given and asked.hidden_size != fitting.hidden_size:
+            raise ValueError(
+                f"hidden_size is {asked.hidden_size}, but parameter_budget "
+                f"{self.parameter_budget} makes it {fitting.hidden_size} for {asked.variant}; "
+                "leave one of the two out"
+            )
+        # The only place where a config is completed; from here on it is as frozen as any other.
+        object.__setattr__(self, "architecture", fitting)
+        return self
+
 
 @dataclass(frozen=True)
 class Column:
@@ -52,7 +91,7 @@ class Column:
     name: str
     title: str
     unit: str
-    role: Literal["axis", "measure"]
+    role: Role
     curve: bool
     latest: bool
     better: Better | None
@@ -88,8 +127,13 @@ def measure(
     return _column("measure", title, unit, description, better=better)
 
 
+def note(title: str, *, description: str = "") -> Any:
+    """A Row field with a few words on the measurement: why there is none, what it was made on."""
+    return _column("note", title, "", description)
+
+
 def _column(
-    role: Literal["axis", "measure"],
+    role: Role,
     title: str,
     unit: str,
     description: str,
@@ -173,11 +217,13 @@ class Experiment:
     work: Callable[[Any], float]
     """Arithmetic of a config in multiply-accumulates: what time estimates scale with."""
     presets: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
+    timed: bool = False
+    """Its numbers are times: a run is alone on the machine, and machines are told apart."""
 
     @functools.cached_property
     def summary(self) -> type[Row]:
         """The Row type without axes: one row per run, its measures are what people sort by."""
-        return next(r for r in self.rows if all(c.role == "measure" for c in r.columns()))
+        return next(r for r in self.rows if all(c.role != "axis" for c in r.columns()))
 
     def row(self, table: str) -> type[Row]:
         """The Row type of a table; `BadSetting` if the experiment has no such table."""
@@ -197,6 +243,8 @@ class Experiment:
         Raises `BadSetting` with one line for the first thing that cannot be used.
         """
         values = {**{k: [v] for k, v in self._preset(preset).items()}, **settings}
+        if "parameter_budget" in settings and "hidden_size" not in settings:
+            values.pop("hidden_size", None)  # the preset's width gives way to the budget
         cells_of = {s.name: s.cells or tuple(CELL_TITLES) for s in settings_of(self.config)}
         for name in settings:
             cells = cells_of.get(name, tuple(CELL_TITLES))

@@ -152,7 +152,8 @@ def metric_points(row: type[Row], table: pandas.DataFrame) -> Iterator[tuple[str
     curve = next((c.name for c in columns if c.curve), None)
     axes = [c.name for c in columns if c.role == "axis" and not c.curve and c.name != "seed"]
     if not any(c.role == "axis" for c in columns):
-        for name in row.header():
+        notes = {c.name for c in columns if c.role == "note"}
+        for name in (n for n in row.header() if n not in notes):
             for value in table[name].dropna().tail(1) if not name.endswith("_n") else ():
                 yield name, float(value), 0
     if curve is None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 
-from core.experiment import Config, Event
+from core.alone import UNDISTURBED, place_on_machine
+from core.experiment import Config, Event, Progress
 from core.experiments import experiment_named
 from core.recorder import Recorder
 from core.settings import BadSetting
@@ -45,7 +46,7 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
     recorder = Recorder(store, run_id, experiment)
     status: Status = "FAILED"
     error = ""
-    with _cancellable() as cancellation:
+    with _cancellable() as cancellation, contextlib.ExitStack() as place:
         try:
             if record.cancelled:
                 raise Cancelled
@@ -54,6 +55,12 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             if store.run(run_id).cancelled:  # while it was being taken up
                 raise Cancelled
             with _heartbeat(store, run_id):
+                waits = _Waiting(recorder, watch)
+                place.enter_context(
+                    place_on_machine(store.folder, alone=experiment.timed, waiting=waits)
+                )
+                if waits.told:
+                    store.mark_running(run_id, {**owner, "started": time.time()}, {})
                 config = record.config
                 store.set_tags(run_id, _prepare(config))
                 recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
@@ -83,6 +90,23 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
         _insist(recorder.close)
         _insist(lambda: store.end(run_id, status, error))
     return status
+
+
+class _Waiting:
+    """Says once that the run waits for its place on the machine."""
+
+    def __init__(self, recorder: Recorder, watch: Callable[[Event], None] | None) -> None:
+        self._recorder, self._watch = recorder, watch
+        self.told = False
+
+    def __call__(self) -> None:
+        if not self.told:
+            self.told = True
+            event = Progress(0, 1, "waits until other runs on this machine have ended")
+            self._recorder.take(event)
+            self._recorder.beat()
+            if self._watch is not None:
+                self._watch(event)
 
 
 def _insist(action: Callable[[], None]) -> None:
@@ -150,7 +174,7 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
     def beat() -> None:
         while not stop.wait(HEARTBEAT_SECONDS):
             # A store that is away for a moment must not end the run: the next beat tries again.
-            with contextlib.suppress(Exception):
+            with UNDISTURBED, contextlib.suppress(Exception):
                 store.set_tags(run_id, {"unroll.heartbeat": str(time.time())})
                 if TAG_CANCEL in store.run(run_id).tags and not stop.is_set():
                     os.kill(os.getpid(), signal.SIGTERM)

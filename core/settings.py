@@ -86,9 +86,9 @@ class Setting:
         elif float in self.types or int in self.types:
             allowed = "a number" if float in self.types else "a whole number"
             if self.minimum is not None and self.maximum is not None:
-                allowed += f" from {self.minimum:,g} to {self.maximum:,g}"
+                allowed += f" from {_in_words(self.minimum)} to {_in_words(self.maximum)}"
             elif self.minimum is not None:
-                allowed += f" of at least {self.minimum:,g}"
+                allowed += f" of at least {_in_words(self.minimum)}"
         else:
             allowed = "text"
         return allowed + (", or leave it out" if self.optional else "")
@@ -131,6 +131,10 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
         cells=tuple(str(cell) for cell in cells) if isinstance(cells, list) else (),
         path=path,
     )
+
+
+def _in_words(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:g}"
 
 
 def _bound(field: FieldInfo, kind: Literal["ge", "le"]) -> float | None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from filelock import FileLock, Timeout
@@ -22,7 +22,7 @@ from core.runner import process_identity
 from core.store_folder import PROJECT, StoreError
 from core.tracking import ACTIVE, TAG_CANCEL, RunRecord, Store
 from core.words import counted
-from experiments.executors.local import LocalExecutor
+from experiments.executors.local import Demand, LocalExecutor
 from experiments.queue import is_alive, is_here, process_lives, retry, wake
 
 ROUND_SECONDS = 2.0
@@ -126,7 +126,7 @@ class Worker:
 
     def _round(self) -> None:
         active = self._store.active()
-        others = 0
+        others: list[Demand] = []
         for record in active:
             # One run that cannot be dealt with must not hold up the others.
             try:
@@ -136,7 +136,8 @@ class Worker:
         for record in active:
             if record.status == "SCHEDULED" and record.run_id not in self._executor.running:
                 try:
-                    self._take_up(record, others)
+                    if not self._take_up(record, others):
+                        break  # else narrow runs would overtake a wide or a timed one for ever
                 except Exception as error:  # noqa: BLE001
                     self._say(f"{record.name}: {type(error).__name__}: {error}")
         if active:
@@ -146,21 +147,25 @@ class Worker:
         if not active and self._ended_since_analyze >= 6:
             self._analyze()
 
-    def _see_to(self, record: RunRecord) -> int:
-        """A run that may be over or be asked to stop: threads that it keeps busy beside ours."""
+    def _see_to(self, record: RunRecord) -> list[Demand]:
+        """A run that may be over or be asked to stop: what it takes of the machine beside ours."""
         if record.status == "RUNNING" and record.run_id not in self._executor.running:
-            return self._look_after(record)
+            return [Demand.of(record)] if self._look_after(record) else []
         if record.cancelled:
             self._force(record)
-        return 0
+        return []
 
-    def _take_up(self, record: RunRecord, others: int) -> None:
-        """Start a waiting run if there is room, or end it if it was cancelled."""
+    def _take_up(self, record: RunRecord, others: Sequence[Demand]) -> bool:
+        """Start a waiting run, or end it if it was cancelled; False if there is no room for it."""
         if record.cancelled:
             self._store.end(record.run_id, "KILLED", "cancelled before it started")
-        elif self._executor.has_room(_threads(record), others) and self._claim(record):
+            return True
+        if not self._executor.has_room(Demand.of(record), others):
+            return False
+        if self._claim(record):
             self._say(f"start {record.experiment} · {record.name}")
             self._executor.start(record)
+        return True
 
     def _claim(self, record: RunRecord) -> bool:
         """Whether this worker may start the run.
@@ -179,12 +184,12 @@ class Worker:
         now = self._store.run(record.run_id)
         return now.status == "SCHEDULED" and now.tags[TAG_CLAIM].partition(" ")[2] == mine
 
-    def _look_after(self, record: RunRecord) -> int:
-        """A RUNNING run that is not our child: threads that it keeps busy here, 0 if it is gone."""
+    def _look_after(self, record: RunRecord) -> bool:
+        """A RUNNING run that is not our child: whether it goes on here. If it is gone, bury it."""
         if is_here(record):
             if is_alive(record):
                 self._force(record)
-                return _threads(record)
+                return True
             self._bury(record, "its process is gone")
         elif record.owner:
             sign = max(float(record.tags.get("unroll.heartbeat", 0)), record.state.get("beat", 0.0))
@@ -192,7 +197,7 @@ class Worker:
                 self._bury(record, f"{record.owner['host']} has not been heard of")
         elif time.time() - record.submitted > START_SECONDS:
             self._bury(record, "whoever submitted it did not finish doing so")
-        return 0
+        return False
 
     def _bury(self, record: RunRecord, how: str) -> None:
         """End a run that did not end itself, keeping what it measured."""
@@ -320,7 +325,3 @@ def _stamp(store: Store) -> float:
     with contextlib.suppress(OSError):
         return (store.folder / "queue.wake").stat().st_mtime
     return 0.0
-
-
-def _threads(record: RunRecord) -> int:
-    return int(record.settings.get("threads") or 1)

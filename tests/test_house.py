@@ -52,11 +52,12 @@ def test_imports_point_one_way(path: Path) -> None:
 
 
 RANKS = (
-    {"settings", "statistics", "device", "words"},
+    {"settings", "statistics", "device", "words", "alone", "amounts"},
     {"architecture"},
+    {"parameters"},
     {"experiment"},
     {"models", "tasks"},
-    {"gradients", "jacobians", "training", "timing"},
+    {"gradients", "jacobians", "training", "activations", "timing"},
     {"experiments"},
     {"store_folder", "tracking", "recorder", "runner"},
 )

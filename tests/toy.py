@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from core.experiment import Config, Event, Experiment, Progress, Row, axis, measure
+from core.experiment import Config, Event, Experiment, Progress, Row, axis, measure, note
 from core.statistics import Estimate
 
 
@@ -19,6 +19,10 @@ class ToyConfig(Config):
     fail_after: int | None = Field(None, ge=0, le=10_000, title="Fail after", description="Rows.")
     stop_after: int | None = Field(None, ge=0, le=10_000, title="Stop after", description="Rows.")
     infinite: bool = Field(False, title="Infinite", description="Whether the last value is inf.")
+
+    @property
+    def features(self) -> int:
+        return 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class ToySummary(Row):
 
     mean: Estimate = measure("Mean", unit="steps²", better="higher")
     rows: int = measure("Rows")
+    remark: str = note("Remark")
 
 
 def run(config: ToyConfig) -> Iterator[Event]:
@@ -51,7 +56,7 @@ def run(config: ToyConfig) -> Iterator[Event]:
         value = float("inf") if config.infinite and number == config.count - 1 else number**2.0
         yield SquareRow(0, "whole", config.seed, number, value)
         yield Progress(number + 1, config.count, f"number {number}")
-    yield ToySummary(Estimate(2.5, 1.0, 4.0, config.count), config.count)
+    yield ToySummary(Estimate(2.5, 1.0, 4.0, config.count), config.count, "all of them")
 
 
 TOY = Experiment(

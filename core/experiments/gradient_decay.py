@@ -71,6 +71,11 @@ class GradientDecayConfig(Config):
         ),
     )
 
+    @property
+    def features(self) -> int:
+        """Size of x_t."""
+        return self.input_size
+
 
 @dataclass(frozen=True)
 class GradientRow(Row):

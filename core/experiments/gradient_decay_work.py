@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from core.experiments.gradient_decay import GradientDecayConfig
+from core.parameters import BLOCKS, STATE_VECTORS
 
 
 def measured_steps(config: GradientDecayConfig) -> list[int]:
@@ -59,8 +60,8 @@ def spectrum_work(config: GradientDecayConfig) -> float:
     they are large: a QR takes the time of about 200 N^2.2, singular values of 400 N^2.2.
     """
     shape = config.architecture
-    gates, states = _GATES_AND_STATES[shape.cell]
-    rows = states * shape.hidden_size
+    gates = BLOCKS[shape.cell]
+    rows = STATE_VECTORS[shape.cell] * shape.hidden_size
     decomposition = math.pow(rows, 2.2)
     step = 2 * rows * gates * shape.hidden_size**2 + 200 * decomposition
     step += 2 * 400 * decomposition / singular_value_spacing(config)
@@ -70,7 +71,7 @@ def spectrum_work(config: GradientDecayConfig) -> float:
 
 def _pass_work(config: GradientDecayConfig) -> float:
     shape = config.architecture
-    gates, _ = _GATES_AND_STATES[shape.cell]
+    gates = BLOCKS[shape.cell]
     per_sample = 0.0
     for layer in range(shape.layers):
         inputs = shape.directions * shape.hidden_size if layer else config.input_size
@@ -81,7 +82,6 @@ def _pass_work(config: GradientDecayConfig) -> float:
     return config.sequence_length * (samples * per_sample + loops)
 
 
-_GATES_AND_STATES = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}
 _ELEMENTWISE = 100
 """A gate's elementwise arithmetic takes about as long as this many multiply-accumulates."""
 _STEP_OVERHEAD = 1e6

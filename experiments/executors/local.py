@@ -12,17 +12,35 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import psutil
 
+from core.experiments import experiment_named
 from core.tracking import RunRecord, Store
 from experiments.queue import cores
 
 ROOM_FOR_ONE_MORE = 1.5 * 2**30
 """Bytes of free memory without which a second child is not started beside the first."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a run needs of the machine."""
+
+    threads: int
+    alone: bool
+    """Nothing may run beside it: it measures time."""
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Demand:
+        """As its config and its experiment say. Raises `BadSetting` for an unknown experiment."""
+        threads = int(record.settings.get("threads") or 1)
+        return cls(threads, experiment_named(record.experiment).timed)
 
 
 class LocalExecutor:
@@ -34,7 +52,7 @@ class LocalExecutor:
         self._store = store
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["experiments.executors.preload"])
-        self._children: dict[str, tuple[ForkServerProcess, int]] = {}
+        self._children: dict[str, tuple[ForkServerProcess, Demand]] = {}
 
     def warm_up(self) -> None:
         """Start the fork server now, so that the first run need not wait for it."""
@@ -47,13 +65,16 @@ class LocalExecutor:
         """Ids of the runs whose child is alive or not yet collected."""
         return tuple(self._children)
 
-    def has_room(self, threads: int, others: int = 0) -> bool:
-        """Whether a run of that many threads fits beside the children and `others` threads."""
-        busy = others + sum(threads for _, threads in self._children.values())
-        if busy == 0:
+    def has_room(self, run: Demand, others: Sequence[Demand] = ()) -> bool:
+        """Whether a run fits beside the children and what others have running on this machine."""
+        beside = [*others, *(demand for _, demand in self._children.values())]
+        if not beside:
             return True
+        if run.alone or any(demand.alone for demand in beside):
+            return False
+        busy = sum(demand.threads for demand in beside)
         free: int = psutil.virtual_memory().available
-        return busy + threads <= cores() and free >= ROOM_FOR_ONE_MORE
+        return busy + run.threads <= cores() and free >= ROOM_FOR_ONE_MORE
 
     def start(self, record: RunRecord) -> None:
         """Fork a child that executes the run."""
@@ -63,8 +84,7 @@ class LocalExecutor:
             target=_execute, args=(self._uri, record.run_id, spool / "log.txt"), daemon=False
         )
         process.start()
-        threads = record.settings.get("threads")
-        self._children[record.run_id] = (process, int(threads or 1))
+        self._children[record.run_id] = (process, Demand.of(record))
 
     def wait(self, seconds: float) -> list[tuple[str, str]]:
         """Wait until a child ends or the time is up: the ended runs, and how each child ended."""

@@ -4,6 +4,7 @@ import pytest
 
 from core.architecture import VARIANTS, Architecture, variant_title
 from core.experiments import EXPERIMENTS, experiment_named
+from core.parameters import count_parameters
 from core.settings import BadSetting
 from core.statistics import Estimate
 from tests.toy import TOY, SquareRow, ToySummary
@@ -48,8 +49,9 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
 
 
 def test_an_estimate_takes_four_flat_columns() -> None:
-    assert ToySummary.header() == ("mean", "mean_low", "mean_high", "mean_n", "rows")
-    assert ToySummary(Estimate(2.0, 1.0, 3.0, 5), 7).flat() == (2.0, 1.0, 3.0, 5, 7)
+    assert ToySummary.header() == ("mean", "mean_low", "mean_high", "mean_n", "rows", "remark")
+    made = ToySummary(Estimate(2.0, 1.0, 3.0, 5), 7, "all")
+    assert made.flat() == (2.0, 1.0, 3.0, 5, 7, "all")
     assert TOY.summary is ToySummary
 
 
@@ -65,9 +67,32 @@ def test_every_declaration_is_complete(experiment) -> None:
     assert experiment.question.endswith("?")
     assert experiment.summary in experiment.rows
     for row in experiment.rows:
-        assert sum(column.curve for column in row.columns()) == (row is not experiment.summary)
+        curves = sum(column.curve for column in row.columns())
+        assert curves == 0 if row is experiment.summary else curves <= 1
     for preset in experiment.presets:
         assert experiment.configs(list(VARIANTS), {}, preset)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_every_experiment_compares_at_equal_parameters(experiment) -> None:
+    for config in experiment.configs(list(VARIANTS), {"parameter_budget": ["50k"]}):
+        shape = config.architecture
+        assert abs(count_parameters(shape, config.features).core - 50_000) < 2_000
+        assert f" {shape.hidden_size}" in shape.label
+        assert experiment.config.from_flat(config.flat()) == config
+
+
+def test_a_budget_and_a_width_that_does_not_follow_from_it_contradict() -> None:
+    with pytest.raises(
+        BadSetting, match="hidden_size is 64, but parameter_budget 1000 makes it 28 for rnn; leave"
+    ):
+        TOY.configs(["rnn"], {"parameter_budget": [1000], "hidden_size": [64]})
+
+
+def test_a_presets_width_gives_way_to_a_budget() -> None:
+    experiment = next(e for e in EXPERIMENTS if "hidden_size" in e.presets.get("chapter", {}))
+    (config,) = experiment.configs(["gru"], {"parameter_budget": ["1M"]}, "chapter")
+    assert config.architecture.hidden_size > 300
 
 
 def test_six_variants_with_readable_labels() -> None:

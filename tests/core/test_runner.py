@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
+import os
 import signal
+import threading
+import time
 
 import pandas
 import pytest
 
+from core.alone import place_on_machine
+from core.experiment import Event, Progress
 from core.recorder import Recorder, metric_points
 from core.runner import execute
 from core.tracking import Store
@@ -164,5 +170,77 @@ def test_curves_are_means_over_seeds_split_by_axes_that_vary_and_latest_only() -
 
 
 def test_a_missing_estimate_is_no_metric() -> None:
-    table = pandas.DataFrame([(None, None, None, 0, 3)], columns=ToySummary.header())
+    table = pandas.DataFrame([(None, None, None, 0, 3, "")], columns=ToySummary.header())
     assert list(metric_points(ToySummary, table)) == [("rows", 3.0, 0)]
+
+
+def test_a_note_is_in_the_table_and_no_metric(store: Store, toy) -> None:
+    run_id = go(store, count=2)
+    assert store.table(run_id, "summary")["remark"].tolist() == ["all of them"]
+    assert "remark" not in store.run(run_id).metrics
+
+
+class TestOfATimedRun:
+    @pytest.fixture(autouse=True)
+    def timed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        timed = dataclasses.replace(TOY, timed=True)
+        monkeypatch.setattr("core.experiments.EXPERIMENTS", (timed,))
+        monkeypatch.setattr("core.tracking.EXPERIMENTS", (timed,))
+
+    def test_it_has_the_machine_to_itself_until_it_has_ended(self, store: Store) -> None:
+        run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")
+        free: list[bool] = []
+        execute(store, run_id, lambda _: free.append(_is_free(store)))
+        assert free
+        assert not any(free)
+        assert _is_free(store)
+
+    def test_it_waits_for_the_others_and_says_so(self, store: Store) -> None:
+        run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")
+        told = threading.Event()
+        ended: list[float] = []
+
+        def other() -> None:
+            with place_on_machine(store.folder, alone=False):
+                ready.set()
+                told.wait(20)
+                ended.append(time.time())
+
+        def watch(event: Event) -> None:
+            if isinstance(event, Progress) and event.message.startswith("waits until"):
+                told.set()
+
+        ready = threading.Event()
+        thread = threading.Thread(target=other)
+        thread.start()
+        ready.wait(20)
+        execute(store, run_id, watch)
+        thread.join()
+        record = store.run(run_id)
+        assert record.status == "FINISHED"
+        assert record.owner["started"] >= ended[0]
+        assert "waits until other runs on this machine have ended" in store.log_text(run_id)
+
+    def test_it_can_be_cancelled_while_it_waits(self, store: Store) -> None:
+        run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")
+
+        def stop(event: Event) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        with place_on_machine(store.folder, alone=False):
+            assert execute(store, run_id, stop) == "KILLED"
+        assert store.table(run_id, "squares") is None
+
+
+def _is_free(store: Store) -> bool:
+    class Occupied(Exception):
+        pass
+
+    def give_up() -> None:
+        raise Occupied
+
+    try:
+        with place_on_machine(store.folder, alone=False, waiting=give_up):
+            return True
+    except Occupied:
+        return False

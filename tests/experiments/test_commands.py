@@ -59,7 +59,7 @@ def test_json_is_the_only_thing_on_standard_output(
     assert listed == run
     assert main(["list", "--json"]) == 0
     declared = json.loads(capsys.readouterr().out)
-    assert declared[0]["settings"]["hidden_size"]["allowed"] == "a whole number from 1 to 4,096"
+    assert declared[0]["settings"]["hidden_size"]["allowed"] == "a whole number from 1 to 16,384"
 
 
 def test_a_failed_run_gives_exit_one_and_says_why(

@@ -1,0 +1,50 @@
+"""What fits beside what on one machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.experiments import EXPERIMENTS
+from core.tracking import Store
+from experiments.executors.local import Demand, LocalExecutor
+
+NARROW, WIDE, TIMED = Demand(1, False), Demand(2, False), Demand(1, True)
+
+
+@pytest.fixture
+def executor(store: Store, monkeypatch: pytest.MonkeyPatch) -> LocalExecutor:
+    monkeypatch.setattr("experiments.executors.local.cores", lambda: 2)
+    monkeypatch.setattr("experiments.executors.local.ROOM_FOR_ONE_MORE", 0)
+    return LocalExecutor(store)
+
+
+@pytest.mark.parametrize("demand", [NARROW, WIDE, TIMED, Demand(99, False)])
+def test_an_idle_machine_has_room_for_anything(executor: LocalExecutor, demand: Demand) -> None:
+    assert executor.has_room(demand)
+
+
+def test_ordinary_runs_fit_beside_each_other_while_there_are_cores(executor: LocalExecutor) -> None:
+    assert executor.has_room(NARROW, [NARROW])
+    assert not executor.has_room(WIDE, [NARROW])
+    assert not executor.has_room(NARROW, [NARROW, NARROW])
+
+
+def test_a_timed_run_fits_beside_nothing_and_nothing_beside_it(executor: LocalExecutor) -> None:
+    assert not executor.has_room(TIMED, [NARROW])
+    assert not executor.has_room(NARROW, [TIMED])
+    assert not executor.has_room(TIMED, [TIMED])
+
+
+def test_children_count_like_the_runs_of_others(executor: LocalExecutor) -> None:
+    executor._children["a"] = (object(), TIMED)  # type: ignore[assignment]
+    assert not executor.has_room(NARROW)
+    executor._children["a"] = (object(), NARROW)  # type: ignore[assignment]
+    assert executor.has_room(NARROW)
+    assert not executor.has_room(TIMED)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_the_demand_follows_from_experiment_and_config(store: Store, experiment) -> None:
+    (config,) = experiment.configs(["rnn"], {"threads": [3]})
+    record = store.run(store.create(experiment, config, sweep="s"))
+    assert Demand.of(record) == Demand(3, experiment.timed)
