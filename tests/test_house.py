@@ -57,7 +57,7 @@ RANKS = (
     {"parameters"},
     {"experiment"},
     {"models", "tasks"},
-    {"gradients", "jacobians", "training", "activations", "timing"},
+    {"gradients", "jacobians", "training", "activations", "timing", "memory"},
     {"experiments"},
     {"store_folder", "tracking", "recorder", "runner"},
 )

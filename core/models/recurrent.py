@@ -14,6 +14,7 @@ from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from core.architecture import Architecture
 from core.models.cell import Arranged, Cell, State, Weights
@@ -105,6 +106,17 @@ class Recurrent(nn.Module):
                 last.append(end)
             output = side_by_side(read)
         return output, tuple(torch.stack(parts, dim=-3) for parts in zip(*last, strict=True))
+
+    def forward_packed(self, packed: PackedSequence) -> tuple[PackedSequence, State]:
+        """The same of sequences that end at different steps, from zeros; no step is padding.
+
+        Raises ValueError from the equations: they step whole batches.
+        """
+        if not self._fused:
+            raise ValueError("the equations know no packed sequences; choose fused")
+        (layer,) = self._fused
+        output, last = layer(packed)
+        return output, last if isinstance(last, tuple) else (last,)
 
     def _forward_fused(self, x_TBI: Tensor, state: State | None) -> tuple[Tensor, State]:
         (layer,) = self._fused
