@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -19,7 +21,7 @@ from core.experiment import Progress as Done
 from core.experiments import EXPERIMENTS, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.parameters import count_parameters
-from core.settings import BadSetting, settings_of
+from core.settings import BadSetting, Value, settings_of
 from core.tracking import STATUSES, RunRecord, Store, open_store
 from core.words import counted
 from experiments import queue
@@ -78,13 +80,16 @@ def suite(chosen: argparse.Namespace) -> int:
         _print_queued(store, queue.submit_suite(store, named), as_json=chosen.json)
         return 0
     stamp = queue.new_sweep(named.name)
-    done = {(r.experiment, json.dumps(r.settings)) for r in store.runs(status="FINISHED")}
+    done = {
+        _work(r.experiment, r.settings, str(r.owner.get("host")))
+        for r in store.runs(status="FINISHED")
+    }
     before = [record.sweep for record in store.runs()]
     plan = [
         (part.experiment, config, _sweep(before, named.name, part.title) or f"{stamp} {part.title}")
         for part in named.parts
         for config in part.configs()
-        if (part.experiment.name, json.dumps(config.flat())) not in done
+        if _work(part.experiment.name, config.flat(), socket.gethostname()) not in done
     ]
     skipped = len(named.configs()) - len(plan)
     if skipped:
@@ -101,8 +106,15 @@ def suite(chosen: argparse.Namespace) -> int:
 
 def _sweep(before: Sequence[str], suite: str, part: str) -> str:
     """The comparison that an interrupted suite has begun, so that the rest joins it."""
-    begun = [s for s in before if s.startswith(f"{suite} ") and s.endswith(f" {part}")]
+    name = re.compile(rf"{re.escape(suite)} \S+ \S+ \S+ {re.escape(part)}")
+    begun = [sweep for sweep in before if name.fullmatch(sweep)]
     return begun[-1] if begun else ""
+
+
+def _work(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
+    """What makes a run the same as another: where it was made too, if it measured time."""
+    timed = experiment_named(experiment).timed
+    return experiment, json.dumps(dict(settings)), host if timed else ""
 
 
 def worker(chosen: argparse.Namespace) -> int:
@@ -134,7 +146,7 @@ def runs(chosen: argparse.Namespace) -> int:
         if chosen.experiment or chosen.status:
             say("No run fits; python -m experiments runs lists them all.")
         else:
-            say("No run is recorded yet; python -m experiments suite first-look makes six.")
+            say("No run is recorded yet; python -m experiments suite first-look makes the first.")
         return 0
     table = Table("run", "experiment", "name", "status", "submitted", "seconds", "result")
     for record in records:

@@ -16,6 +16,8 @@ from core.settings import Setting, Value, settings_of
 from core.tracking import RunRecord, Store
 from experiments.export import described
 
+MOST_COLUMNS = 9
+"""Of a table with one line per run; with more measures each of them has a line."""
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
 if not OUT.is_terminal:
@@ -45,11 +47,22 @@ def report(
         return
     OUT.print(experiment.answer(frame) + "\n", markup=False)
     columns = [c for c in experiment.summary.columns() if c.name in frame]
-    table = Table("run", *(column.heading for column in columns))
+    columns = [c for c in columns if not frame[c.name].isna().all()]
+    rows = [("run", *(column.heading for column in columns))]
     for record, (_, row) in zip(finished, frame.iterrows(), strict=True):
         cells = [estimate(row, c.name) if c.estimate else shown(row[c.name]) for c in columns]
-        table.add_row(escape(record.name), *map(escape, cells))
-    OUT.print(table)
+        rows.append((record.name, *cells))
+    OUT.print(table_of(rows))
+
+
+def table_of(rows: Sequence[Sequence[str]]) -> Table:
+    """The first row is the heading; what is wider than a screen is turned on its side."""
+    lines = rows if len(rows[0]) <= MOST_COLUMNS else list(zip(*rows, strict=True))
+    heading, *others = [[escape(cell) for cell in line] for line in lines]
+    table = Table(*heading)
+    for line in others:
+        table.add_row(*line)
+    return table
 
 
 def estimate(row: Mapping[str, Any] | pandas.Series[Any], name: str) -> str:
@@ -64,7 +77,9 @@ def shown(value: Value) -> str:
     """A value as a table shows it: four significant digits."""
     if value is None or (isinstance(value, float) and pandas.isna(value)):
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def as_data(record: RunRecord) -> dict[str, Any]:

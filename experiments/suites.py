@@ -9,6 +9,8 @@ from typing import Any
 from core.architecture import VARIANTS
 from core.experiment import Config, Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
 from core.settings import BadSetting
 
 ALL = tuple(VARIANTS)
@@ -64,25 +66,49 @@ CHAPTER_GRADIENT = (
     Part("three layers", GRADIENT_DECAY, ("rnn", "lstm", "gru"), {"layers": (3,)}, "chapter"),
 )
 
+ONE_DIRECTION = ("rnn", "lstm", "gru")
+
+CHAPTER_COST = (
+    Part("what it holds", PARAMETER_COUNT, preset="chapter"),
+    Part("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
+    Part("how fast it is", THROUGHPUT, ONE_DIRECTION, preset="chapter"),
+)
+
 SUITES: tuple[Suite, ...] = (
     Suite(
         "first-look",
         "First look",
-        "The six variants at their defaults, eight seeds each: under a minute.",
-        (Part("six variants", GRADIENT_DECAY),),
+        "The six variants: how fast the gradient fades, what they hold, how fast they are. "
+        "A minute or two.",
+        (
+            Part("six variants", GRADIENT_DECAY),
+            Part("six variants, what they hold", PARAMETER_COUNT),
+            Part(
+                "six variants, how fast they are",
+                THROUGHPUT,
+                settings={
+                    "sequence_length": (256,),
+                    "repetitions": (6,),
+                    "streamed_tokens": (100,),
+                },
+            ),
+        ),
     ),
     Suite(
         "chapter",
         "Chapter",
-        "The textbook's set-up, and what gain, gate biases, initialisation and depth change in it.",
-        CHAPTER_GRADIENT,
+        "The textbook's set-up, what gain, gate biases, initialisation and depth change in it, "
+        "and what each cell costs.",
+        (*CHAPTER_GRADIENT, *CHAPTER_COST),
     ),
     Suite(
         "full",
         "Full",
-        "The chapter with 32 seeds at two widths, and the gradient before and after training.",
+        "The chapter with 32 seeds at two widths, the gradient before and after training, and "
+        "speed by batch, width and precision.",
         (
             *CHAPTER_GRADIENT,
+            *CHAPTER_COST,
             Part(
                 "two widths",
                 GRADIENT_DECAY,
@@ -94,6 +120,11 @@ SUITES: tuple[Suite, ...] = (
                 ("rnn", "lstm", "gru"),
                 {"training_steps": (500,), "forget_bias": (0, 1)},
             ),
+            Part("equal parameters", GRADIENT_DECAY, settings={"parameter_budget": (100_000,)}),
+            Part("long sequences", THROUGHPUT, settings={"sequence_length": (4096,)}),
+            Part("by batch", THROUGHPUT, ONE_DIRECTION, {"batch_size": (1, 8, 32, 128)}),
+            Part("by width", THROUGHPUT, ONE_DIRECTION, {"hidden_size": (32, 128, 512)}),
+            Part("half precision", THROUGHPUT, ONE_DIRECTION, {"dtype": ("bfloat16",)}),
         ),
     ),
 )

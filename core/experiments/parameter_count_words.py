@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.architecture import Architecture, variant_title
+from core.architecture import VARIANTS, Architecture, variant_title
 from core.experiments.parameter_count import ParameterCountConfig
 from core.parameters import count_parameters, multiply_accumulates
 from core.words import listed, number
@@ -63,15 +63,16 @@ def comparison_in_words(runs: pandas.DataFrame) -> str:
 def _sizes(runs: Sequence[Run]) -> str:
     smallest, *others = runs
     if others and len({_known(run["parameter_budget"]) for run in runs} - {None}) == 1:
-        widths = [f"{variant_title(str(r['variant']))} {r['hidden_size']:,}" for r in runs]
+        order = sorted(runs, key=lambda run: list(VARIANTS).index(run["variant"]))
+        widths = [f"{variant_title(run['variant'])} {run['hidden_size']:,}" for run in order]
         budget = int(smallest["parameter_budget"])
         return f"About {budget:,} recurrent parameters buy these hidden sizes: {listed(widths)}."
     first = f"{smallest['label']} has {smallest['parameters']:,} recurrent parameters"
     if not others:
         return f"{first}, {number(smallest['over_rnn'])} times the plain RNN's of this width."
-    ratios = [(run["label"], run["parameters"] / smallest["parameters"]) for run in others]
-    times = listed([f"{label} {number(ratio)}" for label, ratio in ratios])
-    return f"{first}, the fewest here; times as many: {times}."
+    times = [(run["label"], number(run["parameters"] / smallest["parameters"])) for run in others]
+    told = [f"{times[0][0]} has {times[0][1]} times as many", *map(" ".join, times[1:])]
+    return f"{first}, the fewest here; {listed(told)}."
 
 
 def _growth(runs: Sequence[Run]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from core.experiments.throughput_latency import measure_latency
 from core.experiments.throughput_packing import measure_packing
 from core.experiments.throughput_passes import Passes, measure_passes
 from core.experiments.throughput_subjects import MODES, subject_rows
-from core.experiments.throughput_summary import summarise
+from core.experiments.throughput_summary import require_a_time, summarise
 from core.memory import MemoryLimit, freed_memory_kept, peak_bytes, return_freed_memory
 from core.timing import OtherLoad
 
@@ -39,6 +39,7 @@ def measure(config: ThroughputConfig) -> Iterator[Event]:
         load, limit = OtherLoad(), MemoryLimit(device)
         for length in config.lengths:
             yield from _limited(limit, _measure_length(bench, length))
+            require_a_time(config, bench.results)
             return_freed_memory(device)
         yield from meter.begin(0.0, "all measured")
         yield summarise(config, bench.results, load, describe_device(device))

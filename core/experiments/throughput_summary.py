@@ -20,19 +20,21 @@ from core.statistics import MISSING, Estimate, median_estimate
 from core.timing import OtherLoad
 
 
+def require_a_time(config: ThroughputConfig, results: Results) -> None:
+    """Raises `BadSetting` if neither implementation was timed, at the shortest length already."""
+    if any(name in ("fused", "equations") for name, _, _ in results.seconds):
+        return
+    problems = dict.fromkeys(results.problems.values())
+    raise BadSetting(
+        f"{config.architecture.label} cannot be timed at T = {config.lengths[0]:,} or longer: "
+        f"{'; '.join(problems)}; give a smaller shape, more memory or another dtype"
+    )
+
+
 def summarise(
     config: ThroughputConfig, results: Results, load: OtherLoad, machine: dict[str, str]
 ) -> ThroughputSummary:
-    """At the longest sequence; empty where that was not measured.
-
-    Raises `BadSetting` if neither implementation could be timed at any length.
-    """
-    if not any(name in ("fused", "equations") for name, _, _ in results.seconds):
-        problems = dict.fromkeys(results.problems.values())
-        raise BadSetting(
-            f"{config.architecture.label} could not be timed at any length: "
-            f"{'; '.join(problems)}; give a smaller shape, more memory or another dtype"
-        )
+    """At the longest sequence; empty where that was not measured."""
     longest = Longest(config, results)
     training, forward = longest.seconds("training"), longest.seconds("forward")
     tokens = config.sequence_length * config.batch_size

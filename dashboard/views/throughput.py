@@ -13,10 +13,12 @@ from dashboard.scaling import Quantity, Scaling
 METHOD = """
 What is compared is timed in turns (A B C, A B C, …), so that a drift of the machine hits all alike.
 Each is first warmed up until its times are stable, the device is synchronised before and after, and
-a fast one is called so often that a sample lasts a millisecond. A point is the median over the
+a fast one is called so often that a sample lasts five milliseconds. A point is the median over the
 repetitions, its band the middle half of them (first to third quartile). Threads are pinned, no
 other run of this project is on the machine meanwhile, and drawing weights and data, copying them to
-the device and compiling are outside of what is timed.
+the device and compiling are outside of what is timed. On a CPU, memory that a pass frees is kept
+for the next one, as torch does on a GPU: by default the C library hands large blocks back to the
+system and fetches them again at every pass, which alone can double the time of long sequences.
 
 *Forward* is one pass without a graph. *Training* is one pass forward and backward, with the
 gradient of the input and of every parameter, without an optimiser's step. *Fused* is `torch.nn`,
@@ -27,7 +29,8 @@ is drawn once: the median over the runs, from their lowest to their highest quar
 
 Speed against a baseline is the median of the ratios of two times of the same turn. The growth of
 time is the slope of log time against log T. Latency is that of one token with carried state
-(attention: with cached keys and values). Peak memory is the most that one pass has allocated at
+(attention: with cached keys and values), less that of an empty region. Packed and padded batches
+are compared in six turns. Peak memory is the most that one pass has allocated at
 once, beyond parameters and input. *Noise* is the middle half over the median, *load by others* the
 processor time that other processes took meanwhile, *harness* what timing an empty region shows.
 Intervals in the table are 95% intervals over repetitions.

@@ -110,7 +110,7 @@ class TestWords:
     def test_a_comparison_names_the_fewest_and_the_ratios(self) -> None:
         said = comparison_in_words(runs(["lstm", "rnn", "gru"]))
         assert said.startswith("RNN 6 has 432 recurrent parameters, the fewest here; ")
-        assert "times as many: GRU 6 3.00 and LSTM 6 4.00." in said
+        assert "GRU 6 has 3.00 times as many and LSTM 6 4.00." in said
         assert "Doubling the hidden size from 6 multiplies the count by 2.2." in said
         assert "Training over 10 steps keeps" in said
 

@@ -349,7 +349,9 @@ def test_a_run_without_any_time_of_the_variant_fails_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     failing(monkeypatch, {"fused", "equations"}, HALF)
-    with pytest.raises(BadSetting, match="RNN 6 could not be timed at any length: float32 is not"):
+    with pytest.raises(
+        BadSetting, match="RNN 6 cannot be timed at T = 2 or longer: float32 is not"
+    ):
         rows_of(config())
 
 
