@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from core.architecture import Architecture
 from core.models.cell import Arranged, Cell, State, Weights
@@ -106,11 +107,27 @@ class Recurrent(nn.Module):
             output = side_by_side(read)
         return output, tuple(torch.stack(parts, dim=-3) for parts in zip(*last, strict=True))
 
-    def _forward_fused(self, x_TBI: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def _forward_fused(
+        self, x_TBI: Tensor | PackedSequence, state: State | None = None
+    ) -> tuple[Any, State]:
         (layer,) = self._fused
         single = len(self.cell.states) == 1
         output, last = layer(x_TBI, state[0] if state is not None and single else state)
         return output, (last,) if single else cast(State, last)
+
+    def over_lengths(self, x_TBI: Tensor, lengths_B: Tensor) -> tuple[Tensor, State]:
+        """Each sequence of a padded batch to its own end (fused only): padding is never read.
+
+        Outputs are zero at padding; the last states are those at each sequence's end. A backward
+        direction starts there. Batches of one length go the fast way: packing costs several times
+        more on a CPU.
+        """
+        steps = x_TBI.shape[0]
+        if bool((lengths_B == steps).all()):
+            return self(x_TBI)  # type: ignore[no-any-return]
+        packed = pack_padded_sequence(x_TBI, lengths_B, enforce_sorted=False)
+        output, last = self._forward_fused(packed)
+        return pad_packed_sequence(output, total_length=steps)[0], last
 
     def _first_states(self, x_TBI: Tensor) -> State:
         *lead, _, batch, _ = x_TBI.shape
