@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from core.models.attention import Keys, Memory
-from core.models.seq2seq import BEGIN, END, PADDING, Encoded, Padded, Seq2Seq
+from core.models.seq2seq import Encoded, Padded, Seq2Seq
+from core.tasks.pairs import BEGIN, END, PADDING
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,7 @@ from core.models.cell import State
 from core.models.recurrent import Recurrent
 from core.parameters import STATE_VECTORS
 from core.settings import BadSetting
-
-PADDING, BEGIN, END, UNKNOWN = range(4)
-"""The first four tokens of every vocabulary."""
+from core.tasks.pairs import PADDING
 
 
 class Padded(NamedTuple):

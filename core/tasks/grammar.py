@@ -252,3 +252,22 @@ def _noun_phrase(
             german,
         ),
     )
+
+
+def words(language: Literal["english", "german"]) -> list[str]:
+    """Every word of a language, in alphabetical order."""
+    english = language == "english"
+    pairs = (*PREPOSITIONS, *ADVERBS, *COORDINATING, *SUBORDINATING)
+    found = {pair[0 if english else 1] for pair in pairs}
+    found |= {"the", "this", "these", "has", "have"} if english else {"hat", "haben"}
+    for noun in (*BEINGS, *PLACES):
+        found |= set(noun[:2] if english else noun[3:])
+    for verb in (*TRANSITIVE, *INTRANSITIVE):
+        found |= set(verb[:3] if english else verb[3:])
+    if english:
+        return sorted(found | {adjective for adjective, _ in ADJECTIVES})
+    for forms in (form for genders in ENDINGS.values() for form in genders.values()):
+        definite, demonstrative, ending = forms
+        found |= {f"d{definite}", f"dies{demonstrative}"}
+        found |= {stem + ending for _, stem in ADJECTIVES}
+    return sorted(found)

@@ -10,8 +10,9 @@ import torch
 from core.architecture import CELL_TITLES, VARIANTS, Architecture
 from core.models.attention import AttentionName
 from core.models.decoding import attention_map, beam, greedy
-from core.models.seq2seq import BEGIN, END, PADDING, Padded, Seq2Seq, Seq2SeqShape
+from core.models.seq2seq import Padded, Seq2Seq, Seq2SeqShape
 from core.settings import BadSetting
+from core.tasks.pairs import BEGIN, END, PADDING
 
 ATTENTIONS: tuple[AttentionName, ...] = ("none", "additive", "dot", "general")
 LENGTHS = (3, 7, 1, 5, 7)

@@ -37,7 +37,7 @@ PHRASES = {
     "near the old bridge": "bei der alten Brücke",
     "sees the king": "den König",
     "love this small": "dies",
-    "hears the old woman": "die alte Frau",
+    "hears the woman": "die Frau",
     "see these young": "diese jungen",
     "finds the child": "das Kind",
     "calls this man": "diesen Mann",
