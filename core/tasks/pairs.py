@@ -105,10 +105,17 @@ class Batches:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         chosen: list[tuple[int, Tensor]] = []
         for length in self._lengths:
-            order_N = torch.randperm(len(self._by_length[length]), generator=generator)
+            order_N = self._order(length, generator)
             chosen += [(length, part_B) for part_B in torch.split(order_N, self.batch_size)]
         for index in torch.randperm(len(chosen), generator=generator).tolist():
             yield self._batch(*chosen[index])
+
+    def _order(self, length: int, generator: torch.Generator) -> Tensor:
+        """Shuffled, then by target length: targets of a batch are about equally long too."""
+        members = self._by_length[length]
+        order_N = torch.randperm(len(members), generator=generator)
+        targets_N = torch.tensor([len(self.pairs[index].target) for index in members])
+        return order_N[targets_N[order_N].argsort(stable=True)]
 
     def _laid_out(self, members: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Sources NS; targets between BEGIN and END, N(T+1), filled up with PADDING."""
