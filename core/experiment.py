@@ -197,7 +197,23 @@ class Progress:
     message: str = ""
 
 
-Event = Row | Progress
+@dataclass(frozen=True)
+class Artifact:
+    """A file kept with the run: weights, a vocabulary."""
+
+    path: str
+    """Relative: `model/weights.pt`."""
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """From where a run that dies can go on. The newest counts; a finished run needs none."""
+
+    content: bytes
+
+
+Event = Row | Progress | Artifact | Checkpoint
 
 
 @dataclass(frozen=True)
@@ -217,6 +233,8 @@ class Experiment:
     work: Callable[[Any], float]
     """Arithmetic of a config in multiply-accumulates: what time estimates scale with."""
     presets: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
+    resume: Callable[[Any, bytes], Iterator[Event]] | None = None
+    """(config, its newest checkpoint) → what `run` yields, earlier rows too, from there on."""
     timed: bool = False
     """Its numbers are times: a run is alone on the machine, and machines are told apart."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -128,7 +128,7 @@ def gradient_norms(parameters: Sequence[nn.Parameter], seeds: int | None = None)
     if seeds is None:
         return torch.nn.utils.get_total_norm(gradients).reshape(1)
     parts_PS = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
-    return torch.linalg.vector_norm(torch.stack(parts_PS), dim=0)
+    return cast(Tensor, torch.linalg.vector_norm(torch.stack(parts_PS), dim=0))
 
 
 @torch.no_grad()
