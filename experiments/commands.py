@@ -16,7 +16,7 @@ from rich.table import Table
 from core.experiment import Config, Event, Experiment
 from core.experiment import Progress as Done
 from core.experiments import EXPERIMENTS, experiment_named
-from core.settings import BadSetting, settings_of
+from core.settings import BadSetting
 from core.tracking import STATUSES, RunRecord, Store, open_store
 from core.words import counted
 from experiments import queue
@@ -37,7 +37,7 @@ def list_all(chosen: argparse.Namespace) -> int:
     for experiment in EXPERIMENTS:
         table = Table("setting", "default", "allowed", "what it is", title_justify="left")
         table.title = f"{experiment.name}: {experiment.question}"
-        for setting in settings_of(experiment.config):
+        for setting in experiment.settings:
             cells = f" ({', '.join(setting.cells)} only)" if setting.cells else ""
             about = setting.description + cells
             table.add_row(setting.name, shown(setting.default), setting.allowed, about)
@@ -196,7 +196,7 @@ def configs_of(chosen: argparse.Namespace) -> tuple[Experiment, list[Config]]:
     """The experiment and the configs that the flags describe."""
     experiment = experiment_named(chosen.experiment)
     given: dict[str, Sequence[Any]] = {}
-    for setting in settings_of(experiment.config):
+    for setting in experiment.settings:
         text = getattr(chosen, setting.name, None)
         if text is not None:
             given[setting.name] = [

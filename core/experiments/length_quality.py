@@ -116,7 +116,7 @@ class LengthQualityConfig(Config):
         False, title="Source reversed", description="Read from its end (Sutskever et al. 2014)."
     )
     vocabulary: int = Field(
-        6000, ge=50, le=100_000, title="Vocabulary", description="Subwords of a text, both sides."
+        6000, ge=10, le=100_000, title="Vocabulary", description="Subwords of a text, both sides."
     )
     source_language: Literal["de", "en", "fr"] = Field(
         "de", title="From", description="Of Multi30k."
@@ -340,7 +340,7 @@ def resume(config: LengthQualityConfig, checkpoint: bytes) -> Iterator[Event]:
 
 def work(config: LengthQualityConfig) -> float:
     """Multiply-accumulates of training and of judging."""
-    from core.experiments.length_quality_words import run_work
+    from core.experiments.length_quality_work import run_work
 
     return run_work(config)
 
@@ -367,6 +367,7 @@ LENGTH_QUALITY = Experiment(
     rows=(TrainingRow, LengthRow, PositionRow, SampleRow, LookRow, LengthQualitySummary),
     run=run,
     resume=resume,
+    a_run_per_seed=True,
     sentence=sentence,
     answer=answer,
     work=work,

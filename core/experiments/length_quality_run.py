@@ -21,7 +21,7 @@ from core.experiments.length_quality_judging import (
 )
 from core.experiments.length_quality_model import build, corpus_of
 from core.experiments.length_quality_training import Course
-from core.experiments.length_quality_words import judging_work, run_work, step_work
+from core.experiments.length_quality_work import judging_work, run_work, step_work
 from core.models.seq2seq import Seq2Seq
 from core.quality import (
     Judged,
