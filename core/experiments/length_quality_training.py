@@ -72,7 +72,7 @@ class Course:
         yield from self.rows
         started, told, kept = time.monotonic() - self.seconds, -math.inf, time.monotonic()
         while self.trainer.step < self.config.training_steps and not self.gave_up:
-            self._advance()
+            self.advance()
             self.seconds = time.monotonic() - started
             if self.trainer.step in self.validated_steps:
                 yield self._validated()
@@ -122,7 +122,8 @@ class Course:
         self.seconds, self._row_seconds = state["seconds"]
         self._feed = None
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
+        """Take one step."""
         self.model.train()
         step = self.trainer.advance()
         self.since["loss"].append(float(step.losses_S))

@@ -6,9 +6,14 @@ import sys
 
 from rich.console import Console
 
-from experiments.bench import dashboard, engine, gradients
+from experiments.bench import dashboard, engine, gradients, seq2seq
 
-SECTIONS = {"gradients": gradients.tables, "engine": engine.tables, "dashboard": dashboard.tables}
+SECTIONS = {
+    "gradients": gradients.tables,
+    "engine": engine.tables,
+    "dashboard": dashboard.tables,
+    "seq2seq": seq2seq.tables,
+}
 
 
 def main(names: list[str]) -> int:
