@@ -17,7 +17,7 @@ from core.experiments.length_quality import (
     SampleRow,
 )
 from core.experiments.length_quality_model import as_read
-from core.models.decoding import attention_map, beam
+from core.models.decoding import attention_map, beam, most_tokens
 from core.models.seq2seq import Padded, Seq2Seq
 from core.quality import (
     Judged,
@@ -54,7 +54,7 @@ def judge(
         pairs = ordered[start : start + AT_ONCE]
         source = source_of([as_read(config, pair) for pair in pairs], device)
         if decoding == "free":
-            longest = 2 * max(len(pair.target) for pair in pairs) + 10
+            longest = most_tokens(len(pairs[-1].source))
             found = [best[0] for best in beam(model, source, config.beam, longest)]
             outputs = [(h.tokens, h.score) for h in found]
         else:

@@ -60,13 +60,17 @@ def as_read(config: LengthQualityConfig, pair: Pair) -> Pair:
 
 def build(config: LengthQualityConfig, corpus: Corpus, device: torch.device) -> Seq2Seq:
     """The untrained model of the config's seed."""
-    shape = Seq2SeqShape(
+    return Seq2Seq(shape_of(config, corpus.source.size, corpus.target.size), config.seed).to(device)
+
+
+def shape_of(config: LengthQualityConfig, sources: int, targets: int) -> Seq2SeqShape:
+    """What the model is made of, for vocabularies of those sizes."""
+    return Seq2SeqShape(
         encoder=config.architecture,
         decoder=config.decoding_architecture,
         attention=config.attention,
-        source_vocabulary=corpus.source.size,
-        target_vocabulary=corpus.target.size,
+        source_vocabulary=sources,
+        target_vocabulary=targets,
         embedding_size=config.embedding_size,
         dropout=config.dropout,
     )
-    return Seq2Seq(shape, config.seed).to(device)

@@ -18,6 +18,11 @@ from core.models.seq2seq import Encoded, Padded, Seq2Seq
 from core.tasks.pairs import BEGIN, END, PADDING
 
 
+def most_tokens(source_tokens: int) -> int:
+    """After so many an output is cut off: a model that never ends must be stopped somewhere."""
+    return 2 * source_tokens + 10
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     """One output sentence."""
