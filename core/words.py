@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
+from core.settings import Settings, settings_of
 from core.statistics import Estimate
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -19,13 +24,13 @@ def number(value: float, digits: int = 3) -> str:
     return f"{rounded:,.0f}" if whole else f"{rounded:#.{digits}g}"
 
 
-def spread(estimate: Estimate, digits: int = 3) -> str:
-    """The interval and the number of seeds: `95% interval 0.85 to 0.87, 8 seeds`."""
+def spread(estimate: Estimate, digits: int = 3, over: str = "seed") -> str:
+    """The interval and over how many seeds it is: `95% interval 0.85 to 0.87, 8 seeds`."""
     if estimate.value is None:
         return "not measured"
     if estimate.n == 1:
-        return "one seed: no interval"
-    seeds = f"{estimate.n} seeds"
+        return f"one {over}: no interval"
+    seeds = f"{estimate.n} {over}s"
     if estimate.low is None or estimate.high is None:
         return f"{seeds}: too few for an interval"
     low, high = number(estimate.low, digits), number(estimate.high, digits)
@@ -40,3 +45,32 @@ def listed(names: Sequence[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def named_runs(
+    runs: pandas.DataFrame, config: type[Settings], unnamed: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """The last run of each name, as flat columns.
+
+    A name is the run's label and every setting of `config` in which the runs differ, but for those
+    in the architecture, which are in the label, and the `unnamed` ones.
+    """
+    varying = [
+        setting
+        for setting in settings_of(config)
+        if len(setting.path) == 1
+        and setting.name in runs
+        and setting.name not in unnamed
+        and runs[setting.name].astype(str).nunique() > 1
+    ]
+    named: dict[str, dict[str, Any]] = {}
+    for columns in runs.to_dict("records"):
+        extra = [f"{s.title.lower()} {_shown(columns[s.name])}" for s in varying]
+        name = " · ".join([str(columns["label"]), *extra])
+        named.pop(name, None)
+        named[name] = {str(key): value for key, value in columns.items()}
+    return named
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

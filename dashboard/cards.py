@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas
@@ -11,8 +10,12 @@ import streamlit as st
 from core.experiment import Column, Experiment
 from core.words import counted
 from dashboard import comparison, data, states, watching
+from dashboard.declared import whole_numbers
 from dashboard.navigation import LAUNCH, page_of
-from dashboard.wording import interval, moment, number, plain
+from dashboard.wording import exact, interval, moment, number, plain
+
+FEWEST_AND_MOST = {"highest": "Most", "lowest": "Fewest"}
+"""How the ends of a count are called."""
 
 
 def answer(experiment: Experiment) -> None:
@@ -32,37 +35,44 @@ def answer(experiment: Experiment) -> None:
             states.all_failed(newest.broken)
 
 
-def headline(results: pandas.DataFrame, columns: Sequence[Column]) -> list[tuple[str, str, str]]:
+def headline(experiment: Experiment, results: pandas.DataFrame) -> list[tuple[str, str, str]]:
     """(what, how much, whose and how sure).
 
     Both ends of the first measure that has a better direction, and the best of the second.
     """
+    columns = experiment.summary.columns()
     judged = [c for c in columns if c.better is not None and results[c.name].nunique() > 1]
     wanted = [(c, end) for c in judged[:1] for end in ("highest", "lowest")]
     wanted += [(c, "highest" if c.better == "higher" else "lowest") for c in judged[1:2]]
+    whole = whole_numbers(experiment.summary)
     found = []
     for column, end in wanted:
         order = results.sort_values(column.name, ascending=end == "lowest").iloc[0]
-        title = f"{end.capitalize()} {column.title[0].lower()}{column.title[1:]}"
-        amount = f"{number(order[column.name])} {column.unit}".strip()
-        found.append((title, amount, _whose(order, column)))
+        counted_up = column.name in whole
+        ends = FEWEST_AND_MOST[end] if counted_up else end.capitalize()
+        value = order[column.name]
+        amount = exact(value, whole=True) if counted_up else number(value)
+        title = f"{ends} {column.title[0].lower()}{column.title[1:]}"
+        found.append((title, f"{amount} {column.unit}".strip(), _whose(experiment, order, column)))
     return found
 
 
-def _whose(result: pandas.Series[Any], column: Column) -> str:
-    """Whose number it is, and how sure: `bi-LSTM, 0.62 to 0.64`."""
+def _whose(experiment: Experiment, result: pandas.Series[Any], column: Column) -> str:
+    """Whose number it is, and how sure: `bi-LSTM, 0.62 to 0.64`; a count is simply exact."""
     name = str(result["label"])
     if not column.estimate:
         return name
     spread = interval(result[f"{column.name}_low"], result[f"{column.name}_high"])
-    return f"{name}, {spread}" if spread else f"{name}, one seed: no interval"
+    times = int(result[f"{column.name}_n"])
+    repeats = counted(times, "repetition" if experiment.timed else "seed")
+    return f"{name}, {spread}" if spread else f"{name}, {repeats}: no interval"
 
 
 def _measured(experiment: Experiment, newest: comparison.Comparison) -> None:
     results = comparison.results(experiment, newest.finished, data.reader().table)
     states.answer(experiment.answer(results))
     with st.grid(3, min_column_width=180):
-        for title, amount, whose in headline(results, experiment.summary.columns()):
+        for title, amount, whose in headline(experiment, results):
             st.metric(title, amount, whose, delta_color="off", delta_arrow="off")
     chart = watching.preview(experiment, newest.finished)
     if chart is not None:

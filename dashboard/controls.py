@@ -6,29 +6,40 @@ of the two gets lost when a widget of the same key moves to another tab.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
-from dashboard.wording import plain
+from dashboard.address import check, put, requested, say_bad_link
 
-NOTICES = "notices"
 MOST_SIDE_BY_SIDE = 6
 """Buttons in one row; more become a menu."""
-LONGEST_LIST = 100
-"""Letters of a list of what is possible; a longer one is only counted."""
+NONE = "none"
+"""How the address says that nothing is chosen where something usually is."""
 
 
-def choice(title: str, options: Sequence[str], key: str, *, default: str = "") -> str:
-    """One of several: the default (if none is given, the first) unless the address says else."""
+def choice(
+    title: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    default: str = "",
+    then: Callable[[str], None] | None = None,
+) -> str:
+    """One of several: the default (if none is given, the first) unless the address says else.
+
+    `then` is called with another that somebody chooses.
+    """
     default = default or options[0]
     widget = _widget(key)
-    st.session_state[widget] = _asked(key, options) or default
+    st.session_state[widget] = requested(key, options) or default
 
     def changed() -> None:
-        _put(key, st.session_state[widget], default)
+        put(key, st.session_state[widget], default)
+        if then is not None:
+            then(st.session_state[widget])
 
     chosen: str | None
     if len(options) > MOST_SIDE_BY_SIDE:
@@ -48,7 +59,7 @@ def value(key: str, options: Sequence[str], default: str) -> str:
 
 def tabs(titles: Sequence[str], key: str) -> Sequence[TabContainer]:
     """Tabs, of which the open one is in the address."""
-    _check(key, titles)
+    check(key, titles)
     return st.tabs(titles, key=key, bind="query-params")
 
 
@@ -60,7 +71,7 @@ def pick(
     Choosing another drops the keys in `resets` from the address.
     """
     widget = _widget(key)
-    st.query_params[key] = _asked(key, options) or default
+    st.query_params[key] = requested(key, options) or default
     st.session_state[widget] = st.query_params[key]
 
     def changed() -> None:
@@ -74,10 +85,10 @@ def pick(
 def switch(title: str, key: str, *, help: str | None = None) -> bool:
     """Off unless the address says otherwise."""
     widget = _widget(key)
-    st.session_state[widget] = _asked(key, ("true", "false")) == "true"
+    st.session_state[widget] = requested(key, ("true", "false")) == "true"
 
     def changed() -> None:
-        _put(key, "true" if st.session_state[widget] else "false", "false")
+        put(key, "true" if st.session_state[widget] else "false", "false")
 
     return st.toggle(title, key=widget, on_change=changed, help=help)
 
@@ -85,25 +96,59 @@ def switch(title: str, key: str, *, help: str | None = None) -> bool:
 def any_of(title: str, options: Sequence[str], key: str) -> list[str]:
     """Any number of a few; none means that it does not matter."""
     widget = _widget(key)
-    _asked(key, options)
+    requested(key, options)
     st.session_state[widget] = [o for o in st.query_params.get_all(key) if o in options]
 
     def changed() -> None:
-        _put(key, st.session_state[widget], [])
+        put(key, st.session_state[widget], [])
 
     st.pills(title, options, selection_mode="multi", key=widget, on_change=changed, wrap=True)
     return list(st.session_state[widget])
 
 
-def words(title: str, key: str, *, placeholder: str = "") -> str:
-    """Some words."""
+def some_of(title: str, options: Sequence[str], key: str, default: Sequence[str]) -> list[str]:
+    """Any number of a few, also none: the default unless the address says otherwise."""
     widget = _widget(key)
-    st.session_state[widget] = st.query_params.get(key, "")
+    asked = st.query_params.get_all(key)
+    known = [option for option in options if option in asked]
+    if not known and asked != [NONE]:
+        requested(key, options)
+        known = list(default)
+    st.session_state[widget] = known
 
     def changed() -> None:
-        _put(key, st.session_state[widget], "")
+        chosen = [option for option in options if option in st.session_state[widget]]
+        put(key, chosen or [NONE], list(default) or [NONE])
+
+    st.pills(title, options, selection_mode="multi", key=widget, on_change=changed, wrap=True)
+    return list(st.session_state[widget])
+
+
+def words(title: str, key: str, *, default: str = "", placeholder: str = "") -> str:
+    """Some words."""
+    widget = _widget(key)
+    st.session_state[widget] = st.query_params.get(key, default)
+
+    def changed() -> None:
+        put(key, st.session_state[widget], default)
 
     return st.text_input(title, key=widget, on_change=changed, placeholder=placeholder)
+
+
+def number(title: str, low: int, high: int, key: str, default: int) -> int:
+    """A whole number: the default unless the address says otherwise."""
+    widget = _widget(key)
+    asked = st.query_params.get(key, str(default))
+    if not (asked.isdecimal() and low <= int(asked) <= high):
+        say_bad_link(key, asked, f"{low:,} to {high:,} is possible")
+        asked = str(default)
+        del st.query_params[key]
+    st.session_state[widget] = int(asked)
+
+    def changed() -> None:
+        put(key, str(st.session_state[widget]), str(default))
+
+    return int(st.number_input(title, low, high, step=1, key=widget, on_change=changed))
 
 
 def span(title: str, low: int, high: int, key: str) -> tuple[int, int]:
@@ -114,13 +159,13 @@ def span(title: str, low: int, high: int, key: str) -> tuple[int, int]:
     asked = st.query_params.get_all(key)
     ends = sorted(min(max(int(end), low), high) for end in asked if end.isdigit())
     if asked and (len(ends) != 2 or ends[0] == ends[1]):
-        _say_bad_link(key, " to ".join(asked), f"{low} to {high} is possible")
+        say_bad_link(key, " to ".join(asked), f"{low} to {high} is possible")
         del st.query_params[key]
         ends = []
     st.session_state[widget] = tuple(ends) if ends else (low, high)
 
     def changed() -> None:
-        _put(key, [str(end) for end in st.session_state[widget]], [str(low), str(high)])
+        put(key, [str(end) for end in st.session_state[widget]], [str(low), str(high)])
 
     chosen: Any = st.slider(title, low, high, key=widget, on_change=changed)
     return int(chosen[0]), int(chosen[1])
@@ -136,12 +181,12 @@ def several(title: str, options: Mapping[str, str], key: str, default: Sequence[
     known = [identifier for identifier in asked if identifier in options]
     if len(known) < len(asked):
         unknown = next(identifier for identifier in asked if identifier not in options)
-        _say_bad_link(key, unknown, "it may have been deleted")
-        _put(key, known, [])
+        say_bad_link(key, unknown, "it may have been deleted")
+        put(key, known, [])
     st.session_state[widget] = known or list(default)
 
     def changed() -> None:
-        _put(key, st.session_state[widget], list(default))
+        put(key, st.session_state[widget], list(default))
 
     chosen = st.multiselect(
         title, list(options), format_func=lambda i: options[i], key=widget, on_change=changed
@@ -149,43 +194,5 @@ def several(title: str, options: Mapping[str, str], key: str, default: Sequence[
     return list(chosen) or list(default)
 
 
-def notices_here() -> None:
-    """Where to say that a link asks for something that is not here: at the top of the page."""
-    st.session_state[NOTICES] = st.container()
-
-
 def _widget(key: str) -> str:
     return f"control {key}"
-
-
-def _put(key: str, value: str | Sequence[str], default: str | Sequence[str]) -> None:
-    """Put a value into the address, which leaves out what is a default."""
-    if value == default:
-        st.query_params.pop(key, None)
-    else:
-        st.query_params[key] = value
-
-
-def _asked(key: str, options: Sequence[str]) -> str:
-    """What the address asks for, if it is an option; a notice if it is none."""
-    if _check(key, options):
-        return str(st.query_params.get(key, ""))
-    del st.query_params[key]
-    return ""
-
-
-def _check(key: str, options: Sequence[str]) -> bool:
-    asked = st.query_params.get(key)
-    if not asked or asked in options:
-        return True
-    known = ", ".join(options)
-    _say_bad_link(key, asked, known if len(known) <= LONGEST_LIST else f"{len(options)} others are")
-    return False
-
-
-def _say_bad_link(key: str, asked: str, instead: str) -> None:
-    st.session_state.get(NOTICES, st).warning(
-        plain(f"The address asks for {key} “{asked[:80]}”, which is not here ({instead}). ")
-        + "The default is shown instead.",
-        icon=":material/link_off:",
-    )

@@ -1,20 +1,37 @@
 """From rows to what a figure draws: bands over seeds, straight lines, and no more points than seen.
 
-Bands are the mean over seeds with Student's t interval. Of a logarithm that is the geometric mean
-of what was measured.
+Bands over seeds are the mean with Student's t interval; of a logarithm that is the geometric mean
+of what was measured. What comes with an interval of its own (a time, over repetitions) keeps it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy
 import pandas
 
+from core.experiment import Row
 from core.statistics import CONFIDENCE
+from dashboard.declared import in_order
 
 MOST_POINTS = 240
 """Of one curve: a figure is hardly wider than three times that."""
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What a band is over, as the hover says it."""
+
+    interval: str = "95% interval"
+    count: str = ""
+    """Of what `n` is the number; empty where nothing is repeated."""
+    whole: bool = False
+    """Whether the values are whole numbers."""
+
+
+SEEDS = Repeats(count="Seeds")
 
 
 def thin(rows: pandas.DataFrame, axis: str, most: int = MOST_POINTS) -> pandas.DataFrame:
@@ -40,6 +57,48 @@ def bands(rows: pandas.DataFrame, across: Sequence[str], measure: str) -> pandas
     half = stdtrit(degrees, (1 + CONFIDENCE) / 2) * found["deviation"] / numpy.sqrt(found["n"])
     found = found.assign(low=found["value"] - half, high=found["value"] + half)
     return found[[*across, "value", "low", "high", "n"]]
+
+
+def pooled(
+    rows: pandas.DataFrame, across: Sequence[str], measure: str, ends: Sequence[str], count: str
+) -> pandas.DataFrame:
+    """Columns `across`, then value, low, high, n: one measurement, or several of the same thing.
+
+    Of several: the median, from the lowest low to the highest high, and all repetitions. `ends`
+    names the columns of low and high, `count` that of the repetitions; empty where there are none.
+    """
+    nothing = numpy.nan
+    known = rows.assign(
+        value=rows[measure],
+        low=rows[ends[0]] if ends else nothing,
+        high=rows[ends[1]] if ends else nothing,
+        n=rows[count] if count else 1,
+    ).dropna(subset=["value"])
+    groups = known.groupby(list(across), sort=True, observed=True)
+    return groups.agg(
+        value=("value", "median"), low=("low", "min"), high=("high", "max"), n=("n", "sum")
+    ).reset_index()
+
+
+def logarithms(bands: pandas.DataFrame) -> pandas.DataFrame:
+    """The bands on a logarithmic axis; what is not above zero has no place there."""
+    above = bands[bands["value"] > 0]
+    low = above["low"].where(above["low"] > 0)
+    return above.assign(
+        value=numpy.log10(above["value"]), low=numpy.log10(low), high=numpy.log10(above["high"])
+    )
+
+
+def first_slice(
+    table: pandas.DataFrame, row: type[Row], over: Collection[str] = ()
+) -> pandas.DataFrame:
+    """A table at one value of every axis but its curve, the seeds and `over`: first, or latest."""
+    kept = ("seed", *over)
+    for column in row.columns():
+        if column.role == "axis" and not column.curve and column.name not in kept and len(table):
+            values = in_order(row, column.name, table[column.name])
+            table = table[table[column.name] == values[-1 if column.latest else 0]]
+    return table
 
 
 def ends(rows: pandas.DataFrame, axis: str) -> tuple[int, int]:

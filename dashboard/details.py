@@ -7,16 +7,20 @@ from typing import Any
 import pandas
 import streamlit as st
 
+from core.experiment import Column
 from core.experiments import experiment_named
 from core.settings import settings_of
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted
 from dashboard import actions, data
+from dashboard.declared import whole_numbers
 from dashboard.navigation import page_of
 from dashboard.wording import (
     STATUS_COLOURS,
     STATUS_WORDS,
     duration,
+    exact,
+    interval,
     moment,
     news,
     number,
@@ -110,13 +114,13 @@ def _result(record: RunRecord) -> None:
         st.text("No result." if record.status not in ACTIVE else "No result yet.")
         return
     values = measured.iloc[-1]
+    whole = whole_numbers(summary)
     lines = [
         {
             "Measure": column.heading,
-            "Value": number(values.get(column.name)),
+            "Value": _measured(column, values.get(column.name), whole=column.name in whole),
             "95% interval": (
-                f"{number(values.get(f'{column.name}_low'))} to "
-                f"{number(values.get(f'{column.name}_high'))}"
+                interval(values.get(f"{column.name}_low"), values.get(f"{column.name}_high"))
                 if column.estimate
                 else ""
             ),
@@ -124,6 +128,13 @@ def _result(record: RunRecord) -> None:
         for column in summary.columns()
     ]
     st.table(pandas.DataFrame(lines), border="horizontal", hide_index=True, alt="Summary")
+
+
+def _measured(column: Column, value: Any, *, whole: bool) -> str:
+    """A count to the last digit, a measure to three, a note as it is."""
+    if column.role == "note":
+        return "" if pandas.isna(value) else plain(str(value))
+    return exact(value, whole=True) if whole else number(value)
 
 
 def _settings(record: RunRecord) -> None:

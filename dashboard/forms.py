@@ -15,12 +15,15 @@ import streamlit as st
 
 from core.architecture import CELL_TITLES, VARIANTS, variant_title
 from core.experiment import Config, Experiment
+from core.experiments import experiment_named
 from core.settings import Setting, Value, settings_of
 from dashboard.wording import plain
 
 COMMON = 4
 """Of an experiment's own settings, declared most important first; the rest is under More."""
 THE_VARIANT = ("cell", "bidirectional")
+WIDTH, BUDGET = "hidden_size", "parameter_budget"
+DECIDED = "The parameter budget decides it for each variant."
 NOTHING = "Nothing"
 NO_PRESET = "Defaults"
 
@@ -58,11 +61,14 @@ def groups(experiment: Experiment, variants: Sequence[str]) -> Groups:
         if s.name not in THE_VARIANT and cells & set(s.cells or CELL_TITLES)
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
+    size = [s for s in fitting if s.path[0] == "architecture"]
+    after = 1 + [s.name for s in size].index(WIDTH) if size else 0
+    size[after:after] = [s for s in fitting if s.name == BUDGET]  # either decides the size
     return Groups(
-        architecture=tuple(s for s in fitting if s.path[0] == "architecture"),
+        architecture=tuple(size),
         common=tuple(own[:COMMON]),
         more=tuple(own[COMMON:]),
-        machine=tuple(s for s in fitting if s.name in every),
+        machine=tuple(s for s in fitting if s.name in every and s.name != BUDGET),
     )
 
 
@@ -104,11 +110,11 @@ def listed_values(setting: Setting, text: str) -> list[Any]:
     return [None if setting.optional and part.lower() == "none" else part for part in parts]
 
 
-def widget(setting: Setting, *, disabled: bool = False) -> Value:
-    """The widget of a setting; its value."""
+def widget(setting: Setting, *, disabled: bool = False, why: str = "") -> Value:
+    """The widget of a setting; its value. `why` it is disabled stands in its help."""
     common: dict[str, Any] = {
         "key": setting.name,
-        "help": plain(setting.description) or None,
+        "help": plain(" ".join(filter(None, (why, setting.description)))) or None,
         "disabled": disabled,
         "bind": "query-params",
     }
@@ -144,11 +150,16 @@ def step(default: Value) -> float:
 
 
 def _widgets(settings: Sequence[Setting], varied: str) -> dict[str, list[Any]]:
+    """The widgets in a grid, and what they ask for; a budget is asked for before the width."""
     found: dict[str, list[Any]] = {}
     with st.grid(4, min_column_width=160):
-        for setting in settings:
-            found |= asked(setting, widget(setting, disabled=setting.name == varied))
-    found.pop(varied, None)
+        places = {setting.name: st.container() for setting in settings}
+    for setting in sorted(settings, key=lambda setting: setting.name == WIDTH):
+        decided = setting.name == WIDTH and (BUDGET in found or varied == BUDGET)
+        disabled = decided or setting.name == varied
+        with places[setting.name]:
+            value = widget(setting, disabled=disabled, why=DECIDED if decided else "")
+        found |= {} if disabled else asked(setting, value)
     return found
 
 
@@ -174,6 +185,16 @@ def _vary(shown: Groups) -> tuple[str, list[Any]]:
     if setting is None or not listed_values(setting, text):
         return "", []
     return setting.name, listed_values(setting, text)
+
+
+def start_over(name: str) -> None:
+    """Fill in the defaults of another experiment: settings of one name have others elsewhere."""
+    shared = {setting.name for setting in settings_of(Config)}
+    for setting in settings_of(experiment_named(name).config):
+        if setting.name not in shared:
+            st.session_state[setting.name] = setting.default
+    for key, nothing in (("preset", NO_PRESET), ("vary", NOTHING), ("values", "")):
+        st.session_state[key] = nothing
 
 
 def _preset(experiment: Experiment) -> None:

@@ -2,140 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair
 import pandas
 
-from core.experiment import Column
-from dashboard.curves import thin
-from dashboard.palette import Style
-from dashboard.scales import heading, is_logarithm, spread, tooltip, value_axis
+from dashboard.curves import SEEDS, Repeats, thin
+from dashboard.palette import NEUTRAL
+from dashboard.plane import NARROW, Plane
+from dashboard.scales import heading, is_logarithm, spread, tooltip
+from dashboard.wording import exact
 
-NARROW = 560
-"""Below so many pixels the names beside the curves give way to the legend under them."""
 LABEL_GAP = 15
 """Pixels between the names beside the curves."""
-LABEL_WIDTH = 6.4
-"""Pixels of a name's character, roughly."""
-LEGEND_SYMBOL = 45
-"""Pixels of a legend entry besides its name."""
 MOST_HOVERED = 100
 """Points of one curve that the pointer finds."""
-MARGIN = 0.04
-"""Of the height, above and below the curves."""
-ZERO_STRIP = 0.028
-"""Of the height, for each label with exact zeros."""
-
-
-@dataclass(frozen=True)
-class Plane:
-    """Where a figure's curves lie: what every layer shares."""
-
-    x: Column
-    y: Column
-    styles: Mapping[str, Style]
-    """Of the labels shown, in the legend's order."""
-    across: tuple[float, float]
-    low: float
-    high: float
-    height: int
-    zeros: tuple[str, ...] = ()
-    """Labels that have a strip under the curves."""
-
-    @property
-    def strip(self) -> float:
-        """Height of a strip, in units of y."""
-        return ZERO_STRIP * (self.high - self.low)
-
-    @property
-    def bottom(self) -> float:
-        """Where the y axis begins, below the strips."""
-        return self.low - self.strip * (len(self.zeros) + bool(self.zeros))
-
-    @property
-    def widest(self) -> float:
-        """Pixels of the longest name."""
-        return LABEL_WIDTH * max((len(label) for label in self.styles), default=0)
-
-    def at(self) -> altair.X:
-        """The x encoding; on a wide screen it leaves room for the names on the right."""
-        room = f"{self.widest + 14:.0f}"
-        scale = altair.Scale(
-            domain=list(self.across),
-            nice=False,
-            rangeMax={"expr": f"width < {NARROW} ? width : width - {room}"},
-        )
-        ticks = {"expr": "max(3, width / 90)"}
-        axis = altair.Axis(title=heading(self.x), grid=False, tickCount=ticks)
-        return altair.X(self.x.name, type="quantitative", scale=scale, axis=axis)
-
-    def up(self, field: str = "value") -> altair.Y:
-        """The y encoding."""
-        scale = altair.Scale(domain=[self.bottom, self.high], nice=False, zero=False)
-        axis = value_axis(self.y, self.low, self.high, self.height)
-        return altair.Y(field, type="quantitative", scale=scale, axis=axis)
-
-    def colour(self) -> altair.Color:
-        """Colour by label."""
-        colours = [style.colour for style in self.styles.values()]
-        scale = altair.Scale(domain=list(self.styles), range=colours)
-        return altair.Color("label", type="nominal", scale=scale, legend=self._legend())
-
-    def dash(self) -> altair.StrokeDash:
-        """Dash by label, in the same legend."""
-        dashes = [list(style.dash) for style in self.styles.values()]
-        scale = altair.Scale(domain=list(self.styles), range=dashes)
-        return altair.StrokeDash("label", type="nominal", scale=scale, legend=self._legend())
-
-    def _legend(self) -> altair.Legend:
-        entry = f"{self.widest + LEGEND_SYMBOL:.0f}"
-        return altair.Legend(
-            title=None,
-            orient="bottom",
-            columns={"expr": f"max(1, min(6, floor(width / {entry})))"},
-            symbolType="stroke",
-            symbolSize=300,
-            symbolStrokeWidth=2.5,
-            symbolOpacity=1,
-            labelLimit=300,
-        )
-
-
-def plane(
-    x: Column,
-    y: Column,
-    styles: Mapping[str, Style],
-    tables: Sequence[pandas.DataFrame],
-    zeros: pandas.DataFrame,
-    reference: float | None,
-    height: int,
-) -> Plane:
-    """The plane that holds everything in the tables, a reference level and the strips of zeros."""
-    heights = [t[c].dropna() for t in tables for c in ("value", "low", "high") if c in t]
-    extremes = [*pandas.concat(heights), *([] if reference is None else [reference])] or [0.0, 1.0]
-    margin = MARGIN * ((max(extremes) - min(extremes)) or 1.0)
-    places = pandas.concat([*(t[x.name] for t in tables), zeros[x.name]])
-    labels = set(pandas.concat([*(t["label"] for t in tables), zeros["label"]]))
-    shown = {label: style for label, style in styles.items() if label in labels}
-    return Plane(
-        x=x,
-        y=y,
-        styles=shown,
-        across=(float(places.min()), float(places.max())),
-        low=min(extremes) - margin,
-        high=max(extremes) + margin,
-        height=height,
-        zeros=tuple(label for label in shown if label in set(zeros["label"])),
-    )
+MEASURED_POINT = 26
+"""Area of the dot at each measured size, in square pixels."""
 
 
 def level(on: Plane, value: float) -> Any:
     """A horizontal line to compare with."""
     data = pandas.DataFrame({"value": [value]})
-    return altair.Chart(data).mark_rule(strokeDash=[2, 3], opacity=0.6).encode(y=on.up())
+    return altair.Chart(data).mark_rule(strokeDash=[2, 3], color=NEUTRAL).encode(y=on.up())
 
 
 def band(on: Plane, bands: pandas.DataFrame) -> Any:
@@ -158,7 +47,10 @@ def line(on: Plane, bands: pandas.DataFrame) -> Any:
     """Means; a click on the legend brings one out."""
     chosen = altair.selection_point(fields=["label"], bind="legend", name="highlighted")
     emphasis = altair.when(chosen).then(altair.value(1.0)).otherwise(altair.value(0.2))
-    mark = altair.Chart(bands[["label", on.x.name, "value"]]).mark_line(strokeWidth=2.2, clip=True)
+    point = {"size": MEASURED_POINT, "filled": True} if on.sizes else False
+    mark = altair.Chart(bands[["label", on.x.name, "value"]]).mark_line(
+        strokeWidth=2.2, clip=not on.sizes, point=point
+    )
     return mark.encode(
         x=on.at(), y=on.up(), opacity=emphasis, color=on.colour(), strokeDash=on.dash()
     ).add_params(chosen)
@@ -167,7 +59,7 @@ def line(on: Plane, bands: pandas.DataFrame) -> Any:
 def straight(on: Plane, lines: pandas.DataFrame) -> Any:
     """Fitted lines, in grey over the curves so that a bad fit shows."""
     mark = altair.Chart(lines).mark_line(
-        strokeWidth=1.5, strokeDash=[7, 3], color="#808b96", clip=True
+        strokeWidth=1.5, strokeDash=[7, 3], color=NEUTRAL, clip=True
     )
     return mark.encode(x=on.at(), y=on.up(), detail="label:N")
 
@@ -206,7 +98,7 @@ def zero_caption(on: Plane) -> Any:
     """What the strips are."""
     data = pandas.DataFrame({"text": ["exactly zero:"], "value": [on.low - 0.5 * on.strip]})
     mark = altair.Chart(data).mark_text(
-        align="left", dx=4, fontSize=11, fontStyle="italic", opacity=0.8
+        align="left", dx=4, fontSize=11, fontStyle="italic", color=NEUTRAL
     )
     return mark.encode(x=altair.value(0), y=on.up(), text="text:N")
 
@@ -222,20 +114,16 @@ def names(on: Plane, bands: pandas.DataFrame) -> Any:
     return mark.encode(x=on.at(), y=on.up(), text=text, color=on.colour())
 
 
-def hover(on: Plane, bands: pandas.DataFrame) -> Any:
+def hover(on: Plane, bands: pandas.DataFrame, repeats: Repeats = SEEDS) -> Any:
     """The nearest point of a curve, with its numbers."""
-    columns = ("value", "low", "high")
-    near = thin(bands, on.x.name, MOST_HOVERED)
-    numbers = near.assign(
-        **{f"{c}_shown": 10 ** near[c] if is_logarithm(on.y) else near[c] for c in columns}
-    )
     nearest = altair.selection_point(
         name="hovered", nearest=True, on="pointerover", clear="pointerout", empty=False
     )
     visible = altair.when(nearest).then(altair.value(1.0)).otherwise(altair.value(0.0))
+    numbers = said(thin(bands, on.x.name, MOST_HOVERED), repeats, logarithm=is_logarithm(on.y))
     return (
         altair.Chart(numbers)
-        .mark_circle(size=70, clip=True, aria=False)
+        .mark_circle(size=70, clip=not on.sizes, aria=False)
         .encode(
             x=on.at(),
             y=on.up(),
@@ -243,12 +131,29 @@ def hover(on: Plane, bands: pandas.DataFrame) -> Any:
             color=on.colour(),
             tooltip=[
                 altair.Tooltip("label", type="nominal", title=" "),
-                altair.Tooltip(on.x.name, type="quantitative", title=heading(on.x)),
-                tooltip(on.y, "value_shown"),
-                tooltip(on.y, "low_shown", "95% interval from"),
-                tooltip(on.y, "high_shown", "to"),
-                altair.Tooltip("n", type="quantitative", title="Seeds"),
+                altair.Tooltip(on.x.name, type="quantitative", title=heading(on.x), format=","),
+                tooltip(on.y, "value_said"),
+                *uncertainty(numbers, repeats),
             ],
         )
         .add_params(nearest)
     )
+
+
+def said(bands: pandas.DataFrame, repeats: Repeats, *, logarithm: bool = False) -> pandas.DataFrame:
+    """The bands with `value_said`, and `spread_said` where anything has an interval: as text."""
+    ends = ("value", "low", "high")
+    numbers = {end: 10 ** bands[end] if logarithm else bands[end] for end in ends}
+    words = {end: [exact(n, whole=repeats.whole) for n in numbers[end]] for end in ends}
+    made = bands.assign(value_said=words["value"])
+    if bands["low"].isna().all():
+        return made
+    pairs = zip(words["low"], words["high"], strict=True)
+    return made.assign(spread_said=["–" if "–" in pair else " to ".join(pair) for pair in pairs])
+
+
+def uncertainty(numbers: pandas.DataFrame, repeats: Repeats) -> list[altair.Tooltip]:
+    """Hover lines that say how sure a number is; none of what is exact."""
+    interval = altair.Tooltip("spread_said", type="nominal", title=repeats.interval)
+    count = altair.Tooltip("n", type="quantitative", title=repeats.count, format=",")
+    return [interval] * ("spread_said" in numbers) + [count] * bool(repeats.count)

@@ -55,6 +55,22 @@ PAGES: tuple[Page, ...] = (
         "How fast the gradient fades with distance, by variant.",
         experiment="gradient-decay",
     ),
+    Page(
+        "views/parameters.py",
+        "Parameters",
+        ":material/stacked_bar_chart:",
+        "Results",
+        "What each architecture costs to hold, and which width fits a budget.",
+        experiment="parameter-count",
+    ),
+    Page(
+        "views/throughput.py",
+        "Throughput",
+        ":material/speed:",
+        "Results",
+        "How fast it is, and how time grows with length.",
+        experiment="throughput",
+    ),
 )
 
 OVERVIEW, LAUNCH, RUNS = PAGES[:3]

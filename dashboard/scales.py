@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,36 +11,70 @@ import altair
 
 from core.experiment import Column
 
+LOGARITHM = "log10_"
 SUPERSCRIPTS = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
 PLAIN_DECADES = 2.0
 """A logarithmic axis shorter than this is labelled 0.2, 0.5, 1 instead of with powers of ten."""
+PLAIN_PIXELS = 28
+"""Between the ticks of such an axis at least."""
 FINEST_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def is_logarithm(column: Column) -> bool:
     """Whether a column holds log₁₀ of what was measured."""
-    return column.name.startswith("log10_")
+    return column.name.startswith(LOGARITHM)
+
+
+def logarithm_of(column: Column) -> Column:
+    """The column that holds log₁₀ of this one."""
+    return dataclasses.replace(column, name=f"{LOGARITHM}{column.name}")
 
 
 def heading(column: Column) -> str:
     """Title and unit; of a logarithm those of the number itself, as its axis shows it."""
     if not is_logarithm(column):
         return column.title if column.unit in column.title.lower() else column.heading
-    unit = column.unit.removeprefix("log₁₀").strip()
-    return f"{column.title} {unit}".strip() + " (log scale)"
+    if of_a_logarithm(column):
+        symbol = column.unit.removeprefix("log₁₀").strip()
+        return f"{column.title} {symbol}".strip() + " (log scale)"
+    return f"{column.title} ({', '.join(filter(None, (column.unit, 'log scale')))})"
 
 
-def value_axis(column: Column, low: float, high: float, height: int) -> altair.Axis:
+def size_axis(column: Column, measured: Sequence[float]) -> altair.Axis:
+    """A logarithmic axis of sizes: what was measured is what is written under it."""
+    return altair.Axis(
+        title=heading(column),
+        grid=False,
+        values=list(measured),
+        format=",d",
+        labelOverlap="greedy",
+        labelSeparation=6,
+    )
+
+
+def value_axis(column: Column, low: float, high: float, pixels: int) -> altair.Axis:
     """The axis of a measure that spans low to high on so many pixels."""
     if not is_logarithm(column):
-        return altair.Axis(title=None, tickCount=max(3, height // 60))
-    ticks = decades(low, high, height // 48)
-    label = "format(pow(10, datum.value), '.2~g')"
-    if high - low > PLAIN_DECADES:
-        label = power_of_ten("datum.value")
+        return altair.Axis(title=None, tickCount=max(3, pixels // 60), format=",~r")
+    fine = [math.log10(tick) for tick in plain_ticks(low, high)]
+    crowded = len(fine) > pixels // PLAIN_PIXELS
+    if high - low > PLAIN_DECADES and (crowded or of_a_logarithm(column)):
+        ticks = decades(low, high, pixels // 48)
     else:
-        ticks = [math.log10(n) for n in plain_ticks(low, high)]
+        ticks = fine
+    powers = high - low > PLAIN_DECADES and of_a_logarithm(column)
+    label = power_of_ten("datum.value") if powers else plain_number("pow(10, datum.value)")
     return altair.Axis(title=None, values=ticks, labelExpr=label)
+
+
+def of_a_logarithm(column: Column) -> bool:
+    """Whether the measure itself is a logarithm: those run over decades that nobody counts."""
+    return column.unit.startswith("log₁₀")
+
+
+def plain_number(value: str) -> str:
+    """A Vega expression that writes a number as 0.02, 5,000 or 20M."""
+    return f"{value} >= 1e6 ? format({value}, '.2~s') : format({value}, ',.2~r')"
 
 
 def decades(low: float, high: float, most: int) -> list[float]:
@@ -86,6 +121,6 @@ def spread(heights: Sequence[float], gap: float, low: float, high: float) -> lis
 
 
 def tooltip(column: Column, field: str, title: str = "") -> Any:
-    """A hover line; logarithms have been turned back into numbers under `field`."""
-    wording = title or (column.title if is_logarithm(column) else column.heading)
-    return altair.Tooltip(field, title=wording, format=".4~g", type="quantitative")
+    """A hover line of numbers that are in `field` as text."""
+    wording = title or (column.title if of_a_logarithm(column) else column.heading)
+    return altair.Tooltip(field, title=wording, type="nominal")

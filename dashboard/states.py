@@ -12,7 +12,7 @@ from core.experiment import Experiment
 from core.store_folder import StoreError
 from core.tracking import RunRecord
 from core.words import counted
-from dashboard import actions, data
+from dashboard import actions, data, machines
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.wording import duration, first_sentence, news, plain, progress
 
@@ -91,7 +91,7 @@ def no_worker() -> None:
 
 def all_failed(runs: Sequence[RunRecord]) -> None:
     """Every run of the comparison failed or was cancelled."""
-    with st.container(border=True, key="all-failed"):
+    with st.container(border=True, key=f"all-failed-{runs[-1].run_id}"):
         st.subheader(":material/error: This comparison has no result", anchor=False)
         for run in runs[:6]:
             st.text(f"{run.name}: {news(run)}", width="stretch")
@@ -117,6 +117,16 @@ def some_failed(runs: Sequence[RunRecord]) -> None:
         icon=RUNS.icon,
         query_params={"run": first.run_id},
     )
+
+
+def what_a_gpu_would_add(experiment: Experiment) -> None:
+    """A quiet line while nothing of an experiment was measured on a GPU."""
+    if machines.without_accelerator(data.reader().runs(experiment.name)):
+        st.caption(
+            ":material/memory: Measured on CPU only. On a machine with a GPU the same launch adds "
+            "its rows: point its MLFLOW\\_TRACKING\\_URI at this store, and they appear here "
+            "beside these."
+        )
 
 
 def progress_line(runs: Sequence[RunRecord]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -11,9 +10,10 @@ from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted
-from dashboard import actions, charts, comparison, curves, data, states
+from dashboard import actions, charts, data, states
+from dashboard.leading import leading
 from dashboard.navigation import page_of
-from dashboard.palette import styles
+from dashboard.shown import read
 from dashboard.wording import STATUS_WORDS, ago, duration, news, plain, progress
 
 MOST_LINES = 8
@@ -105,22 +105,9 @@ def _preview(runs: Sequence[RunRecord]) -> None:
 def preview(
     experiment: Experiment, runs: Sequence[RunRecord], *, intervals: bool = True
 ) -> charts.Chart | None:
-    """The experiment's first curve, small; None while there is not a row.
+    """The figure that answers the experiment's question, small; None while there is not a row.
 
     Without `intervals` it suits runs that are still going: those of a few seeds are huge.
     """
-    row = next(row for row in experiment.rows if any(c.curve for c in row.columns()))
-    x = next(column for column in row.columns() if column.curve)
-    y = next(column for column in row.columns() if column.role == "measure")
-    rows = comparison.rows(experiment, runs, row.table, data.reader().table)
-    if rows.empty:
-        return None
-    rows = comparison.first_slice(rows, row)
-    named = comparison.labels(experiment, runs)
-    variants = {named[run.run_id]: comparison.variant_of(run) for run in runs}
-    bands = curves.bands(curves.thin(rows, x.name), ["label", x.name], y.name)
-    if bands.empty:
-        return None
-    if not intervals:
-        bands = bands.assign(low=math.nan, high=math.nan)
-    return charts.curves(bands, x, y, styles(variants, dark=data.dark()), height=PREVIEW_HEIGHT)
+    shown = read(experiment, runs)
+    return leading(experiment).preview(shown, intervals=intervals, height=PREVIEW_HEIGHT)

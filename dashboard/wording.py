@@ -26,6 +26,10 @@ STATUS_COLOURS: dict[Status, str] = {
 }
 
 
+THOUSANDS, UNREADABLE = 1000.0, 1e12
+"""Between these every digit before the point is written."""
+
+
 def plain(text: str) -> str:
     """Text that Markdown leaves alone: no emphasis, links, formulas, icons or HTML."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])", r"\\\1", text)
@@ -38,8 +42,27 @@ def first_sentence(text: str) -> tuple[str, str]:
 
 
 def number(value: float | None) -> str:
-    """`0.637`, `13,800`, `∞`, `–` for what is not there."""
-    return "–" if value is None or math.isnan(value) else words.number(value).replace("-", "−")
+    """`0.637`, `13,800`, `1,280,000`, `∞`, `–` for what is not there."""
+    if value is None or math.isnan(value):
+        return "–"
+    if THOUSANDS <= abs(value) < UNREADABLE:
+        return exact(float(f"{value:.3g}"))
+    return words.number(value).replace("-", "−")
+
+
+def exact(value: float | None, *, whole: bool = False) -> str:
+    """`13,107,200` of whole numbers, else four digits: `0.6371`, `12,345`, `1.234e−25`."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    size = abs(value)
+    plain_digits = whole or THOUSANDS <= size < UNREADABLE
+    text = f"{value:,.0f}" if plain_digits else f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+def in_words(value: object) -> str:
+    """`training`, `1,024`: a value of an axis."""
+    return str(value) if isinstance(value, str) else exact(float(str(value)), whole=True)
 
 
 def interval(low: float | None, high: float | None) -> str:

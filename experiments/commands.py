@@ -13,9 +13,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from core.architecture import VARIANTS, variant_title
 from core.experiment import Config, Event, Experiment
 from core.experiment import Progress as Done
 from core.experiments import EXPERIMENTS, experiment_named
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.parameters import count_parameters
 from core.settings import BadSetting
 from core.tracking import STATUSES, RunRecord, Store, open_store
 from core.words import counted
@@ -182,6 +185,33 @@ def export(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def match(chosen: argparse.Namespace) -> int:
+    """`match BUDGET`."""
+    asked = {
+        "parameter_budget": [chosen.budget],
+        "input_size": [chosen.input_size],
+        "layers": [chosen.layers],
+    }
+    found = {
+        config.architecture.variant: (
+            config.architecture.hidden_size,
+            count_parameters(config.architecture, config.features).core,
+            config.parameter_budget or 0,
+        )
+        for config in PARAMETER_COUNT.configs(list(VARIANTS), asked)
+    }
+    if chosen.json:
+        names = ("hidden_size", "parameters", "parameter_budget")
+        print(json.dumps({v: dict(zip(names, n, strict=True)) for v, n in found.items()}))
+        return 0
+    table = Table("variant", "hidden size", "recurrent parameters", "off the budget by")
+    for variant, (width, parameters, budget) in found.items():
+        off = f"{100 * (parameters / budget - 1):+.2f}%"
+        table.add_row(variant_title(variant), f"{width:,}", f"{parameters:,}", off)
+    OUT.print(table)
+    return 0
+
+
 def serve(chosen: argparse.Namespace) -> int:
     """`serve`."""
     return services.serve(open_store(), say, chosen.dashboard_port, chosen.mlflow_port)
@@ -211,18 +241,24 @@ def _run_all(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> li
     from core.runner import execute
 
     records: list[RunRecord] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[message]}", markup=False),
+    )
     with Progress(
         *columns, TimeRemainingColumn(), console=ERR, disable=not ERR.is_terminal
     ) as progress:
-        whole = progress.add_task("all runs", total=len(plan))
+        whole = progress.add_task("all runs", total=len(plan), message="")
         for experiment, config, sweep in plan:
             run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
-            task = progress.add_task(store.run(run_id).name, total=1.0)
+            task = progress.add_task(store.run(run_id).name, total=1.0, message="")
 
             def watch(event: Event, task: Any = task) -> None:
                 if isinstance(event, Done) and event.total:
-                    progress.update(task, completed=event.done / event.total)
+                    share = event.done / event.total
+                    progress.update(task, completed=share, message=event.message)
 
             status = execute(store, run_id, watch)
             records.append(store.run(run_id))

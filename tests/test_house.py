@@ -58,7 +58,7 @@ RANKS = (
     {"experiment"},
     {"tasks"},
     {"models"},
-    {"gradients", "jacobians", "training", "activations", "timing"},
+    {"gradients", "jacobians", "training", "activations", "timing", "memory", "quality"},
     {"experiments"},
     {"store_folder", "tracking", "recorder", "runner"},
 )

@@ -2,9 +2,11 @@
 
 from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
 from core.settings import BadSetting
 
-EXPERIMENTS: tuple[Experiment, ...] = (GRADIENT_DECAY,)
+EXPERIMENTS: tuple[Experiment, ...] = (GRADIENT_DECAY, PARAMETER_COUNT, THROUGHPUT)
 
 
 def experiment_named(name: str) -> Experiment:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.experiments.gradient_decay import GradientDecayConfig
-from core.settings import settings_of
 from core.statistics import CONFIDENCE, Estimate, Group, compare, half_life
-from core.words import listed, number, spread
+from core.words import listed, named_runs, number, spread
 
 if TYPE_CHECKING:
     import pandas
@@ -153,22 +152,8 @@ def _gates(lasting: Sequence[Finding]) -> Iterator[str]:
 
 
 def _findings(runs: pandas.DataFrame) -> list[Finding]:
-    """One per name, the last run of each; a name has every setting in which the runs differ."""
-    outside = [s for s in settings_of(GradientDecayConfig) if len(s.path) == 1]
-    varying = [
-        setting
-        for setting in outside
-        if setting.name in runs
-        and setting.name not in ("seed", "seeds", "device", "threads")
-        and runs[setting.name].astype(str).nunique() > 1
-    ]
-    findings: dict[str, Finding] = {}
-    for columns in runs.to_dict("records"):
-        extra = [f"{s.title.lower()} {_shown(columns[s.name])}" for s in varying]
-        name = " · ".join([str(columns["label"]), *extra])
-        findings.pop(name, None)
-        findings[name] = Finding.read(name, {str(key): value for key, value in columns.items()})
-    return list(findings.values())
+    named = named_runs(runs, GradientDecayConfig, ("seed", "seeds", "device", "threads"))
+    return [Finding.read(name, columns) for name, columns in named.items()]
 
 
 def _group(finding: Finding) -> Group:
@@ -177,7 +162,3 @@ def _group(finding: Finding) -> Group:
 
 def _known(value: Any) -> float | None:
     return None if value is None or math.isnan(float(value)) else float(value)
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

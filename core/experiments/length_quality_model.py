@@ -8,14 +8,10 @@ import torch
 
 from core.experiments.length_quality import LengthQualityConfig
 from core.models.seq2seq import Seq2Seq, Seq2SeqShape
-from core.store_folder import PROJECT
 from core.tasks import multi30k
 from core.tasks.corpora import Corpus, split, synthetic_corpus, text_corpus
 from core.tasks.pairs import Pair
 from core.tasks.parallel_text import Sides, read_tsv
-
-FETCHED = PROJECT / "mlruns" / "data" / "multi30k"
-"""Where fetching puts Multi30k."""
 
 
 def corpus_of(config: LengthQualityConfig) -> Corpus:
@@ -45,7 +41,7 @@ def texts_of(config: LengthQualityConfig) -> tuple[Sides, Sides, Sides]:
     """Training, validation and test text."""
     if config.task == "tsv":
         return split(read_tsv(Path(config.file).expanduser()), config.file)
-    folder = Path(config.folder).expanduser() if config.folder else FETCHED
+    folder = Path(config.folder).expanduser() if config.folder else multi30k.FETCHED
     languages = (config.source_language, config.target_language)
     if config.fetch:
         multi30k.fetch(folder, *languages, tell=lambda _: None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, Self, cast
+from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -107,9 +107,18 @@ class Recurrent(nn.Module):
             output = side_by_side(read)
         return output, tuple(torch.stack(parts, dim=-3) for parts in zip(*last, strict=True))
 
-    def _forward_fused(
-        self, x_TBI: Tensor | PackedSequence, state: State | None = None
-    ) -> tuple[Any, State]:
+    def forward_packed(self, packed: PackedSequence) -> tuple[PackedSequence, State]:
+        """The same of sequences that end at different steps, from zeros; no step is padding.
+
+        Raises ValueError from the equations: they step whole batches.
+        """
+        if not self._fused:
+            raise ValueError("the equations know no packed sequences; choose fused")
+        (layer,) = self._fused
+        output, last = layer(packed)
+        return output, last if isinstance(last, tuple) else (last,)
+
+    def _forward_fused(self, x_TBI: Tensor, state: State | None) -> tuple[Tensor, State]:
         (layer,) = self._fused
         single = len(self.cell.states) == 1
         output, last = layer(x_TBI, state[0] if state is not None and single else state)
@@ -126,7 +135,7 @@ class Recurrent(nn.Module):
         if bool((lengths_B == steps).all()):
             return self(x_TBI)  # type: ignore[no-any-return]
         packed = pack_padded_sequence(x_TBI, lengths_B, enforce_sorted=False)
-        output, last = self._forward_fused(packed)
+        output, last = self.forward_packed(packed)
         return pad_packed_sequence(output, total_length=steps)[0], last
 
     def _first_states(self, x_TBI: Tensor) -> State:

@@ -32,6 +32,8 @@ SHA256 = {
     "val.en.gz": "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28",
     "val.fr.gz": "ca3106f1a72390591d25f6c45cb4cd39dec4cd3f123e099748a3ce5256c160e9",
 }
+FETCHED = Path(__file__).resolve().parents[2] / "mlruns" / "data" / "multi30k"
+"""Where fetching puts the files unless another folder is named."""
 SPLITS: tuple[Split, ...] = ("train", "val", "test_2016_flickr")
 PIECE = 2**16
 SECONDS = 30.0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
-from dashboard.figures import Curves, Dots, Heatmap, Measure, tabs
+from dashboard.curve_figures import Curves, Measure
+from dashboard.dot_figures import Dots
+from dashboard.figures import tabs
 from dashboard.frame import close_page, open_page
+from dashboard.leading import leading
+from dashboard.tile_figures import Heatmap
 
 METHOD = """
 A batch of standard-normal sequences runs through the network, and the loss depends on the last
@@ -20,17 +24,7 @@ a curve ends where its first sample is lost: the mean over the others would say 
 GRADIENTS = ("log10_input_gradient", "log10_state_gradient")
 
 FIGURES = (
-    Curves(
-        "By distance",
-        "gradient",
-        (
-            Measure("log10_input_gradient", zeros="input_zeros", rate="decay_rate"),
-            Measure("log10_state_gradient", zeros="state_zeros", rate="state_decay_rate"),
-        ),
-        spoilt=("overflows",),
-        samples="batch_size",
-        rates="decay",
-    ),
+    leading(GRADIENT_DECAY),
     Dots("By variant", ("decay_rate", "half_life_steps", "state_decay_rate")),
     Heatmap("By layer", "gradient", "layer", GRADIENTS),
     Heatmap("While training", "gradient", "training_step", GRADIENTS),

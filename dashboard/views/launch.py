@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.experiments import EXPERIMENTS, experiment_named
 from core.settings import BadSetting
-from dashboard import actions, controls, data, forms, states, watching
+from dashboard import actions, address, controls, data, forms, states, watching
 from dashboard.wording import plain
 from experiments import queue
 from experiments.suites import SUITES
@@ -17,8 +17,10 @@ st.caption(
     "this page is closed: the queue is in the store."
 )
 now = st.container()
-controls.notices_here()
-name = controls.choice("Experiment", [e.name for e in EXPERIMENTS], "experiment")
+address.notices_here()
+name = controls.choice(
+    "Experiment", [e.name for e in EXPERIMENTS], "experiment", then=forms.start_over
+)
 experiment = experiment_named(name)
 st.markdown(f"##### {plain(experiment.question)}")
 

@@ -7,14 +7,14 @@ import streamlit as st
 from core.experiments import EXPERIMENTS
 from core.tracking import ACTIVE, STATUSES
 from core.words import counted
-from dashboard import controls, data, details, listing, states
+from dashboard import address, controls, data, details, listing, states
 from dashboard.navigation import LAUNCH
 from dashboard.wording import STATUS_WORDS
 
 ALL = "All"
 
 st.title("Runs", anchor=False)
-controls.notices_here()
+address.notices_here()
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     experiment = controls.choice("Experiment", [ALL, *(e.name for e in EXPERIMENTS)], "experiment")
     words = controls.any_of("Status", [STATUS_WORDS[status] for status in STATUSES], "status")

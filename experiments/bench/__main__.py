@@ -6,13 +6,14 @@ import sys
 
 from rich.console import Console
 
-from experiments.bench import dashboard, engine, gradients, seq2seq
+from experiments.bench import dashboard, engine, gradients, seq2seq, timing
 
 SECTIONS = {
     "gradients": gradients.tables,
+    "timing": timing.tables,
+    "seq2seq": seq2seq.tables,
     "engine": engine.tables,
     "dashboard": dashboard.tables,
-    "seq2seq": seq2seq.tables,
 }
 
 

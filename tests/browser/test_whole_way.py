@@ -13,6 +13,7 @@ import pytest
 
 from core.architecture import VARIANTS
 from core.experiments.gradient_decay import GRADIENT_DECAY, GradientRow
+from core.experiments.parameter_count import PARAMETER_COUNT, WidthRow
 from core.tracking import Store
 from dashboard.navigation import PAGES
 from tests.browser.conftest import Visitor
@@ -62,8 +63,10 @@ def test_from_an_empty_store_to_the_numbers(
     assert visitor.problems == []
 
 
-def recorded_lines(store: Store, run_id: str) -> list[dict[str, str]]:
-    path = store.artifact(run_id, f"tables/{GradientRow.table}.csv")
+def recorded_lines(
+    store: Store, run_id: str, table: str = GradientRow.table
+) -> list[dict[str, str]]:
+    path = store.artifact(run_id, f"tables/{table}.csv")
     assert path is not None
     return list(csv.DictReader(path.open()))
 
@@ -116,7 +119,42 @@ def test_a_chart_has_a_name_and_shows_numbers_under_the_pointer(
     assert box is not None
     for step in range(12):
         visitor.page.mouse.move(box["x"] + 300 + step, box["y"] + 200)
-    visitor.page.get_by_text("95% interval from").wait_for(timeout=5_000)
+    shown = visitor.page.locator("#vg-tooltip-element")
+    shown.get_by_text("95% interval").wait_for(timeout=5_000)
+
+
+def test_a_budget_leads_to_a_comparison_at_equal_parameters(
+    visitor: Visitor, address: str, served_store: Store, tmp_path: Path
+) -> None:
+    page = visitor.page
+    visitor.open(f"{address}/parameters")
+    page.get_by_role("textbox", name="Recurrent parameters").fill("20k")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**budget=20k**")
+    visitor.settle()
+    page.get_by_test_id("stMain").get_by_role("link", name="Parameters").click()
+    page.wait_for_url("**parameter_budget=20000**")
+    visitor.settle()
+    assert page.get_by_role("spinbutton", name="Hidden size").is_disabled()
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text("✓ finished").nth(len(VARIANTS) - 1).wait_for(timeout=WAIT)
+    page.get_by_role("link", name="Open Parameters").click()
+    page.get_by_role("heading", name=re.compile("^About 20,000 recurrent parameters")).wait_for()
+    visitor.settle()
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    file = tmp_path / "widths.csv"
+    download.value.save_as(file)
+    lines = list(csv.DictReader(file.open()))
+    runs = served_store.runs(PARAMETER_COUNT.name)
+    assert {run.settings["parameter_budget"] for run in runs} == {20_000}
+    assert {line["run_id"] for line in lines} == {run.run_id for run in runs}
+    for run in runs:
+        mine = [line for line in lines if line["run_id"] == run.run_id]
+        recorded = recorded_lines(served_store, run.run_id, WidthRow.table)
+        assert [{name: line[name] for name in WidthRow.header()} for line in mine] == recorded
+    assert visitor.problems == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)

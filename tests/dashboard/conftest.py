@@ -45,7 +45,9 @@ def show() -> Show:
     """Run a page of the dashboard: show("views/runs.py", run="1234")."""
 
     def run(path: str, **address: str | list[str]) -> AppTest:
-        app = AppTest.from_file(APP, default_timeout=30).run()
+        app = AppTest.from_file(APP, default_timeout=30)
+        if "_" in path:  # its address is not its file's name: known only once something has run
+            app.switch_page("views/runs.py").run()
         if path != "views/overview.py":
             app = app.switch_page(path)
         put(app, address)

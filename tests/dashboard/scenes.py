@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 from core.architecture import VARIANTS
 from core.experiment import Config, Experiment, Progress, Row
@@ -14,50 +13,69 @@ from core.experiments import EXPERIMENTS
 from core.recorder import Recorder
 from core.statistics import Estimate
 from core.tracking import Status, Store
+from dashboard.declared import curve_of, has_seeds, possible
 
 NASTY = "RuntimeError: *4 GiB* of $2 <script>alert(1)</script> [link](http://example.org)"
 """What a careless page would show as Markdown or HTML."""
 POINTS = 12
 """Of a made-up curve."""
+SIZES = (16, 1024)
+"""Of one that has no seeds; a run's own hidden size comes to them."""
+PROBLEM = "out of memory: *4 GiB*"
+"""Why attention has no value at the largest size."""
+NOTES = {"device": "cpu", "chip": "Made-up(R) chip CPU @ 2.00GHz"}
+"""On what everything was made up, unless a test says otherwise."""
 
 
 def rows(experiment: Experiment, config: Config, *, wide: bool = False) -> Iterator[Row]:
     """Made-up rows of every table; `wide` gives further axes two values."""
     for row in experiment.rows:
-        columns = row.columns()
-        axes = [column for column in columns if column.role == "axis"]
-        types = {field.name: str(field.type) for field in dataclasses.fields(row)}
-        values = []
-        for axis in axes:
-            if axis.name == "seed":
-                values.append([config.seed, config.seed + 1, config.seed + 2])
-            elif types[axis.name] == "str":
-                values.append(["forward", "backward"] if wide else ["forward"])
-            elif axis.curve:
-                values.append(list(range(POINTS)))
-            else:
-                values.append([1, 2] if wide else [1])
+        axes = [column for column in row.columns() if column.role == "axis"]
+        values = [_places(row, axis.name, config, wide=wide) for axis in axes]
         for place in itertools.product(*values):
             at = dict(zip((axis.name for axis in axes), place, strict=True))
-            yield row(**at, **_measures(row, types, at, config))
+            yield row(**at, **_measures(row, at, config))
 
 
-def _measures(
-    row: type[Row], types: Mapping[str, str], at: Mapping[str, Any], config: Config
-) -> dict[str, Any]:
-    curve = next((c.name for c in row.columns() if c.curve), "")
+def _places(row: type[Row], name: str, config: Config, *, wide: bool) -> list[Any]:
+    if name == "seed":
+        return [config.seed, config.seed + 1, config.seed + 2]
+    if possible(row, name):
+        return list(possible(row, name))
+    if get_type_hints(row)[name] is str:
+        return ["forward", "backward"] if wide else ["forward"]
+    if name == curve_of(row).name:
+        if has_seeds(row):
+            return list(range(POINTS))
+        return sorted({*SIZES, config.architecture.hidden_size})
+    return [1, 2] if wide else [1]
+
+
+def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    hints = get_type_hints(row)
     rate = 0.1 + 0.1 * list(VARIANTS).index(config.architecture.variant)
-    value = -rate * at.get(curve, 1) - 0.01 * at.get("seed", 0)
-    made = {}
+    curve = next((c.name for c in row.columns() if c.curve), "")
+    broken = bool(curve) and at.get("subject") == "attention" and at[curve] == SIZES[-1]
+    made: dict[str, Any] = {}
     for column in row.columns():
-        if column.role == "measure":
-            kind = types[column.name]
-            made[column.name] = (
-                Estimate(rate, rate - 0.05, rate + 0.05, 3)
-                if kind == "Estimate"
-                else (0 if kind == "int" else value)
-            )
+        kind, name = hints[column.name], column.name
+        if column.role == "note":
+            made[name] = NOTES.get(name, PROBLEM if broken else "")
+        elif column.role == "measure" and kind is Estimate:
+            made[name] = Estimate(rate, rate - 0.05, rate + 0.05, 3)
+        elif column.role == "measure":
+            amount = _amount(row, name, rate, at, curve)
+            made[name] = int(amount) if kind is int else None if broken else amount
     return made
+
+
+def _amount(row: type[Row], name: str, rate: float, at: Mapping[str, Any], curve: str) -> float:
+    if any(column.name == "seed" for column in row.columns()):
+        zero = get_type_hints(row)[name] is int
+        return 0.0 if zero else -rate * at.get(curve, 1) - 0.01 * at.get("seed", 0)
+    slower = 1 + list(possible(row, "subject")).index(at["subject"]) if "subject" in at else 1
+    quartile = {"q1": 0.9, "q3": 1.1}.get(name.rpartition("_")[2], 1.0)
+    return 1000 * rate * slower * quartile * at.get(curve, 1)
 
 
 def record(
@@ -68,13 +86,14 @@ def record(
     status: Status = "FINISHED",
     *,
     wide: bool = False,
+    machine: Mapping[str, str] = NOTES,
 ) -> str:
     """Put one run into the store, ended (or not) as asked; returns its id."""
     if status == "SCHEDULED":
         return store.create(experiment, config, sweep=sweep)
     run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
     owner = {"host": "elsewhere", "pid": 1, "created": 1.0, "started": time.time()}
-    store.mark_running(run_id, owner, {})
+    store.mark_running(run_id, owner, machine)
     recorder = Recorder(store, run_id, experiment)
     made = rows(experiment, config, wide=wide)
     for row in made if status == "FINISHED" else itertools.islice(made, POINTS + 3):

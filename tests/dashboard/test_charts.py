@@ -14,7 +14,9 @@ import pytest
 from core.architecture import VARIANTS, variant_title
 from core.experiment import Column, Row
 from core.experiments import EXPERIMENTS
-from dashboard import charts, export, palette, scales
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
+from dashboard import bars, charts, curves, export, palette, scales, tiles
 
 CURVES = [
     (row, measure)
@@ -93,7 +95,54 @@ def test_a_pointer_finds_numbers_and_not_their_logarithms() -> None:
     chart = charts.curves(bands(X.name), X, MEASURE, STYLES)
     hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
     row = next(r for r in hover["rows"] if r[X.name] == 10)
-    assert row["value_shown"] == pytest.approx(10**-1.0)
+    assert (row["value_said"], row["spread_said"]) == ("0.1", "0.01 to 1")
+    titles = [line["title"] for line in hover["encoding"]["tooltip"]]
+    assert titles[-2:] == ["95% interval", "Seeds"]
+
+
+def test_a_pointer_finds_nothing_on_uncertainty_where_a_number_is_exact() -> None:
+    exact = bands(X.name).assign(low=math.nan, high=math.nan, n=1)
+    chart = charts.curves(exact, X, MEASURE, STYLES, repeats=curves.Repeats())
+    hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
+    titles = [line["title"] for line in hover["encoding"]["tooltip"]]
+    assert not {"95% interval", "Seeds"} & set(titles)
+
+
+def test_sizes_lie_on_a_logarithmic_axis_that_names_what_was_measured() -> None:
+    sizes = (16, 64, 100, 1024)
+    rows = [
+        {"label": label, X.name: size, "value": math.log10(13_107_200), "low": None, "high": None}
+        for label in STYLES
+        for size in sizes
+    ]
+    made = pandas.DataFrame(rows).assign(n=1).astype({"low": float, "high": float})
+    counts = column(PARAMETER_COUNT.row("widths"), "parameters")
+    chart = charts.curves(
+        made,
+        X,
+        scales.logarithm_of(counts),
+        STYLES,
+        repeats=curves.Repeats(whole=True),
+        sizes=True,
+    )
+    across = chart.to_dict()["layer"][0]["encoding"]["x"]
+    assert across["scale"]["type"] == "log"
+    assert across["axis"]["values"] == list(sizes)
+    hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
+    assert {row["value_said"] for row in hover["rows"]} == {"13,107,200"}
+    said = charts.description("How many?", made, X, scales.logarithm_of(counts))
+    assert "RNN: 13,107,200 at 16, 13,107,200 at 1,024" in said
+
+
+def test_a_single_size_has_room_on_both_sides() -> None:
+    chart = charts.curves(bands(X.name)[lambda b: b[X.name] == 4], X, MEASURE, STYLES, sizes=True)
+    low, high = chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert low < 4 < high
+
+
+def test_a_figure_says_at_what_it_was_measured() -> None:
+    chart = charts.curves(bands(X.name), X, MEASURE, STYLES, where="Pass: training")
+    assert chart.to_dict()["title"]["subtitle"] == "Pass: training"
 
 
 def test_single_seeds_a_level_and_straight_lines_can_be_added() -> None:
@@ -111,25 +160,44 @@ def test_a_heatmap_has_no_more_tiles_than_a_screen_shows() -> None:
         [{"k": k, "layer": layer, "y": -float(k)} for k in range(1000) for layer in (1, 2)]
     )
     x = column(ROW, X.name)
-    chart = charts.heatmap(
+    chart = tiles.heatmap(
         rows.rename(columns={"k": X.name, "y": MEASURE.name}),
         x,
         column(ROW, "layer"),
         MEASURE,
         (-9, 0),
     )
-    (tiles,) = chart.to_dict()["datasets"].values()
-    assert len(tiles) == 2 * charts.MOST_TILES
-    assert tiles[0]["value"] == pytest.approx(-4.5)
+    (drawn,) = chart.to_dict()["datasets"].values()
+    assert len(drawn) == 2 * tiles.MOST_TILES
+    assert drawn[0]["value"] == pytest.approx(-4.5)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
 def test_estimates_are_dots_with_intervals(experiment: Any) -> None:
+    made = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 8}
+    dots = pandas.DataFrame([{"label": label, **made} for label in STYLES])
     for measure in experiment.summary.columns():
-        if measure.estimate:
-            made = {measure.name: 0.5, f"{measure.name}_low": 0.4, f"{measure.name}_high": 0.6}
-            results = pandas.DataFrame([{"label": label, **made} for label in STYLES])
-            assert charts.intervals(results, measure, STYLES).to_dict()["layer"]
+        for drawn in (measure, scales.logarithm_of(measure)):
+            chart = bars.dots(dots, drawn, STYLES, curves.SEEDS).to_dict()
+            assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rule", "circle"]
+
+
+def test_dots_keep_the_order_they_are_given() -> None:
+    made = {"value": 0.0, "low": None, "high": None, "n": 1}
+    dots = pandas.DataFrame([{"label": label, **made} for label in reversed(STYLES)])
+    chart = bars.dots(dots.astype({"low": float, "high": float}), MEASURE, STYLES, curves.SEEDS)
+    assert chart.to_dict()["layer"][0]["encoding"]["y"]["sort"] == list(reversed(STYLES))
+
+
+def test_stacks_say_their_parts_and_totals_exactly() -> None:
+    lines = [("LSTM", "input", 65_536), ("LSTM", "recurrent", 13_041_664), ("LSTM", "output", 0)]
+    parts = pandas.DataFrame(lines, columns=["label", "part", "value"])
+    measure = column(PARAMETER_COUNT.row("parts"), "parameters")
+    chart = bars.stacked(parts, measure, palette.PART_COLOURS)
+    bar, total = layers(chart)
+    assert [row["value_said"] for row in bar["rows"]] == ["65,536", "13,041,664"]
+    assert bar["encoding"]["color"]["scale"]["domain"] == ["input", "recurrent"]
+    assert [row["said"] for row in total["rows"]] == ["13,107,200"]
 
 
 def test_a_figure_is_described_in_words() -> None:
@@ -185,12 +253,27 @@ def lab(rgb: list[float]) -> list[float]:
 
 @pytest.mark.parametrize("theme", BACKGROUNDS)
 def test_every_cell_stands_out_from_the_background(theme: str) -> None:
-    for colour in (*palette.CELL_COLOURS.values(), palette.OTHER_COLOUR):
+    baselines = (style.colour for style in palette.BASELINE_STYLES.values())
+    others = (palette.OTHER_COLOUR, palette.NEUTRAL)
+    for colour in (*palette.CELL_COLOURS.values(), *baselines, *others):
         assert contrast(colour, BACKGROUNDS[theme]) >= 3.0, colour
+    for colour in palette.PART_COLOURS.values():  # areas: they are larger than lines
+        assert contrast(colour, BACKGROUNDS[theme]) >= 2.0, colour
 
 
+TOLD_APART = {
+    "cells": list(palette.CELL_COLOURS.values()),
+    "cells and baselines": [
+        *palette.CELL_COLOURS.values(),
+        *(palette.BASELINE_STYLES[name].colour for name in ("linear", "feed-forward", "attention")),
+    ],
+    "parts": list(palette.PART_COLOURS.values()),
+}
+
+
+@pytest.mark.parametrize("group", TOLD_APART)
 @pytest.mark.parametrize("sight", [None, *SIMULATIONS])
-def test_cells_are_told_apart_by_everybody(sight: str | None) -> None:
+def test_colours_are_told_apart_by_everybody(sight: str | None, group: str) -> None:
     matrix = SIMULATIONS[sight] if sight else ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     seen = [
         lab(
@@ -199,10 +282,23 @@ def test_cells_are_told_apart_by_everybody(sight: str | None) -> None:
                 for row in matrix
             ]
         )
-        for colour in palette.CELL_COLOURS.values()
+        for colour in TOLD_APART[group]
     ]
     for one, other in itertools.combinations(seen, 2):
         assert math.dist(one, other) > 20
+
+
+@pytest.mark.parametrize("theme", BACKGROUNDS)
+def test_baselines_are_seen_on_both_backgrounds(theme: str) -> None:
+    series = {name: name for name in palette.BASELINE_STYLES}
+    series |= {"feed-forward as LSTM": "feed-forward", "feed-forward as GRU": "feed-forward"}
+    for style in palette.styles(series, dark=theme == "dark").values():
+        assert contrast(style.colour, BACKGROUNDS[theme]) >= 2.2
+
+
+def test_every_baseline_has_a_dash_of_its_own() -> None:
+    dashes = [style.dash for style in palette.BASELINE_STYLES.values()]
+    assert len({*dashes, palette.SOLID, palette.DASHED}) == len(dashes) + 2
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -227,6 +323,16 @@ def test_decades_are_whole_and_few() -> None:
 
 def test_a_short_logarithmic_axis_has_plain_numbers() -> None:
     assert scales.plain_ticks(-1.0, 0.0) == pytest.approx([0.1, 0.2, 0.5, 1.0])
+
+
+def test_measures_that_are_no_logarithms_have_plain_numbers_on_a_logarithmic_axis() -> None:
+    time = scales.logarithm_of(column(THROUGHPUT.row("times"), "milliseconds"))
+    assert scales.heading(time) == "Time (ms, log scale)"
+    axis = scales.value_axis(time, -1.0, 2.0, 440).to_dict()
+    assert 10 ** axis["values"][1] == pytest.approx(0.2)
+    assert ",.2~r" in axis["labelExpr"]
+    decades = scales.value_axis(time, -1.0, 7.0, 440).to_dict()["values"]
+    assert decades == [-1, 0, 1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("heights", [[], [0.5], [0.0, 0.0, 0.0], [0.9, 1.0, 0.95, 0.1]])

@@ -9,6 +9,7 @@ import pytest
 from core.experiments import EXPERIMENTS
 from core.tracking import RunRecord, Store
 from dashboard import comparison
+from dashboard import labels as naming
 from dashboard.reader import Reader
 from tests.dashboard.scenes import POINTS, record
 
@@ -25,7 +26,7 @@ def runs_of(
 
 
 def labels(store: Store, variants: list[str], **settings: list[Any]) -> list[str]:
-    return list(comparison.labels(EXPERIMENT, runs_of(store, variants, settings)).values())
+    return list(naming.labels(EXPERIMENT, runs_of(store, variants, settings)).values())
 
 
 def test_what_all_runs_share_is_left_out_of_their_labels(store: Store) -> None:
@@ -49,6 +50,19 @@ def test_a_setting_tells_apart_only_the_cells_that_have_it(store: Store) -> None
 
 def test_repetitions_with_other_seeds_share_a_label(store: Store) -> None:
     assert labels(store, ["rnn"], seed=[0, 8], threads=[1, 2]) == ["RNN"] * 4
+
+
+def test_a_budget_is_told_by_the_widths_that_it_decides(store: Store) -> None:
+    found = labels(store, ["rnn", "lstm"], parameter_budget=[10_000])
+    assert [label.partition(" · ")[0] for label in found] == ["RNN", "LSTM"]
+    assert len(set(found)) == 2
+    assert all(" · hidden size " in label and "budget" not in label for label in found)
+
+
+def test_a_setting_can_be_left_out_of_labels(store: Store) -> None:
+    runs = runs_of(store, ["lstm"], {"hidden_size": [32, 64], "layers": [1, 2]})
+    found = naming.labels(EXPERIMENT, runs, without=["hidden_size"])
+    assert sorted(set(found.values())) == ["LSTM · layers 1", "LSTM · layers 2"]
 
 
 def test_runs_launched_together_are_one_comparison_the_newest_first(store: Store) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -71,6 +73,42 @@ def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
             number = app.number_input(key=setting.name)
             assert (number.label, number.value) == (setting.title, setting.default)
             assert (number.min, number.max) == (setting.minimum, setting.maximum)
+
+
+@EVERY
+def test_the_budget_stands_beside_the_width_that_it_decides(experiment: Experiment) -> None:
+    names = [s.name for s in forms.groups(experiment, list(VARIANTS)).architecture]
+    assert names.index(forms.BUDGET) == names.index(forms.WIDTH) + 1
+
+
+def asking(name: str) -> None:
+    import streamlit as st
+
+    from core.experiments import experiment_named
+    from dashboard import forms
+
+    st.json(forms.request(experiment_named(name)).settings)
+
+
+@EVERY
+def test_with_a_budget_the_width_is_not_asked_for(experiment: Experiment) -> None:
+    app = AppTest.from_function(asking, args=(experiment.name,)).run()
+    app.number_input(key="hidden_size").set_value(32).run()
+    assert json.loads(app.json[0].value) == {"hidden_size": [32]}
+    app.number_input(key="parameter_budget").set_value(100_000).run()
+    assert json.loads(app.json[0].value) == {"parameter_budget": [100_000]}
+    width = app.number_input(key="hidden_size")
+    assert width.disabled
+    assert "budget decides it" in width.help
+
+
+@EVERY
+def test_several_budgets_can_be_compared(experiment: Experiment) -> None:
+    app = AppTest.from_function(asking, args=(experiment.name,)).run()
+    app.selectbox(key="vary").set_value("Parameter budget").run()
+    app.text_input(key="values").set_value("10000, 20000").run()
+    assert json.loads(app.json[0].value) == {"parameter_budget": ["10000", "20000"]}
+    assert app.number_input(key="hidden_size").disabled
 
 
 def test_only_what_differs_from_the_default_is_asked_for() -> None:

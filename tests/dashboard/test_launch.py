@@ -8,7 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.architecture import VARIANTS
+from core.experiment import Experiment
 from core.experiments import EXPERIMENTS
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
 from core.store_folder import StoreError
 from core.tracking import Store
 from dashboard.wording import plain
@@ -51,6 +54,38 @@ def test_settings_and_variants_of_the_form_arrive_in_the_runs(
     (run,) = store.runs()
     wanted = {"cell": "lstm", "hidden_size": 32, "forget_bias": 1.5, "spectrum": False}
     assert {name: run.settings[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_every_experiment_can_be_launched_from_its_form(
+    store: Store, show: Show, workers: list[Store], experiment: Experiment
+) -> None:
+    start(show(LAUNCH, experiment=experiment.name, variants=["GRU"]))
+    (run,) = store.runs()
+    assert (run.experiment, run.config) == (experiment.name, experiment.configs(["gru"], {})[0])
+
+
+def test_another_experiment_has_its_own_defaults(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = show(LAUNCH, variants=["LSTM"], sequence_length="77", hidden_size="32")
+    assert app.number_input(key="sequence_length").value == 77
+    app.button_group(key="control experiment").set_value(THROUGHPUT.name).run()
+    assert not app.exception
+    start(app)
+    (run,) = store.runs()
+    assert run.config == THROUGHPUT.configs(["lstm"], {"hidden_size": [32]})[0]
+
+
+def test_a_link_launches_at_equal_parameters(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = show(LAUNCH, experiment=PARAMETER_COUNT.name, parameter_budget="50000", input_size="32")
+    start(app)
+    asked = {"parameter_budget": [50_000], "input_size": [32]}
+    wanted = PARAMETER_COUNT.configs(list(VARIANTS), asked)
+    assert [run.config for run in store.runs()] == wanted
+    assert len({run.settings["hidden_size"] for run in store.runs()}) == len(VARIANTS)
 
 
 def test_varying_a_setting_compares_its_values_where_the_cell_has_it(

@@ -84,14 +84,14 @@ class TestResultsPages:
         experiment = next(e for e in EXPERIMENTS if e.name == page.experiment)
         assert app.title[0].value == experiment.title
         assert app.subheader[0].value.endswith(r"\.")
-        assert len(app.dataframe[0].value) == 6
+        assert len(app.dataframe[-1].value) == 6
 
     def test_one_with_a_failed_run_says_what_is_missing(
         self, page: Page, scene: Scene, show: Show
     ) -> None:
         scene("failed")
         app = show(page.path)
-        assert len(app.dataframe[0].value) == 1
+        assert len(app.dataframe[-1].value) == 1
         assert "Not in the figure" in app.warning[0].value
         assert plain(NASTY) in app.warning[0].value
 
@@ -142,7 +142,7 @@ class TestResultsPages:
         store = scene("full")
         chosen = [run.run_id[:8] for run in store.runs(page.experiment)][:2]
         app = show(page.path, runs=chosen)
-        assert len(app.dataframe[0].value) == 2
+        assert len(app.dataframe[-1].value) == 2
         assert "chosen by hand" in texts(app)
         assert not app.warning
 

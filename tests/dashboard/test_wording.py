@@ -36,6 +36,33 @@ def test_numbers(value: float | None, words: str) -> None:
     assert wording.number(value) == words
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(13_827, "13,800"), (1_283_456, "1,280,000"), (-1234.5, "−1,230"), (2e15, "2e+15")],
+)
+def test_large_numbers_have_no_exponent_that_people_must_read(value: float, words: str) -> None:
+    assert wording.number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "whole", "words"),
+    [
+        (13_107_200, True, "13,107,200"),
+        (13_107_199.999999998, True, "13,107,200"),
+        (0, True, "0"),
+        (12_345.6, False, "12,346"),
+        (0.63712, False, "0.6371"),
+        (-1.5e-25, False, "−1.5e−25"),
+        (math.inf, True, "∞"),
+        (None, True, "–"),
+    ],
+)
+def test_exact_numbers_are_whole_or_have_four_digits(
+    value: float | None, whole: bool, words: str
+) -> None:
+    assert wording.exact(value, whole=whole) == words
+
+
 def test_an_interval_is_left_out_where_there_is_none() -> None:
     assert wording.interval(None, None) == ""
     assert wording.interval(0.5, 0.75) == "0.500 to 0.750"

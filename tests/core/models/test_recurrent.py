@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from core.architecture import VARIANTS, Architecture
 from core.models.cells import VanillaRNN
@@ -190,3 +191,24 @@ def test_fused_kernels_refuse_what_they_do_not_know() -> None:
     for extra in ({"generators": [torch.Generator()]}, {"cell": VanillaRNN("identity")}):
         with pytest.raises(ValueError, match="choose equations"):
             Recurrent(Architecture(), 3, **extra)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_packed_sequence_is_each_sequence_alone(variant: str) -> None:
+    """A padded bidirectional pass would read the padding first."""
+    architecture = Architecture.model_validate({**VARIANTS[variant], "layers": 2})
+    model = Recurrent(architecture, 3, dtype=torch.float64)
+    x_TBI, lengths = torch.randn(7, 3, 3, dtype=torch.float64), [7, 4, 2]
+    packed, last = model.forward_packed(pack_padded_sequence(x_TBI, torch.tensor(lengths)))
+    output, _ = pad_packed_sequence(packed)
+    for sample, length in enumerate(lengths):
+        alone, end = model(x_TBI[:length, sample : sample + 1])
+        torch.testing.assert_close(output[:length, sample : sample + 1], alone, rtol=0, atol=1e-12)
+        for one, other in zip(last, end, strict=True):
+            torch.testing.assert_close(one[:, sample : sample + 1], other, rtol=0, atol=1e-12)
+
+
+def test_the_equations_refuse_packed_sequences() -> None:
+    model = Recurrent(Architecture(), 3, implementation="equations")
+    with pytest.raises(ValueError, match="choose fused"):
+        model.forward_packed(pack_padded_sequence(torch.randn(2, 1, 3), torch.tensor([2])))

@@ -1,0 +1,132 @@
+"""Figures with one line per label: dots with intervals, and bars stacked of parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import altair
+import numpy
+import pandas
+
+from core.experiment import Column
+from dashboard.charts import FIT, Chart, caption
+from dashboard.curves import Repeats
+from dashboard.layers import said, uncertainty
+from dashboard.palette import NEUTRAL, Style
+from dashboard.scales import heading, is_logarithm, tooltip, value_axis
+from dashboard.wording import exact
+
+DOT_PIXELS, BAR_PIXELS = 26, 38
+"""Of the height, for each label."""
+LABEL_LIMIT = 220
+CHARACTER = 7.2
+"""Pixels of a digit of a total, roughly."""
+ACROSS = 620
+"""Pixels that the ticks of a logarithmic axis are chosen for."""
+
+
+def dots(
+    bands: pandas.DataFrame,
+    measure: Column,
+    styles: Mapping[str, Style],
+    repeats: Repeats,
+    where: str = "",
+) -> Chart:
+    """A dot with its interval per label, in the order given: who differs from whom at a glance.
+
+    `bands` has label, value, low, high, n; of a logarithm they are logarithms.
+    """
+    data = said(bands, repeats, logarithm=is_logarithm(measure))
+    order = list(data["label"])
+    colours = altair.Scale(domain=order, range=[styles[label].colour for label in order])
+    base = altair.Chart(data).encode(
+        y=altair.Y(
+            "label",
+            type="nominal",
+            sort=order,
+            axis=altair.Axis(title=None, labelLimit=LABEL_LIMIT),
+        ),
+        color=altair.Color("label", type="nominal", scale=colours, legend=None),
+    )
+    numbers = data[["value", "low", "high"]].to_numpy(dtype=float)
+    axis = value_axis(measure, numpy.nanmin(numbers), numpy.nanmax(numbers), ACROSS)
+    scale = altair.Scale(zero=False)
+    axis.title = heading(measure)
+    bars = base.mark_rule(strokeWidth=2).encode(
+        x=altair.X("low", type="quantitative", scale=scale, axis=axis), x2="high"
+    )
+    points = base.mark_circle(size=90, opacity=1).encode(
+        x=altair.X("value", type="quantitative", scale=scale, axis=axis),
+        tooltip=[
+            altair.Tooltip("label", type="nominal", title=" "),
+            tooltip(measure, "value_said"),
+            *uncertainty(data, repeats),
+        ],
+    )
+    chart = altair.layer(bars, points).properties(
+        height=max(60, DOT_PIXELS * len(order)), autosize=FIT
+    )
+    return chart.properties(title=caption(where, "")) if where else chart
+
+
+def stacked(parts: pandas.DataFrame, measure: Column, colours: Mapping[str, str]) -> Chart:
+    """One bar per label, stacked of parts, with its total beside it.
+
+    `parts` has label, part and value; parts of nothing are left out of the legend.
+    """
+    seen = parts[parts["value"] > 0]
+    totals = seen.groupby("label", sort=False)["value"].sum().rename("total").reset_index()
+    made = seen.merge(totals, on="label")
+    order = list(totals["label"])
+    present = [part for part in colours if part in set(made["part"])]
+    data = made.assign(
+        place=[present.index(part) for part in made["part"]],
+        value_said=[exact(value, whole=True) for value in made["value"]],
+        percent=100 * made["value"] / made["total"],
+    )
+    room = CHARACTER * max(len(exact(total, whole=True)) for total in totals["total"]) + 10
+    along = altair.Scale(
+        domain=[0, float(totals["total"].max())],
+        nice=False,
+        rangeMax={"expr": f"width - {room:.0f}"},
+    )
+    ticks = {"expr": "max(2, width / 110)"}
+    axis = altair.Axis(title=heading(measure), tickCount=ticks, format=",d", labelOverlap=True)
+    labels = altair.Axis(title=None, labelLimit=LABEL_LIMIT)
+    across = altair.Y("label", type="nominal", sort=order, axis=labels)
+    bars = (
+        altair.Chart(data)
+        .mark_bar()
+        .encode(
+            x=altair.X("value", type="quantitative", stack="zero", scale=along, axis=axis),
+            y=across,
+            order=altair.Order("place", type="quantitative"),
+            color=altair.Color(
+                "part",
+                type="nominal",
+                scale=altair.Scale(domain=present, range=[colours[part] for part in present]),
+                legend=altair.Legend(
+                    title=None, orient="bottom", columns={"expr": "max(2, floor(width / 120))"}
+                ),
+            ),
+            tooltip=[
+                altair.Tooltip("label", type="nominal", title=" "),
+                altair.Tooltip("part", type="nominal", title="Part"),
+                tooltip(measure, "value_said"),
+                altair.Tooltip("percent", type="quantitative", title="Share (%)", format=".3~g"),
+            ],
+        )
+    )
+    return altair.layer(bars, _totals(totals, across, along)).properties(
+        height=max(80, BAR_PIXELS * len(order)), autosize=FIT
+    )
+
+
+def _totals(totals: pandas.DataFrame, across: altair.Y, along: altair.Scale) -> Chart:
+    data = totals.assign(said=[exact(total, whole=True) for total in totals["total"]])
+    mark = altair.Chart(data).mark_text(
+        align="left", dx=6, fontSize=12, fontWeight=600, color=NEUTRAL
+    )
+    return mark.encode(
+        x=altair.X("total", type="quantitative", scale=along), y=across, text="said:N"
+    )

@@ -1,0 +1,65 @@
+"""The figure that answers each question: first on its page, small on its card and while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from core.experiment import Experiment
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
+from dashboard.charts import Chart
+from dashboard.curve_figures import Curves, Measure
+from dashboard.figures import Figure
+from dashboard.scaling import Quantity, Scaling
+from dashboard.shown import Shown
+
+
+class Leading(Figure, Protocol):
+    """A figure that can be shown small."""
+
+    def preview(self, shown: Shown, *, intervals: bool, height: int) -> Chart | None:
+        """The chart alone; None while there is nothing to draw."""
+
+
+QUARTILES = ("milliseconds_q1", "milliseconds_q3")
+TIMES = (
+    Quantity("milliseconds", QUARTILES, count="repetitions"),
+    Quantity("tokens_per_second", QUARTILES, count="repetitions", inverse_of="milliseconds"),
+    Quantity("peak_mib"),
+)
+
+LEADING: Mapping[str, Leading] = {
+    GRADIENT_DECAY.name: Curves(
+        "By distance",
+        "gradient",
+        (
+            Measure("log10_input_gradient", zeros="input_zeros", rate="decay_rate"),
+            Measure("log10_state_gradient", zeros="state_zeros", rate="state_decay_rate"),
+        ),
+        spoilt=("overflows",),
+        samples="batch_size",
+        rates="decay",
+    ),
+    PARAMETER_COUNT.name: Scaling(
+        "By width",
+        "widths",
+        (
+            Quantity("parameters"),
+            Quantity("effective_parameters"),
+            Quantity("parameters_total"),
+            Quantity("over_rnn", reference=1.0),
+            Quantity("state_bytes"),
+            Quantity("multiply_accumulates"),
+        ),
+    ),
+    THROUGHPUT.name: Scaling("Time by length", "times", TIMES),
+}
+
+
+def leading(experiment: Experiment) -> Leading:
+    """What is declared above, or the first measure of the first curve."""
+    row = next(row for row in experiment.rows if any(column.curve for column in row.columns()))
+    first = next(column.name for column in row.columns() if column.role == "measure")
+    return LEADING.get(experiment.name) or Curves(row.title, row.table, (Measure(first),))

@@ -1,0 +1,74 @@
+"""The budget box: what a person types, what it buys, and the way on."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.architecture import VARIANTS, Architecture
+from core.experiments import EXPERIMENTS
+from core.parameters import count_parameters
+from core.tracking import Store
+from dashboard import budget
+from dashboard.wording import plain
+from tests.dashboard.conftest import Show, texts
+
+PAGE = "views/parameters.py"
+
+
+def test_every_variant_gets_the_width_that_comes_closest() -> None:
+    found = budget.fits(1_000_000, 64, 1)
+    assert len(found) == len(VARIANTS)
+    for (_, kind), line in zip(VARIANTS.items(), found.to_dict("records"), strict=True):
+        sizes = [line["Hidden size"] + step for step in (-1, 0, 1)]
+        made = [Architecture.from_flat({**kind, "hidden_size": size}) for size in sizes]
+        counts = [count_parameters(a, 64).core for a in made]
+        assert counts[1] == line["Recurrent parameters"]
+        assert min(counts, key=lambda count: abs(count - 1_000_000)) == counts[1]
+        assert line["Off the budget"] == pytest.approx((counts[1] - 1_000_000) / 10_000)
+
+
+@pytest.mark.parametrize("text", ["250k", "250 K", "0.25 M", "2.5e5", "250,000"])
+def test_amounts_are_read_as_people_type_them(store: Store, show: Show, text: str) -> None:
+    app = show(PAGE, budget=text, budget_input="32", budget_layers="2")
+    assert not app.exception
+    assert app.dataframe[0].value.equals(budget.fits(250_000, 32, 2))
+
+
+@pytest.mark.parametrize("text", ["", "a lot", "-5", "1e12"])
+def test_what_cannot_be_used_is_a_sentence(store: Store, show: Show, text: str) -> None:
+    app = show(PAGE, budget=text)
+    assert not app.exception
+    assert "budget" in app.error[0].value
+    assert not app.dataframe
+
+
+def test_what_is_typed_is_in_the_address(store: Store, show: Show) -> None:
+    app = show(PAGE)
+    assert "budget" not in app.query_params
+    app.text_input(key="control budget").set_value("2 M").run()
+    app.number_input(key="control budget_layers").set_value(3).run()
+    assert (app.query_params["budget"], app.query_params["budget_layers"]) == ("2 M", "3")
+    assert app.dataframe[0].value.equals(budget.fits(2_000_000, budget.USUAL_INPUT, 3))
+
+
+def test_a_senseless_address_is_explained(store: Store, show: Show) -> None:
+    app = show(PAGE, budget_layers="many")
+    assert not app.exception
+    assert "which is not here" in app.warning[0].value
+    assert app.number_input(key="control budget_layers").value == 1
+
+
+def test_it_works_before_anything_is_measured_and_leads_to_a_launch(
+    store: Store, show: Show
+) -> None:
+    app = show(PAGE)
+    assert "Not measured yet" in texts(app)
+    assert plain("Compare them at equal parameters:") in texts(app) or "equal parameters" in texts(
+        app
+    )
+    links = [link.proto for link in app.get("page_link")]
+    asked = [link.query_string for link in links if "parameter_budget=1000000" in link.query_string]
+    assert len(asked) == len(EXPERIMENTS)
+    for experiment, query in zip(EXPERIMENTS, asked, strict=True):
+        assert f"experiment={experiment.name}" in query
+        assert "input_size=64" in query
