@@ -27,7 +27,9 @@ from core.tasks.corpora import Corpus
 from core.tasks.pairs import PADDING, Batches, PairBatch
 from core.training import Trainer
 
-CHECKPOINT_SECONDS = 20.0
+CHECKPOINT_SECONDS = 2.0
+CHECKPOINT_SHARE = 0.02
+"""Checkpoints take at most this share of the time: those of a large model come less often."""
 TELL_SECONDS = 0.2
 
 
@@ -70,7 +72,8 @@ class Course:
     def events(self, total: float, per_step: float) -> Iterator[Event]:
         """Rows of training; Progress out of `total`, of which each step is `per_step`."""
         yield from self.rows
-        started, told, kept = time.monotonic() - self.seconds, -math.inf, time.monotonic()
+        started, told = time.monotonic() - self.seconds, -math.inf
+        keep_at = time.monotonic() + CHECKPOINT_SECONDS
         while self.trainer.step < self.config.training_steps and not self.gave_up:
             self.advance()
             self.seconds = time.monotonic() - started
@@ -80,9 +83,11 @@ class Course:
                 told = time.monotonic()
                 done = per_step * self.trainer.step
                 yield Progress(done, total, f"training step {self.trainer.step:,}")
-            if time.monotonic() - kept > CHECKPOINT_SECONDS:
+            if time.monotonic() > keep_at:
+                begun = time.monotonic()
                 yield Checkpoint(self.saved())
-                kept = time.monotonic()
+                now = time.monotonic()
+                keep_at = now + max(CHECKPOINT_SECONDS, (now - begun) / CHECKPOINT_SHARE)
         if self.config.patience and self.best["model"] is not None:
             self.model.load_state_dict(self.best["model"])
 

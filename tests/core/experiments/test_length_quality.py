@@ -115,6 +115,7 @@ def test_a_run_that_goes_on_from_a_checkpoint_ends_the_same(
     settings = {"dropout": 0.2, "attention": "dot", "patience": patience, "schedule": "cosine"}
     whole = events(**settings)
     monkeypatch.setattr(length_quality_training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(length_quality_training, "CHECKPOINT_SHARE", 1e9)
     checkpoints = of(events(**settings), Checkpoint)
     assert len(checkpoints) >= 4
     for checkpoint in (checkpoints[0], checkpoints[len(checkpoints) // 2], checkpoints[-1]):
