@@ -12,6 +12,7 @@ import pandas
 
 from core.experiment import Experiment
 from core.tracking import ACTIVE, RunRecord
+from dashboard import curves
 from dashboard.labels import labels, variant_of
 
 Table = Callable[[RunRecord, str], pandas.DataFrame | None]
@@ -84,6 +85,29 @@ def results(
             }
         )
     return pandas.DataFrame(lines)
+
+
+def over_seeds(experiment: Experiment, results: pandas.DataFrame) -> pandas.DataFrame:
+    """Where each run is one seed: the results with one row per label, its seeds together.
+
+    Of several seeds an estimate is their mean with its t interval, and any other number their
+    mean; the same seed measured twice counts once, the newest time.
+    """
+    if not experiment.a_run_per_seed or results.empty:
+        return results
+    once = results.drop_duplicates(["label", "seed"], keep="last")
+    pooled = once.drop_duplicates("label", keep="last").set_index("label")
+    several = once.groupby("label")["seed"].transform("size") > 1
+    for column in experiment.summary.columns() if several.any() else ():
+        if column.estimate:
+            found = curves.bands(once[several], ["label"], column.name).set_index("label")
+            for end, name in (("", "value"), ("_low", "low"), ("_high", "high"), ("_n", "n")):
+                pooled.loc[found.index, f"{column.name}{end}"] = found[name]
+        elif column.role == "measure":
+            means = once[several].groupby("label")[column.name].mean()
+            pooled[column.name] = pooled[column.name].astype(float)
+            pooled.loc[means.index, column.name] = means
+    return pooled.reset_index()[list(results.columns)]
 
 
 def rows(

@@ -51,6 +51,7 @@ class LengthQualityConfig(Config):
             "none: the decoder reads the encoder's last state alone. additive: Bahdanau 2015; dot "
             "and general: Luong 2015."
         ),
+        json_schema_extra={"noun": "attention"},
     )
     training_steps: int = Field(
         1500, ge=1, le=1_000_000, title="Training steps", description="Of Adam, one batch each."
@@ -87,13 +88,17 @@ class LengthQualityConfig(Config):
             "same",
             title="Decoder",
             description="Its cell; always one-directional, as deep and wide as the encoder.",
+            json_schema_extra={"noun": "decoder"},
         )
     )
     learning_rate: float = Field(
         2e-3, ge=1e-6, le=1.0, title="Learning rate", description="Of Adam, at the start."
     )
     schedule: Literal["constant", "cosine"] = Field(
-        "cosine", title="Schedule", description="Of the learning rate: cosine falls to zero."
+        "cosine",
+        title="Schedule",
+        description="Of the learning rate: cosine falls to zero.",
+        json_schema_extra={"noun": "schedule"},
     )
     clip: float | None = Field(
         1.0, gt=0, le=1e6, title="Clipping", description="Largest norm of the gradient."
