@@ -15,6 +15,8 @@ from core.tracking import ACTIVE, RunRecord
 from dashboard import curves
 from dashboard.labels import labels, variant_of
 
+ENDS = ("", "_low", "_high", "_n")
+"""Of the four columns of an estimate."""
 Table = Callable[[RunRecord, str], pandas.DataFrame | None]
 
 
@@ -95,18 +97,17 @@ def over_seeds(experiment: Experiment, results: pandas.DataFrame) -> pandas.Data
     """
     if not experiment.a_run_per_seed or results.empty:
         return results
-    once = results.drop_duplicates(["label", "seed"], keep="last")
+    measures = [column for column in experiment.summary.columns() if column.role == "measure"]
+    numbers = [f"{c.name}{end}" for c in measures for end in (ENDS if c.estimate else ENDS[:1])]
+    once = results.astype(dict.fromkeys(numbers, float))
+    once = once.drop_duplicates(["label", "seed"], keep="last")
     pooled = once.drop_duplicates("label", keep="last").set_index("label")
-    several = once.groupby("label")["seed"].transform("size") > 1
-    for column in experiment.summary.columns() if several.any() else ():
-        if column.estimate:
-            found = curves.bands(once[several], ["label"], column.name).set_index("label")
-            for end, name in (("", "value"), ("_low", "low"), ("_high", "high"), ("_n", "n")):
+    several = once[once.groupby("label")["seed"].transform("size") > 1]
+    for column in measures if len(several) else ():
+        found = curves.bands(several, ["label"], column.name).set_index("label")
+        for end, name in zip(ENDS, ("value", "low", "high", "n"), strict=True):
+            if f"{column.name}{end}" in numbers:
                 pooled.loc[found.index, f"{column.name}{end}"] = found[name]
-        elif column.role == "measure":
-            means = once[several].groupby("label")[column.name].mean()
-            pooled[column.name] = pooled[column.name].astype(float)
-            pooled.loc[means.index, column.name] = means
     return pooled.reset_index()[list(results.columns)]
 
 

@@ -51,8 +51,8 @@ def repeats(shown: Shown) -> Repeats:
 
 
 def _bands(results: pandas.DataFrame, measure: Column) -> pandas.DataFrame:
-    names = {"": "value", "_low": "low", "_high": "high", "_n": "n"}
-    columns = {f"{measure.name}{end}": name for end, name in names.items()}
+    names = zip(comparison.ENDS, ("value", "low", "high", "n"), strict=True)
+    columns = {f"{measure.name}{end}": name for end, name in names}
     bands = results[["label", *columns]].rename(columns=columns)
     return bands.dropna(subset=["value"])
 

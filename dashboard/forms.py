@@ -21,9 +21,7 @@ from dashboard.navigation import page_of
 from dashboard.wording import plain
 
 COMMON = 4
-"""Of an experiment's own settings, declared most important first; the rest is under More.
-
-The number of runs that repeat it comes on top."""
+"""Of an experiment's own settings, declared most important first; the rest is under More."""
 THE_VARIANT = ("cell", "bidirectional")
 WIDTH, BUDGET = "hidden_size", "parameter_budget"
 DECIDED = "The parameter budget decides it for each variant."
@@ -64,7 +62,7 @@ def groups(experiment: Experiment, variants: Sequence[str]) -> Groups:
         if s.name not in THE_VARIANT and cells & set(s.cells or CELL_TITLES)
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
-    common = [s for s in own if s is SEEDS] + [s for s in own if s is not SEEDS][:COMMON]
+    common = sorted(own, key=lambda s: s is not SEEDS)[:COMMON]
     size = [s for s in fitting if s.path[0] == "architecture"]
     after = 1 + [s.name for s in size].index(WIDTH) if size else 0
     size[after:after] = [s for s in fitting if s.name == BUDGET]  # either decides the size

@@ -82,12 +82,12 @@ def translate(run: RunRecord, text: str, width: int) -> Translation:
 
 @st.cache_resource(show_spinner="Loading PyTorch and the model…", max_entries=MOST_MODELS)
 def _translator(uri: str, run_id: str) -> Translator:
+    folder = open_store(uri).artifact(run_id, "model")
+    if folder is None:
+        raise BadSetting("this run has kept no model; run it again to have one")
     import torch
 
     from core.experiments.length_quality_translating import Translator
 
     torch.set_num_threads(1)  # these models gain nothing from more, and runs need the others
-    folder = open_store(uri).artifact(run_id, "model")
-    if folder is None:
-        raise BadSetting("this run has kept no model; run it again to have one")
     return Translator.load(folder)

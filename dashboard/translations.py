@@ -103,8 +103,9 @@ def _one(run: RunRecord, text: str, width: int) -> None:
     best = translation.alternatives[0]
     st.text(best.text or "(nothing)", width="stretch")
     st.caption(plain(f"Score {number(best.score)} nats per token"))
-    for doubt in doubts(translation):
-        st.warning(plain(doubt), icon=":material/help:")
+    said = [plain(doubt) for doubt in doubts(translation)]
+    if said:
+        st.warning("\n\n".join(said), icon=":material/help:")
     if len(translation.alternatives) > 1:
         _alternatives(translation)
     looked = weights(translation)
@@ -116,22 +117,15 @@ def _one(run: RunRecord, text: str, width: int) -> None:
 
 def _alternatives(translation: Translation) -> None:
     lines = [
-        {"Score": number(one.score), "Probability": number(one.probability), "Output": one.text}
+        {
+            "Score": plain(number(one.score)),
+            "Probability": plain(number(one.probability)),
+            "Output": plain(one.text or "(nothing)"),
+        }
         for one in translation.alternatives
     ]
-    st.dataframe(
-        pandas.DataFrame(lines),
-        hide_index=True,
-        column_config={
-            "Score": st.column_config.TextColumn(
-                width=70, help="Log probability per token, nats.", pinned=True
-            ),
-            "Probability": st.column_config.TextColumn(
-                width=90, help="Of the whole output.", pinned=True
-            ),
-        },
-        alt="Beam alternatives, the best first",
-    )
+    table = pandas.DataFrame(lines)
+    st.table(table, border="horizontal", hide_index=True, alt="Beam alternatives, the best first")
 
 
 def _short(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
 from core.architecture import VARIANTS
@@ -97,15 +97,17 @@ def record(
     *,
     wide: bool = False,
     machine: Mapping[str, str] = NOTES,
+    without: Collection[str] = (),
 ) -> str:
-    """Put one run into the store, ended (or not) as asked; returns its id."""
+    """Put one run into the store, ended (or not) as asked, `without` some tables; its id."""
     if status == "SCHEDULED":
         return store.create(experiment, config, sweep=sweep)
     run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
     owner = {"host": "elsewhere", "pid": 1, "created": 1.0, "started": time.time()}
     store.mark_running(run_id, owner, machine)
     recorder = Recorder(store, run_id, experiment)
-    made = rows(experiment, config, wide=wide)
+    every = rows(experiment, config, wide=wide)
+    made = (row for row in every if row.table not in without)
     for row in made if status == "FINISHED" else itertools.islice(made, POINTS + 3):
         recorder.take(row)
     recorder.take(Progress(1, 2, "half of it"))
