@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from core.amounts import parse_amount
 from core.architecture import CELL_TITLES, VARIANTS, Architecture
 from core.parameters import match_parameters
-from core.settings import BadSetting, Settings, Value, settings_of
+from core.settings import BadSetting, Setting, Settings, Value, settings_of
 from core.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -25,6 +25,23 @@ if TYPE_CHECKING:
 
 Better = Literal["higher", "lower"]
 Role = Literal["axis", "measure", "note"]
+
+
+MOST_SEEDS = 1000
+"""Of one launch: each is a run."""
+SEEDS = Setting(
+    name="seeds",
+    title="Seeds",
+    description="Independent runs, from the first seed on: what differs between them is noise.",
+    default=3,
+    types=(int,),
+    choices=(),
+    minimum=1,
+    maximum=MOST_SEEDS,
+    optional=False,
+    cells=(),
+    path=("seeds",),
+)
 
 
 def _as_amount(value: Any) -> Any:
@@ -197,7 +214,23 @@ class Progress:
     message: str = ""
 
 
-Event = Row | Progress
+@dataclass(frozen=True)
+class Artifact:
+    """A file kept with the run: weights, a vocabulary."""
+
+    path: str
+    """Relative: `model/weights.pt`."""
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """From where a run that dies can go on. The newest counts; a finished run needs none."""
+
+    content: bytes
+
+
+Event = Row | Progress | Artifact | Checkpoint
 
 
 @dataclass(frozen=True)
@@ -217,6 +250,10 @@ class Experiment:
     work: Callable[[Any], float]
     """Arithmetic of a config in multiply-accumulates: what time estimates scale with."""
     presets: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
+    resume: Callable[[Any, bytes], Iterator[Event]] | None = None
+    """(config, its newest checkpoint) → what `run` yields, earlier rows too, from there on."""
+    a_run_per_seed: bool = False
+    """Asked for `seeds`, it makes that many runs, from the config's first seed on."""
     timed: bool = False
     """Its numbers are times: a run is alone on the machine, and machines are told apart."""
 
@@ -224,6 +261,11 @@ class Experiment:
     def summary(self) -> type[Row]:
         """The Row type without axes: one row per run, its measures are what people sort by."""
         return next(r for r in self.rows if all(c.role != "axis" for c in r.columns()))
+
+    @functools.cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """What a person can set: the config's settings, and `seeds` where each is a run."""
+        return (*settings_of(self.config), *((SEEDS,) if self.a_run_per_seed else ()))
 
     def row(self, table: str) -> type[Row]:
         """The Row type of a table; `BadSetting` if the experiment has no such table."""
@@ -243,6 +285,7 @@ class Experiment:
         Raises `BadSetting` with one line for the first thing that cannot be used.
         """
         values = {**{k: [v] for k, v in self._preset(preset).items()}, **settings}
+        seeds = _count(values.pop("seeds", [SEEDS.default])) if self.a_run_per_seed else 1
         if "parameter_budget" in settings and "hidden_size" not in settings:
             values.pop("hidden_size", None)  # the preset's width gives way to the budget
         cells_of = {s.name: s.cells or tuple(CELL_TITLES) for s in settings_of(self.config)}
@@ -259,7 +302,9 @@ class Experiment:
             used = {n: v for n, v in values.items() if kind["cell"] in cells_of.get(n, CELL_TITLES)}
             for combination in itertools.product(*used.values()):
                 flat = {**dict(zip(used, combination, strict=True)), **kind}
-                configs[self.config.from_flat(flat)] = None
+                first = self.config.from_flat(flat)
+                for seed in range(first.seed, first.seed + seeds):
+                    configs[self.config.from_flat({**flat, "seed": seed})] = None
         return list(configs)
 
     def _preset(self, name: str) -> Mapping[str, Value]:
@@ -267,6 +312,15 @@ class Experiment:
             known = ", ".join(self.presets) or "none"
             raise BadSetting(f"preset is {name!r}; {self.name} has {known}")
         return self.presets[name] if name else {}
+
+
+def _count(asked: Sequence[Any]) -> int:
+    """How many seeds, each a run of its own; one number, whatever else is compared."""
+    text = str(asked[0]).strip() if len(asked) == 1 else ""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_SEEDS):
+        shown = ",".join(str(value) for value in asked)
+        raise BadSetting(f"seeds is {shown!r}; give {SEEDS.allowed}")
+    return int(text)
 
 
 def _kind(variant: str) -> dict[str, Any]:

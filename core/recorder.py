@@ -13,13 +13,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from core.experiment import Experiment, Progress, Row
-from core.settings import Value
-from core.tracking import TAG_STATE, Store
+from core.experiment import Artifact, Checkpoint, Event, Experiment, Progress, Row
+from core.settings import BadSetting, Value
+from core.tracking import TAG_STATE, RunRecord, Store
 
 if TYPE_CHECKING:
     import pandas
 
+CHECKPOINT, FILES = "checkpoint", "files"
+"""In a run's spool."""
+HALF_WRITTEN = ".new"
 UPLOAD_SECONDS = 1.0
 UPLOAD_SHARE = 0.05
 """At most this share of a run's time goes into showing its rows while it runs."""
@@ -44,12 +47,16 @@ class Recorder:
         """A line of the run's log."""
         self._log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
-    def take(self, event: Row | Progress) -> None:
+    def take(self, event: Event) -> None:
         """Record one event; uploads when it is time to."""
         if isinstance(event, Progress):
             if event.message != self.progress.message:
                 self.log(event.message)
             self.progress = event
+        elif isinstance(event, Artifact):
+            _replace(self._spool / FILES / event.path, event.content)
+        elif isinstance(event, Checkpoint):
+            _replace(self._spool / CHECKPOINT, event.content)
         else:
             self._write(event)
         now = time.monotonic()
@@ -81,10 +88,12 @@ class Recorder:
         }
         self._store.set_tags(self._run_id, {TAG_STATE: json.dumps(state)})
 
-    def close(self) -> None:
+    def close(self, *, finished: bool = True) -> None:
         """Upload everything, log the metrics, and empty the spool."""
         for file in self._files.values():
             file.close()
+        if finished:
+            (self._spool / CHECKPOINT).unlink(missing_ok=True)
         salvage(self._store, self._run_id, self._experiment)
         self.beat()
         self._log.close()
@@ -127,9 +136,36 @@ def salvage(store: Store, run_id: str, experiment: Experiment) -> int:
     non_finite = store.log_metrics(run_id, points)
     if non_finite:
         store.log_metrics(run_id, [("non_finite_values", float(non_finite), 0)])
-    if (spool / "log.txt").exists():
-        store.upload(run_id, spool / "log.txt")
+    for path in (spool / "log.txt", spool / CHECKPOINT):
+        if path.exists():
+            store.upload(run_id, path)
+    for path in sorted((spool / FILES).rglob("*")):
+        if path.is_file() and path.suffix != HALF_WRITTEN:
+            under = path.parent.relative_to(spool / FILES)
+            store.upload(run_id, path, None if under == Path() else str(under))
     return found
+
+
+def newest_checkpoint(store: Store, record: RunRecord) -> bytes | None:
+    """What a run, or the run that it repeats, left to go on from."""
+    earlier = record.retry_of
+    while earlier:
+        path = store.artifact(earlier, CHECKPOINT)
+        if path is not None:
+            return path.read_bytes()
+        try:
+            earlier = store.run(earlier).retry_of
+        except BadSetting:  # it was deleted
+            return None
+    return None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Whole or not at all: a process may be killed while it writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + HALF_WRITTEN)
+    new.write_bytes(content)
+    new.replace(path)
 
 
 def _trim(path: Path) -> bool:

@@ -18,12 +18,12 @@ from typing import Any
 import psutil
 
 from core.alone import UNDISTURBED, place_on_machine
-from core.experiment import Config, Event, Progress
+from core.experiment import Config, Event, Experiment, Progress
 from core.experiments import experiment_named
-from core.recorder import Recorder
+from core.recorder import Recorder, newest_checkpoint
 from core.settings import BadSetting
 from core.store_folder import PROJECT
-from core.tracking import ACTIVE, NOTE, TAG_CANCEL, Status, Store
+from core.tracking import ACTIVE, NOTE, TAG_CANCEL, RunRecord, Status, Store
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -65,7 +65,7 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 store.set_tags(run_id, _prepare(config))
                 recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
                 started = time.perf_counter()
-                for event in experiment.run(config):
+                for event in _events(store, record, experiment, recorder):
                     with cancellation.deferred():
                         recorder.take(event)
                         if watch is not None:
@@ -87,9 +87,21 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             with contextlib.suppress(Exception):  # the log has it too
                 store.set_tags(run_id, {"unroll.traceback": traceback.format_exc()})
         cancellation.disarm()
-        _insist(recorder.close)
+        _insist(lambda: recorder.close(finished=status == "FINISHED"))
         _insist(lambda: store.end(run_id, status, error))
     return status
+
+
+def _events(
+    store: Store, record: RunRecord, experiment: Experiment, recorder: Recorder
+) -> Iterator[Event]:
+    """What the run yields; one that repeats another goes on from its checkpoint."""
+    if experiment.resume is not None:
+        checkpoint = newest_checkpoint(store, record)
+        if checkpoint is not None:
+            recorder.log(f"goes on from the checkpoint of {record.retry_of}")
+            return experiment.resume(record.config, checkpoint)
+    return experiment.run(record.config)
 
 
 class _Waiting:

@@ -75,6 +75,8 @@ class Setting:
     cells: tuple[str, ...]
     """The cells that have this setting; empty: all of them."""
     path: tuple[str, ...]
+    noun: str = ""
+    """What its choices are kinds of, where they say little alone: `dot attention`."""
 
     @property
     def allowed(self) -> str:
@@ -130,6 +132,7 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
         optional=types.NoneType in members,
         cells=tuple(str(cell) for cell in cells) if isinstance(cells, list) else (),
         path=path,
+        noun=str(extra.get("noun", "")),
     )
 
 

@@ -1,4 +1,4 @@
-"""Training many seeds of one network in one batched pass.
+"""The one training loop: of one network, or of many seeds of it in one batched pass.
 
 Each network's loss depends on its own parameters alone and Adam works element by element, so a
 step on the sum of the losses is one independent step for every seed.
@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from core.models.recurrent import Recurrent
+
+Schedule = Literal["constant", "cosine"]
 
 
 class LastStepClassifier(nn.Module):
@@ -48,21 +51,92 @@ def cross_entropy_by_seed(scores_SBC: Tensor, target_SB: Tensor) -> Tensor:
     return losses.view(target_SB.shape).mean(-1)
 
 
-def train(
-    parameters: Sequence[nn.Parameter],
-    losses_of_step: Callable[[], Tensor],
-    *,
-    steps: int,
-    learning_rate: float,
-) -> Iterator[tuple[int, Tensor]]:
-    """Adam for `steps` steps; yields (step, its losses by seed) after each, counted from 1.
+class Trained(NamedTuple):
+    """One step of training."""
 
-    `losses_of_step` draws a batch and returns the losses, S; they are those *before* the update.
+    step: int
+    """Counted from 1."""
+    losses_S: Tensor
+    """Of every network, before the step."""
+    norms_S: Tensor
+    """Of every network's whole gradient, before it is clipped."""
+
+
+class Trainer:
+    """Adam for a number of steps; from a saved state it goes on to the very same result.
+
+    `losses_of_step` is given the number of the step and returns the losses, S, or one loss. It
+    must draw all that is random in a step from that number alone, or from generators of its own
+    that are saved beside the state. `clip` limits the norm of each network's gradient (Pascanu et
+    al. 2013). The learning rate is constant, or falls to zero along half a cosine. Parameters have
+    a leading seed axis when `seeds` is given.
     """
-    optimizer = torch.optim.Adam(parameters, lr=learning_rate)
-    for step in range(1, steps + 1):
-        optimizer.zero_grad(set_to_none=True)
-        losses_S = losses_of_step()
+
+    def __init__(
+        self,
+        parameters: Sequence[nn.Parameter],
+        losses_of_step: Callable[[int], Tensor],
+        *,
+        steps: int,
+        learning_rate: float,
+        clip: float | None = None,
+        schedule: Schedule = "constant",
+        seeds: int | None = None,
+    ) -> None:
+        self.parameters, self.losses_of_step = parameters, losses_of_step
+        self.steps, self.learning_rate, self.clip = steps, learning_rate, clip
+        self.schedule, self.seeds, self.step = schedule, seeds, 0
+        self.optimizer = torch.optim.Adam(parameters, lr=learning_rate)
+
+    def __iter__(self) -> Iterator[Trained]:
+        """The steps that are left, each taken when it is asked for."""
+        while self.step < self.steps:
+            yield self.advance()
+
+    def advance(self) -> Trained:
+        """Take one step."""
+        self.step += 1
+        self.optimizer.param_groups[0]["lr"] = self.rate_of(self.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses_S = self.losses_of_step(self.step)
         torch.autograd.backward(losses_S.sum())
-        optimizer.step()
-        yield step, losses_S.detach()
+        norms_S = gradient_norms(self.parameters, self.seeds)
+        if self.clip is not None:
+            scale_gradients(self.parameters, (self.clip / norms_S).clamp(max=1.0), self.seeds)
+        self.optimizer.step()
+        return Trained(self.step, losses_S.detach(), norms_S)
+
+    def rate_of(self, step: int) -> float:
+        """The learning rate of a step."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / self.steps))
+
+    def state(self) -> dict[str, Any]:
+        """What goes into a checkpoint, the model's own parameters excepted."""
+        return {"step": self.step, "optimizer": self.optimizer.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.step = state["step"]
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def gradient_norms(parameters: Sequence[nn.Parameter], seeds: int | None = None) -> Tensor:
+    """Norm of the whole gradient, S: of each network, or of the one that there is."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if seeds is None:
+        return torch.nn.utils.get_total_norm(gradients).reshape(1)
+    parts_PS = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
+    return cast(Tensor, torch.linalg.vector_norm(torch.stack(parts_PS), dim=0))
+
+
+@torch.no_grad()
+def scale_gradients(
+    parameters: Sequence[nn.Parameter], factors_S: Tensor, seeds: int | None = None
+) -> None:
+    """Multiply each network's gradient by its factor."""
+    for parameter in parameters:
+        if parameter.grad is not None:
+            shape = (-1, *(1 for _ in parameter.shape[1:])) if seeds else ()
+            parameter.grad.mul_(factors_S.view(shape))

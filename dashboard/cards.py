@@ -11,7 +11,7 @@ from core.experiment import Column, Experiment
 from core.words import counted
 from dashboard import comparison, data, states, watching
 from dashboard.declared import whole_numbers
-from dashboard.navigation import LAUNCH, page_of
+from dashboard.navigation import LAUNCH, launching, page_of
 from dashboard.wording import exact, interval, moment, number, plain
 
 FEWEST_AND_MOST = {"highest": "Most", "lowest": "Fewest"}
@@ -72,7 +72,8 @@ def _measured(experiment: Experiment, newest: comparison.Comparison) -> None:
     results = comparison.results(experiment, newest.finished, data.reader().table)
     states.answer(experiment.answer(results))
     with st.grid(3, min_column_width=180):
-        for title, amount, whose in headline(experiment, results):
+        pooled = comparison.over_seeds(experiment, results)
+        for title, amount, whose in headline(experiment, pooled):
             st.metric(title, amount, whose, delta_color="off", delta_arrow="off")
     chart = watching.preview(experiment, newest.finished)
     if chart is not None:
@@ -93,5 +94,5 @@ def _link_to_launch(experiment: Experiment) -> None:
         LAUNCH.path,
         label="Launch a comparison",
         icon=LAUNCH.icon,
-        query_params={"experiment": experiment.name},
+        query_params=launching(experiment.name),
     )

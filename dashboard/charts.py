@@ -44,6 +44,7 @@ def curves(
     repeats: Repeats = SEEDS,
     sizes: bool = False,
     where: str = "",
+    shade: layers.Shade | None = None,
 ) -> Chart:
     """One curve per label with its interval as a band.
 
@@ -51,12 +52,13 @@ def curves(
     single seeds instead of bands; `lines` (label, x, value) adds straight lines; `zeros` (label, x,
     share) marks where what was measured is exactly zero; `reference` is a level to compare with;
     `repeats` says what bands are over; `sizes` makes the x axis logarithmic, for doubling sizes;
-    `where` says at what all of it was measured.
+    `where` says at what all of it was measured; `shade` tells a part of the x axis apart.
     """
     zeros = pandas.DataFrame(columns=["label", x.name, "share"]) if zeros is None else zeros
     tables = [bands] if seeds is None else [bands, seeds]
     on = plane(x, y, styles, tables, zeros, reference, height, sizes)
-    drawn = [] if reference is None else [layers.level(on, reference)]
+    drawn = [] if shade is None else [layers.shading(on, shade)]
+    drawn += [] if reference is None else [layers.level(on, reference)]
     drawn.append(layers.band(on, bands) if seeds is None else layers.single(on, seeds))
     drawn.append(layers.line(on, bands))
     if lines is not None and not lines.empty:

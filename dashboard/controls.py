@@ -27,10 +27,11 @@ def choice(
     *,
     default: str = "",
     then: Callable[[str], None] | None = None,
+    most: int = MOST_SIDE_BY_SIDE,
 ) -> str:
     """One of several: the default (if none is given, the first) unless the address says else.
 
-    `then` is called with another that somebody chooses.
+    `then` is called with another that somebody chooses. `most` short ones stand side by side.
     """
     default = default or options[0]
     widget = _widget(key)
@@ -42,7 +43,7 @@ def choice(
             then(st.session_state[widget])
 
     chosen: str | None
-    if len(options) > MOST_SIDE_BY_SIDE:
+    if len(options) > most:
         chosen = st.selectbox(title, options, required=True, key=widget, on_change=changed)
     else:
         chosen = st.segmented_control(

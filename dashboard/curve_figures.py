@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas
@@ -11,10 +12,17 @@ import streamlit as st
 
 from core.experiment import Column
 from dashboard import charts, controls, curves
+from dashboard.curves import Repeats
 from dashboard.declared import curve_of
 from dashboard.figures import put, sliced
+from dashboard.layers import Shade
 from dashboard.scales import is_logarithm
 from dashboard.shown import Shown
+
+
+def unshaded(shown: Shown, rows: pandas.DataFrame) -> Shade | None:
+    """No part of the x axis is special."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,8 @@ class Measure:
     """The column of `Curves.rates` with the slope of its straight line."""
     reference: float | None = None
     """A level to compare with."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """What is possible, if what is measured is an Estimate: intervals end there."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,10 @@ class Curves:
     """The setting that says how many samples a seed has."""
     rates: str = ""
     """The table of decay rates, if straight lines can be shown."""
+    further: tuple[tuple[str, str], ...] = ()
+    """(column, title) of counts that the hover adds up and gives, of Estimates."""
+    shading: Callable[[Shown, pandas.DataFrame], Shade | None] = unshaded
+    """Which part of the x axis is told apart, if one is."""
 
     def available(self, shown: Shown) -> bool:
         """Whether any run has a curve of more than one point."""
@@ -57,7 +71,9 @@ class Curves:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             measure, y = self._measure(shown)
             rows = sliced(shown, self.table)
-            single = controls.switch("Single seeds", "single_seeds", help="Instead of bands.")
+            single = _several_seeds(rows) and controls.switch(
+                "Single seeds", "single_seeds", help="Instead of bands."
+            )
             relative = is_logarithm(y) and controls.switch(
                 "Relative to the first", "relative", help="Every curve starts at 1."
             )
@@ -71,7 +87,7 @@ class Curves:
         spoilt = [name for name in (measure.zeros, *self.spoilt) if name in rows]
         whole = curves.complete(rows, x.name, spoilt)
         seen = curves.thin(curves.within(whole, x.name, across), x.name)
-        bands = curves.bands(seen, ["label", x.name], y.name)
+        bands = self._bands(shown, seen, measure, y)
         if bands.empty:
             place.info("Here every value is exactly zero or missing: there is no curve to draw.")
             return
@@ -84,6 +100,8 @@ class Curves:
             lines=self._lines(shown, rows, whole, y, measure, across) if fitted else None,
             zeros=self._zeros(shown, curves.within(rows, x.name, across), x, measure),
             reference=measure.reference,
+            repeats=self._repeats(y),
+            shade=self.shading(shown, seen),
         )
         with place:
             alt = charts.description(shown.experiment.question, bands, x, y)
@@ -100,12 +118,26 @@ class Curves:
         if rows.empty:
             return None
         seen = curves.thin(curves.first_slice(rows, row), x.name)
-        bands = curves.bands(seen, ["label", x.name], y.name)
+        bands = self._bands(shown, seen, self.measures[0], y)
         if bands.empty:
             return None
         if not intervals:
             bands = bands.assign(low=math.nan, high=math.nan)
-        return charts.curves(bands, x, y, shown.styles, height=height)
+        shade, repeats = self.shading(shown, seen), self._repeats(y)
+        return charts.curves(bands, x, y, shown.styles, height=height, repeats=repeats, shade=shade)
+
+    def _bands(
+        self, shown: Shown, rows: pandas.DataFrame, measure: Measure, y: Column
+    ) -> pandas.DataFrame:
+        """Over seeds; of a single seed what is measured with an interval keeps it."""
+        across = ["label", curve_of(shown.experiment.row(self.table)).name]
+        if not y.estimate:
+            return curves.bands(rows, across, y.name)
+        counts = [name for name, _ in self.further]
+        return curves.over_seeds(rows, across, y.name, counts, measure.bounds)
+
+    def _repeats(self, y: Column) -> Repeats:
+        return Repeats(count="Seeds", further=self.further if y.estimate else ())
 
     def _measure(self, shown: Shown) -> tuple[Measure, Column]:
         titles = {shown.column(self.table, m.name).title: m for m in self.measures}
@@ -137,3 +169,7 @@ class Curves:
         rates = sliced(shown, self.rates, ask=False)
         bands = curves.bands(whole, ["label", x], y.name)
         return curves.lines(bands, rates, x, measure.rate, distances, across)
+
+
+def _several_seeds(rows: pandas.DataFrame) -> bool:
+    return bool((rows.groupby("label")["seed"].nunique() > 1).any())

@@ -68,6 +68,14 @@ def exact_rows(runs: Sequence[RunRecord], labels: Mapping[str, str], table: str)
     return pandas.concat(frames, ignore_index=True).to_csv(index=False)
 
 
+@st.cache_data(show_spinner=False, max_entries=100)
+def model_files(uri: str, run_id: str) -> dict[str, int]:
+    """The files of the model that a finished run of that store has kept → bytes."""
+    folder = open_store(uri).artifact(run_id, "model")
+    files = sorted(folder.iterdir()) if folder else []
+    return {file.name: file.stat().st_size for file in files}
+
+
 def mlflow_link(record: RunRecord) -> str | None:
     """Where the MLflow UI shows a run; None when no MLflow UI is known."""
     url = os.environ.get(MLFLOW_VARIABLE, "").rstrip("/")

@@ -9,12 +9,14 @@ import streamlit as st
 
 from core.experiment import Column
 from core.experiments import experiment_named
+from core.experiments.length_quality import LENGTH_QUALITY
 from core.settings import settings_of
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted
 from dashboard import actions, data
+from dashboard.choosing import ID_LETTERS
 from dashboard.declared import whole_numbers
-from dashboard.navigation import page_of
+from dashboard.navigation import TRANSLATE, page_of
 from dashboard.wording import (
     STATUS_COLOURS,
     STATUS_WORDS,
@@ -94,6 +96,13 @@ def _buttons(record: RunRecord) -> None:
                 label=page.title,
                 icon=page.icon,
                 query_params={"comparison": record.sweep or record.run_id},
+            )
+        if record.experiment == LENGTH_QUALITY.name and record.status == "FINISHED":
+            st.page_link(
+                TRANSLATE.path,
+                label="Translate with it",
+                icon=TRANSLATE.icon,
+                query_params={"runs": record.run_id[:ID_LETTERS]},
             )
         if link is not None:
             st.link_button("MLflow", link, icon=":material/open_in_new:", type="tertiary")
@@ -184,6 +193,17 @@ def _tables(record: RunRecord) -> None:
         on_click="ignore",
         key="run-table-csv",
     )
+    _files(record)
+
+
+def _files(record: RunRecord) -> None:
+    """The model, if the run has kept one."""
+    if record.status != "FINISHED":
+        return
+    files = data.model_files(data.reader().store.uri, record.run_id)
+    said = ", ".join(f"{name} ({exact(size, whole=True)} bytes)" for name, size in files.items())
+    if said:
+        st.caption(plain(f"Kept with the run, under model/: {said}."))
 
 
 def _value(value: object) -> str:

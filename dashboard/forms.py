@@ -14,9 +14,10 @@ from typing import Any
 import streamlit as st
 
 from core.architecture import CELL_TITLES, VARIANTS, variant_title
-from core.experiment import Config, Experiment
+from core.experiment import SEEDS, Config, Experiment
 from core.experiments import experiment_named
 from core.settings import Setting, Value, settings_of
+from dashboard.navigation import page_of
 from dashboard.wording import plain
 
 COMMON = 4
@@ -57,17 +58,18 @@ def groups(experiment: Experiment, variants: Sequence[str]) -> Groups:
     every = {s.name for s in settings_of(Config) if s.path[0] != "architecture"}
     fitting = [
         s
-        for s in settings_of(experiment.config)
+        for s in experiment.settings
         if s.name not in THE_VARIANT and cells & set(s.cells or CELL_TITLES)
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
+    common = sorted(own, key=lambda s: s is not SEEDS)[:COMMON]
     size = [s for s in fitting if s.path[0] == "architecture"]
     after = 1 + [s.name for s in size].index(WIDTH) if size else 0
     size[after:after] = [s for s in fitting if s.name == BUDGET]  # either decides the size
     return Groups(
         architecture=tuple(size),
-        common=tuple(own[:COMMON]),
-        more=tuple(own[COMMON:]),
+        common=tuple(common),
+        more=tuple(s for s in own if s not in common),
         machine=tuple(s for s in fitting if s.name in every and s.name != BUDGET),
     )
 
@@ -123,6 +125,8 @@ def widget(setting: Setting, *, disabled: bool = False, why: str = "") -> Value:
         return str(st.selectbox(setting.title, setting.choices, index, **common))
     if bool in setting.types:
         return st.toggle(setting.title, value=bool(setting.default), **common)
+    if str in setting.types:
+        return str(st.text_input(setting.title, value=str(setting.default), **common))
     return _number(setting, common)
 
 
@@ -166,6 +170,7 @@ def _widgets(settings: Sequence[Setting], varied: str) -> dict[str, list[Any]]:
 def _vary(shown: Groups) -> tuple[str, list[Any]]:
     """The setting to compare at several values, and those values as they were typed."""
     settings = {s.title: s for s in (*shown.architecture, *shown.common, *shown.more)}
+    settings.pop(SEEDS.title if SEEDS in shown.common else "", None)  # one number for a launch
     with st.grid(2, min_column_width=260):
         title = st.selectbox(
             "Vary one setting",
@@ -190,11 +195,13 @@ def _vary(shown: Groups) -> tuple[str, list[Any]]:
 def start_over(name: str) -> None:
     """Fill in the defaults of another experiment: settings of one name have others elsewhere."""
     shared = {setting.name for setting in settings_of(Config)}
-    for setting in settings_of(experiment_named(name).config):
+    for setting in experiment_named(name).settings:
         if setting.name not in shared:
             st.session_state[setting.name] = setting.default
+    page = page_of(name)
+    first = page.first if page else {}
     for key, nothing in (("preset", NO_PRESET), ("vary", NOTHING), ("values", "")):
-        st.session_state[key] = nothing
+        st.session_state[key] = first.get(key, nothing)
 
 
 def _preset(experiment: Experiment) -> None:
@@ -204,7 +211,7 @@ def _preset(experiment: Experiment) -> None:
 
     def fill() -> None:
         values = experiment.presets.get(st.session_state["preset"], {})
-        for setting in settings_of(experiment.config):
+        for setting in experiment.settings:
             if setting.name not in THE_VARIANT:
                 st.session_state[setting.name] = values.get(setting.name, setting.default)
 

@@ -50,7 +50,11 @@ def distinctions(
 
 
 def in_words(setting: Setting, value: Value) -> str:
-    """`forget bias 1`, `orthogonal`, `jacobians off`: a setting as a legend writes it."""
+    """`forget bias 1`, `orthogonal`, `no attention`: a setting as a legend writes it."""
+    if setting.noun:
+        return f"{'no' if value == 'none' else value} {setting.noun}"
+    if value is None and setting.path[0] != "architecture":
+        return f"no {setting.title.lower()}"
     speaks_for_itself = setting.choices and value is not None and str(value) != "torch"
     return str(value) if speaks_for_itself else f"{setting.title.lower()} {shown(value)}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import altair
@@ -19,6 +20,24 @@ MOST_HOVERED = 100
 """Points of one curve that the pointer finds."""
 MEASURED_POINT = 26
 """Area of the dot at each measured size, in square pixels."""
+
+
+@dataclass(frozen=True)
+class Shade:
+    """A part of the plane that is told apart: from its left end up to a value of x."""
+
+    end: float
+    text: str
+
+
+def shading(on: Plane, shade: Shade) -> Any:
+    """The part, in grey, and what it is."""
+    ends = {on.x.name: on.across[0], "to": min(shade.end, on.across[1]), "text": shade.text}
+    base = altair.Chart(pandas.DataFrame([ends]))
+    part = base.mark_rect(opacity=0.1, color=NEUTRAL, clip=True, aria=False)
+    words = base.mark_text(align="left", dx=7, fontSize=12, fontStyle="italic", color=NEUTRAL)
+    told = words.encode(x=on.at(), y=altair.value(on.height - 12), text="text:N")
+    return part.encode(x=on.at(), x2="to") + told
 
 
 def level(on: Plane, value: float) -> Any:
@@ -156,4 +175,8 @@ def uncertainty(numbers: pandas.DataFrame, repeats: Repeats) -> list[altair.Tool
     """Hover lines that say how sure a number is; none of what is exact."""
     interval = altair.Tooltip("spread_said", type="nominal", title=repeats.interval)
     count = altair.Tooltip("n", type="quantitative", title=repeats.count, format=",")
-    return [interval] * ("spread_said" in numbers) + [count] * bool(repeats.count)
+    others = [
+        altair.Tooltip(name, type="quantitative", title=title, format=",")
+        for name, title in repeats.further
+    ]
+    return [interval] * ("spread_said" in numbers) + [count] * bool(repeats.count) + others

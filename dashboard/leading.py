@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
 from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
+from dashboard import trained
 from dashboard.charts import Chart
 from dashboard.curve_figures import Curves, Measure
 from dashboard.figures import Figure
@@ -23,6 +26,7 @@ class Leading(Figure, Protocol):
         """The chart alone; None while there is nothing to draw."""
 
 
+PERCENT = (0.0, 100.0)
 QUARTILES = ("milliseconds_q1", "milliseconds_q3")
 TIMES = (
     Quantity("milliseconds", QUARTILES, count="repetitions"),
@@ -55,7 +59,33 @@ LEADING: Mapping[str, Leading] = {
         ),
     ),
     THROUGHPUT.name: Scaling("Time by length", "times", TIMES),
+    LENGTH_QUALITY.name: Curves(
+        "By length",
+        "lengths",
+        (
+            Measure("token_accuracy", bounds=PERCENT),
+            Measure("exact_match", bounds=PERCENT),
+            Measure("bleu", bounds=PERCENT),
+            Measure("chrf", bounds=PERCENT),
+            Measure("length_ratio", bounds=(0.0, math.inf), reference=1.0),
+        ),
+        further=(("sentences", "Sentences"),),
+        shading=trained.shade,
+    ),
 }
+TRAINING: Mapping[str, Curves] = {
+    LENGTH_QUALITY.name: Curves(
+        "Training",
+        "training",
+        (
+            Measure("validation_loss"),
+            Measure("training_loss"),
+            Measure("gradient_norm"),
+            Measure("tokens_per_second"),
+        ),
+    ),
+}
+"""How training goes, where that comes first and the answer long after."""
 
 
 def leading(experiment: Experiment) -> Leading:

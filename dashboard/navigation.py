@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 
@@ -18,6 +19,8 @@ class Page:
     summary: str
     experiment: str = ""
     """The experiment whose results it shows, if it shows one."""
+    first: Mapping[str, str] = field(default_factory=dict)
+    """What its first comparison asks of the launch form, beyond the defaults."""
 
     @property
     def address(self) -> str:
@@ -71,11 +74,34 @@ PAGES: tuple[Page, ...] = (
         "How fast it is, and how time grows with length.",
         experiment="throughput",
     ),
+    Page(
+        "views/length_quality.py",
+        "Length and quality",
+        ":material/straighten:",
+        "Results",
+        "How translation quality falls with length, with and without attention.",
+        experiment="length-quality",
+        first={"variants": "LSTM", "vary": "Attention", "values": "none, dot"},
+    ),
+    Page(
+        "views/translate.py",
+        "Translate",
+        ":material/translate:",
+        "Explore",
+        "Type a sentence; see what each trained model makes of it, and where it looked.",
+    ),
 )
 
 OVERVIEW, LAUNCH, RUNS = PAGES[:3]
+TRANSLATE = next(page for page in PAGES if page.address == "translate")
 
 
 def page_of(experiment: str) -> Page | None:
     """The page that shows an experiment's results, if there is one yet."""
     return next((page for page in PAGES if page.experiment == experiment), None)
+
+
+def launching(experiment: str) -> dict[str, str]:
+    """The query of a link to the launch form: the experiment, with its first comparison."""
+    page = page_of(experiment)
+    return {"experiment": experiment, **(page.first if page else {})}

@@ -9,7 +9,7 @@ import pandas
 import streamlit as st
 
 from core.experiment import Column, Experiment
-from core.settings import settings_of
+from core.settings import Setting, settings_of
 from core.words import listed
 from dashboard import labels
 from dashboard.declared import whole_numbers
@@ -23,6 +23,8 @@ def results_table(shown: Shown) -> None:
     """One line per run: each summary measure, its interval where it has one, and each note."""
     table = pandas.DataFrame({"Variant": shown.results["label"]})
     config: dict[str, Any] = {"Variant": st.column_config.TextColumn(pinned=True)}
+    if shown.experiment.a_run_per_seed and shown.results["seed"].nunique() > 1:
+        table["Seed"] = shown.results["seed"]
     for column in shown.experiment.summary.columns():
         if shown.results[column.name].isna().all():
             continue
@@ -54,11 +56,11 @@ def circumstances(shown: Shown) -> str:
     """Settings that all the runs share, and what they ran on."""
     settings = {s.name: s for s in settings_of(shown.experiment.config)}
     shared = [
-        f"{setting.title.lower()} {labels.shown(values.pop())}"
+        _setting(setting, values.pop())
         for name, setting in settings.items()
         if name not in ("cell", "bidirectional")
         and len(values := {run.settings.get(name) for run in shown.runs}) == 1
-        and values != {None}
+        and not values & {None, ""}
     ]
     on = []
     for tag in PROVENANCE:
@@ -69,6 +71,11 @@ def circumstances(shown: Shown) -> str:
         [f"- All of these runs: {plain(', '.join(shared))}."]
         + ([f"- Measured with {plain(', '.join(on))}."] if on else [])
     )
+
+
+def _setting(setting: Setting, value: Any) -> str:
+    said = labels.in_words(setting, value)
+    return said if setting.noun else f"{setting.title.lower()} {labels.shown(value)}"
 
 
 def _column_config(experiment: Experiment, column: Column) -> Any:

@@ -78,10 +78,7 @@ class Scaling:
             return False
         if not self.setting:
             return True
-        named = labels(shown.experiment, shown.runs, without=(self.setting,))
-        values = shown.setting_of_runs(self.setting)
-        places = {(named[run_id], value) for run_id, value in values.items()}
-        return len(places) > len(set(named.values()))
+        return varies_within(shown, self.setting)
 
     def draw(self, shown: Shown) -> None:
         """The chart, then its controls, its files, and where there is no value."""
@@ -150,12 +147,24 @@ class Scaling:
 
     def _across(self, shown: Shown) -> Column:
         """The x axis."""
-        own = curve_of(shown.experiment.row(self.table))
-        if not self.setting:
-            return own
-        settings = settings_of(shown.experiment.config)
-        title = next(setting.title for setting in settings if setting.name == self.setting)
-        return Column(self.setting, title, "", "axis", True, False, None, "", estimate=False)
+        if self.setting:
+            return setting_axis(shown, self.setting)
+        return curve_of(shown.experiment.row(self.table))
+
+
+def varies_within(shown: Shown, setting: str) -> bool:
+    """Whether some runs differ in a setting, and in nothing else that tells runs apart."""
+    named = labels(shown.experiment, shown.runs, without=(setting,))
+    values = shown.setting_of_runs(setting)
+    places = {(named[run_id], value) for run_id, value in values.items()}
+    return len(places) > len(set(named.values()))
+
+
+def setting_axis(shown: Shown, name: str) -> Column:
+    """A setting as an x axis."""
+    settings = settings_of(shown.experiment.config)
+    title = next(setting.title for setting in settings if setting.name == name)
+    return Column(name, title, "", "axis", True, False, None, "", estimate=False)
 
 
 def chosen_quantity(shown: Shown, table: str, quantities: tuple[Quantity, ...]) -> Quantity:

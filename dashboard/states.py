@@ -13,7 +13,7 @@ from core.store_folder import StoreError
 from core.tracking import RunRecord
 from core.words import counted
 from dashboard import actions, data, machines
-from dashboard.navigation import LAUNCH, RUNS
+from dashboard.navigation import LAUNCH, RUNS, launching
 from dashboard.wording import duration, first_sentence, news, plain, progress
 
 POLL_SECONDS = 1.0
@@ -66,7 +66,24 @@ def nothing_yet(experiment: Experiment) -> None:
             LAUNCH.path,
             label="Launch a comparison",
             icon=LAUNCH.icon,
-            query_params={"experiment": experiment.name},
+            query_params=launching(experiment.name),
+        )
+
+
+def no_model_yet(experiment: Experiment) -> None:
+    """No finished run has a model that could translate: where one is trained."""
+    with st.container(border=True, key="no-model"):
+        st.subheader("There is no trained model yet", anchor=False)
+        st.text(
+            f"Every run of “{experiment.title}” trains one and keeps it. With attention off and "
+            "on, this page shows what both make of the same sentence.",
+            width="stretch",
+        )
+        st.page_link(
+            LAUNCH.path,
+            label="Train the first models",
+            icon=LAUNCH.icon,
+            query_params=launching(experiment.name),
         )
 
 

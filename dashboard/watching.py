@@ -11,7 +11,7 @@ from core.experiments import experiment_named
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted
 from dashboard import actions, charts, data, states
-from dashboard.leading import leading
+from dashboard.leading import TRAINING, leading
 from dashboard.navigation import page_of
 from dashboard.shown import read
 from dashboard.wording import STATUS_WORDS, ago, duration, news, plain, progress
@@ -110,4 +110,6 @@ def preview(
     Without `intervals` it suits runs that are still going: those of a few seeds are huge.
     """
     shown = read(experiment, runs)
-    return leading(experiment).preview(shown, intervals=intervals, height=PREVIEW_HEIGHT)
+    figures = filter(None, (leading(experiment), TRAINING.get(experiment.name)))
+    drawn = (f.preview(shown, intervals=intervals, height=PREVIEW_HEIGHT) for f in figures)
+    return next((chart for chart in drawn if chart is not None), None)

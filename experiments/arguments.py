@@ -9,7 +9,7 @@ from typing import NoReturn
 from core.architecture import VARIANTS
 from core.experiment import Experiment
 from core.experiments import EXPERIMENTS, experiment_named
-from core.settings import BadSetting, Setting, settings_of
+from core.settings import BadSetting, Setting
 from core.tracking import STATUSES
 from experiments import commands
 from experiments.export import FORMATS
@@ -169,7 +169,7 @@ def _add_experiment(
 
 
 def _flags(experiment: Experiment) -> list[Setting]:
-    return [s for s in settings_of(experiment.config) if s.name not in KIND]
+    return [s for s in experiment.settings if s.name not in KIND]
 
 
 def _metavar(setting: Setting) -> str:

@@ -21,7 +21,7 @@ from core.experiment import Progress as Done
 from core.experiments import EXPERIMENTS, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.parameters import count_parameters
-from core.settings import BadSetting, Value, settings_of
+from core.settings import BadSetting, Value
 from core.tracking import STATUSES, RunRecord, Store, open_store
 from core.words import counted
 from experiments import queue
@@ -42,7 +42,7 @@ def list_all(chosen: argparse.Namespace) -> int:
     for experiment in EXPERIMENTS:
         table = Table("setting", "default", "allowed", "what it is", title_justify="left")
         table.title = f"{experiment.name}: {experiment.question}"
-        for setting in settings_of(experiment.config):
+        for setting in experiment.settings:
             cells = f" ({', '.join(setting.cells)} only)" if setting.cells else ""
             about = setting.description + cells
             table.add_row(setting.name, shown(setting.default), setting.allowed, about)
@@ -238,7 +238,7 @@ def configs_of(chosen: argparse.Namespace) -> tuple[Experiment, list[Config]]:
     """The experiment and the configs that the flags describe."""
     experiment = experiment_named(chosen.experiment)
     given: dict[str, Sequence[Any]] = {}
-    for setting in settings_of(experiment.config):
+    for setting in experiment.settings:
         text = getattr(chosen, setting.name, None)
         if text is not None:
             given[setting.name] = [

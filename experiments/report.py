@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.experiment import Experiment, Row
-from core.settings import Setting, Value, settings_of
+from core.settings import Setting, Value
 from core.tracking import RunRecord, Store
 from experiments.export import described
 
@@ -105,7 +105,7 @@ def declaration(experiment: Experiment) -> dict[str, Any]:
     return {
         "name": experiment.name,
         "question": experiment.question,
-        "settings": {s.name: _setting(s) for s in settings_of(experiment.config)},
+        "settings": {s.name: _setting(s) for s in experiment.settings},
         "tables": {row.table: _columns(row) for row in experiment.rows},
         "presets": {name: dict(values) for name, values in experiment.presets.items()},
     }

@@ -56,8 +56,9 @@ RANKS = (
     {"architecture"},
     {"parameters"},
     {"experiment"},
-    {"models", "tasks"},
-    {"gradients", "jacobians", "training", "activations", "timing", "memory"},
+    {"tasks"},
+    {"models"},
+    {"gradients", "jacobians", "training", "activations", "timing", "memory", "quality"},
     {"experiments"},
     {"store_folder", "tracking", "recorder", "runner"},
 )

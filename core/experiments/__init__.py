@@ -2,11 +2,17 @@
 
 from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.settings import BadSetting
 
-EXPERIMENTS: tuple[Experiment, ...] = (GRADIENT_DECAY, PARAMETER_COUNT, THROUGHPUT)
+EXPERIMENTS: tuple[Experiment, ...] = (
+    GRADIENT_DECAY,
+    PARAMETER_COUNT,
+    THROUGHPUT,
+    LENGTH_QUALITY,
+)
 
 
 def experiment_named(name: str) -> Experiment:

@@ -40,7 +40,7 @@ from core.gradients import measure_gradients, seed_blocks
 from core.jacobians import Spectrum, on_cpu
 from core.models.recurrent import Recurrent
 from core.tasks.recall import Recall, SeededRecall
-from core.training import LastStepClassifier, cross_entropy_by_seed, train
+from core.training import LastStepClassifier, Trainer, cross_entropy_by_seed
 
 SECONDS_BETWEEN_PROGRESS = 0.2
 
@@ -155,14 +155,15 @@ class Lesson:
         longest = plan.longest_lag(config)
         task = Recall(config.sequence_length, 0, longest, symbols=4, noises=4)
         recall = SeededRecall(task, config.input_size, study.generators, study.x_STBI)
-        self.study, self.trained = study, 0
+        self.study = study
         self.classifier = LastStepClassifier(study.model, task.symbols, study.generators)
         self.examination = recall.draw(config.batch_size)
-        self.trainer = train(
+        self.trainer = Trainer(
             list(self.classifier.parameters()),
-            lambda: self.losses_of(recall.draw(config.batch_size)),
+            lambda _: self.losses_of(recall.draw(config.batch_size)),
             steps=config.training_steps,
             learning_rate=config.learning_rate,
+            seeds=config.seeds,
         )
 
     def losses_of(self, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -173,9 +174,9 @@ class Lesson:
     def train_to(self, step: int) -> Iterator[Event]:
         """Train up to that step; rows of the loss on a batch that is kept for this."""
         share = plan.training_work(self.study.config) / self.study.config.training_steps
-        while self.trained < step:
-            self.trained, _ = next(self.trainer)
-            yield from self.study.progress(share, f"training step {self.trained}")
+        while self.trainer.step < step:
+            self.trainer.advance()
+            yield from self.study.progress(share, f"training step {self.trainer.step}")
         with torch.no_grad():
             losses_S = self.losses_of(self.examination)
         for seed, loss in enumerate(losses_S.tolist(), start=self.study.config.seed):

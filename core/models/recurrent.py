@@ -14,7 +14,7 @@ from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from core.architecture import Architecture
 from core.models.cell import Arranged, Cell, State, Weights
@@ -123,6 +123,20 @@ class Recurrent(nn.Module):
         single = len(self.cell.states) == 1
         output, last = layer(x_TBI, state[0] if state is not None and single else state)
         return output, (last,) if single else cast(State, last)
+
+    def over_lengths(self, x_TBI: Tensor, lengths_B: Tensor) -> tuple[Tensor, State]:
+        """Each sequence of a padded batch to its own end (fused only): padding is never read.
+
+        Outputs are zero at padding; the last states are those at each sequence's end. A backward
+        direction starts there. Batches of one length go the fast way: packing costs several times
+        more on a CPU.
+        """
+        steps = x_TBI.shape[0]
+        if bool((lengths_B == steps).all()):
+            return self(x_TBI)  # type: ignore[no-any-return]
+        packed = pack_padded_sequence(x_TBI, lengths_B, enforce_sorted=False)
+        output, last = self.forward_packed(packed)
+        return pad_packed_sequence(output, total_length=steps)[0], last
 
     def _first_states(self, x_TBI: Tensor) -> State:
         *lead, _, batch, _ = x_TBI.shape

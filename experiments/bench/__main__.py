@@ -6,11 +6,12 @@ import sys
 
 from rich.console import Console
 
-from experiments.bench import dashboard, engine, gradients, timing
+from experiments.bench import dashboard, engine, gradients, seq2seq, timing
 
 SECTIONS = {
     "gradients": gradients.tables,
     "timing": timing.tables,
+    "seq2seq": seq2seq.tables,
     "engine": engine.tables,
     "dashboard": dashboard.tables,
 }

@@ -13,6 +13,7 @@ import pytest
 
 from core.architecture import VARIANTS
 from core.experiments.gradient_decay import GRADIENT_DECAY, GradientRow
+from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT, WidthRow
 from core.tracking import Store
 from dashboard.navigation import PAGES
@@ -21,6 +22,11 @@ from tests.browser.conftest import Visitor
 pytestmark = pytest.mark.browser
 
 SEEDS, STEPS = 3, 40
+SMALL = (
+    "training_steps=40&training_pairs=300&tested_pairs=2&longest_trained=6&longest_tested=8"
+    "&hidden_size=16"
+)
+"""A seq2seq model, trained for a moment."""
 WAIT = 90_000
 
 
@@ -154,6 +160,38 @@ def test_a_budget_leads_to_a_comparison_at_equal_parameters(
         mine = [line for line in lines if line["run_id"] == run.run_id]
         recorded = recorded_lines(served_store, run.run_id, WidthRow.table)
         assert [{name: line[name] for name in WidthRow.header()} for line in mine] == recorded
+    assert visitor.problems == []
+
+
+def test_a_sentence_is_translated_by_models_launched_from_the_page(
+    visitor: Visitor, address: str, served_store: Store
+) -> None:
+    page = visitor.page
+    visitor.open(f"{address}/length-quality")
+    page.get_by_role("link", name="Launch a comparison").click()
+    page.wait_for_url("**vary=Attention**")
+    visitor.open(f"{page.url}&{SMALL}")
+    page.get_by_role("spinbutton", name="Seeds").fill("1")
+    page.keyboard.press("Enter")
+    visitor.settle()
+    page.get_by_text("2 runs; how long they take is not known yet").wait_for()
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text("✓ finished").nth(1).wait_for(timeout=WAIT)
+    page.get_by_role("link", name="Open Length and quality").click()
+    page.get_by_role("heading", name=re.compile("^Free-running token accuracy")).wait_for()
+    visitor.settle()
+    assert {run.status for run in served_store.runs(LENGTH_QUALITY.name)} == {"FINISHED"}
+
+    page.get_by_role("link", name="Translate").click()
+    page.get_by_role("textbox", name="Source").wait_for()
+    visitor.settle()
+    page.get_by_role("textbox", name="Source").fill("the dog sees <b>the zebra</b>")
+    page.keyboard.press("Enter")
+    page.get_by_text("Unknown to this model: <b>the and zebra</b>").nth(1).wait_for(timeout=WAIT)
+    visitor.settle()
+    assert "source=the+dog" in page.url
+    page.get_by_text("LSTM · dot attention", exact=True).wait_for()
+    assert page.get_by_label(re.compile("^Looked most: ")).count() >= 1
     assert visitor.problems == []
 
 

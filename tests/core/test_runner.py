@@ -5,15 +5,18 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pandas
 import pytest
 
 from core.alone import place_on_machine
-from core.experiment import Event, Progress
-from core.recorder import Recorder, metric_points
+from core.experiment import Artifact, Checkpoint, Event, Progress
+from core.recorder import Recorder, metric_points, salvage
 from core.runner import execute
+from core.statistics import Estimate
 from core.tracking import Store
+from experiments.queue import retry
 from tests.toy import TOY, SquareRow, ToyConfig, ToySummary
 
 
@@ -244,3 +247,59 @@ def _is_free(store: Store) -> bool:
             return True
     except Occupied:
         return False
+
+
+class TestOfARunThatCanGoOn:
+    """Counts to `count`, leaves a checkpoint after each number, stops itself at `stop_after`."""
+
+    @pytest.fixture(autouse=True)
+    def resumable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def run(config: ToyConfig, first: int = 0) -> Iterator[Event]:
+            yield from (SquareRow(0, "whole", 0, n, n**2.0) for n in range(first))
+            for number in range(first, config.count):
+                if number == config.stop_after and first < number:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield SquareRow(0, "whole", 0, number, number**2.0)
+                yield Checkpoint(str(number + 1).encode())
+            yield Artifact("model/weights.txt", b"heavy")
+            yield Artifact("remark.txt", str(first).encode())
+            yield ToySummary(Estimate(2.5, 1.0, 4.0, 3), config.count, "all")
+
+        toy = dataclasses.replace(
+            TOY, run=run, resume=lambda config, content: run(config, int(content))
+        )
+        monkeypatch.setattr("core.experiments.EXPERIMENTS", (toy,))
+        monkeypatch.setattr("core.tracking.EXPERIMENTS", (toy,))
+
+    def test_its_files_are_kept_and_its_checkpoint_is_not(self, store: Store) -> None:
+        run_id = go(store, count=3)
+        for path, content in (("model/weights.txt", b"heavy"), ("remark.txt", b"0")):
+            kept = store.artifact(run_id, path)
+            assert kept is not None
+            assert kept.read_bytes() == content
+        assert store.artifact(run_id, "checkpoint") is None
+
+    def test_one_that_was_stopped_goes_on_when_it_is_repeated(self, store: Store) -> None:
+        stopped = go(store, count=6, stop_after=4)
+        assert store.run(stopped).status == "KILLED"
+        again = retry(store, stopped)
+        assert execute(store, again) == "FINISHED"
+        squares = store.table(again, "squares")["square"].tolist()
+        assert squares == [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]
+        assert store.artifact(again, "remark.txt").read_bytes() == b"4"
+        assert f"goes on from the checkpoint of {stopped}" in store.log_text(again)
+
+    def test_it_finds_the_checkpoint_of_the_run_before_the_one_before(self, store: Store) -> None:
+        stopped = go(store, count=6, stop_after=4)
+        between = retry(store, stopped)
+        store.end(between, "KILLED", "cancelled before it started")
+        again = retry(store, between)
+        execute(store, again)
+        assert store.artifact(again, "remark.txt").read_bytes() == b"4"
+
+    def test_a_dead_ones_checkpoint_is_salvaged(self, store: Store, toy) -> None:
+        run_id = store.create(TOY, ToyConfig(count=2), sweep="s", status="RUNNING")
+        recorder = Recorder(store, run_id, TOY)
+        recorder.take(Checkpoint(b"1"))
+        salvage(store, run_id, TOY)
+        assert store.artifact(run_id, "checkpoint").read_bytes() == b"1"

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.architecture import Architecture
 from core.models.recurrent import Recurrent
 from core.tasks.recall import Recall, SeededRecall
-from core.training import LastStepClassifier, cross_entropy_by_seed, train
+from core.training import (
+    LastStepClassifier,
+    Trainer,
+    cross_entropy_by_seed,
+    gradient_norms,
+    scale_gradients,
+)
 
 TASK = Recall(sequence_length=8, shortest_lag=0, longest_lag=3, symbols=3, noises=2)
 
 
 def trained(
-    seeds: range, steps: int, *, cell: str = "gru", learning_rate: float = 0.01
+    seeds: range,
+    steps: int,
+    *,
+    cell: str = "gru",
+    learning_rate: float = 0.01,
+    clip: float | None = None,
 ) -> tuple[LastStepClassifier, list[Tensor]]:
     """The classifier after some steps, and every step's losses."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -30,17 +42,25 @@ def trained(
     recall = SeededRecall(TASK, 5, generators, recurrent.weight_ih_l0)
     model = LastStepClassifier(recurrent, TASK.symbols, generators)
 
-    def losses_of_step() -> Tensor:
+    def losses_of_step(_: int) -> Tensor:
         x_STBI, target_SB = recall.draw(16)
         return cross_entropy_by_seed(model(x_STBI), target_SB)
 
-    run = train(list(model.parameters()), losses_of_step, steps=steps, learning_rate=learning_rate)
-    return model, [losses_S for _, losses_S in run]
+    trainer = Trainer(
+        list(model.parameters()),
+        losses_of_step,
+        steps=steps,
+        learning_rate=learning_rate,
+        clip=clip,
+        seeds=len(seeds),
+    )
+    return model, [step.losses_S for step in trainer]
 
 
-def test_a_seed_trains_the_same_alone_and_among_others() -> None:
-    together, losses = trained(range(4), steps=5)
-    alone, own_losses = trained(range(2, 3), steps=5)
+@pytest.mark.parametrize("clip", [None, 0.05])
+def test_a_seed_trains_the_same_alone_and_among_others(clip: float | None) -> None:
+    together, losses = trained(range(4), steps=5, clip=clip)
+    alone, own_losses = trained(range(2, 3), steps=5, clip=clip)
     for name, parameter in alone.named_parameters():
         assert torch.equal(parameter[0], together.get_parameter(name)[2])
     assert torch.equal(torch.cat(own_losses), torch.stack(losses)[:, 2])
@@ -73,3 +93,56 @@ def test_no_step_is_taken_before_it_is_asked_for() -> None:
     model, losses = trained(range(1), steps=0)
     assert losses == []
     assert (model.bias_SC == 0).all()
+
+
+def line(steps: int, **options: object) -> tuple[Trainer, nn.Parameter]:
+    """A loss whose gradient is known: 3 w₁ + 4 w₂, with the step's number as a factor."""
+    w = nn.Parameter(torch.zeros(2))
+
+    def loss_of_step(step: int) -> Tensor:
+        return (w * torch.tensor([3.0, 4.0])).sum() * step
+
+    return Trainer([w], loss_of_step, steps=steps, learning_rate=0.1, **options), w
+
+
+def test_the_norm_is_that_of_the_whole_gradient_before_clipping() -> None:
+    trainer, w = line(3, clip=1.0)
+    assert [float(step.norms_S) for step in trainer] == [5.0, 10.0, 15.0]
+    torch.testing.assert_close(w.grad, torch.tensor([0.6, 0.8]))
+
+
+def test_a_gradient_below_the_limit_is_left_alone() -> None:
+    trainer, w = line(1, clip=100.0)
+    trainer.advance()
+    assert w.grad.tolist() == [3.0, 4.0]
+
+
+def test_networks_side_by_side_are_clipped_one_by_one() -> None:
+    first, second = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2, 1))
+    first.grad, second.grad = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[2.0], [0.5]])
+    norms_S = gradient_norms([first, second], 2)
+    assert norms_S.tolist() == [3.0, 0.5]
+    scale_gradients([first, second], (1.0 / norms_S).clamp(max=1.0), 2)
+    torch.testing.assert_close(first.grad, torch.tensor([[1 / 3, 2 / 3], [0.0, 0.0]]))
+    torch.testing.assert_close(second.grad, torch.tensor([[2 / 3], [0.5]]))
+
+
+def test_the_cosine_falls_from_the_rate_to_zero() -> None:
+    trainer, _ = line(10, schedule="cosine")
+    assert trainer.rate_of(1) == 0.1
+    assert trainer.rate_of(6) == pytest.approx(0.05)
+    assert trainer.rate_of(11) == pytest.approx(0.0)
+
+
+def test_training_that_goes_on_from_a_saved_state_ends_the_same() -> None:
+    whole, w = line(8, clip=20.0, schedule="cosine")
+    for _ in whole:
+        pass
+    first, half = line(8, clip=20.0, schedule="cosine")
+    for _ in range(3):
+        first.advance()
+    second, rest = line(8, clip=20.0, schedule="cosine")
+    rest.data.copy_(half.data)
+    second.load(first.state())
+    assert [step.step for step in second] == [4, 5, 6, 7, 8]
+    assert torch.equal(rest, w)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
 from core.architecture import VARIANTS
 from core.experiment import Config, Experiment, Progress, Row
 from core.experiments import EXPERIMENTS
+from core.experiments.length_quality import SampleRow
 from core.recorder import Recorder
 from core.statistics import Estimate
 from core.tracking import Status, Store
-from dashboard.declared import curve_of, has_seeds, possible
+from dashboard.declared import has_seeds, possible
 
 NASTY = "RuntimeError: *4 GiB* of $2 <script>alert(1)</script> [link](http://example.org)"
 """What a careless page would show as Markdown or HTML."""
@@ -39,16 +40,24 @@ def rows(experiment: Experiment, config: Config, *, wide: bool = False) -> Itera
 
 def _places(row: type[Row], name: str, config: Config, *, wide: bool) -> list[Any]:
     if name == "seed":
-        return [config.seed, config.seed + 1, config.seed + 2]
+        own = [config.seed]
+        return (
+            own if experiment_of(row).a_run_per_seed else [*own, config.seed + 1, config.seed + 2]
+        )
     if possible(row, name):
         return list(possible(row, name))
     if get_type_hints(row)[name] is str:
         return ["forward", "backward"] if wide else ["forward"]
-    if name == curve_of(row).name:
+    if any(column.curve and column.name == name for column in row.columns()):
         if has_seeds(row):
             return list(range(POINTS))
         return sorted({*SIZES, config.architecture.hidden_size})
     return [1, 2] if wide else [1]
+
+
+def experiment_of(row: type[Row]) -> Experiment:
+    """The experiment that a row belongs to."""
+    return next(experiment for experiment in EXPERIMENTS if row in experiment.rows)
 
 
 def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str, Any]:
@@ -60,7 +69,8 @@ def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str
     for column in row.columns():
         kind, name = hints[column.name], column.name
         if column.role == "note":
-            made[name] = NOTES.get(name, PROBLEM if broken else "")
+            said = NASTY if row is SampleRow else ""
+            made[name] = NOTES.get(name, PROBLEM if broken else said)
         elif column.role == "measure" and kind is Estimate:
             made[name] = Estimate(rate, rate - 0.05, rate + 0.05, 3)
         elif column.role == "measure":
@@ -87,15 +97,17 @@ def record(
     *,
     wide: bool = False,
     machine: Mapping[str, str] = NOTES,
+    without: Collection[str] = (),
 ) -> str:
-    """Put one run into the store, ended (or not) as asked; returns its id."""
+    """Put one run into the store, ended (or not) as asked, `without` some tables; its id."""
     if status == "SCHEDULED":
         return store.create(experiment, config, sweep=sweep)
     run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
     owner = {"host": "elsewhere", "pid": 1, "created": 1.0, "started": time.time()}
     store.mark_running(run_id, owner, machine)
     recorder = Recorder(store, run_id, experiment)
-    made = rows(experiment, config, wide=wide)
+    every = rows(experiment, config, wide=wide)
+    made = (row for row in every if row.table not in without)
     for row in made if status == "FINISHED" else itertools.islice(made, POINTS + 3):
         recorder.take(row)
     recorder.take(Progress(1, 2, "half of it"))
@@ -116,7 +128,7 @@ def fill(store: Store, statuses: Sequence[Status], *, wide: bool = False) -> Non
     for experiment in EXPERIMENTS:
         sweep = f"{experiment.name} 2026-11-23 04:30:12 7f3a"
         for variant, status in zip(VARIANTS, statuses, strict=False):
-            (config,) = experiment.configs([variant], {})
+            config, *_ = experiment.configs([variant], {})
             record(store, experiment, config, sweep, status, wide=wide)
 
 

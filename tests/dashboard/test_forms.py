@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.architecture import CELL_TITLES, VARIANTS
-from core.experiment import Experiment
+from core.experiment import SEEDS, Experiment
 from core.experiments import EXPERIMENTS
 from core.settings import settings_of
 from dashboard import forms
@@ -24,7 +24,7 @@ def shown(experiment: Experiment, variants: list[str]) -> list[str]:
 
 @EVERY
 def test_every_setting_is_in_the_form_once(experiment: Experiment) -> None:
-    names = [s.name for s in settings_of(experiment.config) if s.name not in forms.THE_VARIANT]
+    names = [s.name for s in experiment.settings if s.name not in forms.THE_VARIANT]
     assert sorted(shown(experiment, list(VARIANTS))) == sorted(names)
 
 
@@ -43,8 +43,11 @@ def test_the_default_request_makes_the_default_config_of_each_variant(
     experiment: Experiment,
 ) -> None:
     request = forms.Request(experiment, tuple(VARIANTS), {})
-    assert [c.architecture.variant for c in request.configs()] == list(VARIANTS)
-    assert request.configs()[0] == experiment.config()
+    configs = request.configs()
+    assert list(dict.fromkeys(c.architecture.variant for c in configs)) == list(VARIANTS)
+    assert configs[0] == experiment.config()
+    seeds = int(str(SEEDS.default)) if experiment.a_run_per_seed else 1
+    assert [c.seed for c in configs] == list(range(seeds)) * len(VARIANTS)
 
 
 def form(name: str) -> None:
@@ -60,7 +63,7 @@ def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
 ) -> None:
     app = AppTest.from_function(form, args=(experiment.name,)).run()
     assert not app.exception
-    for setting in settings_of(experiment.config):
+    for setting in experiment.settings:
         if setting.name in forms.THE_VARIANT:
             continue
         if setting.choices:
@@ -69,6 +72,9 @@ def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
             assert tuple(box.options) == setting.choices
         elif bool in setting.types:
             assert app.toggle(key=setting.name).value is setting.default
+        elif str in setting.types:
+            text = app.text_input(key=setting.name)
+            assert (text.label, text.value) == (setting.title, setting.default)
         else:
             number = app.number_input(key=setting.name)
             assert (number.label, number.value) == (setting.title, setting.default)

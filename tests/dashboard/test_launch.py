@@ -10,10 +10,12 @@ from streamlit.testing.v1 import AppTest
 from core.architecture import VARIANTS
 from core.experiment import Experiment
 from core.experiments import EXPERIMENTS
+from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.store_folder import StoreError
 from core.tracking import Store
+from dashboard.navigation import launching
 from dashboard.wording import plain
 from experiments.suites import SUITES
 from tests.dashboard.conftest import Show, texts
@@ -61,8 +63,29 @@ def test_every_experiment_can_be_launched_from_its_form(
     store: Store, show: Show, workers: list[Store], experiment: Experiment
 ) -> None:
     start(show(LAUNCH, experiment=experiment.name, variants=["GRU"]))
-    (run,) = store.runs()
-    assert (run.experiment, run.config) == (experiment.name, experiment.configs(["gru"], {})[0])
+    assert {run.experiment for run in store.runs()} == {experiment.name}
+    assert [run.config for run in store.runs()] == experiment.configs(["gru"], {})
+
+
+def test_each_seed_is_a_run_of_its_own_where_the_experiment_says_so(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = show(LAUNCH, **launching(LENGTH_QUALITY.name), seeds="2")
+    assert app.number_input(key="seeds").value == 2
+    assert "Seeds" not in app.selectbox(key="vary").options
+    start(app)
+    made = [(r.settings["attention"], r.settings["seed"]) for r in store.runs()]
+    assert made == [("none", 0), ("none", 1), ("dot", 0), ("dot", 1)]
+
+
+def test_choosing_an_experiment_fills_in_its_first_comparison(store: Store, show: Show) -> None:
+    app = show(LAUNCH, variants=["LSTM"])
+    app.button_group(key="control experiment").set_value(LENGTH_QUALITY.name).run()
+    assert not app.exception
+    assert (app.selectbox(key="vary").value, app.text_input(key="values").value) == (
+        "Attention",
+        "none, dot",
+    )
 
 
 def test_another_experiment_has_its_own_defaults(

@@ -1,0 +1,183 @@
+"""Sequence to sequence: an encoder reads, a decoder writes, with or without looking back.
+
+Without attention the decoder receives the encoder's last state and nothing else, whatever the
+length (Sutskever et al. 2014, Cho et al. 2014); with attention, every state.
+
+Shapes: B batch, S source steps, T target steps, E embedding, C = D·H encoder output, H decoder
+state and context, V target vocabulary, L layers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from core.architecture import Architecture, variant_title
+from core.models.attention import AttentionName, Keys, Memory, attention_named
+from core.models.cell import State
+from core.models.recurrent import Recurrent
+from core.parameters import STATE_VECTORS
+from core.settings import BadSetting
+from core.tasks.pairs import PADDING
+
+
+class Padded(NamedTuple):
+    """Sentences of one batch, filled up with PADDING."""
+
+    tokens_SB: Tensor
+    lengths_B: Tensor
+    """On the CPU, as packing wants them."""
+
+
+@dataclass(frozen=True)
+class Seq2SeqShape:
+    """What a model is made of."""
+
+    encoder: Architecture
+    decoder: Architecture
+    attention: AttentionName
+    source_vocabulary: int
+    target_vocabulary: int
+    embedding_size: int
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.decoder.bidirectional:
+            raise BadSetting(
+                f"decoder is {variant_title(self.decoder.variant)}; choose rnn, lstm or gru: a "
+                "backward direction reads what comes later, and a decoder has not written it yet"
+            )
+        if self.decoder.layers != self.encoder.layers:
+            raise BadSetting(
+                f"decoder has {self.decoder.layers} layers; give as many as the encoder, "
+                f"{self.encoder.layers}: each starts from the state of the layer beside it"
+            )
+
+
+class Encoded(NamedTuple):
+    """What the decoder receives."""
+
+    keys: Keys
+    state: State
+    """Its first state, each LBH."""
+
+
+class Step(NamedTuple):
+    """What the decoder makes of some target steps."""
+
+    features_BTH: Tensor
+    """What the output layer reads."""
+    state: State
+    weights_BTS: Tensor | None
+    """Where it looked; None without attention."""
+
+
+class Seq2Seq(nn.Module):
+    """An encoder of any variant, a one-directional decoder, an attention between them.
+
+    With h_t the decoder's state (Luong et al. 2015, without input feeding):
+
+    a_t = tanh(W [context_t ; h_t]);  p(y_t) = softmax(O a_t)
+
+    Without attention context_t is the same vector at every step, so that both have equally many
+    parameters. Raises `BadSetting` for a decoder that cannot generate.
+    """
+
+    def __init__(self, shape: Seq2SeqShape, seed: int = 0) -> None:
+        super().__init__()
+        self.shape = shape
+        size, generator = shape.decoder.hidden_size, torch.Generator().manual_seed(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.read = nn.Embedding(
+                shape.source_vocabulary, shape.embedding_size, padding_idx=PADDING
+            )
+            self.write = nn.Embedding(
+                shape.target_vocabulary, shape.embedding_size, padding_idx=PADDING
+            )
+            self.attention = attention_named(shape.attention, size)
+            self.combine = nn.Linear(2 * size, size)
+            self.output = nn.Linear(size, shape.target_vocabulary)
+            self.bridge = Bridge(shape.encoder, shape.decoder)
+        self.encoder = Recurrent(shape.encoder, shape.embedding_size, generators=generator)
+        self.decoder = Recurrent(shape.decoder, shape.embedding_size, generators=generator)
+        self.dropout = nn.Dropout(shape.dropout)
+
+    def encode(self, source: Padded) -> Encoded:
+        """Read a batch; padding is never read, whatever the encoder's directions."""
+        x_SBE = self.dropout(self.read(source.tokens_SB))
+        output_SBC, last = self.encoder.over_lengths(x_SBE, source.lengths_B)
+        real_BS = (source.tokens_SB != PADDING).T
+        memory = self.bridge.memory(output_SBC, last, real_BS)
+        state = self.bridge.state(last, output_SBC.shape[-1])
+        return Encoded(self.attention.keys(memory), state)
+
+    def decode(self, tokens_TB: Tensor, encoded: Encoded) -> Step:
+        """Features of known target steps (BEGIN first), in one call over all of them."""
+        x_TBE = self.dropout(self.write(tokens_TB))
+        h_TBH, state = self.decoder(x_TBE, encoded.state)
+        h_BTH = h_TBH.transpose(0, 1)
+        context_BTH, weights_BTS = self.attention(h_BTH, encoded.keys)
+        features_BTH = self.combine(torch.cat([context_BTH, h_BTH], dim=-1)).tanh()
+        return Step(self.dropout(features_BTH), state, weights_BTS)
+
+    def forward(self, source: Padded, tokens_TB: Tensor) -> Tensor:
+        """Scores of the next token after each target step, BTV."""
+        features_BTH = self.decode(tokens_TB, self.encode(source)).features_BTH
+        return cast(Tensor, self.output(features_BTH))
+
+    def received(self, encoded: Encoded) -> dict[str, tuple[int, ...]]:
+        """Shapes, batch first: the encoder's states, and what of them the decoder gets to read."""
+        memory = encoded.keys.memory
+        reads = memory.summary_BH[:, None] if self.shape.attention == "none" else memory.states_BSH
+        return {
+            "encoder states": tuple(memory.states_BSH.shape),
+            "decoder reads": tuple(reads.shape),
+            "decoder starts from": tuple(torch.cat(encoded.state, dim=-1).shape),
+        }
+
+
+class Bridge(nn.Module):
+    """From the encoder's last states and outputs to the sizes that the decoder works with.
+
+    With equal cells, widths and one direction it hands both on unchanged. Otherwise each layer's
+    states (both directions, h and c) become the decoder's through one linear map: h through a
+    tanh, which keeps it in the range of a state, c as it is.
+    """
+
+    def __init__(self, encoder: Architecture, decoder: Architecture) -> None:
+        super().__init__()
+        self.states = STATE_VECTORS[decoder.cell]
+        read, width = encoder.directions * encoder.hidden_size, decoder.hidden_size
+        alike = read == width and encoder.cell == decoder.cell and not encoder.bidirectional
+        sizes = STATE_VECTORS[encoder.cell] * read, self.states * width
+        self.maps = nn.ModuleList(nn.Linear(*sizes) for _ in range(0 if alike else encoder.layers))
+        self.project = nn.Identity() if read == width else nn.Linear(read, width)
+
+    def memory(self, output_SBC: Tensor, last: State, real_BS: Tensor) -> Memory:
+        """Every output of the top layer, and its last h (each direction's), at the decoder's size.
+
+        The same map serves both, so that what is read without attention is one of the vectors that
+        are read with it (of one direction: the last).
+        """
+        summary_BC = by_layer(last[0], output_SBC.shape[-1])[-1]
+        return Memory(self.project(output_SBC.transpose(0, 1)), self.project(summary_BC), real_BS)
+
+    def state(self, last: State, width: int) -> State:
+        """The decoder's first state, each LBH."""
+        if not self.maps:
+            return last
+        joined_LBX = torch.cat([by_layer(part, width) for part in last], dim=-1)
+        mapped = torch.stack([m(x) for m, x in zip(self.maps, joined_LBX, strict=True)])
+        h_LBH, *cell = mapped.chunk(self.states, dim=-1)
+        return h_LBH.tanh(), *cell
+
+
+def by_layer(states_XBH: Tensor, width: int) -> Tensor:
+    """(L·D)BH → LB(D·H): both directions of a layer side by side; `width` is D·H."""
+    directions = width // states_XBH.shape[-1]
+    _, batch, size = states_XBH.shape
+    return states_XBH.view(-1, directions, batch, size).transpose(1, 2).flatten(-2)

@@ -1,0 +1,178 @@
+"""How good is an output? By sentence, by length, with intervals from resampling the sentences.
+
+Resampling (Efron 1979) draws as many sentences with replacement, a thousand times; the interval
+holds the middle 95% of what they come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy
+from numpy.typing import NDArray
+from sacrebleu.metrics.base import Metric
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+
+from core.statistics import MISSING, Estimate
+
+RESAMPLES = 1000
+Floats = NDArray[numpy.float64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One output beside its reference."""
+
+    source_words: int
+    reference_words: int
+    reference: tuple[int, ...]
+    output: tuple[int, ...]
+    reference_text: str = ""
+    output_text: str = ""
+    score: float = 0.0
+
+    @property
+    def exact(self) -> bool:
+        """Whether every token is right and none is too many."""
+        return self.reference == self.output
+
+    @property
+    def right(self) -> int:
+        """Tokens of the reference that stand at their own position in the output."""
+        return sum(a == b for a, b in zip(self.reference, self.output, strict=False))
+
+
+def percent(right: Sequence[float], of: Sequence[float]) -> Estimate:
+    """100 Σ right / Σ of, over sentences."""
+    return ratio(right, of).transformed(lambda share: 100 * share)
+
+
+def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
+    """Σ numerators / Σ denominators with the bootstrap interval; n is the number of sentences."""
+    above, below = numpy.asarray(numerators, float), numpy.asarray(denominators, float)
+    if not len(above) or below.sum() == 0:
+        return MISSING
+    value = float(above.sum() / below.sum())
+    if len(above) < 2:
+        return Estimate(value, None, None, len(above))
+    drawn = resampled(len(above))
+    low, high = middle(above[drawn].sum(1) / below[drawn].sum(1))
+    return Estimate(value, low, high, len(above))
+
+
+def resampled(count: int, seed: int = 0) -> NDArray[numpy.intp]:
+    """RESAMPLES rows of `count` indices drawn with replacement; always the same ones."""
+    return numpy.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+
+
+def middle(values: Floats) -> tuple[float, float]:
+    """The ends of the middle 95%."""
+    low, high = numpy.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def token_accuracy(judged: Sequence[Judged]) -> Estimate:
+    """Percent of the reference's tokens at their own positions."""
+    return percent([j.right for j in judged], [len(j.reference) for j in judged])
+
+
+def exact_match(judged: Sequence[Judged]) -> Estimate:
+    """Percent of the sentences without any error."""
+    return percent([j.exact for j in judged], [1] * len(judged))
+
+
+def length_ratio(judged: Sequence[Judged]) -> Estimate:
+    """Tokens written over tokens of the reference."""
+    return ratio([len(j.output) for j in judged], [len(j.reference) for j in judged])
+
+
+def bleu(judged: Sequence[Judged]) -> Estimate:
+    """Corpus BLEU, lowercased (Papineni et al. 2002; Post 2018)."""
+    return _corpus(BLEU(lowercase=True), judged)
+
+
+def chrf(judged: Sequence[Judged]) -> Estimate:
+    """Corpus chrF2 (Popović 2015)."""
+    return _corpus(CHRF(lowercase=True), judged)
+
+
+def _corpus(metric: Metric, judged: Sequence[Judged]) -> Estimate:
+    """A corpus score, and that of every resample.
+
+    A corpus score is computed from sums over sentences. sacrebleu's own bootstrap does the same
+    with the same two methods, but fails on some scores of exactly zero (2.6.0).
+    """
+    if not judged:
+        return MISSING
+    outputs, references = [j.output_text for j in judged], [[j.reference_text for j in judged]]
+    value = float(metric.corpus_score(outputs, references).score)
+    if len(judged) < 2:
+        return Estimate(value, None, None, 1)
+    parts = numpy.asarray(metric._extract_corpus_statistics(outputs, references), float)
+    sums = parts[resampled(len(judged))].sum(1)
+    scores = [float(metric._compute_score_from_stats(row).score) for row in sums.tolist()]
+    return Estimate(value, *middle(numpy.asarray(scores)), len(judged))
+
+
+def bleu_signature() -> str:
+    """What sacrebleu asks to be reported beside a BLEU score."""
+    metric = BLEU(lowercase=True)
+    metric.corpus_score(["a"], [["a"]])
+    return str(metric.get_signature())
+
+
+def by_length(
+    judged: Sequence[Judged], length_of: Callable[[Judged], int], width: int
+) -> dict[int, list[Judged]]:
+    """Buckets of `width` lengths each, by the longest length that belongs to them."""
+    buckets: dict[int, list[Judged]] = {}
+    for one in sorted(judged, key=length_of):
+        buckets.setdefault(-(-length_of(one) // width) * width, []).append(one)
+    return buckets
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """The length at which quality falls below half of what short sentences reach."""
+
+    length: Estimate
+    reached: bool
+    """False where it never does: the length is then the longest tested, and too small."""
+
+
+def bottleneck(buckets: Mapping[int, Sequence[Judged]]) -> Bottleneck:
+    """By token accuracy against that of the shortest bucket, on the straight line between buckets.
+
+    The interval comes from resampling the sentences of every bucket.
+    """
+    lengths = numpy.asarray(list(buckets), float)
+    curves = numpy.stack(
+        [_accuracies(judged, index) for index, judged in enumerate(buckets.values())]
+    )
+    value = _half_at(lengths, curves[:, 0])
+    low, high = middle(
+        numpy.asarray([_half_at(lengths, curve) for curve in curves.T[1:]], dtype=float)
+    )
+    n = sum(len(judged) for judged in buckets.values())
+    return Bottleneck(Estimate(value, low, high, n), bool((curves[:, 0] < curves[0, 0] / 2).any()))
+
+
+def _accuracies(judged: Sequence[Judged], seed: int) -> Floats:
+    """The accuracy, then that of every resample."""
+    right = numpy.asarray([j.right for j in judged], float)
+    of = numpy.asarray([len(j.reference) for j in judged], float)
+    drawn = resampled(len(judged), seed)
+    resamples = right[drawn].sum(1) / of[drawn].sum(1)
+    return numpy.concatenate([[right.sum() / of.sum()], resamples])
+
+
+def _half_at(lengths: Floats, curve: Floats) -> float:
+    half = curve[0] / 2
+    below = numpy.flatnonzero(curve < half)
+    if not len(below):
+        return float(lengths[-1])
+    index = int(below[0])
+    share = (curve[index - 1] - half) / (curve[index - 1] - curve[index])
+    return float(lengths[index - 1] + share * (lengths[index] - lengths[index - 1]))

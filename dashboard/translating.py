@@ -1,0 +1,93 @@
+"""Finished runs' models at work: which ones, and what they make of a source.
+
+Only here does the dashboard load torch, and only once somebody asks for a translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.settings import BadSetting
+from core.tracking import RunRecord, open_store
+from dashboard import comparison, controls, data
+from dashboard.choosing import ID_LETTERS, MOST_RUNS
+from dashboard.labels import labels
+from dashboard.wording import moment
+
+if TYPE_CHECKING:
+    from core.experiments.length_quality_translating import Translation, Translator
+
+MOST_MODELS = 8
+"""Kept in memory."""
+USUALLY = 4
+"""Models side by side, unless the address asks for others."""
+
+
+def finished() -> list[RunRecord]:
+    """Every run whose model can be asked, the newest first."""
+    runs = data.reader().runs(LENGTH_QUALITY.name)
+    return [run for run in reversed(runs) if run.status == "FINISHED"][:MOST_RUNS]
+
+
+def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs in the address; else the first seed of each model of the newest comparison."""
+    by_id = {run.run_id[:ID_LETTERS]: run for run in offered}
+    named = labels(LENGTH_QUALITY, offered)
+    names = {
+        short: f"{named[run.run_id]} · seed {run.settings['seed']} · {moment(run.submitted)}"
+        for short, run in by_id.items()
+    }
+    default = [run.run_id[:ID_LETTERS] for run in first_seeds(offered)[:USUALLY]]
+    picked = controls.several("Models", names, "runs", default)
+    return [by_id[short] for short in picked[:MOST_MODELS]]
+
+
+def first_seeds(offered: Sequence[RunRecord]) -> list[RunRecord]:
+    """Of the newest comparison, one run per label: the one of the lowest seed."""
+    newest = comparison.newest_readable(comparison.comparisons(offered[::-1]))
+    runs = newest.finished if newest else ()
+    named = labels(LENGTH_QUALITY, runs)
+    firsts: dict[str, RunRecord] = {}
+    for run in sorted(runs, key=lambda run: int(str(run.settings["seed"]))):
+        firsts.setdefault(named[run.run_id], run)
+    return [run for run in runs if run in firsts.values()]
+
+
+def named(runs: Sequence[RunRecord]) -> dict[str, str]:
+    """Run id → label; where one label has several runs, each with its seed."""
+    found = labels(LENGTH_QUALITY, runs)
+    if len(set(found.values())) == len(runs):
+        return found
+    return {run.run_id: f"{found[run.run_id]} · seed {run.settings['seed']}" for run in runs}
+
+
+def samples(runs: Sequence[RunRecord]) -> dict[str, int]:
+    """Sources that the runs were tested on and kept → their lengths, the shortest first."""
+    found: dict[str, int] = {}
+    for run in runs:
+        table = data.reader().table(run, "samples")
+        for row in () if table is None else table.to_dict("records"):
+            found.setdefault(str(row["source"]), int(row["length"]))
+    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+
+
+def translate(run: RunRecord, text: str, width: int) -> Translation:
+    """What a run's model makes of a source. Raises `BadSetting` with a sentence if it cannot."""
+    return _translator(data.reader().store.uri, run.run_id).translate(text, width)
+
+
+@st.cache_resource(show_spinner="Loading PyTorch and the model…", max_entries=MOST_MODELS)
+def _translator(uri: str, run_id: str) -> Translator:
+    folder = open_store(uri).artifact(run_id, "model")
+    if folder is None:
+        raise BadSetting("this run has kept no model; run it again to have one")
+    import torch
+
+    from core.experiments.length_quality_translating import Translator
+
+    torch.set_num_threads(1)  # these models gain nothing from more, and runs need the others
+    return Translator.load(folder)

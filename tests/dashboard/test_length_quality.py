@@ -1,0 +1,201 @@
+"""Quality by length: seeds pooled exactly, the trained range, samples as they are, attention."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas
+import pytest
+
+from core.experiments.length_quality import LENGTH_QUALITY, LengthRow
+from core.statistics import mean_estimate
+from core.tracking import Store
+from dashboard import cards, charts, comparison, curves, layers, looks, palette, trained
+from dashboard import labels as naming
+from dashboard.setting_figures import BySetting
+from dashboard.shown import Shown, read
+from dashboard.wording import plain
+from tests.dashboard.conftest import Show, texts
+from tests.dashboard.scenes import NASTY, record
+
+PAGE = "views/length_quality.py"
+MEASURE = "token_accuracy"
+
+
+@pytest.fixture
+def measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs of an LSTM with these settings, read; those without attention have no map of it."""
+    monkeypatch.setattr("dashboard.data.dark", lambda: False)
+
+    def shown(**settings: list[Any]) -> Shown:
+        for config in LENGTH_QUALITY.configs(["lstm"], {"seeds": [1], **settings}):
+            blind = config.flat()["attention"] == "none"
+            record(store, LENGTH_QUALITY, config, "one", without=["attention"] if blind else [])
+        return read(LENGTH_QUALITY, store.runs())
+
+    return shown
+
+
+def lengths(*lines: tuple[str, int, float]) -> pandas.DataFrame:
+    """Rows of one length: label, seed, accuracy; each with an interval of its own."""
+    made = [
+        {
+            "label": label,
+            "length": 9,
+            "seed": seed,
+            MEASURE: value,
+            f"{MEASURE}_low": value - 5,
+            f"{MEASURE}_high": value + 7,
+            "sentences": 60,
+        }
+        for label, seed, value in lines
+    ]
+    return pandas.DataFrame(made)
+
+
+def pooled(rows: pandas.DataFrame, **options: Any) -> dict[str, dict[str, float]]:
+    found = curves.over_seeds(rows, ["label", "length"], MEASURE, ["sentences"], **options)
+    return {line["label"]: line for line in found.to_dict("records")}  # type: ignore[misc]
+
+
+def test_several_seeds_are_pooled_into_their_mean_and_t_interval() -> None:
+    rows = lengths(("LSTM", 0, 50.0), ("LSTM", 1, 52.0), ("LSTM", 2, 57.0))
+    exact = mean_estimate([50.0, 52.0, 57.0])
+    found = pooled(rows)["LSTM"]
+    assert (found["value"], found["n"], found["sentences"]) == (exact.value, 3, 180)
+    assert (found["low"], found["high"]) == pytest.approx((exact.low, exact.high))
+
+
+def test_a_single_seed_keeps_its_own_interval_beside_pooled_ones() -> None:
+    found = pooled(lengths(("LSTM", 0, 50.0), ("LSTM", 1, 52.0), ("GRU", 0, 80.0)))
+    assert (found["GRU"]["low"], found["GRU"]["high"], found["GRU"]["n"]) == (75.0, 87.0, 1)
+    assert found["LSTM"]["n"] == 2
+
+
+def test_an_interval_ends_at_what_is_possible() -> None:
+    rows = lengths(("LSTM", 0, 10.0), ("LSTM", 1, 90.0), ("GRU", 0, 98.0))
+    found = pooled(rows, bounds=(0.0, 100.0))
+    assert (found["LSTM"]["low"], found["LSTM"]["high"]) == (0.0, 100.0)
+    assert (found["GRU"]["low"], found["GRU"]["high"]) == (93.0, 100.0)
+
+
+def test_results_are_pooled_by_label_and_a_repeated_seed_counts_once() -> None:
+    nothing = dict.fromkeys(LENGTH_QUALITY.summary.header())
+    lines = [("LSTM", 0, 1.0), ("LSTM", 0, 10.0), ("LSTM", 1, 14.0), ("GRU", 0, 20.0)]
+    made = [
+        {
+            **nothing,
+            "label": label,
+            "seed": seed,
+            "bottleneck_length": value,
+            "bottleneck_length_low": value - 1,
+            "bottleneck_length_high": value + 1,
+            "bottleneck_length_n": 1500,
+            "parameters": 100 + seed,
+        }
+        for label, seed, value in lines
+    ]
+    found = comparison.over_seeds(LENGTH_QUALITY, pandas.DataFrame(made)).set_index("label")
+    exact = mean_estimate([10.0, 14.0])
+    lstm, gru = found.loc["LSTM"], found.loc["GRU"]
+    assert (lstm["bottleneck_length"], lstm["bottleneck_length_n"]) == (12.0, 2)
+    assert lstm["bottleneck_length_low"] == pytest.approx(exact.low)
+    assert lstm["parameters"] == 100.5
+    assert (gru["bottleneck_length_low"], gru["bottleneck_length_n"]) == (19.0, 1500)
+    assert cards.headline(LENGTH_QUALITY, found.reset_index())[0][1:] == (
+        "20.0 words",
+        "GRU, 19.0 to 21.0",
+    )
+
+
+def test_the_trained_range_is_shaded_where_all_agree_on_it(measured: Any) -> None:
+    shown = measured(attention=["none", "dot"])
+    rows = shown.rows("lengths")
+    source, reference = rows[rows["by"] == "source"], rows[rows["by"] == "reference"]
+    assert trained.shade(shown, source) == layers.Shade(14.0, "trained up to 14 words")
+    assert trained.shade(shown, reference) is None
+    assert "Trained up to 14 words of source, tested up to 28" in trained.line(shown)
+    several = measured(longest_trained=[10])
+    assert trained.shade(several, source) is None
+    assert "Trained up to 10 and 14 words" in trained.line(several)
+
+
+def test_a_shade_ends_where_it_says_and_within_the_figure() -> None:
+    row = {c.name: c for c in LengthRow.columns()}
+    bands = pandas.DataFrame(
+        {"label": "LSTM", "length": [4, 28], "value": [90.0, 10.0], "low": math.nan}
+    ).assign(high=math.nan, n=1)
+    styles = palette.styles({"LSTM": "lstm"})
+    for end, drawn in ((14, 14), (100, 28)):
+        shade = layers.Shade(end, "trained")
+        chart = charts.curves(bands, row["length"], row[MEASURE], styles, shade=shade).to_dict()
+        (made,) = (d for d in chart["datasets"].values() if d and "to" in d[0])
+        assert made == [{"length": 4, "to": drawn, "text": "trained"}]
+
+
+def test_a_label_says_what_its_attention_is(measured: Any) -> None:
+    shown = measured(attention=["none", "dot"], clip=[None, 1.0])
+    assert set(shown.labels.values()) == {
+        f"LSTM · {looks_} attention · {clip}"
+        for looks_ in ("no", "dot")
+        for clip in ("no clipping", "clipping 1")
+    }
+
+
+def test_one_of_several_seeds_is_named_in_the_table(measured: Any, show: Show) -> None:
+    measured(seeds=[2])
+    table = show(PAGE).dataframe[-1].value
+    assert list(table["Seed"]) == [0, 1]
+    assert list(table["Variant"]) == ["LSTM", "LSTM"]
+
+
+def test_samples_are_shown_as_they_are(measured: Any, show: Show) -> None:
+    measured(attention=["none", "dot"])
+    app = show(PAGE, figure="Samples")
+    assert [text.value for text in app.text] == [NASTY] * 4  # source, reference and two outputs
+
+
+def test_attention_is_a_map_or_a_sentence(measured: Any, show: Show) -> None:
+    shown = measured(attention=["none", "dot"])
+    app = show(PAGE, figure="Attention")
+    assert len(app.get("vega_lite_chart")) == 1
+    assert plain("LSTM · no attention: nothing to look at") in texts(app)
+    blind = next(run for run in shown.runs if run.settings["attention"] == "none")
+    app = show(PAGE, figure="Attention", runs=[blind.run_id[:8]])
+    assert not app.exception
+    assert not app.get("vega_lite_chart")
+    assert "nothing to look at" in texts(app)
+
+
+def test_a_map_has_its_tokens_on_the_axes_and_one_scale() -> None:
+    lines = [(1, 1, 0.75, "der", "the"), (1, 2, 0.25, "der", '"dog"'), (2, 2, 1.0, "end", '"dog"')]
+    names = ["written", "read", "weight", "written_token", "read_token"]
+    made = pandas.DataFrame(lines, columns=names)
+    encoding = looks.looks(made).to_dict()["encoding"]
+    assert encoding["x"]["axis"]["labelExpr"] == r'["the", "\"dog\""][datum.value - 1]'
+    assert encoding["y"]["axis"]["labelExpr"] == '["der", "end"][datum.value - 1]'
+    assert encoding["color"]["scale"]["domain"] == [0, 1]
+    assert looks.in_words(made) == 'Looked most: der at the; end at "dog".'
+
+
+def test_capacity_needs_several_sizes_of_one_series(measured: Any, show: Show) -> None:
+    figure = BySetting("Capacity", "hidden_size", ("bottleneck_length",))
+    assert not figure.available(measured(attention=["none", "dot"]))
+    shown = measured(hidden_size=[16, 32])
+    assert figure.available(shown)
+    assert "Capacity" in [tab.label for tab in show(PAGE).tabs]
+    app = show(PAGE, figure="Capacity")
+    assert not app.exception
+    assert app.get("vega_lite_chart")
+    named = naming.labels(LENGTH_QUALITY, shown.runs, without=["hidden_size"])
+    assert set(named.values()) == {"LSTM · no attention", "LSTM · dot attention"}
+
+
+def test_while_nothing_is_judged_training_is_the_preview(measured: Any) -> None:
+    from dashboard.watching import preview
+
+    shown = measured(attention=["none"])
+    chart = preview(LENGTH_QUALITY, shown.runs)
+    assert "Token accuracy" in str(chart.to_dict())
+    assert preview(LENGTH_QUALITY, []) is None

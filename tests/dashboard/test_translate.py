@@ -1,0 +1,139 @@
+"""Translating: the page says what the model says, and what speaks against it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.length_quality_translating import Translation, Translator
+from core.runner import execute
+from core.tracking import RunRecord, Store, open_store
+from dashboard import translating
+from dashboard.wording import number, plain
+from tests.dashboard.conftest import Show, texts
+from tests.dashboard.scenes import record
+
+PAGE = "views/translate.py"
+KNOWN = "the dog has seen the king"
+TINY = {
+    "training_steps": [40],
+    "training_pairs": [200],
+    "tested_pairs": [2],
+    "longest_trained": [6],
+    "longest_tested": [8],
+    "validations": [2],
+    "hidden_size": [16],
+}
+
+
+@pytest.fixture(scope="module")
+def trained_uri(template_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with one small model without attention and one with, both really trained."""
+    folder = tmp_path_factory.mktemp("trained") / "store"
+    shutil.copytree(template_folder, folder)
+    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
+    asked = {**TINY, "attention": ["none", "dot"], "seeds": [1]}
+    for config in LENGTH_QUALITY.configs(["gru"], asked):
+        run_id = store.create(LENGTH_QUALITY, config, sweep="tiny")
+        assert execute(store, run_id) == "FINISHED"
+    return store.uri
+
+
+@pytest.fixture
+def trained(trained_uri: str, monkeypatch: pytest.MonkeyPatch) -> tuple[RunRecord, RunRecord]:
+    """Its runs: without attention, and with."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", trained_uri)
+    blind, looking = open_store(trained_uri).runs()
+    return blind, looking
+
+
+def by_the_model(run: RunRecord, uri: str, text: str, width: int) -> Translation:
+    folder = open_store(uri).artifact(run.run_id, "model")
+    assert folder is not None
+    return Translator.load(folder).translate(text, width)
+
+
+def test_without_a_trained_model_it_leads_to_one(scene: Callable[[str], Store], show: Show) -> None:
+    scene("empty")
+    app = show(PAGE)
+    assert "There is no trained model yet" in texts(app)
+    assert app.get("page_link")
+
+
+def test_a_run_that_has_kept_no_model_says_so(scene: Callable[[str], Store], show: Show) -> None:
+    store = scene("single")
+    app = show(PAGE, source=KNOWN)
+    assert not app.exception
+    assert plain("this run has kept no model") in app.error[0].value
+    assert not store.runs(LENGTH_QUALITY.name)[0].error
+
+
+def test_the_page_says_what_the_models_say(
+    trained: tuple[RunRecord, RunRecord], trained_uri: str, show: Show
+) -> None:
+    app = show(PAGE, source=KNOWN, beam="3")
+    assert not app.exception
+    said = [text.value for text in app.text]
+    for run, shown, table in zip(trained, said, app.table, strict=True):
+        wanted = by_the_model(run, trained_uri, KNOWN, 3)
+        assert shown == (wanted.alternatives[0].text or "(nothing)")
+        assert plain(f"Score {number(wanted.alternatives[0].score)} nats") in texts(app)
+        texts_there = [plain(one.text or "(nothing)") for one in wanted.alternatives]
+        assert list(table.value["Output"]) == texts_there
+    assert len(app.get("vega_lite_chart")) == 1
+    assert "No attention" in texts(app)
+
+
+def test_a_beam_of_one_has_no_alternatives(
+    trained: tuple[RunRecord, RunRecord], show: Show
+) -> None:
+    assert not show(PAGE, source=KNOWN, beam="1").table
+
+
+def test_unknown_words_and_too_many_of_them_are_explained(
+    trained: tuple[RunRecord, RunRecord], show: Show
+) -> None:
+    app = show(PAGE, source="the *zebra* sees the quark and the dogs")
+    for warning in app.warning:
+        assert plain("Unknown to this model: *zebra* and quark.") in warning.value
+        assert plain("The source has 8 words; this model was trained up to 6.") in warning.value
+    app = show(PAGE, source="dog " * 201)
+    assert [plain("source has 201 words; give 1 to 200")] * 2 == [e.value for e in app.error]
+
+
+def test_an_empty_source_asks_for_one(trained: tuple[RunRecord, RunRecord], show: Show) -> None:
+    app = show(PAGE, source=" ")
+    assert "Type a sentence" in app.info[0].value
+
+
+def test_what_is_typed_is_in_the_address_and_samples_are_offered(
+    trained: tuple[RunRecord, RunRecord], show: Show
+) -> None:
+    app = show(PAGE)
+    usual = app.text_input(key="control source").value
+    assert usual
+    app.text_input(key="control source").set_value(KNOWN).run()
+    assert app.query_params["source"] == KNOWN
+    menu = app.selectbox(key="take a sample")
+    assert menu.value is None
+    menu.set_value(menu.options[0]).run()
+    assert not app.exception
+    assert app.text_input(key="control source").value != KNOWN
+
+
+def test_the_first_seed_of_each_model_of_the_newest_comparison_is_shown(store: Store) -> None:
+    for sweep, settings in (("old", {}), ("new", {"attention": ["none", "dot"], "seed": [3]})):
+        for config in LENGTH_QUALITY.configs(["lstm"], {**settings, "seeds": [2]}):
+            record(store, LENGTH_QUALITY, config, sweep)
+    newest_first = store.runs()[::-1]
+    found = translating.first_seeds(newest_first)
+    assert [(r.sweep, r.settings["attention"], r.settings["seed"]) for r in found] == [
+        ("new", "none", 3),
+        ("new", "dot", 3),
+    ]
+    both = translating.named([run for run in newest_first if run.sweep == "old"])
+    assert set(both.values()) == {"LSTM · seed 0", "LSTM · seed 1"}
