@@ -9,6 +9,7 @@ from typing import Any
 from core.architecture import VARIANTS
 from core.experiment import Config, Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.settings import BadSetting
@@ -74,6 +75,15 @@ CHAPTER_COST = (
     Part("how fast it is", THROUGHPUT, ONE_DIRECTION, preset="chapter"),
 )
 
+CHAPTER_QUALITY = (
+    Part(
+        "with and without attention",
+        LENGTH_QUALITY,
+        ("lstm",),
+        {"attention": ("none", "dot"), "seeds": (3,)},
+    ),
+)
+
 SUITES: tuple[Suite, ...] = (
     Suite(
         "first-look",
@@ -98,8 +108,8 @@ SUITES: tuple[Suite, ...] = (
         "chapter",
         "Chapter",
         "The textbook's set-up, what gain, gate biases, initialisation and depth change in it, "
-        "and what each cell costs.",
-        (*CHAPTER_GRADIENT, *CHAPTER_COST),
+        "what each cell costs, and what attention does for long sentences.",
+        (*CHAPTER_GRADIENT, *CHAPTER_COST, *CHAPTER_QUALITY),
     ),
     Suite(
         "full",
@@ -109,6 +119,7 @@ SUITES: tuple[Suite, ...] = (
         (
             *CHAPTER_GRADIENT,
             *CHAPTER_COST,
+            *CHAPTER_QUALITY,
             Part(
                 "two widths",
                 GRADIENT_DECAY,
@@ -124,6 +135,18 @@ SUITES: tuple[Suite, ...] = (
             Part("long sequences", THROUGHPUT, settings={"sequence_length": (4096,)}),
             Part("by batch", THROUGHPUT, ONE_DIRECTION, {"batch_size": (1, 8, 32, 128)}),
             Part("by width", THROUGHPUT, ONE_DIRECTION, {"hidden_size": (32, 128, 512)}),
+            Part(
+                "every encoder, every attention",
+                LENGTH_QUALITY,
+                ALL,
+                {"attention": ("none", "additive", "dot", "general"), "seeds": (3,)},
+            ),
+            Part(
+                "how much one vector holds",
+                LENGTH_QUALITY,
+                ("lstm",),
+                {"hidden_size": (16, 32, 64, 128), "seeds": (3,)},
+            ),
             Part("half precision", THROUGHPUT, ONE_DIRECTION, {"dtype": ("bfloat16",)}),
         ),
     ),
