@@ -12,6 +12,9 @@ from torch import Tensor
 
 from core.models.recurrent import Recurrent
 
+LENGTHS, BATCH = (16, 80), 16
+"""Between which the slope is taken."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -41,9 +44,11 @@ def saved_bytes(model: Recurrent, x_TBI: Tensor) -> int:
 
 
 def kept_for_backward(model: Recurrent, x_TBI: Tensor) -> Kept:
-    """What training over x keeps, from the whole sequence and its first half (T ≥ 2)."""
-    steps, batch, _ = x_TBI.shape
-    half = steps // 2
-    whole = saved_bytes(model, x_TBI)
-    first = saved_bytes(model, x_TBI[:half].clone())
-    return Kept(whole, (whole - first) / (steps - half) / batch)
+    """What training over x keeps, and what each step of a sequence adds.
+
+    Some kernels round what they save up to whole pages (oneDNN's LSTM to 4 KiB), so the slope is
+    taken between two lengths of a batch that saves many of them.
+    """
+    width = x_TBI.shape[-1]
+    short, long = (saved_bytes(model, x_TBI.new_zeros(t, BATCH, width)) for t in LENGTHS)
+    return Kept(saved_bytes(model, x_TBI), (long - short) / (LENGTHS[1] - LENGTHS[0]) / BATCH)

@@ -1,7 +1,8 @@
-"""Nothing beside a measurement of time: no other run on the machine, no thread of our own.
+"""Nothing beside a measurement of time: no other run of the store here, no thread of our own.
 
 Every run holds a lock while it runs: ordinary runs share it, a timed run has it alone. It belongs
-to the operating system, so a killed process holds nothing back.
+to the operating system, so a killed process holds nothing back. What else the machine does is not
+ours to stop: a timed run measures and reports it.
 """
 
 from __future__ import annotations

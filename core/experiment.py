@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from core.amounts import parse_amount
 from core.architecture import CELL_TITLES, VARIANTS, Architecture
-from core.parameters import match_parameters
+from core.parameters import LARGEST_BUDGET, match_parameters
 from core.settings import BadSetting, Setting, Settings, Value, settings_of
 from core.statistics import Estimate
 
@@ -55,7 +55,7 @@ class Config(Settings):
     parameter_budget: Annotated[int | None, BeforeValidator(_as_amount)] = Field(
         None,
         ge=1,
-        le=250_000_000,
+        le=LARGEST_BUDGET,
         title="Parameter budget",
         description=(
             "Compare at equal parameters: every variant gets the hidden size that brings its "
@@ -286,8 +286,6 @@ class Experiment:
         """
         values = {**{k: [v] for k, v in self._preset(preset).items()}, **settings}
         seeds = _count(values.pop("seeds", [SEEDS.default])) if self.a_run_per_seed else 1
-        if "parameter_budget" in settings and "hidden_size" not in settings:
-            values.pop("hidden_size", None)  # the preset's width gives way to the budget
         cells_of = {s.name: s.cells or tuple(CELL_TITLES) for s in settings_of(self.config)}
         for name in settings:
             cells = cells_of.get(name, tuple(CELL_TITLES))
@@ -302,6 +300,8 @@ class Experiment:
             used = {n: v for n, v in values.items() if kind["cell"] in cells_of.get(n, CELL_TITLES)}
             for combination in itertools.product(*used.values()):
                 flat = {**dict(zip(used, combination, strict=True)), **kind}
+                if flat.get("parameter_budget") is not None and "hidden_size" not in settings:
+                    flat.pop("hidden_size", None)  # the preset's width gives way to the budget
                 first = self.config.from_flat(flat)
                 for seed in range(first.seed, first.seed + seeds):
                     configs[self.config.from_flat({**flat, "seed": seed})] = None

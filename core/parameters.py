@@ -19,6 +19,8 @@ BLOCKS: Mapping[str, int] = {"rnn": 1, "lstm": 4, "gru": 3}
 """Weight blocks: the candidate's and one for each gate."""
 STATE_VECTORS: Mapping[str, int] = {"rnn": 1, "lstm": 2, "gru": 1}
 """Vectors of size H that a step hands to the next: h, and the LSTM's c."""
+LARGEST_BUDGET = 250_000_000
+"""Which every variant reaches within the largest hidden size."""
 DTYPE_BYTES: Mapping[str, int] = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -122,19 +124,16 @@ def match_parameters(architecture: Architecture, input_size: int, budget: int) -
     """The hidden size whose recurrent layers come closest to `budget` parameters.
 
     The smaller one of two that are equally close. The count grows with the width, so bisection
-    finds it. Raises `BadSetting` when even the widest is more than half a width short.
+    finds it. Raises `BadSetting` above `LARGEST_BUDGET`.
     """
 
     def core(size: int) -> int:
         sized = architecture.model_copy(update={"hidden_size": size})
         return count_parameters(sized, input_size).core
 
+    if budget > LARGEST_BUDGET:
+        raise BadSetting(f"parameter_budget is {budget:,}; give at most {LARGEST_BUDGET:,}")
     low, high = 1, LARGEST_HIDDEN_SIZE
-    if core(high) < budget:
-        raise BadSetting(
-            f"parameter_budget is {budget:,}, but {architecture.variant} reaches only "
-            f"{core(high):,} at the largest hidden_size, {high:,}; give a smaller budget"
-        )
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if core(middle) <= budget else (low, middle)

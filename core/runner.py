@@ -26,6 +26,8 @@ from core.store_folder import PROJECT
 from core.tracking import ACTIVE, NOTE, TAG_CANCEL, RunRecord, Status, Store
 
 HEARTBEAT_SECONDS = 5.0
+HEARTBEAT_PATIENCE = 30.0
+"""Seconds that a heartbeat waits for a measurement of time to pause."""
 
 
 class Cancelled(BaseException):
@@ -77,7 +79,9 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             status = "FINISHED"
         except (Cancelled, KeyboardInterrupt):
             cancellation.disarm()
-            status, error = "KILLED", "cancelled while running; rows measured until then are kept"
+            kept = "while running; rows measured until then are kept"
+            status = "KILLED"
+            error = f"cancelled {kept if recorder.rows else 'before anything was measured'}"
             recorder.log(error)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the run records it
             cancellation.disarm()
@@ -186,7 +190,7 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
     def beat() -> None:
         while not stop.wait(HEARTBEAT_SECONDS):
             # A store that is away for a moment must not end the run: the next beat tries again.
-            with UNDISTURBED, contextlib.suppress(Exception):
+            with _between_turns(), contextlib.suppress(Exception):
                 store.set_tags(run_id, {"unroll.heartbeat": str(time.time())})
                 if TAG_CANCEL in store.run(run_id).tags and not stop.is_set():
                     os.kill(os.getpid(), signal.SIGTERM)
@@ -199,6 +203,17 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(HEARTBEAT_SECONDS)
+
+
+@contextlib.contextmanager
+def _between_turns() -> Iterator[None]:
+    """Not while something is timed; but a turn that takes long must not make the run seem dead."""
+    paused = UNDISTURBED.acquire(timeout=HEARTBEAT_PATIENCE)
+    try:
+        yield
+    finally:
+        if paused:
+            UNDISTURBED.release()
 
 
 def _prepare(config: Config) -> dict[str, str]:

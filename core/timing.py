@@ -37,6 +37,9 @@ SINGLES_UNTIMED = 3
 PAUSE_SECONDS = 0.001
 """Between turns. A lock that is taken again at once is hardly ever got by a waiting thread."""
 
+PATIENCE_SECONDS = 1.0
+"""How long a turn waits for our own threads to be done."""
+
 
 class Stopwatch:
     """Times calls on one device; `clock` may be another one for tests."""
@@ -109,6 +112,7 @@ class Turns(Generic[Name]):
     def warm_up(self) -> Iterator[Name]:
         """Warm one subject up per step; yields its name."""
         for name, call in self.calls.items():
+            time.sleep(PAUSE_SECONDS)
             with undisturbed(), self._context(), self._dropping_out(name):
                 self._times[name] = self.stopwatch.warm_up(call)
             yield name
@@ -163,13 +167,16 @@ def _nothing() -> None:
 def undisturbed() -> Iterator[None]:
     """No garbage collection and none of our own threads until the block is left."""
     collecting = gc.isenabled()
-    with UNDISTURBED:
-        gc.disable()
-        try:
-            yield
-        finally:
-            if collecting:
-                gc.enable()
+    # A heartbeat that waits for a store which does not answer must not hold a measurement up.
+    alone = UNDISTURBED.acquire(timeout=PATIENCE_SECONDS)
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+        if alone:
+            UNDISTURBED.release()
 
 
 class OtherLoad:

@@ -241,11 +241,21 @@ def configs_of(chosen: argparse.Namespace) -> tuple[Experiment, list[Config]]:
     for setting in experiment.settings:
         text = getattr(chosen, setting.name, None)
         if text is not None:
+            _refuse_thousands(setting.name, text)
             given[setting.name] = [
                 None if setting.optional and part == "none" else part for part in text.split(",")
             ]
     variants = [variant.strip() for variant in chosen.variants.split(",")]
     return experiment, experiment.configs(variants, given, getattr(chosen, "preset", ""))
+
+
+def _refuse_thousands(name: str, text: str) -> None:
+    """1,234,567 is one number to people and three values to a flag."""
+    if name == "parameter_budget" and re.fullmatch(r"\d{1,3}(,\d{3})+", text):
+        plain = text.replace(",", "")
+        raise BadSetting(
+            f"{name} is {text!r}, but here a comma separates values; give {plain}, or 100k,1M"
+        )
 
 
 def _run_all(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:

@@ -37,7 +37,7 @@ class ParameterCountConfig(Config):
     )
     sequence_length: int = Field(
         100,
-        ge=2,
+        ge=1,
         le=5000,
         title="Sequence length",
         description="Steps T over which training keeps activations.",
@@ -146,8 +146,8 @@ class ActivationRow(Row):
         unit="MiB",
         better="lower",
         description=(
-            "What grows with the number of steps among the tensors saved for the backward pass, "
-            "from measurements at T and T/2; each tensor counts once."
+            "What grows with the number of steps among the tensors saved for the backward pass: T "
+            "times what each further step adds; each tensor counts once."
         ),
     )
     bytes_per_step: float = measure(

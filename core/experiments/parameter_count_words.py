@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 from core.architecture import VARIANTS, Architecture, variant_title
 from core.experiments.parameter_count import ParameterCountConfig
 from core.parameters import count_parameters, multiply_accumulates
-from core.words import listed, number
+from core.words import listed, named_runs, number
 
 if TYPE_CHECKING:
     import pandas
 
 Run = Mapping[str, Any]
 """A finished run: flat config and summary columns, label and variant."""
+UNNAMED = ("seed", "device", "threads", "parameter_budget", "smallest_width", "largest_width")
+"""What does not change a count, or is in the label as the hidden size."""
+KEPT_OF = ("sequence_length", "batch_size", "dtype", "input_size")
+"""What activations are compared at."""
 STEP_OVERHEAD = 1e5
 """Multiply-accumulates in the time that one step's calls take."""
 DRAWING = 50
@@ -29,9 +33,9 @@ def run_work(config: ParameterCountConfig) -> float:
 
 
 def width_work(config: ParameterCountConfig, architecture: Architecture) -> float:
-    """Of one width: two implementations, each over T and over T/2 steps."""
+    """Of one width: two implementations, each over T steps and over a hundred more."""
     token = multiply_accumulates(architecture, config.input_size)
-    steps = 1.5 * config.sequence_length
+    steps = config.sequence_length + 100
     drawn = DRAWING * count_parameters(architecture, config.input_size).core
     return 2 * (steps * (config.batch_size * token + STEP_OVERHEAD) + drawn)
 
@@ -53,26 +57,32 @@ def comparison_in_words(runs: pandas.DataFrame) -> str:
     """Who holds the fewest, how many times as many the others, and what training keeps."""
     if runs.empty:
         return "Nothing has been measured yet."
-    ordered = runs.drop_duplicates("label", keep="last").sort_values("parameters", kind="stable")
-    found = [
-        {str(name): value for name, value in run.items()} for run in ordered.to_dict("records")
-    ]
+    named = named_runs(runs, ParameterCountConfig, UNNAMED)
+    found = [{**columns, "name": name} for name, columns in named.items()]
+    found.sort(key=lambda run: int(run["parameters"]))
     return " ".join([_sizes(found), *_growth(found), *_activations(found)])
 
 
 def _sizes(runs: Sequence[Run]) -> str:
     smallest, *others = runs
-    if others and len({_known(run["parameter_budget"]) for run in runs} - {None}) == 1:
+    if others and _at_one_budget(runs):
         order = sorted(runs, key=lambda run: list(VARIANTS).index(run["variant"]))
         widths = [f"{variant_title(run['variant'])} {run['hidden_size']:,}" for run in order]
         budget = int(smallest["parameter_budget"])
         return f"About {budget:,} recurrent parameters buy these hidden sizes: {listed(widths)}."
-    first = f"{smallest['label']} has {smallest['parameters']:,} recurrent parameters"
+    first = f"{smallest['name']} has {smallest['parameters']:,} recurrent parameters"
     if not others:
         return f"{first}, {number(smallest['over_rnn'])} times the plain RNN's of this width."
-    times = [(run["label"], number(run["parameters"] / smallest["parameters"])) for run in others]
+    times = [(run["name"], number(run["parameters"] / smallest["parameters"])) for run in others]
     told = [f"{times[0][0]} has {times[0][1]} times as many", *map(" ".join, times[1:])]
     return f"{first}, the fewest here; {listed(told)}."
+
+
+def _at_one_budget(runs: Sequence[Run]) -> bool:
+    """Whether one budget and nothing else but the variant decides every width."""
+    budgets = {_known(run["parameter_budget"]) for run in runs}
+    variants = {run["variant"] for run in runs}
+    return len(budgets) == 1 and None not in budgets and len(variants) == len(runs)
 
 
 def _growth(runs: Sequence[Run]) -> Iterator[str]:
@@ -87,7 +97,7 @@ def _growth(runs: Sequence[Run]) -> Iterator[str]:
 def _activations(runs: Sequence[Run]) -> Iterator[str]:
     """What training keeps, from the least to the most, if the runs have equally many steps."""
     kept = [(value, run) for run in runs if (value := _known(run["activation_mib"])) is not None]
-    if not kept or len({(run["sequence_length"], run["batch_size"]) for run in runs}) > 1:
+    if not kept or len({tuple(run[name] for name in KEPT_OF) for run in runs}) > 1:
         return
     kept.sort(key=lambda pair: pair[0])
     (least, small), (most, large) = kept[0], kept[-1]
@@ -96,8 +106,8 @@ def _activations(runs: Sequence[Run]) -> Iterator[str]:
         yield f"{steps} {number(least)} MiB of activations."
     else:
         yield (
-            f"{steps} {number(least)} MiB of activations in {small['label']} and {number(most)} "
-            f"MiB in {large['label']}."
+            f"{steps} {number(least)} MiB of activations in {small['name']} and {number(most)} "
+            f"MiB in {large['name']}."
         )
 
 

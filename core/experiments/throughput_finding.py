@@ -99,12 +99,14 @@ def quotient(above: Estimate, below: Estimate) -> Estimate:
 
 
 def growth(exponents: Sequence[Estimate]) -> str:
-    """`T^1.02`, `T^0.98 to T^1.05`, or '' if there is none."""
-    values = sorted(e.value for e in exponents if e.value is not None)
-    if not values:
+    """`T^1.02 (0.98 to 1.06)`, `T^0.98 to T^1.05 (0.95 to 1.10)`, '' where none has an interval."""
+    sure = [e for e in exponents if None not in (e.value, e.low, e.high)]
+    if not sure:
         return ""
+    values = sorted(e.value or 0.0 for e in sure)
     low, high = f"T^{values[0]:.2f}", f"T^{values[-1]:.2f}"
-    return low if low == high else f"{low} to {high}"
+    within = f"{min(e.low or 0.0 for e in sure):.2f} to {max(e.high or 0.0 for e in sure):.2f}"
+    return f"{low if low == high else f'{low} to {high}'} ({within})"
 
 
 def _known(value: Any) -> float | None:

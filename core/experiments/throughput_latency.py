@@ -17,7 +17,7 @@ from core.experiment import Event
 from core.experiments import throughput_work as plan
 from core.experiments.throughput import LatencyRow, Subject
 from core.experiments.throughput_bench import Bench
-from core.experiments.throughput_statistics import quantile
+from core.experiments.throughput_statistics import microseconds
 from core.experiments.throughput_subjects import SUBJECTS, normal
 from core.models.parallel import CausalAttention
 from core.models.recurrent import Recurrent
@@ -64,7 +64,7 @@ def _readers(bench: Bench, context: int) -> tuple[dict[Subject, Call], dict[Subj
 
 
 def _row(name: Subject, context: int, seconds: list[float], problem: str) -> LatencyRow:
-    middle, late = ((1e6 * quantile(seconds, share) if seconds else None) for share in (0.5, 0.99))
+    middle, late = (microseconds(seconds, share) for share in (0.5, 0.99))
     return LatencyRow(name, context, middle, late, len(seconds), problem)
 
 

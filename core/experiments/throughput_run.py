@@ -33,10 +33,12 @@ def measure(config: ThroughputConfig) -> Iterator[Event]:
     meter = Meter(plan.run_work(config))
     yield Progress(0, meter.total, device_sentence(device))
     with freed_memory_kept() if device.type == "cpu" else contextlib.nullcontext():
-        bench = Bench(config, device, meter)
+        limit = MemoryLimit(device)
+        with limit.applied():
+            bench = Bench(config, device, meter)
+            _load_libraries(bench)
         yield from subject_rows(config, bench.models)
-        _load_libraries(bench)
-        load, limit = OtherLoad(), MemoryLimit(device)
+        load = OtherLoad()
         for length in config.lengths:
             yield from _limited(limit, _measure_length(bench, length))
             require_a_time(config, bench.results)
@@ -63,8 +65,12 @@ def _load_libraries(bench: Bench) -> None:
         passes = Passes(bench, 2, mode)
         for name, model in bench.models.items():
             # Whatever is wrong is recorded where it is measured.
-            with contextlib.suppress(RuntimeError), context_of(mode)():
-                peak_bytes(passes.call(name, model), bench.device)
+            with context_of(mode)():
+                try:
+                    peak_bytes(passes.call(name, model), bench.device)
+                except Exception as error:
+                    if not bench.problem_of(error):
+                        raise
 
 
 def _limited(limit: MemoryLimit, events: Iterator[Event]) -> Iterator[Event]:

@@ -8,6 +8,16 @@ from collections.abc import Mapping, Sequence
 
 from core.statistics import CONFIDENCE, MISSING, Estimate, median_estimate
 
+FEWEST_BEYOND = 1
+"""Samples that must lie beyond a quantile for it to be one: 100 for the 99th percentile."""
+
+
+def microseconds(seconds: Sequence[float], share: float) -> float | None:
+    """A quantile; None where too few samples lie beyond it, or there are none."""
+    if not seconds or len(seconds) * (1 - share) < FEWEST_BEYOND - 1e-9:
+        return None
+    return 1e6 * quantile(seconds, share)
+
 
 def quantile(values: Sequence[float], share: float) -> float:
     """Linear between order statistics: share 0 is the smallest, .5 the median, 1 the largest."""

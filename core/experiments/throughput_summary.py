@@ -9,6 +9,7 @@ from core.experiments.throughput_bench import Results
 from core.experiments.throughput_rows import paired_samples
 from core.experiments.throughput_statistics import (
     growth_exponent,
+    microseconds,
     paired_ratio,
     quantile,
     relative_spread,
@@ -39,11 +40,11 @@ def summarise(
     training, forward = longest.seconds("training"), longest.seconds("forward")
     tokens = config.sequence_length * config.batch_size
     peak = results.peaks.get(("fused", "training", config.sequence_length))
-    latencies = results.latencies.get(("fused", config.sequence_length))
+    latencies = results.latencies.get(("fused", config.sequence_length), [])
     return ThroughputSummary(
         tokens_per_second=rate(tokens, training),
-        latency_p50_us=1e6 * quantile(latencies, 0.5) if latencies else None,
-        latency_p99_us=1e6 * quantile(latencies, 0.99) if latencies else None,
+        latency_p50_us=microseconds(latencies, 0.5),
+        latency_p99_us=microseconds(latencies, 0.99),
         forward_tokens_per_second=rate(tokens, forward),
         training_ms=training.transformed(lambda seconds: 1000 * seconds),
         forward_ms=forward.transformed(lambda seconds: 1000 * seconds),

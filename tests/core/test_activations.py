@@ -49,3 +49,17 @@ def test_the_fused_plain_rnn_keeps_its_output_alone() -> None:
 def test_parameters_and_input_do_not_count() -> None:
     model = Recurrent(Architecture(hidden_size=512), 512)
     assert saved_bytes(model, torch.zeros(2, 1, 512)) < 512 * 512 * 4
+
+
+@pytest.mark.parametrize("cell", CELL_TITLES)
+@pytest.mark.parametrize("implementation", ["fused", "equations"])
+def test_the_slope_is_that_of_one_very_long_sequence(cell: str, implementation: str) -> None:
+    model = Recurrent(
+        Architecture.model_validate({"cell": cell, "hidden_size": 64}),
+        32,
+        implementation=implementation,  # type: ignore[arg-type]
+    )
+    saved = [saved_bytes(model, torch.zeros(t, 1, 32)) for t in (1000, 3000)]
+    for steps in (1, 100):
+        kept = kept_for_backward(model, torch.zeros(steps, 1, 32))
+        assert kept.per_step == pytest.approx((saved[1] - saved[0]) / 2000, rel=0.01)

@@ -93,6 +93,9 @@ def test_a_presets_width_gives_way_to_a_budget() -> None:
     experiment = next(e for e in EXPERIMENTS if "hidden_size" in e.presets.get("chapter", {}))
     (config,) = experiment.configs(["gru"], {"parameter_budget": ["1M"]}, "chapter")
     assert config.architecture.hidden_size > 300
+    both = experiment.configs(["gru"], {"parameter_budget": [None, "1M"]}, "chapter")
+    assert both[0].architecture.hidden_size == experiment.presets["chapter"]["hidden_size"]
+    assert both[1] == config
 
 
 def test_six_variants_with_readable_labels() -> None:

@@ -12,6 +12,7 @@ from core.architecture import LARGEST_HIDDEN_SIZE, VARIANTS, Architecture
 from core.models.cells import cell_of
 from core.parameters import (
     BLOCKS,
+    LARGEST_BUDGET,
     STATE_VECTORS,
     count_parameters,
     gates,
@@ -158,6 +159,9 @@ def test_every_variant_has_a_width_for_every_budget(variant: str, budget: int) -
     assert abs(match.parameters - budget) <= count_parameters(step, 64).core - match.parameters
 
 
-def test_a_budget_out_of_reach_is_a_sentence() -> None:
-    with pytest.raises(BadSetting, match=f"reaches only .* {LARGEST_HIDDEN_SIZE:,}; give a small"):
-        match_parameters(architecture("rnn"), 1, 10**9)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_reaches_the_largest_budget_and_no_more_is_asked(variant: str) -> None:
+    widest = architecture(variant, hidden_size=LARGEST_HIDDEN_SIZE)
+    assert count_parameters(widest, 1).core >= LARGEST_BUDGET
+    with pytest.raises(BadSetting, match="parameter_budget is 1,000,000,000; give at most 250,0"):
+        match_parameters(architecture(variant), 64, 10**9)

@@ -53,6 +53,11 @@ def test_negative_values_are_values() -> None:
         ("run gradient-decay --preset none", "preset is 'none'; gradient-decay has chapter"),
         ("run", "required: EXPERIMENT"),
         ("explode", "invalid choice: 'explode'"),
+        (
+            "run gradient-decay --parameter-budget 1,234,567",
+            "parameter_budget is '1,234,567', but here a comma separates values; give 1234567",
+        ),
+        ("match x", "parameter_budget is 'x'; give an amount such as"),
         ("suite nonsense", "suite is 'nonsense'; choose from first-look"),
         ("runs --status done", "status is 'done'; choose from SCHEDULED"),
         ("runs --experiment x", "experiment is 'x'; choose from"),

@@ -121,6 +121,22 @@ class TestWords:
         assert "RNN 27" in said
         assert "LSTM 12" in said  # 1,056 parameters; 11 units would have 924
 
+    def test_a_budget_for_some_only_is_a_plain_comparison(self) -> None:
+        frame = pandas.concat(
+            [runs(["rnn"]), runs(["rnn"], parameter_budget=1000)], ignore_index=True
+        )
+        for order in (frame, frame[::-1]):
+            said = comparison_in_words(order)
+            assert "RNN 6 has 432 recurrent parameters, the fewest here" in said
+            assert "buy" not in said
+
+    def test_no_run_is_left_out_where_another_setting_differs(self) -> None:
+        frame = pandas.concat([runs(["rnn"], input_size=size) for size in (8, 16)])
+        said = comparison_in_words(frame)
+        assert "RNN 6 · input size 8 has 96 recurrent parameters, the fewest here" in said
+        assert "RNN 6 · input size 16 has 1.50 times as many." in said
+        assert "activations" not in said
+
     def test_one_run_and_none(self) -> None:
         assert "4.00 times the plain RNN's" in comparison_in_words(runs(["lstm"]))
         assert comparison_in_words(pandas.DataFrame()) == "Nothing has been measured yet."

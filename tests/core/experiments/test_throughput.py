@@ -150,7 +150,8 @@ def test_one_token_is_timed_for_what_reads_one_way(measured: Any) -> None:
         else:
             assert row.problem == ""
             assert row.tokens == made.streamed_tokens
-            assert 0 < row.p50_us <= row.p99_us
+            assert row.p50_us > 0
+            assert row.p99_us is None, "too few tokens for a 99th percentile"
     assert (rows[-1].latency_p50_us is None) == made.architecture.bidirectional
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.experiments.throughput_statistics import (
     growth_exponent,
+    microseconds,
     paired_ratio,
     quantile,
     relative_spread,
@@ -94,3 +95,10 @@ def test_nine_repetitions_leave_the_extremes_out() -> None:
     values = [float(value) for value in range(1, 10)]
     assert (median_estimate(values).low, median_estimate(values).high) == (2.0, 8.0)
     assert median_estimate(values[:8]).low == 1.0
+
+
+def test_a_quantile_needs_samples_beyond_it() -> None:
+    assert microseconds([1e-6] * 99, 0.99) is None
+    assert microseconds([1e-6] * 100, 0.99) == pytest.approx(1.0)
+    assert microseconds([1e-6, 3e-6], 0.5) == pytest.approx(2.0)
+    assert microseconds([], 0.5) is None

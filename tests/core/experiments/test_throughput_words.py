@@ -94,7 +94,7 @@ def test_a_run_says_its_speed_with_interval_its_ratios_and_its_growth() -> None:
     assert sentence(GRU) == (
         "GRU 64: 50,000 tokens/s in training (95% interval 49,000 to 51,000, 9 repetitions), "
         "4.00 times the plain RNN's time, 5.00 times as long forward as a linear layer; "
-        "time grows as T^1.00."
+        "time grows as T^1.00 (0.98 to 1.02)."
     )
 
 
@@ -116,9 +116,21 @@ def test_variants_are_ranked_through_the_plain_rnn_that_each_was_timed_with() ->
         "On CPU (Some CPU): LSTM 64 trains fastest (400,000 tokens/s). RNN 64 takes 2.00 times "
         "as long and GRU 64 4.00. Beside LSTM 64: forward, a linear layer is 5.00 times as "
         "fast; in training, a feed-forward net of as many parameters is not distinguishable from "
-        "it; causal attention takes 4.00 times as long. Recurrent time grows as T^1.00, attention "
-        "as T^1.60."
+        "it; causal attention takes 4.00 times as long. Recurrent time grows as T^1.00 (0.98 to "
+        "1.02), attention as T^1.60 (1.57 to 1.63)."
     )
+
+
+def test_more_tokens_on_a_faster_machine_are_told_as_that() -> None:
+    told = answer(run_of(50_000, 0.5, cell="lstm"), run_of(60_000, 0.6, cell="gru"))
+    assert "LSTM 64 trains fastest (50,000 tokens/s). More tokens/s were counted for GRU 64" in told
+    assert "(60,000), but the plain RNN was faster then too." in told
+
+
+def test_what_has_no_interval_is_not_claimed() -> None:
+    told = answer(run_of(42_000, 0.9, n=3), run_of(67_000, 1.1, n=3, cell="lstm"))
+    assert told.startswith("On CPU (Some CPU): LSTM 64 trained at 67,000 tokens/s, the most here, ")
+    assert "linear" not in told
 
 
 def test_overlapping_intervals_are_not_distinguishable() -> None:
