@@ -15,11 +15,13 @@ def test_every_setting_has_a_flag(experiment) -> None:
     for setting in settings_of(experiment.config):
         if setting.name in KIND:
             continue
-        value = setting.choices[-1] if setting.choices else setting.default or setting.minimum or 1
+        value = setting.minimum or 1 if setting.default is None else setting.default
+        value = setting.choices[1] if setting.choices else value
+        value = "a.txt" if str in setting.types else value
         variant = setting.cells[0] if setting.cells else "lstm"
         flag = "--" + setting.name.replace("_", "-")
         words = ["run", experiment.name, "--variants", variant, flag, str(value).lower()]
-        _, (config,) = configs_of(parse(words))
+        _, (config, *_) = configs_of(parse(words))
         assert config.flat()[setting.name] == value
 
 
