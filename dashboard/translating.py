@@ -6,7 +6,7 @@ Only here does the dashboard load torch, and only once somebody asks for a trans
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -65,14 +65,22 @@ def named(runs: Sequence[RunRecord]) -> dict[str, str]:
     return {run.run_id: f"{found[run.run_id]} · seed {run.settings['seed']}" for run in runs}
 
 
-def samples(runs: Sequence[RunRecord]) -> dict[str, int]:
-    """Sources that the runs were tested on and kept → their lengths, the shortest first."""
-    found: dict[str, int] = {}
+class Sample(NamedTuple):
+    """What is known of a source that models were tested on."""
+
+    words: int
+    reference: str
+
+
+def samples(runs: Sequence[RunRecord]) -> dict[str, Sample]:
+    """Sources that the runs were tested on and kept, the shortest first."""
+    found: dict[str, Sample] = {}
     for run in runs:
         table = data.reader().table(run, "samples")
         for row in () if table is None else table.to_dict("records"):
-            found.setdefault(str(row["source"]), int(row["length"]))
-    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+            sample = Sample(int(row["length"]), str(row["reference"]))
+            found.setdefault(str(row["source"]), sample)
+    return dict(sorted(found.items(), key=lambda pair: pair[1].words))
 
 
 def translate(run: RunRecord, text: str, width: int) -> Translation:

@@ -11,7 +11,7 @@ import pytest
 from core.experiments.length_quality import LENGTH_QUALITY, LengthRow
 from core.statistics import mean_estimate
 from core.tracking import Store
-from dashboard import cards, charts, comparison, curves, layers, looks, palette, trained
+from dashboard import cards, charts, layers, looks, palette, seeds, trained
 from dashboard import labels as naming
 from dashboard.setting_figures import BySetting
 from dashboard.shown import Shown, read
@@ -55,7 +55,7 @@ def lengths(*lines: tuple[str, int, float]) -> pandas.DataFrame:
 
 
 def pooled(rows: pandas.DataFrame, **options: Any) -> dict[str, dict[str, float]]:
-    found = curves.over_seeds(rows, ["label", "length"], MEASURE, ["sentences"], **options)
+    found = seeds.pooled(rows, ["label", "length"], MEASURE, ["sentences"], **options)
     return {line["label"]: line for line in found.to_dict("records")}  # type: ignore[misc]
 
 
@@ -96,7 +96,7 @@ def test_results_are_pooled_by_label_and_a_repeated_seed_counts_once() -> None:
         }
         for label, seed, value in lines
     ]
-    found = comparison.over_seeds(LENGTH_QUALITY, pandas.DataFrame(made)).set_index("label")
+    found = seeds.pooled_results(LENGTH_QUALITY, pandas.DataFrame(made)).set_index("label")
     exact = mean_estimate([10.0, 14.0])
     lstm, gru = found.loc["LSTM"], found.loc["GRU"]
     assert (lstm["bottleneck_length"], lstm["bottleneck_length_n"]) == (12.0, 2)
