@@ -36,14 +36,25 @@ def finished() -> list[RunRecord]:
 def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
     """The runs in the address; else the first seed of each model of the newest comparison."""
     by_id = {run.run_id[:ID_LETTERS]: run for run in offered}
-    named = labels(LENGTH_QUALITY, offered)
-    names = {
-        short: f"{named[run.run_id]} · seed {run.settings['seed']} · {moment(run.submitted)}"
-        for short, run in by_id.items()
+    called = {
+        run.run_id: label
+        for launched in comparison.comparisons(offered[::-1])
+        for run, label in _told_apart(launched.runs)
     }
+    names = {short: f"{called[run.run_id]} · {_when(run)}" for short, run in by_id.items()}
     default = [run.run_id[:ID_LETTERS] for run in first_seeds(offered)[:USUALLY]]
     picked = controls.several("Models", names, "runs", default)
     return [by_id[short] for short in picked[:MOST_MODELS]]
+
+
+def _told_apart(runs: Sequence[RunRecord]) -> list[tuple[RunRecord, str]]:
+    """Each run, with what tells it from those that it was launched with, and its task."""
+    found = labels(LENGTH_QUALITY, runs, without=("task",))
+    return [(run, f"{found[run.run_id]} · {run.settings['task']}") for run in runs]
+
+
+def _when(run: RunRecord) -> str:
+    return f"seed {run.settings['seed']} · {moment(run.submitted)}"
 
 
 def first_seeds(offered: Sequence[RunRecord]) -> list[RunRecord]:

@@ -13,6 +13,7 @@ from core.statistics import mean_estimate
 from core.tracking import Store
 from dashboard import cards, charts, layers, looks, palette, seeds, trained
 from dashboard import labels as naming
+from dashboard.leading import leading
 from dashboard.setting_figures import BySetting
 from dashboard.shown import Shown, read
 from dashboard.wording import plain
@@ -132,6 +133,21 @@ def test_a_shade_ends_where_it_says_and_within_the_figure() -> None:
         chart = charts.curves(bands, row["length"], row[MEASURE], styles, shade=shade).to_dict()
         (made,) = (d for d in chart["datasets"].values() if d and "to" in d[0])
         assert made == [{"length": 4, "to": drawn, "text": "trained"}]
+
+
+def test_one_seed_is_drawn_with_its_own_interval_and_its_sentences(measured: Any) -> None:
+    shown = measured(attention=["none"])
+    chart = leading(LENGTH_QUALITY).preview(shown, intervals=True, height=200)
+    drawn = chart.to_dict()
+    area, hover = (
+        next(la for la in drawn["layer"] if la.get("mark", {}).get("type") == kind)
+        for kind in ("area", "circle")
+    )
+    rows = shown.rows("lengths").query("by == 'source' and decoding == 'free'")
+    ends = {(row["low"], row["high"]) for row in drawn["datasets"][area["data"]["name"]]}
+    assert ends == {(max(0.0, rows[f"{MEASURE}_low"].iloc[0]), rows[f"{MEASURE}_high"].iloc[0])}
+    titles = [line["title"] for line in hover["encoding"]["tooltip"]]
+    assert titles[-3:] == ["95% interval", "Seeds", "Sentences"]
 
 
 def test_a_label_says_what_its_attention_is(measured: Any) -> None:
