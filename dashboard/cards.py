@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.experiment import Column, Experiment
 from core.words import counted
-from dashboard import comparison, data, states, watching
+from dashboard import comparison, data, seeds, states, watching
 from dashboard.declared import whole_numbers
 from dashboard.navigation import LAUNCH, launching, page_of
 from dashboard.wording import exact, interval, moment, number, plain
@@ -72,7 +72,7 @@ def _measured(experiment: Experiment, newest: comparison.Comparison) -> None:
     results = comparison.results(experiment, newest.finished, data.reader().table)
     states.answer(experiment.answer(results))
     with st.grid(3, min_column_width=180):
-        pooled = comparison.over_seeds(experiment, results)
+        pooled = seeds.pooled_results(experiment, results)
         for title, amount, whose in headline(experiment, pooled):
             st.metric(title, amount, whose, delta_color="off", delta_arrow="off")
     chart = watching.preview(experiment, newest.finished)

@@ -12,11 +12,8 @@ import pandas
 
 from core.experiment import Experiment
 from core.tracking import ACTIVE, RunRecord
-from dashboard import curves
 from dashboard.labels import labels, variant_of
 
-ENDS = ("", "_low", "_high", "_n")
-"""Of the four columns of an estimate."""
 Table = Callable[[RunRecord, str], pandas.DataFrame | None]
 
 
@@ -87,28 +84,6 @@ def results(
             }
         )
     return pandas.DataFrame(lines)
-
-
-def over_seeds(experiment: Experiment, results: pandas.DataFrame) -> pandas.DataFrame:
-    """Where each run is one seed: the results with one row per label, its seeds together.
-
-    Of several seeds an estimate is their mean with its t interval, and any other number their
-    mean; the same seed measured twice counts once, the newest time.
-    """
-    if not experiment.a_run_per_seed or results.empty:
-        return results
-    measures = [column for column in experiment.summary.columns() if column.role == "measure"]
-    numbers = [f"{c.name}{end}" for c in measures for end in (ENDS if c.estimate else ENDS[:1])]
-    once = results.astype(dict.fromkeys(numbers, float))
-    once = once.drop_duplicates(["label", "seed"], keep="last")
-    pooled = once.drop_duplicates("label", keep="last").set_index("label")
-    several = once[once.groupby("label")["seed"].transform("size") > 1]
-    for column in measures if len(several) else ():
-        found = curves.bands(several, ["label"], column.name).set_index("label")
-        for end, name in zip(ENDS, ("value", "low", "high", "n"), strict=True):
-            if f"{column.name}{end}" in numbers:
-                pooled.loc[found.index, f"{column.name}{end}"] = found[name]
-    return pooled.reset_index()[list(results.columns)]
 
 
 def rows(

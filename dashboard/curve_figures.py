@@ -11,7 +11,7 @@ import pandas
 import streamlit as st
 
 from core.experiment import Column
-from dashboard import charts, controls, curves
+from dashboard import charts, controls, curves, seeds
 from dashboard.curves import Repeats
 from dashboard.declared import curve_of
 from dashboard.figures import put, sliced
@@ -134,7 +134,7 @@ class Curves:
         if not y.estimate:
             return curves.bands(rows, across, y.name)
         counts = [name for name, _ in self.further]
-        return curves.over_seeds(rows, across, y.name, counts, measure.bounds)
+        return seeds.pooled(rows, across, y.name, counts, measure.bounds)
 
     def _repeats(self, y: Column) -> Repeats:
         return Repeats(count="Seeds", further=self.further if y.estimate else ())

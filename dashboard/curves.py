@@ -6,7 +6,6 @@ of what was measured. What comes with an interval of its own (a time, over repet
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,32 +59,6 @@ def bands(rows: pandas.DataFrame, across: Sequence[str], measure: str) -> pandas
     half = stdtrit(degrees, (1 + CONFIDENCE) / 2) * found["deviation"] / numpy.sqrt(found["n"])
     found = found.assign(low=found["value"] - half, high=found["value"] + half)
     return found[[*across, "value", "low", "high", "n"]]
-
-
-def over_seeds(
-    rows: pandas.DataFrame,
-    across: Sequence[str],
-    measure: str,
-    sums: Sequence[str] = (),
-    bounds: tuple[float, float] = (-math.inf, math.inf),
-) -> pandas.DataFrame:
-    """Columns `across`, then value, low, high, n (seeds) and the `sums`: of an Estimate.
-
-    Several seeds have the mean of their values with its t interval, as in `bands`; a single one
-    keeps its own interval. No interval reaches beyond what is possible, the `bounds`.
-    """
-    measured = rows.dropna(subset=[measure])
-    groups = measured.groupby(list(across), sort=True, observed=True)
-    own = groups.agg(
-        own_low=(f"{measure}_low", "first"),
-        own_high=(f"{measure}_high", "first"),
-        **{name: (name, "sum") for name in sums},
-    ).reset_index()
-    found = bands(rows, across, measure).merge(own, on=list(across))
-    for end in ("low", "high"):
-        kept = found[end].where(found["n"] > 1, found[f"own_{end}"]).astype(float)
-        found[end] = kept.clip(*bounds)
-    return found.drop(columns=["own_low", "own_high"])
 
 
 def pooled(

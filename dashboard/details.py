@@ -12,8 +12,7 @@ from core.experiments import experiment_named
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.settings import settings_of
 from core.tracking import ACTIVE, RunRecord
-from core.words import counted
-from dashboard import actions, data
+from dashboard import actions, data, run_tables
 from dashboard.choosing import ID_LETTERS
 from dashboard.declared import whole_numbers
 from dashboard.navigation import TRANSLATE, page_of
@@ -30,7 +29,6 @@ from dashboard.wording import (
     progress,
 )
 
-PREVIEW_ROWS = 200
 LOG_LETTERS = 20_000
 """Of the end of a log: the beginning is in the artifact."""
 
@@ -57,7 +55,7 @@ def show(run_id: str) -> None:
             text = data.reader().store.log_text(record.run_id)
             st.code(text[-LOG_LETTERS:] or "Nothing logged yet.", language=None, height=300)
         with tables:
-            _tables(record)
+            run_tables.show(record)
         with repeat:
             st.caption("This command makes the same run again, in the foreground.")
             st.code(data.reproduction(record), language="bash", wrap_lines=True)
@@ -166,44 +164,6 @@ def _settings(record: RunRecord) -> None:
             hide_index=True,
             alt="Provenance",
         )
-
-
-def _tables(record: RunRecord) -> None:
-    there = {}
-    for row in experiment_named(record.experiment).rows:
-        table = data.reader().table(record, row.table)
-        if table is not None and not table.empty:
-            there[row.title] = (row, table)
-    if not there:
-        st.text("No rows yet." if record.status in ACTIVE else "No rows were measured.")
-        return
-    title = st.selectbox("Table", list(there), key="table", bind="query-params")
-    row, table = there[title]
-    headings = {column.name: column.heading for column in row.columns()}
-    st.caption(
-        f"{counted(len(table), 'row')}; the first {min(len(table), PREVIEW_ROWS):,} are shown"
-    )
-    st.dataframe(table.head(PREVIEW_ROWS).rename(columns=headings), hide_index=True, alt=row.title)
-    st.download_button(
-        "CSV",
-        data=lambda: data.exact_rows([record], {record.run_id: record.name}, row.table),
-        file_name=f"{record.experiment}-{record.run_id[:8]}-{row.table}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="run-table-csv",
-    )
-    _files(record)
-
-
-def _files(record: RunRecord) -> None:
-    """The model, if the run has kept one."""
-    if record.status != "FINISHED":
-        return
-    files = data.model_files(data.reader().store.uri, record.run_id)
-    said = ", ".join(f"{name} ({exact(size, whole=True)} bytes)" for name, size in files.items())
-    if said:
-        st.caption(plain(f"Kept with the run, under model/: {said}."))
 
 
 def _value(value: object) -> str:

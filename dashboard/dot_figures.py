@@ -8,8 +8,7 @@ import pandas
 import streamlit as st
 
 from core.experiment import Column
-from dashboard import bars, comparison, controls, problems, subjects
-from dashboard.curves import Repeats
+from dashboard import bars, controls, problems, seeds, subjects
 from dashboard.declared import curve_of
 from dashboard.figures import put, sliced, where
 from dashboard.scales import logarithm_of
@@ -26,32 +25,24 @@ class Dots:
 
     def available(self, shown: Shown) -> bool:
         """Whether there is something to compare."""
-        return len(comparison.over_seeds(shown.experiment, shown.results)) > 1
+        return len(seeds.pooled_results(shown.experiment, shown.results)) > 1
 
     def draw(self, shown: Shown) -> None:
         """The chart, then the choice of measure."""
         place = st.container()
         table = shown.experiment.summary.table
-        results = comparison.over_seeds(shown.experiment, shown.results)
+        results = seeds.pooled_results(shown.experiment, shown.results)
         known = [name for name in self.measures if results[name].notna().any()]
         titles = {shown.column(table, name).title: name for name in known}
         measure = shown.column(table, titles[controls.choice("Measure", list(titles), table)])
         with place:
-            chart = bars.dots(_bands(results, measure), measure, shown.styles, repeats(shown))
+            chart = bars.dots(_bands(results, measure), measure, shown.styles, seeds.repeats(shown))
             alt = f"{measure.heading} by variant, with 95% intervals"
             put(shown, chart, alt, table, measure.name)
 
 
-def repeats(shown: Shown) -> Repeats:
-    """What the intervals of results are over, in words."""
-    if shown.experiment.a_run_per_seed:
-        seeds = shown.results.groupby("label")["seed"].nunique()
-        return Repeats(count="Seeds" if (seeds > 1).all() else "Seeds, or sentences of one")
-    return Repeats(count="Repetitions" if shown.experiment.timed else "Seeds")
-
-
 def _bands(results: pandas.DataFrame, measure: Column) -> pandas.DataFrame:
-    names = zip(comparison.ENDS, ("value", "low", "high", "n"), strict=True)
+    names = zip(seeds.ENDS, ("value", "low", "high", "n"), strict=True)
     columns = {f"{measure.name}{end}": name for end, name in names}
     bands = results[["label", *columns]].rename(columns=columns)
     return bands.dropna(subset=["value"])

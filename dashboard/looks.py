@@ -10,7 +10,8 @@ import pandas
 
 from dashboard.charts import FIT, Chart
 
-ROW_PIXELS, LEAST_PIXELS = 20, 80
+ROW_PIXELS = 20
+LEAST_PIXELS, MOST_PIXELS = 80, 640
 TOKEN_LIMIT = 110
 """Pixels of a token on an axis."""
 
@@ -47,7 +48,9 @@ def looks(weights: pandas.DataFrame) -> Chart:
                 altair.Tooltip("percent", type="nominal", title="Weight"),
             ],
         )
-        .properties(height=max(LEAST_PIXELS, ROW_PIXELS * len(written)), autosize=FIT)
+        .properties(
+            height=min(MOST_PIXELS, max(LEAST_PIXELS, ROW_PIXELS * len(written))), autosize=FIT
+        )
     )
 
 

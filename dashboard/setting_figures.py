@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas
 import streamlit as st
 
-from dashboard import charts, controls, curves, data
+from dashboard import charts, controls, data, seeds
 from dashboard.curves import Repeats
 from dashboard.figures import put
 from dashboard.labels import labels
@@ -61,4 +61,4 @@ class BySetting:
         """Over seeds; the same seed measured twice counts once, the newest time."""
         across = ["label", self.setting]
         once = results.drop_duplicates([*across, "seed"], keep="last")
-        return curves.over_seeds(once, across, measure, bounds=self.bounds)
+        return seeds.pooled(once, across, measure, bounds=self.bounds)

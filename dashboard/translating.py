@@ -6,7 +6,7 @@ Only here does the dashboard load torch, and only once somebody asks for a trans
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -36,14 +36,25 @@ def finished() -> list[RunRecord]:
 def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
     """The runs in the address; else the first seed of each model of the newest comparison."""
     by_id = {run.run_id[:ID_LETTERS]: run for run in offered}
-    named = labels(LENGTH_QUALITY, offered)
-    names = {
-        short: f"{named[run.run_id]} · seed {run.settings['seed']} · {moment(run.submitted)}"
-        for short, run in by_id.items()
+    called = {
+        run.run_id: label
+        for launched in comparison.comparisons(offered[::-1])
+        for run, label in _told_apart(launched.runs)
     }
+    names = {short: f"{called[run.run_id]} · {_when(run)}" for short, run in by_id.items()}
     default = [run.run_id[:ID_LETTERS] for run in first_seeds(offered)[:USUALLY]]
     picked = controls.several("Models", names, "runs", default)
     return [by_id[short] for short in picked[:MOST_MODELS]]
+
+
+def _told_apart(runs: Sequence[RunRecord]) -> list[tuple[RunRecord, str]]:
+    """Each run, with what tells it from those that it was launched with, and its task."""
+    found = labels(LENGTH_QUALITY, runs, without=("task",))
+    return [(run, f"{found[run.run_id]} · {run.settings['task']}") for run in runs]
+
+
+def _when(run: RunRecord) -> str:
+    return f"seed {run.settings['seed']} · {moment(run.submitted)}"
 
 
 def first_seeds(offered: Sequence[RunRecord]) -> list[RunRecord]:
@@ -65,14 +76,22 @@ def named(runs: Sequence[RunRecord]) -> dict[str, str]:
     return {run.run_id: f"{found[run.run_id]} · seed {run.settings['seed']}" for run in runs}
 
 
-def samples(runs: Sequence[RunRecord]) -> dict[str, int]:
-    """Sources that the runs were tested on and kept → their lengths, the shortest first."""
-    found: dict[str, int] = {}
+class Sample(NamedTuple):
+    """What is known of a source that models were tested on."""
+
+    words: int
+    reference: str
+
+
+def samples(runs: Sequence[RunRecord]) -> dict[str, Sample]:
+    """Sources that the runs were tested on and kept, the shortest first."""
+    found: dict[str, Sample] = {}
     for run in runs:
         table = data.reader().table(run, "samples")
         for row in () if table is None else table.to_dict("records"):
-            found.setdefault(str(row["source"]), int(row["length"]))
-    return dict(sorted(found.items(), key=lambda pair: pair[1]))
+            sample = Sample(int(row["length"]), str(row["reference"]))
+            found.setdefault(str(row["source"]), sample)
+    return dict(sorted(found.items(), key=lambda pair: pair[1].words))
 
 
 def translate(run: RunRecord, text: str, width: int) -> Translation:

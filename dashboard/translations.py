@@ -14,6 +14,7 @@ from core.words import counted, listed
 from dashboard import controls, looks, translating
 from dashboard.address import put
 from dashboard.navigation import RUNS
+from dashboard.translating import Sample
 from dashboard.wording import number, plain
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ LONGEST_OPTION = 90
 """Letters of a sample in the menu."""
 
 
-def ask_source(samples: Mapping[str, int]) -> str:
+def ask_source(samples: Mapping[str, Sample]) -> str:
     """What to translate, as it is typed; in the address."""
     return controls.words(
         "Source", "source", default=_usual(samples), placeholder="Type a sentence"
     )
 
 
-def offer(samples: Mapping[str, int], text: str) -> None:
+def offer(samples: Mapping[str, Sample], text: str) -> None:
     """A menu of samples, each of which can take the place of what is typed."""
     st.session_state[SAMPLE] = text if text in samples else None
 
@@ -44,9 +45,16 @@ def offer(samples: Mapping[str, int], text: str) -> None:
         index=None,
         key=SAMPLE,
         on_change=taken,
-        format_func=lambda source: f"{counted(samples[source], 'word')} · {_short(source)}",
+        format_func=lambda source: f"{counted(samples[source].words, 'word')} · {_short(source)}",
         placeholder="your own words",
     )
+
+
+def reference(samples: Mapping[str, Sample], text: str) -> None:
+    """What a sample should become."""
+    if text in samples:
+        st.caption("Reference")
+        st.text(samples[text].reference, width="stretch")
 
 
 def side_by_side(runs: Sequence[RunRecord], text: str, width: int) -> None:
@@ -132,7 +140,7 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_OPTION else text[: LONGEST_OPTION - 1] + "…"
 
 
-def _usual(samples: Mapping[str, int]) -> str:
+def _usual(samples: Mapping[str, Sample]) -> str:
     """A sentence that most models can do something with: a shorter one."""
     offered = list(samples)
     return offered[len(offered) // 3] if offered else ""

@@ -24,6 +24,7 @@ else:
         translations.offer(samples, text)
     with beam:
         width = controls.number("Beam width", 1, MOST_BEAM, "beam", USUAL_BEAM)
+    translations.reference(samples, text)
     if text.strip():
         translations.side_by_side(runs, text, width)
     else:

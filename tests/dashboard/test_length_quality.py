@@ -11,8 +11,9 @@ import pytest
 from core.experiments.length_quality import LENGTH_QUALITY, LengthRow
 from core.statistics import mean_estimate
 from core.tracking import Store
-from dashboard import cards, charts, comparison, curves, layers, looks, palette, trained
+from dashboard import cards, charts, layers, looks, palette, seeds, trained
 from dashboard import labels as naming
+from dashboard.leading import leading
 from dashboard.setting_figures import BySetting
 from dashboard.shown import Shown, read
 from dashboard.wording import plain
@@ -55,7 +56,7 @@ def lengths(*lines: tuple[str, int, float]) -> pandas.DataFrame:
 
 
 def pooled(rows: pandas.DataFrame, **options: Any) -> dict[str, dict[str, float]]:
-    found = curves.over_seeds(rows, ["label", "length"], MEASURE, ["sentences"], **options)
+    found = seeds.pooled(rows, ["label", "length"], MEASURE, ["sentences"], **options)
     return {line["label"]: line for line in found.to_dict("records")}  # type: ignore[misc]
 
 
@@ -96,7 +97,7 @@ def test_results_are_pooled_by_label_and_a_repeated_seed_counts_once() -> None:
         }
         for label, seed, value in lines
     ]
-    found = comparison.over_seeds(LENGTH_QUALITY, pandas.DataFrame(made)).set_index("label")
+    found = seeds.pooled_results(LENGTH_QUALITY, pandas.DataFrame(made)).set_index("label")
     exact = mean_estimate([10.0, 14.0])
     lstm, gru = found.loc["LSTM"], found.loc["GRU"]
     assert (lstm["bottleneck_length"], lstm["bottleneck_length_n"]) == (12.0, 2)
@@ -132,6 +133,21 @@ def test_a_shade_ends_where_it_says_and_within_the_figure() -> None:
         chart = charts.curves(bands, row["length"], row[MEASURE], styles, shade=shade).to_dict()
         (made,) = (d for d in chart["datasets"].values() if d and "to" in d[0])
         assert made == [{"length": 4, "to": drawn, "text": "trained"}]
+
+
+def test_one_seed_is_drawn_with_its_own_interval_and_its_sentences(measured: Any) -> None:
+    shown = measured(attention=["none"])
+    chart = leading(LENGTH_QUALITY).preview(shown, intervals=True, height=200)
+    drawn = chart.to_dict()
+    area, hover = (
+        next(la for la in drawn["layer"] if la.get("mark", {}).get("type") == kind)
+        for kind in ("area", "circle")
+    )
+    rows = shown.rows("lengths").query("by == 'source' and decoding == 'free'")
+    ends = {(row["low"], row["high"]) for row in drawn["datasets"][area["data"]["name"]]}
+    assert ends == {(max(0.0, rows[f"{MEASURE}_low"].iloc[0]), rows[f"{MEASURE}_high"].iloc[0])}
+    titles = [line["title"] for line in hover["encoding"]["tooltip"]]
+    assert titles[-3:] == ["95% interval", "Seeds", "Sentences"]
 
 
 def test_a_label_says_what_its_attention_is(measured: Any) -> None:
