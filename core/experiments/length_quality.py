@@ -101,7 +101,7 @@ class LengthQualityConfig(Config):
         json_schema_extra={"noun": "schedule"},
     )
     clip: float | None = Field(
-        1.0, gt=0, le=1e6, title="Clipping", description="Largest norm of the gradient."
+        1.0, ge=1e-6, le=1e6, title="Clipping", description="Largest norm of the gradient."
     )
     dropout: float = Field(
         0.0, ge=0, le=0.9, title="Dropout", description="Of embeddings and of the output's input."

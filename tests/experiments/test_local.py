@@ -45,6 +45,6 @@ def test_children_count_like_the_runs_of_others(executor: LocalExecutor) -> None
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
 def test_the_demand_follows_from_experiment_and_config(store: Store, experiment) -> None:
-    (config,) = experiment.configs(["rnn"], {"threads": [3]})
+    config, *_ = experiment.configs(["rnn"], {"threads": [3]})
     record = store.run(store.create(experiment, config, sweep="s"))
     assert Demand.of(record) == Demand(3, experiment.timed)
