@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.models.recurrent import Recurrent
 
-LENGTHS, BATCH = (16, 80), 16
+LENGTHS, BATCH = (8, 56), 16
 """Between which the slope is taken."""
 
 

@@ -33,9 +33,9 @@ def run_work(config: ParameterCountConfig) -> float:
 
 
 def width_work(config: ParameterCountConfig, architecture: Architecture) -> float:
-    """Of one width: two implementations, each over T steps and over a hundred more."""
+    """Of one width: two implementations, each over T steps and over 64 more."""
     token = multiply_accumulates(architecture, config.input_size)
-    steps = config.sequence_length + 100
+    steps = config.sequence_length + 64
     drawn = DRAWING * count_parameters(architecture, config.input_size).core
     return 2 * (steps * (config.batch_size * token + STEP_OVERHEAD) + drawn)
 
