@@ -14,7 +14,7 @@ from core.architecture import VARIANTS
 from core.store_folder import PROJECT
 from core.tracking import Store
 from experiments.__main__ import main
-from experiments.export import tidy
+from experiments.export import FORMATS, tidy
 from tests.toy import TOY
 
 SMALL = ["--seeds", "2", "--hidden-size", "8", "--sequence-length", "20", "--batch-size", "2"]
@@ -84,15 +84,14 @@ def test_runs_are_listed_and_filtered(measured: Store, capsys: pytest.CaptureFix
 
 def test_an_export_has_every_row_with_its_run_and_settings(measured: Store) -> None:
     command = [sys.executable, "-m", "experiments", "export", "gradient-decay"]
+    words = ["--table", "gradient", "--format", "csv"]
+    done = subprocess.run([*command, *words], cwd=PROJECT, capture_output=True, check=True)
+    assert len(pandas.read_csv(io.BytesIO(done.stdout))) == 6 * 2 * 20
+    readers = {"csv": pandas.read_csv, "json": pandas.read_json, "parquet": pandas.read_parquet}
     for table, rows in (("gradient", 6 * 2 * 20), ("summary", 6)):
-        for form, read in (
-            ("csv", pandas.read_csv),
-            ("json", pandas.read_json),
-            ("parquet", pandas.read_parquet),
-        ):
-            words = ["--table", table, "--format", form]
-            done = subprocess.run([*command, *words], cwd=PROJECT, capture_output=True, check=True)
-            frame = read(io.BytesIO(done.stdout))
+        whole = tidy(measured, measured.runs(), table)
+        for form, read in readers.items():
+            frame = read(io.BytesIO(FORMATS[form](whole)))
             assert len(frame) == rows
             assert set(frame["variant"]) == set(VARIANTS)
             assert set(frame["hidden_size"]) == {8}
