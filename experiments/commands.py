@@ -5,29 +5,27 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from core.architecture import VARIANTS, variant_title
-from core.experiment import Config, Event, Experiment
-from core.experiment import Progress as Done
+from core.experiment import Config, Experiment
 from core.experiments import EXPERIMENTS, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.parameters import count_parameters
-from core.settings import BadSetting, Value
+from core.settings import BadSetting
 from core.tracking import STATUSES, RunRecord, Store, open_store
 from core.words import counted
 from experiments import queue
 from experiments import serve as services
 from experiments.export import FORMATS, tidy
-from experiments.report import ERR, OUT, as_data, declaration, report, say, shown
+from experiments.progress import run_here, see_through
+from experiments.report import OUT, as_data, declaration, report, say, shown
 from experiments.suites import SUITES, suite_named
 from experiments.worker import Worker, WorkerRunning, worker_status
 
@@ -59,7 +57,7 @@ def run(chosen: argparse.Namespace) -> int:
     experiment, configs = configs_of(chosen)
     store = open_store()
     sweep = queue.new_sweep(experiment.name)
-    records = _run_all(store, [(experiment, config, sweep) for config in configs])
+    records = run_here(store, [(experiment, config, sweep) for config in configs])
     report(store, experiment, records, as_json=chosen.json)
     return 0 if len(records) == len(configs) and _all_finished(records) else 1
 
@@ -79,42 +77,22 @@ def suite(chosen: argparse.Namespace) -> int:
     if chosen.queue:
         _print_queued(store, queue.submit_suite(store, named), as_json=chosen.json)
         return 0
-    stamp = queue.new_sweep(named.name)
-    done = {
-        _work(r.experiment, r.settings, str(r.owner.get("host")))
-        for r in store.runs(status="FINISHED")
-    }
-    before = [record.sweep for record in store.runs()]
-    plan = [
-        (part.experiment, config, _sweep(before, named.name, part.title) or f"{stamp} {part.title}")
-        for part in named.parts
-        for config in part.configs()
-        if _work(part.experiment.name, config.flat(), socket.gethostname()) not in done
-    ]
-    skipped = len(named.configs()) - len(plan)
-    if skipped:
-        say(f"{skipped} of {len(named.configs())} runs are recorded already and are not repeated")
-    records = _run_all(store, plan)
+    wanted = queue.missing(store, named)
+    if wanted.done:
+        whole = len(named.configs())
+        say(f"{wanted.done} of {whole} runs are recorded already and are not repeated")
+    run_ids = queue.submit_missing(store, wanted)
+    records = see_through(store, run_ids)
+    if len(records) < len(run_ids):
+        rest = counted(len(run_ids) - len(records), "run")
+        say(f"{rest} still queued: python -m experiments suite {named.name} goes on with them")
     if chosen.json and not records:
         print("[]")
     for experiment in EXPERIMENTS:
         mine = [record for record in records if record.experiment == experiment.name]
         if mine:
             report(store, experiment, mine, as_json=chosen.json)
-    return 0 if len(records) == len(plan) and _all_finished(records) else 1
-
-
-def _sweep(before: Sequence[str], suite: str, part: str) -> str:
-    """The comparison that an interrupted suite has begun, so that the rest joins it."""
-    name = re.compile(rf"{re.escape(suite)} \S+ \S+ \S+ {re.escape(part)}")
-    begun = [sweep for sweep in before if name.fullmatch(sweep)]
-    return begun[-1] if begun else ""
-
-
-def _work(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
-    """What makes a run the same as another: where it was made too, if it measured time."""
-    timed = experiment_named(experiment).timed
-    return experiment, json.dumps(dict(settings)), host if timed else ""
+    return 0 if len(records) == len(run_ids) and _all_finished(records) else 1
 
 
 def worker(chosen: argparse.Namespace) -> int:
@@ -256,41 +234,6 @@ def _refuse_thousands(name: str, text: str) -> None:
         raise BadSetting(
             f"{name} is {text!r}, but here a comma separates values; give {plain}, or 100k,1M"
         )
-
-
-def _run_all(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:
-    """Make the runs with a progress display; stops at the first one that is cancelled."""
-    from core.runner import execute
-
-    records: list[RunRecord] = []
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[message]}", markup=False),
-    )
-    with Progress(
-        *columns, TimeRemainingColumn(), console=ERR, disable=not ERR.is_terminal
-    ) as progress:
-        whole = progress.add_task("all runs", total=len(plan), message="")
-        for experiment, config, sweep in plan:
-            run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
-            task = progress.add_task(store.run(run_id).name, total=1.0, message="")
-
-            def watch(event: Event, task: Any = task) -> None:
-                if isinstance(event, Done) and event.total:
-                    share = event.done / event.total
-                    progress.update(task, completed=share, message=event.message)
-
-            status = execute(store, run_id, watch)
-            records.append(store.run(run_id))
-            progress.update(task, completed=1.0, visible=False)
-            progress.advance(whole)
-            if not ERR.is_terminal:
-                say(f"{status.lower()}: {records[-1].name}")
-            if status == "KILLED":
-                break
-    return records
 
 
 def _print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import secrets
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy
 import psutil
 
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
-from core.settings import BadSetting
+from core.settings import BadSetting, Value
 from core.tracking import ACTIVE, TAG_CANCEL, TAG_RETRY_OF, RunRecord, Store
 from core.words import counted
 from experiments.suites import Suite
@@ -59,6 +62,61 @@ def submit_suite(store: Store, suite: Suite) -> list[str]:
     for part in suite.parts:
         run_ids += submit(store, part.experiment, part.configs(), f"{stamp} {part.title}")
     return run_ids
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a suite still lacks in a store."""
+
+    plan: tuple[tuple[Experiment, Config, str], ...]
+    """To be queued, each with the comparison that it belongs to."""
+    waiting: tuple[str, ...]
+    """Ids of its runs that are queued or running already: an interrupted suite leaves them."""
+    done: int
+
+
+def missing(store: Store, suite: Suite) -> Missing:
+    """A run counts as done if the same config has finished, on this machine if it is timed."""
+    records, here, stamp = store.runs(), socket.gethostname(), new_sweep(suite.name)
+    known = {
+        _sameness(r.experiment, r.settings, str(r.owner.get("host") or here)): r
+        for r in sorted(records, key=lambda record: record.status == "FINISHED")
+        if r.status in (*ACTIVE, "FINISHED")
+    }
+    sweeps = [record.sweep for record in records]
+    plan, waiting, done = [], [], 0
+    for part in suite.parts:
+        sweep = _begun(sweeps, suite.name, part.title) or f"{stamp} {part.title}"
+        for config in part.configs():
+            record = known.get(_sameness(part.experiment.name, config.flat(), here))
+            if record is None:
+                plan.append((part.experiment, config, sweep))
+            elif record.status == "FINISHED":
+                done += 1
+            else:
+                waiting.append(record.run_id)
+    return Missing(tuple(plan), tuple(waiting), done)
+
+
+def submit_missing(store: Store, wanted: Missing) -> list[str]:
+    """Queue what a suite lacks; return these runs and those that were on their way already."""
+    _require_room(store, len(wanted.plan))
+    made = [store.create(experiment, config, sweep=s) for experiment, config, s in wanted.plan]
+    wake(store)
+    return [*wanted.waiting, *made]
+
+
+def _begun(sweeps: Sequence[str], suite: str, part: str) -> str:
+    """The comparison that an interrupted suite has begun, so that the rest joins it."""
+    name = re.compile(rf"{re.escape(suite)} \S+ \S+ \S+ {re.escape(part)}")
+    begun = [sweep for sweep in sweeps if name.fullmatch(sweep)]
+    return begun[-1] if begun else ""
+
+
+def _sameness(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
+    """What makes a run the same as another: where it was made too, if it measured time."""
+    timed = experiment_named(experiment).timed
+    return experiment, json.dumps(dict(settings)), host if timed else ""
 
 
 def cancel(store: Store, run_id: str) -> str:

@@ -67,8 +67,13 @@ class Worker:
         self._idle_since: float | None = None
         self._ended_since_analyze = 0
 
-    def serve(self, exit_when_idle: float | None = None) -> None:
-        """Work until SIGTERM or SIGINT, or until nothing was to do for so many seconds."""
+    def serve(
+        self, exit_when_idle: float | None = None, watch: Callable[[], bool] | None = None
+    ) -> None:
+        """Work until SIGTERM or SIGINT, or until nothing was to do for so many seconds.
+
+        `watch` is called between looks, some twenty times a second; it ends the work when true.
+        """
         lock = FileLock(self._store.folder / "worker.lock", timeout=0)
         try:
             lock.acquire()
@@ -81,7 +86,7 @@ class Worker:
             self._executor.warm_up()
             _announce(self._store, ready=True)
             self._say(f"worker ready on {self._store.uri}")
-            self._loop(exit_when_idle)
+            self._loop(exit_when_idle, watch)
             self._hand_back()
         finally:
             (self._store.folder / "worker.json").unlink(missing_ok=True)
@@ -90,7 +95,7 @@ class Worker:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _loop(self, exit_when_idle: float | None) -> None:
+    def _loop(self, exit_when_idle: float | None, watch: Callable[[], bool] | None) -> None:
         looked, woken = -ROUND_SECONDS, 0.0
         while not self._stopping:
             # A store that is away for a moment must not end the worker. What a failed round left
@@ -101,6 +106,8 @@ class Worker:
                 if ended or stamp != woken or time.monotonic() - looked >= ROUND_SECONDS:
                     looked, woken = time.monotonic(), stamp
                     self._round()
+                if watch is not None and watch():
+                    return
             except Exception as error:  # noqa: BLE001
                 self._say(f"the store did not answer ({error}); trying again")
                 self._idle_since = None

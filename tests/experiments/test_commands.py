@@ -11,11 +11,12 @@ import pandas
 import pytest
 
 from core.architecture import VARIANTS
+from core.experiments.parameter_count import PARAMETER_COUNT
 from core.store_folder import PROJECT
 from core.tracking import Store
+from experiments import queue, suites
 from experiments.__main__ import main
 from experiments.export import FORMATS, tidy
-from tests.toy import TOY
 
 SMALL = ["--seeds", "2", "--hidden-size", "8", "--sequence-length", "20", "--batch-size", "2"]
 
@@ -112,23 +113,31 @@ def test_an_export_of_chosen_runs_only(measured: Store) -> None:
     assert frame["run_id"].tolist() == [chosen.run_id]
 
 
-def test_a_suite_makes_only_what_is_missing(
-    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy
-) -> None:
-    from experiments import commands, suites
-
-    part = suites.Part("all", TOY, ("rnn", "gru"), {"count": (1,)})
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> suites.Suite:
+    """A suite of two quick runs, in place of those that there are."""
+    settings = {"hidden_size": (8,), "smallest_width": (8,), "largest_width": (16,)}
+    part = suites.Part("all", PARAMETER_COUNT, ("rnn", "gru"), settings)
     tiny = suites.Suite("tiny", "Tiny", "Two runs.", (part,))
     monkeypatch.setattr(suites, "SUITES", (tiny,))
-    monkeypatch.setattr(commands, "EXPERIMENTS", (TOY,))
+    return tiny
+
+
+def test_a_suite_makes_only_what_is_missing(
+    store: Store, capsys: pytest.CaptureFixture[str], tiny: suites.Suite
+) -> None:
+    first, _ = tiny.configs()
+    (left,) = queue.submit(store, *[first[0], [first[1]]], sweep="tiny 2026-01-01 10:00:00 ab all")
     assert main(["suite", "tiny"]) == 0
-    assert len(store.runs("toy", "FINISHED")) == 2
+    finished = store.runs("parameter-count", "FINISHED")
+    assert left in [record.run_id for record in finished], "what an interrupted suite left queued"
+    assert [record.sweep for record in finished] == ["tiny 2026-01-01 10:00:00 ab all"] * 2
     capsys.readouterr()
     assert main(["suite", "tiny"]) == 0
     assert "2 of 2 runs are recorded already" in capsys.readouterr().err
     assert len(store.runs()) == 2
     assert main(["suite", "tiny", "--queue"]) == 0
-    assert len(store.runs("toy", "SCHEDULED")) == 2
+    assert len(store.runs("parameter-count", "SCHEDULED")) == 2
 
 
 def test_submit_says_that_no_worker_is_running(
