@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from core.models.recurrent import Recurrent
+from core.models.side_by_side import read_side_by_side
 
 Schedule = Literal["constant", "cosine"]
 
@@ -39,16 +40,22 @@ class LastStepClassifier(nn.Module):
 
     def forward(self, x_STBI: Tensor) -> Tensor:
         """Scores of each class after the last step, SBC."""
-        output_STBH, _ = self.recurrent(x_STBI)
-        return torch.baddbmm(self.bias_SC[:, None], output_STBH[:, -1], self.readout_SHC)
+        return self.over_last(x_STBI, 1)[:, 0]
+
+    def over_last(self, x_STBI: Tensor, steps: int) -> Tensor:
+        """Scores of each class after each of the last steps, S(steps)BC."""
+        output_STBH = read_side_by_side(self.recurrent, x_STBI)
+        read_SNH = output_STBH[:, -steps:].flatten(1, 2)
+        scores_SNC = torch.baddbmm(self.bias_SC[:, None], read_SNH, self.readout_SHC)
+        return scores_SNC.view(len(scores_SNC), steps, -1, scores_SNC.shape[-1])
 
 
 def cross_entropy_by_seed(scores_SBC: Tensor, target_SB: Tensor) -> Tensor:
-    """Mean over each seed's samples, S."""
+    """Mean over each seed's samples (and steps, where there are more axes), S."""
     losses = nn.functional.cross_entropy(
-        scores_SBC.flatten(0, 1), target_SB.flatten(), reduction="none"
+        scores_SBC.flatten(0, -2), target_SB.flatten(), reduction="none"
     )
-    return losses.view(target_SB.shape).mean(-1)
+    return losses.view(len(target_SB), -1).mean(-1)
 
 
 class Trained(NamedTuple):
@@ -106,6 +113,16 @@ class Trainer:
         self.optimizer.step()
         return Trained(self.step, losses_S.detach(), norms_S)
 
+    @torch.no_grad()
+    def narrow(self, staying: Sequence[int]) -> None:
+        """Train only these of the networks side by side from here on; they come out the same."""
+        for parameter in self.parameters:
+            parameter.data = parameter.data[staying]
+            moments = self.optimizer.state[parameter]
+            for name in ("exp_avg", "exp_avg_sq"):
+                moments[name] = moments[name][staying]
+        self.seeds = len(staying)
+
     def rate_of(self, step: int) -> float:
         """The learning rate of a step."""
         if self.schedule == "constant":
@@ -128,7 +145,8 @@ def gradient_norms(parameters: Sequence[nn.Parameter], seeds: int | None = None)
     if seeds is None:
         return torch.nn.utils.get_total_norm(gradients).reshape(1)
     parts_PS = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
-    return cast(Tensor, torch.linalg.vector_norm(torch.stack(parts_PS), dim=0))
+    # Row by row: down the columns torch adds in an order that depends on how many seeds there are.
+    return cast(Tensor, torch.linalg.vector_norm(torch.stack(parts_PS, dim=1), dim=1))
 
 
 @torch.no_grad()

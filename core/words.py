@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.settings import Settings, settings_of
@@ -47,13 +47,24 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def read_estimate(columns: Mapping[str, Any], name: str) -> Estimate:
+    """An Estimate from its four flat columns (what is missing may be None or nan)."""
+    value, low, high = (known(columns.get(f"{name}{part}")) for part in ("", "_low", "_high"))
+    return Estimate(value, low, high, int(known(columns.get(f"{name}_n")) or 0))
+
+
+def known(value: Any) -> float | None:
+    """A number, or None for what a table leaves empty."""
+    return None if value is None or math.isnan(float(value)) else float(value)
+
+
 def named_runs(
     runs: pandas.DataFrame, config: type[Settings], unnamed: Collection[str]
 ) -> dict[str, dict[str, Any]]:
     """The last run of each name, as flat columns.
 
-    A name is the run's label and every setting of `config` in which the runs differ, but for those
-    in the architecture, which are in the label, and the `unnamed` ones.
+    A name is the run's label and every setting of `config` in which runs of one label differ, but
+    for those in the architecture, which are in the label, and the `unnamed` ones.
     """
     varying = [
         setting
@@ -61,7 +72,7 @@ def named_runs(
         if len(setting.path) == 1
         and setting.name in runs
         and setting.name not in unnamed
-        and runs[setting.name].astype(str).nunique() > 1
+        and _untold(runs, setting.name)
     ]
     named: dict[str, dict[str, Any]] = {}
     for columns in runs.to_dict("records"):
@@ -72,5 +83,14 @@ def named_runs(
     return named
 
 
+def _untold(runs: pandas.DataFrame, setting: str) -> bool:
+    """Whether runs of one label differ in a setting: some labels say themselves what it is."""
+    values = runs[setting].astype(str).groupby(runs["label"])
+    return bool((values.nunique(dropna=False) > 1).any())
+
+
 def _shown(value: object) -> str:
+    """A setting that is left out is nan where others of the column are numbers."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -36,7 +36,7 @@ def dots(
 
     `bands` has label, value, low, high, n; of a logarithm they are logarithms.
     """
-    data = said(bands, repeats, logarithm=is_logarithm(measure))
+    data, ends = _with_an_end(said(bands, repeats, logarithm=is_logarithm(measure)))
     order = list(data["label"])
     colours = altair.Scale(domain=order, range=[styles[label].colour for label in order])
     base = altair.Chart(data).encode(
@@ -48,8 +48,7 @@ def dots(
         ),
         color=altair.Color("label", type="nominal", scale=colours, legend=None),
     )
-    numbers = data[["value", "low", "high"]].to_numpy(dtype=float)
-    axis = value_axis(measure, numpy.nanmin(numbers), numpy.nanmax(numbers), ACROSS)
+    axis = value_axis(measure, *ends, ACROSS)
     scale = altair.Scale(zero=False)
     axis.title = heading(measure)
     bars = base.mark_rule(strokeWidth=2).encode(
@@ -63,10 +62,31 @@ def dots(
             *uncertainty(data, repeats),
         ],
     )
-    chart = altair.layer(bars, points).properties(
+    signs = [_infinite(base, altair.XDatum(ends[1], scale=scale))] * bool(data["endless"].any())
+    chart = altair.layer(bars, points, *signs).properties(
         height=max(60, DOT_PIXELS * len(order)), autosize=FIT
     )
     return chart.properties(title=caption(where, "")) if where else chart
+
+
+def _with_an_end(data: pandas.DataFrame) -> tuple[pandas.DataFrame, tuple[float, float]]:
+    """Intervals cut where the finite numbers end, `endless` saying which; and those ends."""
+    names = ["value", "low", "high"]
+    numbers = data[names].astype(float)
+    finite = numbers.where(numpy.isfinite(numbers))
+    lowest, highest = finite.min().min(), finite.max().max()
+    ends = (0.0, 1.0) if numpy.isnan(lowest) else (float(lowest), float(highest))
+    cut = numbers[["low", "high"]].clip(upper=ends[1])
+    made = data.assign(value=finite["value"], low=cut["low"], high=cut["high"])
+    return made.assign(endless=(numbers == numpy.inf).any(axis=1)), ends
+
+
+def _infinite(base: Chart, end: altair.XDatum) -> Chart:
+    """`∞` behind the largest finite number, for what goes on without an end."""
+    sign = base.transform_filter("datum.endless").mark_text(
+        align="left", dx=5, fontSize=15, fontWeight=600, text="∞"
+    )
+    return sign.encode(x=end)
 
 
 def stacked(parts: pandas.DataFrame, measure: Column, colours: Mapping[str, str]) -> Chart:

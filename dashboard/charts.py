@@ -40,9 +40,11 @@ def curves(
     lines: pandas.DataFrame | None = None,
     zeros: pandas.DataFrame | None = None,
     reference: float | None = None,
+    baselines: pandas.DataFrame | None = None,
     height: int = HEIGHT,
     repeats: Repeats = SEEDS,
     sizes: bool = False,
+    whiskers: bool = False,
     where: str = "",
     shade: layers.Shade | None = None,
 ) -> Chart:
@@ -50,16 +52,23 @@ def curves(
 
     `bands` has label, x, value, low, high, n. Optional: `seeds` (label, seed, x, value) draws
     single seeds instead of bands; `lines` (label, x, value) adds straight lines; `zeros` (label, x,
-    share) marks where what was measured is exactly zero; `reference` is a level to compare with;
+    share) marks where what was measured is exactly zero; `reference` is a level to compare with,
+    `baselines` (series, x, value, text) are curves to compare with;
     `repeats` says what bands are over; `sizes` makes the x axis logarithmic, for doubling sizes;
+    `whiskers` draws intervals as bars, beside one another, on such an axis;
     `where` says at what all of it was measured; `shade` tells a part of the x axis apart.
     """
     zeros = pandas.DataFrame(columns=["label", x.name, "share"]) if zeros is None else zeros
     tables = [bands] if seeds is None else [bands, seeds]
-    on = plane(x, y, styles, tables, zeros, reference, height, sizes)
+    tables += [] if baselines is None else [baselines.assign(label="")]
+    on = plane(x, y, styles, tables, zeros, reference, height, sizes, whiskers)
+    bands = bands.assign(place=bands[x.name])
+    bands = on.side_by_side(bands) if whiskers else bands
     drawn = [] if shade is None else [layers.shading(on, shade)]
     drawn += [] if reference is None else [layers.level(on, reference)]
-    drawn.append(layers.band(on, bands) if seeds is None else layers.single(on, seeds))
+    drawn += [] if baselines is None else [layers.baseline(on, baselines)]
+    intervals = layers.whiskers if whiskers else layers.band
+    drawn.append(intervals(on, bands) if seeds is None else layers.single(on, seeds))
     drawn.append(layers.line(on, bands))
     if lines is not None and not lines.empty:
         drawn.append(layers.straight(on, lines))

@@ -1,4 +1,7 @@
-"""Figures of what is measured once per seed: a curve with its band over seeds for each label."""
+"""Figures of measures against a table's curve axis: a curve with its interval for each label.
+
+What is measured once per seed has its band over seeds; an Estimate over seeds keeps its own.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +13,21 @@ from dataclasses import dataclass
 import pandas
 import streamlit as st
 
-from core.experiment import Column
-from dashboard import charts, controls, curves, seeds
+from core.experiment import Column, Row
+from dashboard import charts, controls, curves
 from dashboard.curves import Repeats
 from dashboard.declared import curve_of
 from dashboard.figures import put, sliced
 from dashboard.layers import Shade
+from dashboard.measures import Measure
 from dashboard.scales import is_logarithm
 from dashboard.shown import Shown
+from dashboard.wording import plain
 
 
 def unshaded(shown: Shown, rows: pandas.DataFrame) -> Shade | None:
     """No part of the x axis is special."""
     return None
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A column that can be drawn."""
-
-    name: str
-    zeros: str = ""
-    """The column that counts samples in which it is exactly zero and so has no logarithm."""
-    rate: str = ""
-    """The column of `Curves.rates` with the slope of its straight line."""
-    reference: float | None = None
-    """A level to compare with."""
-    bounds: tuple[float, float] = (-math.inf, math.inf)
-    """What is possible, if what is measured is an Estimate: intervals end there."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +47,14 @@ class Curves:
     """(column, title) of counts that the hover adds up and gives, of Estimates."""
     shading: Callable[[Shown, pandas.DataFrame], Shade | None] = unshaded
     """Which part of the x axis is told apart, if one is."""
+    sizes: bool = False
+    """The x axis is logarithmic and names what was measured."""
+    whiskers: bool = False
+    """Intervals are bars, beside one another: bands over few seeds would hide each other."""
+    part: Callable[[pandas.DataFrame, type[Row]], pandas.DataFrame] = curves.first_slice
+    """Which rows a preview shows."""
+    key: str = ""
+    """How the address calls the choice of measure; left out: like the table."""
 
     def available(self, shown: Shown) -> bool:
         """Whether any run has a curve of more than one point."""
@@ -71,8 +69,10 @@ class Curves:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             measure, y = self._measure(shown)
             rows = sliced(shown, self.table)
-            single = _several_seeds(rows) and controls.switch(
-                "Single seeds", "single_seeds", help="Instead of bands."
+            single = (
+                not measure.logarithm
+                and _several_seeds(rows)
+                and controls.switch("Single seeds", "single_seeds", help="Instead of bands.")
             )
             relative = is_logarithm(y) and controls.switch(
                 "Relative to the first", "relative", help="Every curve starts at 1."
@@ -80,14 +80,17 @@ class Curves:
             fitted = bool(measure.rate) and controls.switch(
                 "Fitted lines", "fitted", help="The straight lines whose slopes are in the table."
             )
-        across = controls.span(f"{x.title}: range", *curves.ends(rows, x.name), x.name)
+        across = controls.span(f"{x.title}: range", *curves.ends(rows, x.name), f"{x.name}_range")
         if relative:
             rows = curves.relative(rows, x.name, y.name)
             y = dataclasses.replace(y, title=f"{y.title} relative to the first")
         spoilt = [name for name in (measure.zeros, *self.spoilt) if name in rows]
         whole = curves.complete(rows, x.name, spoilt)
         seen = curves.thin(curves.within(whole, x.name, across), x.name)
-        bands = self._bands(shown, seen, measure, y)
+        bands = self._bands(shown, seen, measure)
+        for remark in measure.left_out(seen, x):
+            st.caption(plain(remark))
+        y = measure.drawn(y)
         if bands.empty:
             place.info("Here every value is exactly zero or missing: there is no curve to draw.")
             return
@@ -100,8 +103,11 @@ class Curves:
             lines=self._lines(shown, rows, whole, y, measure, across) if fitted else None,
             zeros=self._zeros(shown, curves.within(rows, x.name, across), x, measure),
             reference=measure.reference,
+            baselines=measure.baselines(shown, self.table, seen),
             repeats=self._repeats(y),
             shade=self.shading(shown, seen),
+            sizes=self.sizes,
+            whiskers=self.whiskers,
         )
         with place:
             alt = charts.description(shown.experiment.question, bands, x, y)
@@ -113,37 +119,42 @@ class Curves:
         Without `intervals` it suits runs that are still going: those of a few seeds are huge.
         """
         row = shown.experiment.row(self.table)
-        x, y = curve_of(row), shown.column(self.table, self.measures[0].name)
+        measure = self.measures[0]
+        x, y = curve_of(row), shown.column(self.table, measure.name)
         rows = shown.rows(self.table)
         if rows.empty:
             return None
-        seen = curves.thin(curves.first_slice(rows, row), x.name)
-        bands = self._bands(shown, seen, self.measures[0], y)
+        seen = curves.thin(self.part(rows, row), x.name)
+        bands = self._bands(shown, seen, measure)
         if bands.empty:
             return None
         if not intervals:
             bands = bands.assign(low=math.nan, high=math.nan)
-        shade, repeats = self.shading(shown, seen), self._repeats(y)
-        return charts.curves(bands, x, y, shown.styles, height=height, repeats=repeats, shade=shade)
+        return charts.curves(
+            bands,
+            x,
+            measure.drawn(y),
+            shown.styles,
+            baselines=measure.baselines(shown, self.table, seen),
+            height=height,
+            repeats=self._repeats(y),
+            shade=self.shading(shown, seen),
+            sizes=self.sizes,
+            whiskers=self.whiskers,
+        )
 
-    def _bands(
-        self, shown: Shown, rows: pandas.DataFrame, measure: Measure, y: Column
-    ) -> pandas.DataFrame:
-        """Over seeds; of a single seed what is measured with an interval keeps it."""
-        across = ["label", curve_of(shown.experiment.row(self.table)).name]
-        if not y.estimate:
-            return curves.bands(rows, across, y.name)
-        counts = [name for name, _ in self.further]
-        return seeds.pooled(rows, across, y.name, counts, measure.bounds)
+    def _bands(self, shown: Shown, rows: pandas.DataFrame, measure: Measure) -> pandas.DataFrame:
+        return measure.bands(shown, self.table, rows, [name for name, _ in self.further])
 
     def _repeats(self, y: Column) -> Repeats:
         return Repeats(count="Seeds", further=self.further if y.estimate else ())
 
     def _measure(self, shown: Shown) -> tuple[Measure, Column]:
-        titles = {shown.column(self.table, m.name).title: m for m in self.measures}
+        known = [m for m in self.measures if shown.has(self.table, [m.name])] or self.measures
+        titles = {shown.column(self.table, m.name).title: m for m in known}
         kept = next(iter(titles))
         if len(titles) > 1:
-            kept = controls.choice("Measure", list(titles), self.table)
+            kept = controls.choice("Measure", list(titles), self.key or self.table)
         return titles[kept], shown.column(self.table, titles[kept].name)
 
     def _zeros(
@@ -172,4 +183,4 @@ class Curves:
 
 
 def _several_seeds(rows: pandas.DataFrame) -> bool:
-    return bool((rows.groupby("label")["seed"].nunique() > 1).any())
+    return "seed" in rows and bool((rows.groupby("label")["seed"].nunique() > 1).any())

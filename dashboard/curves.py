@@ -83,12 +83,31 @@ def pooled(
 
 
 def logarithms(bands: pandas.DataFrame) -> pandas.DataFrame:
-    """The bands on a logarithmic axis; what is not above zero has no place there."""
-    above = bands[bands["value"] > 0]
+    """The bands on a logarithmic axis; what is zero or infinite has no place there."""
+    above = bands[(bands["value"] > 0) & (bands["value"] < numpy.inf)]
     low = above["low"].where(above["low"] > 0)
     return above.assign(
         value=numpy.log10(above["value"]), low=numpy.log10(low), high=numpy.log10(above["high"])
     )
+
+
+def baselines(rows: pandas.DataFrame, axis: str, baseline: str) -> pandas.DataFrame:
+    """Columns series, axis, value: every different curve of what measures are compared with.
+
+    Most labels have the same one: that is drawn once, as far as the longest of them goes.
+    """
+    known = rows.dropna(subset=[baseline]).sort_values(axis)
+    found: list[dict[float, float]] = []
+    for _, part in known.groupby("label", sort=False):
+        curve = dict(zip(part[axis], part[baseline], strict=True))
+        same = (known for known in found if all(known.get(x, y) == y for x, y in curve.items()))
+        merged = next(same, None)
+        if merged is None:
+            found.append(curve)
+        else:
+            merged.update(curve)
+    lines = [(str(i), x, y) for i, curve in enumerate(found) for x, y in sorted(curve.items())]
+    return pandas.DataFrame(lines, columns=["series", axis, "value"])
 
 
 def first_slice(

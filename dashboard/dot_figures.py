@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas
@@ -22,6 +23,8 @@ class Dots:
 
     title: str
     measures: tuple[str, ...]
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """What is possible: intervals end there."""
 
     def available(self, shown: Shown) -> bool:
         """Whether there is something to compare."""
@@ -36,16 +39,20 @@ class Dots:
         titles = {shown.column(table, name).title: name for name in known}
         measure = shown.column(table, titles[controls.choice("Measure", list(titles), table)])
         with place:
-            chart = bars.dots(_bands(results, measure), measure, shown.styles, seeds.repeats(shown))
+            bands = _bands(results, measure, self.bounds)
+            chart = bars.dots(bands, measure, shown.styles, seeds.repeats(shown))
             alt = f"{measure.heading} by variant, with 95% intervals"
             put(shown, chart, alt, table, measure.name)
 
 
-def _bands(results: pandas.DataFrame, measure: Column) -> pandas.DataFrame:
+def _bands(
+    results: pandas.DataFrame, measure: Column, bounds: tuple[float, float]
+) -> pandas.DataFrame:
     names = zip(seeds.ENDS, ("value", "low", "high", "n"), strict=True)
     columns = {f"{measure.name}{end}": name for end, name in names}
     bands = results[["label", *columns]].rename(columns=columns)
-    return bands.dropna(subset=["value"])
+    ends = bands[["low", "high"]].astype(float).clip(*bounds)
+    return bands.assign(low=ends["low"], high=ends["high"]).dropna(subset=["value"])
 
 
 @dataclass(frozen=True)

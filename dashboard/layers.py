@@ -10,12 +10,10 @@ import pandas
 
 from dashboard.curves import SEEDS, Repeats, thin
 from dashboard.palette import NEUTRAL
-from dashboard.plane import NARROW, Plane
-from dashboard.scales import heading, is_logarithm, spread, tooltip
+from dashboard.plane import NAME_GAP, NARROW, Plane
+from dashboard.scales import beside, heading, is_logarithm, tooltip
 from dashboard.wording import exact
 
-LABEL_GAP = 15
-"""Pixels between the names beside the curves."""
 MOST_HOVERED = 100
 """Points of one curve that the pointer finds."""
 MEASURED_POINT = 26
@@ -46,10 +44,30 @@ def level(on: Plane, value: float) -> Any:
     return altair.Chart(data).mark_rule(strokeDash=[2, 3], color=NEUTRAL).encode(y=on.up())
 
 
+def baseline(on: Plane, lines: pandas.DataFrame) -> Any:
+    """Curves to compare with, named near their left ends: the first point may lie apart."""
+    base = altair.Chart(lines).encode(x=on.at(), y=on.up(), detail="series:N")
+    curve = base.mark_line(strokeDash=[2, 3], strokeWidth=1.5, color=NEUTRAL, clip=True)
+    starts = lines.groupby("series").head(2).groupby("series").tail(1)
+    words = altair.Chart(starts).mark_text(
+        align="left", baseline="bottom", dx=2, dy=-4, fontSize=12, fontStyle="italic", color=NEUTRAL
+    )
+    return curve + words.encode(x=on.at(), y=on.up(), text="text:N")
+
+
 def band(on: Plane, bands: pandas.DataFrame) -> Any:
-    """Intervals."""
+    """Intervals; one without an end goes as far as the figure."""
     data = bands.dropna(subset=["low", "high"])[["label", on.x.name, "low", "high"]]
+    data = data.assign(high=data["high"].clip(upper=on.high))
     mark = altair.Chart(data).mark_area(opacity=0.16, clip=True, aria=False)
+    return mark.encode(x=on.at(), y=on.up("low"), y2="high", color=on.colour())
+
+
+def whiskers(on: Plane, bands: pandas.DataFrame) -> Any:
+    """Intervals as bars."""
+    data = bands.dropna(subset=["low", "high"])[["label", on.x.name, "low", "high"]]
+    data = data.assign(high=data["high"].clip(upper=on.high))
+    mark = altair.Chart(data).mark_rule(strokeWidth=2, opacity=0.5, aria=False)
     return mark.encode(x=on.at(), y=on.up("low"), y2="high", color=on.colour())
 
 
@@ -125,8 +143,13 @@ def zero_caption(on: Plane) -> Any:
 def names(on: Plane, bands: pandas.DataFrame) -> Any:
     """Names beside the ends of the curves, moved apart; left out where there is no room."""
     ends = bands.sort_values(on.x.name).groupby("label", sort=False).tail(1)
-    gap = LABEL_GAP * (on.high - on.bottom) / on.height
-    heights = spread(list(ends["value"]), gap, on.bottom, on.high)
+    heights = beside(
+        on.pixels(ends[on.x.name]),
+        [on.name_width(label) for label in ends["label"]],
+        list(ends["value"]),
+        NAME_GAP * (on.high - on.bottom) / on.height,
+        (on.bottom, on.high),
+    )
     data = ends.assign(value=heights)[["label", on.x.name, "value"]]
     text = altair.value({"expr": f"width < {NARROW} ? '' : datum.label"})
     mark = altair.Chart(data).mark_text(align="left", dx=8, fontSize=12, fontWeight=600)
@@ -134,12 +157,12 @@ def names(on: Plane, bands: pandas.DataFrame) -> Any:
 
 
 def hover(on: Plane, bands: pandas.DataFrame, repeats: Repeats = SEEDS) -> Any:
-    """The nearest point of a curve, with its numbers."""
+    """The nearest point of a curve, with its numbers; `place` is where it was measured."""
     nearest = altair.selection_point(
         name="hovered", nearest=True, on="pointerover", clear="pointerout", empty=False
     )
     visible = altair.when(nearest).then(altair.value(1.0)).otherwise(altair.value(0.0))
-    numbers = said(thin(bands, on.x.name, MOST_HOVERED), repeats, logarithm=is_logarithm(on.y))
+    numbers = said(thin(bands, "place", MOST_HOVERED), repeats, logarithm=is_logarithm(on.y))
     return (
         altair.Chart(numbers)
         .mark_circle(size=70, clip=not on.sizes, aria=False)
@@ -150,7 +173,7 @@ def hover(on: Plane, bands: pandas.DataFrame, repeats: Repeats = SEEDS) -> Any:
             color=on.colour(),
             tooltip=[
                 altair.Tooltip("label", type="nominal", title=" "),
-                altair.Tooltip(on.x.name, type="quantitative", title=heading(on.x), format=","),
+                altair.Tooltip("place", type="quantitative", title=heading(on.x), format=","),
                 tooltip(on.y, "value_said"),
                 *uncertainty(numbers, repeats),
             ],

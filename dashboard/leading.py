@@ -9,14 +9,18 @@ from typing import Protocol
 from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
-from dashboard import trained
+from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from dashboard import spans, trained
 from dashboard.charts import Chart
-from dashboard.curve_figures import Curves, Measure
+from dashboard.curve_figures import Curves
 from dashboard.figures import Figure
+from dashboard.measures import Measure
 from dashboard.scaling import Quantity, Scaling
 from dashboard.shown import Shown
+from dashboard.side_figures import Control
 
 
 class Leading(Figure, Protocol):
@@ -26,7 +30,10 @@ class Leading(Figure, Protocol):
         """The chart alone; None while there is nothing to draw."""
 
 
-PERCENT = (0.0, 100.0)
+PERCENT, POSITIVE = (0.0, 100.0), (0.0, math.inf)
+MAJORITY = 50.0
+"""Per cent of the seeds: a lag that more than these learned counts into the span."""
+ACCURACY = Measure("accuracy", bounds=PERCENT, baseline="chance")
 QUARTILES = ("milliseconds_q1", "milliseconds_q3")
 TIMES = (
     Quantity("milliseconds", QUARTILES, count="repetitions"),
@@ -67,10 +74,25 @@ LEADING: Mapping[str, Leading] = {
             Measure("exact_match", bounds=PERCENT),
             Measure("bleu", bounds=PERCENT),
             Measure("chrf", bounds=PERCENT),
-            Measure("length_ratio", bounds=(0.0, math.inf), reference=1.0),
+            Measure("length_ratio", bounds=POSITIVE, reference=1.0),
         ),
         further=(("sentences", "Sentences"),),
         shading=trained.shade,
+    ),
+    MEMORY_SPAN.name: Curves(
+        "By lag",
+        "lags",
+        (
+            Measure("success", bounds=PERCENT, reference=MAJORITY),
+            Measure("accuracy", bounds=PERCENT, baseline="chance"),
+            Measure("loss", bounds=POSITIVE, baseline="baseline"),
+            Measure("steps_to_learn", bounds=POSITIVE),
+        ),
+        sizes=True,
+        whiskers=True,
+    ),
+    TWO_SIDED_CONTEXT.name: Control(
+        "By look-ahead", "itself", Curves("By look-ahead", "context", (ACCURACY,))
     ),
 }
 TRAINING: Mapping[str, Curves] = {
@@ -83,6 +105,19 @@ TRAINING: Mapping[str, Curves] = {
             Measure("gradient_norm"),
             Measure("tokens_per_second"),
         ),
+    ),
+    MEMORY_SPAN.name: Curves(
+        "Attempts",
+        "attempts",
+        (Measure("learned", bounds=(0.0, 1.0)),),
+        sizes=True,
+        whiskers=True,
+        part=spans.furthest,
+    ),
+    TWO_SIDED_CONTEXT.name: Curves(
+        "Training",
+        "training",
+        (Measure("accuracy", bounds=PERCENT), Measure("loss", bounds=POSITIVE)),
     ),
 }
 """How training goes, where that comes first and the answer long after."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -19,7 +19,7 @@ class Page:
     summary: str
     experiment: str = ""
     """The experiment whose results it shows, if it shows one."""
-    first: Mapping[str, str] = field(default_factory=dict)
+    first: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     """What its first comparison asks of the launch form, beyond the defaults."""
 
     @property
@@ -84,6 +84,23 @@ PAGES: tuple[Page, ...] = (
         first={"variants": "LSTM", "vary": "Attention", "values": "none, dot"},
     ),
     Page(
+        "views/memory_span.py",
+        "Memory span",
+        ":material/history:",
+        "Results",
+        "How far back each variant learns to look, and how long its gradient lasts.",
+        experiment="memory-span",
+        first={"variants": ["RNN", "LSTM", "GRU"], "vary": "Forget bias", "values": "none, 1"},
+    ),
+    Page(
+        "views/two_sided_context.py",
+        "Two-sided context",
+        ":material/sync_alt:",
+        "Results",
+        "What a second direction sees that one cannot, and why it cannot generate.",
+        experiment="two-sided-context",
+    ),
+    Page(
         "views/translate.py",
         "Translate",
         ":material/translate:",
@@ -101,7 +118,7 @@ def page_of(experiment: str) -> Page | None:
     return next((page for page in PAGES if page.experiment == experiment), None)
 
 
-def launching(experiment: str) -> dict[str, str]:
+def launching(experiment: str) -> dict[str, str | Sequence[str]]:
     """The query of a link to the launch form: the experiment, with its first comparison."""
     page = page_of(experiment)
     return {"experiment": experiment, **(page.first if page else {})}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import altair
@@ -16,6 +17,12 @@ NARROW = 560
 """Below so many pixels the names beside the curves give way to the legend under them."""
 LABEL_WIDTH = 6.4
 """Pixels of a name's character, roughly."""
+NAME_GAP = 15
+"""Pixels between names, across and upwards."""
+ASIDE = 4
+"""Pixels between points at one place that would hide each other's intervals."""
+WIDTH = 820
+"""Pixels of a figure that names are moved apart for; a wider one only has more room."""
 LEGEND_SYMBOL = 45
 """Pixels of a legend entry besides its name."""
 MARGIN = 0.04
@@ -57,6 +64,24 @@ class Plane:
     def widest(self) -> float:
         """Pixels of the longest name."""
         return LABEL_WIDTH * max((len(label) for label in self.styles), default=0)
+
+    def pixels(self, places: Iterable[float]) -> list[float]:
+        """How far right they are, on a figure of the usual width."""
+        scaled = math.log if self.sizes else float
+        low, high = map(scaled, self.across)
+        return [WIDTH * (scaled(place) - low) / ((high - low) or 1.0) for place in places]
+
+    def side_by_side(self, bands: pandas.DataFrame) -> pandas.DataFrame:
+        """The labels' points at one place of a logarithmic axis beside one another."""
+        order = list(self.styles)
+        low, high = self.across
+        right = bands["label"].map(order.index) - (len(order) - 1) / 2
+        moved = bands[self.x.name] * (high / low) ** (right * ASIDE / WIDTH)
+        return bands.assign(**{self.x.name: moved})
+
+    def name_width(self, label: str) -> float:
+        """Pixels that a name takes, with what is left free around it."""
+        return LABEL_WIDTH * len(label) + NAME_GAP
 
     def at(self) -> altair.X:
         """The x encoding; on a wide screen it leaves room for the names on the right."""
@@ -113,13 +138,15 @@ def plane(
     reference: float | None,
     height: int,
     sizes: bool = False,
+    room: bool = False,
 ) -> Plane:
     """The plane that holds everything in the tables, a reference level and the strips of zeros.
 
-    With `sizes` its x axis is logarithmic.
+    With `sizes` its x axis is logarithmic; with `room` it goes on a little at both ends.
     """
     heights = [t[c].dropna() for t in tables for c in ("value", "low", "high") if c in t]
-    extremes = [*pandas.concat(heights), *([] if reference is None else [reference])] or [0.0, 1.0]
+    found = [*pandas.concat(heights), *([] if reference is None else [reference])]
+    extremes = [height for height in found if math.isfinite(height)] or [0.0, 1.0]
     margin = MARGIN * ((max(extremes) - min(extremes)) or 1.0)
     places = pandas.concat([*(t[x.name] for t in tables), zeros[x.name]])
     labels = set(pandas.concat([*(t["label"] for t in tables), zeros["label"]]))
@@ -127,6 +154,9 @@ def plane(
     low, high = float(places.min()), float(places.max())
     if sizes and low == high:
         low, high = low / AROUND_ONE_SIZE, high * AROUND_ONE_SIZE
+    if sizes and room:
+        beyond = (high / low) ** (ASIDE * (len(shown) + 1) / 2 / WIDTH)
+        low, high = low / beyond, high * beyond
     return Plane(
         x=x,
         y=y,

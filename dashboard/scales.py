@@ -120,6 +120,34 @@ def spread(heights: Sequence[float], gap: float, low: float, high: float) -> lis
     return result
 
 
+def beside(
+    lefts: Sequence[float],
+    widths: Sequence[float],
+    heights: Sequence[float],
+    gap: float,
+    ends: tuple[float, float],
+) -> list[float]:
+    """Heights of names that start at `lefts`: moved apart where they would overlap."""
+    placed = list(heights)
+    for group in overlapping(lefts, widths):
+        moved = spread([heights[index] for index in group], gap, *ends)
+        for index, height in zip(group, moved, strict=True):
+            placed[index] = height
+    return placed
+
+
+def overlapping(lefts: Sequence[float], widths: Sequence[float]) -> list[list[int]]:
+    """Groups of indices whose stretches from left to left + width are connected."""
+    groups: list[list[int]] = []
+    reached = -math.inf
+    for index in sorted(range(len(lefts)), key=lambda index: lefts[index]):
+        if lefts[index] >= reached:
+            groups.append([])
+        groups[-1].append(index)
+        reached = max(reached, lefts[index] + widths[index])
+    return groups
+
+
 def tooltip(column: Column, field: str, title: str = "") -> Any:
     """A hover line of numbers that are in `field` as text."""
     wording = title or (column.title if of_a_logarithm(column) else column.heading)

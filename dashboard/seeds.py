@@ -46,6 +46,20 @@ def pooled(
     return found.drop(columns=["own_low", "own_high"])
 
 
+def recorded(
+    rows: pandas.DataFrame,
+    across: Sequence[str],
+    measure: str,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> pandas.DataFrame:
+    """Columns `across`, then value, low, high and n: of an Estimate that is over seeds already."""
+    names = zip(ENDS, ("value", "low", "high", "n"), strict=True)
+    columns = {f"{measure}{end}": name for end, name in names}
+    found = rows[[*across, *columns]].rename(columns=columns).dropna(subset=["value"])
+    ends = found[["low", "high"]].astype(float).clip(*bounds)
+    return found.assign(low=ends["low"], high=ends["high"]).sort_values(list(across))
+
+
 def pooled_results(experiment: Experiment, results: pandas.DataFrame) -> pandas.DataFrame:
     """Where each run is one seed: the results with one row per label, its seeds together.
 

@@ -107,9 +107,12 @@ def preview(
 ) -> charts.Chart | None:
     """The figure that answers the experiment's question, small; None while there is not a row.
 
-    Without `intervals` it suits runs that are still going: those of a few seeds are huge.
+    While a run is going that has its answer only at the end, it is how training goes in all of
+    them. Without `intervals` it suits such runs: those of a few seeds are huge.
     """
     shown = read(experiment, runs)
-    figures = filter(None, (leading(experiment), TRAINING.get(experiment.name)))
+    figures = [f for f in (leading(experiment), TRAINING.get(experiment.name)) if f is not None]
+    if any(run.status == "RUNNING" for run in runs):
+        figures.reverse()
     drawn = (f.preview(shown, intervals=intervals, height=PREVIEW_HEIGHT) for f in figures)
     return next((chart for chart in drawn if chart is not None), None)

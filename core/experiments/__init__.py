@@ -3,8 +3,10 @@
 from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
+from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.settings import BadSetting
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -12,6 +14,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     PARAMETER_COUNT,
     THROUGHPUT,
     LENGTH_QUALITY,
+    MEMORY_SPAN,
+    TWO_SIDED_CONTEXT,
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
@@ -19,6 +18,7 @@ from core.experiments.gradient_decay import (
 from core.gradients import LayerGradients, curve, decay_rates, last_over_first
 from core.jacobians import JacobianStep
 from core.statistics import (
+    finite,
     geometric_mean_estimate,
     half_life,
     mean_estimate,
@@ -81,11 +81,6 @@ def lyapunov_rows(place: Place, first_seed: int, exponents_SN: Tensor) -> list[L
         for seed, exponents in enumerate(exponents_SN.tolist(), start=first_seed)
         for index, exponent in enumerate(exponents, start=1)
     ]
-
-
-def finite(value: float) -> float | None:
-    """The value, or None for what a table leaves empty: infinities and nan."""
-    return value if math.isfinite(value) else None
 
 
 def summarise(

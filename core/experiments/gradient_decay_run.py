@@ -30,7 +30,6 @@ from core.experiments.gradient_decay import (
 )
 from core.experiments.gradient_decay_rows import (
     decay_rows,
-    finite,
     gradient_rows,
     jacobian_rows,
     lyapunov_rows,
@@ -39,6 +38,7 @@ from core.experiments.gradient_decay_rows import (
 from core.gradients import measure_gradients, seed_blocks
 from core.jacobians import Spectrum, on_cpu
 from core.models.recurrent import Recurrent
+from core.statistics import finite
 from core.tasks.recall import Recall, SeededRecall
 from core.training import LastStepClassifier, Trainer, cross_entropy_by_seed
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.experiments.length_quality import LengthQualityConfig
 from core.statistics import CONFIDENCE, Estimate, Group, compare, mean_estimate
-from core.words import counted, listed, number, spread
+from core.words import counted, listed, number, read_estimate, spread
 
 if TYPE_CHECKING:
     import pandas
@@ -21,8 +20,8 @@ def run_in_words(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str
     """`LSTM 64, no attention, grammar: token accuracy halves at 10.9 words (…), 24.2% in all …`."""
     looks = "no attention" if config.attention == "none" else f"{config.attention} attention"
     name = f"{config.architecture.label}, {looks}, {config.task}"
-    halves = read(summary, "bottleneck_length")
-    accuracy, bleu = read(summary, "token_accuracy"), read(summary, "bleu")
+    halves = read_estimate(summary, "bottleneck_length")
+    accuracy, bleu = read_estimate(summary, "token_accuracy"), read_estimate(summary, "bleu")
     where = f"halves at {number(halves.value or 0.0)} words ({_sentences(halves)})"
     if summary["never_below_half"]:
         where = f"stays above half of its start up to {number(halves.value or 0.0)} words"
@@ -81,10 +80,12 @@ def models_of(runs: pandas.DataFrame) -> list[Model]:
 
 
 def _model(label: str, seeds: Sequence[Mapping[str, Any]]) -> Model:
-    over_seeds = {name: mean_estimate(read(s, name).value for s in seeds) for name in MEASURED}
+    over_seeds = {
+        name: mean_estimate(read_estimate(s, name).value for s in seeds) for name in MEASURED
+    }
     if len(seeds) == 1:
-        over_seeds = {name: read(seeds[0], name) for name in MEASURED}
-    lengths = [read(seed, "bottleneck_length").value for seed in seeds]
+        over_seeds = {name: read_estimate(seeds[0], name) for name in MEASURED}
+    lengths = [read_estimate(seed, "bottleneck_length").value for seed in seeds]
     return Model(
         label=label,
         halves=over_seeds["bottleneck_length"],
@@ -132,19 +133,9 @@ def _bleu(models: Sequence[Model]) -> Iterator[str]:
         yield f"BLEU over all lengths: {listed(scores)}."
 
 
-def read(columns: Mapping[str, Any], name: str) -> Estimate:
-    """An Estimate from its four flat columns (what is missing may be None or nan)."""
-    value, low, high = (_known(columns.get(f"{name}{part}")) for part in ("", "_low", "_high"))
-    return Estimate(value, low, high, int(_known(columns.get(f"{name}_n")) or 0))
-
-
 def _sentences(estimate: Estimate) -> str:
     """`95% interval 10.0 to 11.4, 1,500 sentences`."""
     sentences = counted(estimate.n, "sentence")
     if estimate.low is None or estimate.high is None:
         return f"{sentences}, no interval"
     return f"95% interval {number(estimate.low)} to {number(estimate.high)}, {sentences}"
-
-
-def _known(value: Any) -> float | None:
-    return None if value is None or math.isnan(float(value)) else float(value)

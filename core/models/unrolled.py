@@ -112,12 +112,16 @@ def input_gradient(cell: Cell, weights: Arranged, grad_a_TBA: Tensor) -> Tensor:
 
 
 def weight_gradient(cell: Cell, x_TBI: Tensor, trace: Trace, grad_a_TBA: Tensor) -> Weights:
-    """∂L/∂ of PyTorch's four parameters: over all steps, one matrix product each."""
+    """∂L/∂ of PyTorch's four parameters: over all steps, one matrix product each.
+
+    Products are taken the other way round and turned: with few input features, MKL is up to nine
+    times as fast.
+    """
     grad_a = grad_a_TBA.flatten(-3, -2)
     h = trace.states[0][..., :-1, :, :].flatten(-3, -2)
     return cell.disarrange(
-        cell.reads_input(grad_a).mT @ x_TBI.flatten(-3, -2),
-        cell.reads_hidden(grad_a).mT @ h,
+        (x_TBI.flatten(-3, -2).mT @ cell.reads_input(grad_a)).mT,
+        (h.mT @ cell.reads_hidden(grad_a)).mT,
         grad_a.sum(-2),
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
-from dashboard.curve_figures import Curves, Measure
+from dashboard.curve_figures import Curves
 from dashboard.dot_figures import Dots
 from dashboard.figures import tabs
 from dashboard.frame import close_page, open_page
 from dashboard.leading import leading
+from dashboard.measures import Measure
 from dashboard.tile_figures import Heatmap
 
 METHOD = """

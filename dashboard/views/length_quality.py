@@ -8,11 +8,12 @@ import streamlit as st
 
 from core.experiments.length_quality import LENGTH_QUALITY
 from dashboard import trained
-from dashboard.curve_figures import Curves, Measure
+from dashboard.curve_figures import Curves
 from dashboard.dot_figures import Dots
 from dashboard.figures import tabs
 from dashboard.frame import close_page, open_page
 from dashboard.leading import PERCENT, TRAINING, leading
+from dashboard.measures import Measure
 from dashboard.sample_figures import Looks, Samples
 from dashboard.setting_figures import BySetting
 

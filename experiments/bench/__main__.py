@@ -6,12 +6,13 @@ import sys
 
 from rich.console import Console
 
-from experiments.bench import dashboard, engine, gradients, seq2seq, timing
+from experiments.bench import dashboard, engine, gradients, memory, seq2seq, timing
 
 SECTIONS = {
     "gradients": gradients.tables,
     "timing": timing.tables,
     "seq2seq": seq2seq.tables,
+    "memory": memory.tables,
     "engine": engine.tables,
     "dashboard": dashboard.tables,
 }

@@ -14,11 +14,14 @@ from core.statistics import (
     MISSING,
     Estimate,
     Group,
+    bootstrap_estimate,
     compare,
+    finite,
     geometric_mean_estimate,
     half_life,
     mean_estimate,
     median_estimate,
+    success_estimate,
 )
 
 VALUES = st.lists(st.floats(-100, 100).map(lambda x: round(x, 3)), min_size=2, max_size=30)
@@ -138,3 +141,60 @@ def test_there_is_no_group_of_nothing() -> None:
         Group.of_values("rnn", [None])
     with pytest.raises(ValueError, match="rnn has no values"):
         Group.of_estimate("rnn", MISSING)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(0, 5, 0.0, 43.45), (5, 5, 56.55, 100.0), (3, 5, 23.07, 88.24), (81, 263, 25.53, 36.62)],
+)
+def test_the_success_interval_is_wilsons(successes: int, n: int, low: float, high: float) -> None:
+    """81 of 263: Newcombe (1998), table I; the rest against scipy, too."""
+    ours = success_estimate(successes, n)
+    assert (ours.value, ours.n) == (pytest.approx(100 * successes / n), n)
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.01)
+    theirs = stats.binomtest(successes, n).proportion_ci(method="wilson")
+    assert (ours.low, ours.high) == pytest.approx((100 * theirs.low, 100 * theirs.high))
+
+
+@given(st.integers(0, 300), st.integers(1, 300))
+def test_a_success_interval_is_within_the_possible_and_around_its_value(k: int, n: int) -> None:
+    ours = success_estimate(min(k, n), n)
+    assert 0 <= ours.low <= ours.value + 1e-9
+    assert ours.value - 1e-9 <= ours.high <= 100
+
+
+def test_no_trials_have_no_success() -> None:
+    assert success_estimate(0, 0) == MISSING
+
+
+def test_the_bootstrap_of_few_values_is_their_exact_distribution() -> None:
+    """The largest of two values 1 and 2 is 1 in one of four resamples, 2 in three."""
+    assert bootstrap_estimate([1, 2], max) == Estimate(2, 1, 2, 2)
+    # Of five values one outlier is drawn at least three times with probability 5.8%, as median.
+    assert bootstrap_estimate([1.0, 1, 1, 1, 9], np.median) == Estimate(1.0, 1, 9, 5)
+    # Of three, all of one kind once in 27 draws: more than 2.5%.
+    assert bootstrap_estimate([1.0, 2, 3], np.mean) == Estimate(2.0, 1.0, 3.0, 3)
+
+
+def test_the_bootstrap_of_many_values_is_scipys_and_always_the_same() -> None:
+    values = np.random.default_rng(3).normal(size=40).tolist()
+    ours = bootstrap_estimate(values, np.mean)
+    theirs = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=10_000, random_state=0
+    ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.05)
+    assert bootstrap_estimate(values, np.mean) == ours
+
+
+def test_one_value_is_not_resampled_and_none_is_missing() -> None:
+    assert bootstrap_estimate([7.0], max) == Estimate(7.0, None, None, 1)
+    assert bootstrap_estimate([], max) == MISSING
+
+
+def test_an_interval_is_cut_to_what_is_possible() -> None:
+    assert Estimate(99.0, 90.0, 108.0, 5).within(0, 100) == Estimate(99.0, 90.0, 100, 5)
+    assert Estimate(1.0, None, None, 1).within(0, 100) == Estimate(1.0, None, None, 1)
+
+
+def test_only_finite_values_are_kept() -> None:
+    assert [finite(value) for value in (1.5, math.inf, -math.inf, math.nan)] == [1.5, *[None] * 3]

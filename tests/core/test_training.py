@@ -146,3 +146,63 @@ def test_training_that_goes_on_from_a_saved_state_ends_the_same() -> None:
     second.load(first.state())
     assert [step.step for step in second] == [4, 5, 6, 7, 8]
     assert torch.equal(rest, w)
+
+
+def test_scores_of_the_last_steps_end_with_those_of_the_last() -> None:
+    generators = [torch.Generator().manual_seed(seed) for seed in range(2)]
+    recurrent = Recurrent(
+        Architecture(cell="gru"), 3, implementation="equations", generators=generators
+    )
+    model, x_STBI = LastStepClassifier(recurrent, 4, generators), torch.randn(2, 7, 5, 3)
+    scores_SABC = model.over_last(x_STBI, 7)
+    assert scores_SABC.shape == (2, 7, 5, 4)
+    torch.testing.assert_close(scores_SABC[:, -1], model(x_STBI))
+    torch.testing.assert_close(scores_SABC[:, -3:], model.over_last(x_STBI, 3))
+    torch.testing.assert_close(scores_SABC[:, 2], model(x_STBI[:, :3]))
+
+
+def test_the_loss_over_several_steps_is_the_mean_of_all_of_them() -> None:
+    scores_SABC, target_SAB = torch.randn(2, 4, 6, 3), torch.randint(3, (2, 4, 6))
+    ours = cross_entropy_by_seed(scores_SABC, target_SAB)
+    each = [cross_entropy_by_seed(scores_SABC[:, a], target_SAB[:, a]) for a in range(4)]
+    torch.testing.assert_close(ours, torch.stack(each).mean(0))
+
+
+def test_networks_that_stay_train_on_as_if_the_others_were_still_there() -> None:
+    goal_SN = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+
+    def trainer(w: nn.Parameter, staying: list[int]) -> Trainer:
+        return Trainer(
+            [w],
+            lambda _: (w - goal_SN[staying if len(w) < 3 else slice(None)]).square().sum(1),
+            steps=9,
+            learning_rate=0.1,
+            clip=0.5,
+            seeds=3,
+        )
+
+    whole, some = nn.Parameter(torch.zeros(3, 2)), nn.Parameter(torch.zeros(3, 2))
+    everyone, narrowed = trainer(whole, []), trainer(some, [0, 2])
+    for _ in range(4):
+        everyone.advance()
+        narrowed.advance()
+    narrowed.narrow([0, 2])
+    for _ in range(5):
+        everyone.advance()
+        narrowed.advance()
+    assert torch.equal(some, whole[[0, 2]])
+
+
+def test_a_norm_does_not_depend_on_how_many_networks_are_beside_it() -> None:
+    """To the last bit: else a seed alone would train differently from the seed among others."""
+    for count in range(2, 9):
+        gradients = [torch.rand(count, 3 * count + n) for n in range(6)]
+        parameters = [nn.Parameter(torch.zeros_like(g)) for g in gradients]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        together_S = gradient_norms(parameters, count)
+        for seed in range(count):
+            alone = [nn.Parameter(torch.zeros_like(g[:1])) for g in gradients]
+            for parameter, gradient in zip(alone, gradients, strict=True):
+                parameter.grad = gradient[seed : seed + 1].clone()
+            assert torch.equal(gradient_norms(alone, 1), together_S[seed : seed + 1])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import pandas
 import pytest
 
+from core.experiments.gradient_decay import GradientDecayConfig
 from core.statistics import MISSING, Estimate
-from core.words import counted, listed, number, spread
+from core.words import counted, known, listed, named_runs, number, read_estimate, spread
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,26 @@ def test_lists_end_with_and() -> None:
 
 def test_one_has_no_plural() -> None:
     assert [counted(1, "run"), counted(2000, "run")] == ["1 run", "2,000 runs"]
+
+
+def test_estimates_are_read_back_from_a_stores_columns() -> None:
+    columns = {"span": 10.0, "span_low": math.nan, "span_high": None, "span_n": 1.0}
+    assert read_estimate(columns, "span") == Estimate(10.0, None, None, 1)
+    assert read_estimate({}, "span") == MISSING
+    assert [known(value) for value in (None, math.nan, 3)] == [None, None, 3.0]
+
+
+def test_a_setting_that_is_left_out_in_one_run_is_named_as_none() -> None:
+    """pandas makes it nan beside numbers."""
+    flat = {**GradientDecayConfig().flat(), "label": "RNN 64"}
+    runs = pandas.DataFrame([{**flat, "learning_rate": rate} for rate in (0.5, None)])
+    names = named_runs(runs, GradientDecayConfig, ())
+    assert list(names) == ["RNN 64 · learning rate 0.5", "RNN 64 · learning rate none"]
+
+
+def test_a_setting_that_labels_say_themselves_is_not_named_again() -> None:
+    flat = GradientDecayConfig().flat()
+    runs = pandas.DataFrame(
+        [{**flat, "label": f"RNN · batch size {size}", "batch_size": size} for size in (8, 16)]
+    )
+    assert list(named_runs(runs, GradientDecayConfig, ())) == list(runs["label"])

@@ -11,6 +11,7 @@ from core.architecture import VARIANTS
 from core.experiment import Config, Experiment, Progress, Row
 from core.experiments import EXPERIMENTS
 from core.experiments.length_quality import SampleRow
+from core.experiments.memory_span import AttemptRow
 from core.recorder import Recorder
 from core.statistics import Estimate
 from core.tracking import Status, Store
@@ -22,6 +23,18 @@ POINTS = 12
 """Of a made-up curve."""
 SIZES = (16, 1024)
 """Of one that has no seeds; a run's own hidden size comes to them."""
+LAGS = (2, 5, 10, 20, 50)
+LEARNED: dict[str, float] = {
+    "learned": 1.0,
+    "steps_to_learn": 200.0,
+    "loss": 0.1,
+    "accuracy": 97.0,
+    "half_life_start": 2.0,
+    "half_life_end": 4.0,
+    "trained_steps": 250.0,
+}
+"""What every attempt comes to."""
+SPANS = {"span_by_seed": "2, 5, 10"}
 PROBLEM = "out of memory: *4 GiB*"
 """Why attention has no value at the largest size."""
 NOTES = {"device": "cpu", "chip": "Made-up(R) chip CPU @ 2.00GHz"}
@@ -49,6 +62,8 @@ def _places(row: type[Row], name: str, config: Config, *, wide: bool) -> list[An
     if get_type_hints(row)[name] is str:
         return ["forward", "backward"] if wide else ["forward"]
     if any(column.curve and column.name == name for column in row.columns()):
+        if name == "lag":
+            return list(LAGS)
         if has_seeds(row):
             return list(range(POINTS))
         return sorted({*SIZES, config.architecture.hidden_size})
@@ -70,7 +85,7 @@ def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str
         kind, name = hints[column.name], column.name
         if column.role == "note":
             said = NASTY if row is SampleRow else ""
-            made[name] = NOTES.get(name, PROBLEM if broken else said)
+            made[name] = {**NOTES, **SPANS}.get(name, PROBLEM if broken else said)
         elif column.role == "measure" and kind is Estimate:
             made[name] = Estimate(rate, rate - 0.05, rate + 0.05, 3)
         elif column.role == "measure":
@@ -80,6 +95,8 @@ def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str
 
 
 def _amount(row: type[Row], name: str, rate: float, at: Mapping[str, Any], curve: str) -> float:
+    if row is AttemptRow:
+        return LEARNED[name]
     if any(column.name == "seed" for column in row.columns()):
         zero = get_type_hints(row)[name] is int
         return 0.0 if zero else -rate * at.get(curve, 1) - 0.01 * at.get("seed", 0)

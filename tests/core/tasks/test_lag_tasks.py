@@ -1,0 +1,110 @@
+"""The tasks are as their docstrings draw them, and the memoryless scores are those of the draws."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.tasks.lag_tasks import COPIED, Adding, CopyMemory, CuedRecall, LagTask
+
+TASKS: tuple[LagTask, ...] = (CuedRecall(8), Adding(), CopyMemory(8))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
+@settings(deadline=None)
+@given(lag=st.integers(2, 40), count=st.integers(1, 9), seed=st.integers(0, 99))
+def test_a_batch_has_the_shape_that_the_task_states(
+    task: LagTask, lag: int, count: int, seed: int
+) -> None:
+    x_TBI, target_AB = task.draw(lag, count, generator(seed))
+    assert x_TBI.shape == (task.steps(lag), count, task.inputs)
+    assert target_AB.shape == (task.answered(lag), count)
+    assert x_TBI.dtype == torch.float32
+    again = task.draw(lag, count, generator(seed))
+    assert torch.equal(x_TBI, again.x_TBI)
+    assert torch.equal(target_AB, again.target_AB)
+
+
+@settings(deadline=None)
+@given(lag=st.integers(1, 30), symbols=st.integers(2, 9), seed=st.integers(0, 99))
+def test_recall_shows_the_symbol_once_with_the_cue(lag: int, symbols: int, seed: int) -> None:
+    x_TBI, target_AB = CuedRecall(symbols).draw(lag, 6, generator(seed))
+    assert torch.equal(x_TBI[0, :, :-1].argmax(-1), target_AB[0])
+    assert torch.equal(x_TBI[0, :, :-1].sum(-1), torch.ones(6))
+    assert (x_TBI[0, :, -1] == 1).all()
+    assert (x_TBI[1:, :, -1] == 0).all()
+
+
+def test_recalls_noise_is_standard_normal() -> None:
+    x_TBI, _ = CuedRecall(4).draw(50, 2000, generator())
+    noise = x_TBI[1:, :, :-1]
+    assert float(noise.mean()) == pytest.approx(0, abs=0.01)
+    assert float(noise.std()) == pytest.approx(1, abs=0.01)
+
+
+@settings(deadline=None)
+@given(lag=st.integers(2, 31), seed=st.integers(0, 99))
+def test_adding_marks_one_number_in_each_half_and_asks_their_sum(lag: int, seed: int) -> None:
+    x_TBI, target_AB = Adding().draw(lag, 7, generator(seed))
+    number_TB, mark_TB = x_TBI.unbind(-1)
+    assert set(mark_TB.flatten().tolist()) <= {0.0, 1.0}
+    assert (mark_TB[: lag // 2].sum(0) == 1).all()
+    assert (mark_TB[lag // 2 :].sum(0) == 1).all()
+    torch.testing.assert_close((number_TB * mark_TB).sum(0), target_AB[0])
+    assert float(number_TB.min()) >= 0
+    assert float(number_TB.max()) < 1
+
+
+@settings(deadline=None)
+@given(lag=st.integers(1, 30), symbols=st.integers(2, 9), seed=st.integers(0, 99))
+def test_copy_reads_ten_symbols_a_pause_and_a_delimiter(lag: int, symbols: int, seed: int) -> None:
+    x_TBI, target_TB = CopyMemory(symbols).draw(lag, 5, generator(seed))
+    read_TB, blank = x_TBI.argmax(-1), symbols
+    assert (x_TBI.sum(-1) == 1).all()
+    assert torch.equal(read_TB[:COPIED], target_TB[-COPIED:])
+    assert int(read_TB[:COPIED].max()) < symbols
+    assert (target_TB[:-COPIED] == blank).all()
+    after = read_TB[COPIED:]
+    assert torch.nonzero(after == symbols + 1)[:, 0].tolist() == [lag - 1] * 5
+    assert int((after == blank).sum()) == 5 * (lag + COPIED - 1)
+
+
+@pytest.mark.parametrize("symbols", [2, 8])
+def test_symbols_to_recall_come_as_often_as_chance_has_it(symbols: int) -> None:
+    """The best constant answer names the commonest symbol, or states how common each is."""
+    task = CuedRecall(symbols)
+    _, target_AB = task.draw(1, 40_000, generator())
+    shares = torch.bincount(target_AB[0], minlength=symbols) / 40_000
+    assert float(shares.max()) == pytest.approx(task.chance, abs=0.01)
+    assert float(-(shares * shares.log()).sum()) == pytest.approx(task.baseline(1), abs=1e-3)
+    assert (task.baseline(1), task.chance) == (math.log(symbols), 1 / symbols)
+
+
+@pytest.mark.parametrize("lag", [2, 5, 50])
+def test_always_answering_one_is_wrong_by_a_sixth(lag: int) -> None:
+    _, target_AB = Adding().draw(lag, 100_000, generator())
+    assert float((target_AB - 1).square().mean()) == pytest.approx(1 / 6, abs=2e-3)
+    assert float(target_AB.mean()) == pytest.approx(1, abs=5e-3)
+    assert Adding().baseline(lag) == 1 / 6
+
+
+@pytest.mark.parametrize("lag", [1, 30, 100])
+def test_copying_without_memory_scores_ten_logarithms_over_all_steps(lag: int) -> None:
+    """Certain of the blanks, and of the last ten as sure of each symbol as they are common."""
+    task = CopyMemory(8)
+    _, target_TB = task.draw(lag, 5000, generator())
+    shares = torch.bincount(target_TB[-COPIED:].flatten(), minlength=9) / (COPIED * 5000)
+    log_TC = torch.full((task.steps(lag), 9), -math.inf)
+    log_TC[:-COPIED, 8], log_TC[-COPIED:] = 0.0, shares.log()
+    loss = -log_TC.gather(1, target_TB).mean()
+    assert float(loss) == pytest.approx(10 * math.log(8) / (lag + 20), rel=1e-3)
+    assert task.baseline(lag) == 10 * math.log(8) / (lag + 20)
+    assert float(shares.max()) == pytest.approx(task.chance, abs=0.01)
