@@ -32,6 +32,8 @@ class Judged:
     reference_text: str = ""
     output_text: str = ""
     score: float = 0.0
+    finished: bool = True
+    """Whether the model ended it itself: at its greatest length an output is cut off."""
 
     @property
     def exact(self) -> bool:

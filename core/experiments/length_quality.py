@@ -284,7 +284,9 @@ class LookRow(Row):
     written: int = axis("Output position", unit="tokens")
     read: int = axis("Source position", unit="tokens", curve=True)
     weight: float = measure("Attention weight")
-    written_token: str = note("Output token")
+    written_token: str = note(
+        "Output token", description="The last is end, or cut off at the greatest length."
+    )
     read_token: str = note("Source token")
 
 

@@ -16,8 +16,8 @@ from core.experiments.length_quality import (
     PositionRow,
     SampleRow,
 )
-from core.experiments.length_quality_model import as_read
-from core.models.decoding import attention_map, beam, most_tokens
+from core.experiments.length_quality_model import as_read, written
+from core.models.decoding import Hypothesis, attention_map, beam, most_tokens
 from core.models.seq2seq import Padded, Seq2Seq
 from core.quality import (
     Judged,
@@ -56,10 +56,10 @@ def judge(
         if decoding == "free":
             longest = most_tokens(len(pairs[-1].source))
             found = [best[0] for best in beam(model, source, config.beam, longest)]
-            outputs = [(h.tokens, h.score) for h in found]
         else:
-            outputs = [(tokens, 0.0) for tokens in forced(model, source, pairs)]
-        yield [judged(corpus, p, *output) for p, output in zip(pairs, outputs, strict=True)]
+            outputs = forced(model, source, pairs)
+            found = [Hypothesis(tokens, 0.0, 0.0, finished=True) for tokens in outputs]
+        yield [judged(corpus, *both) for both in zip(pairs, found, strict=True)]
 
 
 def source_of(pairs: Sequence[Pair], device: torch.device) -> Padded:
@@ -76,9 +76,9 @@ def forced(model: Seq2Seq, source: Padded, pairs: Sequence[Pair]) -> list[tuple[
     return [tuple(best[: len(pair.target)]) for best, pair in zip(best_BT, pairs, strict=True)]
 
 
-def judged(corpus: Corpus, pair: Pair, output: tuple[int, ...], score: float) -> Judged:
+def judged(corpus: Corpus, pair: Pair, output: Hypothesis) -> Judged:
     """An output beside its pair."""
-    tokens = tuple(token for token in output if token != PADDING)
+    tokens = tuple(token for token in output.tokens if token != PADDING)
     reference_text = corpus.target.decode(pair.target)
     return Judged(
         source_words=words_in(corpus.source, pair.source),
@@ -87,7 +87,8 @@ def judged(corpus: Corpus, pair: Pair, output: tuple[int, ...], score: float) ->
         output=tokens,
         reference_text=reference_text,
         output_text=corpus.target.decode(tokens),
-        score=score,
+        score=output.score,
+        finished=output.finished,
     )
 
 
@@ -175,7 +176,8 @@ def look_rows(
     weights_TS = attention_map(model, source_of([as_read(config, pair)], device), one.output)
     if weights_TS is None:
         return
-    sources, targets = corpus.source.pieces(read), [*corpus.target.pieces(one.output), "end"]
-    for written, (target, row) in enumerate(zip(targets, weights_TS.tolist(), strict=True), 1):
+    sources = corpus.source.pieces(read)
+    targets = written(corpus.target, one.output, finished=one.finished)
+    for place, (target, row) in enumerate(zip(targets, weights_TS.tolist(), strict=True), start=1):
         for position, (source, weight) in enumerate(zip(sources, row, strict=True), start=1):
-            yield LookRow(config.seed, sample, written, position, weight, target, source)
+            yield LookRow(config.seed, sample, place, position, weight, target, source)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core.experiment import Artifact, Checkpoint, Progress, Row
-from core.experiments import length_quality_training
+from core.experiments import length_quality_judging, length_quality_training
 from core.experiments.length_quality import (
     LENGTH_QUALITY,
     LengthQualityConfig,
@@ -86,6 +86,19 @@ def test_every_row_agrees_with_the_others(variant: str, attention: str) -> None:
         assert float(sum(first)) == pytest.approx(1, abs=1e-5)
     progress = of(found, Progress)
     assert progress[-1].done == pytest.approx(progress[-1].total)
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs of at most one token: hardly any model ends one there."""
+    monkeypatch.setattr(length_quality_judging, "most_tokens", lambda _: 1)
+
+
+def test_an_output_that_was_cut_off_has_no_end(endless: None) -> None:
+    found = events(attention="dot")
+    last = {row.sample: row.written_token for row in of(found, LookRow)}
+    assert set(last.values()) == {"cut off"}
+    assert {row.written for row in of(found, LookRow)} == {1, 2}, "the token, and what was not one"
 
 
 def test_the_first_position_is_that_of_every_sentence() -> None:
