@@ -239,7 +239,10 @@ class LengthRow(Row):
     chrf: Estimate = measure("chrF", better="higher", description="sacrebleu, chrF2.")
     length_ratio: Estimate = measure("Length ratio", description="Output over reference tokens.")
     sentences: int = measure("Sentences")
-    trained: int = measure("In the trained range", description="1 or 0.")
+    trained: int = measure(
+        "In the trained range",
+        description="1 or 0: whether training reached the length of all of these.",
+    )
 
 
 @dataclass(frozen=True)
@@ -303,7 +306,8 @@ class LengthQualitySummary(Row):
         better="higher",
         description=(
             "Source length from which on free-running token accuracy is below half of that of the "
-            "shortest sentences; the longest tested where it never is."
+            "shortest sentences; the longest tested where it never is, and none where the shortest "
+            "sentences are not clearly above a blind guess."
         ),
     )
     token_accuracy: Estimate = measure(
@@ -317,6 +321,15 @@ class LengthQualitySummary(Row):
     )
     beyond_accuracy: Estimate = measure(
         "Accuracy beyond", unit="%", better="higher", description="Longer ones."
+    )
+    above_blind: Estimate = measure(
+        "Above a blind guess",
+        unit="points",
+        better="higher",
+        description=(
+            "Token accuracy of the shortest sentences less that of the best output that is the "
+            "same for all of them. Clearly above: the whole interval is above zero."
+        ),
     )
     never_below_half: int = measure(
         "Never below half", description="1 where the bottleneck lies beyond what was tested."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
@@ -93,7 +93,10 @@ def judged(corpus: Corpus, pair: Pair, output: Hypothesis) -> Judged:
 
 
 def length_rows(
-    config: LengthQualityConfig, found: Sequence[Judged], decoding: Decoding
+    config: LengthQualityConfig,
+    found: Sequence[Judged],
+    decoding: Decoding,
+    trained: Mapping[By, int],
 ) -> Iterator[LengthRow]:
     """By source and by reference length. BLEU and chrF only of what people read, and free."""
     language = decoding == "free" and config.task not in ("copy", "reverse")
@@ -112,15 +115,24 @@ def length_rows(
                 chrf=chrf(members) if language else MISSING,
                 length_ratio=length_ratio(members),
                 sentences=len(members),
-                trained=int(length <= config.longest_trained),
+                trained=int(all(words(one, by) <= trained[by] for one in members)),
             )
 
 
 def buckets(found: Sequence[Judged], by: By, width: int) -> dict[int, list[Judged]]:
     """By the length of that side."""
-    if by == "source":
-        return by_length(found, lambda one: one.source_words, width)
-    return by_length(found, lambda one: one.reference_words, width)
+    return by_length(found, lambda one: words(one, by), width)
+
+
+def words(one: Judged, by: By) -> int:
+    """The length of that side."""
+    return one.source_words if by == "source" else one.reference_words
+
+
+def longest_trained(config: LengthQualityConfig, corpus: Corpus) -> dict[By, int]:
+    """In words: sources up to the limit, and the longest reference that came with them."""
+    references = (words_in(corpus.target, pair.target) for pair in corpus.train)
+    return {"source": config.longest_trained, "reference": max(references)}
 
 
 def position_rows(

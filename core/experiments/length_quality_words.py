@@ -2,140 +2,138 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.experiments.length_quality import LengthQualityConfig
-from core.statistics import CONFIDENCE, Estimate, Group, compare, mean_estimate
+from core.experiments.length_quality_finding import (
+    Model,
+    gain_of_attention,
+    models_of,
+    not_distinguishable,
+    read,
+)
+from core.statistics import Estimate
 from core.words import counted, listed, number, spread
 
 if TYPE_CHECKING:
     import pandas
 
-MEASURED = ("bottleneck_length", "token_accuracy", "bleu")
+MOST_NAMED = 2
+"""Of a list of models; of more it is said how many they are."""
+QUALITY = "Free-running token accuracy"
 
 
 def run_in_words(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str:
     """`LSTM 64, no attention, grammar: token accuracy halves at 10.9 words (…), 24.2% in all …`."""
     looks = "no attention" if config.attention == "none" else f"{config.attention} attention"
     name = f"{config.architecture.label}, {looks}, {config.task}"
-    halves = read(summary, "bottleneck_length")
     accuracy, bleu = read(summary, "token_accuracy"), read(summary, "bleu")
-    where = f"halves at {number(halves.value or 0.0)} words ({_sentences(halves)})"
-    if summary["never_below_half"]:
-        where = f"stays above half of its start up to {number(halves.value or 0.0)} words"
     also = "" if bleu.value is None else f", BLEU {number(bleu.value)} ({_sentences(bleu)})"
     return (
-        f"{name}: free-running token accuracy {where}; it is {number(accuracy.value or 0.0)}% over "
-        f"all lengths{also}."
+        f"{name}: free-running token accuracy {_halving(summary)}; it is "
+        f"{number(accuracy.value or 0.0)}% over all lengths{also}."
     )
+
+
+def _halving(summary: Mapping[str, Any]) -> str:
+    halves = read(summary, "bottleneck_length")
+    if halves.value is None:
+        above = read(summary, "above_blind")
+        points = f"difference {number(above.value or 0.0)} points, {_sentences(above)}"
+        return f"of the shortest sentences is not clearly above a blind guess ({points})"
+    if summary["never_below_half"]:
+        return f"stays above half of its start up to {number(halves.value)} words"
+    return f"halves at {number(halves.value)} words ({_sentences(halves)})"
 
 
 def comparison_in_words(runs: pandas.DataFrame) -> str:
-    """Where quality halves, by model, and whether the best differs from the others."""
+    """Where quality halves first and last, what is noise in that, and what attention adds."""
     models = models_of(runs)
     if not models:
         return "Nothing has been measured yet."
-    ordered = sorted(models, key=lambda model: model.halves.value or 0.0)
-    return " ".join([_where(ordered), *_difference(ordered), *_bleu(ordered)])
+    able = sorted((m for m in models if m.lengths), key=lambda m: m.halves.value or 0.0)
+    unable = [model.label for model in models if not model.lengths]
+    bleu = _bleu(models[0]) if len(models) == 1 else ()
+    return " ".join([_where(able, unable), *_difference(able), *_attention(runs), *bleu])
 
 
-@dataclass(frozen=True)
-class Model:
-    """All seeds of one model."""
+def _where(able: Sequence[Model], unable: Sequence[str]) -> str:
+    """The first and the last bottleneck, and which models have none."""
+    too_little = "the shortest sentences are not clearly above a blind guess"
+    total = len(able) + len(unable)
+    if not able:
+        return f"{QUALITY} has no bottleneck length in {_some(unable, total)}: {too_little}."
+    rest = f"; in {_some(unable, total)} {too_little}" if unable else ""
+    if all(model.always for model in able):
+        least = number(min(model.halves.value or 0.0 for model in able))
+        names = _some([model.label for model in able], total)
+        return f"{QUALITY} stays above half of its start up to {least} words in {names}{rest}."
+    places = [f"in {model.label} {_place(model)}" for model in able]
+    if len(able) > 1:
+        places = [f"first {places[0]}", f"last {places[-1]}"]
+    return f"{QUALITY} falls below half of its start {listed(places)}{rest}."
 
-    label: str
-    halves: Estimate
-    """Over seeds; of one seed, over sentences."""
-    lengths: tuple[float, ...]
-    """Of every seed."""
-    beyond: bool
-    """Whether some seed never falls below half."""
-    bleu: Estimate
 
-    @property
-    def place(self) -> str:
-        """`at 10.9 words (…)`."""
-        value = number(self.halves.value or 0.0)
-        if self.beyond:
-            return f"not before {value} words ({self.sure})"
-        return f"at {value} words ({self.sure})"
+def _place(model: Model) -> str:
+    """`at 10.9 words (95% interval 10.0 to 11.4, 3 seeds)`."""
+    value = number(model.halves.value or 0.0)
+    seeds = len(model.lengths)
+    sure = spread(model.halves) if seeds > 1 else f"one seed; {_sentences(model.halves)}"
+    if seeds < model.seeds:
+        sure += f"; none in {model.seeds - seeds} of {model.seeds} seeds"
+    return f"{'not before' if model.beyond else 'at'} {value} words ({sure})"
 
-    @property
-    def sure(self) -> str:
-        """The interval and what it is over."""
-        return (
-            spread(self.halves) if len(self.lengths) > 1 else f"one seed; {_sentences(self.halves)}"
+
+def _difference(able: Sequence[Model]) -> Iterator[str]:
+    """Whether the last differs from the others by more than noise."""
+    if len(able) < 2 or all(model.always for model in able):
+        return
+    *others, best = able
+    equal = not_distinguishable(best, others)
+    if equal is None:
+        yield "One seed cannot tell such a difference from noise."
+    elif not equal:
+        noun = "difference is" if len(others) == 1 else f"differences from {best.label} are"
+        yield f"The {noun} larger than noise."
+    else:
+        rest = "" if len(equal) == len(others) else ", the rest differ"
+        named = _some(equal, len(others), "other models")
+        yield f"{best.label} is not distinguishable from {named}{rest}."
+
+
+def _attention(runs: pandas.DataFrame) -> Iterator[str]:
+    """What it adds, over pairs of runs that differ in nothing else."""
+    gain = gain_of_attention(runs)
+    if gain is None:
+        return
+    points = gain.points
+    amount = f"{number(abs(points.value or 0.0))} points"
+    change = "higher" if (points.value or 0.0) > 0 else "lower"
+    if gain.seeds < 2 or points.low is None or points.high is None:
+        yield f"With attention, token accuracy over all lengths is {amount} {change} (one seed)."
+    elif points.low <= 0 <= points.high:
+        yield (
+            "What attention changes in token accuracy over all lengths is not distinguishable "
+            f"from nothing ({amount} {change}, {spread(points, over='pair')})."
+        )
+    else:
+        yield (
+            f"With attention, token accuracy over all lengths is {amount} {change} "
+            f"({spread(points, over='pair')} of runs)."
         )
 
 
-def models_of(runs: pandas.DataFrame) -> list[Model]:
-    """Finished runs by label; the same seed measured twice counts once, the newest time."""
-    groups: dict[str, dict[Any, Mapping[str, Any]]] = {}
-    for run in runs.to_dict("records"):
-        columns = {str(name): value for name, value in run.items()}
-        groups.setdefault(str(columns["label"]), {})[columns.get("seed")] = columns
-    return [_model(label, list(seeds.values())) for label, seeds in groups.items()]
+def _bleu(model: Model) -> Iterator[str]:
+    if model.bleu.value is not None:
+        yield f"BLEU over all lengths: {number(model.bleu.value)}."
 
 
-def _model(label: str, seeds: Sequence[Mapping[str, Any]]) -> Model:
-    over_seeds = {name: mean_estimate(read(s, name).value for s in seeds) for name in MEASURED}
-    if len(seeds) == 1:
-        over_seeds = {name: read(seeds[0], name) for name in MEASURED}
-    lengths = [read(seed, "bottleneck_length").value for seed in seeds]
-    return Model(
-        label=label,
-        halves=over_seeds["bottleneck_length"],
-        lengths=tuple(length for length in lengths if length is not None),
-        beyond=any(bool(seed["never_below_half"]) for seed in seeds),
-        bleu=over_seeds["bleu"],
-    )
-
-
-def _where(models: Sequence[Model]) -> str:
-    """Each model's bottleneck, the shortest first."""
-    places = listed([f"in {model.label} {model.place}" for model in models])
-    return f"Free-running token accuracy falls below half of its start {places}."
-
-
-def _difference(models: Sequence[Model]) -> Iterator[str]:
-    """Whether the longest differs from the others by more than noise."""
-    if len(models) < 2:
-        return
-    best, others = models[-1], models[:-1]
-    if any(len(model.lengths) < 2 for model in models):
-        yield "One seed cannot tell such a difference from noise."
-        return
-    level = (1 - CONFIDENCE) / len(others)
-    group = Group.of_values(best.label, best.lengths)
-    equal = [
-        other.label
-        for other in others
-        if compare(group, Group.of_values(other.label, other.lengths), level=level).outcome
-        == "not distinguishable"
-    ]
-    if len(equal) == len(others):
-        yield f"{best.label} is not distinguishable from {listed(equal)}."
-    elif equal:
-        yield f"{best.label} is not distinguishable from {listed(equal)}, the rest differ."
-    else:
-        noun = "difference is" if len(others) == 1 else "differences are"
-        yield f"The {noun} larger than noise."
-
-
-def _bleu(models: Sequence[Model]) -> Iterator[str]:
-    scored = [model for model in models if model.bleu.value is not None]
-    if scored:
-        scores = [f"{number(model.bleu.value or 0.0)} in {model.label}" for model in scored]
-        yield f"BLEU over all lengths: {listed(scores)}."
-
-
-def read(columns: Mapping[str, Any], name: str) -> Estimate:
-    """An Estimate from its four flat columns (what is missing may be None or nan)."""
-    value, low, high = (_known(columns.get(f"{name}{part}")) for part in ("", "_low", "_high"))
-    return Estimate(value, low, high, int(_known(columns.get(f"{name}_n")) or 0))
+def _some(labels: Sequence[str], total: int, noun: str = "models") -> str:
+    """The names of a few; of more, how many of how many."""
+    if len(labels) <= MOST_NAMED:
+        return listed(list(labels))
+    return f"all {total} {noun}" if len(labels) == total else f"{len(labels)} of {total} {noun}"
 
 
 def _sentences(estimate: Estimate) -> str:
@@ -144,7 +142,3 @@ def _sentences(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return f"{sentences}, no interval"
     return f"95% interval {number(estimate.low)} to {number(estimate.high)}, {sentences}"
-
-
-def _known(value: Any) -> float | None:
-    return None if value is None or math.isnan(float(value)) else float(value)
