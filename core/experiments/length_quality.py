@@ -43,6 +43,7 @@ class LengthQualityConfig(Config):
             "Sentences of a small English-German grammar, digits to copy or reverse, Multi30k "
             "captions, or a file of your own with source, tab, target on every line."
         ),
+        json_schema_extra={"noun": "task"},
     )
     attention: Literal["none", "additive", "dot", "general"] = Field(
         "none",
