@@ -26,6 +26,7 @@ from core.tracking import STATUSES, RunRecord, Store, open_store
 from core.words import counted
 from experiments import queue
 from experiments import serve as services
+from experiments.devices import require_devices
 from experiments.export import FORMATS, tidy
 from experiments.report import ERR, OUT, as_data, declaration, report, say, shown
 from experiments.suites import SUITES, suite_named
@@ -259,9 +260,13 @@ def _refuse_thousands(name: str, text: str) -> None:
 
 
 def _run_all(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:
-    """Make the runs with a progress display; stops at the first one that is cancelled."""
+    """Make the runs with a progress display; stops at the first one that is cancelled.
+
+    Raises `BadSetting` before anything is recorded for a device that this machine does not have.
+    """
     from core.runner import execute
 
+    require_devices(config for _, config, _ in plan)
     records: list[RunRecord] = []
     columns = (
         TextColumn("{task.description}"),

@@ -137,6 +137,17 @@ def test_a_bad_value_is_a_sentence_at_the_form_and_records_nothing(
     assert workers == []
 
 
+def test_a_device_that_is_not_there_is_a_sentence_and_records_nothing(
+    store: Store, show: Show, workers: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {"cuda": False, "mps": False, "cpu": True}
+    monkeypatch.setattr("experiments.devices.devices_here", lambda: here)
+    app = start(show(LAUNCH, variants=["GRU"], device="cuda"))
+    assert plain("device is cuda, but there is none here; choose auto or cpu") in app.error[0].value
+    assert store.runs() == []
+    assert workers == []
+
+
 def test_without_a_variant_nothing_can_be_started(store: Store, show: Show) -> None:
     app = show(LAUNCH, variants="")
     assert app.button(key="start").disabled
