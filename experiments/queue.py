@@ -176,6 +176,12 @@ def is_alive(record: RunRecord) -> bool:
     return process_lives(record.owner.get("pid"), record.owner.get("created"))
 
 
+def needs_worker(record: RunRecord) -> bool:
+    """Whether nothing moves until a worker comes: it waits, or the process that it had is gone."""
+    gone = bool(record.owner) and is_here(record) and not is_alive(record)
+    return record.status == "SCHEDULED" or (record.status == "RUNNING" and gone)
+
+
 def process_lives(pid: int | None, created: float | None) -> bool:
     """Whether this very process (not a later one with its number) is alive and no zombie."""
     if pid is None or created is None:
