@@ -113,14 +113,18 @@ def _corpus(metric: Metric, judged: Sequence[Judged]) -> Estimate:
     """
     if not judged:
         return MISSING
-    outputs, references = [j.output_text for j in judged], [[j.reference_text for j in judged]]
-    value = float(metric.corpus_score(outputs, references).score)
+    value, *resamples = corpus_scores(metric, judged)
     if len(judged) < 2:
         return Estimate(value, None, None, 1)
+    return Estimate(value, *middle(numpy.asarray(resamples)), len(judged))
+
+
+def corpus_scores(metric: Metric, judged: Sequence[Judged], seed: int = 0) -> list[float]:
+    """The score of the corpus, then that of every resample."""
+    outputs, references = [j.output_text for j in judged], [[j.reference_text for j in judged]]
     parts = numpy.asarray(metric._extract_corpus_statistics(outputs, references), float)
-    sums = parts[resampled(len(judged))].sum(1)
-    scores = [float(metric._compute_score_from_stats(row).score) for row in sums.tolist()]
-    return Estimate(value, *middle(numpy.asarray(scores)), len(judged))
+    sums = [parts.sum(0), *parts[resampled(len(judged), seed)].sum(1)]
+    return [float(metric._compute_score_from_stats(row.tolist()).score) for row in sums]
 
 
 def bleu_signature() -> str:

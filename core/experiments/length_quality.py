@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 
 Task = Literal["grammar", "copy", "reverse", "multi30k", "tsv"]
 By = Literal["source", "reference"]
+DRAWN = ("grammar", "copy", "reverse")
+Quality = Literal["token_accuracy", "bleu"]
 Decoding = Literal["free", "forced"]
 """The model reads what it wrote itself (what a user gets), or the reference (teacher forcing)."""
+
+
+def quality_of(task: str) -> Quality:
+    """What falls with length: BLEU in running text, where one word too many shifts all others."""
+    return "token_accuracy" if task in DRAWN else "bleu"
 
 
 def _one_directional(value: Any) -> Any:
@@ -162,7 +169,12 @@ class LengthQualityConfig(Config):
     @property
     def synthetic(self) -> bool:
         """Whether sentences are drawn, as long as they should be."""
-        return self.task in ("grammar", "copy", "reverse")
+        return self.task in DRAWN
+
+    @property
+    def quality(self) -> Quality:
+        """What falls with length."""
+        return quality_of(self.task)
 
     @model_validator(mode="after")
     def _lengths_are_in_order(self) -> Self:
@@ -306,9 +318,9 @@ class LengthQualitySummary(Row):
         unit="words",
         better="higher",
         description=(
-            "Source length from which on free-running token accuracy is below half of that of the "
-            "shortest sentences; the longest tested where it never is, and none where the shortest "
-            "sentences are not clearly above a blind guess."
+            "Source length from which on quality, free-running, is below half of that of the "
+            "shortest sentences: token accuracy, of running text BLEU. The longest tested where it "
+            "never is; none where the shortest sentences are not clearly above a blind guess."
         ),
     )
     token_accuracy: Estimate = measure(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from core.experiments.length_quality import LengthQualityConfig
+from core.experiments.length_quality import LengthQualityConfig, Quality, quality_of
 from core.settings import settings_of
 from core.statistics import CONFIDENCE, Estimate, Group, compare, mean_estimate
 
@@ -31,6 +31,8 @@ class Model:
     always: bool
     """Whether none does."""
     bleu: Estimate
+    quality: Quality
+    """What halves."""
 
 
 def models_of(runs: pandas.DataFrame) -> list[Model]:
@@ -53,6 +55,7 @@ def _model(label: str, seeds: Sequence[Mapping[str, Any]]) -> Model:
         beyond=any(stays),
         always=all(stays),
         bleu=_over_seeds(seeds, "bleu"),
+        quality=quality_of(str(seeds[0].get("task"))),
     )
 
 
@@ -77,28 +80,28 @@ def not_distinguishable(best: Model, others: Sequence[Model]) -> list[str] | Non
 
 @dataclass(frozen=True)
 class Gain:
-    """What attention adds to token accuracy over all lengths, in percentage points."""
+    """What attention adds to quality over all lengths, in points."""
 
     points: Estimate
     """Over pairs of runs that differ in nothing else."""
     seeds: int
 
 
-def gain_of_attention(runs: pandas.DataFrame) -> Gain | None:
+def gain_of_attention(runs: pandas.DataFrame, quality: Quality) -> Gain | None:
     """None without such pairs. Several kinds of attention beside one run without count as one."""
     others = [s.name for s in settings_of(LengthQualityConfig) if s.name != "attention"]
     blind: dict[tuple[str, ...], float] = {}
     looking: dict[tuple[str, ...], dict[str, float]] = {}
     for columns in _records(runs):
-        accuracy = read(columns, "token_accuracy").value
+        reached = read(columns, quality).value
         kind = columns.get("attention")
-        if kind is None or accuracy is None:
+        if kind is None or reached is None or quality_of(str(columns.get("task"))) != quality:
             continue
         key = tuple(str(columns.get(name)) for name in others)
         if kind == "none":
-            blind[key] = accuracy
+            blind[key] = reached
         else:
-            looking.setdefault(key, {})[kind] = accuracy
+            looking.setdefault(key, {})[kind] = reached
     pairs = {key: fmean(looking[key].values()) - blind[key] for key in blind if key in looking}
     seeds = {key[others.index("seed")] for key in pairs}
     return Gain(mean_estimate(pairs.values()), len(seeds)) if pairs else None

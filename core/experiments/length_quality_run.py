@@ -89,7 +89,7 @@ def summarise(
     """Of the free-running outputs."""
     language = config.task not in ("copy", "reverse")
     width = 1 if config.synthetic else TEXT_BUCKET
-    falls = bottleneck(buckets(free, "source", width))
+    falls = bottleneck(buckets(free, "source", width), config.quality)
     within = [one for one in free if one.source_words <= config.longest_trained]
     beyond = [one for one in free if one.source_words > config.longest_trained]
     return LengthQualitySummary(

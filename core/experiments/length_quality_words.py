@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.experiments.length_quality import LengthQualityConfig
+from core.experiments.length_quality import LengthQualityConfig, Quality
 from core.experiments.length_quality_finding import (
+    Gain,
     Model,
     gain_of_attention,
     models_of,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 2
 """Of a list of models; of more it is said how many they are."""
-QUALITY = "Free-running token accuracy"
+QUALITIES: dict[Quality, str] = {"token_accuracy": "token accuracy", "bleu": "BLEU"}
 
 
 def run_in_words(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str:
@@ -29,22 +30,21 @@ def run_in_words(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str
     looks = "no attention" if config.attention == "none" else f"{config.attention} attention"
     name = f"{config.architecture.label}, {looks}, {config.task}"
     accuracy, bleu = read(summary, "token_accuracy"), read(summary, "bleu")
-    also = "" if bleu.value is None else f", BLEU {number(bleu.value)} ({_sentences(bleu)})"
-    return (
-        f"{name}: free-running token accuracy {_halving(summary)}; it is "
-        f"{number(accuracy.value or 0.0)}% over all lengths{also}."
-    )
+    reached = f"token accuracy {number(accuracy.value or 0.0)}%"
+    if bleu.value is not None:
+        reached += f", BLEU {number(bleu.value)} ({_sentences(bleu)})"
+    return f"{name}: free-running {_halving(config.quality, summary)}; over all lengths: {reached}."
 
 
-def _halving(summary: Mapping[str, Any]) -> str:
-    halves = read(summary, "bottleneck_length")
+def _halving(quality: Quality, summary: Mapping[str, Any]) -> str:
+    halves, title = read(summary, "bottleneck_length"), QUALITIES[quality]
     if halves.value is None:
         above = read(summary, "above_blind")
         points = f"difference {number(above.value or 0.0)} points, {_sentences(above)}"
-        return f"of the shortest sentences is not clearly above a blind guess ({points})"
+        return f"token accuracy of the shortest is not clearly above a blind guess ({points})"
     if summary["never_below_half"]:
-        return f"stays above half of its start up to {number(halves.value)} words"
-    return f"halves at {number(halves.value)} words ({_sentences(halves)})"
+        return f"{title} stays above half of its start up to {number(halves.value)} words"
+    return f"{title} halves at {number(halves.value)} words ({_sentences(halves)})"
 
 
 def comparison_in_words(runs: pandas.DataFrame) -> str:
@@ -54,25 +54,27 @@ def comparison_in_words(runs: pandas.DataFrame) -> str:
         return "Nothing has been measured yet."
     able = sorted((m for m in models if m.lengths), key=lambda m: m.halves.value or 0.0)
     unable = [model.label for model in models if not model.lengths]
+    kinds = {model.quality for model in models}
+    quality = f"Free-running {QUALITIES[kinds.pop()]}" if len(kinds) == 1 else "Quality"
     bleu = _bleu(models[0]) if len(models) == 1 else ()
-    return " ".join([_where(able, unable), *_difference(able), *_attention(runs), *bleu])
+    return " ".join([_where(able, unable, quality), *_difference(able), *_attention(runs), *bleu])
 
 
-def _where(able: Sequence[Model], unable: Sequence[str]) -> str:
+def _where(able: Sequence[Model], unable: Sequence[str], quality: str) -> str:
     """The first and the last bottleneck, and which models have none."""
     too_little = "the shortest sentences are not clearly above a blind guess"
     total = len(able) + len(unable)
     if not able:
-        return f"{QUALITY} has no bottleneck length in {_some(unable, total)}: {too_little}."
+        return f"{quality} has no bottleneck length in {_some(unable, total)}: {too_little}."
     rest = f"; in {_some(unable, total)} {too_little}" if unable else ""
     if all(model.always for model in able):
         least = number(min(model.halves.value or 0.0 for model in able))
         names = _some([model.label for model in able], total)
-        return f"{QUALITY} stays above half of its start up to {least} words in {names}{rest}."
+        return f"{quality} stays above half of its start up to {least} words in {names}{rest}."
     places = [f"in {model.label} {_place(model)}" for model in able]
     if len(able) > 1:
         places = [f"first {places[0]}", f"last {places[-1]}"]
-    return f"{QUALITY} falls below half of its start {listed(places)}{rest}."
+    return f"{quality} falls below half of its start {listed(places)}{rest}."
 
 
 def _place(model: Model) -> str:
@@ -104,24 +106,25 @@ def _difference(able: Sequence[Model]) -> Iterator[str]:
 
 def _attention(runs: pandas.DataFrame) -> Iterator[str]:
     """What it adds, over pairs of runs that differ in nothing else."""
-    gain = gain_of_attention(runs)
-    if gain is None:
-        return
+    for quality, title in QUALITIES.items():
+        gain = gain_of_attention(runs, quality)
+        if gain is not None:
+            yield _gained(gain, title)
+
+
+def _gained(gain: Gain, quality: str) -> str:
     points = gain.points
     amount = f"{number(abs(points.value or 0.0))} points"
     change = "higher" if (points.value or 0.0) > 0 else "lower"
     if gain.seeds < 2 or points.low is None or points.high is None:
-        yield f"With attention, token accuracy over all lengths is {amount} {change} (one seed)."
-    elif points.low <= 0 <= points.high:
-        yield (
-            "What attention changes in token accuracy over all lengths is not distinguishable "
-            f"from nothing ({amount} {change}, {spread(points, over='pair')})."
+        return f"With attention, {quality} over all lengths is {amount} {change} (one seed)."
+    sure = spread(points, over="pair")
+    if points.low <= 0 <= points.high:
+        return (
+            f"What attention changes in {quality} over all lengths is not distinguishable from "
+            f"nothing ({amount} {change}, {sure})."
         )
-    else:
-        yield (
-            f"With attention, token accuracy over all lengths is {amount} {change} "
-            f"({spread(points, over='pair')} of runs)."
-        )
+    return f"With attention, {quality} over all lengths is {amount} {change} ({sure} of runs)."
 
 
 def _bleu(model: Model) -> Iterator[str]:

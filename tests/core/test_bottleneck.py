@@ -23,7 +23,7 @@ def curve(*accuracies: float) -> dict[int, list[Judged]]:
     All references differ, so a blind guess has 1% of them.
     """
     return {
-        5 * place: [judged((i,), (i if i < 100 * share else -1,)) for i in range(100)]
+        5 * place: [judged((i,), (i if i < 100 * share else -1,), 5 * place) for i in range(100)]
         for place, share in enumerate(accuracies, start=1)
     }
 
@@ -43,6 +43,42 @@ def test_a_curve_that_stays_up_has_no_bottleneck() -> None:
     found = bottleneck(curve(1.0, 1.0, 0.9))
     assert found.never
     assert found.length.value == 15
+
+
+def texts(length: int, number: int, right: int) -> list[Judged]:
+    """Sentences of that length, of which the first few are right and the others all wrong."""
+    found = []
+    for index in range(number):
+        words = [f"w{length}x{index}x{place}" for place in range(length)]
+        output = words if index < right else ["nothing"] * length
+        tokens = tuple(range(index * length, (index + 1) * length))
+        written = tokens if index < right else (-1,) * length
+        texts = (" ".join(words), " ".join(output))
+        found.append(Judged(length, length, tokens, written, *texts))
+    return found
+
+
+def test_of_running_text_bleu_decides_whatever_the_positions() -> None:
+    """One word too many: every token is right, and none at its own position."""
+    shifted = [
+        Judged(
+            20, 20, one.reference, (-1, *one.output), one.reference_text, f"so {one.output_text}"
+        )
+        for one in texts(20, 20, 20)
+    ]
+    buckets = {10: texts(10, 20, 20), 20: shifted}
+    assert bottleneck(buckets, "token_accuracy").length.value < 20
+    assert bottleneck(buckets, "bleu").never
+    fallen = bottleneck({10: texts(10, 20, 20), 20: texts(20, 20, 4)}, "bleu")
+    assert 10 < fallen.length.low <= fallen.length.value <= fallen.length.high <= 20
+    assert not fallen.never
+
+
+def test_too_few_sentences_for_bleu_join_the_bucket_before() -> None:
+    lone = {10: texts(10, 20, 20), 20: texts(20, 20, 20), 30: texts(30, 1, 0)}
+    found = bottleneck(lone, "bleu")
+    assert found.never, "one wrong sentence is no bottleneck"
+    assert found.length.value == pytest.approx((20 * 20 + 30) / 21)
 
 
 def test_the_blind_guess_has_the_commonest_token_at_each_position() -> None:

@@ -49,7 +49,7 @@ def summary(
 def runs(**models: list[float | None]) -> pandas.DataFrame:
     return pandas.DataFrame(
         [
-            {"label": label.replace("_", " "), "seed": seed, **summary(halves)}
+            {"label": label.replace("_", " "), "task": "grammar", "seed": seed, **summary(halves)}
             for label, lengths in models.items()
             for seed, halves in enumerate(lengths)
         ]
@@ -104,8 +104,8 @@ def test_many_that_are_not_distinguishable_are_counted() -> None:
 
 
 def test_what_never_falls_below_half_is_not_given_a_length() -> None:
-    stays = {"label": "dot", "seed": 0, **summary(28.0, beyond=True)}
-    falls = {"label": "plain", "seed": 0, **summary(13.0)}
+    stays = {"label": "dot", "task": "grammar", "seed": 0, **summary(28.0, beyond=True)}
+    falls = {"label": "plain", "task": "grammar", "seed": 0, **summary(13.0)}
     assert comparison_in_words(pandas.DataFrame([stays])) == (
         "Free-running token accuracy stays above half of its start up to 28.0 words in dot."
     )
@@ -134,14 +134,16 @@ def test_a_seed_that_learned_nothing_is_told_and_not_counted() -> None:
 
 
 def test_bleu_is_told_of_a_single_model() -> None:
-    frame = pandas.DataFrame([{"label": "dot", "seed": 0, **summary(28.0, bleu=27.6)}])
+    frame = pandas.DataFrame(
+        [{"label": "dot", "task": "grammar", "seed": 0, **summary(28.0, bleu=27.6)}]
+    )
     assert comparison_in_words(frame).endswith("BLEU over all lengths: 27.6.")
 
 
 def attending(*pairs: tuple[float, float], kind: str = "dot", cell: str = "lstm") -> list[Any]:
     """Runs without and with attention, of that token accuracy, a pair for each seed."""
     return [
-        {"label": f"{cell} {k}", "cell": cell, "seed": seed, "attention": k}
+        {"label": f"{cell} {k}", "task": "copy", "cell": cell, "seed": seed, "attention": k}
         | summary(9.0 + seed / 9, accuracy=accuracy)
         for seed, pair in enumerate(pairs)
         for k, accuracy in zip(("none", kind), pair, strict=True)
@@ -163,7 +165,7 @@ def test_several_attentions_beside_one_run_without_count_as_one() -> None:
         attending((20.0, 50.0), (22.0, 54.0))
         + attending((20.0, 40.0), (22.0, 46.0), kind="additive")
     )
-    gain = gain_of_attention(frame)
+    gain = gain_of_attention(frame, "token_accuracy")
     assert (gain.points.value, gain.points.n, gain.seeds) == (pytest.approx(26.5), 2, 2)
 
 
@@ -180,7 +182,7 @@ def test_attention_at_one_seed_has_no_verdict() -> None:
 def test_runs_without_a_partner_say_nothing_of_attention() -> None:
     lone = pandas.DataFrame(attending((20.0, 50.0)))
     lone["hidden_size"] = [32, 64]
-    assert gain_of_attention(lone) is None
+    assert gain_of_attention(lone, "token_accuracy") is None
 
 
 def test_nothing_is_said_to_be_nothing() -> None:
@@ -192,15 +194,37 @@ def test_a_runs_note(attention: str, said: str) -> None:
     config = LENGTH_QUALITY.configs(["lstm"], {"attention": [attention]})[0]
     assert run_in_words(config, summary(13.0, bleu=30.0)) == (
         f"LSTM 64, {said} attention, grammar: free-running token accuracy halves at 13.0 words "
-        "(95% interval 12.0 to 14.0, 300 sentences); it is 50.0% over all lengths, BLEU 30.0 (95% "
-        "interval 29.0 to 31.0, 300 sentences)."
+        "(95% interval 12.0 to 14.0, 300 sentences); over all lengths: token accuracy 50.0%, BLEU "
+        "30.0 (95% interval 29.0 to 31.0, 300 sentences)."
     )
+
+
+def test_running_text_is_judged_by_bleu() -> None:
+    """There one word too many shifts all that follow."""
+    settings = {"task": ["multi30k"], "folder": ["texts"]}
+    config = LENGTH_QUALITY.configs(["lstm"], settings)[0]
+    assert "multi30k: free-running BLEU halves at 22.0 words" in run_in_words(
+        config, summary(22.0, bleu=20.0)
+    )
+    frame = pandas.DataFrame(
+        [
+            {"label": f"{kind} {seed}", "task": "multi30k", "attention": kind, "seed": seed, **made}
+            for seed in (0, 1, 2)
+            for kind, made in (
+                ("none", summary(22.0, bleu=20.0 + seed / 10)),
+                ("dot", summary(27.0, bleu=34.0, beyond=True)),
+            )
+        ]
+    )
+    said = comparison_in_words(frame)
+    assert said.startswith("Free-running BLEU falls below half of its start first in none 0")
+    assert "With attention, BLEU over all lengths is 13.9 points higher" in said
 
 
 def test_the_note_of_a_run_that_learned_nothing() -> None:
     config = LENGTH_QUALITY.configs(["lstm"], {})[0]
     assert run_in_words(config, summary(None)) == (
-        "LSTM 64, no attention, grammar: free-running token accuracy of the shortest sentences is "
-        "not clearly above a blind guess (difference 2.50 points, 95% interval -1.00 to 6.00, 60 "
-        "sentences); it is 50.0% over all lengths."
+        "LSTM 64, no attention, grammar: free-running token accuracy of the shortest is not "
+        "clearly above a blind guess (difference 2.50 points, 95% interval -1.00 to 6.00, 60 "
+        "sentences); over all lengths: token accuracy 50.0%."
     )
