@@ -1,39 +1,61 @@
-"""Which device computes, and what it is, in words that can be recorded beside every number."""
+"""Which device computes, and what it is, in words that can be recorded beside every number.
+
+torch takes seconds and 175 MB: it is imported where it is asked, so that who only wants to know
+whether a choice is possible (the dashboard) does without.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from core.settings import BadSetting
 
+if TYPE_CHECKING:
+    import torch
+
 
 def resolve_device(choice: str, dtype: str) -> torch.device:
-    """`auto` takes CUDA, then MPS, then the CPU; MPS only for what it can do (no float64).
+    """The device that `choose_device` names. Raises `BadSetting` as it does."""
+    import torch
 
-    Raises `BadSetting` when a device is chosen that is not there, or cannot compute in `dtype`.
-    """
-    available = {
+    return torch.device(choose_device(choice, dtype, available_devices()))
+
+
+def available_devices() -> dict[str, bool]:
+    """Every device that a config may name → whether this machine has it."""
+    import torch
+
+    return {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
+
+
+def choose_device(choice: str, dtype: str, available: Mapping[str, bool]) -> str:
+    """`auto` takes CUDA, then MPS, then the CPU; MPS only for what it can do (no float64).
+
+    Raises `BadSetting` when a device is chosen that is not there, or cannot compute in `dtype`.
+    """
     able = {"cuda": True, "mps": dtype != "float64", "cpu": True}
     if choice == "auto":
-        return torch.device(next(name for name in available if available[name] and able[name]))
+        return next(name for name in available if available[name] and able[name])
     if not able[choice]:
         raise BadSetting(f"device is mps, which has no {dtype}; choose dtype float32 or device cpu")
     if not available[choice]:
         there = " or ".join(name for name in available if available[name])
         raise BadSetting(f"device is {choice}, but there is none here; choose auto or {there}")
-    return torch.device(choice)
+    return choice
 
 
 def describe_device(device: torch.device) -> dict[str, str]:
     """Device, chip, threads and library versions, for recording."""
+    import torch
+
     return {
         "device": device.type,
         "chip": _chip(device),
@@ -57,6 +79,8 @@ def device_sentence(device: torch.device) -> str:
 
 def _chip(device: torch.device) -> str:
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.get_device_name(device)
     cpu_info = Path("/proc/cpuinfo")
     if cpu_info.exists():

@@ -83,6 +83,11 @@ class Config(Settings):
         """Size of what the recurrent layers read at each step: a parameter budget depends on it."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its network reads")
 
+    @property
+    def precision(self) -> str:
+        """The type of the numbers that it computes with."""
+        return str(self.flat().get("dtype", "float32"))
+
     @model_validator(mode="after")
     def _the_budget_decides_the_width(self) -> Self:
         if self.parameter_budget is None:

@@ -6,7 +6,7 @@ holds the middle 95% of what they come to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy
@@ -32,6 +32,8 @@ class Judged:
     reference_text: str = ""
     output_text: str = ""
     score: float = 0.0
+    finished: bool = True
+    """Whether the model ended it itself: at its greatest length an output is cut off."""
 
     @property
     def exact(self) -> bool:
@@ -41,7 +43,12 @@ class Judged:
     @property
     def right(self) -> int:
         """Tokens of the reference that stand at their own position in the output."""
-        return sum(a == b for a, b in zip(self.reference, self.output, strict=False))
+        return agreeing(self.reference, self.output)
+
+
+def agreeing(reference: Sequence[int], output: Sequence[int]) -> int:
+    """How many tokens of the one stand at their own position in the other."""
+    return sum(a == b for a, b in zip(reference, output, strict=False))
 
 
 def percent(right: Sequence[float], of: Sequence[float]) -> Estimate:
@@ -106,14 +113,18 @@ def _corpus(metric: Metric, judged: Sequence[Judged]) -> Estimate:
     """
     if not judged:
         return MISSING
-    outputs, references = [j.output_text for j in judged], [[j.reference_text for j in judged]]
-    value = float(metric.corpus_score(outputs, references).score)
+    value, *resamples = corpus_scores(metric, judged)
     if len(judged) < 2:
         return Estimate(value, None, None, 1)
+    return Estimate(value, *middle(numpy.asarray(resamples)), len(judged))
+
+
+def corpus_scores(metric: Metric, judged: Sequence[Judged], seed: int = 0) -> list[float]:
+    """The score of the corpus, then that of every resample."""
+    outputs, references = [j.output_text for j in judged], [[j.reference_text for j in judged]]
     parts = numpy.asarray(metric._extract_corpus_statistics(outputs, references), float)
-    sums = parts[resampled(len(judged))].sum(1)
-    scores = [float(metric._compute_score_from_stats(row).score) for row in sums.tolist()]
-    return Estimate(value, *middle(numpy.asarray(scores)), len(judged))
+    sums = [parts.sum(0), *parts[resampled(len(judged), seed)].sum(1)]
+    return [float(metric._compute_score_from_stats(row.tolist()).score) for row in sums]
 
 
 def bleu_signature() -> str:
@@ -131,48 +142,3 @@ def by_length(
     for one in sorted(judged, key=length_of):
         buckets.setdefault(-(-length_of(one) // width) * width, []).append(one)
     return buckets
-
-
-@dataclass(frozen=True)
-class Bottleneck:
-    """The length at which quality falls below half of what short sentences reach."""
-
-    length: Estimate
-    reached: bool
-    """False where it never does: the length is then the longest tested, and too small."""
-
-
-def bottleneck(buckets: Mapping[int, Sequence[Judged]]) -> Bottleneck:
-    """By token accuracy against that of the shortest bucket, on the straight line between buckets.
-
-    The interval comes from resampling the sentences of every bucket.
-    """
-    lengths = numpy.asarray(list(buckets), float)
-    curves = numpy.stack(
-        [_accuracies(judged, index) for index, judged in enumerate(buckets.values())]
-    )
-    value = _half_at(lengths, curves[:, 0])
-    low, high = middle(
-        numpy.asarray([_half_at(lengths, curve) for curve in curves.T[1:]], dtype=float)
-    )
-    n = sum(len(judged) for judged in buckets.values())
-    return Bottleneck(Estimate(value, low, high, n), bool((curves[:, 0] < curves[0, 0] / 2).any()))
-
-
-def _accuracies(judged: Sequence[Judged], seed: int) -> Floats:
-    """The accuracy, then that of every resample."""
-    right = numpy.asarray([j.right for j in judged], float)
-    of = numpy.asarray([len(j.reference) for j in judged], float)
-    drawn = resampled(len(judged), seed)
-    resamples = right[drawn].sum(1) / of[drawn].sum(1)
-    return numpy.concatenate([[right.sum() / of.sum()], resamples])
-
-
-def _half_at(lengths: Floats, curve: Floats) -> float:
-    half = curve[0] / 2
-    below = numpy.flatnonzero(curve < half)
-    if not len(below):
-        return float(lengths[-1])
-    index = int(below[0])
-    share = (curve[index - 1] - half) / (curve[index - 1] - curve[index])
-    return float(lengths[index - 1] + share * (lengths[index] - lengths[index - 1]))

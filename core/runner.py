@@ -224,8 +224,7 @@ def _prepare(config: Config) -> dict[str, str]:
 
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    dtype = str(config.flat().get("dtype", "float32"))
-    return describe_device(resolve_device(config.device, dtype))
+    return describe_device(resolve_device(config.device, config.precision))
 
 
 def _provenance() -> dict[str, str]:

@@ -76,7 +76,12 @@ class Setting:
     """The cells that have this setting; empty: all of them."""
     path: tuple[str, ...]
     noun: str = ""
-    """What its choices are kinds of, where they say little alone: `dot attention`."""
+    """What its choices are kinds of, where they say little alone: `dot attention`. Part of a run's
+    name where it is not the default."""
+
+    def kind(self, value: Value) -> str:
+        """`dot attention`, `no attention`: a choice with its noun."""
+        return f"{'no' if value == 'none' else value} {self.noun}"
 
     @property
     def allowed(self) -> str:

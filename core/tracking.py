@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from core import store_folder
 from core.experiment import Config, Experiment
 from core.experiments import EXPERIMENTS, experiment_named
-from core.settings import BadSetting, Value
+from core.settings import BadSetting, Value, settings_of
 from core.store_folder import StoreError
 from core.words import counted
 
@@ -375,11 +375,20 @@ def load_ahead() -> None:
 
 
 def run_name(config: Config) -> str:
-    """`bi-LSTM 64 · seed 0`, or `· 8 seeds` where one run measures several."""
+    """`bi-LSTM 64 · dot attention · seed 0`, or `· 8 seeds` where one run measures several.
+
+    Between the architecture and the seeds stand the kinds (settings with a noun) that are not the
+    experiment's defaults: without them runs of one comparison would be called the same.
+    """
     flat = config.flat()
+    kinds = [
+        setting.kind(flat[setting.name])
+        for setting in settings_of(type(config))
+        if setting.noun and flat[setting.name] != setting.default
+    ]
     seeds = flat.get("seeds")
-    label: str = config.architecture.label
-    return f"{label} · {counted(int(seeds), 'seed')}" if seeds else f"{label} · seed {flat['seed']}"
+    repeats = counted(int(seeds), "seed") if seeds else f"seed {flat['seed']}"
+    return " · ".join([config.architecture.label, *kinds, repeats])
 
 
 def command_line(experiment: Experiment, config: Config) -> str:

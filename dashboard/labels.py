@@ -52,7 +52,7 @@ def distinctions(
 def in_words(setting: Setting, value: Value) -> str:
     """`forget bias 1`, `orthogonal`, `no attention`: a setting as a legend writes it."""
     if setting.noun:
-        return f"{'no' if value == 'none' else value} {setting.noun}"
+        return setting.kind(value)
     if value is None and setting.path[0] != "architecture":
         return f"no {setting.title.lower()}"
     speaks_for_itself = setting.choices and value is not None and str(value) != "torch"

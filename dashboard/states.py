@@ -15,6 +15,7 @@ from core.words import counted
 from dashboard import actions, data, machines
 from dashboard.navigation import LAUNCH, RUNS, launching
 from dashboard.wording import duration, first_sentence, news, plain, progress
+from experiments import queue
 
 POLL_SECONDS = 1.0
 """Between looks while something is active; nothing is polled otherwise."""
@@ -95,7 +96,7 @@ def first_results_coming(runs: Sequence[RunRecord]) -> None:
             st.progress(progress(run), text=plain(f"{run.name}: {news(run)}"))
         if len(runs) > 6:
             st.caption(f"and {len(runs) - 6} more")
-        if data.worker_status() is None:
+        if data.worker_status() is None and any(map(queue.needs_worker, runs)):
             no_worker()
 
 

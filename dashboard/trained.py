@@ -35,8 +35,15 @@ One seed has the bootstrap's 95% interval: its sentences are drawn a thousand ti
 there are, with replacement. It says nothing of other seeds. Several seeds of a model are pooled:
 mean, and Student's 95% interval over the seeds, cut off at what is possible (0 and 100%).
 
-The bottleneck length is where free-running token accuracy by source length first falls below half
-of what the shortest bucket has, on the straight line between two buckets. Samples are spaced evenly
+The bottleneck length is where free-running quality by source length first falls below half of what
+the shortest bucket has, on the straight line between two buckets: token accuracy, or of a text BLEU
+(one word too many shifts all that follow, and then no token is at its own position), in buckets of
+at least ten sentences. Half of almost nothing
+says nothing: a model has a bottleneck length only if its shortest sentences are clearly above a
+*blind guess*, the best output that is the same for all of them (at each position the token that
+most of their references have there), which no model that ignores its source can beat. Clearly
+above means that the whole bootstrap interval of the difference is above zero. Where several seeds
+are pooled, those without a length are left out. Samples are spaced evenly
 over all tested sentences in order of length; their score is the log probability per token, 0 being
 certain.
 """

@@ -15,6 +15,7 @@ from dashboard.leading import TRAINING, leading
 from dashboard.navigation import page_of
 from dashboard.shown import read
 from dashboard.wording import STATUS_WORDS, ago, duration, news, plain, progress
+from experiments import queue
 
 MOST_LINES = 8
 """Runs that get a line of their own."""
@@ -55,8 +56,11 @@ def worker_line() -> None:
     """Who takes runs off the queue, or that nobody does."""
     status = data.worker_status()
     if status is None:
-        if data.reader().active():
+        active = data.reader().active()
+        if any(map(queue.needs_worker, active)):
             states.no_worker()
+        elif active:
+            st.caption("No worker is running, and none is needed: these were started without one.")
         else:
             st.caption("No worker is running; launching anything starts one.")
     elif not status.ready:

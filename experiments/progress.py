@@ -20,6 +20,7 @@ from rich.progress import (
 from core.experiment import Config, Event, Experiment
 from core.experiment import Progress as Done
 from core.tracking import ACTIVE, RunRecord, Store
+from experiments.devices import require_devices
 from experiments.report import ERR, say
 from experiments.worker import Worker, WorkerRunning
 
@@ -28,9 +29,13 @@ LOOK_SECONDS = 0.5
 
 
 def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:
-    """Make the runs in this process, in order; stop at the first one that is cancelled."""
+    """Make the runs in this process, in order; stop at the first one that is cancelled.
+
+    Raises `BadSetting` before anything is recorded for a device that this machine does not have.
+    """
     from core.runner import execute
 
+    require_devices(config for _, config, _ in plan)
     records: list[RunRecord] = []
     with _display() as progress:
         whole = progress.add_task("all runs", total=len(plan), message="")

@@ -19,8 +19,10 @@ import psutil
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
 from core.settings import BadSetting, Value
+from core.store_folder import database_path
 from core.tracking import ACTIVE, TAG_CANCEL, TAG_RETRY_OF, RunRecord, Store
 from core.words import counted
+from experiments.devices import require_devices
 from experiments.suites import Suite
 
 MOST_QUEUED = 1000
@@ -36,9 +38,10 @@ def submit(
 ) -> list[str]:
     """Queue one run per config, as one comparison; return the run ids.
 
-    Raises `QueueFull` before anything is recorded.
+    Raises `QueueFull`, or `BadSetting` for a device that is not there, before anything is recorded.
     """
     _require_room(store, len(configs))
+    _require_devices(store, configs)
     sweep = sweep or new_sweep(experiment.name)
     run_ids = [store.create(experiment, config, sweep=sweep) for config in configs]
     wake(store)
@@ -54,9 +57,17 @@ def _require_room(store: Store, number: int) -> None:
         )
 
 
+def _require_devices(store: Store, configs: Sequence[Config]) -> None:
+    """Of a local store only: from a server, a run may be taken by a machine with other devices."""
+    if database_path(store.uri) is not None:
+        require_devices(configs)
+
+
 def submit_suite(store: Store, suite: Suite) -> list[str]:
     """Queue every run of a suite, one comparison per part."""
-    _require_room(store, len(suite.configs()))
+    configs = [config for _, config in suite.configs()]
+    _require_room(store, len(configs))
+    _require_devices(store, configs)
     stamp = new_sweep(suite.name)
     run_ids = []
     for part in suite.parts:
@@ -101,6 +112,7 @@ def missing(store: Store, suite: Suite) -> Missing:
 def submit_missing(store: Store, wanted: Missing) -> list[str]:
     """Queue what a suite lacks; return these runs and those that were on their way already."""
     _require_room(store, len(wanted.plan))
+    _require_devices(store, [config for _, config, _ in wanted.plan])
     made = [store.create(experiment, config, sweep=s) for experiment, config, s in wanted.plan]
     wake(store)
     return [*wanted.waiting, *made]
@@ -140,6 +152,7 @@ def retry(store: Store, run_id: str) -> str:
     record = find(store, run_id)
     if record.status in ACTIVE:
         raise BadSetting(f"run is {record.name!r}, which is {record.status}; only an ended run can")
+    _require_devices(store, [record.config])
     new = store.create(
         experiment_named(record.experiment),
         record.config,
@@ -220,6 +233,12 @@ def is_here(record: RunRecord) -> bool:
 def is_alive(record: RunRecord) -> bool:
     """Whether the process that executes a run of this machine still exists."""
     return process_lives(record.owner.get("pid"), record.owner.get("created"))
+
+
+def needs_worker(record: RunRecord) -> bool:
+    """Whether nothing moves until a worker comes: it waits, or the process that it had is gone."""
+    gone = bool(record.owner) and is_here(record) and not is_alive(record)
+    return record.status == "SCHEDULED" or (record.status == "RUNNING" and gone)
 
 
 def process_lives(pid: int | None, created: float | None) -> bool:

@@ -59,6 +59,7 @@ RANKS = (
     {"tasks"},
     {"models"},
     {"gradients", "jacobians", "training", "activations", "timing", "memory", "quality"},
+    {"bottleneck"},
     {"experiments"},
     {"store_folder", "tracking", "recorder", "runner"},
 )

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 
 Task = Literal["grammar", "copy", "reverse", "multi30k", "tsv"]
 By = Literal["source", "reference"]
+DRAWN = ("grammar", "copy", "reverse")
+Quality = Literal["token_accuracy", "bleu"]
 Decoding = Literal["free", "forced"]
 """The model reads what it wrote itself (what a user gets), or the reference (teacher forcing)."""
+
+
+def quality_of(task: str) -> Quality:
+    """What falls with length: BLEU in running text, where one word too many shifts all others."""
+    return "token_accuracy" if task in DRAWN else "bleu"
 
 
 def _one_directional(value: Any) -> Any:
@@ -43,6 +50,7 @@ class LengthQualityConfig(Config):
             "Sentences of a small English-German grammar, digits to copy or reverse, Multi30k "
             "captions, or a file of your own with source, tab, target on every line."
         ),
+        json_schema_extra={"noun": "task"},
     )
     attention: Literal["none", "additive", "dot", "general"] = Field(
         "none",
@@ -161,7 +169,12 @@ class LengthQualityConfig(Config):
     @property
     def synthetic(self) -> bool:
         """Whether sentences are drawn, as long as they should be."""
-        return self.task in ("grammar", "copy", "reverse")
+        return self.task in DRAWN
+
+    @property
+    def quality(self) -> Quality:
+        """What falls with length."""
+        return quality_of(self.task)
 
     @model_validator(mode="after")
     def _lengths_are_in_order(self) -> Self:
@@ -239,7 +252,10 @@ class LengthRow(Row):
     chrf: Estimate = measure("chrF", better="higher", description="sacrebleu, chrF2.")
     length_ratio: Estimate = measure("Length ratio", description="Output over reference tokens.")
     sentences: int = measure("Sentences")
-    trained: int = measure("In the trained range", description="1 or 0.")
+    trained: int = measure(
+        "In the trained range",
+        description="1 or 0: whether training reached the length of all of these.",
+    )
 
 
 @dataclass(frozen=True)
@@ -284,7 +300,9 @@ class LookRow(Row):
     written: int = axis("Output position", unit="tokens")
     read: int = axis("Source position", unit="tokens", curve=True)
     weight: float = measure("Attention weight")
-    written_token: str = note("Output token")
+    written_token: str = note(
+        "Output token", description="The last is end, or cut off at the greatest length."
+    )
     read_token: str = note("Source token")
 
 
@@ -300,8 +318,9 @@ class LengthQualitySummary(Row):
         unit="words",
         better="higher",
         description=(
-            "Source length from which on free-running token accuracy is below half of that of the "
-            "shortest sentences; the longest tested where it never is."
+            "Source length from which on quality, free-running, is below half of that of the "
+            "shortest sentences: token accuracy, of running text BLEU. The longest tested where it "
+            "never is; none where the shortest sentences are not clearly above a blind guess."
         ),
     )
     token_accuracy: Estimate = measure(
@@ -315,6 +334,15 @@ class LengthQualitySummary(Row):
     )
     beyond_accuracy: Estimate = measure(
         "Accuracy beyond", unit="%", better="higher", description="Longer ones."
+    )
+    above_blind: Estimate = measure(
+        "Above a blind guess",
+        unit="points",
+        better="higher",
+        description=(
+            "Token accuracy of the shortest sentences less that of the best output that is the "
+            "same for all of them. Clearly above: the whole interval is above zero."
+        ),
     )
     never_below_half: int = measure(
         "Never below half", description="1 where the bottleneck lies beyond what was tested."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
@@ -16,8 +16,8 @@ from core.experiments.length_quality import (
     PositionRow,
     SampleRow,
 )
-from core.experiments.length_quality_model import as_read
-from core.models.decoding import attention_map, beam, most_tokens
+from core.experiments.length_quality_model import as_read, written
+from core.models.decoding import Hypothesis, attention_map, beam, most_tokens
 from core.models.seq2seq import Padded, Seq2Seq
 from core.quality import (
     Judged,
@@ -56,10 +56,10 @@ def judge(
         if decoding == "free":
             longest = most_tokens(len(pairs[-1].source))
             found = [best[0] for best in beam(model, source, config.beam, longest)]
-            outputs = [(h.tokens, h.score) for h in found]
         else:
-            outputs = [(tokens, 0.0) for tokens in forced(model, source, pairs)]
-        yield [judged(corpus, p, *output) for p, output in zip(pairs, outputs, strict=True)]
+            outputs = forced(model, source, pairs)
+            found = [Hypothesis(tokens, 0.0, 0.0, finished=True) for tokens in outputs]
+        yield [judged(corpus, *both) for both in zip(pairs, found, strict=True)]
 
 
 def source_of(pairs: Sequence[Pair], device: torch.device) -> Padded:
@@ -76,9 +76,9 @@ def forced(model: Seq2Seq, source: Padded, pairs: Sequence[Pair]) -> list[tuple[
     return [tuple(best[: len(pair.target)]) for best, pair in zip(best_BT, pairs, strict=True)]
 
 
-def judged(corpus: Corpus, pair: Pair, output: tuple[int, ...], score: float) -> Judged:
+def judged(corpus: Corpus, pair: Pair, output: Hypothesis) -> Judged:
     """An output beside its pair."""
-    tokens = tuple(token for token in output if token != PADDING)
+    tokens = tuple(token for token in output.tokens if token != PADDING)
     reference_text = corpus.target.decode(pair.target)
     return Judged(
         source_words=words_in(corpus.source, pair.source),
@@ -87,12 +87,16 @@ def judged(corpus: Corpus, pair: Pair, output: tuple[int, ...], score: float) ->
         output=tokens,
         reference_text=reference_text,
         output_text=corpus.target.decode(tokens),
-        score=score,
+        score=output.score,
+        finished=output.finished,
     )
 
 
 def length_rows(
-    config: LengthQualityConfig, found: Sequence[Judged], decoding: Decoding
+    config: LengthQualityConfig,
+    found: Sequence[Judged],
+    decoding: Decoding,
+    trained: Mapping[By, int],
 ) -> Iterator[LengthRow]:
     """By source and by reference length. BLEU and chrF only of what people read, and free."""
     language = decoding == "free" and config.task not in ("copy", "reverse")
@@ -111,15 +115,24 @@ def length_rows(
                 chrf=chrf(members) if language else MISSING,
                 length_ratio=length_ratio(members),
                 sentences=len(members),
-                trained=int(length <= config.longest_trained),
+                trained=int(all(words(one, by) <= trained[by] for one in members)),
             )
 
 
 def buckets(found: Sequence[Judged], by: By, width: int) -> dict[int, list[Judged]]:
     """By the length of that side."""
-    if by == "source":
-        return by_length(found, lambda one: one.source_words, width)
-    return by_length(found, lambda one: one.reference_words, width)
+    return by_length(found, lambda one: words(one, by), width)
+
+
+def words(one: Judged, by: By) -> int:
+    """The length of that side."""
+    return one.source_words if by == "source" else one.reference_words
+
+
+def longest_trained(config: LengthQualityConfig, corpus: Corpus) -> dict[By, int]:
+    """In words: sources up to the limit, and the longest reference that came with them."""
+    references = (words_in(corpus.target, pair.target) for pair in corpus.train)
+    return {"source": config.longest_trained, "reference": max(references)}
 
 
 def position_rows(
@@ -175,7 +188,8 @@ def look_rows(
     weights_TS = attention_map(model, source_of([as_read(config, pair)], device), one.output)
     if weights_TS is None:
         return
-    sources, targets = corpus.source.pieces(read), [*corpus.target.pieces(one.output), "end"]
-    for written, (target, row) in enumerate(zip(targets, weights_TS.tolist(), strict=True), 1):
+    sources = corpus.source.pieces(read)
+    targets = written(corpus.target, one.output, finished=one.finished)
+    for place, (target, row) in enumerate(zip(targets, weights_TS.tolist(), strict=True), start=1):
         for position, (source, weight) in enumerate(zip(sources, row, strict=True), start=1):
-            yield LookRow(config.seed, sample, written, position, weight, target, source)
+            yield LookRow(config.seed, sample, place, position, weight, target, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from core.experiments.length_quality import LengthQualityConfig
 from core.models.seq2seq import Seq2Seq, Seq2SeqShape
 from core.tasks import multi30k
 from core.tasks.corpora import Corpus, split, synthetic_corpus, text_corpus
-from core.tasks.pairs import Pair
+from core.tasks.pairs import Codec, Pair
 from core.tasks.parallel_text import Sides, read_tsv
 
 
@@ -52,6 +53,11 @@ def texts_of(config: LengthQualityConfig) -> tuple[Sides, Sides, Sides]:
 def as_read(config: LengthQualityConfig, pair: Pair) -> Pair:
     """What the encoder reads of a pair: its source, from the end if the config says so."""
     return Pair(pair.source[::-1], pair.target) if config.source_reversed else pair
+
+
+def written(codec: Codec, tokens: Sequence[int], *, finished: bool) -> list[str]:
+    """Each token of an output by itself, then `end`; or `cut off` where the model wrote no end."""
+    return [*codec.pieces(tokens), "end" if finished else "cut off"]
 
 
 def build(config: LengthQualityConfig, corpus: Corpus, device: torch.device) -> Seq2Seq:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from core.bottleneck import bottleneck
 from core.device import device_sentence, resolve_device
 from core.experiment import Artifact, Event, Progress
 from core.experiments.length_quality import Decoding, LengthQualityConfig, LengthQualitySummary
@@ -16,6 +17,7 @@ from core.experiments.length_quality_judging import (
     buckets,
     judge,
     length_rows,
+    longest_trained,
     position_rows,
     sample_rows,
 )
@@ -27,7 +29,6 @@ from core.quality import (
     Judged,
     bleu,
     bleu_signature,
-    bottleneck,
     chrf,
     exact_match,
     token_accuracy,
@@ -53,6 +54,7 @@ def measure(config: LengthQualityConfig, checkpoint: bytes | None = None) -> Ite
     yield from model_files(config, corpus, model)
     done = config.training_steps * step_work(config)
     free: list[Judged] = []
+    trained = longest_trained(config, corpus)
     ways: tuple[Decoding, ...] = ("free", "forced")
     for decoding in ways:
         found: list[Judged] = []
@@ -60,7 +62,7 @@ def measure(config: LengthQualityConfig, checkpoint: bytes | None = None) -> Ite
             found += batch
             done += judging_work(config) * len(batch) / len(corpus.test) / len(ways)
             yield Progress(done, total, f"judging, {decoding}")
-        yield from length_rows(config, found, decoding)
+        yield from length_rows(config, found, decoding, trained)
         yield from position_rows(config, found, decoding)
         free = free or found
     yield from sample_rows(config, corpus, model, free, device)
@@ -87,7 +89,7 @@ def summarise(
     """Of the free-running outputs."""
     language = config.task not in ("copy", "reverse")
     width = 1 if config.synthetic else TEXT_BUCKET
-    falls = bottleneck(buckets(free, "source", width))
+    falls = bottleneck(buckets(free, "source", width), config.quality)
     within = [one for one in free if one.source_words <= config.longest_trained]
     beyond = [one for one in free if one.source_words > config.longest_trained]
     return LengthQualitySummary(
@@ -98,7 +100,8 @@ def summarise(
         chrf=chrf(free) if language else MISSING,
         within_accuracy=token_accuracy(within),
         beyond_accuracy=token_accuracy(beyond),
-        never_below_half=int(not falls.reached),
+        above_blind=falls.above_blind,
+        never_below_half=int(falls.never),
         context_size=config.architecture.hidden_size,
         parameters=sum(p.numel() for p in course.model.parameters()),
         training_seconds=course.seconds,

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from core.experiments.length_quality import LengthQualityConfig
-from core.experiments.length_quality_model import as_read, shape_of
+from core.experiments.length_quality_model import as_read, shape_of, written
 from core.models.decoding import Hypothesis, attention_map, beam, most_tokens
 from core.models.seq2seq import Padded, Seq2Seq
 from core.settings import BadSetting
@@ -45,7 +45,7 @@ class Translation:
     alternatives: tuple[Alternative, ...]
     """The best first."""
     written: tuple[str, ...]
-    """The best one's tokens, and `end`."""
+    """The best one's tokens, then `end`, or `cut off` where it was too long for one."""
     weights: tuple[tuple[float, ...], ...] | None
     """For each token written, how it is spread over those read; None without attention."""
     unknown: tuple[str, ...]
@@ -101,7 +101,7 @@ class Translator:
         return Translation(
             read=tuple(self.source.pieces(tokens)),
             alternatives=tuple(self._alternative(one) for one in found),
-            written=(*self.target.pieces(found[0].tokens), "end"),
+            written=tuple(written(self.target, found[0].tokens, finished=found[0].finished)),
             weights=weights,
             unknown=self.unknown(prepared),
             words=count,

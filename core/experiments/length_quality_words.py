@@ -3,134 +3,139 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.experiments.length_quality import LengthQualityConfig
-from core.statistics import CONFIDENCE, Estimate, Group, compare, mean_estimate
+from core.experiments.length_quality import LengthQualityConfig, Quality
+from core.experiments.length_quality_finding import (
+    Gain,
+    Model,
+    gain_of_attention,
+    models_of,
+    not_distinguishable,
+)
+from core.statistics import Estimate
 from core.words import counted, listed, number, read_estimate, spread
 
 if TYPE_CHECKING:
     import pandas
 
-MEASURED = ("bottleneck_length", "token_accuracy", "bleu")
+MOST_NAMED = 2
+"""Of a list of models; of more it is said how many they are."""
+QUALITIES: dict[Quality, str] = {"token_accuracy": "token accuracy", "bleu": "BLEU"}
 
 
 def run_in_words(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str:
     """`LSTM 64, no attention, grammar: token accuracy halves at 10.9 words (…), 24.2% in all …`."""
     looks = "no attention" if config.attention == "none" else f"{config.attention} attention"
     name = f"{config.architecture.label}, {looks}, {config.task}"
-    halves = read_estimate(summary, "bottleneck_length")
     accuracy, bleu = read_estimate(summary, "token_accuracy"), read_estimate(summary, "bleu")
-    where = f"halves at {number(halves.value or 0.0)} words ({_sentences(halves)})"
+    reached = f"token accuracy {number(accuracy.value or 0.0)}%"
+    if bleu.value is not None:
+        reached += f", BLEU {number(bleu.value)} ({_sentences(bleu)})"
+    return f"{name}: free-running {_halving(config.quality, summary)}; over all lengths: {reached}."
+
+
+def _halving(quality: Quality, summary: Mapping[str, Any]) -> str:
+    halves, title = read_estimate(summary, "bottleneck_length"), QUALITIES[quality]
+    if halves.value is None:
+        above = read_estimate(summary, "above_blind")
+        points = f"difference {number(above.value or 0.0)} points, {_sentences(above)}"
+        return f"token accuracy of the shortest is not clearly above a blind guess ({points})"
     if summary["never_below_half"]:
-        where = f"stays above half of its start up to {number(halves.value or 0.0)} words"
-    also = "" if bleu.value is None else f", BLEU {number(bleu.value)} ({_sentences(bleu)})"
-    return (
-        f"{name}: free-running token accuracy {where}; it is {number(accuracy.value or 0.0)}% over "
-        f"all lengths{also}."
-    )
+        return f"{title} stays above half of its start up to {number(halves.value)} words"
+    return f"{title} halves at {number(halves.value)} words ({_sentences(halves)})"
 
 
 def comparison_in_words(runs: pandas.DataFrame) -> str:
-    """Where quality halves, by model, and whether the best differs from the others."""
+    """Where quality halves first and last, what is noise in that, and what attention adds."""
     models = models_of(runs)
     if not models:
         return "Nothing has been measured yet."
-    ordered = sorted(models, key=lambda model: model.halves.value or 0.0)
-    return " ".join([_where(ordered), *_difference(ordered), *_bleu(ordered)])
+    able = sorted((m for m in models if m.lengths), key=lambda m: m.halves.value or 0.0)
+    unable = [model.label for model in models if not model.lengths]
+    kinds = {model.quality for model in models}
+    quality = f"Free-running {QUALITIES[kinds.pop()]}" if len(kinds) == 1 else "Quality"
+    bleu = _bleu(models[0]) if len(models) == 1 else ()
+    return " ".join([_where(able, unable, quality), *_difference(able), *_attention(runs), *bleu])
 
 
-@dataclass(frozen=True)
-class Model:
-    """All seeds of one model."""
-
-    label: str
-    halves: Estimate
-    """Over seeds; of one seed, over sentences."""
-    lengths: tuple[float, ...]
-    """Of every seed."""
-    beyond: bool
-    """Whether some seed never falls below half."""
-    bleu: Estimate
-
-    @property
-    def place(self) -> str:
-        """`at 10.9 words (…)`."""
-        value = number(self.halves.value or 0.0)
-        if self.beyond:
-            return f"not before {value} words ({self.sure})"
-        return f"at {value} words ({self.sure})"
-
-    @property
-    def sure(self) -> str:
-        """The interval and what it is over."""
-        return (
-            spread(self.halves) if len(self.lengths) > 1 else f"one seed; {_sentences(self.halves)}"
-        )
+def _where(able: Sequence[Model], unable: Sequence[str], quality: str) -> str:
+    """The first and the last bottleneck, and which models have none."""
+    too_little = "the shortest sentences are not clearly above a blind guess"
+    total = len(able) + len(unable)
+    if not able:
+        return f"{quality} has no bottleneck length in {_some(unable, total)}: {too_little}."
+    rest = f"; in {_some(unable, total)} {too_little}" if unable else ""
+    if all(model.always for model in able):
+        least = number(min(model.halves.value or 0.0 for model in able))
+        names = _some([model.label for model in able], total)
+        return f"{quality} stays above half of its start up to {least} words in {names}{rest}."
+    places = [f"in {model.label} {_place(model)}" for model in able]
+    if len(able) > 1:
+        places = [f"first {places[0]}", f"last {places[-1]}"]
+    return f"{quality} falls below half of its start {listed(places)}{rest}."
 
 
-def models_of(runs: pandas.DataFrame) -> list[Model]:
-    """Finished runs by label; the same seed measured twice counts once, the newest time."""
-    groups: dict[str, dict[Any, Mapping[str, Any]]] = {}
-    for run in runs.to_dict("records"):
-        columns = {str(name): value for name, value in run.items()}
-        groups.setdefault(str(columns["label"]), {})[columns.get("seed")] = columns
-    return [_model(label, list(seeds.values())) for label, seeds in groups.items()]
+def _place(model: Model) -> str:
+    """`at 10.9 words (95% interval 10.0 to 11.4, 3 seeds)`."""
+    value = number(model.halves.value or 0.0)
+    seeds = len(model.lengths)
+    sure = spread(model.halves) if seeds > 1 else f"one seed; {_sentences(model.halves)}"
+    if seeds < model.seeds:
+        sure += f"; none in {model.seeds - seeds} of {model.seeds} seeds"
+    return f"{'not before' if model.beyond else 'at'} {value} words ({sure})"
 
 
-def _model(label: str, seeds: Sequence[Mapping[str, Any]]) -> Model:
-    over_seeds = {
-        name: mean_estimate(read_estimate(s, name).value for s in seeds) for name in MEASURED
-    }
-    if len(seeds) == 1:
-        over_seeds = {name: read_estimate(seeds[0], name) for name in MEASURED}
-    lengths = [read_estimate(seed, "bottleneck_length").value for seed in seeds]
-    return Model(
-        label=label,
-        halves=over_seeds["bottleneck_length"],
-        lengths=tuple(length for length in lengths if length is not None),
-        beyond=any(bool(seed["never_below_half"]) for seed in seeds),
-        bleu=over_seeds["bleu"],
-    )
-
-
-def _where(models: Sequence[Model]) -> str:
-    """Each model's bottleneck, the shortest first."""
-    places = listed([f"in {model.label} {model.place}" for model in models])
-    return f"Free-running token accuracy falls below half of its start {places}."
-
-
-def _difference(models: Sequence[Model]) -> Iterator[str]:
-    """Whether the longest differs from the others by more than noise."""
-    if len(models) < 2:
+def _difference(able: Sequence[Model]) -> Iterator[str]:
+    """Whether the last differs from the others by more than noise."""
+    if len(able) < 2 or all(model.always for model in able):
         return
-    best, others = models[-1], models[:-1]
-    if any(len(model.lengths) < 2 for model in models):
+    *others, best = able
+    equal = not_distinguishable(best, others)
+    if equal is None:
         yield "One seed cannot tell such a difference from noise."
-        return
-    level = (1 - CONFIDENCE) / len(others)
-    group = Group.of_values(best.label, best.lengths)
-    equal = [
-        other.label
-        for other in others
-        if compare(group, Group.of_values(other.label, other.lengths), level=level).outcome
-        == "not distinguishable"
-    ]
-    if len(equal) == len(others):
-        yield f"{best.label} is not distinguishable from {listed(equal)}."
-    elif equal:
-        yield f"{best.label} is not distinguishable from {listed(equal)}, the rest differ."
-    else:
-        noun = "difference is" if len(others) == 1 else "differences are"
+    elif not equal:
+        noun = "difference is" if len(others) == 1 else f"differences from {best.label} are"
         yield f"The {noun} larger than noise."
+    else:
+        rest = "" if len(equal) == len(others) else ", the rest differ"
+        named = _some(equal, len(others), "other models")
+        yield f"{best.label} is not distinguishable from {named}{rest}."
 
 
-def _bleu(models: Sequence[Model]) -> Iterator[str]:
-    scored = [model for model in models if model.bleu.value is not None]
-    if scored:
-        scores = [f"{number(model.bleu.value or 0.0)} in {model.label}" for model in scored]
-        yield f"BLEU over all lengths: {listed(scores)}."
+def _attention(runs: pandas.DataFrame) -> Iterator[str]:
+    """What it adds, over pairs of runs that differ in nothing else."""
+    for quality, title in QUALITIES.items():
+        gain = gain_of_attention(runs, quality)
+        if gain is not None:
+            yield _gained(gain, title)
+
+
+def _gained(gain: Gain, quality: str) -> str:
+    points = gain.points
+    amount = f"{number(abs(points.value or 0.0))} points"
+    change = "higher" if (points.value or 0.0) > 0 else "lower"
+    if gain.seeds < 2 or points.low is None or points.high is None:
+        return f"With attention, {quality} over all lengths is {amount} {change} (one seed)."
+    sure = spread(points, over="pair")
+    if points.low <= 0 <= points.high:
+        return (
+            f"What attention changes in {quality} over all lengths is not distinguishable from "
+            f"nothing ({amount} {change}, {sure})."
+        )
+    return f"With attention, {quality} over all lengths is {amount} {change} ({sure} of runs)."
+
+
+def _bleu(model: Model) -> Iterator[str]:
+    if model.bleu.value is not None:
+        yield f"BLEU over all lengths: {number(model.bleu.value)}."
+
+
+def _some(labels: Sequence[str], total: int, noun: str = "models") -> str:
+    """The names of a few; of more, how many of how many."""
+    if len(labels) <= MOST_NAMED:
+        return listed(list(labels))
+    return f"all {total} {noun}" if len(labels) == total else f"{len(labels)} of {total} {noun}"
 
 
 def _sentences(estimate: Estimate) -> str:

@@ -172,7 +172,10 @@ def widened(keys: Keys, width: int) -> Keys:
 
 @torch.inference_mode()
 def attention_map(model: Seq2Seq, source: Padded, tokens: tuple[int, ...]) -> Tensor | None:
-    """Where one sentence's decoder looks for each token and END, TS; None without attention."""
+    """Where one sentence's decoder looks for each token and the one after, TS: END if it has one.
+
+    None without attention.
+    """
     written_TB = source.tokens_SB.new_tensor([BEGIN, *tokens])[:, None]
     weights_BTS = model.decode(written_TB, model.encode(source)).weights_BTS
     return None if weights_BTS is None else weights_BTS[0]

@@ -34,7 +34,8 @@ FIGURES = (
         bounds=(0.0, math.inf),
         note=(
             "The bottleneck is measured against what the same model reaches on the shortest "
-            "sentences: where that is little, a long one says little."
+            "sentences: where that is little, a long one says little, and where it is not clearly "
+            "above a blind guess, there is none."
         ),
     ),
 )

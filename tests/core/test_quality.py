@@ -1,4 +1,4 @@
-"""Scores against sums by hand and sacrebleu; where a curve falls below half."""
+"""Scores against sums by hand and against sacrebleu."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from core.quality import (
     Judged,
     bleu,
     bleu_signature,
-    bottleneck,
     by_length,
     chrf,
     exact_match,
@@ -87,28 +86,3 @@ def test_a_bucket_is_named_after_its_longest_length() -> None:
         6: [4, 6],
         9: [7],
     }
-
-
-def curve(*accuracies: float) -> dict[int, list[Judged]]:
-    """Buckets of lengths 5, 10, … in which that share of 100 one-token sentences is right."""
-    return {
-        5 * place: [judged((1,), (1 if i < 100 * share else 0,)) for i in range(100)]
-        for place, share in enumerate(accuracies, start=1)
-    }
-
-
-def test_the_bottleneck_is_where_the_line_crosses_half_of_the_start() -> None:
-    found = bottleneck(curve(1.0, 0.8, 0.4, 0.1))
-    assert found.length.value == pytest.approx(10 + 5 * (0.8 - 0.5) / (0.8 - 0.4))
-    assert found.reached
-    assert found.length.low < found.length.value < found.length.high
-
-
-def test_half_is_of_what_short_sentences_reach() -> None:
-    assert bottleneck(curve(0.6, 0.4, 0.2)).length.value == pytest.approx(12.5)
-
-
-def test_a_curve_that_stays_up_has_no_bottleneck() -> None:
-    found = bottleneck(curve(1.0, 1.0, 0.9))
-    assert not found.reached
-    assert found.length.value == 15

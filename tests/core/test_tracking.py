@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core.experiments import experiment_named
+from core.experiment import Experiment
+from core.experiments import EXPERIMENTS, experiment_named
 from core.recorder import Recorder
-from core.settings import BadSetting
+from core.settings import BadSetting, Setting
 from core.store_folder import PROJECT, StoreError, tracking_uri
 from core.tracking import TAG_CONFIG, Store, open_store, run_name
 from tests.toy import TOY, ToyConfig
@@ -166,3 +168,33 @@ def test_a_run_of_many_seeds_says_how_many() -> None:
     experiment = experiment_named("gradient-decay")
     assert run_name(experiment.configs(["gru"], {"seeds": [3]})[0]) == "GRU 64 · 3 seeds"
     assert run_name(experiment.configs(["gru"], {"seeds": [1]})[0]) == "GRU 64 · 1 seed"
+
+
+def test_a_run_is_named_after_the_kinds_that_are_not_its_experiments_defaults() -> None:
+    experiment = experiment_named("length-quality")
+
+    def name(**settings: object) -> str:
+        asked = {setting: [value] for setting, value in settings.items()}
+        return run_name(experiment.configs(["lstm"], {**asked, "seeds": [1]})[0])
+
+    assert name() == name(attention="none", training_steps=7) == "LSTM 64 · seed 0"
+    assert name(attention="dot") == "LSTM 64 · dot attention · seed 0"
+    assert name(task="reverse", attention="additive", decoder="gru", layers=2) == (
+        "LSTM 64 · 2 layers · reverse task · additive attention · gru decoder · seed 0"
+    )
+
+
+KINDS = [(e, s) for e in EXPERIMENTS for s in e.settings if s.noun]
+
+
+@pytest.mark.parametrize(("experiment", "setting"), KINDS, ids=lambda v: v.name)
+def test_runs_of_different_kinds_have_different_names(
+    experiment: Experiment, setting: Setting
+) -> None:
+    names = {}
+    for choice in setting.choices:
+        with contextlib.suppress(BadSetting):  # one that asks for more, a file for instance
+            names[choice] = run_name(experiment.configs(["lstm"], {setting.name: [choice]})[0])
+    assert len(names) > 1
+    assert len(set(names.values())) == len(names)
+    assert all(setting.kind(c) in n for c, n in names.items() if c != setting.default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,9 +14,10 @@ from core.experiments import EXPERIMENTS
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
+from core.runner import process_identity
 from core.store_folder import StoreError
 from core.tracking import Store
-from dashboard.navigation import launching
+from dashboard.navigation import launching, page_of
 from dashboard.wording import plain
 from experiments.suites import SUITES
 from tests.dashboard.conftest import Show, texts
@@ -137,6 +139,17 @@ def test_a_bad_value_is_a_sentence_at_the_form_and_records_nothing(
     assert workers == []
 
 
+def test_a_device_that_is_not_there_is_a_sentence_and_records_nothing(
+    store: Store, show: Show, workers: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {"cuda": False, "mps": False, "cpu": True}
+    monkeypatch.setattr("experiments.devices.devices_here", lambda: here)
+    app = start(show(LAUNCH, variants=["GRU"], device="cuda"))
+    assert plain("device is cuda, but there is none here; choose auto or cpu") in app.error[0].value
+    assert store.runs() == []
+    assert workers == []
+
+
 def test_without_a_variant_nothing_can_be_started(store: Store, show: Show) -> None:
     app = show(LAUNCH, variants="")
     assert app.button(key="start").disabled
@@ -221,6 +234,25 @@ def test_an_ended_run_is_run_again_from_its_details(
         store.run(run_id).settings,
     )
     assert app.query_params["run"] == again.run_id
+
+
+def test_a_run_from_the_command_line_needs_no_worker(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    (config,) = EXPERIMENT.configs(["gru"], {})
+    run_id = store.create(EXPERIMENT, config, sweep="by hand", status="RUNNING")
+    page = page_of(EXPERIMENT.name)
+    assert page is not None
+    for owner in ({}, process_identity(), {**process_identity(), "host": "elsewhere"}):
+        if owner:
+            store.mark_running(run_id, {**owner, "started": time.time()}, {})
+        for path in (LAUNCH, page.path):
+            app = show(path)
+            assert not app.exception
+            assert "nothing moves" not in texts(app)
+    assert "none is needed" in texts(show(LAUNCH))
+    store.mark_running(run_id, {**process_identity(), "created": 1.0, "started": 1.0}, {})
+    assert "nothing moves" in texts(show(LAUNCH)), "its process is gone: a worker would say so"
 
 
 def test_without_a_worker_the_page_offers_to_start_one(

@@ -8,8 +8,8 @@ from typing import Any
 import pandas
 import pytest
 
-from core.experiments.length_quality import LENGTH_QUALITY, LengthRow
-from core.statistics import mean_estimate
+from core.experiments.length_quality import LENGTH_QUALITY, LengthQualitySummary, LengthRow
+from core.statistics import MISSING, mean_estimate
 from core.tracking import Store
 from dashboard import cards, charts, layers, looks, palette, seeds, trained
 from dashboard import labels as naming
@@ -17,6 +17,7 @@ from dashboard.leading import leading
 from dashboard.setting_figures import BySetting
 from dashboard.shown import Shown, read
 from dashboard.wording import plain
+from tests.dashboard import scenes
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NASTY, record
 
@@ -157,6 +158,29 @@ def test_a_label_says_what_its_attention_is(measured: Any) -> None:
         for looks_ in ("no", "dot")
         for clip in ("no clipping", "clipping 1")
     }
+
+
+def test_a_model_that_learned_nothing_is_told_and_has_no_length(
+    measured: Any, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = scenes._measures
+
+    def nothing_without_attention(row: Any, at: Any, config: Any) -> dict[str, Any]:
+        learned = row is not LengthQualitySummary or config.attention != "none"
+        return {**made(row, at, config), **({} if learned else {"bottleneck_length": MISSING})}
+
+    monkeypatch.setattr(scenes, "_measures", nothing_without_attention)
+    measured(attention=["none", "dot"], seeds=[2])
+    app = show(PAGE)
+    assert not app.exception
+    nothing = "in LSTM · no attention the shortest sentences are not clearly above a blind guess"
+    assert plain(nothing) in texts(app)
+    lengths = app.dataframe[-1].value.set_index("Variant")["Bottleneck length (words)"]
+    assert lengths.isna().to_dict() == {"LSTM · no attention": True, "LSTM · dot attention": False}
+    for figure in ("By variant", "By length"):
+        app = show(PAGE, figure=figure)
+        assert not app.exception
+        assert app.get("vega_lite_chart")
 
 
 def test_one_of_several_seeds_is_named_in_the_table(measured: Any, show: Show) -> None:

@@ -66,12 +66,12 @@ def test_json_is_the_only_thing_on_standard_output(
 def test_a_failed_run_gives_exit_one_and_says_why(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["run", "gradient-decay", "--variants", "rnn", "--device", "mps", *SMALL]
-    assert main(words) == 1
+    words = ["run", "length-quality", "--variants", "rnn", "--seeds", "1"]
+    assert main([*words, "--task", "tsv", "--file", "/nowhere/at/all.tsv"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert "FAILED" in err
-    assert "mps, which has no float64" in err
+    assert "there is no such file" in err
     assert store.runs()[0].status == "FAILED"
 
 

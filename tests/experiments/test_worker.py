@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.length_quality import LENGTH_QUALITY
 from core.store_folder import PROJECT
 from core.tracking import RunRecord, Store, open_store
 from experiments.queue import cancel, is_alive, retry, submit
@@ -86,10 +87,10 @@ def test_a_second_worker_is_refused_with_the_first_ones_process(shared: Store) -
 
 
 def test_a_run_that_fails_is_failed_with_its_traceback(shared: Store) -> None:
-    configs = GRADIENT_DECAY.configs(["rnn"], {**QUICK, "device": ["mps"]})
-    (run_id,) = submit(shared, GRADIENT_DECAY, configs)
+    lost = {"task": ["tsv"], "file": ["/nowhere/at/all.tsv"], "seeds": [1]}
+    (run_id,) = submit(shared, LENGTH_QUALITY, LENGTH_QUALITY.configs(["rnn"], lost))
     until(lambda: shared.run(run_id).status == "FAILED")
-    assert shared.run(run_id).error.startswith("device is mps, which has no float64")
+    assert "there is no such file" in shared.run(run_id).error
     assert "Traceback" in shared.log_text(run_id)
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from core.experiment import Artifact, Checkpoint, Progress, Row
-from core.experiments import length_quality_training
+from core.experiments import length_quality_judging, length_quality_training
 from core.experiments.length_quality import (
     LENGTH_QUALITY,
     LengthQualityConfig,
@@ -88,6 +88,19 @@ def test_every_row_agrees_with_the_others(variant: str, attention: str) -> None:
     assert progress[-1].done == pytest.approx(progress[-1].total)
 
 
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs of at most one token: hardly any model ends one there."""
+    monkeypatch.setattr(length_quality_judging, "most_tokens", lambda _: 1)
+
+
+def test_an_output_that_was_cut_off_has_no_end(endless: None) -> None:
+    found = events(attention="dot")
+    last = {row.sample: row.written_token for row in of(found, LookRow)}
+    assert set(last.values()) == {"cut off"}
+    assert {row.written for row in of(found, LookRow)} == {1, 2}, "the token, and what was not one"
+
+
 def test_the_first_position_is_that_of_every_sentence() -> None:
     found = events()
     (summary,) = of(found, LengthQualitySummary)
@@ -101,6 +114,14 @@ def test_with_attention_and_without_it_are_equally_many_parameters() -> None:
         for attention in ("none", "dot")
     }
     assert counts["none"] == counts["dot"]
+
+
+def test_a_model_that_learned_nothing_has_no_bottleneck() -> None:
+    (summary,) = of(events(training_steps=1, tested_pairs=30), LengthQualitySummary)
+    assert summary.above_blind.n == 30, "all of the shortest sentences"
+    assert summary.above_blind.low <= 0
+    assert summary.bottleneck_length.value is None
+    assert summary.never_below_half == 0
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_one_others() -> None:
@@ -173,7 +194,7 @@ def test_no_test_sentence_was_trained_on() -> None:
 
 def test_attention_is_ahead_after_a_short_training() -> None:
     """The ordering of the reference, small: reversing five to nine digits."""
-    accuracy = {}
+    found_by = {}
     for attention in ("none", "dot"):
         found = events(
             task="reverse",
@@ -190,8 +211,10 @@ def test_attention_is_ahead_after_a_short_training() -> None:
             learning_rate=5e-3,
             validations=1,
         )
-        accuracy[attention] = of(found, LengthQualitySummary)[0].token_accuracy
-    assert accuracy["dot"].low > accuracy["none"].high
+        found_by[attention] = of(found, LengthQualitySummary)[0]
+    assert found_by["dot"].token_accuracy.low > found_by["none"].token_accuracy.high
+    assert found_by["dot"].above_blind.low > 50
+    assert found_by["dot"].bottleneck_length.value is not None
 
 
 class TestText:
@@ -208,6 +231,22 @@ class TestText:
         assert [row.length for row in rows] == [3, 6]
         assert all(row.bleu.value is not None for row in rows)
         assert {file.path for file in of(found, Artifact)} >= {"model/source.subwords"}
+
+    def test_references_are_compared_with_those_of_training(self, tmp_path: Path) -> None:
+        path = tmp_path / "longer.tsv"
+        lines = [f"{s} {v}\t{v} {s} {s} {v}" for s in "abcdefgh" for v in "klmnopqr"]
+        path.write_text("\n".join(lines) + "\n")
+        settings = {"shortest": 1, "longest_trained": 3, "longest_tested": 4}
+        text = {"task": "tsv", "file": str(path), "vocabulary": 30, "joined_sentences": 2}
+        rows = of(events(**text, **settings), LengthRow)
+        trained = {(row.by, row.length): row.trained for row in rows}
+        # Sources of 2 words were trained, those of 4 not; their references have 4 words and 8.
+        assert trained == {
+            ("source", 3): 1,
+            ("source", 6): 0,
+            ("reference", 6): 1,
+            ("reference", 9): 0,
+        }
 
     def test_a_missing_one_is_a_sentence(self, tmp_path: Path) -> None:
         with pytest.raises(BadSetting, match="there is no such file"):

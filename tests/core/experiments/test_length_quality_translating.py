@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.experiment import Artifact
+from core.experiments import length_quality_translating
 from core.experiments.length_quality import LENGTH_QUALITY, SampleRow
 from core.experiments.length_quality_translating import Translator
 from core.settings import BadSetting
@@ -57,6 +58,17 @@ def test_alternatives_come_best_first_with_a_map_of_the_first(made: tuple[Path, 
     assert found.written[-1] == "end"
     assert not found.unknown
     assert not found.too_long
+
+
+def test_an_output_that_was_cut_off_has_no_end(
+    made: tuple[Path, list], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(length_quality_translating, "most_tokens", lambda _: 2)
+    found = Translator.load(made[0]).translate("the dog sleeps", 1)
+    assert not found.alternatives[0].finished
+    assert found.written == (*found.alternatives[0].text.split(), "cut off")
+    assert found.weights is not None
+    assert len(found.weights) == len(found.written) == 3
 
 
 def test_unknown_words_and_long_sources_are_told(made: tuple[Path, list]) -> None:
