@@ -115,7 +115,7 @@ def _attention(runs: pandas.DataFrame) -> Iterator[str]:
     elif points.low <= 0 <= points.high:
         yield (
             "What attention changes in token accuracy over all lengths is not distinguishable "
-            f"from nothing ({amount} {change}, {spread(points, over='pair')})."
+            f"from nothing ({amount} {change}, {spread(points, over='pair')} of runs)."
         )
     else:
         yield (

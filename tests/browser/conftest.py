@@ -9,14 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from core.tracking import Store, open_store
+from core.tracking import Store
 from experiments.worker import environment, worker_status
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -44,12 +44,10 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def served_store(
-    template_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Store]:
     """An empty store; the worker that the dashboard starts on it is ended afterwards."""
-    folder = tmp_path_factory.mktemp("served") / "store"
-    shutil.copytree(template_folder, folder)
-    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
+    store = new_store(tmp_path_factory.mktemp("served") / "store")
     yield store
     status = worker_status(store)
     if status is not None:

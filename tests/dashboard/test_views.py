@@ -198,7 +198,7 @@ def test_what_people_typed_is_shown_as_they_typed_it(store: Store, show: Show) -
 
 
 def test_torch_is_loaded_by_the_page_that_translates_and_by_no_other(
-    scene_uris: dict[str, str],
+    scene_uri: Callable[[str], str],
 ) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
@@ -207,6 +207,6 @@ def test_torch_is_loaded_by_the_page_that_translates_and_by_no_other(
         "    app.switch_page(page).run(); assert not app.exception\n"
         "sys.exit('torch' in sys.modules or 'vl_convert' in sys.modules)"
     )
-    environment = {"MLFLOW_TRACKING_URI": scene_uris["wide"], "PATH": ""}
+    environment = {"MLFLOW_TRACKING_URI": scene_uri("wide"), "PATH": ""}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, cwd="/")
     assert done.returncode == 0
