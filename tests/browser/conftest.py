@@ -115,17 +115,25 @@ class Visitor:
         self.page.wait_for_selector(READY, state="attached", timeout=60_000)
 
 
-@pytest.fixture
-def visitor(chromium: Any) -> Iterator[Visitor]:
-    """A window of a desktop's size."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
-    yield Visitor(context.new_page())
-    context.close()
+@pytest.fixture(scope="session")
+def people(chromium: Any) -> dict[str, Any]:
+    """Browsers of two people, who share nothing; each keeps what it has once fetched."""
+    desktop = {"viewport": {"width": 1440, "height": 900}, "accept_downloads": True}
+    phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+    return {"desktop": chromium.new_context(**desktop), "phone": chromium.new_context(**phone)}
 
 
 @pytest.fixture
-def phone(chromium: Any) -> Iterator[Visitor]:
-    """A window of a phone's size."""
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
-    yield Visitor(context.new_page())
-    context.close()
+def visitor(people: dict[str, Any]) -> Iterator[Visitor]:
+    """A new window of a desktop's size."""
+    page = people["desktop"].new_page()
+    yield Visitor(page)
+    page.close()
+
+
+@pytest.fixture
+def phone(people: dict[str, Any]) -> Iterator[Visitor]:
+    """A new window of a phone's size."""
+    page = people["phone"].new_page()
+    yield Visitor(page)
+    page.close()
