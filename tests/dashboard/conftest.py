@@ -56,6 +56,7 @@ def scene(
 
     def choose(name: str) -> Store:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", scene_uri(name))
+        monkeypatch.setattr("dashboard.reader.LOOK_SECONDS", 60.0)  # nobody writes to it
         return open_store(scene_uri(name))
 
     return choose

@@ -56,8 +56,8 @@ def test_every_results_page_shows_a_registered_experiment() -> None:
     assert all(page_of(page.experiment) is page for page in RESULTS)
 
 
-@pytest.mark.parametrize("name", SCENES)
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("name", SCENES)  # a scene at a time: the dashboard keeps few stores open
 def test_page_draws(page: Page, name: str, drawn: Drawn) -> None:
     app = drawn(page, name)
     assert not app.exception
