@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from core.experiment import Experiment
 from core.tracking import Store, open_store
 from tests.toy import TOY
 
+Once = Callable[[str, Callable[[Path], None]], Path]
+
 
 @pytest.fixture(scope="session")
-def template_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Make a folder of that name once in a session, of which every process of pytest-xdist has it.
+
+    What is in it is only read.
+    """
+    root = tmp_path_factory.getbasetemp()
+    shared = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "once"
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        shared.mkdir(exist_ok=True)
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # half of it, if it failed before
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def template_folder(once: Once) -> Path:
     """A folder with an empty store."""
-    folder = tmp_path_factory.mktemp("template")
-    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
-    store.client._tracking_client.store.engine.dispose()
-    return folder
+
+    def make(folder: Path) -> None:
+        store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
+        store.client._tracking_client.store.engine.dispose()
+
+    return once("template", make)
+
+
+@pytest.fixture(scope="session")
+def new_store(template_folder: Path) -> Callable[[Path], Store]:
+    """Make an empty store in a folder that is not there yet."""
+
+    def make(folder: Path) -> Store:
+        shutil.copytree(template_folder, folder)
+        return open_store(f"sqlite:///{folder / 'mlflow.db'}")
+
+    return make
 
 
 @pytest.fixture

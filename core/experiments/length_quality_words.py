@@ -121,7 +121,7 @@ def _gained(gain: Gain, quality: str) -> str:
     if points.low <= 0 <= points.high:
         return (
             f"What attention changes in {quality} over all lengths is not distinguishable from "
-            f"nothing ({amount} {change}, {sure})."
+            f"nothing ({amount} {change}, {sure} of runs)."
         )
     return f"With attention, {quality} over all lengths is {amount} {change} ({sure} of runs)."
 

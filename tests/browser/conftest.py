@@ -9,14 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from core.tracking import Store, open_store
+from core.tracking import Store
 from experiments.worker import environment, worker_status
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -44,12 +44,10 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def served_store(
-    template_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Store]:
     """An empty store; the worker that the dashboard starts on it is ended afterwards."""
-    folder = tmp_path_factory.mktemp("served") / "store"
-    shutil.copytree(template_folder, folder)
-    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
+    store = new_store(tmp_path_factory.mktemp("served") / "store")
     yield store
     status = worker_status(store)
     if status is not None:
@@ -117,17 +115,25 @@ class Visitor:
         self.page.wait_for_selector(READY, state="attached", timeout=60_000)
 
 
-@pytest.fixture
-def visitor(chromium: Any) -> Iterator[Visitor]:
-    """A window of a desktop's size."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
-    yield Visitor(context.new_page())
-    context.close()
+@pytest.fixture(scope="session")
+def people(chromium: Any) -> dict[str, Any]:
+    """Browsers of two people, who share nothing; each keeps what it has once fetched."""
+    desktop = {"viewport": {"width": 1440, "height": 900}, "accept_downloads": True}
+    phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+    return {"desktop": chromium.new_context(**desktop), "phone": chromium.new_context(**phone)}
 
 
 @pytest.fixture
-def phone(chromium: Any) -> Iterator[Visitor]:
-    """A window of a phone's size."""
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
-    yield Visitor(context.new_page())
-    context.close()
+def visitor(people: dict[str, Any]) -> Iterator[Visitor]:
+    """A new window of a desktop's size."""
+    page = people["desktop"].new_page()
+    yield Visitor(page)
+    page.close()
+
+
+@pytest.fixture
+def phone(people: dict[str, Any]) -> Iterator[Visitor]:
+    """A new window of a phone's size."""
+    page = people["phone"].new_page()
+    yield Visitor(page)
+    page.close()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from core.tracking import Store, open_store
+from dashboard.navigation import OVERVIEW, PAGES
+from tests.conftest import Once
 from tests.dashboard.scenes import SCENES, fill
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -17,25 +21,43 @@ APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 Show = Callable[..., AppTest]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _installed_packages_are_looked_through_once() -> Iterator[None]:
+    """For components that they bring along: Streamlit does it at the start of every `AppTest`."""
+    with pytest.MonkeyPatch.context() as patch:
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page sees what the test has just changed."""
+    monkeypatch.setattr("dashboard.reader.LOOK_SECONDS", 0.0)
+
+
 @pytest.fixture(scope="session")
-def scene_uris(template_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def scene_uri(once: Once, new_store: Callable[[Path], Store]) -> Callable[[str], str]:
     """Scene → the address of its store. Tests read these stores only."""
-    uris = {}
-    for name, (statuses, wide) in SCENES.items():
-        folder = tmp_path_factory.mktemp("scene") / "store"
-        shutil.copytree(template_folder, folder)
-        uris[name] = f"sqlite:///{folder / 'mlflow.db'}"
-        fill(open_store(uris[name]), statuses, wide=wide)
-    return uris
+
+    def of(name: str) -> str:
+        statuses, wide = SCENES[name]
+        folder = once(name, lambda there: fill(new_store(there), statuses, wide=wide))
+        return f"sqlite:///{folder / 'mlflow.db'}"
+
+    return of
 
 
 @pytest.fixture
-def scene(scene_uris: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Store]:
+def scene(
+    scene_uri: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Store]:
     """Make a scene's store the configured one."""
 
     def choose(name: str) -> Store:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", scene_uris[name])
-        return open_store(scene_uris[name])
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", scene_uri(name))
+        monkeypatch.setattr("dashboard.reader.LOOK_SECONDS", 60.0)  # nobody writes to it
+        return open_store(scene_uri(name))
 
     return choose
 
@@ -46,10 +68,10 @@ def show() -> Show:
 
     def run(path: str, **address: str | list[str]) -> AppTest:
         app = AppTest.from_file(APP, default_timeout=30)
-        if "_" in path:  # its address is not its file's name: known only once something has run
-            app.switch_page("views/runs.py").run()
-        if path != "views/overview.py":
-            app = app.switch_page(path)
+        if path != OVERVIEW.path:
+            # switch_page() takes a page for its file's name until something has run.
+            page = next(page for page in PAGES if page.path == path)
+            app._page_hash = calc_hash(page.address)
         put(app, address)
         return app.run()
 

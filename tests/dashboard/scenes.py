@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ def _places(row: type[Row], name: str, config: Config, *, wide: bool) -> list[An
         )
     if possible(row, name):
         return list(possible(row, name))
-    if get_type_hints(row)[name] is str:
+    if _hints(row)[name] is str:
         return ["forward", "backward"] if wide else ["forward"]
     if any(column.curve and column.name == name for column in row.columns()):
         if name == "lag":
@@ -76,7 +77,7 @@ def experiment_of(row: type[Row]) -> Experiment:
 
 
 def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    hints = get_type_hints(row)
+    hints = _hints(row)
     rate = 0.1 + 0.1 * list(VARIANTS).index(config.architecture.variant)
     curve = next((c.name for c in row.columns() if c.curve), "")
     broken = bool(curve) and at.get("subject") == "attention" and at[curve] == SIZES[-1]
@@ -98,11 +99,16 @@ def _amount(row: type[Row], name: str, rate: float, at: Mapping[str, Any], curve
     if row is AttemptRow:
         return LEARNED[name]
     if any(column.name == "seed" for column in row.columns()):
-        zero = get_type_hints(row)[name] is int
+        zero = _hints(row)[name] is int
         return 0.0 if zero else -rate * at.get(curve, 1) - 0.01 * at.get("seed", 0)
     slower = 1 + list(possible(row, "subject")).index(at["subject"]) if "subject" in at else 1
     quartile = {"q1": 0.9, "q3": 1.1}.get(name.rpartition("_")[2], 1.0)
     return 1000 * rate * slower * quartile * at.get(curve, 1)
+
+
+@functools.cache
+def _hints(row: type[Row]) -> dict[str, Any]:
+    return get_type_hints(row)
 
 
 def record(

@@ -18,11 +18,6 @@ EXPERIMENT = EXPERIMENTS[0]
 CURVE = EXPERIMENT.rows[0].table
 
 
-@pytest.fixture(autouse=True)
-def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
-
-
 @pytest.fixture
 def asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many runs and tables the store has given out."""

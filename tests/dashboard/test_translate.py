@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,11 +30,11 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def trained_uri(template_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def trained_uri(
+    new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory
+) -> str:
     """A store with one small model without attention and one with, both really trained."""
-    folder = tmp_path_factory.mktemp("trained") / "store"
-    shutil.copytree(template_folder, folder)
-    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
+    store = new_store(tmp_path_factory.mktemp("trained") / "store")
     asked = {**TINY, "attention": ["none", "dot"], "seeds": [1]}
     for config in LENGTH_QUALITY.configs(["gru"], asked):
         run_id = store.create(LENGTH_QUALITY, config, sweep="tiny")

@@ -8,22 +8,42 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.experiments import EXPERIMENTS
 from core.tracking import Store
-from dashboard.navigation import PAGES, TRANSLATE, Page, page_of
+from dashboard.navigation import OVERVIEW, PAGES, TRANSLATE, Page, page_of
 from dashboard.wording import plain
 from tests.dashboard.conftest import APP, Show, texts
 from tests.dashboard.scenes import NASTY, SCENES
 
 RESULTS = [page for page in PAGES if page.experiment]
 Scene = Callable[[str], Store]
+Drawn = Callable[[Page, str], AppTest]
 WITHOUT_CHART = {"Samples"}
 """Figures of words."""
 
 
 def name_of(page: Page) -> str:
     return page.title
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[tuple[str, str], AppTest]:
+    return {}
+
+
+@pytest.fixture
+def drawn(scene: Scene, show: Show, kept: dict[tuple[str, str], AppTest]) -> Drawn:
+    """A page as it opens in a scene: drawn once for all tests, which only read it."""
+
+    def of(page: Page, name: str) -> AppTest:
+        scene(name)
+        if (page.path, name) not in kept:
+            kept[page.path, name] = show(page.path)
+        return kept[page.path, name]
+
+    return of
 
 
 def test_every_view_is_a_page() -> None:
@@ -36,11 +56,10 @@ def test_every_results_page_shows_a_registered_experiment() -> None:
     assert all(page_of(page.experiment) is page for page in RESULTS)
 
 
-@pytest.mark.parametrize("name", SCENES)
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_page_draws(page: Page, name: str, scene: Scene, show: Show) -> None:
-    scene(name)
-    app = show(page.path)
+@pytest.mark.parametrize("name", SCENES)  # a scene at a time: the dashboard keeps few stores open
+def test_page_draws(page: Page, name: str, drawn: Drawn) -> None:
+    app = drawn(page, name)
     assert not app.exception
     assert len(app.title) == 1
 
@@ -67,60 +86,50 @@ def test_a_senseless_address_of_the_store_is_a_message(
     assert "MLFLOW_TRACKING_URI is 'nonsense'" in texts(app)
 
 
-def test_the_overview_of_an_empty_store_offers_the_first_step(scene: Scene, show: Show) -> None:
-    scene("empty")
-    assert show("views/overview.py").button(key="first_look").label == "Measure the first look"
+def test_the_overview_of_an_empty_store_offers_the_first_step(drawn: Drawn) -> None:
+    assert drawn(OVERVIEW, "empty").button(key="first_look").label == "Measure the first look"
 
 
 @pytest.mark.parametrize("page", RESULTS, ids=name_of)
 class TestResultsPages:
     def test_an_empty_one_says_what_comes_and_where_it_starts(
-        self, page: Page, scene: Scene, show: Show
+        self, page: Page, drawn: Drawn
     ) -> None:
-        scene("empty")
-        assert "Not measured yet" in texts(show(page.path))
+        assert "Not measured yet" in texts(drawn(page, "empty"))
 
-    def test_a_full_one_opens_with_the_answer(self, page: Page, scene: Scene, show: Show) -> None:
-        scene("full")
-        app = show(page.path)
+    def test_a_full_one_opens_with_the_answer(self, page: Page, drawn: Drawn) -> None:
+        app = drawn(page, "full")
         experiment = next(e for e in EXPERIMENTS if e.name == page.experiment)
         assert app.title[0].value == experiment.title
         assert app.subheader[0].value.endswith(r"\.")
         assert len(app.dataframe[-1].value) == 6
 
-    def test_one_with_a_failed_run_says_what_is_missing(
-        self, page: Page, scene: Scene, show: Show
-    ) -> None:
-        scene("failed")
-        app = show(page.path)
+    def test_one_with_a_failed_run_says_what_is_missing(self, page: Page, drawn: Drawn) -> None:
+        app = drawn(page, "failed")
         assert len(app.dataframe[-1].value) == 1
         assert "Not in the figure" in app.warning[0].value
         assert plain(NASTY) in app.warning[0].value
 
-    def test_one_where_all_failed_says_why(self, page: Page, scene: Scene, show: Show) -> None:
-        scene("all failed")
-        app = show(page.path)
+    def test_one_where_all_failed_says_why(self, page: Page, drawn: Drawn) -> None:
+        app = drawn(page, "all failed")
         assert "This comparison has no result" in texts(app)
         assert NASTY in app.text[0].value
 
     def test_one_without_a_finished_run_shows_how_far_they_are(
-        self, page: Page, scene: Scene, show: Show
+        self, page: Page, drawn: Drawn
     ) -> None:
-        scene("coming")
-        assert "First results are coming" in texts(show(page.path))
+        assert "First results are coming" in texts(drawn(page, "coming"))
 
-    def test_every_figure_draws(self, page: Page, scene: Scene, show: Show) -> None:
-        scene("wide")
-        tabs = [tab.label for tab in show(page.path).tabs]
+    def test_every_figure_draws(self, page: Page, drawn: Drawn, show: Show) -> None:
+        tabs = [tab.label for tab in drawn(page, "wide").tabs]
         assert len(tabs) > 1
         for tab in tabs:
             app = show(page.path, figure=tab)
             assert not app.exception
             assert app.get("vega_lite_chart") or tab in WITHOUT_CHART, tab
 
-    def test_every_switch_can_be_flipped(self, page: Page, scene: Scene, show: Show) -> None:
-        scene("full")
-        for switch in show(page.path).toggle:
+    def test_every_switch_can_be_flipped(self, page: Page, drawn: Drawn, show: Show) -> None:
+        for switch in drawn(page, "full").toggle:
             app = show(page.path)
             app.toggle(key=switch.key).set_value(True).run()
             assert not app.exception
@@ -198,7 +207,7 @@ def test_what_people_typed_is_shown_as_they_typed_it(store: Store, show: Show) -
 
 
 def test_torch_is_loaded_by_the_page_that_translates_and_by_no_other(
-    scene_uris: dict[str, str],
+    scene_uri: Callable[[str], str],
 ) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
@@ -207,6 +216,6 @@ def test_torch_is_loaded_by_the_page_that_translates_and_by_no_other(
         "    app.switch_page(page).run(); assert not app.exception\n"
         "sys.exit('torch' in sys.modules or 'vl_convert' in sys.modules)"
     )
-    environment = {"MLFLOW_TRACKING_URI": scene_uris["wide"], "PATH": ""}
+    environment = {"MLFLOW_TRACKING_URI": scene_uri("wide"), "PATH": ""}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, cwd="/")
     assert done.returncode == 0

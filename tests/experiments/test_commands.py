@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pandas
 import pytest
@@ -21,18 +24,31 @@ from experiments.export import FORMATS, tidy
 SMALL = ["--seeds", "2", "--hidden-size", "8", "--sequence-length", "20", "--batch-size", "2"]
 
 
+@pytest.fixture(scope="module")
+def made(
+    new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Store, str]:
+    """A store with the six variants measured by the command that the README names first; and what
+    that command printed."""
+    store = new_store(tmp_path_factory.mktemp("measured") / "store")
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setenv("MLFLOW_TRACKING_URI", store.uri)
+        assert main(["run", "gradient-decay", *SMALL]) == 0
+    return store, out.getvalue()
+
+
 @pytest.fixture
-def measured(store: Store, capsys: pytest.CaptureFixture[str]) -> Store:
-    """A store with the six variants measured by the command that the README names first."""
-    assert main(["run", "gradient-decay", *SMALL]) == 0
-    return store
+def measured(made: tuple[Store, str], monkeypatch: pytest.MonkeyPatch) -> Store:
+    """That store as the configured one. Tests only read it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made[0].uri)
+    return made[0]
 
 
 def test_run_records_six_finished_runs_and_prints_rate_and_half_life_with_intervals(
-    store: Store, capsys: pytest.CaptureFixture[str]
+    made: tuple[Store, str],
 ) -> None:
-    assert main(["run", "gradient-decay", *SMALL]) == 0
-    out, _ = capsys.readouterr()
+    store, out = made
     records = store.runs("gradient-decay", "FINISHED")
     assert [record.settings["cell"] for record in records] == ["rnn", "lstm", "gru"] * 2
     assert len({record.sweep for record in records}) == 1
@@ -104,12 +120,12 @@ def test_an_export_has_every_row_with_its_run_and_settings(measured: Store) -> N
     assert exported.tolist() == whole.tolist(), "full precision"
 
 
-def test_an_export_of_chosen_runs_only(measured: Store) -> None:
+def test_an_export_of_chosen_runs_only(
+    measured: Store, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     chosen = measured.runs()[1]
-    command = [sys.executable, "-m", "experiments", "export", "gradient-decay"]
-    command += ["--runs", chosen.run_id[:10]]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True)
-    frame = pandas.read_csv(io.BytesIO(done.stdout))
+    assert main(["export", "gradient-decay", "--runs", chosen.run_id[:10]]) == 0
+    frame = pandas.read_csv(io.BytesIO(capsysbinary.readouterr().out))
     assert frame["run_id"].tolist() == [chosen.run_id]
 
 

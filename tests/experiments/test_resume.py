@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pandas
-import pytest
 
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.recorder import CHECKPOINT
 from core.tracking import Store
 from experiments.queue import retry, submit
-from tests.experiments.test_worker import start_worker, until
+from tests.experiments.processes import until
 
 SETTINGS = {
     "seeds": [1],
@@ -29,14 +27,6 @@ SETTINGS = {
     "validations": [5],
 }
 TIMINGS = ["tokens_per_second", "training_seconds"]
-
-
-@pytest.fixture
-def working(store: Store) -> Iterator[Store]:
-    worker = start_worker(store)
-    yield store
-    worker.terminate()
-    worker.wait(30)
 
 
 def test_the_rows_are_those_of_a_run_that_was_never_killed(working: Store) -> None:

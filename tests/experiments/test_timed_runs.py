@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.throughput import THROUGHPUT
 from core.store_folder import PROJECT
-from core.tracking import RunRecord, Store, open_store
+from core.tracking import RunRecord, Store
 from experiments.queue import cancel, submit
 from experiments.worker import environment
-from tests.experiments.test_worker import ENDLESS, QUICK, start_run, start_worker, until
+from tests.experiments.processes import ENDLESS, QUICK, start_run, until
 
 TIMED: dict[str, list[Any]] = {
     "hidden_size": [8],
@@ -31,18 +26,6 @@ TIMED: dict[str, list[Any]] = {
     "repetitions": [3],
     "streamed_tokens": [10],
 }
-
-
-@pytest.fixture(scope="module")
-def shared(template_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A store with a live worker."""
-    folder = tmp_path_factory.mktemp("timed") / "store"
-    shutil.copytree(template_folder, folder)
-    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
-    worker = start_worker(store)
-    yield store
-    worker.terminate()
-    assert worker.wait(30) == 0
 
 
 def queue(store: Store, experiment: Experiment, *variants: str) -> list[str]:
@@ -70,14 +53,15 @@ def spans(records: list[RunRecord]) -> list[tuple[float, float, bool]]:
     ]
 
 
-def test_no_run_overlaps_a_timed_one(shared: Store) -> None:
+def test_no_run_overlaps_a_timed_one(working: Store) -> None:
+    before = {run.run_id for run in working.runs()}
     for _ in range(2):
-        queue(shared, GRADIENT_DECAY, "rnn", "gru")
-        queue(shared, THROUGHPUT, "rnn", "lstm")
-    beside = [foreground(shared, GRADIENT_DECAY), foreground(shared, THROUGHPUT)]
+        queue(working, GRADIENT_DECAY, "rnn", "gru")
+        queue(working, THROUGHPUT, "rnn", "lstm")
+    beside = [foreground(working, GRADIENT_DECAY), foreground(working, THROUGHPUT)]
     assert [process.wait(120) for process in beside] == [0, 0]
-    until(lambda: not shared.active(), seconds=120)
-    found = spans(shared.runs())
+    until(lambda: not working.active(), seconds=120)
+    found = spans([run for run in working.runs() if run.run_id not in before])
     assert len(found) == 12
     assert sum(timed for _, _, timed in found) == 6
     for (start, end, timed), (start_2, end_2, timed_2) in itertools.combinations(found, 2):
@@ -85,13 +69,13 @@ def test_no_run_overlaps_a_timed_one(shared: Store) -> None:
             assert end <= start_2 or end_2 <= start
 
 
-def test_the_queue_keeps_its_order_behind_a_run_that_must_wait(shared: Store) -> None:
-    busy = start_run(shared, ENDLESS)
-    (timed,) = queue(shared, THROUGHPUT, "rnn")
-    (later,) = queue(shared, GRADIENT_DECAY, "rnn")
-    (sign,) = submit(shared, GRADIENT_DECAY, GRADIENT_DECAY.configs(["gru"], ENDLESS))
-    cancel(shared, sign)
-    assert shared.run(later).status == "SCHEDULED"
-    cancel(shared, busy.run_id)
-    until(lambda: shared.run(later).status == "FINISHED")
-    assert shared.run(timed).ended <= shared.run(later).owner["started"]
+def test_the_queue_keeps_its_order_behind_a_run_that_must_wait(working: Store) -> None:
+    busy = start_run(working, ENDLESS)
+    (timed,) = queue(working, THROUGHPUT, "rnn")
+    (later,) = queue(working, GRADIENT_DECAY, "rnn")
+    (sign,) = submit(working, GRADIENT_DECAY, GRADIENT_DECAY.configs(["gru"], ENDLESS))
+    cancel(working, sign)
+    assert working.run(later).status == "SCHEDULED"
+    cancel(working, busy.run_id)
+    until(lambda: working.run(later).status == "FINISHED")
+    assert working.run(timed).ended <= working.run(later).owner["started"]

@@ -62,6 +62,7 @@ def quick() -> Iterator[None]:
     """No test here depends on a time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("core.timing.SHORTEST_SAMPLE_NS", 50_000)
+        patch.setattr("core.timing.WARM_UP_CALLS", 2)
         yield
 
 
