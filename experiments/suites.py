@@ -10,8 +10,10 @@ from core.architecture import VARIANTS
 from core.experiment import Config, Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
+from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.settings import BadSetting
 
 ALL = tuple(VARIANTS)
@@ -69,10 +71,13 @@ CHAPTER_GRADIENT = (
 
 ONE_DIRECTION = ("rnn", "lstm", "gru")
 
+QUICK_TIMING = {"sequence_length": (256,), "repetitions": (6,), "streamed_tokens": (100,)}
+
 CHAPTER_COST = (
     Part("what it holds", PARAMETER_COUNT, preset="chapter"),
     Part("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
     Part("how fast it is", THROUGHPUT, ONE_DIRECTION, preset="chapter"),
+    Part("how fast all six are", THROUGHPUT, settings=QUICK_TIMING),
 )
 
 CHAPTER_QUALITY = (
@@ -82,44 +87,94 @@ CHAPTER_QUALITY = (
         ("lstm",),
         {"attention": ("none", "dot"), "seeds": (3,)},
     ),
+    Part(
+        "every encoder, small",
+        LENGTH_QUALITY,
+        ALL,
+        {
+            "attention": ("none", "dot"),
+            "seeds": (3,),
+            "hidden_size": (32,),
+            "embedding_size": (32,),
+            "training_steps": (500,),
+            "tested_pairs": (30,),
+        },
+    ),
 )
+
+SMALL = {"hidden_size": (32,)}
+
+CHAPTER_CONTEXT = (
+    Part("how far back", MEMORY_SPAN, settings=SMALL),
+    Part("how far back with a forget bias", MEMORY_SPAN, ("lstm",), {**SMALL, "forget_bias": (1,)}),
+    Part("how far back without clipping", MEMORY_SPAN, ("rnn",), {**SMALL, "clip": (None,)}),
+    Part(
+        "how far back where gradients explode",
+        MEMORY_SPAN,
+        ("rnn",),
+        {**SMALL, "recurrent_gain": (3.0,), "clip": (1.0, None)},
+    ),
+    Part(
+        "how far back from an orthogonal start",
+        MEMORY_SPAN,
+        ("rnn",),
+        {**SMALL, "initialisation": ("orthogonal",)},
+    ),
+    Part("both sides", TWO_SIDED_CONTEXT),
+)
+"""Each with the seeds of its default: more than three, where they train side by side."""
 
 SUITES: tuple[Suite, ...] = (
     Suite(
         "first-look",
         "First look",
-        "The six variants: how fast the gradient fades, what they hold, how fast they are. "
-        "A minute or two.",
+        "The six variants: how fast the gradient fades, what they hold, how fast they are, what "
+        "a second direction sees; how far back each cell learns to look. About a minute.",
         (
             Part("six variants", GRADIENT_DECAY),
             Part("six variants, what they hold", PARAMETER_COUNT),
             Part(
-                "six variants, how fast they are",
-                THROUGHPUT,
+                "one direction and two",
+                TWO_SIDED_CONTEXT,
                 settings={
-                    "sequence_length": (256,),
-                    "repetitions": (6,),
-                    "streamed_tokens": (100,),
+                    "hidden_size": (32,),
+                    "furthest": (4,),
+                    "sequence_length": (16,),
+                    "training_steps": (100,),
                 },
             ),
+            Part(
+                "how far back each cell learns to look",
+                MEMORY_SPAN,
+                ONE_DIRECTION,
+                {
+                    "hidden_size": (32,),
+                    "training_steps": (300,),
+                    "longest_lag": (20,),
+                    "learning_rate": (0.01,),
+                },
+            ),
+            Part("six variants, how fast they are", THROUGHPUT, settings=QUICK_TIMING),
         ),
     ),
     Suite(
         "chapter",
         "Chapter",
-        "The textbook's set-up, what gain, gate biases, initialisation and depth change in it, "
-        "what each cell costs, and what attention does for long sentences.",
-        (*CHAPTER_GRADIENT, *CHAPTER_COST, *CHAPTER_QUALITY),
+        "Everything that the textbook claims: its set-up, what gain, gate biases, initialisation "
+        "and depth change in it, what each cell costs, how far back it learns to look, what a "
+        "second direction sees, and what attention does for long sentences. Some 20 minutes.",
+        (*CHAPTER_GRADIENT, *CHAPTER_CONTEXT, *CHAPTER_QUALITY, *CHAPTER_COST),
     ),
     Suite(
         "full",
         "Full",
-        "The chapter with 32 seeds at two widths, the gradient before and after training, and "
-        "speed by batch, width and precision.",
+        "The chapter with 32 seeds at two widths, the gradient before and after training, all "
+        "three memory tasks, and speed by batch, width and precision. Hours.",
         (
             *CHAPTER_GRADIENT,
-            *CHAPTER_COST,
+            *CHAPTER_CONTEXT,
             *CHAPTER_QUALITY,
+            *CHAPTER_COST,
             Part(
                 "two widths",
                 GRADIENT_DECAY,
@@ -132,6 +187,15 @@ SUITES: tuple[Suite, ...] = (
                 {"training_steps": (500,), "forget_bias": (0, 1)},
             ),
             Part("equal parameters", GRADIENT_DECAY, settings={"parameter_budget": (100_000,)}),
+            Part("the adding problem", MEMORY_SPAN, preset="adding"),
+            Part("copy memory", MEMORY_SPAN, preset="copy"),
+            Part(
+                "gates that keep",
+                MEMORY_SPAN,
+                ("lstm", "gru"),
+                {"forget_bias": (2, 3), "update_bias": (1, 3)},
+            ),
+            Part("both must be known", TWO_SIDED_CONTEXT, settings={"rule": ("compare",)}),
             Part("long sequences", THROUGHPUT, settings={"sequence_length": (4096,)}),
             Part("by batch", THROUGHPUT, ONE_DIRECTION, {"batch_size": (1, 8, 32, 128)}),
             Part("by width", THROUGHPUT, ONE_DIRECTION, {"hidden_size": (32, 128, 512)}),
