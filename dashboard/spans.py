@@ -15,12 +15,12 @@ METHOD = """
 last output must be their sum; the lag is the length. **Copy** (Arjovsky et al. 2016): ten symbols
 are shown, and after a pause as long as the lag they must be written out in order.
 
-At every lag each seed starts from new weights and is trained with Adam for at most the stated
-number of steps, on sequences drawn afresh; training ends early when every seed has learned.
+At every lag each seed starts again from the same weights of its own and is trained with Adam for at
+most the stated number of steps, on sequences drawn afresh; its training ends when it has learned.
 *Learned* means at least 90% of the symbols right, of adding a squared error below 0.01: on
 validation sequences, and right then on test sequences that nothing else used. Lags grow by 1, 1.5,
-2, 3, 5, 7, 10 …; after as many in a row as *give up* says that no seed learned, longer ones are not
-tried.
+2, 3, 5, 7, 10 …; after as many in a row as *give up* says that no majority of the seeds learned,
+longer ones are not tried.
 
 Where no learning rate is set, several are tried at the same lags. One drops out as soon as most
 seeds failed with it where they passed with another. The one that came furthest on *validation*

@@ -24,8 +24,8 @@ from experiments.devices import require_devices
 from experiments.report import ERR, say
 from experiments.worker import Worker, WorkerRunning
 
-LOOK_SECONDS = 0.5
-"""Between looks at runs that other processes make."""
+LOOK_SECONDS = 2.0
+"""Between looks at the store: a hundred waiting runs take a tenth of a second to read."""
 
 
 def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:
