@@ -17,6 +17,7 @@ OPEN = "claim"
 """In the address: the numbers of the open claims."""
 NUMBERS = [str(claim.number) for claim in CLAIMS]
 NEXT_GUESS = ":blue-badge[:material/psychology: Predict]"
+FAILED = ":red-badge[:material/error: A run failed]"
 ON_ITS_WAY = ":blue-badge[:material/hourglass_top: Being measured]"
 
 
@@ -42,8 +43,11 @@ def label(claim: Claim, judged: Judged) -> str:
 def _badge(claim: Claim, judged: Judged) -> str:
     outcome = judged.verdicts[claim.number].outcome
     to_compute = not claim.measurements and claim.number not in judged.results.computed
-    if needed_by([claim], judged).active or (to_compute and judging.still_computing()):
+    needed = needed_by([claim], judged)
+    if needed.active or (to_compute and judging.still_computing()):
         return ON_ITS_WAY
+    if needed.broken and outcome == "not measured yet":
+        return FAILED
     if outcome == "not measured yet" or guesses.revealed(claim):
         return verdicts.mark(outcome)
     return NEXT_GUESS

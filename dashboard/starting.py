@@ -13,9 +13,6 @@ from dashboard.navigation import RUNS
 from dashboard.wording import news, plain, progress
 from experiments.claim_runs import Needed, Plan, needed_by, seconds
 
-KNOWN = 400
-"""The newest finished runs that an estimate of time looks at."""
-
 Ask = Callable[[], Needed]
 
 
@@ -38,7 +35,15 @@ def offer_all() -> None:
     needed = needed_by(CLAIMS, judging.judged())
     if not needed.to_start:
         return
-    with st.popover("Measure all that is missing", icon=":material/playlist_play:"):
+    place = st.popover(
+        "Measure all that is missing",
+        icon=":material/playlist_play:",
+        key="all-missing",
+        on_change="rerun",
+    )
+    if not place.open:
+        return
+    with place:
         st.text(estimate(needed.to_start))
         if st.button(
             "Queue them", type="primary", icon=":material/play_arrow:", key="run-all"
@@ -49,7 +54,7 @@ def offer_all() -> None:
 def estimate(plan: Plan) -> str:
     """`6 runs, about 4 to 9 s`, or that nobody knows yet."""
     finished = [run for run in data.reader().runs() if run.status == "FINISHED"]
-    return states.estimate_line(len(plan), seconds(plan, finished[-KNOWN:]))
+    return states.estimate_line(len(plan), seconds(plan, finished))
 
 
 def _button(key: str, sweep: str, needed: Needed, *, primary: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,10 +10,12 @@ import pandas
 import streamlit as st
 
 from core.claims import Claim, Line, Outcome, Verdict
+from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.tracking import RunRecord
 from core.words import counted
 from dashboard.choosing import ID_LETTERS
+from dashboard.labels import labels
 from dashboard.navigation import RUNS, page_of
 from dashboard.wording import moment, plain
 from experiments.claim_words import AGREES, capital
@@ -93,17 +95,20 @@ def evidence(key: str, ids: Iterable[str], runs: Mapping[str, RunRecord]) -> Non
                     query_params={"runs": [run.run_id[:ID_LETTERS] for run in members]},
                 )
         with st.popover(f"The {counted(len(found), 'run')}", icon=":material/list_alt:"):
-            _links(found)
+            for name, members in by_experiment.items():
+                _links(experiment_named(name), members)
 
 
-def _links(found: list[RunRecord]) -> None:
-    for run in found[:MOST_LINKS]:
-        title = experiment_named(run.experiment).title
+def _links(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
+    named = labels(experiment, runs)
+    st.caption(plain(experiment.title))
+    for run in runs[:MOST_LINKS]:
+        seed = [f"seed {run.settings['seed']}"] if experiment.a_run_per_seed else []
         st.page_link(
             RUNS.path,
-            label=plain(f"{title}: {run.name} · {moment(run.submitted)}"),
+            label=plain(" · ".join([named[run.run_id], *seed, moment(run.submitted)])),
             icon=RUNS.icon,
             query_params={"run": run.run_id},
         )
-    if len(found) > MOST_LINKS:
-        st.caption(f"and {counted(len(found) - MOST_LINKS, 'more run')}, all of them under Runs")
+    if len(runs) > MOST_LINKS:
+        st.caption(f"and {counted(len(runs) - MOST_LINKS, 'more run')}, all of them under Runs")

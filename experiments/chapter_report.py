@@ -18,6 +18,13 @@ from experiments.self_contained import document, folded, table, text
 
 TITLE = "What the chapter claims, and what was measured"
 PACKAGES = ("torch", "mlflow", "numpy", "pandas")
+MEASURED_ON = {
+    "device": "device",
+    "chip": "chip",
+    "torch": "torch",
+    "mlflow.source.git.commit": "commit",
+}
+"""Tag of a run → how it is called."""
 COMMAND = "mlflow.source.name"
 """The tag with the command line that makes a run again."""
 
@@ -56,12 +63,16 @@ def _body(judged: Judged) -> Iterator[str]:
 
 
 def _circumstances(judged: Judged) -> str:
-    versions = listed([f"{name} {metadata.version(name)}" for name in PACKAGES])
-    when = time.strftime("%Y-%m-%d %H:%M %Z")
-    tags = ("device", "chip")
-    machines = {" ".join(filter(None, map(r.tags.get, tags))) for r in judged.runs.values()} - {""}
-    on = f" Measured on {listed(sorted(machines))}." if machines else ""
-    return f"Written {when} from {counted(len(judged.runs), 'run')}, with {versions}.{on}"
+    """When it was written, with what, and on what the runs were measured."""
+    here = listed([f"{name} {metadata.version(name)}" for name in PACKAGES])
+    written = f"Written {time.strftime('%Y-%m-%d %H:%M %Z')} with {here}"
+    told = []
+    for tag, title in MEASURED_ON.items():
+        seen = sorted({run.tags[tag] for run in judged.runs.values() if run.tags.get(tag)})
+        if seen:
+            told.append(f"{title} {listed(seen)}")
+    runs = counted(len(judged.runs), "run")
+    return f"{written}, from {runs}{' measured on ' if told else ''}{', '.join(told)}."
 
 
 def _line(claim: Claim, verdict: Verdict) -> tuple[str, str]:

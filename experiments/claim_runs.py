@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.claims import Claim, Measurement
+from core.claims import CLAIMS, Claim, Measurement
 from core.experiment import Config, Experiment
 from core.tracking import RunRecord
 from experiments import queue
 from experiments.evidence import Judged, Kind, kind_of_config
 
 Plan = Sequence[tuple[Experiment, Config]]
+Wanted = Mapping[Kind, tuple[Experiment, Config]]
+KNOWN = 40
+"""The newest finished runs of an experiment that an estimate of time looks at."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +37,39 @@ class Needed:
 
 def needed_by(claims: Iterable[Claim], judged: Judged) -> Needed:
     """For the verdicts of some claims. What two of them ask for counts once."""
-    return needed([wanted for claim in claims for wanted in claim.configs()], judged)
+    wanted: dict[Kind, tuple[Experiment, Config]] = {}
+    for claim in claims:
+        for kind, pair in _of_claim(claim.number).items():
+            wanted.setdefault(kind, pair)
+    return _needed(wanted, judged)
 
 
 def needed_for(measurement: Measurement, judged: Judged) -> Needed:
     """For one measurement, an exercise for instance."""
-    return needed([(measurement.experiment, c) for c in measurement.configs()], judged)
+    plan = [(measurement.experiment, config) for config in measurement.configs()]
+    return _needed(_by_kind(plan), judged)
 
 
-def needed(wanted: Plan, judged: Judged) -> Needed:
-    """How these runs stand."""
-    kinds = {kind_of_config(*pair): pair for pair in wanted}
-    missing = {k: pair for k, pair in kinds.items() if not judged.results.has(*pair)}
+def _needed(wanted: Wanted, judged: Judged) -> Needed:
+    missing = {k: pair for k, pair in wanted.items() if k not in judged.finished}
     idle = {k: pair for k, pair in missing.items() if k not in judged.active}
     return Needed(
-        len(kinds),
+        len(wanted),
         list(idle.values()),
         _of(missing, judged.active),
         _of(idle, judged.broken),
     )
+
+
+@functools.cache
+def _of_claim(number: int) -> Wanted:
+    """A page asks for all of them at every rerun; validating the configs would take longer."""
+    (claim,) = (claim for claim in CLAIMS if claim.number == number)
+    return _by_kind(claim.configs())
+
+
+def _by_kind(plan: Plan) -> Wanted:
+    return {kind_of_config(*pair): pair for pair in plan}
 
 
 def seconds(plan: Plan, finished: Sequence[RunRecord]) -> tuple[float, float] | None:
@@ -61,7 +79,8 @@ def seconds(plan: Plan, finished: Sequence[RunRecord]) -> tuple[float, float] | 
         by_experiment.setdefault(experiment.name, (experiment, []))[1].append(config)
     low = high = 0.0
     for experiment, configs in by_experiment.values():
-        known = queue.estimate(finished, experiment, configs)
+        mine = [run for run in finished if run.experiment == experiment.name]
+        known = queue.estimate(mine[-KNOWN:], experiment, configs)
         if known is None:
             return None
         low, high = low + known[0], high + known[1]

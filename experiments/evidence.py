@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas
@@ -34,6 +34,8 @@ class Judged:
     """Claim number → what the finished runs say."""
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
     """Run id → the finished runs that were read."""
+    finished: frozenset[Kind] = frozenset()
+    """What need not be measured again."""
     active: Mapping[Kind, RunRecord] = field(default_factory=dict)
     """Those that are on their way."""
     broken: Mapping[Kind, RunRecord] = field(default_factory=dict)
@@ -57,26 +59,27 @@ class Evidence:
         if last != known:
             judged = self._judge(runs, computed)
             self._last = known, judged
-        return Judged(
-            judged.results,
-            judged.verdicts,
-            judged.runs,
-            {kind: record for kind, record in ours if record.status in ACTIVE},
-            {kind: record for kind, record in ours if record.status in ("FAILED", "KILLED")},
+        return replace(
+            judged,
+            active={kind: record for kind, record in ours if record.status in ACTIVE},
+            broken={kind: record for kind, record in ours if record.status in ("FAILED", "KILLED")},
         )
 
     def _judge(self, runs: Sequence[RunRecord], computed: Mapping[int, Facts]) -> Judged:
         by_id = {run.run_id: run for run in runs}
         lines: dict[str, list[dict[str, Any]]] = {}
+        finished = set()
         for run in runs:
             if (line := self._line(run)) is not None:
                 lines.setdefault(run.experiment, []).append(line)
+                finished.add(self._kinds[run.run_id])
         results = Results(
             {name: pandas.DataFrame(found) for name, found in lines.items()},
             lambda run_id, name: self._table(by_id[run_id], name),
             computed,
         )
-        return Judged(results, {claim.number: claim.verdict(results) for claim in CLAIMS}, by_id)
+        verdicts = {claim.number: claim.verdict(results) for claim in CLAIMS}
+        return Judged(results, verdicts, by_id, frozenset(filter(None, finished)))
 
     def _line(self, run: RunRecord) -> dict[str, Any] | None:
         """Run id, settings and summary; None if nobody finds its summary any more."""

@@ -15,7 +15,9 @@ from core.tracking import Store
 from dashboard import chapter_quiz, claim_cards, guesses, verdicts
 from dashboard.guesses import Guess
 from dashboard.wording import plain
+from experiments.claim_runs import needed_by
 from experiments.computing import NotComputed
+from experiments.evidence import Judged
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NASTY, record
 
@@ -24,6 +26,8 @@ FACTS: dict[int, Facts] = {
     2: {"matrices": [[[2.0, 1.0], [6.0, 3.0]], [[2.0, 3.0], [2.0, 0.0]]]},
     12: {"widths": [64, 128], "refusal": "a decoder has one direction"},
 }
+READ = {"jacobian", "decay", "ratios"}
+"""Tables, beside the summaries, that rules read."""
 JACOBIAN = plain("Automatic differentiation gives [[2, 1], [6, 3]]")
 
 
@@ -61,7 +65,7 @@ def test_an_empty_store_shows_every_claim_in_order_and_what_is_missing(
     assert [str(e.label).split("**")[1] for e in app.expander] == [str(c.number) for c in CLAIMS]
     assert "Predict" in label_of(app, 2)
     assert all("Not measured yet" in label_of(app, n) for n in (4, 10, 14))
-    assert "run-all" in keys(app)
+    assert "run-10" not in keys(app), "a closed claim is not drawn"
 
 
 def test_every_claim_can_be_opened_by_a_link(store: Store, show: Show) -> None:
@@ -154,6 +158,9 @@ def test_all_that_is_missing_is_queued_at_once(
     store: Store, show: Show, workers: list[Store]
 ) -> None:
     app = show(CHAPTER)
+    assert "run-all" not in keys(app), "behind a second click"
+    app.session_state["all-missing"] = True
+    app.run()
     app.button(key="run-all").click().run()
     wanted = {(e.name, str(config)) for claim in CLAIMS for e, config in claim.configs()}
     queued = [(run.experiment, str(run.config)) for run in store.runs()]
@@ -167,6 +174,7 @@ def test_a_failed_run_says_why_and_can_be_run_again(store: Store, show: Show) ->
     record(store, PARAMETER_COUNT, config, "before", "FAILED")
     app = show(CHAPTER, claim="10")
     assert plain(NASTY) in app.warning[0].value
+    assert "A run failed" in label_of(app, 10)
     assert "run-10" in keys(app)
 
 
@@ -183,6 +191,22 @@ def test_a_measured_claim_links_its_runs(store: Store, show: Show) -> None:
     app.button(key=f"check-{asked}").click().run()
     assert "Measured here" in texts(app)
     assert ("Right" in texts(app)) != ("Not here" in texts(app))
+
+
+def test_with_everything_measured_nothing_is_left_to_start(store: Store, show: Show) -> None:
+    for experiment, config in needed_by(CLAIMS, Judged()).to_start:
+        unread = {row.table for row in experiment.rows} - READ - {experiment.summary.table}
+        record(store, experiment, config, "all", without=unread)
+    numbers = [str(claim.number) for claim in CLAIMS]
+    app = show(CHAPTER, claim=numbers, show="true")
+    assert not app.exception
+    waiting = {
+        claim.number for claim in CLAIMS if "Not measured yet" in label_of(app, claim.number)
+    }
+    not_computed = {c.number for c in CLAIMS if not c.measurements and c.number not in FACTS}
+    assert waiting == {*not_computed, 5}, "made-up singular values are all on one side of 1"
+    assert not [key for key in keys(app) if key.startswith(("run-", "commit-"))]
+    assert len(app.table) == 1, "claim 9's"
 
 
 def test_an_exercise_starts_its_runs_and_asks_for_the_prediction_first(

@@ -86,7 +86,8 @@ def test_a_measured_claim_has_its_verdict_figure_runs_and_commands(measured: Sto
     assert "Measured here:" in words, "the quiz cites it"
     assert all(question.text in words for question in QUIZ)
     assert all(exercise.task in words for exercise in EXERCISES)
-    assert re.search(r"Written \d{4}-\d\d-\d\d .* torch \d", words)
+    assert re.search(r"Written \d{4}-\d\d-\d\d .* with torch \d", words)
+    assert "from 12 runs measured on device cpu, chip" in words
 
 
 def test_it_loads_nothing_and_runs_nothing(measured: Store) -> None:
