@@ -40,6 +40,19 @@ def launch_suite(suite: Suite) -> bool:
     return True
 
 
+def launch_together(name: str, plan: Sequence[tuple[Experiment, Config]]) -> bool:
+    """Queue runs, of several experiments perhaps, as one comparison; whether they were taken."""
+    sweep = queue.new_sweep(name)
+    wanted = queue.Missing(tuple((*pair, sweep) for pair in plan), waiting=(), done=0)
+    try:
+        queue.submit_missing(data.reader().store, wanted)
+    except BadSetting as error:
+        st.error(plain(str(error)), icon=":material/block:")
+        return False
+    wake()
+    return True
+
+
 def wake() -> None:
     """Start a worker if there is none, and say so while it takes."""
     reader = data.reader()

@@ -37,6 +37,13 @@ PAGES: tuple[Page, ...] = (
         "The newest answer to each question, and what is running.",
     ),
     Page(
+        "views/chapter.py",
+        "Chapter",
+        ":material/menu_book:",
+        "Workbench",
+        "Fifteen claims of the textbook: predict, measure, read the verdict.",
+    ),
+    Page(
         "views/launch.py",
         "Launch",
         ":material/play_circle:",
@@ -109,7 +116,7 @@ PAGES: tuple[Page, ...] = (
     ),
 )
 
-OVERVIEW, LAUNCH, RUNS = PAGES[:3]
+OVERVIEW, CHAPTER, LAUNCH, RUNS = PAGES[:4]
 TRANSLATE = next(page for page in PAGES if page.address == "translate")
 
 

@@ -109,6 +109,8 @@ def _parser() -> _Parser:
     export.add_argument("--table", metavar="T", help="left out: the summary")
     export.add_argument("--runs", metavar="RUN,…", help="left out: every finished run")
     export.add_argument("--format", default="csv", metavar="F", help=", ".join(FORMATS))
+    report = verb("report", "the chapter's claims and verdicts, one HTML file", commands.chapter)
+    report.add_argument("--output", metavar="FILE", help="left out: standard output")
     match = verb("match", "each variant's hidden size at one parameter budget", commands.match)
     match.add_argument("budget", metavar="BUDGET", help="recurrent parameters: 1M, 250k, 100000")
     match.add_argument("--input-size", default="64", metavar="INT", help="Default 64.")

@@ -8,12 +8,14 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
 from core.architecture import VARIANTS, variant_title
+from core.claims import compute_all
 from core.experiment import Config, Experiment
 from core.experiments import EXPERIMENTS, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
@@ -21,7 +23,7 @@ from core.parameters import count_parameters
 from core.settings import BadSetting
 from core.tracking import STATUSES, RunRecord, Store, open_store
 from core.words import counted
-from experiments import queue
+from experiments import chapter_report, queue
 from experiments import serve as services
 from experiments.export import FORMATS, tidy
 from experiments.progress import run_here, see_through
@@ -172,6 +174,25 @@ def export(chosen: argparse.Namespace) -> int:
         return 0
     sys.stdout.buffer.write(FORMATS[chosen.format](frame))
     sys.stdout.buffer.flush()
+    return 0
+
+
+def chapter(chosen: argparse.Namespace) -> int:
+    """`report`: the chapter's claims as one file."""
+    store = open_store()
+    page = chapter_report.report(store, compute_all())
+    if not chosen.output:
+        sys.stdout.buffer.write(page.encode())
+        sys.stdout.buffer.flush()
+        return 0
+    try:
+        Path(chosen.output).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise BadSetting(
+            f"output is {chosen.output!r}, which cannot be written ({error.strerror}); give the "
+            "name of a file in a folder that is there"
+        ) from error
+    say(f"{chosen.output}: {len(page.encode()) // 1024:,} KiB, opens without a network")
     return 0
 
 

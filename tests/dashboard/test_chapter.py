@@ -1,0 +1,328 @@
+"""The Chapter page in every state: predict first, start what is missing, read the verdict."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.claims import CLAIMS, EXERCISES, QUIZ, Answer, Line, Question, Verdict
+from core.claims.claim import Facts
+from core.claims.widths import WIDTH
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.tracking import Store
+from dashboard import chapter_quiz, claim_cards, guesses, verdicts
+from dashboard.guesses import Guess
+from dashboard.wording import plain
+from experiments.claim_runs import needed_by
+from experiments.computing import NotComputed
+from experiments.evidence import Judged
+from tests.dashboard.conftest import Show, texts
+from tests.dashboard.scenes import NASTY, record
+
+CHAPTER = "views/chapter.py"
+FACTS: dict[int, Facts] = {
+    2: {"matrices": [[[2.0, 1.0], [6.0, 3.0]], [[2.0, 3.0], [2.0, 0.0]]]},
+    12: {"widths": [64, 128], "refusal": "a decoder has one direction"},
+}
+READ = {"jacobian", "decay", "ratios"}
+"""Tables, beside the summaries, that rules read."""
+JACOBIAN = plain("Automatic differentiation gives [[2, 1], [6, 3]]")
+
+
+@pytest.fixture(autouse=True)
+def computed(monkeypatch: pytest.MonkeyPatch) -> Future[dict[int, Facts]]:
+    """What was computed on the spot: two claims only, and without a process."""
+    done: Future[dict[int, Facts]] = Future()
+    done.set_result(FACTS)
+    monkeypatch.setattr("dashboard.judging._computing", lambda: done)
+    return done
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[Store]:
+    """Stores for which a worker was asked, instead of real workers."""
+    asked: list[Store] = []
+    monkeypatch.setattr("experiments.worker.ensure_worker", asked.append)
+    return asked
+
+
+def label_of(app: AppTest, number: int) -> str:
+    return next(str(e.label) for e in app.expander if str(e.label).startswith(f"**{number}** "))
+
+
+def keys(app: AppTest) -> set[str]:
+    return {str(button.key) for button in app.button}
+
+
+def test_an_empty_store_shows_every_claim_in_order_and_what_is_missing(
+    store: Store, show: Show
+) -> None:
+    app = show(CHAPTER)
+    assert not app.exception
+    assert app.subheader[0].value == plain("1 of 15 claims is measured: 1 holds.")
+    assert [str(e.label).split("**")[1] for e in app.expander] == [str(c.number) for c in CLAIMS]
+    assert "Predict" in label_of(app, 2)
+    assert all("Not measured yet" in label_of(app, n) for n in (4, 10, 14))
+    assert "run-10" not in keys(app), "a closed claim is not drawn"
+
+
+def test_every_claim_can_be_opened_by_a_link(store: Store, show: Show) -> None:
+    app = show(CHAPTER, claim=[str(claim.number) for claim in CLAIMS])
+    assert not app.exception
+    said, there = texts(app), keys(app)
+    for claim in CLAIMS:
+        assert plain(claim.statement) in said
+        assert plain(claim.method) in said
+        assert plain(claim.question.text) in said
+        assert f"commit-{claim.number}" in there
+        assert (f"run-{claim.number}" in there) == bool(claim.measurements)
+
+
+def test_the_figure_is_hidden_until_a_guess_is_committed(store: Store, show: Show) -> None:
+    app = show(CHAPTER, claim="2")
+    assert JACOBIAN not in texts(app)
+    app.button(key="commit-2").click().run()
+    assert "Choose or type a guess first" in app.warning[0].value
+    assert JACOBIAN not in texts(app)
+    app.number_input(key="guess-2").set_value(5.0).run()
+    assert JACOBIAN not in texts(app), "typed, not committed"
+    app.button(key="commit-2").click().run()
+    assert JACOBIAN in texts(app)
+    assert plain("You guessed 5; measured: 6.") in texts(app)
+    assert "Holds" in label_of(app, 2)
+    assert plain("You predicted 1 claim, 0 of 1 right.") in texts(app)
+
+
+def test_a_guess_stays_for_the_session(store: Store, show: Show) -> None:
+    app = show(CHAPTER, claim="2")
+    app.number_input(key="guess-2").set_value(6.0).run()
+    app.button(key="commit-2").click().run()
+    app.switch_page("views/runs.py").run()
+    app.switch_page(CHAPTER).run()
+    app.query_params["claim"] = "2"
+    app.run()
+    assert plain("You guessed 6, and so it is.") in texts(app)
+
+
+def test_who_does_not_guess_can_be_shown_one_or_all(store: Store, show: Show) -> None:
+    app = show(CHAPTER, claim="2")
+    app.button(key="reveal-2").click().run()
+    assert JACOBIAN in texts(app)
+    assert "You guessed" not in texts(app)
+    every = show(CHAPTER, claim="2", show="true")
+    assert JACOBIAN in texts(every)
+    assert not [key for key in keys(every) if key.startswith("commit-")]
+
+
+def test_a_guess_waits_for_a_measurement(store: Store, show: Show) -> None:
+    app = show(CHAPTER, claim="10")
+    app.radio(key="guess-10").set_value("About 8 times").run()
+    app.button(key="commit-10").click().run()
+    assert plain("it waits here for the measurement") in texts(app)
+    assert "Not measured yet" in label_of(app, 10)
+
+
+def test_run_queues_exactly_the_missing_configs_as_one_comparison(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    configs = [config for _, config in WIDTH.configs()]
+    for config in configs[:2]:
+        record(store, PARAMETER_COUNT, config, "before")
+    record(store, PARAMETER_COUNT, configs[2], "before", "FAILED")
+    record(store, PARAMETER_COUNT, configs[3], "before", "SCHEDULED")
+    app = show(CHAPTER, claim="10")
+    assert "2 of 12 runs measured" in str(app.get("progress")[0].proto.text)
+    assert any(text.value.startswith("2 of 12 measured; 9 runs") for text in app.text)
+    app.button(key="run-10").click().run()
+    assert not app.exception
+    queued = [run for run in store.runs(status="SCHEDULED") if run.sweep != "before"]
+    assert [run.config for run in queued] == [configs[2], *configs[4:]]
+    assert len({run.sweep for run in queued}) == 1
+    assert len(workers) == 1
+    assert "run-10" not in keys(app)
+    assert "Being measured" in label_of(app, 10)
+
+
+def test_a_claim_of_several_experiments_is_one_comparison(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    show(CHAPTER, claim="9").button(key="run-9").click().run()
+    runs = store.runs()
+    assert {run.experiment for run in runs} == {e.name for e, _ in CLAIMS[8].configs()}
+    assert len({run.sweep for run in runs}) == 1
+
+
+def test_all_that_is_missing_is_queued_at_once(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = show(CHAPTER)
+    assert "run-all" not in keys(app), "behind a second click"
+    app.session_state["all-missing"] = True
+    app.run()
+    app.button(key="run-all").click().run()
+    wanted = {(e.name, str(config)) for claim in CLAIMS for e, config in claim.configs()}
+    queued = [(run.experiment, str(run.config)) for run in store.runs()]
+    assert set(queued) <= wanted
+    assert len(queued) == len(set(queued))
+    assert "run-all" not in keys(app)
+
+
+def test_a_failed_run_says_why_and_can_be_run_again(store: Store, show: Show) -> None:
+    config = WIDTH.configs()[0][1]
+    record(store, PARAMETER_COUNT, config, "before", "FAILED")
+    app = show(CHAPTER, claim="10")
+    assert plain(NASTY) in app.warning[0].value
+    assert "A run failed" in label_of(app, 10)
+    assert "run-10" in keys(app)
+
+
+def test_a_measured_claim_links_its_runs(store: Store, show: Show) -> None:
+    ids = [record(store, PARAMETER_COUNT, config, "one") for _, config in WIDTH.configs()]
+    app = show(CHAPTER, claim="10", show="true")
+    assert not app.exception
+    links = [str(link.proto.query_string) for link in app.get("page_link")]
+    assert {f"run={run_id}" for run_id in ids} <= set(links)
+    assert any(all(run_id[:8] in link for run_id in ids) for link in links), "its figures"
+    assert "run-10" not in keys(app)
+    asked = next(n for n, question in enumerate(QUIZ) if question.claim == 10)
+    app.radio(key=f"choice-{asked}").set_value(QUIZ[asked].choices[0]).run()
+    app.button(key=f"check-{asked}").click().run()
+    assert "Measured here" in texts(app)
+    assert ("Right" in texts(app)) != ("Not here" in texts(app))
+
+
+def test_with_everything_measured_nothing_is_left_to_start(store: Store, show: Show) -> None:
+    for experiment, config in needed_by(CLAIMS, Judged()).to_start:
+        unread = {row.table for row in experiment.rows} - READ - {experiment.summary.table}
+        record(store, experiment, config, "all", without=unread)
+    numbers = [str(claim.number) for claim in CLAIMS]
+    app = show(CHAPTER, claim=numbers, show="true")
+    assert not app.exception
+    waiting = {
+        claim.number for claim in CLAIMS if "Not measured yet" in label_of(app, claim.number)
+    }
+    not_computed = {c.number for c in CLAIMS if not c.measurements and c.number not in FACTS}
+    assert waiting == {*not_computed, 5}, "made-up singular values are all on one side of 1"
+    assert not [key for key in keys(app) if key.startswith(("run-", "commit-"))]
+    assert len(app.table) == 1, "claim 9's"
+
+
+def test_an_exercise_starts_its_runs_and_asks_for_the_prediction_first(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = show(CHAPTER)
+    app.button(key="run-exercise-1").click().run()
+    assert [run.config for run in store.runs()] == EXERCISES[0].measurement.configs()
+    for run in store.runs():
+        store.end(run.run_id, "KILLED")
+    for config in EXERCISES[0].measurement.configs():
+        record(store, PARAMETER_COUNT, config, "again")
+    app = show(CHAPTER)
+    assert "run-exercise-1" not in keys(app)
+    assert "Claim 10 asks for your prediction first" in texts(app)
+    assert "From 256 to 64 hidden units" not in texts(app)
+    assert "From 256 to 64 hidden units" in texts(show(CHAPTER, show="true"))
+
+
+def test_the_quiz_answers_with_what_was_measured(store: Store, show: Show) -> None:
+    app = show(CHAPTER)
+    cited = next(n for n, question in enumerate(QUIZ) if question.claim == 4)
+    app.radio(key=f"choice-{cited}").set_value(QUIZ[cited].choices[0]).run()
+    app.button(key=f"check-{cited}").click().run()
+    assert not app.exception
+    assert "Nobody can tell yet" in texts(app)
+    app.button(key=f"again-{cited}").click().run()
+    assert "Nobody can tell yet" not in texts(app)
+
+
+def test_a_link_to_no_claim_is_explained(store: Store, show: Show) -> None:
+    app = show(CHAPTER, claim=["99", "4"])
+    assert not app.exception
+    assert "99" in app.warning[0].value
+    assert "commit-4" in keys(app)
+
+
+def test_claims_that_cannot_be_computed_say_why(
+    store: Store, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: Future[dict[int, Facts]] = Future()
+    failed.set_exception(NotComputed("no *module* named torch"))
+    monkeypatch.setattr("dashboard.judging._computing", lambda: failed)
+    app = show(CHAPTER)
+    assert plain("no *module* named torch") in app.error[0].value
+    assert "compute_again" in keys(app)
+
+
+def test_claims_are_computed_while_the_page_is_there(
+    store: Store, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.judging._computing", Future)
+    app = show(CHAPTER)
+    assert "Computing the claims that need no run" in texts(app)
+    assert "Being measured" in label_of(app, 2)
+    assert "Not measured yet" in label_of(app, 10)
+
+
+CHOICE, NUMBER = Question("Which?", ("a", "b")), Question("How many?", unit="steps")
+
+
+def verdict(answer: str | float | None) -> Verdict:
+    return Verdict("holds", "Measured.", answer=answer)
+
+
+def test_a_guess_is_right_wrong_or_open() -> None:
+    assert guesses.right(Guess("a"), verdict("a")) is True
+    assert guesses.right(Guess("b"), verdict("a")) is False
+    assert guesses.right(Guess(28.0), verdict(28.6)) is True
+    assert guesses.right(Guess(20.0), verdict(28.6)) is False
+    assert guesses.right(Guess("a"), verdict(None)) is None
+    assert guesses.right(Guess(), verdict("a")) is None
+
+
+def test_a_guess_is_told_beside_what_was_measured() -> None:
+    assert guesses.told(Guess("a"), verdict("a"), CHOICE) == "You guessed “a”, and so it is."
+    assert guesses.told(Guess("a"), verdict("b"), CHOICE) == "You guessed “a”; measured: “b”."
+    assert guesses.told(Guess(28.0), verdict(28.6), NUMBER) == (
+        "You guessed 28 steps, and so it is: 28.6 steps."
+    )
+    assert "leaves that open" in guesses.told(Guess("a"), verdict(None), CHOICE)
+    assert guesses.told(Guess(), verdict("a"), CHOICE) == ""
+
+
+def test_the_score_counts_what_is_known() -> None:
+    found = {1: verdict("a"), 2: verdict("b"), 3: verdict(None)}
+    assert guesses.score({}, found) == ""
+    assert guesses.score({1: Guess()}, found) == ""
+    made = {1: Guess("a"), 2: Guess("a"), 3: Guess("a")}
+    assert guesses.score(made, found) == "You predicted 3 claims, 1 of 2 right."
+    assert guesses.score({3: Guess("a")}, found) == "You predicted 1 claim."
+
+
+def test_the_quiz_counts_what_somebody_can_tell() -> None:
+    answers = [Answer("a", "", ()), Answer("b", "", ()), Answer(None, "", ())]
+    assert chapter_quiz.score({}, answers) == ""
+    assert chapter_quiz.score({2: "a"}, answers) == ""
+    assert chapter_quiz.score({0: "a", 1: "a", 2: "a"}, answers) == "1 of 2 right."
+
+
+def test_every_outcome_has_a_mark_in_words() -> None:
+    for outcome in verdicts.LOOKS:
+        assert outcome.split()[0] in verdicts.mark(outcome).lower()
+    assert len({look.icon for look in verdicts.LOOKS.values()}) == len(verdicts.LOOKS)
+
+
+def test_the_table_of_the_cells_shows_what_machines_are_called_as_text() -> None:
+    lines = [
+        Line(f"Speed on {NASTY}", ("a", "b", "c"), ("1", "*2*", "3"), None),
+        Line("Gates", ("0", "3", "2"), ("–",) * 3, None, missing=True),
+    ]
+    shown = verdicts.table(lines)
+    assert shown.index[0] == plain(f"Speed on {NASTY}")
+    assert shown["LSTM"].tolist() == [r"\*2\*", "–"]
+    assert shown["As claimed"].tolist() == ["cannot be told apart", "–"]
+
+
+def test_claims_are_numbered_as_the_address_numbers_them() -> None:
+    assert [str(number) for number in range(1, 16)] == claim_cards.NUMBERS
