@@ -40,8 +40,12 @@ def has_seeds(row: type[Row]) -> bool:
     return any(column.name == "seed" for column in row.columns())
 
 
+def _hints(row: Any) -> dict[str, Any]:
+    return _hints_once(row)
+
+
 @functools.cache
-def _hints(row: type[Row]) -> dict[str, Any]:
+def _hints_once(row: Any) -> dict[str, Any]:
     return get_type_hints(row)
 
 

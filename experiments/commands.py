@@ -81,7 +81,7 @@ def suite(chosen: argparse.Namespace) -> int:
         return 0
     wanted = queue.missing(store, named)
     if wanted.done:
-        whole = len(named.configs())
+        whole = wanted.done + len(wanted.waiting) + len(wanted.plan)
         say(f"{wanted.done} of {whole} runs are recorded already and are not repeated")
     run_ids = queue.submit_missing(store, wanted)
     records = see_through(store, run_ids)

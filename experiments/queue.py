@@ -96,10 +96,15 @@ def missing(store: Store, suite: Suite) -> Missing:
     }
     sweeps = [record.sweep for record in records]
     plan, waiting, done = [], [], 0
+    seen: set[tuple[str, str, str]] = set()
     for part in suite.parts:
         sweep = _begun(sweeps, suite.name, part.title) or f"{stamp} {part.title}"
         for config in part.configs():
-            record = known.get(_sameness(part.experiment.name, config.flat(), here))
+            key = _sameness(part.experiment.name, config.flat(), here)
+            if key in seen:
+                continue  # two parts of a suite may share a run: the first one makes it
+            seen.add(key)
+            record = known.get(key)
             if record is None:
                 plan.append((part.experiment, config, sweep))
             elif record.status == "FINISHED":

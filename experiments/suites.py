@@ -57,6 +57,14 @@ CHAPTER_GRADIENT = (
         {"recurrent_gain": (0.5, 1.0, 1.5, 2.0, 3.0)},
         "chapter",
     ),
+    Part("in float32", GRADIENT_DECAY, ("rnn",), {"dtype": ("float32",)}, "chapter"),
+    Part(
+        "a network that explodes",
+        GRADIENT_DECAY,
+        ("rnn",),
+        {"nonlinearity": ("relu",), "recurrent_gain": (3.0,)},
+        "chapter",
+    ),
     Part("forget bias", GRADIENT_DECAY, ("lstm",), {"forget_bias": (0, 1, 2, 3)}, "chapter"),
     Part("update bias", GRADIENT_DECAY, ("gru",), {"update_bias": (0, 1, 2, 3)}, "chapter"),
     Part(
@@ -75,6 +83,13 @@ QUICK_TIMING = {"sequence_length": (256,), "repetitions": (6,), "streamed_tokens
 
 CHAPTER_COST = (
     Part("what it holds", PARAMETER_COUNT, preset="chapter"),
+    Part(
+        "a smaller width, what it holds",
+        PARAMETER_COUNT,
+        ONE_DIRECTION,
+        {"hidden_size": (256, 64), "input_size": (128, 16)},
+        "chapter",
+    ),
     Part("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
     Part("how fast it is", THROUGHPUT, ONE_DIRECTION, {"repetitions": (8,)}, "chapter"),
     Part("how fast all six are", THROUGHPUT, settings=QUICK_TIMING),

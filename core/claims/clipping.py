@@ -5,16 +5,16 @@ from __future__ import annotations
 from core.claims.claim import Claim, Question, Truth, Verdict, combined, either, not_measured
 from core.claims.measurement import Measurement
 from core.claims.results import Found, Results, evidence
-from core.claims.spans import SPANS, further, span_of, told
+from core.claims.spans import SMALL, SPANS, further, span_of, told
 from core.experiments.memory_span import MEMORY_SPAN
 from core.statistics import CONFIDENCE
 
-UNCLIPPED = Measurement("without clipping", MEMORY_SPAN, ("rnn",), {"clip": (None,)})
+UNCLIPPED = Measurement("without clipping", MEMORY_SPAN, ("rnn",), {**SMALL, "clip": (None,)})
 EXPLODING = Measurement(
     "a network that explodes, clipped and not",
     MEMORY_SPAN,
     ("rnn",),
-    {"recurrent_gain": (3.0,), "clip": (1.0, None)},
+    {**SMALL, "recurrent_gain": (3.0,), "clip": (1.0, None)},
 )
 CURES = ("It learns every lag tried", "It still falls short")
 

@@ -14,6 +14,8 @@ import pandas
 import pytest
 
 from core.architecture import VARIANTS
+from core.claims import CLAIMS
+from core.experiment import Config
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.store_folder import PROJECT
 from core.tracking import Store
@@ -134,7 +136,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> suites.Suite:
     """A suite of two quick runs, in place of those that there are."""
     settings = {"hidden_size": (8,), "smallest_width": (8,), "largest_width": (16,)}
     part = suites.Part("all", PARAMETER_COUNT, ("rnn", "gru"), settings)
-    tiny = suites.Suite("tiny", "Tiny", "Two runs.", (part,))
+    again = suites.Part("again", PARAMETER_COUNT, ("gru",), settings)
+    tiny = suites.Suite("tiny", "Tiny", "Two runs, one of them named twice.", (part, again))
     monkeypatch.setattr(suites, "SUITES", (tiny,))
     return tiny
 
@@ -142,7 +145,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> suites.Suite:
 def test_a_suite_makes_only_what_is_missing(
     store: Store, capsys: pytest.CaptureFixture[str], tiny: suites.Suite
 ) -> None:
-    first, _ = tiny.configs()
+    first, *_ = tiny.configs()
     (left,) = queue.submit(store, *[first[0], [first[1]]], sweep="tiny 2026-01-01 10:00:00 ab all")
     assert main(["suite", "tiny"]) == 0
     finished = store.runs("parameter-count", "FINISHED")
@@ -153,7 +156,7 @@ def test_a_suite_makes_only_what_is_missing(
     assert "2 of 2 runs are recorded already" in capsys.readouterr().err
     assert len(store.runs()) == 2
     assert main(["suite", "tiny", "--queue"]) == 0
-    assert len(store.runs("parameter-count", "SCHEDULED")) == 2
+    assert len(store.runs("parameter-count", "SCHEDULED")) == 3
 
 
 def test_submit_says_that_no_worker_is_running(
@@ -181,8 +184,25 @@ def test_every_suite_is_made_of_valid_configs() -> None:
     from experiments.suites import SUITES
 
     assert [suite.name for suite in SUITES] == ["first-look", "chapter", "full"]
-    assert len(SUITES[0].configs()) == 18
+    assert len(SUITES[0].configs()) == 27
     for suite in SUITES:
         configs = suite.configs()
         assert len(configs) >= 6
         assert all(isinstance(config, experiment.config) for experiment, config in configs)
+
+
+def test_the_chapter_suite_measures_every_claim() -> None:
+    free = {"seed", "seeds", "repetitions", "device", "threads"}
+
+    def kind(experiment: str, config: Config) -> str:
+        return f"{experiment} {sorted((k, v) for k, v in config.flat().items() if k not in free)}"
+
+    made = {kind(e.name, config) for e, config in suites.suite_named("chapter").configs()}
+    asked = {
+        (claim.number, measurement.title): {
+            kind(measurement.experiment.name, config) for config in measurement.configs()
+        }
+        for claim in CLAIMS
+        for measurement in claim.measurements
+    }
+    assert {place: missing for place, kinds in asked.items() if (missing := kinds - made)} == {}

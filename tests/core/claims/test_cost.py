@@ -146,6 +146,7 @@ def learner(cell: str, span: int) -> Made:
     return run(
         MEMORY_SPAN,
         cell,
+        settings={"hidden_size": 32},
         span=Estimate(span, span, span, 5),
         span_by_seed=", ".join([str(span)] * 5),
         next_lag=span + 5,
@@ -211,7 +212,13 @@ def test_what_is_not_distinguishable_leaves_the_table_open() -> None:
     found = properties(*COUNTS, *SPANS, *wide)
     assert (found.outcome, found.answer) == ("not enough data to tell", None)
     single = [
-        run(MEMORY_SPAN, c, settings={"seeds": 1}, span=around(s, n=1), span_by_seed=str(s))
+        run(
+            MEMORY_SPAN,
+            c,
+            settings={"hidden_size": 32, "seeds": 1},
+            span=around(s, n=1),
+            span_by_seed=str(s),
+        )
         for c, s in zip(CELLS, (10, 20, 30), strict=True)
     ]
     assert properties(*COUNTS, *single, *AS_CLAIMED).outcome == "not enough data to tell"

@@ -19,7 +19,7 @@ def learner(*spans: int, variant: str = "rnn", **settings: Any) -> Made:
     return run(
         MEMORY_SPAN,
         variant,
-        settings={"seeds": len(spans), **settings},
+        settings={"hidden_size": 32, "seeds": len(spans), **settings},
         span=Estimate(ordered[len(spans) // 2], *ends, len(spans)),
         span_by_seed=", ".join(map(str, spans)),
         next_lag=None if ordered[-1] == 100 else ordered[-1] + 5,
@@ -36,14 +36,14 @@ def struggle(*runs: Made) -> Verdict:
 def test_a_plain_rnn_that_ends_within_twenty_steps_struggles() -> None:
     found = struggle(SHORT, learner(30, 30, 30, 50, 30, variant="gru"))
     assert (found.outcome, found.answer) == ("holds", "Up to 10 steps")
-    assert "lags up to 10 in RNN 64 (95% interval 10.0 to 15.0, 5 seeds)" in found.figure
-    assert "30 in GRU 64" in found.figure
+    assert "lags up to 10 in RNN 32 (95% interval 10.0 to 15.0, 5 seeds)" in found.figure
+    assert "30 in GRU 32" in found.figure
 
 
 def test_it_struggles_only_from_the_start_that_keeps_it_short() -> None:
     found = struggle(SHORT, learner(50, 70, 50, 50, 50, initialisation="orthogonal"))
     assert found.outcome == "holds only when"
-    assert found.condition == "the network is RNN 64"
+    assert found.condition == "the network is RNN 32"
 
 
 def test_it_does_not_struggle_where_it_reaches_further() -> None:
@@ -68,10 +68,10 @@ def clipping(*runs: Made) -> Verdict:
 def test_clipping_is_no_cure_where_it_still_falls_short() -> None:
     found = clipping(SHORT, learner(7, 5, 7, 7, 5, clip=None))
     assert (found.outcome, found.answer) == ("holds", "It still falls short")
-    assert "RNN 64 reaches further with clipping" in found.figure
+    assert "RNN 32 reaches further with clipping" in found.figure
     assert len(found.evidence) == 2
     same = clipping(SHORT, learner(10, 10, 15, 10, 10, clip=None))
-    assert "In RNN 64 no difference is larger than noise" in same.figure
+    assert "In RNN 32 no difference is larger than noise" in same.figure
 
 
 def test_clipping_is_a_cure_where_everything_is_learned_with_it_alone() -> None:
@@ -86,7 +86,7 @@ def test_it_may_cure_one_network_and_not_another() -> None:
     lost = learner(2, 2, 3, 2, 2, recurrent_gain=3, clip=None)
     found = clipping(SHORT, learner(10, 10, 10, 10, 10, clip=None), cured, lost)
     assert found.outcome == "holds only when"
-    assert found.condition == "the network is RNN 64"
+    assert found.condition == "the network is RNN 32"
 
 
 def test_nothing_to_cure_and_single_seeds_do_not_tell() -> None:
