@@ -6,6 +6,15 @@ from core.words import listed
 from dashboard.shown import Shown
 from dashboard.wording import plain
 
+ACCURACIES = (
+    "ahead_accuracy",
+    "lowest_accuracy",
+    "present_accuracy",
+    "wider_accuracy",
+    "delayed_accuracy",
+)
+"""What a run's summary says of them."""
+
 METHOD = """
 Tokens are drawn evenly, and every step has a tag. **Ahead**: the token d steps further on.
 **Compare**: whether that token is smaller than the present one, equal or larger. Steps at the end

@@ -45,13 +45,7 @@ FIGURES = (
     TRAINING[TWO_SIDED_CONTEXT.name],
     Dots(
         "By variant",
-        (
-            "ahead_accuracy",
-            "lowest_accuracy",
-            "present_accuracy",
-            "wider_accuracy",
-            "delayed_accuracy",
-        ),
+        sides.ACCURACIES,
         bounds=PERCENT,
     ),
 )
