@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -40,7 +39,6 @@ def has_seeds(row: type[Row]) -> bool:
     return any(column.name == "seed" for column in row.columns())
 
 
-@functools.cache
 def _hints(row: type[Row]) -> dict[str, Any]:
     return get_type_hints(row)
 
