@@ -61,10 +61,10 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 place.enter_context(
                     place_on_machine(store.folder, alone=experiment.timed, waiting=waits)
                 )
-                if waits.told:
-                    store.mark_running(run_id, {**owner, "started": time.time()}, {})
+                # Until it had its place it only waited, if for as little as the call above takes.
+                owner["started"] = time.time()
                 config = record.config
-                store.set_tags(run_id, _prepare(config))
+                store.mark_running(run_id, owner, _prepare(config))
                 recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
                 started = time.perf_counter()
                 for event in _events(store, record, experiment, recorder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -40,12 +39,7 @@ def has_seeds(row: type[Row]) -> bool:
     return any(column.name == "seed" for column in row.columns())
 
 
-def _hints(row: Any) -> dict[str, Any]:
-    return _hints_once(row)
-
-
-@functools.cache
-def _hints_once(row: Any) -> dict[str, Any]:
+def _hints(row: type[Row]) -> dict[str, Any]:
     return get_type_hints(row)
 
 

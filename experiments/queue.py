@@ -153,11 +153,19 @@ def cancel(store: Store, run_id: str) -> str:
 
 
 def retry(store: Store, run_id: str) -> str:
-    """Queue the config of an ended run again, in the same comparison; return the new run's id."""
+    """Queue the config of an ended run again, in the same comparison; return the new run's id.
+
+    Raises `BadSetting` for a run that has not ended, or whose device is not there.
+    """
     record = find(store, run_id)
     if record.status in ACTIVE:
         raise BadSetting(f"run is {record.name!r}, which is {record.status}; only an ended run can")
     _require_devices(store, [record.config])
+    return requeue(store, record)
+
+
+def requeue(store: Store, record: RunRecord) -> str:
+    """Queue a run's config again without asking whether it can be made; the new run's id."""
     new = store.create(
         experiment_named(record.experiment),
         record.config,

@@ -23,7 +23,7 @@ from core.store_folder import PROJECT, StoreError
 from core.tracking import ACTIVE, TAG_CANCEL, RunRecord, Store
 from core.words import counted
 from experiments.executors.local import Demand, LocalExecutor
-from experiments.queue import is_alive, is_here, process_lives, retry, wake
+from experiments.queue import is_alive, is_here, process_lives, requeue, wake
 
 ROUND_SECONDS = 2.0
 """Between full looks at the store; a submission on this machine wakes the worker at once."""
@@ -256,7 +256,7 @@ class Worker:
                 record = self._store.run(run_id)
                 stopped = record.status == "KILLED" or record.error.startswith("lost")
                 if stopped and not record.cancelled:
-                    retry(self._store, run_id)
+                    requeue(self._store, record)
                     self._say(f"{record.name} was interrupted; it is queued again")
             except Exception as error:  # noqa: BLE001 - the others must still be queued
                 self._say(f"{run_id} was interrupted and could not be queued again ({error})")

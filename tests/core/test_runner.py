@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pandas
 import pytest
@@ -223,6 +225,22 @@ class TestOfATimedRun:
         assert record.status == "FINISHED"
         assert record.owner["started"] >= ended[0]
         assert "waits until other runs on this machine have ended" in store.log_text(run_id)
+
+    def test_it_starts_with_its_place_even_if_it_hardly_waited(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")
+        taken: list[float] = []
+
+        @contextlib.contextmanager
+        def place(*_: Any, **__: Any) -> Iterator[None]:
+            time.sleep(0.05)
+            taken.append(time.time())
+            yield
+
+        monkeypatch.setattr("core.runner.place_on_machine", place)
+        execute(store, run_id)
+        assert store.run(run_id).owner["started"] >= taken[0]
 
     def test_it_can_be_cancelled_while_it_waits(self, store: Store) -> None:
         run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")

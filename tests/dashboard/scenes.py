@@ -16,7 +16,8 @@ from core.experiments.memory_span import AttemptRow
 from core.recorder import Recorder
 from core.statistics import Estimate
 from core.tracking import Status, Store
-from dashboard.declared import has_seeds, possible
+from dashboard import declared
+from dashboard.declared import has_seeds
 
 NASTY = "RuntimeError: *4 GiB* of $2 <script>alert(1)</script> [link](http://example.org)"
 """What a careless page would show as Markdown or HTML."""
@@ -41,6 +42,9 @@ PROBLEM = "out of memory: *4 GiB*"
 NOTES = {"device": "cpu", "chip": "Made-up(R) chip CPU @ 2.00GHz"}
 """On what everything was made up, unless a test says otherwise."""
 
+possible = functools.cache(declared.possible)
+hints_of = functools.cache(get_type_hints)
+
 
 def rows(experiment: Experiment, config: Config, *, wide: bool = False) -> Iterator[Row]:
     """Made-up rows of every table; `wide` gives further axes two values."""
@@ -60,7 +64,7 @@ def _places(row: type[Row], name: str, config: Config, *, wide: bool) -> list[An
         )
     if possible(row, name):
         return list(possible(row, name))
-    if _hints(row)[name] is str:
+    if hints_of(row)[name] is str:
         return ["forward", "backward"] if wide else ["forward"]
     if any(column.curve and column.name == name for column in row.columns()):
         if name == "lag":
@@ -77,7 +81,7 @@ def experiment_of(row: type[Row]) -> Experiment:
 
 
 def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    hints = _hints(row)
+    hints = hints_of(row)
     rate = 0.1 + 0.1 * list(VARIANTS).index(config.architecture.variant)
     curve = next((c.name for c in row.columns() if c.curve), "")
     broken = bool(curve) and at.get("subject") == "attention" and at[curve] == SIZES[-1]
@@ -99,16 +103,11 @@ def _amount(row: type[Row], name: str, rate: float, at: Mapping[str, Any], curve
     if row is AttemptRow:
         return LEARNED[name]
     if any(column.name == "seed" for column in row.columns()):
-        zero = _hints(row)[name] is int
+        zero = hints_of(row)[name] is int
         return 0.0 if zero else -rate * at.get(curve, 1) - 0.01 * at.get("seed", 0)
     slower = 1 + list(possible(row, "subject")).index(at["subject"]) if "subject" in at else 1
     quartile = {"q1": 0.9, "q3": 1.1}.get(name.rpartition("_")[2], 1.0)
     return 1000 * rate * slower * quartile * at.get(curve, 1)
-
-
-@functools.cache
-def _hints(row: type[Row]) -> dict[str, Any]:
-    return get_type_hints(row)
 
 
 def record(
