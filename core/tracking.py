@@ -53,6 +53,8 @@ MOST_CHARACTERS = 5000
 """Of an MLflow tag."""
 PAGE = 50
 """Runs asked for at once: MLflow holds a whole page of them as database objects."""
+FEW = 8
+"""Of a queue, where mostly the next one or two are wanted."""
 
 
 @dataclass(frozen=True)
@@ -237,8 +239,15 @@ class Store:
             terms.append(f"attributes.status = '{status}'")
         if ended_since is not None:
             terms.append(f"attributes.end_time >= {int(ended_since * 1000)}")
-        records = (self._record(run) for run in self._search(ids, " AND ".join(terms)))
-        return [record for record in records if record is not None]
+        return list(self._records(ids, " AND ".join(terms), PAGE))
+
+    def waiting(self) -> Iterator[RunRecord]:
+        """The SCHEDULED runs in the order submitted, read a few at a time as they are taken.
+
+        Who asks for the next few of a long queue every other second must not read all of it.
+        """
+        ids = list(self._experiment_ids_known().values())
+        return self._records(ids, "attributes.status = 'SCHEDULED'", FEW)
 
     def active(self) -> list[RunRecord]:
         """Every SCHEDULED and RUNNING run, in the order submitted."""
@@ -274,11 +283,17 @@ class Store:
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _search(self, ids: Sequence[str], filter_string: str) -> Iterator[Run]:
+    def _records(
+        self, ids: Sequence[str], filter_string: str, page_size: int
+    ) -> Iterator[RunRecord]:
+        runs = self._search(ids, filter_string, page_size)
+        return (record for run in runs if (record := self._record(run)) is not None)
+
+    def _search(self, ids: Sequence[str], filter_string: str, page_size: int) -> Iterator[Run]:
         token: str | None = None
         while ids:
             page = self.client.search_runs(
-                list(ids), filter_string, 1, PAGE, ["attributes.start_time ASC"], token
+                list(ids), filter_string, 1, page_size, ["attributes.start_time ASC"], token
             )
             yield from page
             token = page.token

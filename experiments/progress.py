@@ -25,7 +25,9 @@ from experiments.report import ERR, say
 from experiments.worker import Worker, WorkerRunning
 
 LOOK_SECONDS = 2.0
-"""Between looks at the store: a hundred waiting runs take a tenth of a second to read."""
+"""Between looks at the store."""
+OVERLAP_SECONDS = 10.0
+"""Looks overlap: a run's end reaches the store a moment after the time that is written on it."""
 
 
 def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:
@@ -83,6 +85,8 @@ class _Watch:
         self._waiting = list(run_ids)
         self._tasks: dict[str, TaskID] = {}
         self._whole = progress.add_task("all runs", total=len(run_ids), message="")
+        # None of them has ended before the first was submitted.
+        self._asked = min((store.run(run_id).submitted for run_id in run_ids[:1]), default=0.0)
         self._looked = 0.0
         self.records: list[RunRecord] = []
         """Those that have ended, in the order in which they were asked for if they end together."""
@@ -94,12 +98,17 @@ class _Watch:
         return not self._waiting
 
     def _look(self) -> None:
-        active = {record.run_id: record for record in self._store.active()}
+        now = time.time()
+        # Running first: a run that ends between the two questions is then seen as ended.
+        going = {record.run_id: record for record in self._store.runs(status="RUNNING")}
+        ended = self._store.runs(ended_since=max(0.0, self._asked - OVERLAP_SECONDS))
+        over = {record.run_id: record for record in ended if record.status not in ACTIVE}
+        self._asked = now
         for run_id in list(self._waiting):
-            if run_id not in active:
-                self._ended(self._store.run(run_id))
-            elif active[run_id].status == "RUNNING":
-                self._going(active[run_id])
+            if run_id in over:
+                self._ended(over[run_id])
+            elif run_id in going:
+                self._going(going[run_id])
 
     def _going(self, record: RunRecord) -> None:
         if record.run_id not in self._tasks:
@@ -113,8 +122,6 @@ class _Watch:
         )
 
     def _ended(self, record: RunRecord) -> None:
-        if record.status in ACTIVE:  # between the two looks a run was handed back
-            return
         self._waiting.remove(record.run_id)
         self.records.append(record)
         task = self._tasks.pop(record.run_id, None)

@@ -132,26 +132,26 @@ class Worker:
         return bool(ended)
 
     def _round(self) -> None:
-        active = self._store.active()
-        others: list[Demand] = []
-        for record in active:
+        running, others = self._store.runs(status="RUNNING"), list[Demand]()
+        for record in running:
             # One run that cannot be dealt with must not hold up the others.
             try:
                 others += self._see_to(record)
             except Exception as error:  # noqa: BLE001
                 self._say(f"{record.name}: {type(error).__name__}: {error}")
-        for record in active:
-            if record.status == "SCHEDULED" and record.run_id not in self._executor.running:
-                try:
-                    if not self._take_up(record, others):
-                        break  # else narrow runs would overtake a wide or a timed one for ever
-                except Exception as error:  # noqa: BLE001
-                    self._say(f"{record.name}: {type(error).__name__}: {error}")
-        if active:
+        waiting = False
+        for record in self._store.waiting():
+            waiting = True
+            try:
+                if not self._next(record, others):
+                    break  # else narrow runs would overtake a wide or a timed one for ever
+            except Exception as error:  # noqa: BLE001
+                self._say(f"{record.name}: {type(error).__name__}: {error}")
+        if running or waiting:
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = time.monotonic()
-        if not active and self._ended_since_analyze >= 6:
+        if not (running or waiting) and self._ended_since_analyze >= 6:
             self._analyze()
 
     def _see_to(self, record: RunRecord) -> list[Demand]:
@@ -161,6 +161,13 @@ class Worker:
         if record.cancelled:
             self._force(record)
         return []
+
+    def _next(self, record: RunRecord, others: Sequence[Demand]) -> bool:
+        """See to a run of the queue; False if it must wait, and so must those behind it."""
+        if record.run_id in self._executor.running:  # our child, which has not said so yet
+            self._see_to(record)
+            return True
+        return self._take_up(record, others)
 
     def _take_up(self, record: RunRecord, others: Sequence[Demand]) -> bool:
         """Start a waiting run, or end it if it was cancelled; False if there is no room for it."""

@@ -14,7 +14,7 @@ from core.experiments import EXPERIMENTS, experiment_named
 from core.recorder import Recorder
 from core.settings import BadSetting, Setting
 from core.store_folder import PROJECT, StoreError, tracking_uri
-from core.tracking import TAG_CONFIG, Store, open_store, run_name
+from core.tracking import FEW, TAG_CONFIG, Store, open_store, run_name
 from tests.toy import TOY, ToyConfig
 
 
@@ -123,6 +123,21 @@ def test_a_run_that_starts_while_it_is_looked_up_is_active_once(store: Store, to
 
     store.runs = start_in_between
     assert [record.status for record in store.active()] == ["RUNNING"]
+
+
+def test_a_long_queue_is_read_a_few_at_a_time(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_ids = [make(store, seed=seed) for seed in range(FEW + 2)]
+    search, asked = store.client.search_runs, []
+    monkeypatch.setattr(
+        store.client, "search_runs", lambda *given: (asked.append(given), search(*given))[1]
+    )
+    waiting = store.waiting()
+    assert next(waiting).run_id == run_ids[0]
+    assert len(asked) == 1
+    assert [record.run_id for record in waiting] == run_ids[1:]
+    assert len(asked) == 2
 
 
 def test_the_store_uses_a_write_ahead_log(store: Store) -> None:
