@@ -7,6 +7,7 @@ of the two gets lost when a widget of the same key moves to another tab.)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import streamlit as st
@@ -134,6 +135,24 @@ def words(title: str, key: str, *, default: str = "", placeholder: str = "") -> 
         put(key, st.session_state[widget], default)
 
     return st.text_input(title, key=widget, on_change=changed, placeholder=placeholder)
+
+
+def day(title: str, key: str) -> date | None:
+    """A day, none unless the address names one."""
+    widget = _widget(key)
+    asked = st.query_params.get(key, "")
+    try:
+        st.session_state[widget] = date.fromisoformat(asked) if asked else None
+    except ValueError:
+        say_bad_link(key, asked, "give a day as 2026-11-23")
+        st.session_state[widget] = None
+        del st.query_params[key]
+
+    def changed() -> None:
+        chosen: date | None = st.session_state[widget]
+        put(key, chosen.isoformat() if chosen else "", "")
+
+    return st.date_input(title, key=widget, on_change=changed, format="YYYY-MM-DD")
 
 
 def number(title: str, low: int, high: int, key: str, default: int) -> int:
