@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -11,8 +12,9 @@ from core.experiments import experiment_named
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted, listed
 from dashboard import controls, data
-from dashboard.navigation import LAUNCH, RUNS
-from dashboard.picking import Picked
+from dashboard.choosing import ID_LETTERS
+from dashboard.navigation import COMPARE, LAUNCH, RUNS
+from dashboard.picking import KEY, MOST_PICKED, Picked
 from experiments.comparing import Comparison, compare
 from experiments.grouping import groupings
 
@@ -28,9 +30,18 @@ def _read(
 def compared(experiment: Experiment, picked: Picked, prefix: str) -> Comparison:
     """The picked runs of one experiment, grouped as the address asks for."""
     runs = tuple(run for run in picked.runs if run.experiment == experiment.name)
-    by = controls.choice("Group by", list(groupings(experiment, runs)), f"{prefix}group", most=0)
+    offered = groupings(experiment, runs)
+    by = controls.choice("Group by", list(offered), f"{prefix}group", most=0, names=offered)
     ids = tuple(run.run_id for run in runs)
-    return _read(data.reader().store.uri, experiment.name, ids, by, runs)
+    found = _read(data.reader().store.uri, experiment.name, ids, by, runs)
+    names = [result.column.name for result in found.results]
+    return replace(found, measure=controls.value(f"{prefix}measure", names, ""))
+
+
+def link(label: str, run_ids: Iterable[str]) -> None:
+    """To the page, with these runs picked: of those that have not finished it says so."""
+    ids = [run_id[:ID_LETTERS] for run_id in run_ids][:MOST_PICKED]
+    st.page_link(COMPARE.path, label=label, icon=COMPARE.icon, query_params={KEY: ids})
 
 
 def told(picked: Picked, experiments: Sequence[Experiment]) -> str:

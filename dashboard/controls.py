@@ -29,10 +29,12 @@ def choice(
     default: str = "",
     then: Callable[[str], None] | None = None,
     most: int = MOST_SIDE_BY_SIDE,
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """One of several: the default (if none is given, the first) unless the address says else.
 
     `then` is called with another that somebody chooses. `most` short ones stand side by side.
+    People read the `names` of options, where there are such.
     """
     default = default or options[0]
     widget = _widget(key)
@@ -43,12 +45,23 @@ def choice(
         if then is not None:
             then(st.session_state[widget])
 
+    def shown(option: str) -> str:
+        return (names or {}).get(option, option)
+
     chosen: str | None
     if len(options) > most:
-        chosen = st.selectbox(title, options, required=True, key=widget, on_change=changed)
+        chosen = st.selectbox(
+            title, options, required=True, key=widget, on_change=changed, format_func=shown
+        )
     else:
         chosen = st.segmented_control(
-            title, options, required=True, key=widget, on_change=changed, wrap=True
+            title,
+            options,
+            required=True,
+            key=widget,
+            on_change=changed,
+            format_func=shown,
+            wrap=True,
         )
     return str(chosen or default)
 

@@ -29,7 +29,6 @@ class Download:
 
 def offer(
     comparisons: Sequence[Comparison],
-    measure: str,
     drawings: Mapping[str, charts.Chart],
 ) -> None:
     """Every format, made when somebody asks for it."""
@@ -38,12 +37,10 @@ def offer(
             "HTML report",
             "comparison.html",
             "text/html",
-            lambda: _page(comparisons, measure, drawings),
+            lambda: _page(comparisons, drawings),
         ),
         Download("CSV", "comparison.csv", "text/csv", lambda: csv(comparisons)),
-        Download(
-            "JSON", "comparison.json", "application/json", lambda: as_json(comparisons, measure)
-        ),
+        Download("JSON", "comparison.json", "application/json", lambda: as_json(comparisons)),
         Download("LaTeX", "comparison.tex", "text/x-tex", lambda: comparison_tables(comparisons)),
     )
     st.subheader("Take it away", anchor=False)
@@ -66,11 +63,9 @@ def offer(
         st.code(f"{commands}\npython -m experiments compare {ids}", "bash", wrap_lines=True)
 
 
-def _page(
-    comparisons: Sequence[Comparison], measure: str, drawings: Mapping[str, charts.Chart]
-) -> bytes:
+def _page(comparisons: Sequence[Comparison], drawings: Mapping[str, charts.Chart]) -> bytes:
     drawn = {
         name: [export.rendered(charts.for_print(chart).to_dict(), "svg").read().decode()]
         for name, chart in drawings.items()
     }
-    return report(comparisons, measure, drawn).encode()
+    return report(comparisons, drawn).encode()

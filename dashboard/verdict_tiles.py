@@ -74,12 +74,15 @@ def tiles(result: Result, repeat: Repeat) -> Chart:
             altair.Tooltip("raw", type="nominal", title="p of this pair alone"),
         ],
     )
-    legend = altair.Legend(
-        title=None, orient="bottom", columns={"expr": "max(1, floor(width / 190))"}
-    )
     scale = altair.Scale(domain=seen, range=[COLOURS[finding] for finding in seen])
-    colour = altair.Color("finding", type="nominal", scale=scale, legend=legend)
+    colour = altair.Color("finding", type="nominal", scale=scale, legend=None)
     boxes = base.mark_rect(opacity=0.28, stroke=NEUTRAL, strokeWidth=0.4).encode(color=colour)
-    signs = base.mark_text(fontSize=15, fontWeight=600, color=NEUTRAL).encode(text="sign:N")
+    signs = base.mark_text(fontSize=17, fontWeight=600, color=NEUTRAL).encode(text="sign:N")
     height = TILE_PIXELS * len(names) + 10
     return altair.layer(boxes, signs).properties(height=height, autosize=FIT)
+
+
+def key(result: Result) -> str:
+    """What the signs mean that are there: `▲ better · ≈ not distinguishable`."""
+    found = {one for d in result.differences for one in (d.finding, d.reversed.finding)}
+    return " · ".join(f"{sign} {finding}" for finding, sign in SIGNS.items() if finding in found)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas
 from rich.markup import escape
 
 from core.experiment import Experiment
@@ -21,12 +23,12 @@ from experiments.comparison_report import report
 from experiments.latex import comparison_tables
 from experiments.report import OUT, say, table_of
 
-Writer = Callable[[Sequence[Comparison], str], bytes]
+Writer = Callable[[Sequence[Comparison]], bytes]
 FORMATS: dict[str, Writer] = {
-    "csv": lambda found, measure: csv(found),
+    "csv": csv,
     "json": as_json,
-    "latex": lambda found, measure: comparison_tables(found, [measure] if measure else []),
-    "html": lambda found, measure: report(found, measure).encode(),
+    "latex": comparison_tables,
+    "html": lambda found: report(found).encode(),
 }
 """What a comparison is written as; `table` is for a terminal."""
 TABLE = "table"
@@ -44,16 +46,24 @@ def run(chosen: argparse.Namespace) -> int:
             f"output is {chosen.output!r}, but the format is table; choose {', '.join(FORMATS)}"
         )
     store = open_store()
+
+    @functools.cache
+    def read(run_id: str, name: str) -> pandas.DataFrame | None:
+        return store.table(run_id, name)
+
+    def table(run: RunRecord, name: str) -> pandas.DataFrame | None:
+        return read(run.run_id, name)
+
     found = [
-        compare(experiment, runs, lambda run, name: store.table(run.run_id, name), chosen.group_by)
+        compare(experiment, runs, table, chosen.group_by, chosen.measure)
         for experiment, runs in _by_experiment(_picked(store, chosen))
     ]
     _require_measure(found, chosen.measure)
     if form == TABLE:
         for comparison in found:
-            _print(comparison, chosen.measure)
+            _print(comparison)
         return 0
-    _write(FORMATS[form](found, chosen.measure), chosen.output)
+    _write(FORMATS[form](found), chosen.output)
     return 0
 
 
@@ -103,9 +113,9 @@ def _require_measure(found: Sequence[Comparison], measure: str) -> None:
         raise BadSetting(f"measure is {measure!r}; these runs have {', '.join(names) or 'none'}")
 
 
-def _print(comparison: Comparison, measure: str) -> None:
+def _print(comparison: Comparison) -> None:
     """The answer, what differs, the measures and the verdicts of one of them."""
-    OUT.print(answer(comparison, measure) + "\n", markup=False)
+    OUT.print(answer(comparison) + "\n", markup=False)
     for record in comparison.without:
         say(f"{record.name} has recorded no result and is left out")
     names = [group.name for group in comparison.groups]
@@ -116,7 +126,7 @@ def _print(comparison: Comparison, measure: str) -> None:
     heads = ("measure", *(result.column.heading for result in comparison.results))
     rows = [(n, *(_cell(r, n) for r in comparison.results)) for n in names]
     OUT.print(table_of([heads, *rows]))
-    result = comparison.result(measure) or comparison.headline
+    result = comparison.headline
     if result is None:
         return
     for found in result.differences[:MOST_PAIRS]:

@@ -30,36 +30,32 @@ Drawings = Mapping[str, Sequence[str]]
 """Experiment → SVG drawings that stand beside those of the measures."""
 
 
-def report(
-    comparisons: Sequence[Comparison], measure: str = "", drawings: Drawings | None = None
-) -> str:
+def report(comparisons: Sequence[Comparison], drawings: Drawings | None = None) -> str:
     """The whole file: it loads nothing and runs nothing."""
     title = f"{listed([c.experiment.title for c in comparisons])}: runs side by side"
-    return document(title, _body(title, comparisons, measure, drawings or {}))
+    return document(title, _body(title, comparisons, drawings or {}))
 
 
-def _body(
-    title: str, comparisons: Sequence[Comparison], measure: str, drawings: Drawings
-) -> Iterator[str]:
+def _body(title: str, comparisons: Sequence[Comparison], drawings: Drawings) -> Iterator[str]:
     yield text("h1", title)
     runs = sum(len(comparison.runs) for comparison in comparisons)
     written = time.strftime("%Y-%m-%d %H:%M %Z")
     yield text("p", f"Written {written}, from {counted(runs, 'finished run')}.", "soft")
     for comparison in comparisons:
         yield "<section>"
-        yield from _section(comparison, measure, drawings.get(comparison.experiment.name, ()))
+        yield from _section(comparison, drawings.get(comparison.experiment.name, ()))
         yield "</section>"
 
 
-def _section(comparison: Comparison, measure: str, drawings: Sequence[str]) -> Iterator[str]:
+def _section(comparison: Comparison, drawings: Sequence[str]) -> Iterator[str]:
     experiment = comparison.experiment
     yield text("h2", experiment.title)
     yield text("p", experiment.question, "soft")
-    yield f"<p><strong>{escape(answer(comparison, measure))}</strong></p>"
+    yield f"<p><strong>{escape(answer(comparison))}</strong></p>"
     if comparison.without:
         names = listed([run.name for run in comparison.without])
         yield text("p", f"Left out, because nothing was recorded: {names}.", "soft")
-    result = comparison.result(measure) or comparison.headline
+    result = comparison.headline
     if result is not None:
         yield text("h3", result.column.heading)
         yield drawing(result.column.heading, result.column.heading, result.estimates)

@@ -6,8 +6,10 @@ import streamlit as st
 
 from core.experiments import EXPERIMENTS
 from dashboard import address, comparing, data, picking, side_by_side, taking_away
-from dashboard.side_by_side import Section
+from dashboard.charts import Chart
+from dashboard.section import Section
 from dashboard.wording import plain
+from experiments.comparing import Comparison
 
 st.title("Compare", anchor=False)
 address.notices_here()
@@ -18,15 +20,16 @@ if not any(run.status == "FINISHED" for run in runs):
 picked = picking.pick(runs)
 experiments = [e for e in EXPERIMENTS if any(r.experiment == e.name for r in picked.runs)]
 st.caption(plain(comparing.told(picked, experiments)))
-found, drawings, measure = [], {}, ""
+found: list[Comparison] = []
+drawings: dict[str, Chart] = {}
 for experiment in experiments:
-    alone = len(experiments) == 1
-    prefix = "" if alone else f"{experiment.name}-"
-    if not alone:
+    prefix = "" if len(experiments) == 1 else f"{experiment.name}-"
+    if prefix:
         st.header(experiment.title, anchor=False, divider="gray")
-    comparison = comparing.compared(experiment, picked, prefix)
-    found.append(comparison)
-    measure, chart = side_by_side.draw(Section(comparison, prefix))
-    if chart is not None:
-        drawings[experiment.name] = chart
-taking_away.offer(found, measure if len(found) == 1 else "", drawings)
+    top, row = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
+    with row:
+        section = Section(comparing.compared(experiment, picked, prefix), prefix)
+    chart = side_by_side.draw(section, row, top)
+    found.append(section.comparison)
+    drawings |= {} if chart is None else {experiment.name: chart}
+taking_away.offer(found, drawings)
