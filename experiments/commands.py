@@ -162,7 +162,7 @@ def export(chosen: argparse.Namespace) -> int:
         raise BadSetting(f"format is {chosen.format!r}; choose from {', '.join(FORMATS)}")
     store = open_store()
     if chosen.runs:
-        records = [queue.find(store, text) for text in chosen.runs.split(",")]
+        records = queue.find_all(store, chosen.runs.split(","))
         for record in records:
             if record.experiment != experiment.name:
                 raise BadSetting(f"runs has {record.name!r}, which is of {record.experiment}")

@@ -73,9 +73,8 @@ def _picked(store: Store, chosen: argparse.Namespace) -> list[RunRecord]:
     if chosen.experiment:
         experiment_named(chosen.experiment)
     if chosen.runs:
-        runs = list(
-            {run.run_id: run for run in (queue.find(store, r) for r in chosen.runs)}.values()
-        )
+        found = queue.find_all(store, chosen.runs)
+        runs = list({run.run_id: run for run in found}.values())
     else:
         runs = store.runs(chosen.experiment or None, "FINISHED")
     for run in runs:

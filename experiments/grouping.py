@@ -108,8 +108,7 @@ def _naming(
 def _called(run: RunRecord, setting: Setting) -> str:
     if not has(run, setting):
         return f"without {setting.title.lower()}"
-    said = in_words(setting, value_of(run, setting))
-    return said if setting.noun else f"{setting.title.lower()} {shown(value_of(run, setting))}"
+    return _short(in_words(setting, value_of(run, setting)))
 
 
 def _alone(run: RunRecord, label: str) -> str:
