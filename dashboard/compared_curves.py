@@ -10,6 +10,7 @@ import streamlit as st
 from core.experiment import Column
 from dashboard import charts, controls, curves, data, overlays
 from dashboard.declared import in_order
+from dashboard.leading import leading
 from dashboard.overlays import Overlay
 from dashboard.section import Section, put_chart
 
@@ -23,7 +24,10 @@ def draw(section: Section, brought_out: str) -> charts.Chart | None:
     st.subheader("Curves", anchor=False)
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        overlay = found[controls.choice("Table", list(found), section.key("table"), most=0)]
+        first = leading(comparison.experiment).table
+        default = next((title for title, one in found.items() if one.row.table == first), "")
+        asked = controls.choice("Table", list(found), section.key("table"), default=default, most=0)
+        overlay = found[asked]
         up = _column(overlay.measures, "Up", section.key("up"))
         across = _column(overlay.axes, "Across", section.key("across"))
         rows = _sliced(section, overlay, overlays.rows(comparison, overlay.row, table), across)

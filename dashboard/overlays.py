@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from experiments.comparing import Comparison
 FEWEST_SIZES, MOST_SIZES = 2, 12
 DOUBLINGS = 8.0
 """An axis that spans more than so many times its beginning at few places is logarithmic."""
+LEAST_STEP = 1.2
+"""From each place to the next: steps that grow."""
 
 
 @dataclass(frozen=True)
@@ -98,4 +101,5 @@ def logarithmic(values: pandas.Series[Any]) -> bool:
     places = sorted({float(value) for value in values if math.isfinite(value)})
     if not FEWEST_SIZES < len(places) <= MOST_SIZES or places[0] <= 0:
         return False
-    return places[-1] / places[0] > DOUBLINGS
+    steps = [later / before for before, later in itertools.pairwise(places)]
+    return places[-1] / places[0] > DOUBLINGS and min(steps) > LEAST_STEP
