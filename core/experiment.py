@@ -239,6 +239,15 @@ Event = Row | Progress | Artifact | Checkpoint
 
 
 @dataclass(frozen=True)
+class Headline:
+    """A summary measure that answers the question at a glance."""
+
+    name: str
+    best: str
+    """What the best variant does: completes `the LSTM …`."""
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A question, and how it is measured."""
 
@@ -261,6 +270,8 @@ class Experiment:
     """Asked for `seeds`, it makes that many runs, from the config's first seed on."""
     timed: bool = False
     """Its numbers are times: a run is alone on the machine, and machines are told apart."""
+    headlines: tuple[Headline, ...] = ()
+    """What a scorecard shows of it, the most telling first."""
 
     @functools.cached_property
     def summary(self) -> type[Row]:

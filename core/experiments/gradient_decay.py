@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure
 from core.statistics import (
     Estimate,
 )
@@ -261,6 +261,7 @@ GRADIENT_DECAY = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    headlines=(Headline("half_life_steps", "keeps its gradient longest"),),
     presets={
         "chapter": {
             "input_size": 32,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from core.architecture import Architecture
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
 from core.parameters import LARGEST_BUDGET, count_parameters, match_parameters
 from core.statistics import Estimate
 
@@ -303,4 +303,5 @@ TWO_SIDED_CONTEXT = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    headlines=(Headline("ahead_accuracy", "tells best what lies ahead"),),
 )

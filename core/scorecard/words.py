@@ -1,0 +1,164 @@
+"""A scorecard in words: the answer, a cell, what a question's runs share, who is best and how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from core.scorecard.basis import Basis, shared_settings
+from core.scorecard.card import Line, Question, Scorecard
+from core.scorecard.measured import Cell
+from core.settings import Setting, Value
+from core.words import counted, listed, number
+
+MARKS: Mapping[str, str] = {"best": "★", "among the best": "≈"}
+"""How a cell is marked; a text beside it always says what that means."""
+KEY = (
+    "★ best, by more than noise. ≈ not distinguishable from the best. Unmarked where the best is "
+    "better by more than noise, or where there are too few seeds to tell."
+)
+NONE = "none"
+NOT_YET = "not measured yet"
+
+
+def answer(card: Scorecard) -> str:
+    """Who is best at what, where nobody can tell, and what is not measured yet."""
+    measured = [question for question in card.questions if question.lines]
+    total = len(card.questions)
+    if not measured:
+        return f"Nothing is measured at {card.terms.in_words} yet."
+    told = [_best(card, measured), *_level(measured)]
+    left = total - len(measured)
+    if left:
+        are = "is" if left == 1 else "are"
+        told.append(f"{left} of {total} questions {are} not measured yet.")
+    return " ".join(filter(None, told))
+
+
+def _best(card: Scorecard, questions: Sequence[Question]) -> str:
+    """By kind, so that each is named once."""
+    praised: dict[str, list[str]] = {}
+    for line in (line for question in questions for line in question.lines[:1]):
+        if line.best:
+            value = quantity(line, line.cells[line.best])
+            praised.setdefault(line.best, []).append(f"{line.headline.best} ({value})")
+    if not praised:
+        return f"At {card.terms.in_words} no variant is the best at anything by more than noise."
+    parts = [f"{spoken(kind)} {listed(what)}" for kind, what in praised.items()]
+    return f"At {card.terms.in_words}, {'; '.join(parts)}."
+
+
+def _level(questions: Sequence[Question]) -> Iterator[str]:
+    """Of questions without a best one."""
+    few, level = [], []
+    for line in (question.lines[0] for question in questions):
+        if line.best:
+            continue
+        best = [spoken(kind) for kind, mark in line.marks.items() if mark]
+        title = line.column.title.lower()
+        if best:
+            level.append(f"{title} ({listed(best)})")
+        else:
+            few.append(title)
+    if level:
+        yield f"Not distinguishable from the best: {'; '.join(level)}."
+    if few:
+        yield f"No best one can be told in {listed(few)}."
+
+
+def spoken(kind: str) -> str:
+    """`LSTM · forget bias 1` → `LSTM with forget bias 1`."""
+    name, *told = kind.split(" · ")
+    return f"{name} with {listed(told)}" if told else name
+
+
+def quantity(line: Line, cell: Cell) -> str:
+    """`20.0 steps`, `98.1%`, `5,248`."""
+    value, unit = cell.estimate.value, line.column.unit
+    if value is None:
+        return NONE
+    shown = _shown(value, exact=not cell.over)
+    return f"{shown}%" if unit == "%" else f"{shown} {unit}".strip()
+
+
+def value_of(cell: Cell) -> str:
+    """`20.0`; what is counted has all of its digits."""
+    value = cell.estimate.value
+    return NONE if value is None else _shown(value, exact=not cell.over)
+
+
+def interval_of(cell: Cell) -> str:
+    """`18.0 to 22.0`; empty where there is none."""
+    low, high = cell.estimate.low, cell.estimate.high
+    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
+
+
+def repeats_of(cell: Cell) -> str:
+    """`8 seeds`; empty of what is counted."""
+    return counted(cell.estimate.n, cell.over) if cell.over else ""
+
+
+def _shown(value: float, *, exact: bool) -> str:
+    return f"{value:,.0f}" if exact and value == round(value) else number(value)
+
+
+def terms_elsewhere(question: Question) -> str:
+    """`hidden size 32 and 256`: on which other terms it is measured."""
+    return listed([terms.in_words for terms in question.elsewhere])
+
+
+def basis_in_words(basis: Basis) -> str:
+    """`input size 32, loss sum; all else at its default; on cpu`."""
+    told = [
+        in_words(setting, basis.shared[setting.name])
+        for setting in shared_settings(basis.experiment)
+        if basis.shared[setting.name] != setting.default
+    ]
+    rest = "all else at its default" if told else "every setting at its default"
+    where = f"measured on {basis.where}" if basis.where else ""
+    return "; ".join(filter(None, [", ".join(told), rest, where]))
+
+
+def in_words(setting: Setting, value: Value) -> str:
+    """`sequence length 100`, `no clipping`, `reverse task`."""
+    if setting.noun:
+        return setting.kind(value)
+    if value is None or value is False:
+        return f"no {setting.title.lower()}"
+    shown = f"{value:,}" if isinstance(value, int) and value is not True else str(value)
+    return setting.title.lower() if value is True else f"{setting.title.lower()} {shown}"
+
+
+def standing(line: Line) -> str:
+    """Who is best, by which test over how many, or why nobody can tell."""
+    title = line.column.title
+    values = [kind for kind, cell in line.cells.items() if cell.values]
+    if len(values) < 2:
+        return f"{title}: nothing to compare with."
+    how = _how(line)
+    marked = [spoken(kind) for kind, mark in line.marks.items() if mark]
+    if line.best:
+        return f"{title}: {spoken(line.best)} is the best ({how})."
+    if marked:
+        return f"{title}: {listed(marked)} are not distinguishable from the best ({how})."
+    found = {difference.finding for difference in line.differences}
+    if found <= {"not distinguishable", "equal"}:
+        return f"{title}: no two variants are distinguishable ({how})."
+    return f"{title}: too few {_repeats(line)} to tell ({how})."
+
+
+def _how(line: Line) -> str:
+    tests = dict.fromkeys(d.test for d in line.differences if d.test)
+    counts = [len(cell.values) for cell in line.cells.values() if cell.values]
+    few, many = min(counts), max(counts)
+    n = f"{few}" if few == many else f"{few} to {many}"
+    if not any(cell.over for cell in line.cells.values()) and not tests:
+        return "exact"
+    over = f"{n} {_repeats(line).removesuffix('s' if many == 1 else '')} each"
+    pairs = counted(len(line.differences), "pair")
+    corrected = f"{listed(list(tests))}, p corrected for {pairs} by Holm, {over}"
+    return corrected if tests else over
+
+
+def _repeats(line: Line) -> str:
+    timed = any(cell.over in ("run", "repetition") for cell in line.cells.values())
+    return "runs" if timed else "seeds"
