@@ -1,4 +1,4 @@
-"""What is in one cell of a scorecard: a value with its interval, over what that is, and who is best.
+"""What is in a cell of a scorecard: a value with its interval, and over what that is.
 
 A cell is over seeds; over runs where times are measured, and of a single run over its repetitions;
 over sentences where each seed is a run and there is but one.

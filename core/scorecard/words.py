@@ -1,4 +1,4 @@
-"""A scorecard in words: the answer, a cell, what a question's runs share, who is best and how sure."""
+"""A scorecard in words: the answer, a cell, what its runs share, who is best and how sure."""
 
 from __future__ import annotations
 
