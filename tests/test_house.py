@@ -55,9 +55,11 @@ def test_imports_point_one_way(path: Path) -> None:
 
 RANKS = (
     {"settings", "statistics", "device", "words", "alone", "amounts", "ranks"},
+    {"pooling", "differences"},
     {"architecture"},
     {"parameters"},
     {"experiment"},
+    {"samples"},
     {"tasks"},
     {"models"},
     {"gradients", "jacobians", "training", "activations", "timing", "memory", "quality"},
