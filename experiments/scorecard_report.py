@@ -12,12 +12,12 @@ from core.scorecard.words import (
     KEY,
     MARKS,
     NOT_YET,
+    absence,
     answer,
     basis_in_words,
     interval_of,
     repeats_of,
     standing,
-    terms_elsewhere,
     value_of,
 )
 from core.tracking import RunRecord, command_line
@@ -82,10 +82,8 @@ def _question(question: Question, runs: Mapping[str, RunRecord]) -> Iterator[str
         yield text("p", standing(line))
     if question.basis:
         yield text("p", f"All of its runs: {basis_in_words(question.basis)}.", "soft")
-    elif question.elsewhere:
-        yield text("p", f"Measured at {terms_elsewhere(question)}, not here.")
     else:
-        yield text("p", "Not measured yet.")
+        yield text("p", absence(question))
     if question.sizes:
         sizes = [
             (escape(kind), f"{size.hidden_size:,}", f"{size.parameters:,}")

@@ -53,6 +53,8 @@ class Question:
     """What its runs share; None where there are none on these terms."""
     elsewhere: tuple[Terms, ...]
     """On which other terms there are runs of these kinds."""
+    machines: tuple[str, ...]
+    """On which other machines there are some on these terms, if times are measured."""
     lines: tuple[Line, ...]
     sizes: Mapping[str, Size]
     missing: tuple[Config, ...]
@@ -109,13 +111,15 @@ def _question(
     basis = there[0] if there else None
     anywhere = on_terms(experiment, records, names)
     others = tuple(dict.fromkeys(b.terms for b in anywhere if b.terms != terms))
+    machines = tuple(b.where for b in on_terms(experiment, records, names, terms))
     lines = tuple(_lines(basis, table)) if basis else ()
     there_already = {name for line in lines for name in line.cells}
     absent = [kind for kind in kinds if kind.kind not in there_already]
     like = basis or next(iter(anywhere), None)
     missing = tuple(wanted(experiment, absent, terms, like))
     sizes = _sizes(basis) if basis else {}
-    return Question(experiment, basis, others, lines, sizes, missing)
+    elsewhere = tuple(dict.fromkeys(machines)) if experiment.timed and basis is None else ()
+    return Question(experiment, basis, others, elsewhere, lines, sizes, missing)
 
 
 def _lines(basis: Basis, table: Table) -> Iterator[Line]:

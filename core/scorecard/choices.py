@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from core.architecture import Architecture
 from core.experiments import EXPERIMENTS
@@ -11,24 +10,23 @@ from core.scorecard.basis import Record
 from core.scorecard.kinds import PLAIN
 from core.scorecard.terms import Terms
 
-Mode = Literal["Equal width", "Equal parameters"]
-MODES: tuple[Mode, ...] = ("Equal width", "Equal parameters")
+MODES = ("Equal width", "Equal parameters")
 WIDTH_OF_NOTHING = 64
 """The default hidden size, asked for while nothing is measured."""
 TIMED = frozenset(experiment.name for experiment in EXPERIMENTS if experiment.timed)
 
 
-def terms_there(records: Iterable[Record], mode: Mode) -> list[Terms]:
+def terms_there(records: Iterable[Record], mode: str) -> list[Terms]:
     """Every width, or every budget, at which something was measured, in rising order."""
     found = {run.terms for run in records if run.terms is not None and run.kind}
-    if mode == "Equal width":
+    if mode == MODES[0]:
         widths = sorted(t.hidden_size for t in found if t.hidden_size is not None)
         return [Terms(hidden_size=width) for width in widths]
     budgets = sorted(t.parameter_budget for t in found if t.parameter_budget is not None)
     return [Terms(parameter_budget=budget) for budget in budgets]
 
 
-def fullest(records: Iterable[Record], kinds: Sequence[Architecture], mode: Mode) -> Terms | None:
+def fullest(records: Iterable[Record], kinds: Sequence[Architecture], mode: str) -> Terms | None:
     """The terms on which most questions have an answer; of equals those on which most is measured,
     then those of the newest run. None where nothing is measured in this mode."""
     names = {kind.kind for kind in kinds}
@@ -40,7 +38,7 @@ def fullest(records: Iterable[Record], kinds: Sequence[Architecture], mode: Mode
             questions.setdefault(run.terms, set()).add(run.experiment)
             cells.setdefault(run.terms, set()).add((run.experiment, run.kind))
             newest[run.terms] = index
-    there = [t for t in questions if (t.hidden_size is not None) == (mode == "Equal width")]
+    there = [t for t in questions if (t.hidden_size is not None) == (mode == MODES[0])]
     return max(there, key=lambda t: (len(questions[t]), len(cells[t]), newest[t]), default=None)
 
 

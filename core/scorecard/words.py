@@ -101,9 +101,14 @@ def _shown(value: float, *, exact: bool) -> str:
     return f"{value:,.0f}" if exact and value == round(value) else number(value)
 
 
-def terms_elsewhere(question: Question) -> str:
-    """`hidden size 32 and 256`: on which other terms it is measured."""
-    return listed([terms.in_words for terms in question.elsewhere])
+def absence(question: Question) -> str:
+    """Why there is nothing, and where there is something."""
+    if question.machines:
+        return f"Not measured on this machine; it is on {listed(question.machines)}."
+    if question.elsewhere:
+        there = listed([terms.in_words for terms in question.elsewhere])
+        return f"Not measured here; it is at {there}."
+    return "Not measured yet."
 
 
 def basis_in_words(basis: Basis) -> str:
