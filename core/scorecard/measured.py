@@ -56,7 +56,8 @@ class Reading:
         elif len(self.runs) > 1:
             estimate = column.pooled.estimate(values)
         else:
-            estimate = Estimate(known(self.last.get(column.name)), None, None, 0)
+            once = int(bool(column.pooled.test))  # what is counted needs no repetition
+            estimate = Estimate(known(self.last.get(column.name)), None, None, once)
         if column.unit.startswith("%"):
             estimate = estimate.within(0.0, 100.0)
         return Cell(estimate, self._over(estimate.n), values, self.runs)

@@ -17,7 +17,7 @@ KEY = (
     "better by more than noise, or where there are too few seeds to tell."
 )
 NONE = "none"
-NOT_YET = "not measured yet"
+NOT_YET = "not yet"
 
 
 def answer(card: Scorecard) -> str:
@@ -48,21 +48,21 @@ def _best(card: Scorecard, questions: Sequence[Question]) -> str:
 
 
 def _level(questions: Sequence[Question]) -> Iterator[str]:
-    """Of questions without a best one."""
-    few, level = [], []
-    for line in (question.lines[0] for question in questions):
-        if line.best:
-            continue
-        best = [spoken(kind) for kind, mark in line.marks.items() if mark]
-        title = line.column.title.lower()
-        if best:
-            level.append(f"{title} ({listed(best)})")
-        else:
-            few.append(title)
+    """Of questions without a best one: who is among the best, and where nobody can tell."""
+    lines = [question.lines[0] for question in questions if not question.lines[0].best]
+    marked = {
+        line.column.title.lower(): [spoken(kind) for kind, mark in line.marks.items() if mark]
+        for line in lines
+    }
+    level = [f"{title} ({listed(kinds)})" for title, kinds in marked.items() if kinds]
     if level:
         yield f"Not distinguishable from the best: {'; '.join(level)}."
+    few = [line.column.title.lower() for line in lines if _too_few(line)]
     if few:
-        yield f"No best one can be told in {listed(few)}."
+        yield f"Too few runs or seeds to tell in {listed(few)}."
+    rest = [title for title, kinds in marked.items() if not kinds and title not in few]
+    if rest:
+        yield f"No best one can be told in {listed(rest)}."
 
 
 def spoken(kind: str) -> str:
@@ -136,34 +136,39 @@ def in_words(setting: Setting, value: Value) -> str:
 def standing(line: Line) -> str:
     """Who is best, by which test over how many, or why nobody can tell."""
     title = line.column.title
-    values = [kind for kind, cell in line.cells.items() if cell.values]
+    values = [cell for cell in line.cells.values() if cell.values]
     if len(values) < 2:
         return f"{title}: nothing to compare with."
-    how = _how(line)
-    marked = [spoken(kind) for kind, mark in line.marks.items() if mark]
+    how = _how(line, values)
+    marked = listed([spoken(kind) for kind, mark in line.marks.items() if mark] or [""])
     if line.best:
-        return f"{title}: {spoken(line.best)} is the best ({how})."
+        return f"{title}: {marked} is the best ({how})."
     if marked:
-        return f"{title}: {listed(marked)} are not distinguishable from the best ({how})."
-    found = {difference.finding for difference in line.differences}
-    if found <= {"not distinguishable", "equal"}:
-        return f"{title}: no two variants are distinguishable ({how})."
-    return f"{title}: too few {_repeats(line)} to tell ({how})."
+        level = "equally good" if _counted(line) else "not distinguishable from the best"
+        return f"{title}: {marked} are {level} ({how})."
+    if _too_few(line):
+        return f"{title}: too few {_repeats(values)} to tell ({how})."
+    return f"{title}: no best one can be told ({how})."
 
 
-def _how(line: Line) -> str:
-    tests = dict.fromkeys(d.test for d in line.differences if d.test)
-    counts = [len(cell.values) for cell in line.cells.values() if cell.values]
-    few, many = min(counts), max(counts)
-    n = f"{few}" if few == many else f"{few} to {many}"
-    if not any(cell.over for cell in line.cells.values()) and not tests:
+def _too_few(line: Line) -> bool:
+    return all(difference.finding == "not enough seeds" for difference in line.differences)
+
+
+def _how(line: Line, values: Sequence[Cell]) -> str:
+    if _counted(line):
         return "exact"
-    over = f"{n} {_repeats(line).removesuffix('s' if many == 1 else '')} each"
+    few, *_, many = sorted(len(cell.values) for cell in values)
+    noun = _repeats(values)
+    over = f"{few} to {many} {noun} each" if few < many else f"{counted(few, noun[:-1])} each"
+    tests = listed(list(dict.fromkeys(d.test for d in line.differences if d.test)) or [""])
     pairs = counted(len(line.differences), "pair")
-    corrected = f"{listed(list(tests))}, p corrected for {pairs} by Holm, {over}"
-    return corrected if tests else over
+    return f"{tests}, p corrected for {pairs} by Holm, {over}" if tests else over
 
 
-def _repeats(line: Line) -> str:
-    timed = any(cell.over in ("run", "repetition") for cell in line.cells.values())
-    return "runs" if timed else "seeds"
+def _counted(line: Line) -> bool:
+    return not line.column.pooled.test
+
+
+def _repeats(values: Sequence[Cell]) -> str:
+    return "runs" if any(cell.over in ("run", "repetition") for cell in values) else "seeds"
