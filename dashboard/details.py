@@ -28,6 +28,7 @@ from dashboard.wording import (
     plain,
     progress,
 )
+from experiments.export import reproduction
 
 LOG_LETTERS = 20_000
 """Of the end of a log: the beginning is in the artifact."""
@@ -58,7 +59,7 @@ def show(run_id: str) -> None:
             run_tables.show(record)
         with repeat:
             st.caption("This command makes the same run again, in the foreground.")
-            st.code(data.reproduction(record), language="bash", wrap_lines=True)
+            st.code(reproduction(record), language="bash", wrap_lines=True)
 
 
 def _head(record: RunRecord) -> None:

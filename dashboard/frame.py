@@ -12,9 +12,9 @@ from core.experiment import Experiment
 from core.tracking import ACTIVE
 from dashboard import address, choosing, comparison, data, states
 from dashboard.comparison import Comparison
-from dashboard.labels import MACHINE
 from dashboard.results import circumstances, described, results_table
 from dashboard.shown import Shown, read
+from experiments.labels import MACHINE
 
 
 def open_page(experiment: Experiment) -> Shown | None:
