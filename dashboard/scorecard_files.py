@@ -21,6 +21,7 @@ def offer(card: Scorecard, shelved: Shelved) -> None:
             "application/json",
             lambda: scorecard_data.as_json(card, shelved.properties()),
         ),
+        "LaTeX": ("tex", "application/x-tex", lambda: scorecard_data.latex(card)),
         "HTML report": ("html", "text/html", lambda: _report(card, shelved, figure=measured)),
     }
     with st.container(horizontal=True, gap="small", key="scorecard-files"):

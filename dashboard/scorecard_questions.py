@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.architecture import variant_title
-from core.experiment import Config, Experiment
 from core.scorecard.card import Question
 from core.scorecard.words import absence, basis_in_words, standing
 from core.settings import Value
@@ -16,9 +15,7 @@ from core.words import listed
 from dashboard import verdicts
 from dashboard.navigation import LAUNCH
 from dashboard.wording import plain
-
-VARIED = ("cell", "bidirectional", "seed")
-"""In what runs of one launch differ; a budget decides the width of each."""
+from experiments.scorecard_launches import Launch, launches
 
 
 def draw(question: Question, runs: Mapping[str, RunRecord]) -> None:
@@ -35,8 +32,9 @@ def draw(question: Question, runs: Mapping[str, RunRecord]) -> None:
         else:
             st.text(absence(question))
         verdicts.evidence(f"question-{name}", question.runs, runs)
-        for title, query in launches(question.experiment, question.missing):
-            st.page_link(LAUNCH.path, label=plain(title), icon=LAUNCH.icon, query_params=query)
+        for launch in launches(question.experiment, question.missing):
+            label = plain(f"Launch {listed(launch.kinds)}")
+            st.page_link(LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=query(launch))
 
 
 def _sizes(question: Question) -> str:
@@ -45,38 +43,11 @@ def _sizes(question: Question) -> str:
     return listed([f"{kind} {s.hidden_size:,} ({s.parameters:,} parameters)" for kind, s in sizes])
 
 
-def launches(
-    experiment: Experiment, configs: Sequence[Config]
-) -> list[tuple[str, dict[str, str | Sequence[str]]]]:
-    """(`Launch RNN and GRU`, the query that fills the launch form in): one for equal settings."""
-    groups: dict[tuple[tuple[str, Value], ...], list[Config]] = {}
-    for config in configs:
-        groups.setdefault(tuple(_asked(experiment, config).items()), []).append(config)
-    found = []
-    for asked, members in groups.items():
-        variants = list(dict.fromkeys(c.architecture.variant for c in members))
-        kinds = list(dict.fromkeys(c.architecture.kind for c in members))
-        query = {name: _in_address(value) for name, value in asked}
-        seeds = {"seeds": str(len({c.seed for c in members}))} if experiment.a_run_per_seed else {}
-        titles = [variant_title(variant) for variant in variants]
-        found.append(
-            (
-                f"Launch {listed(kinds)}",
-                {"experiment": experiment.name, "variants": titles, **query, **seeds},
-            )
-        )
-    return found
-
-
-def _asked(experiment: Experiment, config: Config) -> dict[str, Value]:
-    """What differs from the form's defaults."""
-    default = experiment.config().flat()
-    free = (*VARIED, *(("hidden_size",) if config.parameter_budget is not None else ()))
-    return {
-        name: value
-        for name, value in config.flat().items()
-        if name not in free and value != default[name]
-    }
+def query(launch: Launch) -> dict[str, str | Sequence[str]]:
+    """What fills the launch form in."""
+    settings = {name: _in_address(value) for name, value in launch.settings.items()}
+    titles = [variant_title(variant) for variant in launch.variants]
+    return {"experiment": launch.experiment.name, "variants": titles, **settings}
 
 
 def _in_address(value: Value) -> str:

@@ -10,9 +10,10 @@ import pandas
 
 from core.claims import Verdict
 from core.scorecard.card import Line, Question, Scorecard
-from core.scorecard.words import answer, basis_in_words
-from core.tracking import command_line
+from core.scorecard.words import answer, basis_in_words, value_of
 from experiments.export import FORMATS
+from experiments.latex import escaped, estimated, table
+from experiments.scorecard_launches import launches
 
 
 def cells(card: Scorecard) -> pandas.DataFrame:
@@ -80,7 +81,11 @@ def as_json(card: Scorecard, properties: Verdict) -> bytes:
         "machine": card.machine,
         "cells": json.loads(FORMATS["json"](cells(card))),
         "pairs": pairs,
-        "missing": [command_line(*pair) for pair in card.missing],
+        "missing": [
+            launch.command
+            for question in card.questions
+            for launch in launches(question.experiment, question.missing)
+        ],
         "properties": {
             "verdict": properties.sentence,
             "lines": [
@@ -95,3 +100,28 @@ def as_json(card: Scorecard, properties: Verdict) -> bytes:
         },
     }
     return (json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+
+
+def latex(card: Scorecard) -> bytes:
+    """One line per measure, one column per variant; the best is bold, and so are all that are not
+    told from it."""
+    rows = [
+        [escaped(line.column.heading), *(_in_latex(line, kind.kind) for kind in card.kinds)]
+        for question in card.questions
+        for line in question.lines
+    ]
+    head = ["", *(kind.kind for kind in card.kinds)]
+    legend = "In brackets: 95% intervals. Bold: the best, and what is not told from it."
+    caption = f"{answer(card)} {legend}"
+    return table(head, rows, caption).encode()
+
+
+def _in_latex(line: Line, kind: str) -> str:
+    cell = line.cells.get(kind)
+    if cell is None or cell.estimate.value is None:
+        return "--"
+    bold = bool(line.marks.get(kind))
+    if cell.over:
+        return estimated(cell.estimate, bold=bold)
+    value = escaped(value_of(cell))  # a count has all of its digits
+    return rf"\textbf{{{value}}}" if bold else value

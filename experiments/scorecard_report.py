@@ -20,9 +20,10 @@ from core.scorecard.words import (
     standing,
     value_of,
 )
-from core.tracking import RunRecord, command_line
+from core.tracking import RunRecord
 from core.words import counted
 from experiments.chapter_report import properties_table, runs_table
+from experiments.scorecard_launches import launches
 from experiments.self_contained import document, folded, table, text
 
 
@@ -95,8 +96,6 @@ def _question(question: Question, runs: Mapping[str, RunRecord]) -> Iterator[str
     if known:
         yield folded(f"The {counted(len(known), 'run')} behind it", [runs_table(known)])
     if question.missing:
-        lines = [
-            f"<p><code>{escape(command_line(question.experiment, config))}</code></p>"
-            for config in question.missing
-        ]
-        yield folded(f"{counted(len(lines), 'run')} to be measured still", lines)
+        asked = launches(question.experiment, question.missing)
+        lines = [f"<p><code>{escape(launch.command)}</code></p>" for launch in asked]
+        yield folded(f"{counted(len(question.missing), 'run')} to be measured still", lines)

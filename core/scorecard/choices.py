@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.architecture import Architecture
 from core.experiments import EXPERIMENTS
@@ -11,8 +11,11 @@ from core.scorecard.kinds import PLAIN
 from core.scorecard.terms import Terms
 
 MODES = ("Equal width", "Equal parameters")
-WIDTH_OF_NOTHING = 64
-"""The default hidden size, asked for while nothing is measured."""
+USUAL: Mapping[str, Terms] = {
+    MODES[0]: Terms(hidden_size=64),
+    MODES[1]: Terms(parameter_budget=100_000),
+}
+"""Asked for while nothing is measured in that mode."""
 TIMED = frozenset(experiment.name for experiment in EXPERIMENTS if experiment.timed)
 
 

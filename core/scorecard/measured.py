@@ -50,8 +50,8 @@ class Reading:
     def cell(self, column: Column) -> Cell:
         """One measure of its summary."""
         values = tuple(self.samples.get(column.name, {}).values())
-        own = len(self.runs) == 1 and column.estimate
-        if own:
+        within = len(self.runs) == 1 and column.estimate
+        if within:
             estimate = read_estimate(self.last, column.name)
         elif len(self.runs) > 1:
             estimate = column.pooled.estimate(values)
@@ -60,16 +60,13 @@ class Reading:
             estimate = Estimate(known(self.last.get(column.name)), None, None, once)
         if column.unit.startswith("%"):
             estimate = estimate.within(0.0, 100.0)
-        return Cell(estimate, self._over(estimate.n), values, self.runs)
+        over = self._over(within=within) if estimate.n else ""
+        return Cell(estimate, over, values, self.runs)
 
-    def _over(self, n: int) -> str:
-        if not n:
-            return ""
-        if len(self.runs) == 1:
-            if self.experiment.timed:
-                return "repetition"
-            return "sentence" if self.experiment.a_run_per_seed else "seed"
-        return "run" if self.experiment.timed else "seed"
+    def _over(self, *, within: bool) -> str:
+        if self.experiment.timed:
+            return "repetition" if within else "run"
+        return "sentence" if self.experiment.a_run_per_seed and within else "seed"
 
 
 def read(basis: Basis, kind: str, table: Table) -> Reading | None:

@@ -10,10 +10,10 @@ from core.scorecard.measured import Cell
 from core.settings import Setting, Value
 from core.words import counted, listed, number
 
-MARKS: Mapping[str, str] = {"best": "★", "among the best": "≈"}
+MARKS: Mapping[str, str] = {"best": "★", "among the best": "☆"}
 """How a cell is marked; a text beside it always says what that means."""
 KEY = (
-    "★ best, by more than noise. ≈ not distinguishable from the best. Unmarked where the best is "
+    "★ best, by more than noise. ☆ not distinguishable from the best. Unmarked where the best is "
     "better by more than noise, or where there are too few seeds to tell."
 )
 NONE = "none"
