@@ -50,9 +50,9 @@ def _shared(like: Basis | None) -> Mapping[str, Value]:
 def _seeds(experiment: Experiment, like: Basis | None) -> list[Mapping[str, Any]]:
     if not experiment.a_run_per_seed:
         return [{}]
-    if like is None:
-        return [{"seed": seed} for seed in range(int(str(SEEDS.default)))]
-    return [{"seed": seed} for seed in sorted({run.settings["seed"] for run in _runs(like)})]
+    seeds = {run.settings["seed"] for run in _runs(like)} if like else set()
+    first, number = (min(seeds), len(seeds)) if seeds else (0, int(str(SEEDS.default)))
+    return [{"seed": seed} for seed in range(first, first + number)]
 
 
 def _runs(basis: Basis) -> list[Record]:
