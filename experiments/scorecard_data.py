@@ -18,7 +18,8 @@ from experiments.scorecard_launches import launches
 
 def cells(card: Scorecard) -> pandas.DataFrame:
     """What is measured and what is not: the latter has neither value nor runs."""
-    return pandas.DataFrame([row for question in card.questions for row in _rows(card, question)])
+    rows = [row for question in card.questions for row in _rows(card, question)]
+    return pandas.DataFrame(rows, dtype=object)  # else whole numbers beside empty cells get a point
 
 
 def _rows(card: Scorecard, question: Question) -> Iterator[dict[str, Any]]:

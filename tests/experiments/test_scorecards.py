@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,38 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.scorecard.card import headlines
 from core.settings import BadSetting
-from core.tracking import Store
+from core.tracking import Store, open_store
 from experiments.__main__ import main
 from experiments.arguments import parse
 from experiments.commands import configs_of
 from experiments.scorecard_launches import launches
 from experiments.scorecards import Shelf, machine_named
+from tests.conftest import Once
 from tests.dashboard.scenes import record
 
 HOSTILE = "<img src=x onerror=alert(1)> \"'&\u202e </title><script>alert(2)</script>"
 
 
 @pytest.fixture
-def measured(store: Store) -> Store:
-    """The plain RNN and LSTM in every experiment, an LSTM with a bias, and a hostile name."""
-    for experiment in EXPERIMENTS:
-        for variant in ("rnn", "lstm"):
-            (config, *_) = experiment.configs([variant], {})
-            record(store, experiment, config, "one")
-    (biased,) = PARAMETER_COUNT.configs(["lstm"], {"forget_bias": [1]})
-    run_id = record(store, PARAMETER_COUNT, biased, "one")
-    store.client.update_run(run_id, name=HOSTILE)
-    return store
+def measured(
+    once: Once, new_store: Callable[[Path], Store], monkeypatch: pytest.MonkeyPatch
+) -> Store:
+    """The plain RNN and LSTM in every experiment, an LSTM with a bias, and a hostile name. It is
+    made once and only read."""
+
+    def make(folder: Path) -> None:
+        store = new_store(folder)
+        for experiment in EXPERIMENTS:
+            for variant in ("rnn", "lstm"):
+                (config, *_) = experiment.configs([variant], {})
+                record(store, experiment, config, "one")
+        (biased,) = PARAMETER_COUNT.configs(["lstm"], {"forget_bias": [1]})
+        run_id = record(store, PARAMETER_COUNT, biased, "one")
+        store.client.update_run(run_id, name=HOSTILE)
+
+    uri = f"sqlite:///{once('scorecard', make) / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return open_store(uri)
 
 
 def rows(text: str) -> list[dict[str, str]]:
