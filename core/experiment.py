@@ -255,6 +255,15 @@ Tables = Callable[[str], "pandas.DataFrame | None"]
 
 
 @dataclass(frozen=True)
+class Headline:
+    """A summary measure that answers the question at a glance."""
+
+    name: str
+    best: str
+    """What the best variant does: completes `the LSTM …`."""
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A question, and how it is measured."""
 
@@ -282,6 +291,8 @@ class Experiment:
     several seeds."""
     timed: bool = False
     """Its numbers are times: a run is alone on the machine, and machines are told apart."""
+    headlines: tuple[Headline, ...] = ()
+    """What a scorecard shows of it, the most telling first."""
 
     @functools.cached_property
     def summary(self) -> type[Row]:

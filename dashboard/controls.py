@@ -227,5 +227,27 @@ def several(title: str, options: Mapping[str, str], key: str, default: Sequence[
     return list(chosen) or list(default)
 
 
+def pinned(title: str, options: Sequence[str], key: str, default: Sequence[str]) -> list[str]:
+    """At least one of several by name, in the order offered.
+
+    The default is put into the address too, because it may move on.
+    """
+    widget = _widget(key)
+    asked = st.query_params.get_all(key)
+    for name in asked:
+        if name not in options:
+            say_bad_link(key, name, f"{len(options)} others are")
+    known = [option for option in options if option in asked] or list(default)
+    st.query_params[key] = known
+    st.session_state[widget] = known
+
+    def changed() -> None:
+        chosen = [option for option in options if option in st.session_state[widget]]
+        st.query_params[key] = chosen or list(default)
+
+    st.multiselect(title, list(options), key=widget, on_change=changed)
+    return known
+
+
 def _widget(key: str) -> str:
     return f"control {key}"

@@ -64,7 +64,7 @@ def pick(runs: Sequence[RunRecord]) -> Picked:
 
 def _open() -> bool:
     """Whether the address has filters: who sent the link wanted them seen."""
-    return any(st.query_params.get(key) for key in ("variant", "machine", "text", "since", "until"))
+    return any(st.query_params.get(key) for key in ("variant", "on", "text", "since", "until"))
 
 
 def _asked(finished: dict[str, RunRecord], known: dict[str, RunRecord]) -> tuple[RunRecord, ...]:
@@ -101,7 +101,7 @@ def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
         experiment = controls.choice("Experiment", names, "experiment", most=0)
         variant = controls.choice("Variant", [ALL, *VARIANTS], "variant", most=0)
         machine = controls.choice(
-            "Machine", [ALL, *sorted({*places.values()} - {""})], "machine", most=0
+            "Machine", [ALL, *sorted({*places.values()} - {""})], "on", most=0
         )
         sweep = controls.choice("Comparison", [ALL, *_sweeps(finished)], "comparison", most=0)
         since, until = controls.day("From", "since"), controls.day("Until", "until")

@@ -11,7 +11,7 @@ from core.experiment import Experiment
 from core.experiments import EXPERIMENTS, experiment_named
 from core.settings import BadSetting, Setting
 from core.tracking import STATUSES
-from experiments import commands, compare_command
+from experiments import commands, compare_command, scorecard_command
 from experiments.export import FORMATS
 from experiments.suites import SUITES
 
@@ -120,6 +120,16 @@ def _parser() -> _Parser:
     compare.add_argument("--format", default=compare_command.TABLE, metavar="F", help=formats)
     compare.add_argument("--output", metavar="FILE", help="left out: standard output")
     _json(compare)
+    scorecard = verb("scorecard", "every question on equal terms", scorecard_command.scorecard)
+    kinds = "variants, or kinds as a scorecard calls them; left out: the usual ones"
+    scorecard.add_argument("--variants", metavar="V,…", help=kinds)
+    scorecard.add_argument("--hidden-size", metavar="INT", help="left out: the fullest")
+    scorecard.add_argument("--parameter-budget", metavar="BUDGET", help="instead: 100k, 1M")
+    scorecard.add_argument("--machine", metavar="M", help="of times: part of its name")
+    formats = ", ".join((scorecard_command.TABLE, *scorecard_command.FORMATS))
+    scorecard.add_argument("--format", default=scorecard_command.TABLE, metavar="F", help=formats)
+    scorecard.add_argument("--output", metavar="FILE", help="left out: standard output")
+    _json(scorecard)
     report = verb("report", "the chapter's claims and verdicts, one HTML file", commands.chapter)
     report.add_argument("--output", metavar="FILE", help="left out: standard output")
     match = verb("match", "each variant's hidden size at one parameter budget", commands.match)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure
 from core.experiments.gradient_decay_seeds import by_seed
 from core.pooling import GEOMETRIC_MEAN, HALF_LIFE, MEDIAN
 from core.statistics import Estimate
@@ -267,6 +267,7 @@ GRADIENT_DECAY = Experiment(
     answer=answer,
     work=work,
     by_seed=by_seed,
+    headlines=(Headline("half_life_steps", "keeps its gradient longest"),),
     presets={
         "chapter": {
             "input_size": 32,

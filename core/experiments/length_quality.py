@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from core.architecture import VARIANTS, Architecture
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
 from core.pooling import EXACT
 from core.statistics import Estimate
 
@@ -410,6 +410,10 @@ LENGTH_QUALITY = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    headlines=(
+        Headline("bottleneck_length", "holds the longest sentences"),
+        Headline("beyond_accuracy", "is most accurate beyond the trained lengths"),
+    ),
     presets={
         "reverse": {
             "task": "reverse",

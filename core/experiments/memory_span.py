@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
 from core.experiments.memory_span_seeds import by_seed
 from core.pooling import EXACT, HALF_LIFE, MAJORITY, MEDIAN
 from core.statistics import Estimate
@@ -332,6 +332,7 @@ MEMORY_SPAN = Experiment(
     answer=answer,
     work=work,
     by_seed=by_seed,
+    headlines=(Headline("span", "learns to look back furthest"),),
     presets={
         "adding": {"task": "adding", "training_steps": 3000, "batch_size": 64, "longest_lag": 100},
         # Ten bits: of eight symbols a network of this size learns none within such a budget.

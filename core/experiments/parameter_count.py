@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure
 from core.parameters import Part
 from core.pooling import EXACT
 
@@ -267,5 +267,10 @@ PARAMETER_COUNT = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    headlines=(
+        Headline("parameters", "has the fewest parameters"),
+        Headline("activation_mib", "keeps the least for the backward pass"),
+        Headline("state_bytes", "carries the smallest state"),
+    ),
     presets={"chapter": {"input_size": 128, "hidden_size": 256}},
 )

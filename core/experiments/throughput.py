@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
 from core.pooling import EXACT
 from core.statistics import Estimate
 
@@ -377,6 +377,10 @@ THROUGHPUT = Experiment(
     answer=answer,
     work=work,
     timed=True,
+    headlines=(
+        Headline("tokens_per_second", "trains fastest"),
+        Headline("latency_p50_us", "answers fastest"),
+    ),
     presets={
         "chapter": {
             "input_size": 256,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from core.architecture import Architecture
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
 from core.experiments.two_sided_context_seeds import by_seed
 from core.parameters import LARGEST_BUDGET, count_parameters, match_parameters
 from core.pooling import EXACT
@@ -313,4 +313,5 @@ TWO_SIDED_CONTEXT = Experiment(
     answer=answer,
     work=work,
     by_seed=by_seed,
+    headlines=(Headline("ahead_accuracy", "tells best what lies ahead"),),
 )
