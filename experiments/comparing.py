@@ -28,7 +28,7 @@ MOST_COMPARED = 16
 harder to tell apart."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """One measure of every group."""
 
@@ -69,6 +69,8 @@ class Comparison:
     without: tuple[RunRecord, ...] = ()
     """Runs that have recorded no summary."""
     grouped_by: str = ""
+    measure: str = ""
+    """The one that the answer is about; empty: the first that is judged."""
     notes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Title of a note of the summary → group → what it says."""
 
@@ -82,8 +84,13 @@ class Comparison:
         """Every run, group by group."""
         return tuple(run for group in self.groups for run in group.runs)
 
-    @cached_property
+    @property
     def headline(self) -> Result | None:
+        """The measure that was asked for, else the first that is judged."""
+        return self.result(self.measure) or self.first
+
+    @cached_property
+    def first(self) -> Result | None:
         """The first measure that has a better direction and differs, else the first judged one."""
         found = [result for result in self.results if result.judged]
         differing = [r for r in found if len({e.value for e in r.estimates.values()}) > 1]
@@ -95,7 +102,11 @@ class Comparison:
 
 
 def compare(
-    experiment: Experiment, runs: Sequence[RunRecord], table: Table, group_by: str = ""
+    experiment: Experiment,
+    runs: Sequence[RunRecord],
+    table: Table,
+    group_by: str = "",
+    measure: str = "",
 ) -> Comparison:
     """Finished runs of one experiment, in groups (see `grouping.groupings`), oldest runs first."""
     ordered = sorted(runs, key=lambda run: run.submitted)
@@ -113,6 +124,7 @@ def compare(
         results=tuple(r for r in results if any(e.n for e in r.estimates.values())),
         without=tuple(run for run in ordered if run not in readable),
         grouped_by=group_by,
+        measure=measure,
         notes=_notes(experiment, last),
     )
 

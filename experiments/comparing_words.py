@@ -53,9 +53,9 @@ def interval(estimate: Estimate) -> str:
     return f"{said(estimate.low)} to {said(estimate.high)}"
 
 
-def answer(comparison: Comparison, measure: str = "") -> str:
-    """Who is best at a measure (left out: the first that is judged), and how surely."""
-    result = comparison.result(measure) or comparison.headline
+def answer(comparison: Comparison) -> str:
+    """Who is best at the comparison's headline, and how surely."""
+    result = comparison.headline
     if result is None:
         return "These runs have recorded no measure that could be compared."
     known = {name: e for name, e in result.estimates.items() if e.value is not None}

@@ -38,18 +38,18 @@ def csv(comparisons: Iterable[Comparison]) -> bytes:
     return frame.to_csv(index=False).encode()
 
 
-def as_json(comparisons: Iterable[Comparison], measure: str = "") -> bytes:
+def as_json(comparisons: Iterable[Comparison]) -> bytes:
     """The same, nested, with every run and how to make it again."""
-    made = [as_data(comparison, measure) for comparison in comparisons]
+    made = [as_data(comparison) for comparison in comparisons]
     return (json.dumps(made, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
 
 
-def as_data(comparison: Comparison, measure: str = "") -> dict[str, Any]:
+def as_data(comparison: Comparison) -> dict[str, Any]:
     """A comparison for programs."""
     return {
         "experiment": comparison.experiment.name,
         "question": comparison.experiment.question,
-        "answer": answer(comparison, measure),
+        "answer": answer(comparison),
         "grouped_by": comparison.grouped_by or "kind",
         "groups": {g.name: [run.run_id for run in g.runs] for g in comparison.groups},
         "settings": {line.title: dict(line.values) for line in comparison.settings},

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from core.architecture import variant_title
 from core.experiment import Experiment
+from core.samples import CIRCUMSTANCES
 from core.settings import BadSetting, Setting, settings_of
 from core.tracking import RunRecord
 from experiments import machines
-from experiments.labels import NOT_TOLD_APART, has, in_words, labels, shown, value_of, variant_of
+from experiments.labels import has, in_words, labels, shown, value_of, variant_of
 
 ID_LETTERS = 8
 LONGEST = 60
@@ -108,8 +109,7 @@ def _naming(
 def _called(run: RunRecord, setting: Setting) -> str:
     if not has(run, setting):
         return f"without {setting.title.lower()}"
-    said = in_words(setting, value_of(run, setting))
-    return said if setting.noun else f"{setting.title.lower()} {shown(value_of(run, setting))}"
+    return _short(in_words(setting, value_of(run, setting)))
 
 
 def _alone(run: RunRecord, label: str) -> str:
@@ -150,6 +150,5 @@ def mixed(experiment: Experiment, group: Group) -> list[str]:
     return [
         setting.title
         for setting in settings_of(experiment.config)
-        if setting.name not in (*NOT_TOLD_APART[2:], "bidirectional")
-        and _differs(group.runs, setting)
+        if setting.name not in CIRCUMSTANCES and _differs(group.runs, setting)
     ]

@@ -32,7 +32,7 @@ SPECIAL = {
     "µ": r"$\mu$",
 }
 MOST_COLUMNS = 4
-"""Measures of a table, where none are named: more do not fit a page."""
+"""Measures of a table: more do not fit a page."""
 
 
 def escaped(text: str) -> str:
@@ -70,27 +70,26 @@ def estimated(estimate: Estimate, *, bold: bool) -> str:
     return f"{value} [{escaped(number(estimate.low))}, {escaped(number(estimate.high))}]"
 
 
-def comparison_tables(comparisons: Iterable[Comparison], measures: Sequence[str] = ()) -> bytes:
+def comparison_tables(comparisons: Iterable[Comparison]) -> bytes:
     """A table per experiment, one line per group; the best is bold, and so are all that are not
     told from it."""
-    return "\n".join(_comparison(comparison, measures) for comparison in comparisons).encode()
+    return "\n".join(_comparison(comparison) for comparison in comparisons).encode()
 
 
-def _comparison(comparison: Comparison, measures: Sequence[str]) -> str:
-    results = _chosen(comparison, measures)
+def _comparison(comparison: Comparison) -> str:
+    results = _chosen(comparison)
     rows = [
         [escaped(g.name), *(_cell(result, g.name) for result in results)] for g in comparison.groups
     ]
     head = ["", *(result.column.heading for result in results)]
-    first = measures[0] if measures else ""
-    return table(head, rows, f"{answer(comparison, first)} {_legend(comparison, results)}".strip())
+    return table(head, rows, f"{answer(comparison)} {_legend(comparison, results)}".strip())
 
 
-def _chosen(comparison: Comparison, measures: Sequence[str]) -> list[Result]:
-    if measures:
-        return [result for result in comparison.results if result.column.name in measures]
+def _chosen(comparison: Comparison) -> list[Result]:
+    """The headline, then the judged measures in the order declared, as many as fit a page."""
     judged = [result for result in comparison.results if result.judged]
-    return (judged or list(comparison.results))[:MOST_COLUMNS]
+    first = [] if comparison.headline is None else [comparison.headline]
+    return list(dict.fromkeys([*first, *judged]))[:MOST_COLUMNS]
 
 
 def _cell(result: Result, group: str) -> str:

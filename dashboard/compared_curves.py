@@ -1,0 +1,77 @@
+"""The curves of compared groups, with the choice of table, measure and axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas
+import streamlit as st
+
+from core.experiment import Column
+from dashboard import charts, controls, curves, data, overlays
+from dashboard.declared import in_order
+from dashboard.leading import leading
+from dashboard.overlays import Overlay
+from dashboard.section import Section, put_chart
+
+
+def draw(section: Section, brought_out: str) -> charts.Chart | None:
+    """The chart, then its controls; None where no table has a curve."""
+    comparison, table = section.comparison, data.reader().table
+    found = overlays.overlays(comparison, table)
+    if not found:
+        return None
+    st.subheader("Curves", anchor=False)
+    place = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        first = leading(comparison.experiment).table
+        default = next((title for title, one in found.items() if one.row.table == first), "")
+        asked = controls.choice("Table", list(found), section.key("table"), default=default, most=0)
+        overlay = found[asked]
+        up = _column(overlay.measures, "Up", section.key("up"))
+        across = _column(overlay.axes, "Across", section.key("across"))
+        rows = _sliced(section, overlay, overlays.rows(comparison, overlay.row, table), across)
+    seen = curves.thin(rows.dropna(subset=[up.name]), across.name)
+    bands = overlays.bands(seen, overlay.row, across.name, up)
+    if bands.empty:
+        place.info("None of these runs has a value there.")
+        return None
+    chart = charts.curves(
+        bands,
+        across,
+        up,
+        section.styles(brought_out),
+        sizes=overlays.logarithmic(bands[across.name]),
+    )
+    with place:
+        alt = charts.description(comparison.experiment.question, bands, across, up)
+        put_chart(section, chart, alt, "curves")
+    return chart
+
+
+def _column(columns: Sequence[Column], title: str, key: str) -> Column:
+    """The column that the address names, the first if none."""
+    titles = {column.name: column.title for column in columns}
+    if len(titles) == 1:
+        return columns[0]
+    chosen = controls.choice(title, list(titles), key, most=0, names=titles)
+    return next(column for column in columns if column.name == chosen)
+
+
+def _sliced(
+    section: Section, overlay: Overlay, rows: pandas.DataFrame, across: Column
+) -> pandas.DataFrame:
+    """At one value of every axis but the one drawn against."""
+    for column in overlay.row.columns():
+        name = column.name
+        if column.role != "axis" or name in ("seed", across.name) or rows.empty:
+            continue
+        values = [str(value) for value in in_order(overlay.row, name, rows[name])]
+        default = values[-1 if column.latest or column.curve else 0]
+        kept = default
+        if len(values) > 1:
+            kept = controls.choice(
+                column.title, values, section.key(f"at_{name}"), default=default, most=0
+            )
+        rows = rows[rows[name].astype(str) == kept]
+    return rows
