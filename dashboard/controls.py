@@ -234,9 +234,9 @@ def pinned(title: str, options: Sequence[str], key: str, default: Sequence[str])
     """
     widget = _widget(key)
     asked = st.query_params.get_all(key)
-    for name in asked:
-        if name not in options:
-            say_bad_link(key, name, f"{len(options)} others are")
+    unknown = [name for name in asked if name not in options]
+    if unknown:
+        say_bad_link(key, unknown[0], f"{len(options)} others are")
     known = [option for option in options if option in asked] or list(default)
     st.query_params[key] = known
     st.session_state[widget] = known

@@ -90,9 +90,5 @@ def figure(card: Scorecard) -> charts.Chart:
 
 
 def _file(card: Scorecard, form: export.Form) -> BytesIO:
-    return rendered(card, form)
-
-
-def rendered(card: Scorecard, form: export.Form) -> BytesIO:
-    """As a file shows it: on white, in black type."""
+    """On white, in black type."""
     return export.rendered(charts.styled_for_print(figure(card)).to_dict(), form)

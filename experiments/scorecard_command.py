@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
@@ -30,7 +28,7 @@ from core.scorecard.words import (
 from core.settings import BadSetting
 from core.tracking import RunRecord, open_store
 from experiments import scorecard_data
-from experiments.report import OUT, say
+from experiments.report import OUT, deliver, say
 from experiments.scorecard_launches import launches
 from experiments.scorecard_report import report
 from experiments.scorecards import Shelf, Shelved, kinds_named, machine_named
@@ -61,7 +59,7 @@ def scorecard(chosen: argparse.Namespace) -> int:
     if wanted == TABLE:
         _print(card)
     else:
-        _write(FORMATS[wanted](card, shelved.properties(), shelved.runs), chosen.output)
+        deliver(FORMATS[wanted](card, shelved.properties(), shelved.runs), chosen.output)
     for question in card.questions:
         for launch in launches(question.experiment, question.missing):
             say(f"not measured yet: {launch.command}")
@@ -130,18 +128,3 @@ def _cell(line: Line, kind: str) -> str:
         return NOT_YET
     value = " ".join(filter(None, [value_of(cell), MARKS.get(line.marks.get(kind, ""), "")]))
     return "\n".join(filter(None, [value, interval_of(cell), repeats_of(cell)]))
-
-
-def _write(content: bytes, output: str | None) -> None:
-    if not output:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        Path(output).write_bytes(content)
-    except OSError as error:
-        raise BadSetting(
-            f"output is {output!r}, which cannot be written ({error.strerror}); give the "
-            "name of a file in a folder that is there"
-        ) from error
-    say(f"{output}: {len(content) // 1024:,} KiB")

@@ -23,20 +23,17 @@ from core.scorecard.words import (
 from core.tracking import RunRecord
 from core.words import counted
 from experiments.chapter_report import properties_table, runs_table
+from experiments.interval_drawing import drawing
 from experiments.scorecard_launches import launches
 from experiments.self_contained import document, folded, table, text
 
 
-def report(
-    card: Scorecard, properties: Verdict, runs: Mapping[str, RunRecord], figure: str = ""
-) -> str:
-    """The whole file; `figure` is an SVG of the same numbers."""
-    return document("Scorecard", _body(card, properties, runs, figure))
+def report(card: Scorecard, properties: Verdict, runs: Mapping[str, RunRecord]) -> str:
+    """The whole file."""
+    return document("Scorecard", _body(card, properties, runs))
 
 
-def _body(
-    card: Scorecard, properties: Verdict, runs: Mapping[str, RunRecord], figure: str
-) -> Iterator[str]:
+def _body(card: Scorecard, properties: Verdict, runs: Mapping[str, RunRecord]) -> Iterator[str]:
     yield text("h1", "Scorecard")
     yield f"<p><strong>{escape(answer(card))}</strong></p>"
     written = time.strftime("%Y-%m-%d %H:%M %Z")
@@ -44,8 +41,6 @@ def _body(
     yield text("p", at + (f" Times are of {card.machine}." if card.machine else ""), "soft")
     yield table(("", *(kind.kind for kind in card.kinds)), _lines(card))
     yield text("p", KEY, "soft")
-    if figure:
-        yield f'<div class="wide">{figure}</div>'
     yield text("h2", "The questions")
     for question in card.questions:
         yield "<article>"
@@ -81,6 +76,8 @@ def _question(question: Question, runs: Mapping[str, RunRecord]) -> Iterator[str
     yield text("h3", question.experiment.question)
     for line in question.lines:
         yield text("p", standing(line))
+        estimates = {kind: cell.estimate for kind, cell in line.cells.items()}
+        yield drawing(f"{line.column.heading} by variant", line.column.heading, estimates)
     if question.basis:
         yield text("p", f"All of its runs: {basis_in_words(question.basis)}.", "soft")
     else:

@@ -66,6 +66,7 @@ RANKS = (
     {"bottleneck"},
     {"experiments"},
     {"claims"},
+    {"scorecard"},
     {"store_folder", "tracking", "recorder", "runner"},
 )
 """Inside core: a file may import from its own rank and the ones before it."""
