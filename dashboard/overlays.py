@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import pandas
 from pandas.api.types import is_numeric_dtype
 
-from core.experiment import Column, Row
+from core.experiment import Column, Experiment, Row
 from dashboard import curves, seeds
 from dashboard.comparison import Table
 from dashboard.declared import has_seeds
@@ -24,40 +23,21 @@ LEAST_STEP = 1.2
 """From each place to the next: steps that grow."""
 
 
-@dataclass(frozen=True)
-class Overlay:
-    """What can be drawn of one table."""
-
-    row: type[Row]
-    measures: tuple[Column, ...]
-    axes: tuple[Column, ...]
-    """Those of numbers, the declared curve first."""
+def tables(experiment: Experiment) -> dict[str, type[Row]]:
+    """Title → every table that is declared to have a curve. None is read for that."""
+    return {r.title: r for r in experiment.rows if any(c.curve for c in r.columns())}
 
 
-def overlays(comparison: Comparison, table: Table) -> dict[str, Overlay]:
-    """Title → table of the runs that has a measure along an axis of numbers."""
-    found = {}
-    for row in comparison.experiment.rows:
-        frames = [frame for run in comparison.runs if (frame := table(run, row.table)) is not None]
-        axes = tuple(a for a in _axes(row) if any(_spread(f[a.name]) for f in frames))
-        measures = tuple(
-            c
-            for c in row.columns()
-            if c.role == "measure" and any(f[c.name].notna().any() for f in frames)
-        )
-        if axes and measures:
-            found[row.title] = Overlay(row, measures, axes)
-    return found
+def axes(row: type[Row], seen: pandas.DataFrame) -> list[Column]:
+    """Axes of numbers that differ, the curve first; a seed is no place to draw against."""
+    found = [c for c in row.columns() if c.role == "axis" and c.name != "seed"]
+    numbers = [c for c in found if is_numeric_dtype(seen[c.name]) and seen[c.name].nunique() > 1]
+    return sorted(numbers, key=lambda column: not column.curve)
 
 
-def _axes(row: type[Row]) -> Iterator[Column]:
-    """The curve first; a seed is no place to draw something against."""
-    axes = [c for c in row.columns() if c.role == "axis" and c.name != "seed"]
-    yield from sorted(axes, key=lambda column: not column.curve)
-
-
-def _spread(values: pandas.Series[Any]) -> bool:
-    return is_numeric_dtype(values) and values.nunique() > 1
+def measures(row: type[Row], seen: pandas.DataFrame) -> list[Column]:
+    """Those that have a value."""
+    return [c for c in row.columns() if c.role == "measure" and seen[c.name].notna().any()]
 
 
 def rows(comparison: Comparison, row: type[Row], table: Table) -> pandas.DataFrame:
