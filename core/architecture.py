@@ -114,17 +114,23 @@ class Architecture(Settings):
     @property
     def label(self) -> str:
         """The name a person reads, with every setting that is not the default: `bi-LSTM 64`."""
+        return " · ".join([f"{variant_title(self.variant)} {self.hidden_size}", *self._told()])
+
+    @property
+    def kind(self) -> str:
+        """The same whatever its width: `LSTM · forget bias 1`."""
+        return " · ".join([variant_title(self.variant), *self._told()])
+
+    def _told(self) -> list[str]:
         fields = type(self).model_fields
-        parts = [f"{variant_title(self.variant)} {self.hidden_size}"]
-        if self.layers > 1:
-            parts.append(f"{self.layers} layers")
+        parts = [f"{self.layers} layers"] if self.layers > 1 else []
         words = (self.nonlinearity, self.initialisation)
         parts += [word for word in words if word not in ("tanh", "torch")]
         if self.recurrent_gain != 1.0:
             parts.append(f"gain {self.recurrent_gain:g}")
         biases = {"forget_bias": self.forget_bias, "update_bias": self.update_bias}
         parts += [f"{fields[n].title} {v:g}".lower() for n, v in biases.items() if v is not None]
-        return " · ".join(parts)
+        return parts
 
 
 def _cells(extra: object) -> tuple[str, ...]:

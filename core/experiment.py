@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from core.amounts import parse_amount
 from core.architecture import CELL_TITLES, VARIANTS, Architecture
 from core.parameters import LARGEST_BUDGET, match_parameters
+from core.pooling import MEAN, Pooling
 from core.settings import BadSetting, Setting, Settings, Value, settings_of
 from core.statistics import Estimate
 
@@ -119,6 +120,8 @@ class Column:
     better: Better | None
     description: str
     estimate: bool
+    pooled: Pooling = MEAN
+    """How values of single seeds become one, and are compared."""
 
     @property
     def heading(self) -> str:
@@ -143,10 +146,18 @@ def axis(
 
 
 def measure(
-    title: str, *, unit: str = "", better: Better | None = None, description: str = ""
+    title: str,
+    *,
+    unit: str = "",
+    better: Better | None = None,
+    description: str = "",
+    pooled: Pooling = MEAN,
 ) -> Any:
-    """A Row field that says *what* was measured, and which direction is better if one is."""
-    return _column("measure", title, unit, description, better=better)
+    """A Row field that says *what* was measured, and which direction is better if one is.
+
+    `pooled` says how the values of single seeds become a summary's one, and are compared.
+    """
+    return _column("measure", title, unit, description, better=better, pooled=pooled)
 
 
 def note(title: str, *, description: str = "") -> Any:
@@ -163,8 +174,11 @@ def _column(
     curve: bool = False,
     latest: bool = False,
     better: Better | None = None,
+    pooled: Pooling = MEAN,
 ) -> Any:
-    column = Column("", title, unit, role, curve, latest, better, description, estimate=False)
+    column = Column(
+        "", title, unit, role, curve, latest, better, description, estimate=False, pooled=pooled
+    )
     return dataclasses.field(metadata={"column": column})
 
 
@@ -236,6 +250,17 @@ class Checkpoint:
 
 
 Event = Row | Progress | Artifact | Checkpoint
+Tables = Callable[[str], "pandas.DataFrame | None"]
+"""A run's table by name; None where it has recorded no row of it."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A summary measure that answers the question at a glance."""
+
+    name: str
+    best: str
+    """What the best variant does: completes `the LSTM …`."""
 
 
 @dataclass(frozen=True)
@@ -259,8 +284,15 @@ class Experiment:
     """(config, its newest checkpoint) → what `run` yields, earlier rows too, from there on."""
     a_run_per_seed: bool = False
     """Asked for `seeds`, it makes that many runs, from the config's first seed on."""
+    by_seed: Callable[[Mapping[str, Value], Tables], Mapping[str, Mapping[int, float]]] | None = (
+        None
+    )
+    """(flat config, its tables) → measure of the summary → seed → value, where one run measures
+    several seeds."""
     timed: bool = False
     """Its numbers are times: a run is alone on the machine, and machines are told apart."""
+    headlines: tuple[Headline, ...] = ()
+    """What a scorecard shows of it, the most telling first."""
 
     @functools.cached_property
     def summary(self) -> type[Row]:

@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import os
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -412,7 +413,7 @@ def command_line(experiment: Experiment, config: Config) -> str:
     flags = [f"--variants {_variant(config)}"]
     for name, value in config.flat().items():
         if value != default[name] and name not in ("cell", "bidirectional"):
-            flags.append(f"--{name.replace('_', '-')}={_param(value)}")
+            flags.append(f"--{name.replace('_', '-')}={shlex.quote(_param(value))}")
     return " ".join(["python -m experiments run", experiment.name, *flags])
 
 

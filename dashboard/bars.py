@@ -31,10 +31,12 @@ def dots(
     styles: Mapping[str, Style],
     repeats: Repeats,
     where: str = "",
+    clickable: bool = False,
 ) -> Chart:
     """A dot with its interval per label, in the order given: who differs from whom at a glance.
 
-    `bands` has label, value, low, high, n; of a logarithm they are logarithms.
+    `bands` has label, value, low, high, n; of a logarithm they are logarithms. With `clickable`
+    the label of a dot that is clicked is the selection `highlighted`, as in curves.
     """
     data, ends = _with_an_end(said(bands, repeats, logarithm=is_logarithm(measure)))
     order = list(data["label"])
@@ -62,6 +64,8 @@ def dots(
             *uncertainty(data, repeats),
         ],
     )
+    if clickable:
+        points = points.add_params(altair.selection_point("highlighted", fields=["label"]))
     signs = [_infinite(base, altair.XDatum(ends[1], scale=scale))] * bool(data["endless"].any())
     chart = altair.layer(bars, points, *signs).properties(
         height=max(60, DOT_PIXELS * len(order)), autosize=FIT

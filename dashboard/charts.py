@@ -109,7 +109,12 @@ def _number(value: float, column: Column) -> str:
 
 def for_print(chart: Chart, width: int = 900) -> Chart:
     """The chart as a file shows it: on white, in black type."""
-    return chart.properties(width=width, background="white").configure(
+    return styled_for_print(chart.properties(width=width))
+
+
+def styled_for_print(chart: Chart) -> Chart:
+    """The same of one whose panels have their own width."""
+    return chart.properties(background="white").configure(
         font=TEXT_FONT,
         padding=16,
         axis=altair.AxisConfig(

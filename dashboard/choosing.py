@@ -10,9 +10,10 @@ import streamlit as st
 from core.experiment import Experiment
 from core.tracking import RunRecord
 from core.words import counted, listed
-from dashboard import comparison, controls, data, machines
+from dashboard import comparison, controls, data
 from dashboard.comparison import Comparison
 from dashboard.wording import moment, plain
+from experiments import machines
 
 MOST_RUNS = 500
 """In the picker of single runs; older ones are reached through their comparison."""

@@ -12,7 +12,7 @@ import pandas
 
 from core.experiment import Experiment
 from core.tracking import ACTIVE, RunRecord
-from dashboard.labels import labels, variant_of
+from experiments.labels import labels, variant_of
 
 Table = Callable[[RunRecord, str], pandas.DataFrame | None]
 

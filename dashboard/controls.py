@@ -7,6 +7,7 @@ of the two gets lost when a widget of the same key moves to another tab.)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import streamlit as st
@@ -28,10 +29,12 @@ def choice(
     default: str = "",
     then: Callable[[str], None] | None = None,
     most: int = MOST_SIDE_BY_SIDE,
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """One of several: the default (if none is given, the first) unless the address says else.
 
     `then` is called with another that somebody chooses. `most` short ones stand side by side.
+    People read the `names` of options, where there are such.
     """
     default = default or options[0]
     widget = _widget(key)
@@ -42,12 +45,23 @@ def choice(
         if then is not None:
             then(st.session_state[widget])
 
+    def shown(option: str) -> str:
+        return (names or {}).get(option, option)
+
     chosen: str | None
     if len(options) > most:
-        chosen = st.selectbox(title, options, required=True, key=widget, on_change=changed)
+        chosen = st.selectbox(
+            title, options, required=True, key=widget, on_change=changed, format_func=shown
+        )
     else:
         chosen = st.segmented_control(
-            title, options, required=True, key=widget, on_change=changed, wrap=True
+            title,
+            options,
+            required=True,
+            key=widget,
+            on_change=changed,
+            format_func=shown,
+            wrap=True,
         )
     return str(chosen or default)
 
@@ -136,6 +150,24 @@ def words(title: str, key: str, *, default: str = "", placeholder: str = "") -> 
     return st.text_input(title, key=widget, on_change=changed, placeholder=placeholder)
 
 
+def day(title: str, key: str) -> date | None:
+    """A day, none unless the address names one."""
+    widget = _widget(key)
+    asked = st.query_params.get(key, "")
+    try:
+        st.session_state[widget] = date.fromisoformat(asked) if asked else None
+    except ValueError:
+        say_bad_link(key, asked, "give a day as 2026-11-23")
+        st.session_state[widget] = None
+        del st.query_params[key]
+
+    def changed() -> None:
+        chosen: date | None = st.session_state[widget]
+        put(key, chosen.isoformat() if chosen else "", "")
+
+    return st.date_input(title, key=widget, on_change=changed, format="YYYY-MM-DD")
+
+
 def number(title: str, low: int, high: int, key: str, default: int) -> int:
     """A whole number: the default unless the address says otherwise."""
     widget = _widget(key)
@@ -193,6 +225,28 @@ def several(title: str, options: Mapping[str, str], key: str, default: Sequence[
         title, list(options), format_func=lambda i: options[i], key=widget, on_change=changed
     )
     return list(chosen) or list(default)
+
+
+def pinned(title: str, options: Sequence[str], key: str, default: Sequence[str]) -> list[str]:
+    """At least one of several by name, in the order offered.
+
+    The default is put into the address too, because it may move on.
+    """
+    widget = _widget(key)
+    asked = st.query_params.get_all(key)
+    unknown = [name for name in asked if name not in options]
+    if unknown:
+        say_bad_link(key, unknown[0], f"{len(options)} others are")
+    known = [option for option in options if option in asked] or list(default)
+    st.query_params[key] = known
+    st.session_state[widget] = known
+
+    def changed() -> None:
+        chosen = [option for option in options if option in st.session_state[widget]]
+        st.query_params[key] = chosen or list(default)
+
+    st.multiselect(title, list(options), key=widget, on_change=changed)
+    return known
 
 
 def _widget(key: str) -> str:

@@ -12,9 +12,7 @@ import streamlit as st
 
 from core import store_folder
 from core.experiment import Experiment
-from core.experiments import experiment_named
-from core.settings import BadSetting
-from core.tracking import RunRecord, command_line, open_store
+from core.tracking import RunRecord, open_store
 from dashboard.comparison import Comparison, comparisons
 from dashboard.reader import Reader
 from experiments import worker
@@ -83,11 +81,3 @@ def mlflow_link(record: RunRecord) -> str | None:
         return None
     place = f"experiments/{quote(record.experiment_id)}/runs/{quote(record.run_id)}"
     return f"{url}/#/{place}?workflowType=machine_learning"
-
-
-def reproduction(record: RunRecord) -> str:
-    """The command line that makes a run again."""
-    try:
-        return command_line(experiment_named(record.experiment), record.config)
-    except BadSetting:
-        return record.tags.get("mlflow.source.name", "")

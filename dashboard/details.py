@@ -15,7 +15,7 @@ from core.tracking import ACTIVE, RunRecord
 from dashboard import actions, data, run_tables
 from dashboard.choosing import ID_LETTERS
 from dashboard.declared import whole_numbers
-from dashboard.navigation import TRANSLATE, page_of
+from dashboard.navigation import COMPARE, TRANSLATE, page_of
 from dashboard.wording import (
     STATUS_COLOURS,
     STATUS_WORDS,
@@ -28,6 +28,7 @@ from dashboard.wording import (
     plain,
     progress,
 )
+from experiments.export import reproduction
 
 LOG_LETTERS = 20_000
 """Of the end of a log: the beginning is in the artifact."""
@@ -58,7 +59,7 @@ def show(run_id: str) -> None:
             run_tables.show(record)
         with repeat:
             st.caption("This command makes the same run again, in the foreground.")
-            st.code(data.reproduction(record), language="bash", wrap_lines=True)
+            st.code(reproduction(record), language="bash", wrap_lines=True)
 
 
 def _head(record: RunRecord) -> None:
@@ -94,6 +95,15 @@ def _buttons(record: RunRecord) -> None:
                 label=page.title,
                 icon=page.icon,
                 query_params={"comparison": record.sweep or record.run_id},
+            )
+        if record.status == "FINISHED":
+            st.page_link(
+                COMPARE.path,
+                label="Compare it",
+                icon=COMPARE.icon,
+                query_params={"comparison": record.sweep}
+                if record.sweep
+                else {"runs": record.run_id[:ID_LETTERS]},
             )
         if record.experiment == LENGTH_QUALITY.name and record.status == "FINISHED":
             st.page_link(

@@ -87,17 +87,22 @@ def put(
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if csv:
             table_file(shown, table, "CSV", key=f"{name}-csv")
-        for form, mime in MIME.items():
-            st.download_button(
-                form.upper(),
-                data=partial(_file, chart, form),
-                file_name=f"{name}.{form}",
-                mime=mime,
-                type="tertiary",
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"{name}-{form}",
-            )
+        chart_files(chart, name)
+
+
+def chart_files(chart: charts.Chart, name: str) -> None:
+    """A chart as SVG and PNG."""
+    for form, mime in MIME.items():
+        st.download_button(
+            form.upper(),
+            data=partial(_file, chart, form),
+            file_name=f"{name}.{form}",
+            mime=mime,
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"{name}-{form}",
+        )
 
 
 def _file(chart: charts.Chart, form: export.Form) -> BytesIO:

@@ -10,11 +10,11 @@ import streamlit as st
 
 from core.experiment import Experiment
 from core.tracking import ACTIVE
-from dashboard import address, choosing, comparison, data, states
+from dashboard import address, choosing, comparing, comparison, data, states
 from dashboard.comparison import Comparison
-from dashboard.labels import MACHINE
 from dashboard.results import circumstances, described, results_table
 from dashboard.shown import Shown, read
+from experiments.labels import MACHINE
 
 
 def open_page(experiment: Experiment) -> Shown | None:
@@ -43,6 +43,7 @@ def close_page(shown: Shown, method: str) -> None:
     """The table of results, and how they were measured."""
     st.subheader("Results", anchor=False)
     results_table(shown)
+    comparing.link("Compare these runs", [run.run_id for run in shown.runs])
     with st.expander("How this was measured", icon=":material/science:"):
         st.markdown(method)
         st.markdown(described(shown.experiment))

@@ -26,6 +26,10 @@ from dashboard.side_figures import Control
 class Leading(Figure, Protocol):
     """A figure that can be shown small."""
 
+    @property
+    def table(self) -> str:
+        """What it draws."""
+
     def preview(self, shown: Shown, *, intervals: bool, height: int) -> Chart | None:
         """The chart alone; None while there is nothing to draw."""
 

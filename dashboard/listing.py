@@ -1,4 +1,4 @@
-"""The list of runs as a table in which one can be chosen."""
+"""The list of runs as a table in which one can be chosen, or several."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def frame(runs: Sequence[RunRecord]) -> pandas.DataFrame:
 
 
 def table(runs: Sequence[RunRecord]) -> None:
-    """The table; choosing a line puts the run into the address."""
+    """The table; choosing lines puts their runs into the address."""
     shown = list(runs[:MOST_LINES])
     if not shown:
         st.text("No run fits these filters.")
         return
     ids = [run.run_id for run in shown]
-    chosen = st.query_params.get("run", "")
+    chosen = st.query_params.get_all("run")
     # Lines move when runs are added: a new key then, so that the choice stays with its run.
     key = "runs-" + hashlib.sha256("".join(ids).encode()).hexdigest()[:12]
 
     def choose() -> None:
         rows = st.session_state[key]["selection"]["rows"]
         if rows:
-            st.query_params["run"] = ids[rows[0]]
+            st.query_params["run"] = [ids[row] for row in rows]
         elif "run" in st.query_params:
             del st.query_params["run"]
 
@@ -63,9 +63,9 @@ def table(runs: Sequence[RunRecord]) -> None:
         height=min(420, ROW_PIXELS * (len(shown) + 1) + 3),
         key=key,
         on_select=choose,
-        selection_mode="single-row",
+        selection_mode="multi-row",
         selection_default={
-            "selection": {"rows": [ids.index(chosen)] if chosen in ids else [], "columns": []}
+            "selection": {"rows": [ids.index(i) for i in chosen if i in ids], "columns": []}
         },
         column_config={
             "Status": st.column_config.MultiselectColumn(

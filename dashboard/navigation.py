@@ -108,6 +108,13 @@ PAGES: tuple[Page, ...] = (
         experiment="two-sided-context",
     ),
     Page(
+        "views/compare.py",
+        "Compare",
+        ":material/compare_arrows:",
+        "Workbench",
+        "Any finished runs side by side, with verdicts; and a scorecard across all questions.",
+    ),
+    Page(
         "views/translate.py",
         "Translate",
         ":material/translate:",
@@ -117,6 +124,7 @@ PAGES: tuple[Page, ...] = (
 )
 
 OVERVIEW, CHAPTER, LAUNCH, RUNS = PAGES[:4]
+COMPARE = next(page for page in PAGES if page.address == "compare")
 TRANSLATE = next(page for page in PAGES if page.address == "translate")
 
 

@@ -11,10 +11,10 @@ import streamlit as st
 from core.experiment import Column, Experiment
 from core.settings import Setting, settings_of
 from core.words import listed
-from dashboard import labels
 from dashboard.declared import whole_numbers
 from dashboard.shown import Shown
 from dashboard.wording import interval, plain
+from experiments import labels
 
 PROVENANCE = ("device", "chip", "host", "torch", "python", "mlflow.source.git.commit")
 

@@ -17,9 +17,9 @@ from dashboard import charts, controls, curves, problems, subjects
 from dashboard.curves import Repeats
 from dashboard.declared import curve_of, in_order, whole_numbers
 from dashboard.figures import put, sliced, where
-from dashboard.labels import labels
 from dashboard.scales import logarithm_of
 from dashboard.shown import Shown
+from experiments.labels import labels
 
 
 @dataclass(frozen=True)

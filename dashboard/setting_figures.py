@@ -11,10 +11,10 @@ import streamlit as st
 from dashboard import charts, controls, data, seeds
 from dashboard.curves import Repeats
 from dashboard.figures import put
-from dashboard.labels import labels
 from dashboard.palette import styles
 from dashboard.scaling import setting_axis, varies_within
 from dashboard.shown import Shown
+from experiments.labels import labels
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pandas
 from core.experiment import Column, Experiment
 from core.tracking import RunRecord
 from dashboard import comparison, data
-from dashboard.labels import labels, variant_of
 from dashboard.palette import Style, styles
+from experiments.labels import labels, variant_of
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,11 @@ class Control:
     note: str = ""
     """What it shows, in a sentence."""
 
+    @property
+    def table(self) -> str:
+        """Of its curves."""
+        return self.curves.table
+
     def available(self, shown: Shown) -> bool:
         """Whether there is a curve; of a control, whether any run of one direction has one."""
         chosen = beside(shown, self.network)

@@ -10,9 +10,9 @@ import streamlit as st
 from dashboard import bars, controls
 from dashboard.declared import curve_of, in_order
 from dashboard.figures import put
-from dashboard.labels import labels
 from dashboard.palette import PART_COLOURS
 from dashboard.shown import Shown
+from experiments.labels import labels
 
 AS_SET = "as set"
 

@@ -12,10 +12,10 @@ from core.experiment import Experiment
 from core.store_folder import StoreError
 from core.tracking import RunRecord
 from core.words import counted
-from dashboard import actions, data, machines
+from dashboard import actions, data
 from dashboard.navigation import LAUNCH, RUNS, launching
 from dashboard.wording import duration, first_sentence, news, plain, progress
-from experiments import queue
+from experiments import machines, queue
 
 POLL_SECONDS = 1.0
 """Between looks while something is active; nothing is polled otherwise."""

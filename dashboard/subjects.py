@@ -14,9 +14,9 @@ import pandas
 
 from core.architecture import variant_title
 from dashboard import controls, data
-from dashboard.labels import distinctions, labels
 from dashboard.palette import BASELINE_STYLES, Style, styles
 from dashboard.shown import Shown
+from experiments.labels import distinctions, labels
 
 AXIS = "subject"
 IMPLEMENTATIONS = ("fused", "equations")

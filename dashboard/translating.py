@@ -15,8 +15,8 @@ from core.settings import BadSetting
 from core.tracking import RunRecord, open_store
 from dashboard import comparison, controls, data
 from dashboard.choosing import ID_LETTERS, MOST_RUNS
-from dashboard.labels import labels
 from dashboard.wording import moment
+from experiments.labels import labels
 
 if TYPE_CHECKING:
     from core.experiments.length_quality_translating import Translation, Translator

@@ -15,10 +15,10 @@ from core.experiments import experiment_named
 from core.tracking import RunRecord
 from core.words import counted
 from dashboard.choosing import ID_LETTERS
-from dashboard.labels import labels
 from dashboard.navigation import RUNS, page_of
 from dashboard.wording import moment, plain
 from experiments.claim_words import AGREES, capital
+from experiments.labels import labels
 
 Colour = Literal["green", "orange", "red", "blue", "gray"]
 

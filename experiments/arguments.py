@@ -11,7 +11,7 @@ from core.experiment import Experiment
 from core.experiments import EXPERIMENTS, experiment_named
 from core.settings import BadSetting, Setting
 from core.tracking import STATUSES
-from experiments import commands
+from experiments import commands, compare_command, scorecard_command
 from experiments.export import FORMATS
 from experiments.suites import SUITES
 
@@ -109,6 +109,27 @@ def _parser() -> _Parser:
     export.add_argument("--table", metavar="T", help="left out: the summary")
     export.add_argument("--runs", metavar="RUN,…", help="left out: every finished run")
     export.add_argument("--format", default="csv", metavar="F", help=", ".join(FORMATS))
+    compare = verb("compare", "finished runs side by side, with verdicts", compare_command.run)
+    compare.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
+    compare.add_argument("--experiment", default="", metavar="E", help="all of its finished runs")
+    compare.add_argument("--comparison", default="", metavar="S", help="only what it launched")
+    grouping = "kind (the default), run, variant, comparison, device, or a setting"
+    compare.add_argument("--group-by", default="", metavar="SETTING", help=grouping)
+    compare.add_argument("--measure", default="", metavar="M", help="left out: the first judged")
+    formats = ", ".join((compare_command.TABLE, *compare_command.FORMATS))
+    compare.add_argument("--format", default=compare_command.TABLE, metavar="F", help=formats)
+    compare.add_argument("--output", metavar="FILE", help="left out: standard output")
+    _json(compare)
+    scorecard = verb("scorecard", "every question on equal terms", scorecard_command.scorecard)
+    kinds = "variants, or kinds as a scorecard calls them; left out: the usual ones"
+    scorecard.add_argument("--variants", metavar="V,…", help=kinds)
+    scorecard.add_argument("--hidden-size", metavar="INT", help="left out: the fullest")
+    scorecard.add_argument("--parameter-budget", metavar="BUDGET", help="instead: 100k, 1M")
+    scorecard.add_argument("--machine", metavar="M", help="of times: part of its name")
+    formats = ", ".join((scorecard_command.TABLE, *scorecard_command.FORMATS))
+    scorecard.add_argument("--format", default=scorecard_command.TABLE, metavar="F", help=formats)
+    scorecard.add_argument("--output", metavar="FILE", help="left out: standard output")
+    _json(scorecard)
     report = verb("report", "the chapter's claims and verdicts, one HTML file", commands.chapter)
     report.add_argument("--output", metavar="FILE", help="left out: standard output")
     match = verb("match", "each variant's hidden size at one parameter budget", commands.match)

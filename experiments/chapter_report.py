@@ -87,11 +87,11 @@ def _claim(claim: Claim, judged: Judged) -> Iterator[str]:
     yield _outcome("p", verdict, "verdict")
     yield text("p", verdict.figure)
     if verdict.table:
-        yield _properties(verdict.table)
+        yield properties_table(verdict.table)
     yield text("p", f"How it is measured: {claim.method}", "soft")
     runs = [judged.runs[run_id] for run_id in verdict.evidence if run_id in judged.runs]
     if runs:
-        yield folded(f"The {counted(len(runs), 'run')} behind it", [_runs(runs)])
+        yield folded(f"The {counted(len(runs), 'run')} behind it", [runs_table(runs)])
     missing = needed_by([claim], judged)
     if missing.to_start:
         lines = [f"<p><code>{escape(command_line(*pair))}</code></p>" for pair in missing.to_start]
@@ -105,7 +105,8 @@ def _outcome(tag: str, verdict: Verdict, kind: str = "") -> str:
     return text(tag, capital(words), f"{kind} {colour}".strip())
 
 
-def _properties(lines: tuple[Line, ...]) -> str:
+def properties_table(lines: tuple[Line, ...]) -> str:
+    """Claim 9: what the chapter says of each cell beside what was measured."""
     rows = [
         (
             escape(line.title),
@@ -118,7 +119,8 @@ def _properties(lines: tuple[Line, ...]) -> str:
     return table(("Property", "The chapter", "RNN", "LSTM", "GRU", "As claimed"), rows)
 
 
-def _runs(runs: list[RunRecord]) -> str:
+def runs_table(runs: list[RunRecord]) -> str:
+    """Runs, each with the command that makes it again."""
     rows = [
         (
             f"<code>{escape(run.run_id)}</code>",

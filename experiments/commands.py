@@ -8,7 +8,6 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
@@ -27,7 +26,7 @@ from experiments import chapter_report, queue
 from experiments import serve as services
 from experiments.export import FORMATS, tidy
 from experiments.progress import run_here, see_through
-from experiments.report import OUT, as_data, declaration, report, say, shown
+from experiments.report import OUT, as_data, declaration, deliver, report, say, shown
 from experiments.suites import SUITES, suite_named
 from experiments.worker import Worker, WorkerRunning, worker_status
 
@@ -162,7 +161,7 @@ def export(chosen: argparse.Namespace) -> int:
         raise BadSetting(f"format is {chosen.format!r}; choose from {', '.join(FORMATS)}")
     store = open_store()
     if chosen.runs:
-        records = [queue.find(store, text) for text in chosen.runs.split(",")]
+        records = queue.find_all(store, chosen.runs.split(","))
         for record in records:
             if record.experiment != experiment.name:
                 raise BadSetting(f"runs has {record.name!r}, which is of {record.experiment}")
@@ -181,18 +180,7 @@ def chapter(chosen: argparse.Namespace) -> int:
     """`report`: the chapter's claims as one file."""
     store = open_store()
     page = chapter_report.report(store, compute_all())
-    if not chosen.output:
-        sys.stdout.buffer.write(page.encode())
-        sys.stdout.buffer.flush()
-        return 0
-    try:
-        Path(chosen.output).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise BadSetting(
-            f"output is {chosen.output!r}, which cannot be written ({error.strerror}); give the "
-            "name of a file in a folder that is there"
-        ) from error
-    say(f"{chosen.output}: {len(page.encode()) // 1024:,} KiB, opens without a network")
+    deliver(page.encode(), chosen.output)
     return 0
 
 

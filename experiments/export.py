@@ -10,7 +10,9 @@ from typing import Any
 
 import pandas
 
-from core.tracking import RunRecord, Store
+from core.experiments import experiment_named
+from core.settings import BadSetting
+from core.tracking import RunRecord, Store, command_line
 
 
 def tidy(store: Store, records: Iterable[RunRecord], table: str) -> pandas.DataFrame:
@@ -42,17 +44,26 @@ def described(record: RunRecord, rows: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.concat([leading, rows.reset_index(drop=True)], axis=1)
 
 
+def reproduction(record: RunRecord) -> str:
+    """The command line that makes a run again."""
+    try:
+        return command_line(experiment_named(record.experiment), record.config)
+    except BadSetting:  # of an older version, whose settings are no longer taken
+        return record.tags.get("mlflow.source.name", "")
+
+
 def _csv(frame: pandas.DataFrame) -> bytes:
     return frame.to_csv(index=False).encode()
 
 
 def _json(frame: pandas.DataFrame) -> bytes:
     # pandas writes 15 digits and drops infinities; Python writes what reads back as the same.
-    rows = [{n: _json_value(v) for n, v in row.items()} for row in frame.to_dict("records")]
+    rows = [{n: json_value(v) for n, v in row.items()} for row in frame.to_dict("records")]
     return (json.dumps(rows, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _json_value(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """JSON has no infinities: they are text, and what is not a number is left empty."""
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value

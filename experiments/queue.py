@@ -25,6 +25,8 @@ from core.words import counted
 from experiments.devices import require_devices
 from experiments.suites import Suite
 
+WHOLE_ID, FEWEST_LETTERS = 32, 4
+"""Letters of a run's id, and of the beginning of one by which it can be named."""
 MOST_QUEUED = 1000
 """More than anyone waits for; a slip in a sweep would otherwise fill the store."""
 
@@ -178,9 +180,17 @@ def requeue(store: Store, record: RunRecord) -> str:
 
 def find(store: Store, text: str) -> RunRecord:
     """The run whose id is, or uniquely begins with, the text; `BadSetting` otherwise."""
-    if len(text) == 32:
-        return store.run(text)
-    found = [r for r in store.runs() if r.run_id.startswith(text)] if len(text) >= 4 else []
+    return find_all(store, [text])[0]
+
+
+def find_all(store: Store, texts: Sequence[str]) -> list[RunRecord]:
+    """The same of several, for which a store of any size is read once at most."""
+    runs = [] if all(len(text) == WHOLE_ID for text in texts) else store.runs()
+    return [store.run(text) if len(text) == WHOLE_ID else _found(runs, text) for text in texts]
+
+
+def _found(runs: Sequence[RunRecord], text: str) -> RunRecord:
+    found = [r for r in runs if r.run_id.startswith(text)] if len(text) >= FEWEST_LETTERS else []
     if len(found) == 1:
         return found[0]
     raise BadSetting(

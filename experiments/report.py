@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -12,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.experiment import Experiment, Row
-from core.settings import Setting, Value
+from core.settings import BadSetting, Setting, Value
 from core.tracking import RunRecord, Store
 from experiments.export import described
 
@@ -27,6 +29,22 @@ if not OUT.is_terminal:
 def say(text: str) -> None:
     """To a person, beside the data."""
     ERR.print(text, markup=False, soft_wrap=True)
+
+
+def deliver(content: bytes, output: str | None) -> None:
+    """To a file of that name, or to standard output; `BadSetting` if it cannot be written."""
+    if not output:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        Path(output).write_bytes(content)
+    except OSError as error:
+        raise BadSetting(
+            f"output is {output!r}, which cannot be written ({error.strerror}); give the "
+            "name of a file in a folder that is there"
+        ) from error
+    say(f"{output}: {max(1, len(content) // 1024):,} KiB")
 
 
 def report(

@@ -55,15 +55,18 @@ def test_imports_point_one_way(path: Path) -> None:
 
 RANKS = (
     {"settings", "statistics", "device", "words", "alone", "amounts", "ranks"},
+    {"pooling", "differences"},
     {"architecture"},
     {"parameters"},
     {"experiment"},
+    {"samples"},
     {"tasks"},
     {"models"},
     {"gradients", "jacobians", "training", "activations", "timing", "memory", "quality"},
     {"bottleneck"},
     {"experiments"},
     {"claims"},
+    {"scorecard"},
     {"store_folder", "tracking", "recorder", "runner"},
 )
 """Inside core: a file may import from its own rank and the ones before it."""

@@ -92,13 +92,17 @@ class Found:
         """Where times are measured: machine → its run of the most repetitions."""
         there: dict[str, list[Run]] = {}
         for run in self.runs:
-            name = f"{str(run['device']).upper()} ({run['chip']})"
-            there.setdefault(name, []).append(run)
+            there.setdefault(machine_name(str(run["device"]), run["chip"]), []).append(run)
         return {name: max(reversed(runs), key=_repeats) for name, runs in there.items()}
 
     def estimate(self, name: str) -> Estimate:
         """A summary column of `run`."""
         return estimate_of(self.run, name)
+
+
+def machine_name(device: str, chip: str) -> str:
+    """`CPU (Intel …)`: two computers with the same chip are one machine here."""
+    return f"{device.upper()} ({chip})"
 
 
 def _repeats(run: Run) -> float:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure
-from core.statistics import (
-    Estimate,
-)
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure
+from core.experiments.gradient_decay_seeds import by_seed
+from core.pooling import GEOMETRIC_MEAN, HALF_LIFE, MEDIAN
+from core.statistics import Estimate
 
 if TYPE_CHECKING:
     import pandas
@@ -196,19 +196,24 @@ class GradientDecaySummary(Row):
         unit="per step",
         better="higher",
         description="Factor per step back of ‖∂L/∂x_t‖; geometric mean over seeds, 95% interval.",
+        pooled=GEOMETRIC_MEAN,
     )
     half_life_steps: Estimate = measure(
         "Half-life",
         unit="steps",
         better="higher",
         description="ln ½ / ln ρ; infinite where the gradient does not fade.",
+        pooled=HALF_LIFE,
     )
-    state_decay_rate: Estimate = measure("State decay rate", unit="per step", better="higher")
+    state_decay_rate: Estimate = measure(
+        "State decay rate", unit="per step", better="higher", pooled=GEOMETRIC_MEAN
+    )
     log10_last_over_first: Estimate = measure(
         "Last over first",
         unit="log₁₀",
         better="lower",
         description="Median over seeds of the last step's input gradient over the first step's.",
+        pooled=MEDIAN,
     )
     zero_percent: float = measure(
         "Exact zeros",
@@ -261,6 +266,8 @@ GRADIENT_DECAY = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    by_seed=by_seed,
+    headlines=(Headline("half_life_steps", "keeps its gradient longest"),),
     presets={
         "chapter": {
             "input_size": 32,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from core.architecture import VARIANTS, Architecture
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
+from core.pooling import EXACT
 from core.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -348,9 +349,14 @@ class LengthQualitySummary(Row):
         "Never below half", description="1 where the bottleneck lies beyond what was tested."
     )
     context_size: int = measure(
-        "Context", unit="numbers", description="What the decoder reads beside its own state."
+        "Context",
+        unit="numbers",
+        description="What the decoder reads beside its own state.",
+        pooled=EXACT,
     )
-    parameters: int = measure("Parameters", better="lower", description="Of the whole model.")
+    parameters: int = measure(
+        "Parameters", better="lower", description="Of the whole model.", pooled=EXACT
+    )
     training_seconds: float = measure("Training", unit="s", better="lower")
     steps_trained: int = measure("Steps trained")
     signature: str = note("BLEU signature")
@@ -404,6 +410,10 @@ LENGTH_QUALITY = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    headlines=(
+        Headline("bottleneck_length", "holds the longest sentences"),
+        Headline("beyond_accuracy", "is most accurate beyond the trained lengths"),
+    ),
     presets={
         "reverse": {
             "task": "reverse",

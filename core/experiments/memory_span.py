@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
+from core.experiments.memory_span_seeds import by_seed
+from core.pooling import EXACT, HALF_LIFE, MAJORITY, MEDIAN
 from core.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -239,6 +241,7 @@ class MemorySpanSummary(Row):
             "The largest lag that a majority of the seeds learned, 0 if none; 95% bootstrap "
             "interval over seeds."
         ),
+        pooled=MAJORITY,
     )
     next_lag: int | None = measure(
         "Not learned",
@@ -252,19 +255,27 @@ class MemorySpanSummary(Row):
         "Learning rate", description="Chosen on validation sequences, for all lags of the run."
     )
     steps_to_learn: Estimate = measure(
-        "Steps to learn", unit="training steps", better="lower", description="The span."
+        "Steps to learn",
+        unit="training steps",
+        better="lower",
+        description="The span.",
+        pooled=MEDIAN,
     )
     half_life_start: Estimate = measure(
         "Half-life before",
         unit="steps",
         description="Of the gradient, before training; geometric mean over seeds.",
+        pooled=HALF_LIFE,
     )
     half_life_end: Estimate = measure(
         "Half-life after",
         unit="steps",
         description="Of the networks trained at the span (if there is none, at the shortest lag).",
+        pooled=HALF_LIFE,
     )
-    parameters: int = measure("Parameters", better="lower", description="Of the whole model.")
+    parameters: int = measure(
+        "Parameters", better="lower", description="Of the whole model.", pooled=EXACT
+    )
     span_by_seed: str = note(
         "Span of each seed", description="The largest lag that each seed learned, in steps."
     )
@@ -320,6 +331,8 @@ MEMORY_SPAN = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    by_seed=by_seed,
+    headlines=(Headline("span", "learns to look back furthest"),),
     presets={
         "adding": {"task": "adding", "training_steps": 3000, "batch_size": 64, "longest_lag": 100},
         # Ten bits: of eight symbols a network of this size learns none within such a budget.

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure
 from core.parameters import Part
+from core.pooling import EXACT
 
 if TYPE_CHECKING:
     import pandas
@@ -172,6 +173,7 @@ class ParameterCountSummary(Row):
         "Recurrent parameters",
         better="lower",
         description="Of the recurrent layers, as torch.nn counts them: with two bias vectors.",
+        pooled=EXACT,
     )
     activation_mib: float | None = measure(
         "Activation memory",
@@ -181,31 +183,48 @@ class ParameterCountSummary(Row):
             "What the fused layer saves for the backward pass over T steps; measured. Empty where "
             "the device cannot compute in this precision."
         ),
+        pooled=EXACT,
     )
     effective_parameters: int = measure(
         "Effective parameters",
         better="lower",
         description="With one bias vector where torch.nn keeps two that merely add up.",
+        pooled=EXACT,
     )
     parameters_total: int = measure(
-        "All parameters", better="lower", description="With embedding and output head."
+        "All parameters",
+        better="lower",
+        description="With embedding and output head.",
+        pooled=EXACT,
     )
     over_rnn: float = measure(
         "Over the plain RNN's",
         better="lower",
         description="Recurrent parameters against a one-directional plain RNN of this width.",
+        pooled=EXACT,
     )
     growth_exponent: float = measure(
         "Growth with width",
         description="log₂ of the recurrent parameters' growth when this width doubles; 2: squared.",
+        pooled=EXACT,
     )
-    gates: int = measure("Gates", description="Sigmoids of the cell.")
-    state_vectors: int = measure("State vectors", description="Of a cell: h, and the LSTM's c.")
+    gates: int = measure("Gates", description="Sigmoids of the cell.", pooled=EXACT)
+    state_vectors: int = measure(
+        "State vectors", description="Of a cell: h, and the LSTM's c.", pooled=EXACT
+    )
     state_bytes: int = measure(
-        "State", unit="bytes", better="lower", description="Carried from step to step, a sequence."
+        "State",
+        unit="bytes",
+        better="lower",
+        description="Carried from step to step, a sequence.",
+        pooled=EXACT,
     )
     multiply_accumulates: int = measure(
-        "Multiply-accumulates", unit="per token", better="lower", description="Forward."
+        "Multiply-accumulates",
+        unit="per token",
+        better="lower",
+        description="Forward.",
+        pooled=EXACT,
     )
 
 
@@ -248,5 +267,10 @@ PARAMETER_COUNT = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    headlines=(
+        Headline("parameters", "has the fewest parameters"),
+        Headline("activation_mib", "keeps the least for the backward pass"),
+        Headline("state_bytes", "carries the smallest state"),
+    ),
     presets={"chapter": {"input_size": 128, "hidden_size": 256}},
 )

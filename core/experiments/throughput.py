@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
+from core.pooling import EXACT
 from core.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ class ThroughputSummary(Row):
         better="lower",
         description="Most that a training pass has allocated at once, beyond parameters and input.",
     )
-    parameters: int = measure("Parameters")
+    parameters: int = measure("Parameters", pooled=EXACT)
     compile_seconds: float | None = measure("Compilation", unit="s", better="lower")
     noise_percent: float = measure(
         "Noise",
@@ -376,6 +377,10 @@ THROUGHPUT = Experiment(
     answer=answer,
     work=work,
     timed=True,
+    headlines=(
+        Headline("tokens_per_second", "trains fastest"),
+        Headline("latency_p50_us", "answers fastest"),
+    ),
     presets={
         "chapter": {
             "input_size": 256,

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from core.architecture import Architecture
-from core.experiment import Config, Event, Experiment, Row, axis, measure, note
+from core.experiment import Config, Event, Experiment, Headline, Row, axis, measure, note
+from core.experiments.two_sided_context_seeds import by_seed
 from core.parameters import LARGEST_BUDGET, count_parameters, match_parameters
+from core.pooling import EXACT
 from core.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -244,13 +246,20 @@ class TwoSidedContextSummary(Row):
         better="higher",
         description="Mean over d ≥ 1 of the network that answers d steps later.",
     )
-    chance: float = measure("Chance", unit="%", description="Without seeing ahead: exact.")
-    output_size: int = measure(
-        "Output size", unit="numbers", description="At every step: H, or 2H of two directions."
+    chance: float = measure(
+        "Chance", unit="%", description="Without seeing ahead: exact.", pooled=EXACT
     )
-    parameters: int = measure("Parameters", better="lower", description="Of the whole model.")
-    wider_hidden_size: int | None = measure("Wider, hidden size")
-    wider_parameters: int | None = measure("Wider, parameters")
+    output_size: int = measure(
+        "Output size",
+        unit="numbers",
+        description="At every step: H, or 2H of two directions.",
+        pooled=EXACT,
+    )
+    parameters: int = measure(
+        "Parameters", better="lower", description="Of the whole model.", pooled=EXACT
+    )
+    wider_hidden_size: int | None = measure("Wider, hidden size", pooled=EXACT)
+    wider_parameters: int | None = measure("Wider, parameters", pooled=EXACT)
     generates: str = note(
         "Generates", description="Whether it can write token by token, and if not why not."
     )
@@ -303,4 +312,6 @@ TWO_SIDED_CONTEXT = Experiment(
     sentence=sentence,
     answer=answer,
     work=work,
+    by_seed=by_seed,
+    headlines=(Headline("ahead_accuracy", "tells best what lies ahead"),),
 )

@@ -7,7 +7,7 @@ import streamlit as st
 from core.experiments import EXPERIMENTS
 from core.tracking import ACTIVE, STATUSES
 from core.words import counted
-from dashboard import address, controls, data, details, listing, states
+from dashboard import address, comparing, controls, data, details, listing, states
 from dashboard.navigation import LAUNCH
 from dashboard.wording import STATUS_WORDS
 
@@ -37,9 +37,11 @@ def look() -> None:
     ]
     st.caption(f"{counted(len(wanted), 'run')} of {len(runs):,}")
     listing.table(wanted)
-    chosen = st.query_params.get("run")
-    if chosen:
-        details.show(chosen)
+    chosen = st.query_params.get_all("run")
+    if len(chosen) == 1:
+        details.show(chosen[0])
+    elif chosen:
+        comparing.link(f"Compare these {len(chosen)} runs", chosen)
 
 
 states.live(look, active=any(run.status in ACTIVE for run in data.reader().active()))

@@ -9,8 +9,8 @@ import pytest
 from core.experiments import EXPERIMENTS
 from core.tracking import RunRecord, Store
 from dashboard import comparison
-from dashboard import labels as naming
 from dashboard.reader import Reader
+from experiments import labels as naming
 from tests.dashboard.scenes import POINTS, record
 
 EXPERIMENT = EXPERIMENTS[0]

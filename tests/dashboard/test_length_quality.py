@@ -12,11 +12,11 @@ from core.experiments.length_quality import LENGTH_QUALITY, LengthQualitySummary
 from core.statistics import MISSING, mean_estimate
 from core.tracking import Store
 from dashboard import cards, charts, layers, looks, palette, seeds, trained
-from dashboard import labels as naming
 from dashboard.leading import leading
 from dashboard.setting_figures import BySetting
 from dashboard.shown import Shown, read
 from dashboard.wording import plain
+from experiments import labels as naming
 from tests.dashboard import scenes
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NASTY, record

@@ -7,7 +7,7 @@ import pytest
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.throughput import THROUGHPUT
 from core.tracking import RunRecord, Store
-from dashboard import labels, machines
+from experiments import labels, machines
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NOTES, record
 

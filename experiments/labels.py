@@ -12,7 +12,7 @@ from core.architecture import CELL_TITLES, variant_title
 from core.experiment import Experiment
 from core.settings import Setting, Value, settings_of
 from core.tracking import RunRecord
-from dashboard import machines
+from experiments import machines
 
 NOT_TOLD_APART = ("cell", "bidirectional", "seed", "seeds", "device", "threads")
 """The variant is named anyway, repetitions are pooled, and machines are told by what they are."""

@@ -1,0 +1,94 @@
+"""The scorecard as small multiples: a panel per headline measure, a dot with its interval each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from io import BytesIO
+
+import altair
+import pandas
+import streamlit as st
+
+from core.scorecard.card import Line, Question, Scorecard
+from core.scorecard.words import value_of
+from dashboard import bars, charts, data, export
+from dashboard.curves import Repeats
+from dashboard.figures import MIME
+from dashboard.palette import Style, styles
+from dashboard.scales import heading
+
+PANELS_ACROSS, PANEL_PIXELS = 2, 380
+"""Of the figure as a file."""
+
+
+def draw(card: Scorecard) -> None:
+    """Side by side where there is room, and all of them together as a file."""
+    drawn = panels(card, dark=data.dark())
+    if not drawn:
+        return
+    places = st.grid(3, min_column_width=300)
+    for question, line, chart in drawn:
+        with places:
+            st.altair_chart(chart, width="stretch", alt=_alt(question, line))
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        for form, mime in MIME.items():
+            st.download_button(
+                form.upper(),
+                data=partial(_file, card, form),
+                file_name=f"scorecard.{form}",
+                mime=mime,
+                type="tertiary",
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"scorecard-{form}",
+            )
+
+
+def panels(card: Scorecard, *, dark: bool) -> list[tuple[Question, Line, charts.Chart]]:
+    """A chart for every line with a value."""
+    look = styles({kind.kind: kind.variant for kind in card.kinds}, dark=dark)
+    return list(_panels(card, look))
+
+
+def _panels(
+    card: Scorecard, look: Mapping[str, Style]
+) -> Iterator[tuple[Question, Line, charts.Chart]]:
+    for question in card.questions:
+        for line in question.lines:
+            bands = _bands(line)
+            if not bands.empty:
+                over = {cell.over for cell in line.cells.values()} - {""}
+                count = f"{over.pop().capitalize()}s" if len(over) == 1 else ""
+                chart = bars.dots(bands, line.column, look, Repeats(count=count, whole=not count))
+                title = charts.caption(question.experiment.title, "")
+                yield question, line, chart.properties(title=title)
+
+
+def _bands(line: Line) -> pandas.DataFrame:
+    found = [
+        (kind, cell.estimate.value, cell.estimate.low, cell.estimate.high, cell.estimate.n)
+        for kind, cell in line.cells.items()
+        if cell.estimate.value is not None
+    ]
+    return pandas.DataFrame(found, columns=["label", "value", "low", "high", "n"])
+
+
+def _alt(question: Question, line: Line) -> str:
+    told = [f"{kind} {value_of(cell)}" for kind, cell in line.cells.items()]
+    return f"{question.experiment.title}, {heading(line.column)}: {'; '.join(told)}"
+
+
+def figure(card: Scorecard) -> charts.Chart:
+    """All panels as one chart, for a file."""
+    drawn = []
+    for _, _, chart in panels(card, dark=False):
+        panel = chart.properties(width=PANEL_PIXELS)
+        panel.autosize = altair.Undefined  # only a whole chart has it
+        drawn.append(panel)
+    return altair.concat(*drawn, columns=PANELS_ACROSS).resolve_scale(color="independent")
+
+
+def _file(card: Scorecard, form: export.Form) -> BytesIO:
+    """On white, in black type."""
+    return export.rendered(charts.styled_for_print(figure(card)).to_dict(), form)

@@ -1,0 +1,189 @@
+"""The Scorecard half of Compare in every state: empty, one question measured, all, on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import altair
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from core.architecture import VARIANTS
+from core.experiment import Experiment
+from core.experiments import EXPERIMENTS
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.memory_span import MEMORY_SPAN
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.scorecard import Terms
+from core.tracking import Store
+from dashboard import navigation, scorecard_figures
+from dashboard.navigation import PAGES, Page
+from dashboard.scorecard_questions import query
+from dashboard.wording import plain
+from experiments.scorecard_launches import launches
+from experiments.scorecards import Shelf
+from tests.dashboard.conftest import APP, Show, put, texts
+from tests.dashboard.scenes import record
+
+SCRIPT = "from dashboard import address, scorecard\naddress.notices_here()\nscorecard.draw()\n"
+LAUNCH = "views/launch.py"
+
+
+@pytest.fixture
+def show_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
+    """Run the scorecard alone, as a page among the others."""
+    path = tmp_path / "card.py"
+    path.write_text(SCRIPT)
+    page = Page(str(path), "Card", ":material/star:", "Explore", "")
+    monkeypatch.setattr(navigation, "PAGES", (*PAGES, page))
+
+    def run(**address: str | list[str]) -> AppTest:
+        app = AppTest.from_file(APP, default_timeout=30)
+        app._page_hash = calc_hash(page.address)
+        put(app, address)
+        return app.run()
+
+    return run
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[Store]:
+    """Stores for which a worker was asked, instead of real workers."""
+    woken: list[Store] = []
+    monkeypatch.setattr("experiments.worker.ensure_worker", woken.append)
+    return woken
+
+
+def keys(app: AppTest) -> set[str]:
+    return {str(button.key) for button in app.button}
+
+
+def asked(app: AppTest, key: str) -> list[str]:
+    value = app.query_params[key]
+    return [value] if isinstance(value, str) else list(value)
+
+
+def table_of(app: AppTest) -> Any:
+    return app.table[0].value
+
+
+def test_an_empty_store_says_what_would_be_measured(
+    scene: Callable[[str], Store], show_card: Show
+) -> None:
+    scene("empty")
+    app = show_card()
+    assert not app.exception
+    assert app.subheader[0].value == plain("Nothing is measured at hidden size 64 yet.")
+    said = texts(app)
+    for experiment in EXPERIMENTS:
+        assert plain(experiment.question) in said
+    assert said.count("Not measured yet.") == len(EXPERIMENTS)
+    assert "scorecard-queue" in keys(app)
+    assert len(app.table) == 1, "the chapter's, with nothing in it"
+    other = show_card(mode="Equal parameters")
+    assert not other.exception
+    assert plain("Nothing is measured at a budget of 100,000 recurrent") in other.subheader[0].value
+
+
+def test_a_full_store_has_every_question_and_its_choices_in_the_address(
+    scene: Callable[[str], Store], show_card: Show
+) -> None:
+    scene("full")
+    app = show_card()
+    assert not app.exception
+    assert "RNN has the fewest parameters" in app.subheader[0].value
+    assert list(table_of(app).columns) == [plain(k) for k in asked(app, "kinds")]
+    assert len(asked(app, "kinds")) == len(VARIANTS)
+    assert asked(app, "width") == ["64"]
+    assert "CPU (Made-up" in asked(app, "machine")[0]
+    assert "scorecard-queue" not in keys(app), "nothing is missing"
+    assert "3 seeds" in str(table_of(app))
+
+
+def test_a_link_reopens_the_columns_that_were_chosen(
+    scene: Callable[[str], Store], show_card: Show
+) -> None:
+    scene("full")
+    app = show_card(kinds=["GRU", "LSTM"], width="64")
+    assert list(table_of(app).columns) == ["LSTM", "GRU"]
+    app.multiselect[0].set_value(["RNN"]).run()
+    assert asked(app, "kinds") == ["RNN"]
+    bad = show_card(kinds=["LSTMM", "GRU"], width="65", machine="Cray")
+    said = " ".join(str(w.value) for w in bad.warning)
+    assert all(word in said for word in ("LSTMM", "65", "Cray"))
+    assert list(table_of(bad).columns) == ["GRU"]
+
+
+def test_one_question_alone_leaves_the_others_open(
+    store: Store, show_card: Show, workers: list[Store]
+) -> None:
+    for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"input_size": [7]}):
+        record(store, PARAMETER_COUNT, config, "one")
+    app = show_card()
+    assert not app.exception
+    said = texts(app)
+    assert plain("5 of 6 questions are not measured yet.") in said
+    assert plain("All of its runs: input size 7; all else at its default; measured on cpu.") in said
+    app.button(key="scorecard-queue").click().run()
+    assert not app.exception
+    queued = store.runs(status="SCHEDULED")
+    assert workers
+    assert len(queued) == 1 + 3 * 4 + 9, "GRU, then three cells of five questions, one by seed"
+    (gru,) = (run for run in queued if run.experiment == PARAMETER_COUNT.name)
+    assert (gru.settings["cell"], gru.settings["input_size"]) == ("gru", 7)
+    assert "scorecard-queue" not in keys(app), "all of it is on its way"
+    assert f"{len(queued)} runs of this scorecard to come" in texts(app)
+
+
+def test_what_failed_is_said_and_can_be_queued_again(store: Store, show_card: Show) -> None:
+    (config,) = MEMORY_SPAN.configs(["rnn"], {})
+    record(store, MEMORY_SPAN, config, "one", "FAILED")
+    app = show_card()
+    assert not app.exception
+    assert config.architecture.label in app.warning[0].value
+    assert "<script>" not in app.warning[0].value.replace(r"\<script\>", "")
+    assert "scorecard-queue" in keys(app)
+
+
+def test_at_equal_parameters_the_achieved_sizes_are_said(store: Store, show_card: Show) -> None:
+    for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"parameter_budget": [9000]}):
+        record(store, PARAMETER_COUNT, config, "one")
+    app = show_card(mode="Equal parameters")
+    assert not app.exception
+    assert asked(app, "budget") == ["9000"]
+    assert "budget of 9,000 recurrent parameters" in app.subheader[0].value
+    assert plain("Achieved: RNN") in texts(app)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_a_link_to_the_launch_form_asks_for_exactly_the_missing_runs(
+    experiment: Experiment, scene: Callable[[str], Store], show: Show, monkeypatch: Any
+) -> None:
+    scene("empty")
+    settings: dict[str, Any] = {"hidden_size": [32]}
+    if experiment is LENGTH_QUALITY:
+        settings |= {"seeds": [2], "source_reversed": ["true"]}
+    configs = experiment.configs(["rnn", "bi-gru"], settings)
+    (launch,) = launches(experiment, configs)
+    started: list[Any] = []
+    monkeypatch.setattr("dashboard.actions.launch", lambda e, c: started.extend([e, list(c)]))
+    app = show(LAUNCH, **query(launch))  # type: ignore[arg-type]
+    app.button(key="start").click().run()
+    assert not app.exception
+    assert started == [experiment, configs]
+
+
+def test_the_figure_has_a_panel_per_measure_and_is_one_chart_as_a_file(
+    scene: Callable[[str], Store],
+) -> None:
+    store = scene("full")
+    shelved = Shelf(lambda run, name: store.table(run.run_id, name)).at(store.runs())
+    card = shelved.scorecard(["RNN", "bi-LSTM"], Terms(hidden_size=64))
+    drawn = scorecard_figures.panels(card, dark=False)
+    assert len(drawn) == sum(len(question.lines) for question in card.questions)
+    whole = scorecard_figures.figure(card).to_dict()
+    assert len(whole["concat"]) == len(drawn)
+    assert isinstance(drawn[0][2], altair.LayerChart)

@@ -1,0 +1,196 @@
+"""A store's scorecard on the command line and in files: the numbers of the runs, as text."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.claims.properties import COUNTS
+from core.experiments import EXPERIMENTS
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.scorecard.card import headlines
+from core.settings import BadSetting
+from core.tracking import Store, open_store
+from experiments.__main__ import main
+from experiments.arguments import parse
+from experiments.commands import configs_of
+from experiments.scorecard_launches import launches
+from experiments.scorecards import Shelf, machine_named
+from tests.conftest import Once
+from tests.dashboard.scenes import record
+
+HOSTILE = "<img src=x onerror=alert(1)> \"'&\u202e </title><script>alert(2)</script>"
+
+
+@pytest.fixture
+def measured(
+    once: Once, new_store: Callable[[Path], Store], monkeypatch: pytest.MonkeyPatch
+) -> Store:
+    """The plain RNN in every experiment; two LSTMs that are counted, one of a hostile name. It is
+    made once and only read."""
+
+    def make(folder: Path) -> None:
+        store = new_store(folder)
+        for experiment in EXPERIMENTS:
+            (config, *_) = experiment.configs(["rnn"], {})
+            record(store, experiment, config, "one")
+        for config in PARAMETER_COUNT.configs(["lstm"], {"forget_bias": [None, 1]}):
+            run_id = record(store, PARAMETER_COUNT, config, "one")
+        store.client.update_run(run_id, name=HOSTILE)
+
+    uri = f"sqlite:///{once('scorecard', make) / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return open_store(uri)
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_has_a_line_per_cell_with_the_numbers_of_the_store(
+    measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["scorecard", "--variants", "rnn,lstm,lstm · FORGET bias 1", "--format", "csv"]
+    assert main(asked) == 0
+    out, said = capsys.readouterr()
+    found = rows(out)
+    assert len(found) == 3 * sum(len(headlines(e)) for e in EXPERIMENTS)
+    by_run = {row["runs"]: row for row in found if row["measure"] == "parameters"}
+    assert [row["variant"] for row in by_run.values()] == ["RNN", "LSTM", "LSTM · forget bias 1"]
+    for run_id, row in by_run.items():
+        table = measured.table(run_id, "summary")
+        assert table is not None
+        assert float(row["value"]) == table["parameters"].iloc[-1]
+        assert row["hidden_size"] == "64"
+    absent = [r for r in found if r["variant"].endswith("1") and r["experiment"] == "memory-span"]
+    assert [(r["value"], r["runs"]) for r in absent] == [("", "")]
+    assert "not measured yet: python -m experiments run memory-span --variants lstm" in said
+
+
+def test_json_has_the_answer_the_pairs_the_table_and_what_is_missing(
+    measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scorecard", "--json"]) == 0
+    content: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert content["terms"] == {"hidden_size": 64}
+    assert content["variants"] == ["RNN", "LSTM", "GRU"]
+    assert "RNN has the fewest parameters" in content["answer"]
+    exact = next(pair for pair in content["pairs"] if pair["measure"] == "parameters")
+    assert (exact["first"], exact["second"], exact["finding"]) == ("RNN", "LSTM", "better")
+    assert content["properties"]["verdict"].startswith("Not measured yet.")
+    assert len(content["properties"]["lines"]) == 5
+    assert len(content["missing"]) == len(EXPERIMENTS)
+
+
+def test_the_property_table_is_filled_from_the_store(store: Store) -> None:
+    for config in COUNTS.configs():
+        record(store, PARAMETER_COUNT, config, "one")
+    shelved = Shelf(lambda run, name: store.table(run.run_id, name)).at(store.runs())
+    verdict = shelved.properties()
+    lines = {line.title: line for line in verdict.table}
+    assert not lines["Gates"].missing
+    assert lines["Long range"].missing
+    assert verdict.outcome == "not measured yet"
+    assert set(verdict.evidence) == set(shelved.runs)
+
+
+def test_html_is_one_file_in_which_text_stays_text(
+    measured: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "card.html"
+    assert main(["scorecard", "--variants", "lstm,LSTM · forget bias 1", "--format", "html",
+                 "--output", str(file)]) == 0  # fmt: skip
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert str(file) in said
+    page = file.read_text()
+    assert HOSTILE not in page
+    assert html.escape(HOSTILE) in page
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    for run in measured.runs():
+        assert run.run_id in page or run.settings["cell"] == "rnn"
+
+
+def test_latex_escapes_and_has_a_line_per_measure(
+    measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scorecard", "--format", "latex", "--variants", "rnn,lstm"]) == 0
+    out = capsys.readouterr().out
+    assert r"Accuracy ahead (\%)" in out
+    assert out.count(r" \\") == 1 + sum(len(headlines(e)) for e in EXPERIMENTS)
+    assert r"\textbf{" in out
+
+
+def test_a_table_says_what_its_runs_share(
+    measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scorecard", "--hidden-size", "64"]) == 0
+    out = capsys.readouterr().out
+    assert "At hidden size 64" in out
+    assert "Memory span: every setting at its default; measured on cpu" in out
+    assert main(["scorecard", "--parameter-budget", "100k"]) == 0
+    out, said = capsys.readouterr()
+    assert "Nothing is measured at a budget of 100,000 recurrent parameters yet." in out
+    assert "--parameter-budget=100000" in said
+    assert "--hidden-size" not in said, "the budget decides it"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--variants", "lstmm"], "variants has 'lstmm'; choose from"),
+        (["--hidden-size", "many"], "hidden_size is 'many'; give an amount"),
+        (["--hidden-size", "1M"], "hidden_size is '1M'; give a whole number from 1 to 16,384"),
+        (["--hidden-size", "8", "--parameter-budget", "1k"], "leave one of the two out"),
+        (["--format", "xml"], "format is 'xml'; choose from table, csv, json, latex, html"),
+        (["--machine", "cray"], "machine is 'cray', which fits 0 of CPU (Made-up(R)"),
+        (["--format", "csv", "--output", "/nowhere/x.csv"], "output is '/nowhere/x.csv'"),
+        (["--output", "x.csv"], "output is 'x.csv', but the format is table"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_field(
+    words: list[str], complaint: str, measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scorecard", *words]) == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said.startswith("error: ")
+    assert complaint in said
+    assert said.count("\n") == 1
+
+
+def test_a_machine_is_named_by_a_part_that_only_it_has() -> None:
+    there = ["CPU (one)", "CUDA (two)"]
+    assert machine_named("cuda", there) == "CUDA (two)"
+    with pytest.raises(BadSetting, match="fits 2 of CPU"):
+        machine_named("", there)
+
+
+@pytest.mark.parametrize("settings", [{}, {"seeds": [5], "clip": [None]}, {"seed": [7]}])
+def test_a_launch_makes_exactly_the_runs_that_it_is_for(settings: dict[str, list[Any]]) -> None:
+    for budget in ({}, {"parameter_budget": [100_000]}):
+        configs = LENGTH_QUALITY.configs(["rnn", "bi-gru"], {**settings, **budget})
+        (launch,) = launches(LENGTH_QUALITY, configs)
+        words = launch.command.removeprefix("python -m experiments ").split()
+        assert configs_of(parse(words))[1] == configs
+
+
+def test_kinds_of_other_settings_are_launched_apart() -> None:
+    configs = [
+        *PARAMETER_COUNT.configs(["rnn", "lstm"], {}),
+        *PARAMETER_COUNT.configs(["lstm"], {"forget_bias": [1]}),
+    ]
+    found = [launch.command for launch in launches(PARAMETER_COUNT, configs)]
+    assert found == [
+        "python -m experiments run parameter-count --variants rnn,lstm",
+        "python -m experiments run parameter-count --variants lstm --forget-bias=1.0",
+    ]
