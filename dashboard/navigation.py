@@ -112,7 +112,7 @@ PAGES: tuple[Page, ...] = (
         "Compare",
         ":material/compare_arrows:",
         "Workbench",
-        "Any finished runs side by side: what differs, by how much, and whether it is noise.",
+        "Any finished runs side by side, with verdicts; and a scorecard across all questions.",
     ),
     Page(
         "views/translate.py",

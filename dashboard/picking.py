@@ -64,7 +64,7 @@ def pick(runs: Sequence[RunRecord]) -> Picked:
 
 def _open() -> bool:
     """Whether the address has filters: who sent the link wanted them seen."""
-    return any(st.query_params.get(key) for key in ("variant", "machine", "text", "since", "until"))
+    return any(st.query_params.get(key) for key in ("variant", "on", "text", "since", "until"))
 
 
 def _asked(finished: dict[str, RunRecord], known: dict[str, RunRecord]) -> tuple[RunRecord, ...]:
@@ -101,7 +101,7 @@ def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
         experiment = controls.choice("Experiment", names, "experiment", most=0)
         variant = controls.choice("Variant", [ALL, *VARIANTS], "variant", most=0)
         machine = controls.choice(
-            "Machine", [ALL, *sorted({*places.values()} - {""})], "machine", most=0
+            "Machine", [ALL, *sorted({*places.values()} - {""})], "on", most=0
         )
         sweep = controls.choice("Comparison", [ALL, *_sweeps(finished)], "comparison", most=0)
         since, until = controls.day("From", "since"), controls.day("Until", "until")
@@ -136,11 +136,13 @@ def _moment(day: date | None, days: int = 0) -> float | None:
 
 def _table(wanted: Sequence[RunRecord], picked: Sequence[str], by_hand: bool) -> None:
     """The table, and what can be done with all of it."""
-    shown = list(wanted[:MOST_LINES])
-    ids = [run.run_id[:ID_LETTERS] for run in shown]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        lines = f"{counted(len(wanted), 'finished run')} fit, {len(picked)} picked"
-        st.caption(plain(lines if len(wanted) <= MOST_LINES else f"{lines}; the newest are listed"))
+    lines = f"{counted(len(wanted), 'finished run')} fit, {len(picked)} picked"
+    st.caption(plain(lines if len(wanted) <= MOST_LINES else f"{lines}; the newest are listed"))
+    if wanted:
+        _lines_to_pick(wanted[:MOST_LINES], picked if by_hand else ())
+    else:
+        st.text("No finished run fits these filters.")
+    with st.container(horizontal=True):
         st.button(
             "Pick all of these",
             key="pick-all",
@@ -150,12 +152,14 @@ def _table(wanted: Sequence[RunRecord], picked: Sequence[str], by_hand: bool) ->
             args=([run.run_id[:ID_LETTERS] for run in wanted],),
         )
         st.button("Clear", key="pick-none", disabled=not by_hand, on_click=_take, args=([],))
-    if not shown:
-        st.text("No finished run fits these filters.")
-        return
+
+
+def _lines_to_pick(shown: Sequence[RunRecord], picked: Sequence[str]) -> None:
+    """The table itself; what is picked and not listed stays picked."""
+    ids = [run.run_id[:ID_LETTERS] for run in shown]
     key = f"pick {st.session_state.get('picks', 0)} {hash(tuple(ids))}"
-    elsewhere = [identifier for identifier in picked if identifier not in ids] if by_hand else []
-    rows = [place for place, identifier in enumerate(ids) if identifier in picked and by_hand]
+    elsewhere = [identifier for identifier in picked if identifier not in ids]
+    rows = [place for place, identifier in enumerate(ids) if identifier in picked]
 
     def choose() -> None:
         chosen = [ids[row] for row in st.session_state[key]["selection"]["rows"]]

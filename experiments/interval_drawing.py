@@ -15,7 +15,7 @@ LETTERS = 32
 """Of a name; the whole of it is its title."""
 DECADES = 1.5
 """Above so many powers of ten the axis is logarithmic."""
-TICKS = 5
+TICKS = 7
 
 
 def drawing(title: str, heading: str, estimates: Mapping[str, Estimate]) -> str:

@@ -152,8 +152,8 @@ def test_grouping_measure_and_emphasis_are_in_the_address(scene: Scene, show: Sh
     assert list(app.dataframe[-1].value["Group"]) == ["rnn", "lstm", "gru"]
     assert options(app, "Bring out").value == "rnn"
     assert "pools runs that differ" in said(app)
-    options(app, "Measure").select("Half-life (steps)").run()
-    assert app.query_params["measure"] == "half_life_steps"
+    options(app, "Measure").select("Largest singular value").run()
+    assert app.query_params["measure"] == "largest_singular_value"
 
 
 def test_what_people_typed_is_text(store: Store, show: Show) -> None:
