@@ -37,7 +37,7 @@ def answer(card: Scorecard) -> str:
 def _best(card: Scorecard, questions: Sequence[Question]) -> str:
     """By kind, so that each is named once."""
     praised: dict[str, list[str]] = {}
-    for line in (line for question in questions for line in question.lines[:1]):
+    for line in map(_first, questions):
         if line.best:
             value = quantity(line, line.cells[line.best])
             praised.setdefault(line.best, []).append(f"{line.headline.best} ({value})")
@@ -47,9 +47,14 @@ def _best(card: Scorecard, questions: Sequence[Question]) -> str:
     return f"At {card.terms.in_words}, {'; '.join(parts)}."
 
 
+def _first(question: Question) -> Line:
+    """Its most telling line of those that the terms leave open."""
+    return next((line for line in question.lines if not line.fixed), question.lines[0])
+
+
 def _level(questions: Sequence[Question]) -> Iterator[str]:
     """Of questions without a best one: who is among the best, and where nobody can tell."""
-    lines = [question.lines[0] for question in questions if not question.lines[0].best]
+    lines = [line for line in map(_first, questions) if not line.best]
     marked = {
         line.column.title.lower(): [spoken(kind) for kind, mark in line.marks.items() if mark]
         for line in lines
@@ -142,6 +147,8 @@ def in_words(setting: Setting, value: Value) -> str:
 def standing(line: Line) -> str:
     """Who is best, by which test over how many, or why nobody can tell."""
     title = line.column.title
+    if line.fixed:
+        return f"{title}: equal on these terms, as nearly as whole hidden sizes come."
     values = [cell for cell in line.cells.values() if cell.values]
     if len(values) < 2:
         return f"{title}: nothing to compare with."
