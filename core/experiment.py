@@ -261,6 +261,8 @@ class Headline:
     name: str
     best: str
     """What the best variant does: completes `the LSTM …`."""
+    fixed_by: str = ""
+    """The setting that makes it equal for all: nobody is the best at it then."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def draw(card: Scorecard) -> None:
 
 
 def panels(card: Scorecard, *, dark: bool) -> list[tuple[Question, Line, charts.Chart]]:
-    """A chart for every line with a value."""
+    """A chart for every line with a value that the terms leave open."""
     look = styles({kind.kind: kind.variant for kind in card.kinds}, dark=dark)
     return list(_panels(card, look))
 
@@ -57,7 +57,7 @@ def _panels(
     for question in card.questions:
         for line in question.lines:
             bands = _bands(line)
-            if not bands.empty:
+            if not (bands.empty or line.fixed):
                 over = {cell.over for cell in line.cells.values()} - {""}
                 count = f"{over.pop().capitalize()}s" if len(over) == 1 else ""
                 chart = bars.dots(bands, line.column, look, Repeats(count=count, whole=not count))

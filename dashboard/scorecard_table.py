@@ -9,6 +9,9 @@ from core.scorecard.card import Line, Question, Scorecard
 from core.scorecard.words import MARKS, NOT_YET, interval_of, repeats_of, value_of
 from dashboard.wording import plain
 
+UNBROKEN = "\u00a0"
+"""A space at which no line ends: on a phone the table scrolls rather than breaks its numbers."""
+
 
 def draw(card: Scorecard) -> None:
     """Wider than a phone it scrolls by itself."""
@@ -40,7 +43,6 @@ def _cell(line: Line, kind: str) -> str:
         return NOT_YET
     mark = line.marks.get(kind, "")
     value = plain(" ".join(filter(None, [value_of(cell), MARKS.get(mark, "")])))
-    sure = " · ".join(filter(None, [interval_of(cell), repeats_of(cell)]))
-    return (f"**{value}**" if mark == "best" else value) + (
-        f"  \n:small[{plain(sure)}]" * bool(sure)
-    )
+    sure = [part.replace(" ", UNBROKEN) for part in (interval_of(cell), repeats_of(cell)) if part]
+    told = "  \n" + plain(" · ".join(sure)) if sure else ""
+    return (f"**{value}**" if mark == "best" else value) + told

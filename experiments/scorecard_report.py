@@ -76,6 +76,8 @@ def _question(question: Question, runs: Mapping[str, RunRecord]) -> Iterator[str
     yield text("h3", question.experiment.question)
     for line in question.lines:
         yield text("p", standing(line))
+        if line.fixed:
+            continue
         estimates = {kind: cell.estimate for kind, cell in line.cells.items()}
         yield drawing(f"{line.column.heading} by variant", line.column.heading, estimates)
     if question.basis:

@@ -268,7 +268,7 @@ PARAMETER_COUNT = Experiment(
     answer=answer,
     work=work,
     headlines=(
-        Headline("parameters", "has the fewest parameters"),
+        Headline("parameters", "has the fewest parameters", fixed_by="parameter_budget"),
         Headline("activation_mib", "keeps the least for the backward pass"),
         Headline("state_bytes", "carries the smallest state"),
     ),

@@ -23,6 +23,8 @@ from core.scorecard.terms import BUDGET, Terms, terms_of
 from core.settings import Setting, Value, settings_of
 
 Key = tuple[Value, ...]
+MOST_READ = 100
+"""Runs of one kind: of more that repeat each other only the newest are read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +80,8 @@ class Basis:
 
     def repeats(self, kind: str) -> tuple[Record, ...]:
         """What its value is read from: where each seed is a run, the newest of each seed; where
-        times are measured, every launch; else the run of the most seeds, of equals the newest."""
-        runs = self.runs[kind]
+        times are measured, every run; else the run of the most seeds, of equals the newest."""
+        runs = self.runs[kind][-MOST_READ:]
         if self.experiment.timed:
             return runs
         if self.experiment.a_run_per_seed:

@@ -28,6 +28,8 @@ class Line:
     """Of every pair of kinds, corrected for all of them."""
     marks: Mapping[str, Mark]
     """Kind → whether it is the best by more than noise."""
+    fixed: bool
+    """Whether the terms make it equal for all, as nearly as they can."""
 
     @property
     def best(self) -> str:
@@ -128,11 +130,12 @@ def _lines(basis: Basis, table: Table) -> Iterator[Line]:
     for headline in headlines(basis.experiment):
         column = columns[headline.name]
         cells = {kind: r.cell(column) for kind, r in readings.items() if r is not None}
-        groups = {kind: cell.values for kind, cell in cells.items() if cell.values}
+        fixed = headline.fixed_by in basis.terms.settings
+        groups = {k: cell.values for k, cell in cells.items() if cell.values and not fixed}
         found = differences(groups, column.pooled, column.better)
         values = {kind: cells[kind].estimate.value for kind in groups}
         told = marks(values, found, column.better)
-        yield Line(headline, column, cells, tuple(found), told)
+        yield Line(headline, column, cells, tuple(found), told, fixed)
 
 
 def headlines(experiment: Experiment) -> tuple[Headline, ...]:

@@ -37,7 +37,7 @@ def answer(card: Scorecard) -> str:
 def _best(card: Scorecard, questions: Sequence[Question]) -> str:
     """By kind, so that each is named once."""
     praised: dict[str, list[str]] = {}
-    for line in (line for question in questions for line in question.lines[:1]):
+    for line in map(_first, questions):
         if line.best:
             value = quantity(line, line.cells[line.best])
             praised.setdefault(line.best, []).append(f"{line.headline.best} ({value})")
@@ -47,9 +47,14 @@ def _best(card: Scorecard, questions: Sequence[Question]) -> str:
     return f"At {card.terms.in_words}, {'; '.join(parts)}."
 
 
+def _first(question: Question) -> Line:
+    """Its most telling line of those that the terms leave open."""
+    return next((line for line in question.lines if not line.fixed), question.lines[0])
+
+
 def _level(questions: Sequence[Question]) -> Iterator[str]:
     """Of questions without a best one: who is among the best, and where nobody can tell."""
-    lines = [question.lines[0] for question in questions if not question.lines[0].best]
+    lines = [line for line in map(_first, questions) if not line.best]
     marked = {
         line.column.title.lower(): [spoken(kind) for kind, mark in line.marks.items() if mark]
         for line in lines
@@ -57,12 +62,16 @@ def _level(questions: Sequence[Question]) -> Iterator[str]:
     level = [f"{title} ({listed(kinds)})" for title, kinds in marked.items() if kinds]
     if level:
         yield f"Not distinguishable from the best: {'; '.join(level)}."
-    few = [line.column.title.lower() for line in lines if _too_few(line)]
-    if few:
-        yield f"Too few runs or seeds to tell in {listed(few)}."
-    rest = [title for title, kinds in marked.items() if not kinds and title not in few]
-    if rest:
-        yield f"No best one can be told in {listed(rest)}."
+    why = {
+        "Too few runs or seeds to tell in": [x for x in lines if x.differences and _too_few(x)],
+        "Only one variant is measured in": [x for x in lines if not x.differences],
+        "No best one can be told in": [
+            x for x in lines if not _too_few(x) and not any(x.marks.values())
+        ],
+    }
+    for words, left in why.items():
+        if left:
+            yield f"{words} {listed([x.column.title.lower() for x in left])}."
 
 
 def spoken(kind: str) -> str:
@@ -72,33 +81,35 @@ def spoken(kind: str) -> str:
 
 
 def quantity(line: Line, cell: Cell) -> str:
-    """`20.0 steps`, `98.1%`, `5,248`."""
+    """`20 steps`, `98.1%`, `5,248`."""
     value, unit = cell.estimate.value, line.column.unit
     if value is None:
         return NONE
-    shown = _shown(value, exact=not cell.over)
+    shown = _shown(value)
     return f"{shown}%" if unit == "%" else f"{shown} {unit}".strip()
 
 
 def value_of(cell: Cell) -> str:
-    """`20.0`; what is counted has all of its digits."""
+    """`20`, `0.637`; `none` where a kind has no such value."""
     value = cell.estimate.value
-    return NONE if value is None else _shown(value, exact=not cell.over)
+    return NONE if value is None else _shown(value)
 
 
 def interval_of(cell: Cell) -> str:
-    """`18.0 to 22.0`; empty where there is none."""
+    """`18 to 22`; empty where there is none."""
     low, high = cell.estimate.low, cell.estimate.high
-    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
+    return "" if low is None or high is None else f"{_shown(low)} to {_shown(high)}"
 
 
 def repeats_of(cell: Cell) -> str:
     """`8 seeds`; empty of what is counted."""
-    return counted(cell.estimate.n, cell.over) if cell.over else ""
+    known = cell.over and cell.estimate.value is not None
+    return counted(cell.estimate.n, cell.over) if known else ""
 
 
-def _shown(value: float, *, exact: bool) -> str:
-    return f"{value:,.0f}" if exact and value == round(value) else number(value)
+def _shown(value: float) -> str:
+    """Whole numbers to their last digit, others to three."""
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e12 else number(value)
 
 
 def absence(question: Question) -> str:
@@ -136,6 +147,8 @@ def in_words(setting: Setting, value: Value) -> str:
 def standing(line: Line) -> str:
     """Who is best, by which test over how many, or why nobody can tell."""
     title = line.column.title
+    if line.fixed:
+        return f"{title}: equal on these terms, as nearly as whole hidden sizes come."
     values = [cell for cell in line.cells.values() if cell.values]
     if len(values) < 2:
         return f"{title}: nothing to compare with."

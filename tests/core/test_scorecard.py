@@ -181,6 +181,17 @@ def test_equal_parameters_give_the_achieved_sizes(made: Made) -> None:
     assert sizes["RNN"].hidden_size > sizes["LSTM"].hidden_size
 
 
+def test_at_equal_parameters_nobody_has_the_fewest(made: Made) -> None:
+    for variant, parameters in (("rnn", 99_990), ("lstm", 100_010)):
+        made.add(PARAMETER_COUNT, variant, measured=counts(parameters), parameter_budget=100_000)
+    terms = Terms(parameter_budget=100_000)
+    line = made.question(PARAMETER_COUNT, terms).lines[0]
+    assert (line.column.name, line.best, line.differences) == ("parameters", "", ())
+    assert not any(line.marks.values())
+    assert "equal on these terms" in standing(line)
+    assert "fewest" not in answer(made.card(terms))
+
+
 def test_exact_counts_need_no_repetition_to_be_told_apart(made: Made) -> None:
     for variant, parameters in (("rnn", 100), ("lstm", 400), ("gru", 300)):
         made.add(PARAMETER_COUNT, variant, measured=counts(parameters))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import altair
 import pytest
 from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
 from core.architecture import VARIANTS
 from core.experiment import Experiment
@@ -19,34 +18,21 @@ from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.scorecard import Terms
 from core.tracking import Store
-from dashboard import navigation, scorecard_figures
-from dashboard.navigation import PAGES, Page
+from dashboard import scorecard_figures
 from dashboard.scorecard_questions import query
 from dashboard.wording import plain
 from experiments.scorecard_launches import launches
 from experiments.scorecards import Shelf
-from tests.dashboard.conftest import APP, Show, put, texts
+from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import record
 
-SCRIPT = "from dashboard import address, scorecard\naddress.notices_here()\nscorecard.draw()\n"
 LAUNCH = "views/launch.py"
 
 
 @pytest.fixture
-def show_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
-    """Run the scorecard alone, as a page among the others."""
-    path = tmp_path / "card.py"
-    path.write_text(SCRIPT)
-    page = Page(str(path), "Card", ":material/star:", "Explore", "")
-    monkeypatch.setattr(navigation, "PAGES", (*PAGES, page))
-
-    def run(**address: str | list[str]) -> AppTest:
-        app = AppTest.from_file(APP, default_timeout=30)
-        app._page_hash = calc_hash(page.address)
-        put(app, address)
-        return app.run()
-
-    return run
+def show_card(show: Show) -> Show:
+    """The page's Scorecard half."""
+    return functools.partial(show, "views/compare.py", show="Scorecard")
 
 
 @pytest.fixture
@@ -100,7 +86,7 @@ def test_a_full_store_has_every_question_and_its_choices_in_the_address(
     assert asked(app, "width") == ["64"]
     assert "CPU (Made-up" in asked(app, "machine")[0]
     assert "scorecard-queue" not in keys(app), "nothing is missing"
-    assert "3 seeds" in str(table_of(app))
+    assert "3\u00a0seeds" in str(table_of(app).iloc[0, 0])
 
 
 def test_a_link_reopens_the_columns_that_were_chosen(
