@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup setup-dev run test test-slow check bench mlflow clean
+.PHONY: setup setup-dev run test test-slow check bench screenshots mlflow clean
 .DEFAULT_GOAL := run
 
 setup: .venv/run.stamp
@@ -39,6 +39,10 @@ check: setup-dev  ## format, lint, types
 
 bench: setup-dev  ## speed, as ratios within one run
 	$(BIN)/python -m experiments.bench $(ARGS)
+
+screenshots: setup-dev  ## the README's pictures, from a chapter suite that is measured first
+	$(BIN)/python -m experiments suite chapter
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 mlflow: setup  ## the MLflow UI alone
 	@$(BIN)/python -m experiments mlflow $(ARGS)
