@@ -52,7 +52,7 @@ class Picture:
 PICTURES = (
     Picture("gradient-flow", "gradient-flow", "forget bias"),
     Picture("overview-phone", "", size=(390, 844), dark=True),
-    Picture("chapter", "chapter", size=(1440, 1000)),
+    Picture("chapter", "chapter", address=(("show", "true"), ("claim", "8")), size=(1440, 1000)),
     Picture("memory-span", "memory-span", "how far back", (("figure", "Half-life and span"),)),
     Picture("length-quality", "length-quality", "with and without attention"),
     Picture("throughput", "throughput", "how fast all six are", dark=True),
@@ -103,6 +103,7 @@ def _taken(chromium: Any, url: str, picture: Picture, store: Store) -> bytes:
     page.goto(f"{url}/{_address(picture, store)}")
     page.get_by_role("heading", level=1).wait_for(timeout=60_000)
     page.wait_for_selector(READY, state="attached", timeout=60_000)
+    page.get_by_text("Computing the claims").wait_for(state="hidden", timeout=60_000)
     page.wait_for_timeout(DRAWN_MS)
     page.wait_for_selector(READY, state="attached", timeout=60_000)
     taken: bytes = page.screenshot()
