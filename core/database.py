@@ -113,7 +113,7 @@ def _runs(
     )
     rows = _ask(connection, question, values)
     # A table is read faster from end to end than run by run, if most runs are wanted.
-    most = 2 * len(rows) > _ask(connection, "SELECT COUNT(*) FROM runs")[0][0]
+    most = len(rows) > AT_ONCE and 2 * len(rows) > _all(connection)
     at_once = max(1, len(rows) if most else AT_ONCE)
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
@@ -134,6 +134,10 @@ def _runs(
                 *(run_id, str(experiment_id), named, status, start_ms or 0, end_ms or None),
                 *(tags[run_id], measured[run_id]),
             )
+
+
+def _all(connection: sqlite3.Connection) -> int:
+    return int(_ask(connection, "SELECT COUNT(*) FROM runs")[0][0])
 
 
 def _of(

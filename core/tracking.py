@@ -112,7 +112,7 @@ class RunRecord:
             return None
         return max(0.0, (self.ended or time.time()) - started)
 
-    @property
+    @cached_property
     def config(self) -> Config:
         """The validated config; `BadSetting` if this version of Unroll no longer takes it."""
         return experiment_named(self.experiment).config.from_flat(self.settings)
