@@ -6,6 +6,7 @@ Command-line flags, launch forms, MLflow params and error messages are all deriv
 
 from __future__ import annotations
 
+import functools
 import json
 import types
 from collections.abc import Iterator, Mapping
@@ -101,6 +102,7 @@ class Setting:
         return allowed + (", or leave it out" if self.optional else "")
 
 
+@functools.cache
 def settings_of(cls: type[Settings], path: tuple[str, ...] = ()) -> tuple[Setting, ...]:
     """Every setting of a `Settings` class, nested ones lifted, in the order declared."""
     return tuple(_walk(cls, path))

@@ -1,7 +1,8 @@
 """The store: what is to be run, what is running and what came out. The only file that uses MLflow.
 
 MLflow experiment = `Experiment.name`; MLflow run = one execution of one config. Params are the
-flat config for people, the tag `unroll.config` is the same for machines.
+flat config for people, the tag `unroll.config` is the same for machines. MLflow takes seconds to
+load: that happens when something is written, or read from elsewhere than a local database.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from core import store_folder
+from core.database import Database, Found
 from core.experiment import Config, Experiment
 from core.experiments import EXPERIMENTS, experiment_named
 from core.settings import BadSetting, Value, settings_of
@@ -30,12 +32,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Else MLflow prints addresses among the data on standard output.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
-from mlflow.entities import Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-
 if TYPE_CHECKING:
     import pandas
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
 
 Status = Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"]
 STATUSES: tuple[Status, ...] = ("SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED")
@@ -115,7 +115,7 @@ class RunRecord:
             return None
         return max(0.0, (self.ended or time.time()) - started)
 
-    @property
+    @cached_property
     def config(self) -> Config:
         """The validated config; `BadSetting` if this version of Unroll no longer takes it."""
         return experiment_named(self.experiment).config.from_flat(self.settings)
@@ -127,8 +127,21 @@ class Store:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.folder = store_folder.folder_of(uri)
-        self.client = MlflowClient(uri)
         self._experiment_ids: dict[str, str] = {}
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's own access to the store."""
+        from mlflow.tracking import MlflowClient
+
+        for talkative in ("mlflow", "alembic"):
+            logging.getLogger(talkative).setLevel(logging.WARNING)
+        return MlflowClient(self.uri)
+
+    @cached_property
+    def database(self) -> Database | None:
+        """What answers instead of MLflow, where the store is a local database that is known."""
+        return Database.at(store_folder.database_path(self.uri))
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -145,6 +158,9 @@ class Store:
 
         The run becomes SCHEDULED only after its config is on it: nobody takes up half a run.
         """
+        from mlflow.entities import Param
+        from mlflow.exceptions import MlflowException
+
         flat = config.flat()
         described = {
             TAG_CONFIG: json.dumps(flat),
@@ -184,6 +200,8 @@ class Store:
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags in one call; long values are cut to what MLflow takes."""
+        from mlflow.entities import RunTag
+
         self.client.log_batch(
             run_id, tags=[RunTag(k, v[-MOST_CHARACTERS:]) for k, v in tags.items()]
         )
@@ -194,6 +212,8 @@ class Store:
         Values that are not finite cannot be stored faithfully by MLflow; they are left out (the
         tables keep them) and their number is returned.
         """
+        from mlflow.entities import Metric
+
         now = int(time.time() * 1000)
         points = list(points)
         metrics = [Metric(n, float(v), now, s) for n, v, s in points if math.isfinite(v)]
@@ -209,12 +229,8 @@ class Store:
 
     def run(self, run_id: str) -> RunRecord:
         """One run; `BadSetting` if there is none of that id."""
-        try:
-            record = self._record(self.client.get_run(run_id))
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise StoreError(f"the store {self.uri} does not answer ({error})") from error
-            record = None
+        found = self.database.run(run_id) if self.database else self._run_by_mlflow(run_id)
+        record = None if found is None else self._record(found, self._experiment_names())
         if record is None:
             raise BadSetting(
                 f"run is {run_id!r}, but the store has no such run; "
@@ -227,28 +243,44 @@ class Store:
         experiment: str | None = None,
         status: Status | None = None,
         ended_since: float | None = None,
+        metrics: Sequence[str] | None = None,
     ) -> list[RunRecord]:
-        """Runs in the order submitted, oldest first.
+        """Runs in the order submitted, the oldest first; asked for as of `newest_first`."""
+        found = self.newest_first(experiment, status, ended_since, metrics)
+        return sorted(found, key=lambda record: (record.submitted, record.run_id))
+
+    def newest_first(
+        self,
+        experiment: str | None = None,
+        status: Status | None = None,
+        ended_since: float | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> Iterator[RunRecord]:
+        """Runs as they are read, the newest first.
 
         `ended_since` (seconds since the epoch) restricts to runs that ended then or later, which
-        is how a reader keeps up with a large store.
+        is how a reader keeps up with a large store. `metrics` restricts what is read of each.
         """
-        names = [experiment] if experiment else [e.name for e in EXPERIMENTS]
-        ids = [self._experiment_ids_known()[n] for n in names if n in self._experiment_ids_known()]
-        terms = []
-        if status:
-            terms.append(f"attributes.status = '{status}'")
-        if ended_since is not None:
-            terms.append(f"attributes.end_time >= {int(ended_since * 1000)}")
-        return list(self._records(ids, " AND ".join(terms), PAGE))
+        asked = [experiment] if experiment else [e.name for e in EXPERIMENTS]
+        ids = [self._experiment_ids_known()[n] for n in asked if n in self._experiment_ids_known()]
+        since = None if ended_since is None else int(ended_since * 1000)
+        if self.database:
+            found = self.database.newest_first(ids, status, since, metrics)
+        else:
+            found = self._search(ids, status, since, metrics)
+        names = self._experiment_names()
+        records = (self._record(run, names) for run in found)
+        return (record for record in records if record is not None)
 
     def waiting(self) -> Iterator[RunRecord]:
-        """The SCHEDULED runs in the order submitted, read a few at a time as they are taken.
-
-        Who asks for the next few of a long queue every other second must not read all of it.
-        """
-        ids = list(self._experiment_ids_known().values())
-        return self._records(ids, "attributes.status = 'SCHEDULED'", FEW)
+        """The SCHEDULED runs in the order submitted; of a server a few at a time, as they are
+        taken: who asks for the next of a long queue every other second must not read all of it."""
+        if self.database:
+            return iter(self.runs(status="SCHEDULED"))
+        ids, names = list(self._experiment_ids_known().values()), self._experiment_names()
+        found = self._search(ids, "SCHEDULED", None, None, order="ASC", page_size=FEW)
+        records = (self._record(run, names) for run in found)
+        return (record for record in records if record is not None)
 
     def active(self) -> list[RunRecord]:
         """Every SCHEDULED and RUNNING run, in the order submitted."""
@@ -273,6 +305,11 @@ class Store:
 
     def artifact(self, run_id: str, path: str) -> Path | None:
         """A local path to a run's artifact, fetched when the store is elsewhere."""
+        folder = self.database.artifacts(run_id) if self.database else None
+        if folder is not None:
+            return folder / path if (folder / path).exists() else None
+        from mlflow.exceptions import MlflowException
+
         try:
             return Path(self.client.download_artifacts(run_id, path))
         except (MlflowException, OSError):
@@ -284,49 +321,64 @@ class Store:
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _records(
-        self, ids: Sequence[str], filter_string: str, page_size: int
-    ) -> Iterator[RunRecord]:
-        runs = self._search(ids, filter_string, page_size)
-        return (record for run in runs if (record := self._record(run)) is not None)
+    def _run_by_mlflow(self, run_id: str) -> Found | None:
+        from mlflow.exceptions import MlflowException
 
-    def _search(self, ids: Sequence[str], filter_string: str, page_size: int) -> Iterator[Run]:
-        token: str | None = None
+        try:
+            return _found(self.client.get_run(run_id))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise StoreError(f"the store {self.uri} does not answer ({error})") from error
+
+    def _search(
+        self,
+        ids: Sequence[str],
+        status: str | None,
+        ended_since_ms: int | None,
+        metrics: Sequence[str] | None,
+        order: Literal["ASC", "DESC"] = "DESC",
+        page_size: int = PAGE,
+    ) -> Iterator[Found]:
+        asked = {"status = '{}'": status, "end_time >= {}": ended_since_ms}
+        terms = [f"attributes.{term.format(v)}" for term, v in asked.items() if v is not None]
+        by, token = [f"attributes.start_time {order}"], None
         while ids:
-            page = self.client.search_runs(
-                list(ids), filter_string, 1, page_size, ["attributes.start_time ASC"], token
-            )
-            yield from page
+            page = self.client.search_runs(list(ids), " AND ".join(terms), 1, page_size, by, token)
+            yield from (_found(run, metrics) for run in page)
             token = page.token
             if not token:
                 return
 
-    def _record(self, run: Run) -> RunRecord | None:
+    def _record(self, found: Found, experiments: Mapping[str, str]) -> RunRecord | None:
         """None for a run that somebody else put into our experiments."""
-        tags: dict[str, str] = run.data.tags
-        if TAG_CONFIG not in tags:
+        if TAG_CONFIG not in found.tags:
             return None
-        names = {identifier: name for name, identifier in self._experiment_ids_known().items()}
         return RunRecord(
-            run_id=run.info.run_id,
-            experiment_id=run.info.experiment_id,
-            experiment=names.get(run.info.experiment_id, ""),
-            name=run.info.run_name or run.info.run_id[:8],
-            status=run.info.status,
-            settings=json.loads(tags[TAG_CONFIG]),
-            sweep=tags.get(TAG_SWEEP, ""),
-            submitted=(run.info.start_time or 0) / 1000,
-            ended=run.info.end_time / 1000 if run.info.end_time else None,
-            metrics=run.data.metrics,
-            tags=tags,
+            run_id=found.run_id,
+            experiment_id=found.experiment_id,
+            experiment=experiments.get(found.experiment_id, ""),
+            name=found.name,
+            status=cast(Status, found.status),
+            settings=json.loads(found.tags[TAG_CONFIG]),
+            sweep=found.tags.get(TAG_SWEEP, ""),
+            submitted=found.start_ms / 1000,
+            ended=None if found.end_ms is None else found.end_ms / 1000,
+            metrics=found.metrics,
+            tags=found.tags,
         )
+
+    def _experiment_names(self) -> dict[str, str]:
+        return {identifier: name for name, identifier in self._experiment_ids_known().items()}
 
     def _experiment_ids_known(self) -> dict[str, str]:
         if len(self._experiment_ids) < len(EXPERIMENTS):
             known = {e.name for e in EXPERIMENTS}
-            for found in self.client.search_experiments():
-                if found.name in known:
-                    self._experiment_ids[found.name] = found.experiment_id
+            if self.database:
+                there = self.database.experiments()
+            else:
+                there = {e.name: e.experiment_id for e in self.client.search_experiments()}
+            self._experiment_ids |= {name: there[name] for name in known & there.keys()}
         return self._experiment_ids
 
     def _experiment_id(self, name: str) -> str:
@@ -353,8 +405,6 @@ class Store:
 
 def open_store(uri: str | None = None) -> Store:
     """Open the store, creating or repairing it first. Raises `StoreError` with what to do."""
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     uri = uri or store_folder.tracking_uri()
     if (path := store_folder.database_path(uri)) is not None:
         uri = f"sqlite:///{path}"  # absolute: processes with another folder must find the same
@@ -365,8 +415,8 @@ def open_store(uri: str | None = None) -> Store:
         with store_folder.schema_lock(folder):
             if database is not None:
                 store_folder.check_database(database)
-            store = Store(uri)
-            store.client.search_experiments(max_results=1)
+            if Database.at(database) is None:  # MLflow makes or brings up to date what it needs
+                Store(uri).client.search_experiments(max_results=1)
             if database is not None:
                 store_folder.check_database(database)
                 store_folder.repair_locations(database)
@@ -380,14 +430,32 @@ def open_store(uri: str | None = None) -> Store:
             f"the store {uri} cannot be opened ({reason}); check MLFLOW_TRACKING_URI, or restore "
             "the store from a copy"
         ) from error
-    return store
+    return Store(uri)
 
 
 def load_ahead() -> None:
-    """Import what a local store needs, for a process whose forks must not wait a second for it."""
+    """Import what writing to a local store needs, before somebody waits for it.
+
+    It takes seconds, which a forked run for instance is not to spend.
+    """
+    import mlflow.tracking
     from mlflow.store.tracking import sqlalchemy_store
 
-    assert sqlalchemy_store
+    assert sqlalchemy_store, mlflow.tracking
+
+
+def _found(run: Run, metrics: Sequence[str] | None = None) -> Found:
+    measured: dict[str, float] = run.data.metrics
+    return Found(
+        run_id=run.info.run_id,
+        experiment_id=run.info.experiment_id,
+        name=run.info.run_name or run.info.run_id[:8],
+        status=run.info.status,
+        start_ms=run.info.start_time or 0,
+        end_ms=run.info.end_time or None,
+        tags=run.data.tags,
+        metrics={n: v for n, v in measured.items() if metrics is None or n in metrics},
+    )
 
 
 def run_name(config: Config) -> str:

@@ -16,7 +16,7 @@ os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 import streamlit as st  # noqa: E402
 
 from dashboard.navigation import PAGES  # noqa: E402
-from dashboard.states import store_problems  # noqa: E402
+from dashboard.states import older_runs, store_problems  # noqa: E402
 
 st.set_page_config(page_title="Unroll", page_icon=str(HERE / "mark.svg"), layout="wide")
 st.logo(str(HERE / "wordmark.svg"), size="large", icon_image=str(HERE / "mark.svg"))
@@ -33,4 +33,5 @@ for page in PAGES:
         )
     )
 with store_problems():
+    older_runs()
     st.navigation(sections).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas
@@ -16,6 +17,8 @@ from dashboard.wording import exact, interval, moment, number, plain
 
 FEWEST_AND_MOST = {"highest": "Most", "lowest": "Fewest"}
 """How the ends of a count are called."""
+MOST_CARDS = 48
+"""Kept as they were drawn: six questions, light and dark, of a few stores."""
 
 
 def answer(experiment: Experiment) -> None:
@@ -28,7 +31,9 @@ def answer(experiment: Experiment) -> None:
             st.text("Not measured yet.")
             _link_to_launch(experiment)
         elif newest.finished:
-            _measured(experiment, newest)
+            ids = tuple(run.run_id for run in newest.finished)
+            of = data.reader().store.uri, newest.name, ids
+            _measured(of, data.dark(), experiment, newest)
         elif newest.active:
             st.text("Being measured now: the answer appears with the first finished run.")
         else:
@@ -68,7 +73,15 @@ def _whose(experiment: Experiment, result: pandas.Series[Any], column: Column) -
     return f"{name}, {spread}" if spread else f"{name}, {repeats}: no interval"
 
 
-def _measured(experiment: Experiment, newest: comparison.Comparison) -> None:
+@st.cache_data(show_spinner=False, max_entries=MOST_CARDS)
+def _measured(
+    of: tuple[str, str, Sequence[str]],
+    dark: bool,
+    _experiment: Experiment,
+    _newest: comparison.Comparison,
+) -> None:
+    """The same for everybody until another run has finished: drawn once, then shown again."""
+    experiment, newest = _experiment, _newest
     results = comparison.results(experiment, newest.finished, data.reader().table)
     states.answer(experiment.answer(results))
     with st.grid(3, min_column_width=180):

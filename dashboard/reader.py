@@ -1,7 +1,8 @@
 """Keeps up with a store of any size: what has ended is read once, only the rest again.
 
 A look at the store asks for the active runs and for those that ended since the last look. A full
-re-read in the background finds out now and then what somebody deleted or edited in MLflow.
+re-read in the background finds out now and then what somebody deleted or edited in MLflow. A page
+waits for the first one, but not for long: the newest runs come first, and the rest as it is read.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from io import BytesIO
 from typing import TypeVar
 
@@ -25,6 +27,10 @@ LOOK_SECONDS = 0.4
 """Looks closer together than this share one answer, however many people watch."""
 OVERLAP_SECONDS = 10.0
 """Looks overlap: the clocks of the machines that end runs differ a little."""
+FIRST_SECONDS = 2.0
+"""What a page waits at most for the first full read; a local store of 10,000 runs takes one."""
+SHOWN_AT_ONCE = 250
+"""Runs that a page gets to see together while the first full read goes on."""
 FULL_SECONDS = 60.0
 FULL_SHARE = 0.02
 """A full re-read takes at most this share of the time."""
@@ -47,23 +53,35 @@ class Reader:
         self._lock = threading.RLock()
         self._ended: dict[str, RunRecord] = {}
         self._active: list[RunRecord] = []
+        self._listed: dict[str | None, list[RunRecord]] = {}
         self._looked = self._reread_at = 0.0
-        self._rereading = False
+        self._full: Future[None] | None = None
+        self._patience_until = 0.0
         self._bytes = 0
         self._tables: OrderedDict[tuple[str, str], pandas.DataFrame | None] = OrderedDict()
 
+    @property
+    def complete(self) -> bool:
+        """Whether every run has been read, the oldest too."""
+        return self._reread_at > 0.0
+
     def runs(self, experiment: str | None = None) -> list[RunRecord]:
-        """Every run as of now, oldest first. Raises `StoreError`."""
+        """Every run as of now, oldest first. Raises `StoreError`.
+
+        The list is shared, and the same one until something has changed: copy it to change it.
+        """
+        self._keep_up()
         with self._lock:
-            self._keep_up()
-            records = [*self._ended.values(), *self._active]
-        chosen = (r for r in records if experiment is None or r.experiment == experiment)
-        return sorted(chosen, key=lambda record: record.submitted)
+            if experiment not in self._listed:
+                records = [*self._ended.values(), *self._active]
+                chosen = (r for r in records if experiment is None or r.experiment == experiment)
+                self._listed[experiment] = sorted(chosen, key=lambda record: record.submitted)
+            return self._listed[experiment]
 
     def active(self) -> list[RunRecord]:
         """The scheduled and running runs, in the order submitted."""
+        self._keep_up()
         with self._lock:
-            self._keep_up()
             return list(self._active)
 
     def run(self, run_id: str) -> RunRecord | None:
@@ -90,8 +108,9 @@ class Reader:
                 return self._tables[key]
         table = self._ask(lambda: self.store.table(record.run_id, name))
         with self._lock:
+            if key not in self._tables:
+                self._bytes += _size(table)
             self._tables[key] = table
-            self._bytes += _size(table)
             while self._bytes > TABLE_BYTES and len(self._tables) > 1:
                 self._bytes -= _size(self._tables.popitem(last=False)[1])
         return table
@@ -99,7 +118,15 @@ class Reader:
     def reread(self) -> None:
         """Read every run again: what was deleted in MLflow vanishes, what was edited changes."""
         started = time.time()
-        fresh = {r.run_id: _slim(r) for r in self.store.runs() if r.status not in ACTIVE}
+        fresh: dict[str, RunRecord] = {}
+        unseen: list[RunRecord] = []
+        for record in self.store.newest_first(metrics=KEPT_METRICS):
+            if record.status not in ACTIVE:
+                fresh[record.run_id] = _slim(record)
+                unseen.append(fresh[record.run_id])
+            if len(unseen) == SHOWN_AT_ONCE and not self.complete:
+                self._take(unseen)
+                unseen.clear()
         with self._lock:
             newer = {
                 run_id: record
@@ -107,35 +134,68 @@ class Reader:
                 if (record.ended or 0.0) >= started - OVERLAP_SECONDS
             }
             self._ended = fresh | newer
+            self._listed.clear()
             cost = time.time() - started
             self._reread_at = time.time() + max(FULL_SECONDS, cost / FULL_SHARE)
 
     def _keep_up(self) -> None:
-        now = time.time()
-        if now - self._looked < LOOK_SECONDS:
-            return
-        if not self._reread_at:
-            self._ask(self.reread)
-        elif now > self._reread_at and not self._rereading:
-            self._rereading = True
-            threading.Thread(target=self._reread_behind, name="reread", daemon=True).start()
-        self._ask(lambda: self._look(now))
-        self._looked = time.time()
+        if not self.complete:
+            self._begin()
+        with self._lock:
+            now = time.time()
+            if now - self._looked < LOOK_SECONDS:
+                return
+            if self.complete and now > self._reread_at:
+                # If it fails, the next look at the store reports the same failure.
+                self._reread_at = now + FULL_SECONDS
+                self._reread_behind()
+            self._ask(lambda: self._look(now))
+            self._looked = time.time()
+
+    def _begin(self) -> None:
+        """The first full read: its failure, or its end if that does not take long."""
+        with self._lock:
+            if self.complete:
+                return
+            if self._full is None or self._full.done():
+                self._full = self._reread_behind()
+                self._patience_until = time.time() + FIRST_SECONDS
+            full = self._full
+        wait([full], max(0.0, self._patience_until - time.time()))
+        if full.done():
+            self._ask(full.result)
 
     def _look(self, now: float) -> None:
         # Active first: a run that ends between the two questions is then seen as ended.
         active = self.store.active()
-        ended = self.store.runs(ended_since=(self._looked or now) - OVERLAP_SECONDS)
-        self._ended.update((r.run_id, _slim(r)) for r in ended if r.status not in ACTIVE)
-        self._active = [record for record in active if record.run_id not in self._ended]
+        since = (self._looked or now) - OVERLAP_SECONDS
+        ended = self.store.runs(ended_since=since, metrics=KEPT_METRICS)
+        self._take([_slim(record) for record in ended if record.status not in ACTIVE])
+        active = [record for record in active if record.run_id not in self._ended]
+        if active != self._active:
+            self._active = active
+            self._listed.clear()
 
-    def _reread_behind(self) -> None:
-        try:
-            self.reread()
-        except Exception:  # noqa: BLE001 - the next look at the store reports the same failure
-            self._reread_at = time.time() + FULL_SECONDS
-        finally:
-            self._rereading = False
+    def _take(self, ended: Iterable[RunRecord]) -> None:
+        with self._lock:
+            for record in ended:
+                if self._ended.get(record.run_id) != record:
+                    self._ended[record.run_id] = record
+                    self._listed.clear()
+
+    def _reread_behind(self) -> Future[None]:
+        done: Future[None] = Future()
+
+        def read() -> None:
+            try:
+                self.reread()
+            except Exception as error:  # noqa: BLE001 - whoever waits gets it
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        threading.Thread(target=read, name="reread", daemon=True).start()
+        return done
 
     def _unfinished(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
         spooled = self.store.spool(record.run_id) / "tables" / f"{name}.csv"
@@ -165,7 +225,6 @@ def _slim(record: RunRecord) -> RunRecord:
     return dataclasses.replace(
         record,
         settings={sys.intern(name): value for name, value in record.settings.items()},
-        metrics={name: record.metrics[name] for name in KEPT_METRICS if name in record.metrics},
         tags={sys.intern(name): v for name, v in record.tags.items() if name not in DROPPED_TAGS},
     )
 

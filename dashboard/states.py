@@ -46,6 +46,25 @@ def live(watch: Callable[[], None], *, active: bool) -> None:
     st.fragment(guarded, run_every=POLL_SECONDS if active else None)()
 
 
+def older_runs() -> None:
+    """While the first look at a large store takes long: that there is more than what is shown."""
+    reader = data.reader()
+    reader.runs()
+    if reader.complete:
+        return
+
+    def look() -> None:
+        if data.reader().complete:
+            st.rerun()
+        st.info(
+            f"{counted(len(data.reader().runs()), 'run')} read so far, the newest first. What "
+            "this page says of older ones is added when they have been read.",
+            icon=":material/hourglass_top:",
+        )
+
+    live(look, active=True)
+
+
 def answer(text: str) -> None:
     """A page's answer: its first sentence large, the rest under it."""
     first, rest = first_sentence(text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,18 +24,18 @@ CURVE = EXPERIMENT.rows[0].table
 def asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many runs and tables the store has given out."""
     given: Counter[str] = Counter()
-    runs, table = store.runs, store.table
+    newest_first, table = store.newest_first, store.table
 
-    def count_runs(*a: Any, **k: Any) -> list[RunRecord]:
-        found = runs(*a, **k)
-        given["runs"] += len(found)
-        return found
+    def count_runs(*a: Any, **k: Any) -> Iterator[RunRecord]:
+        for run in newest_first(*a, **k):
+            given["runs"] += 1
+            yield run
 
     def count_tables(*a: Any) -> Any:
         given["tables"] += 1
         return table(*a)
 
-    monkeypatch.setattr(store, "runs", count_runs)
+    monkeypatch.setattr(store, "newest_first", count_runs)
     monkeypatch.setattr(store, "table", count_tables)
     return given
 
@@ -41,6 +43,12 @@ def asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def put(store: Store, status: Any = "FINISHED", variant: str = "rnn") -> str:
     (config,) = EXPERIMENT.configs([variant], {})
     return record(store, EXPERIMENT, config, "one", status)
+
+
+def join_rereading() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "reread":
+            thread.join()
 
 
 def test_ended_runs_are_read_once(
@@ -95,9 +103,7 @@ def test_the_full_read_happens_in_the_background(
     put(store)
     reader._reread_at = 1.0
     reader.runs()
-    for thread in module.threading.enumerate():
-        if thread.name == "reread":
-            thread.join()
+    join_rereading()
     assert reader._reread_at > 1.0
     assert len(reader.runs()) == 1
 
@@ -178,3 +184,58 @@ def test_looks_close_together_share_one_answer(
     assert reader.runs() == []
     reader.forget()
     assert len(reader.runs()) == 1
+
+
+def test_the_newest_runs_are_shown_while_older_ones_are_still_being_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(module, "SHOWN_AT_ONCE", 1)
+    monkeypatch.setattr(module, "OVERLAP_SECONDS", -3600.0)
+    older, newer, waiting = put(store), put(store), put(store, "SCHEDULED")
+    newest_first, go_on, shown = store.newest_first, threading.Event(), threading.Event()
+
+    def slowly(*a: Any, **k: Any) -> Iterator[RunRecord]:
+        for run in newest_first(*a, **k):
+            if run.run_id == older:
+                shown.set()
+                assert go_on.wait(20)
+            yield run
+
+    monkeypatch.setattr(store, "newest_first", slowly)
+    reader = Reader(store)
+    reader.runs()
+    assert shown.wait(20)
+    assert [run.run_id for run in reader.runs()] == [newer, waiting]
+    assert not reader.complete
+    go_on.set()
+    join_rereading()
+    assert [run.run_id for run in reader.runs()] == [older, newer, waiting]
+    assert reader.complete
+
+
+def test_a_first_read_that_fails_is_said_and_tried_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no disk")
+
+    put(store)
+    reader = Reader(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "newest_first", fail)
+        with pytest.raises(StoreError, match="no disk"):
+            reader.runs()
+    assert len(reader.runs()) == 1
+
+
+def test_the_list_is_the_same_one_until_something_changes(store: Store) -> None:
+    put(store)
+    waiting = put(store, "SCHEDULED")
+    reader = Reader(store)
+    listed = reader.runs()
+    assert reader.runs() is listed
+    assert reader.runs(EXPERIMENT.name) is reader.runs(EXPERIMENT.name)
+    store.end(waiting, "KILLED")
+    assert [run.status for run in reader.runs()] == ["FINISHED", "KILLED"]
+    assert [run.status for run in listed] == ["FINISHED", "SCHEDULED"]
