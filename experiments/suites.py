@@ -168,7 +168,7 @@ SUITES: tuple[Suite, ...] = (
                 {
                     "hidden_size": (32,),
                     "training_steps": (300,),
-                    "longest_lag": (15,),
+                    "longest_lag": (10,),
                     "learning_rate": (0.01,),
                 },
             ),
@@ -176,7 +176,12 @@ SUITES: tuple[Suite, ...] = (
                 "how fast each cell is",
                 THROUGHPUT,
                 ONE_DIRECTION,
-                {**QUICK_TIMING, "packed": (False,)},
+                {
+                    **QUICK_TIMING,
+                    "sequence_length": (128,),
+                    "shortest_length": (32,),
+                    "packed": (False,),
+                },
             ),
         ),
     ),
