@@ -17,7 +17,7 @@ SETTINGS = {
     "seeds": [1],
     "hidden_size": [16],
     "embedding_size": [16],
-    "training_steps": [2500],
+    "training_steps": [1000],
     "training_pairs": [2000],
     "tested_pairs": [3],
     "longest_trained": [6],
