@@ -108,6 +108,13 @@ PAGES: tuple[Page, ...] = (
         experiment="two-sided-context",
     ),
     Page(
+        "views/cell_explorer.py",
+        "Cell explorer",
+        ":material/tune:",
+        "Explore",
+        "Step a cell through a sequence; move its start and watch the gradient follow.",
+    ),
+    Page(
         "views/translate.py",
         "Translate",
         ":material/translate:",
@@ -117,6 +124,7 @@ PAGES: tuple[Page, ...] = (
 )
 
 OVERVIEW, CHAPTER, LAUNCH, RUNS = PAGES[:4]
+CELL_EXPLORER = next(page for page in PAGES if page.address == "cell-explorer")
 TRANSLATE = next(page for page in PAGES if page.address == "translate")
 
 

@@ -63,7 +63,7 @@ RANKS = (
     {"gradients", "jacobians", "training", "activations", "timing", "memory", "quality"},
     {"bottleneck"},
     {"experiments"},
-    {"claims"},
+    {"claims", "exploring"},
     {"store_folder", "tracking", "recorder", "runner"},
 )
 """Inside core: a file may import from its own rank and the ones before it."""

@@ -56,7 +56,7 @@ def in_numbers(how: str) -> str:
 def without_brackets(text: str) -> str:
     """`(-0.2) + (-0.1) \\cdot (-0.3)` → `-0.2 - 0.1 \\cdot (-0.3)`: only where they are needed."""
     text = re.sub(r"\+ \((-[^()]*)\)", lambda found: f"- {found[1][1:]}", text)
-    return re.sub(r"(?<!cdot )(?<!- )\((-[^()]*)\)", r"\1", text.replace("((-", "( (-"))
+    return re.sub(r"(?<!cdot )(?<!- )\((-[^()]*)\)", r"\1", text)
 
 
 def number(value: float) -> str:
