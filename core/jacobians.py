@@ -77,9 +77,7 @@ class Spectrum:
 
     def singular_values(self, steps_back: int) -> Tensor:
         """Every singular value of J_t at t = T − steps_back, SN, the largest first."""
-        values_SN: Tensor = torch.linalg.svdvals(
-            self.apply_adjoint(self._identity_SNN, steps_back)
-        )
+        values_SN: Tensor = torch.linalg.svdvals(self.apply_adjoint(self._identity_SNN, steps_back))
         return values_SN
 
     def apply_adjoint(self, rows_SKN: Tensor, steps_back: int) -> Tensor:

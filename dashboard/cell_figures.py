@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pandas
@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.experiment import Column, Row
 from core.experiments.gradient_decay import GRADIENT_DECAY, GradientRow
-from core.exploring.exploration import LargestRow, NormRow, SpectrumRow, ValueRow
+from core.exploring.exploration import LargestRow, NormRow, SpectrumRow
 from dashboard import cell_maps, charts, controls, curves, data, exploring
 from dashboard.declared import curve_of
 from dashboard.exploring import Subject
@@ -61,9 +61,7 @@ def gradient(subjects: Sequence[Subject]) -> None:
         if bands.empty:
             st.info("Here every gradient is exactly zero or too large: there is no curve to draw.")
             return
-        chart = charts.curves(
-            bands, x, y, styles_of(subjects), zeros=lost, height=CURVE_HEIGHT
-        )
+        chart = charts.curves(bands, x, y, styles_of(subjects), zeros=lost, height=CURVE_HEIGHT)
         alt = charts.description(GRADIENT_DECAY.question, bands, x, y)
         _put(chart, alt, "gradient", rows.drop(columns="run_id"))
 
@@ -98,7 +96,7 @@ def norms(subjects: Sequence[Subject], step: int) -> None:
         for subject in subjects:
             rows = exploring.table(exploring.stepped(subject).norm_rows())
             lines = _lines(rows.rename(columns={"part": "label"}), x, y)
-            parts = {part: subject.variant for part in lines["label"].unique()}
+            parts = dict.fromkeys(lines["label"].unique(), subject.variant)
             chart = charts.curves(
                 lines,
                 x,
@@ -234,7 +232,7 @@ def _csv(content: object, name: str, title: str) -> None:
     )
 
 
-FIGURES: Mapping[str, object] = {
+FIGURES: Mapping[str, Callable[[Sequence[Subject], int], None]] = {
     "Gates and states": maps,
     "Norms": norms,
     "Jacobian": jacobian,

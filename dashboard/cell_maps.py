@@ -44,12 +44,8 @@ def cell_map(
     limits = limits_of(values_TH, gate=gate)
     colours = (GATE_DARK if dark else GATE) if gate else (SIGNED_DARK if dark else SIGNED_LIGHT)
     steps, units = values_TH.shape
-    x = altair.X(
-        "step",
-        type="quantitative",
-        scale=altair.Scale(domain=[0.5, steps + 0.5], nice=False),
-        axis=_axis(tokens),
-    )
+    scale = altair.Scale(domain=[0.5, steps + 0.5], nice=False)
+    axis = _axis(tokens)
     columns = _columns(values_TH, tokens, limits)
     image = (
         altair.Chart(pandas.DataFrame({"url": [_png(values_TH, limits, colours)]}))
@@ -62,7 +58,7 @@ def cell_map(
         altair.Chart(columns)
         .mark_rect(opacity=0)
         .encode(
-            x=altair.X("from", type="quantitative", scale=x.scale, axis=x.axis, title="Step"),
+            x=altair.X("from", type="quantitative", scale=scale, axis=axis),
             x2="to",
             y=altair.value(0),
             y2=altair.value(HEIGHT),
@@ -92,7 +88,7 @@ def cell_map(
     mark = (
         altair.Chart(pandas.DataFrame({"step": [step]}))
         .mark_rule(strokeWidth=1.5, strokeDash=[4, 2], color="#ffffff" if dark else "#1c232b")
-        .encode(x=x)
+        .encode(x=altair.X("step", type="quantitative", scale=scale, axis=axis))
     )
     return altair.layer(image, found, mark).properties(
         height=HEIGHT, autosize=FIT, title=altair.TitleParams(f"{units} units ↓", **_SUBTITLE)
@@ -110,7 +106,9 @@ def limits_of(values: numpy.ndarray[Any, Any], *, gate: bool) -> tuple[float, fl
 
 def in_words(title: str, values_TH: numpy.ndarray[Any, Any], step: int) -> str:
     """For those who cannot see it."""
-    low, mean, high = (exact(float(f(values_TH[step - 1]))) for f in (numpy.min, numpy.mean, numpy.max))
+    low, mean, high = (
+        exact(float(f(values_TH[step - 1]))) for f in (numpy.min, numpy.mean, numpy.max)
+    )
     steps, units = values_TH.shape
     return (
         f"{title} of {units} units over {steps} steps. "

@@ -17,7 +17,7 @@ from core.exploring.letters import typed
 from core.settings import Setting, Value, settings_of
 from core.tracking import RunRecord
 from core.words import counted
-from dashboard import controls, data, translating
+from dashboard import controls, data
 from dashboard.choosing import ID_LETTERS
 from dashboard.exploring import Start, Subject
 from dashboard.labels import cell_of, shown
@@ -183,7 +183,9 @@ def _trained(prefix: str, sequence: Sequenced, cell: str, run: RunRecord) -> Sub
         f"{counted(SEEDS, 'seed')} draw the sequence and the loss, never the weights."
     )
     label = f"{CELL_TITLES[cell]} · {part} {run.run_id[:ID_LETTERS]}"
-    start = Start(data.reader().store.uri, run.run_id, "encoder" if part == "encoder" else "decoder")
+    start = Start(
+        data.reader().store.uri, run.run_id, "encoder" if part == "encoder" else "decoder"
+    )
     return Subject(label, cell, sequence.of(Architecture()), start)
 
 

@@ -71,6 +71,17 @@ def stepped(subject: Subject) -> Stepped:
     return _stepped(subject.exploration, subject.start)
 
 
+def shortest(subjects: Sequence[Subject]) -> int:
+    """Steps that every cell takes: a run may cut a text into more tokens than it has letters."""
+    return min(stepped(subject).steps for subject in subjects)
+
+
+def example(subjects: Sequence[Subject]) -> str:
+    """Which network is stepped: `seed 0`, or a run's own."""
+    seeds = {subject.exploration.config.seed for subject in subjects}
+    return f"that of seed {min(seeds)}"
+
+
 def table(rows: Sequence[Row]) -> pandas.DataFrame:
     """Rows of one type."""
     return pandas.DataFrame([row.flat() for row in rows], columns=type(rows[0]).header())

@@ -1,7 +1,7 @@
 """Typed text as a sequence: one step for each letter, as people count letters.
 
-`naïve 👩‍👩‍👧` → n a ï v e ␣ 👩‍👩‍👧, however many code points they are made of. The first letter typed is
-the first step, in any writing direction.
+`naïve 👩‍👩‍👧` → n a ï v e ␣ 👩‍👩‍👧, however many code points they are made of. The first letter
+typed is the first step, in any writing direction.
 """
 
 from __future__ import annotations

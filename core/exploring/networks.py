@@ -59,7 +59,7 @@ def _networks(
 
 
 def drawn(letters: Sequence[str], input_size: int) -> Tensor:
-    """TI: every letter has its own vector from N(0, 1), the same in every text and for every seed."""
+    """TI: each letter has its own vector from N(0, 1), in every text and for every seed."""
     return torch.stack(
         [
             torch.randn(
@@ -97,7 +97,7 @@ def trained(translator: Translator, part: Part, exploration: Exploration) -> Net
 
 @torch.no_grad()
 def read(translator: Translator, part: Part, text: str) -> tuple[Tensor, tuple[str, ...]]:
-    """A text as a run's encoder, or its decoder, reads it: embedded tokens (TI), and their names."""
+    """A text as a run's encoder, or decoder, reads it: embedded tokens (TI), and their names."""
     prepared = translator.prepared(text)
     if part == "encoder":
         codec, embedding = translator.source, translator.model.read

@@ -40,7 +40,11 @@ class Stepped:
         first = slice(0, 1)
         self.trace: Trace = networks.model.traces(networks.x_STBI[first], first)[0][0]
         self._blocks = dict(
-            zip(self.cell.symbols, self.trace.a_TBA[0, :, 0].chunk(self.cell.blocks, -1), strict=True)
+            zip(
+                self.cell.symbols,
+                self.trace.a_TBA[0, :, 0].chunk(self.cell.blocks, -1),
+                strict=True,
+            )
         )
         self._states = {
             name: state[0, :, 0]
