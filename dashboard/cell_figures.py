@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from io import BytesIO
 
 import pandas
 import streamlit as st
@@ -11,7 +12,7 @@ import streamlit as st
 from core.experiment import Column, Row
 from core.experiments.gradient_decay import GRADIENT_DECAY, GradientRow
 from core.exploring.exploration import LargestRow, NormRow, SpectrumRow
-from dashboard import cell_maps, charts, controls, curves, data, exploring
+from dashboard import cell_maps, charts, controls, curves, data, exploring, export, live_curve
 from dashboard.declared import curve_of
 from dashboard.exploring import Subject
 from dashboard.figures import MIME, file
@@ -57,13 +58,22 @@ def gradient(subjects: Sequence[Subject]) -> None:
     whole = curves.complete(rows, x.name, [zeros, "overflows"])
     bands = curves.bands(whole, ["label", x.name], name)
     lost = curves.shares(rows, x.name, zeros, {s.label: 1 for s in subjects})
+    drawn = styles_of(subjects)
     with place:
         if bands.empty:
             st.info("Here every gradient is exactly zero or too large: there is no curve to draw.")
             return
-        chart = charts.curves(bands, x, y, styles_of(subjects), zeros=lost, height=CURVE_HEIGHT)
-        alt = charts.description(GRADIENT_DECAY.question, bands, x, y)
-        _put(chart, alt, "gradient", rows.drop(columns="run_id"))
+        st.vega_lite_chart(
+            live_curve.numbers(bands, lost, x.name, list(drawn)),
+            live_curve.specification(x, y, drawn, CURVE_HEIGHT),
+            width="stretch",
+            alt=charts.description(GRADIENT_DECAY.question, bands, x, y),
+        )
+        _files(
+            lambda: charts.curves(bands, x, y, drawn, zeros=lost),
+            "gradient",
+            rows.drop(columns="run_id"),
+        )
 
 
 def maps(subjects: Sequence[Subject], step: int) -> None:
@@ -75,7 +85,7 @@ def maps(subjects: Sequence[Subject], step: int) -> None:
         with st.grid(3, min_column_width=300):
             for equation in stepped.equations:
                 values_TH = stepped.made(equation).numpy()
-                chart = cell_maps.cell_map(
+                specification, found = cell_maps.cell_map(
                     values_TH,
                     stepped.tokens,
                     min(step, stepped.steps),
@@ -85,7 +95,9 @@ def maps(subjects: Sequence[Subject], step: int) -> None:
                 with st.container():
                     st.markdown(f"{equation.title} ${symbol(equation.makes)}$")
                     alt = cell_maps.in_words(equation.title, values_TH, min(step, stepped.steps))
-                    st.altair_chart(chart, width="stretch", alt=f"{subject.label}: {alt}")
+                    st.vega_lite_chart(
+                        found, specification, width="stretch", alt=f"{subject.label}: {alt}"
+                    )
         _csv(partial(_values, subject), f"steps-{subject.label}", "Every value as CSV")
 
 
@@ -204,19 +216,28 @@ def _values(subject: Subject) -> str:
 def _put(chart: charts.Chart, alt: str, name: str, rows: pandas.DataFrame) -> None:
     """A chart with its files."""
     st.altair_chart(chart, width="stretch", alt=alt)
+    _files(lambda: chart, name, rows)
+
+
+def _files(chart: Callable[[], charts.Chart], name: str, rows: pandas.DataFrame) -> None:
+    """The numbers and the figure, made when they are asked for."""
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         _csv(lambda: rows.to_csv(index=False), name, "CSV")
         for form, mime in MIME.items():
             st.download_button(
                 form.upper(),
-                data=partial(file, chart, form),
-                file_name=f"cell-explorer-{name}.{form}",
+                data=partial(_rendered, chart, form),
+                file_name=f"cell-explorer-{name}.{form}".replace(" ", "-").replace("·", ""),
                 mime=mime,
                 type="tertiary",
                 icon=":material/download:",
                 on_click="ignore",
                 key=f"{name}-{form}",
             )
+
+
+def _rendered(chart: Callable[[], charts.Chart], form: export.Form) -> BytesIO:
+    return file(chart(), form)
 
 
 def _csv(content: object, name: str, title: str) -> None:

@@ -1,4 +1,4 @@
-"""What every unit does at every step, as an image with axes: a pure function to an Altair chart.
+"""What every unit does at every step, as an image with axes: a pure function to Vega-Lite.
 
 A rectangle for each of thousands of values would take a browser a second; an image takes it no
 time. The pointer finds a step and what its units come to.
@@ -12,12 +12,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import altair
 import numpy
 import pandas
 from PIL import Image
 
-from dashboard.charts import FIT, Chart
+from dashboard.live_curve import Specification
 from dashboard.wording import exact
 
 HEIGHT = 150
@@ -39,63 +38,69 @@ def cell_map(
     *,
     gate: bool,
     dark: bool,
-) -> Chart:
-    """Steps across, units downwards; `step` is marked. A gate is drawn from 0 to 1."""
+) -> tuple[Specification, pandas.DataFrame]:
+    """Steps across, units downwards; `step` is marked. A gate is drawn from 0 to 1.
+
+    The specification, and its data: a row for each step.
+    """
     limits = limits_of(values_TH, gate=gate)
     colours = (GATE_DARK if dark else GATE) if gate else (SIGNED_DARK if dark else SIGNED_LIGHT)
     steps, units = values_TH.shape
-    scale = altair.Scale(domain=[0.5, steps + 0.5], nice=False)
-    axis = _axis(tokens)
-    columns = _columns(values_TH, tokens, limits)
-    image = (
-        altair.Chart(pandas.DataFrame({"url": [_png(values_TH, limits, colours)]}))
-        .mark_image(
-            width=altair.ExprRef("width"), height=HEIGHT, aspect=False, align="left", baseline="top"
-        )
-        .encode(url="url", x=altair.value(0), y=altair.value(0))
-    )
-    found = (
-        altair.Chart(columns)
-        .mark_rect(opacity=0)
-        .encode(
-            x=altair.X("from", type="quantitative", scale=scale, axis=axis),
-            x2="to",
-            y=altair.value(0),
-            y2=altair.value(HEIGHT),
-            color=altair.Color(
-                "level",
-                type="quantitative",
-                scale=altair.Scale(
-                    domain=[limits[0], sum(limits) / 2, limits[1]], range=list(colours)
-                ),
-                legend=altair.Legend(
-                    title=None,
-                    orient="right",
-                    gradientLength=HEIGHT - 20,
-                    gradientThickness=8,
-                    gradientOpacity=1,
-                    tickCount=3,
-                    format=".2~g",
-                ),
-            ),
-            tooltip=[
-                altair.Tooltip("step", type="quantitative", title="Step"),
-                altair.Tooltip("token", type="nominal", title="Read"),
-                *(altair.Tooltip(name, type="nominal") for name in ("Mean", "Least", "Most")),
-            ],
-        )
-    )
-    mark = (
-        altair.Chart(pandas.DataFrame({"step": [step]}))
-        .mark_rule(strokeWidth=1.5, strokeDash=[4, 2], color="#ffffff" if dark else "#1c232b")
-        .encode(x=altair.X("step", type="quantitative", scale=scale, axis=axis))
-    )
-    return altair.layer(image, found, mark).properties(
-        height=HEIGHT, autosize=FIT, title=altair.TitleParams(f"{units} units ↓", **_SUBTITLE)
+    scale = {"domain": [0.5, steps + 0.5], "nice": False}
+    across = {"type": "quantitative", "scale": scale, "axis": _axis(tokens)}
+    corner = {"x": {"value": 0}, "y": {"value": 0}}
+    size = {"width": {"expr": "width"}, "height": HEIGHT, "aspect": False}
+    layers = [
+        {
+            "data": {"values": [{"url": _png(values_TH, limits, colours)}]},
+            "mark": {"type": "image", "align": "left", "baseline": "top", **size},
+            "encoding": {**corner, "url": {"field": "url"}},
+        },
+        _found(across, limits, colours),
+        {
+            "data": {"values": [{"step": step}]},
+            "mark": {
+                "type": "rule",
+                "strokeWidth": 1.5,
+                "strokeDash": [4, 2],
+                "color": "#ffffff" if dark else "#1c232b",
+            },
+            "encoding": {"x": {"field": "step", **across}},
+        },
+    ]
+    title = {"text": f"{units} units ↓", "anchor": "start", "fontSize": 11, "fontWeight": "normal"}
+    whole = {"height": HEIGHT, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return {**whole, "title": {**title, "offset": 4}, "layer": layers}, _columns(
+        values_TH, tokens, limits
     )
 
 
-_SUBTITLE = {"anchor": "start", "fontSize": 11, "fontWeight": "normal", "offset": 4}
+def _found(
+    across: Specification, limits: tuple[float, float], colours: Sequence[str]
+) -> Specification:
+    """What the pointer finds; unseen, but for its legend."""
+    legend = {
+        "title": None,
+        "orient": "right",
+        "gradientLength": HEIGHT - 20,
+        "gradientThickness": 8,
+        "gradientOpacity": 1,
+        "tickCount": 3,
+        "format": ".2~g",
+    }
+    scale = {"domain": [limits[0], sum(limits) / 2, limits[1]], "range": list(colours)}
+    told = {"step": "Step", "token": "Read", "mean": "Mean", "least": "Least", "most": "Most"}
+    return {
+        "mark": {"type": "rect", "opacity": 0},
+        "encoding": {
+            "x": {"field": "from", **across},
+            "x2": {"field": "to"},
+            "y": {"value": 0},
+            "y2": {"value": HEIGHT},
+            "color": {"field": "level", "type": "quantitative", "scale": scale, "legend": legend},
+            "tooltip": [{"field": field, "title": title} for field, title in told.items()],
+        },
+    }
 
 
 def limits_of(values: numpy.ndarray[Any, Any], *, gate: bool) -> tuple[float, float]:
@@ -127,27 +132,27 @@ def _columns(
             "to": steps + 0.5,
             "token": [token or "drawn" for token in tokens],
             "level": limits[0],
-            "Mean": [exact(float(v)) for v in values_TH.mean(1)],
-            "Least": [exact(float(v)) for v in values_TH.min(1)],
-            "Most": [exact(float(v)) for v in values_TH.max(1)],
+            "mean": [exact(float(v)) for v in values_TH.mean(1)],
+            "least": [exact(float(v)) for v in values_TH.min(1)],
+            "most": [exact(float(v)) for v in values_TH.max(1)],
         }
     )
 
 
-def _axis(tokens: Sequence[str]) -> altair.Axis:
+def _axis(tokens: Sequence[str]) -> Specification:
     """Steps, named by what they read where something was typed."""
     if not any(tokens):
-        return altair.Axis(title="Step", grid=False, tickCount={"expr": "max(3, width / 70)"})
-    return altair.Axis(
-        title="Read",
-        grid=False,
-        values=list(range(1, len(tokens) + 1)),
-        labelExpr=f"{json.dumps(list(tokens))}[datum.value - 1]",
-        labelOverlap="greedy" if len(tokens) > MOST_LABELS else False,
-        labelAngle=-45 if max(map(len, tokens)) > 2 else 0,
-        labelLimit=70,
-        ticks=False,
-    )
+        return {"title": "Step", "grid": False, "tickCount": {"expr": "max(3, width / 70)"}}
+    return {
+        "title": "Read",
+        "grid": False,
+        "values": list(range(1, len(tokens) + 1)),
+        "labelExpr": f"{json.dumps(list(tokens))}[datum.value - 1]",
+        "labelOverlap": "greedy" if len(tokens) > MOST_LABELS else False,
+        "labelAngle": -45 if max(map(len, tokens)) > 2 else 0,
+        "labelLimit": 70,
+        "ticks": False,
+    }
 
 
 def _png(
