@@ -45,9 +45,9 @@ def explore(offered: Sequence[RunRecord]) -> None:
     with right:
         exploring.load_torch()
         try:
-            steps = exploring.shortest(subjects)
-            cell_figures.gradient(subjects)
+            cell_figures.gradient(subjects)  # first: it follows the sliders
             said = cell_figures.answer(subjects)
+            steps = exploring.shortest(subjects)
         except BadSetting as error:
             _cannot(error, subjects)
             return

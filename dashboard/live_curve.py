@@ -30,11 +30,11 @@ def numbers(
     Logarithms go to the axes, words to the pointer. `place` tells the cells apart, not their names.
     """
     drawn = bands.merge(zeros, how="outer", on=["label", x])
-    ends = drawn.sort_values(x).groupby("label")["value"].transform("last_valid_index")
+    ends = drawn.dropna(subset=["value"]).groupby("label")[x].idxmax()
     powers = {end: 10 ** drawn[end] for end in ("value", "low", "high")}
     return drawn.assign(
         place=drawn["label"].map({label: str(index) for index, label in enumerate(order)}),
-        name=drawn["label"].where(drawn.index == ends),
+        name=drawn["label"].where(drawn.index.isin(ends)),
         said=[exact(value) for value in powers["value"]],
         spread=[interval(*pair) or "–" for pair in zip(powers["low"], powers["high"], strict=True)],
         zero=[f"{100 * share:.0f}%" for share in drawn["share"].fillna(0)],
