@@ -9,14 +9,17 @@ from io import BytesIO
 import pandas
 import streamlit as st
 
+from core.architecture import variant_title
 from core.experiment import Column, Row
 from core.experiments.gradient_decay import GRADIENT_DECAY, GradientRow
 from core.exploring.exploration import LargestRow, NormRow, SpectrumRow
+from core.words import listed
 from dashboard import cell_maps, charts, controls, curves, data, exploring, export, live_curve
 from dashboard.declared import curve_of
 from dashboard.exploring import Subject
 from dashboard.figures import MIME, file
 from dashboard.palette import Style, styles
+from dashboard.scales import heading
 from dashboard.wording import number, plain
 
 CURVE_HEIGHT, SMALL_HEIGHT = 330, 240
@@ -59,6 +62,8 @@ def gradient(subjects: Sequence[Subject]) -> None:
     bands = curves.bands(whole, ["label", x.name], name)
     lost = curves.shares(rows, x.name, zeros, {s.label: 1 for s in subjects})
     drawn = styles_of(subjects)
+    # Whatever changes with a slider, names with a gain among them, would make the browser draw anew.
+    cells = [variant_title(subject.variant) for subject in subjects]
     with place:
         if bands.empty:
             st.info("Here every gradient is exactly zero or too large: there is no curve to draw.")
@@ -67,7 +72,7 @@ def gradient(subjects: Sequence[Subject]) -> None:
             live_curve.numbers(bands, lost, x.name, list(drawn)),
             live_curve.specification(x, y, drawn, CURVE_HEIGHT),
             width="stretch",
-            alt=charts.description(GRADIENT_DECAY.question, bands, x, y),
+            alt=f"{heading(y)} against {heading(x)}, {listed(cells)}; the heading says how fast.",
         )
         _files(
             lambda: charts.curves(bands, x, y, drawn, zeros=lost),

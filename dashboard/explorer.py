@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -15,6 +16,8 @@ from dashboard.navigation import RUNS
 from dashboard.wording import plain
 
 USUAL_STEP = 10
+BREATH_SECONDS = 0.15
+"""The browser draws the curve in this time, before it is given a dozen maps to draw."""
 METHOD = """
 The gradient curve is `gradient-decay`'s own measurement: each of eight seeds draws its sequence
 from N(0, 1), the direction v of the loss v·h_T, and the weights, in this order, and the same seed
@@ -53,6 +56,7 @@ def explore(offered: Sequence[RunRecord]) -> None:
             return
     with place:
         states.answer(said)
+    time.sleep(BREATH_SECONDS)
     _steps(subjects, steps)
     with st.expander("How this was measured", icon=":material/science:"):
         st.markdown(METHOD)

@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from experiments.bench import dashboard, engine, gradients, memory, seq2seq, timing
+from experiments.bench import dashboard, engine, explorer, gradients, memory, seq2seq, timing
 
 SECTIONS = {
     "gradients": gradients.tables,
@@ -15,6 +15,7 @@ SECTIONS = {
     "memory": memory.tables,
     "engine": engine.tables,
     "dashboard": dashboard.tables,
+    "explorer": explorer.tables,
 }
 
 
