@@ -58,11 +58,14 @@ def gradient(subjects: Sequence[Subject]) -> None:
     x, y = curve_of(GradientRow), _column(GradientRow, name)
     tables = [exploring.curve(s).rows.assign(label=s.label, run_id=s.label) for s in subjects]
     rows = pandas.concat(tables, ignore_index=True)
-    whole = curves.complete(rows, x.name, [zeros, "overflows"])
+    spoilt = [column for column in (zeros, "overflows") if rows[column].any()]
+    whole = curves.complete(rows, x.name, spoilt)
     bands = curves.bands(whole, ["label", x.name], name)
-    lost = curves.shares(rows, x.name, zeros, {s.label: 1 for s in subjects})
+    lost = pandas.DataFrame(columns=["label", x.name, "share"])
+    if zeros in spoilt:
+        lost = curves.shares(rows, x.name, zeros, {s.label: 1 for s in subjects})
     drawn = styles_of(subjects)
-    # Whatever changes with a slider, names with a gain among them, would make the browser draw anew.
+    # What changes with a slider, a name with its gain for one, would make the browser draw anew.
     cells = [variant_title(subject.variant) for subject in subjects]
     with place:
         if bands.empty:

@@ -29,15 +29,19 @@ def numbers(
 
     Logarithms go to the axes, words to the pointer. `place` tells the cells apart, not their names.
     """
-    drawn = bands.merge(zeros, how="outer", on=["label", x])
-    ends = drawn.dropna(subset=["value"]).groupby("label")[x].idxmax()
-    powers = {end: 10 ** drawn[end] for end in ("value", "low", "high")}
+    drawn = bands.assign(share=0.0)
+    if not zeros.empty:  # merging takes longer than all the rest
+        drawn = bands.merge(zeros, how="outer", on=["label", x]).fillna({"share": 0.0})
+    value, low, high = ((10 ** drawn[end]).tolist() for end in ("value", "low", "high"))
+    labels = drawn["label"].tolist()
+    reach = bands.groupby("label")[x].max()
+    ends = [at == reach.get(label) for label, at in zip(labels, drawn[x], strict=True)]
     return drawn.assign(
-        place=drawn["label"].map({label: str(index) for index, label in enumerate(order)}),
-        name=drawn["label"].where(drawn.index.isin(ends)),
-        said=[exact(value) for value in powers["value"]],
-        spread=[interval(*pair) or "–" for pair in zip(powers["low"], powers["high"], strict=True)],
-        zero=[f"{100 * share:.0f}%" for share in drawn["share"].fillna(0)],
+        place=[str(order.index(label)) for label in labels],
+        name=[label if end else None for label, end in zip(labels, ends, strict=True)],
+        said=list(map(exact, value)),
+        spread=[interval(*ends) or "–" for ends in zip(low, high, strict=True)],
+        zero=[f"{100 * share:.0f}%" for share in drawn["share"]],
     )
 
 
