@@ -22,7 +22,8 @@ from dashboard.palette import Style, styles
 from dashboard.scales import heading
 from dashboard.wording import number, plain
 
-CURVE_HEIGHT, SMALL_HEIGHT = 330, 240
+CURVE_HEIGHTS, SMALL_HEIGHT = {1: 330, 2: 520}, 240
+"""Of the curve, as tall as the boxes of one cell or two beside it."""
 MEASURES = {
     "Input gradient": ("log10_input_gradient", "input_zeros"),
     "State gradient": ("log10_state_gradient", "state_zeros"),
@@ -73,7 +74,7 @@ def gradient(subjects: Sequence[Subject]) -> None:
             return
         st.vega_lite_chart(
             live_curve.numbers(bands, lost, x.name, list(drawn)),
-            live_curve.specification(x, y, drawn, CURVE_HEIGHT),
+            live_curve.specification(x, y, drawn, CURVE_HEIGHTS[len(subjects)]),
             width="stretch",
             alt=f"{heading(y)} against {heading(x)}, {listed(cells)}; the heading says how fast.",
         )

@@ -17,6 +17,8 @@ from dashboard.palette import Style
 from dashboard.scales import heading, power_of_ten
 from dashboard.wording import exact, interval
 
+NAME = 18
+"""Pixels of the line above the plot that a cell's name takes."""
 STRIP = 9
 """Pixels of the strip that marks a cell's exact zeros."""
 Specification = dict[str, Any]
@@ -34,11 +36,9 @@ def numbers(
         drawn = bands.merge(zeros, how="outer", on=["label", x]).fillna({"share": 0.0})
     value, low, high = ((10 ** drawn[end]).tolist() for end in ("value", "low", "high"))
     labels = drawn["label"].tolist()
-    reach = bands.groupby("label")[x].max()
-    ends = [at == reach.get(label) for label, at in zip(labels, drawn[x], strict=True)]
     return drawn.assign(
         place=[str(order.index(label)) for label in labels],
-        name=[label if end else None for label, end in zip(labels, ends, strict=True)],
+        name=drawn["label"].mask(drawn["label"].duplicated()),
         said=list(map(exact, value)),
         spread=[interval(*ends) or "–" for ends in zip(low, high, strict=True)],
         zero=[f"{100 * share:.0f}%" for share in drawn["share"]],
@@ -73,7 +73,7 @@ def specification(x: Column, y: Column, styles: Mapping[str, Style], height: int
             "frame": "group",
             "fontSize": 13,
             "fontWeight": "normal",
-            "offset": 10,
+            "offset": 10 + NAME * len(styles),
         },
         "layer": [
             {
@@ -82,7 +82,7 @@ def specification(x: Column, y: Column, styles: Mapping[str, Style], height: int
             },
             {"mark": {"type": "line", "strokeWidth": 2.2, "clip": True}, "encoding": at},
             _zeros(across, cells, len(styles), height),
-            _names(at),
+            _names(cells, len(styles)),
             _hover(at, x, y),
         ],
     }
@@ -127,19 +127,26 @@ def _zeros(across: Specification, cells: Specification, count: int, height: int)
     }
 
 
-def _names(at: Specification) -> Specification:
-    """Names over the ends of the curves."""
+def _names(cells: Specification, count: int) -> Specification:
+    """Above the plot, where no curve comes; in the data, because a slider may be part of a name."""
     return {
-        "transform": [{"filter": "isValid(datum.name)"}],
+        "transform": [
+            {"filter": "isValid(datum.name)"},
+            {"calculate": f"{NAME} * (toNumber(datum.place) - {count})", "as": "pixel"},
+        ],
         "mark": {
             "type": "text",
-            "align": "right",
-            "baseline": "bottom",
-            "dy": -6,
+            "align": "left",
+            "baseline": "top",
             "fontSize": 12,
             "fontWeight": 600,
         },
-        "encoding": {**at, "text": {"field": "name"}},
+        "encoding": {
+            "x": {"value": 0},
+            "y": {"field": "pixel", "type": "quantitative", "scale": None, "axis": None},
+            "color": cells,
+            "text": {"field": "name"},
+        },
     }
 
 
