@@ -75,6 +75,11 @@ class Spectrum:
             log10_scale_S = log10_scale_S + log10_growth_S
             frame_SNN = self._orthonormal(frame_SNN)
 
+    def singular_values(self, steps_back: int) -> Tensor:
+        """Every singular value of J_t at t = T − steps_back, SN, the largest first."""
+        values_SN: Tensor = torch.linalg.svdvals(self.apply_adjoint(self._identity_SNN, steps_back))
+        return values_SN
+
     def apply_adjoint(self, rows_SKN: Tensor, steps_back: int) -> Tensor:
         """Each row v → v J_t, at t = T − steps_back."""
         t, trace = self.steps - 1 - steps_back, self.trace

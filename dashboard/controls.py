@@ -184,6 +184,28 @@ def number(title: str, low: int, high: int, key: str, default: int) -> int:
     return int(st.number_input(title, low, high, step=1, key=widget, on_change=changed))
 
 
+def position(
+    title: str,
+    options: Sequence[str],
+    key: str,
+    default: str,
+    *,
+    help: str | None = None,
+    disabled: bool = False,
+) -> str:
+    """A slider over some values in order: the default unless the address says otherwise."""
+    widget = _widget(key)
+    st.session_state[widget] = requested(key, options) or default
+
+    def changed() -> None:
+        put(key, st.session_state[widget], default)
+
+    chosen = st.select_slider(
+        title, options, key=widget, on_change=changed, help=help, disabled=disabled
+    )
+    return str(chosen)
+
+
 def span(title: str, low: int, high: int, key: str) -> tuple[int, int]:
     """A range of whole numbers, all of it unless the address says otherwise."""
     if low == high:
@@ -247,6 +269,26 @@ def pinned(title: str, options: Sequence[str], key: str, default: Sequence[str])
 
     st.multiselect(title, list(options), key=widget, on_change=changed)
     return known
+
+
+def named(title: str, options: Mapping[str, str], key: str, default: str) -> str:
+    """One of many, by id: the address keeps ids, people read the names."""
+    widget = _widget(key)
+    asked = st.query_params.get(key, default)
+    if asked not in options:
+        say_bad_link(key, asked, "it may have been deleted")
+        asked = default
+        del st.query_params[key]
+    st.session_state[widget] = asked
+
+    def changed() -> None:
+        put(key, st.session_state[widget], default)
+
+    ids = list(options)
+    chosen = st.selectbox(
+        title, ids, required=True, format_func=lambda i: options[i], key=widget, on_change=changed
+    )
+    return str(chosen or default)
 
 
 def _widget(key: str) -> str:

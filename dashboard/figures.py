@@ -95,7 +95,7 @@ def chart_files(chart: charts.Chart, name: str) -> None:
     for form, mime in MIME.items():
         st.download_button(
             form.upper(),
-            data=partial(_file, chart, form),
+            data=partial(file, chart, form),
             file_name=f"{name}.{form}",
             mime=mime,
             type="tertiary",
@@ -105,7 +105,8 @@ def chart_files(chart: charts.Chart, name: str) -> None:
         )
 
 
-def _file(chart: charts.Chart, form: export.Form) -> BytesIO:
+def file(chart: charts.Chart, form: export.Form) -> BytesIO:
+    """A chart as a file's content."""
     return export.rendered(charts.for_print(chart).to_dict(), form)
 
 

@@ -115,6 +115,13 @@ PAGES: tuple[Page, ...] = (
         "Any finished runs side by side, with verdicts; and a scorecard across all questions.",
     ),
     Page(
+        "views/cell_explorer.py",
+        "Cell explorer",
+        ":material/tune:",
+        "Explore",
+        "Step a cell through a sequence; move its start and watch the gradient follow.",
+    ),
+    Page(
         "views/translate.py",
         "Translate",
         ":material/translate:",
@@ -125,6 +132,7 @@ PAGES: tuple[Page, ...] = (
 
 OVERVIEW, CHAPTER, LAUNCH, RUNS = PAGES[:4]
 COMPARE = next(page for page in PAGES if page.address == "compare")
+CELL_EXPLORER = next(page for page in PAGES if page.address == "cell-explorer")
 TRANSLATE = next(page for page in PAGES if page.address == "translate")
 
 

@@ -1,6 +1,6 @@
 """Finished runs' models at work: which ones, and what they make of a source.
 
-Only here does the dashboard load torch, and only once somebody asks for a translation.
+Here and in `exploring` the dashboard loads torch, and only once somebody asks for a translation.
 """
 
 from __future__ import annotations
@@ -96,11 +96,12 @@ def samples(runs: Sequence[RunRecord]) -> dict[str, Sample]:
 
 def translate(run: RunRecord, text: str, width: int) -> Translation:
     """What a run's model makes of a source. Raises `BadSetting` with a sentence if it cannot."""
-    return _translator(data.reader().store.uri, run.run_id).translate(text, width)
+    return translator(data.reader().store.uri, run.run_id).translate(text, width)
 
 
 @st.cache_resource(show_spinner="Loading PyTorch and the model…", max_entries=MOST_MODELS)
-def _translator(uri: str, run_id: str) -> Translator:
+def translator(uri: str, run_id: str) -> Translator:
+    """A run's model. Raises `BadSetting` with a sentence if it cannot be had."""
     folder = open_store(uri).artifact(run_id, "model")
     if folder is None:
         raise BadSetting("this run has kept no model; run it again to have one")

@@ -65,7 +65,7 @@ RANKS = (
     {"gradients", "jacobians", "training", "activations", "timing", "memory", "quality"},
     {"bottleneck"},
     {"experiments"},
-    {"claims"},
+    {"claims", "exploring"},
     {"scorecard"},
     {"store_folder", "database", "tracking", "recorder", "runner"},
 )

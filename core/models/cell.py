@@ -48,6 +48,22 @@ class Gates(NamedTuple):
     """Every block, ...BH."""
 
 
+class Equation(NamedTuple):
+    """One line of a step as people read it: what it makes, and how.
+
+    `how` is LaTeX. A {name} in it is a block of a or a state by its symbol ({h} is h_{t−1}, {h'}
+    is h_t), and {a_f} is the sum W x + b + U h that arrives at block f. Filled with symbols it is
+    the equation, filled with numbers a calculation: a test holds it against what `step` makes.
+    """
+
+    makes: str
+    """A block's symbol, or a state's with a prime."""
+    how: str
+    title: str
+    gate: bool = False
+    """Whether it is a gate: a number from 0 to 1."""
+
+
 class Cell(Protocol):
     """What a recurrence over time needs to know of its cell."""
 
@@ -56,6 +72,12 @@ class Cell(Protocol):
     states: ClassVar[tuple[str, ...]]
     blocks: ClassVar[int]
     """The blocks of H columns of a."""
+    symbols: ClassVar[tuple[str, ...]]
+    """Of the blocks of a, in order."""
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """What a step makes, in order: blocks that it leaves in a, and the new states."""
 
     def arrange(self, weights: Weights) -> Arranged:
         """PyTorch's parameters → those that one step uses."""

@@ -19,6 +19,7 @@ from core.architecture import Architecture
 from core.models.cell import (
     Arranged,
     Cell,
+    Equation,
     Gates,
     State,
     Weights,
@@ -63,6 +64,13 @@ class VanillaRNN(_Plain):
     gates: ClassVar[tuple[str, ...]] = ("hidden",)
     states: ClassVar[tuple[str, ...]] = ("h",)
     blocks: ClassVar[int] = 1
+    symbols: ClassVar[tuple[str, ...]] = ("h",)
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """With the nonlinearity that it has."""
+        written = {"tanh": r"\tanh({a_h})", "relu": r"\mathrm{{relu}}({a_h})", "identity": "{a_h}"}
+        return (Equation("h'", written[self.nonlinearity], "Hidden state"),)
 
     def step(self, a: Gates, state: State, weights: Arranged) -> State:
         """h' = φ(a)."""
@@ -106,6 +114,15 @@ class LSTM(_Plain):
     gates: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     blocks: ClassVar[int] = 4
+    symbols: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation("i", r"\sigma({a_i})", "Input gate", gate=True),
+        Equation("f", r"\sigma({a_f})", "Forget gate", gate=True),
+        Equation("g", r"\tanh({a_g})", "Candidate"),
+        Equation("o", r"\sigma({a_o})", "Output gate", gate=True),
+        Equation("c'", r"{f} \odot {c} + {i} \odot {g}", "Cell state"),
+        Equation("h'", r"{o} \odot \tanh({c'})", "Hidden state"),
+    )
 
     def step(self, a: Gates, state: State, weights: Arranged) -> State:
         """The three lines above."""
@@ -159,6 +176,14 @@ class GRU:
     gates: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
     states: ClassVar[tuple[str, ...]] = ("h",)
     blocks: ClassVar[int] = 4
+    symbols: ClassVar[tuple[str, ...]] = ("m", "r", "z", "n")
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation("m", "{a_m}", "Read of the old state"),
+        Equation("r", r"\sigma({a_r})", "Reset gate", gate=True),
+        Equation("z", r"\sigma({a_z})", "Update gate", gate=True),
+        Equation("n", r"\tanh({a_n} + {r} \odot {m})", "Candidate"),
+        Equation("h'", r"(1 - {z}) \odot {n} + {z} \odot {h}", "Hidden state"),
+    )
 
     def arrange(self, weights: Weights) -> Arranged:
         """Rows r, z, n of the recurrent weights → m, r, z; biases → m, r, z, n."""

@@ -12,7 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from core.settings import BadSetting
-from experiments.bench import dashboard, engine, gradients, memory, scale, seq2seq, timing
+from experiments.bench import (
+    dashboard,
+    engine,
+    explorer,
+    gradients,
+    memory,
+    scale,
+    seq2seq,
+    timing,
+)
 
 SECTIONS: dict[str, Callable[[], list[Table]]] = {
     "gradients": gradients.tables,
@@ -21,6 +30,7 @@ SECTIONS: dict[str, Callable[[], list[Table]]] = {
     "memory": memory.tables,
     "engine": engine.tables,
     "dashboard": dashboard.tables,
+    "explorer": explorer.tables,
 }
 
 

@@ -6,11 +6,13 @@ the time is that from the first to the last moment in which Streamlit says that 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -22,7 +24,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.recorder import Recorder
 from core.runner import process_identity
 from core.tracking import Store, open_store
-from experiments.serve import dashboard_service
+from experiments.serve import Service, dashboard_service
 from experiments.worker import environment
 
 RUNS = 500
@@ -52,22 +54,34 @@ def tables() -> list[Table]:
     if browser is None:
         table.add_row("not measured: no chromium on the PATH")
         return [table]
+    with served(_fill) as service:
+        times = _reruns(browser, address_of(service))
+        memory = psutil.Process(service.process.pid).memory_info().rss if service.process else 0
+    name = f"Gradient flow rerun, {RUNS} runs in the store"
+    table.add_row(name, f"{statistics.median(times):.3f}", f"{max(times):.3f}", "0.5")
+    table.add_row(f"memory: {memory / 2**20:.0f} MiB with one session; target 300")
+    return [table]
+
+
+@contextlib.contextmanager
+def served(fill: Callable[[Store], None]) -> Iterator[Service]:
+    """A dashboard on a store of its own, which is filled before and gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite:///{Path(folder) / 'mlflow.db'}")
-        _fill(store)
+        fill(store)
         service = dashboard_service(store, _free_port())
         service.start(environment(store))
         try:
             while not service.answers():
                 time.sleep(0.1)
-            times = _reruns(browser, service.health.removesuffix("/_stcore/health"))
-            memory = psutil.Process(service.process.pid).memory_info().rss if service.process else 0
+            yield service
         finally:
             service.stop(3.0)
-    name = f"Gradient flow rerun, {RUNS} runs in the store"
-    table.add_row(name, f"{statistics.median(times):.3f}", f"{max(times):.3f}", "0.5")
-    table.add_row(f"memory: {memory / 2**20:.0f} MiB with one session; target 300")
-    return [table]
+
+
+def address_of(service: Service) -> str:
+    """Where its pages are."""
+    return service.health.removesuffix("/_stcore/health")
 
 
 def _fill(store: Store) -> None:

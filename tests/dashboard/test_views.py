@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiments import EXPERIMENTS
 from core.tracking import Store
-from dashboard.navigation import OVERVIEW, PAGES, TRANSLATE, Page, page_of
+from dashboard.navigation import CELL_EXPLORER, OVERVIEW, PAGES, TRANSLATE, Page, page_of
 from dashboard.wording import plain
 from tests.dashboard.conftest import APP, Show, texts
 from tests.dashboard.scenes import NASTY, SCENES
@@ -206,13 +206,13 @@ def test_what_people_typed_is_shown_as_they_typed_it(store: Store, show: Show) -
     assert app.subheader[0].value == plain("<b>bold</b> **stars** :material/home:")
 
 
-def test_torch_is_loaded_by_the_page_that_translates_and_by_no_other(
+def test_torch_is_loaded_by_the_pages_that_explore_and_by_no_other(
     scene_uri: Callable[[str], str],
 ) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         f"app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()\n"
-        f"for page in {[p.path for p in PAGES[1:] if p is not TRANSLATE]!r}:\n"
+        f"for page in {[p.path for p in PAGES[1:] if p not in (CELL_EXPLORER, TRANSLATE)]!r}:\n"
         "    app.switch_page(page).run(); assert not app.exception\n"
         "sys.exit('torch' in sys.modules or 'vl_convert' in sys.modules)"
     )

@@ -1,0 +1,198 @@
+"""Which cells are explored, from which start, and what they read: the page's controls.
+
+Sliders and menus follow from what an `Architecture` can be set to; the address keeps all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.architecture import CELL_TITLES, Architecture
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.exploring.exploration import LONGEST, Exploration, ExplorerConfig, Part
+from core.exploring.letters import typed
+from core.settings import Setting, Value, settings_of
+from core.tracking import RunRecord
+from core.words import counted
+from dashboard import controls, data
+from dashboard.choosing import ID_LETTERS
+from dashboard.exploring import Start, Subject
+from dashboard.labels import cell_of, shown
+from dashboard.navigation import LAUNCH, launching
+from dashboard.wording import moment, plain
+
+AS_DRAWN, FRESH, NOTHING = "as drawn", "fresh", "none"
+BIASES = (AS_DRAWN, *(f"{quarter / 4:g}" for quarter in range(-8, 25)))
+POSITIONS: dict[str, Sequence[str]] = {
+    "recurrent_gain": [f"{twentieth / 20:g}" for twentieth in range(61)],
+    "forget_bias": BIASES,
+    "update_bias": BIASES,
+}
+"""Of the sliders: what teaches something, not all that is allowed."""
+SHARED = ("cell", "bidirectional", "layers", "hidden_size")
+"""Settings that both cells have in common, or that a single step does not know."""
+WIDTHS = [str(width) for width in range(8, 129, 8)]
+LENGTHS = [str(length) for length in range(1, LONGEST + 1)]
+PARTS: tuple[Part, ...] = ("encoder", "decoder")
+RANDOM, TYPED = "random", "typed"
+VECTORS, ONE_HOT = "vectors", "one-hot"
+USUAL_TEXT = "the cat sat on the mat"
+MOST_SEED = 9999
+SETTINGS = {setting.name: setting for setting in settings_of(ExplorerConfig)}
+
+
+class Sequenced(NamedTuple):
+    """What all cells read, and how wide the fresh ones are."""
+
+    length: int
+    width: int
+    seed: int
+    text: str
+    one_hot: bool
+
+    def of(self, architecture: Architecture) -> Exploration:
+        """A cell that reads it."""
+        config = ExplorerConfig(
+            architecture=architecture, sequence_length=self.length, seed=self.seed
+        )
+        return Exploration(config, self.text, self.one_hot)
+
+
+def ask_sequence() -> Sequenced:
+    """The sequence, its length, the width and the seed."""
+    with st.grid(4, min_column_width=200):
+        kind = controls.choice("Sequence", (RANDOM, TYPED), "sequence")
+        with st.container():
+            text, length = _text() if kind == TYPED else ("", int(_length()))
+        width = controls.position(
+            SETTINGS["hidden_size"].title,
+            WIDTHS,
+            "hidden_size",
+            str(SETTINGS["hidden_size"].default),
+            help="Of fresh cells.",
+        )
+        seed = controls.number(SETTINGS["seed"].title, 0, MOST_SEED, "seed", 0)
+    one_hot = kind == TYPED and st.query_params.get("letters") == ONE_HOT
+    return Sequenced(length, int(width), seed, text, one_hot)
+
+
+def ask(prefix: str, sequence: Sequenced, offered: Sequence[RunRecord]) -> Subject | None:
+    """One cell with its start; None where the second one is left out."""
+    titles = {title: name for name, title in CELL_TITLES.items()}
+    options = (NOTHING, *titles) if prefix else tuple(titles)
+    title = controls.choice(
+        "Beside it" if prefix else "Cell",
+        options,
+        f"{prefix}cell",
+        default=NOTHING if prefix else CELL_TITLES["lstm"],
+        then=lambda _: _forget(prefix),
+    )
+    if title == NOTHING:
+        return None
+    cell = titles[title]
+    run = _run(prefix, [run for run in offered if cell in (cell_of(run), _decoder(run))])
+    if run is not None:
+        return _trained(prefix, sequence, cell, run)
+    chosen = {s.name: _setting(prefix, s) for s in settings_of(Architecture) if _fits(s, cell)}
+    architecture = Architecture.from_flat({**chosen, "cell": cell, "hidden_size": sequence.width})
+    return Subject(architecture.label, architecture.variant, sequence.of(architecture))
+
+
+def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
+    """The same cell twice needs two names."""
+    if len({subject.label for subject in subjects}) == len(subjects):
+        return list(subjects)
+    first, second = subjects
+    return [first, second._replace(label=f"{second.label} · again")]
+
+
+def no_run_yet() -> None:
+    """Nothing to load: where a run is trained that keeps its model."""
+    st.caption(
+        f"No finished run has kept a model that could be stepped. “{LENGTH_QUALITY.title}” "
+        "trains one and keeps it."
+    )
+    st.page_link(
+        LAUNCH.path,
+        label="Train the first model",
+        icon=LAUNCH.icon,
+        query_params=launching(LENGTH_QUALITY.name),
+    )
+
+
+def _forget(prefix: str) -> None:
+    """Another cell has other runs."""
+    st.query_params.pop(f"{prefix}start", None)
+    st.query_params.pop(f"{prefix}part", None)
+
+
+def _length() -> str:
+    default = str(SETTINGS["sequence_length"].default)
+    return controls.position("Length (steps)", LENGTHS, "length", default)
+
+
+def _text() -> tuple[str, int]:
+    """What was typed, as it will be read, and its number of steps."""
+    text = controls.words("Text", "text", default=USUAL_TEXT, placeholder="Type something")
+    controls.choice(
+        "A letter is",
+        (VECTORS, ONE_HOT),
+        "letters",
+    )
+    read = typed(text)
+    if read.remark:
+        st.caption(plain(read.remark))
+    return text, max(1, len(read.letters))
+
+
+def _fits(setting: Setting, cell: str) -> bool:
+    """Whether the cell has it and the page a widget for it."""
+    drawn = setting.name in POSITIONS or setting.choices
+    return setting.name not in SHARED and bool(drawn) and cell in (setting.cells or CELL_TITLES)
+
+
+def _setting(prefix: str, setting: Setting) -> Value:
+    key = f"{prefix}{setting.name}"
+    if setting.choices:
+        return controls.choice(setting.title, setting.choices, key)
+    default = shown(setting.default)
+    chosen = controls.position(
+        setting.title, POSITIONS[setting.name], key, default, help=plain(setting.description)
+    )
+    return None if chosen == AS_DRAWN else float(chosen)
+
+
+def _run(prefix: str, fitting: Sequence[RunRecord]) -> RunRecord | None:
+    """The finished run whose weights are loaded, if one was chosen."""
+    by_id = {run.run_id[:ID_LETTERS]: run for run in fitting}
+    names = {FRESH: "Fresh, drawn as the sliders say"}
+    names |= {i: f"{run.name} · {moment(run.submitted)}" for i, run in by_id.items()}
+    return by_id.get(controls.named("Start", names, f"{prefix}start", FRESH))
+
+
+def _trained(prefix: str, sequence: Sequenced, cell: str, run: RunRecord) -> Subject:
+    """A part of a finished run's model: those parts that are such a cell."""
+    parts = [p for p in PARTS if cell == (cell_of(run) if p == "encoder" else _decoder(run))]
+    part = controls.choice("Part", parts, f"{prefix}part")
+    st.caption(
+        "Its trained weights are stepped as they are: sliders of the start would change nothing. "
+        "Layer 1, read forwards, from a state of zeros; typed text is read as the run reads it. "
+        f"{counted(SEEDS, 'seed')} draw the sequence and the loss, never the weights."
+    )
+    label = f"{CELL_TITLES[cell]} · {part} {run.run_id[:ID_LETTERS]}"
+    start = Start(
+        data.reader().store.uri, run.run_id, "encoder" if part == "encoder" else "decoder"
+    )
+    return Subject(label, cell, sequence.of(Architecture()), start)
+
+
+def _decoder(run: RunRecord) -> str:
+    """The decoder's cell."""
+    asked = str(run.settings.get("decoder", "same"))
+    return cell_of(run) if asked == "same" else asked
+
+
+SEEDS = int(str(SETTINGS["seeds"].default))

@@ -1,0 +1,111 @@
+"""What the Cell explorer computes, kept for as long as somebody may come back to it.
+
+Here and in `translating` the dashboard loads torch: when the page is first opened, not before.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas
+import streamlit as st
+
+from core.experiment import Row
+from core.experiments.gradient_decay import GradientDecaySummary
+from core.exploring.exploration import Exploration, Part
+from dashboard import translating
+
+if TYPE_CHECKING:
+    from core.exploring.networks import Networks
+    from core.exploring.stepping import Stepped
+
+MOST_NETWORKS, MOST_CURVES = 8, 64
+"""Kept in memory: eight networks of 128 units take 5 MB each, a curve 50 kB."""
+
+
+class Start(NamedTuple):
+    """A part of a finished run's model."""
+
+    uri: str
+    run_id: str
+    part: Part
+
+
+class Subject(NamedTuple):
+    """A cell that is explored, as it is called and drawn."""
+
+    label: str
+    variant: str
+    exploration: Exploration
+    start: Start | None = None
+    """None: a fresh start."""
+
+
+class Curve(NamedTuple):
+    """The gradient by distance, seed by seed, and what it comes to."""
+
+    rows: pandas.DataFrame
+    summary: GradientDecaySummary
+
+
+@st.cache_resource(show_spinner="Loading PyTorch: once, a few seconds…")
+def load_torch() -> None:
+    """Nothing here gains from more than one thread, and runs need the others."""
+    import torch
+
+    import core.exploring.fading
+    import core.exploring.latex  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+def curve(subject: Subject) -> Curve:
+    """Of several seeds. Raises `BadSetting` where a run's model cannot be had."""
+    return _curve(subject.exploration, subject.start)
+
+
+def stepped(subject: Subject) -> Stepped:
+    """The first seed's network. Raises `BadSetting` where a run's model cannot be had."""
+    return _stepped(subject.exploration, subject.start)
+
+
+def shortest(subjects: Sequence[Subject]) -> int:
+    """Steps that every cell takes: a run may cut a text into more tokens than it has letters."""
+    return min(stepped(subject).steps for subject in subjects)
+
+
+def example(subjects: Sequence[Subject]) -> str:
+    """Which network is stepped: `seed 0`, or a run's own."""
+    seeds = {subject.exploration.config.seed for subject in subjects}
+    return f"that of seed {min(seeds)}"
+
+
+def table(rows: Sequence[Row]) -> pandas.DataFrame:
+    """Rows of one type."""
+    return pandas.DataFrame([row.flat() for row in rows], columns=type(rows[0]).header())
+
+
+@functools.lru_cache(maxsize=MOST_NETWORKS)
+def _networks(exploration: Exploration, start: Start | None) -> Networks:
+    from core.exploring.networks import fresh, trained
+
+    if start is None:
+        return fresh(exploration)
+    return trained(translating.translator(start.uri, start.run_id), start.part, exploration)
+
+
+@functools.lru_cache(maxsize=MOST_CURVES)
+def _curve(exploration: Exploration, start: Start | None) -> Curve:
+    from core.exploring.fading import fading
+
+    found = fading(_networks(exploration, start))
+    return Curve(table(found.rows), found.summary)
+
+
+@functools.lru_cache(maxsize=MOST_NETWORKS)
+def _stepped(exploration: Exploration, start: Start | None) -> Stepped:
+    from core.exploring.stepping import Stepped
+
+    return Stepped(_networks(exploration, start))

@@ -1,0 +1,108 @@
+"""Does the gradient curve of the Cell explorer follow a slider? 64 units, 100 steps, eight seeds.
+
+`python -m experiments.bench explorer`. A real browser moves the slider of the recurrent gain by one
+position with the keyboard, which releases it at once; the time is that until the figure has its
+new numbers. Beside it what the computing alone takes. What else the machine does is said too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import time
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from core.architecture import CELL_TITLES
+from core.exploring.exploration import Exploration, ExplorerConfig
+from core.exploring.fading import fading
+from core.exploring.networks import fresh
+from experiments.bench.dashboard import READY, address_of, served
+
+REPEATS, WARM_UP = 25, 3
+TARGET = "0.3"
+WATCH = """
+() => {
+  window.follows = [];
+  let since = null;
+  document.addEventListener("keydown", () => { since = performance.now(); }, true);
+  new MutationObserver(() => {
+    if (since === null) return;
+    window.follows.push(performance.now() - since);
+    since = null;
+  }).observe(document.querySelector("[data-testid='stVegaLiteChart']"),
+             {subtree: true, childList: true, attributes: true});
+}
+"""
+VIEWS = {
+    "LSTM, maps of gates and states open": "",
+    "LSTM, equations open": "figure=Equations",
+    "LSTM beside GRU, maps open": "second_cell=GRU",
+}
+
+
+def tables() -> list[Table]:
+    """One table; without a browser only the computing."""
+    torch.set_num_threads(1)
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    table = Table("explorer", "median s", "worst s", "target s", title=load, title_justify="left")
+    for cell in CELL_TITLES:
+        _add(table, f"computing alone: {CELL_TITLES[cell]}", _computing(cell), "")
+    browser = shutil.which("chromium")
+    if browser is None:
+        table.add_row("slider to curve: not measured, no chromium on the PATH")
+        return [table]
+    with served(lambda store: None) as service:
+        for name, query in VIEWS.items():
+            times = _slides(browser, f"{address_of(service)}/cell-explorer?{query}")
+            _add(table, f"slider to curve: {name}", times, TARGET)
+    return [table]
+
+
+def _add(table: Table, name: str, times: list[float], target: str) -> None:
+    table.add_row(name, f"{statistics.median(times):.3f}", f"{max(times):.3f}", target)
+
+
+def _computing(cell: str) -> list[float]:
+    """Drawing eight networks, their pass forward and back, and the rows."""
+    times = []
+    for position in range(REPEATS + WARM_UP):
+        gain = 1 + position / 20
+        config = ExplorerConfig.from_flat({"cell": cell, "recurrent_gain": gain})
+        start = time.perf_counter()
+        fading(fresh(Exploration(config)))
+        times.append(time.perf_counter() - start)
+    return times[WARM_UP:]
+
+
+def _slides(browser: str, address: str) -> list[float]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=browser,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(address)
+        page.get_by_test_id("stVegaLiteChart").first.locator("svg").wait_for(timeout=60_000)
+        _settle(page)
+        page.evaluate(WATCH)
+        slider = page.get_by_role("slider", name="Recurrent gain").first
+        for count in range(1, REPEATS + WARM_UP + 1):
+            slider.focus()
+            page.keyboard.press("ArrowRight")
+            page.wait_for_function(f"() => window.follows.length >= {count}", timeout=60_000)
+            _settle(page)
+        times: list[float] = page.evaluate("() => window.follows")
+        chromium.close()
+    return [milliseconds / 1000 for milliseconds in times[WARM_UP : REPEATS + WARM_UP]]
+
+
+def _settle(page: Any) -> None:
+    page.wait_for_timeout(300)
+    page.wait_for_selector(READY, state="attached", timeout=60_000)
+    page.wait_for_timeout(500)
