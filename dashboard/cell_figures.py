@@ -195,7 +195,7 @@ def _largest_in_words(
 ) -> str:
     told = []
     for subject, of_steps, spectrum in zip(subjects, largest, spectra, strict=True):
-        top = of_steps.loc[of_steps["largest_singular_value"].idxmax()]
+        top = of_steps.iloc[int(of_steps["largest_singular_value"].argmax())]
         told.append(
             f"{subject.label}: the largest singular value of the step Jacobian is "
             f"{number(float(spectrum['singular_value'].iloc[0]))} at this step, and at most "

@@ -20,9 +20,9 @@ from core.words import counted
 from dashboard import controls, data
 from dashboard.choosing import ID_LETTERS
 from dashboard.exploring import Start, Subject
-from dashboard.labels import cell_of, shown
 from dashboard.navigation import LAUNCH, launching
 from dashboard.wording import moment, plain
+from experiments.labels import cell_of, shown
 
 AS_DRAWN, FRESH, NOTHING = "as drawn", "fresh", "none"
 BIASES = (AS_DRAWN, *(f"{quarter / 4:g}" for quarter in range(-8, 25)))
