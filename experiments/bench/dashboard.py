@@ -55,7 +55,7 @@ def tables() -> list[Table]:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite:///{Path(folder) / 'mlflow.db'}")
         _fill(store)
-        service = dashboard_service(store, _free_port())
+        service = dashboard_service(store, free_port())
         service.start(environment(store))
         try:
             while not service.answers():
@@ -108,7 +108,8 @@ def _reruns(browser: str, address: str) -> list[float]:
     return [milliseconds / 1000 for milliseconds in times[:REPEATS]]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
