@@ -45,6 +45,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._address = f"{path.as_uri()}?mode=rw"  # a write-ahead log cannot be read without
+        self._artifacts: dict[str, str] = {}
 
     @classmethod
     def at(cls, path: Path | None) -> Database | None:
@@ -81,37 +82,38 @@ class Database:
         if ended_since_ms is not None:
             conditions.append("end_time >= ?")
             values.append(ended_since_ms)
-        with self._opened() as connection:
-            yield from _runs(connection, " AND ".join(conditions), values, metrics)
+        yield from self._runs(" AND ".join(conditions), values, metrics)
 
     def run(self, run_id: str) -> Found | None:
         """One run, deleted or not."""
-        with self._opened() as connection:
-            return next(_runs(connection, "run_uuid = ?", [run_id], None), None)
+        return next(self._runs("run_uuid = ?", [run_id], None), None)
 
     def artifacts(self, run_id: str) -> Path | None:
         """The folder of a run's artifacts; None where they are not files of this machine."""
-        question = "SELECT artifact_uri FROM runs WHERE run_uuid = ?"
-        with self._opened() as connection:
-            found = _ask(connection, question, [run_id])
-        location = str(found[0][0]) if found else ""
+        if run_id not in self._artifacts:
+            self.run(run_id)
+        location = self._artifacts.get(run_id, "")
         return Path(location) if location.startswith("/") else None
+
+    def _runs(
+        self, condition: str, values: Sequence[str | int], metrics: Sequence[str] | None
+    ) -> Iterator[Found]:
+        question = (
+            "SELECT run_uuid, experiment_id, name, status, start_time, end_time, artifact_uri "
+            f"FROM runs WHERE {condition} ORDER BY start_time DESC, run_uuid DESC"
+        )
+        with self._opened() as connection:
+            rows = _ask(connection, question, values)
+            self._artifacts |= {row[0]: row[-1] for row in rows}
+            yield from _read(connection, rows, metrics)
 
     def _opened(self) -> closing[sqlite3.Connection]:
         return closing(sqlite3.connect(self._address, uri=True, timeout=PATIENCE_SECONDS))
 
 
-def _runs(
-    connection: sqlite3.Connection,
-    condition: str,
-    values: Sequence[str | int],
-    metrics: Sequence[str] | None,
+def _read(
+    connection: sqlite3.Connection, rows: Sequence[Row], metrics: Sequence[str] | None
 ) -> Iterator[Found]:
-    question = (
-        "SELECT run_uuid, experiment_id, name, status, start_time, end_time FROM runs "
-        f"WHERE {condition} ORDER BY start_time DESC, run_uuid DESC"
-    )
-    rows = _ask(connection, question, values)
     # A table is read faster from end to end than run by run, if most runs are wanted.
     most = len(rows) > AT_ONCE and 2 * len(rows) > _all(connection)
     at_once = max(1, len(rows) if most else AT_ONCE)
@@ -128,7 +130,7 @@ def _runs(
         ):
             if run_id in measured:
                 measured[run_id][sys.intern(key)] = math.nan if is_nan else value
-        for run_id, experiment_id, name, status, start_ms, end_ms in part:
+        for run_id, experiment_id, name, status, start_ms, end_ms, _ in part:
             named = name or tags[run_id].get(NAME_TAG) or run_id[:8]
             yield Found(
                 *(run_id, str(experiment_id), named, status, start_ms or 0, end_ms or None),

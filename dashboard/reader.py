@@ -230,4 +230,4 @@ def _slim(record: RunRecord) -> RunRecord:
 
 
 def _size(table: pandas.DataFrame | None) -> int:
-    return 0 if table is None else int(table.memory_usage(deep=True).sum())
+    return 0 if table is None else int(table.memory_usage().sum())

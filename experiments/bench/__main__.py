@@ -23,14 +23,23 @@ from experiments.bench import (
     timing,
 )
 
-SECTIONS: dict[str, Callable[[], list[Table]]] = {
-    "gradients": gradients.tables,
-    "timing": timing.tables,
-    "seq2seq": seq2seq.tables,
-    "memory": memory.tables,
-    "engine": engine.tables,
-    "dashboard": dashboard.tables,
-    "explorer": explorer.tables,
+
+def _scale(chosen: argparse.Namespace) -> list[Table]:
+    if chosen.store is not None:
+        return scale.tables(chosen.store.absolute(), chosen.runs, chosen.sessions)
+    with tempfile.TemporaryDirectory() as folder:
+        return scale.tables(Path(folder) / "store", chosen.runs, chosen.sessions)
+
+
+SECTIONS: dict[str, Callable[[argparse.Namespace], list[Table]]] = {
+    "gradients": lambda _: gradients.tables(),
+    "timing": lambda _: timing.tables(),
+    "seq2seq": lambda _: seq2seq.tables(),
+    "memory": lambda _: memory.tables(),
+    "engine": lambda _: engine.tables(),
+    "dashboard": lambda _: dashboard.tables(),
+    "explorer": lambda _: explorer.tables(),
+    "scale": _scale,
 }
 
 
@@ -39,8 +48,8 @@ def main(words: list[str]) -> int:
     chosen = _parsed(words)
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
-        for name in chosen.sections or (*SECTIONS, "scale"):
-            for table in _scale(chosen) if name == "scale" else SECTIONS[name]():
+        for name in chosen.sections or SECTIONS:
+            for table in SECTIONS[name](chosen):
                 console.print(table)
     except BadSetting as error:
         print(f"error: {error}", file=sys.stderr)
@@ -49,21 +58,18 @@ def main(words: list[str]) -> int:
 
 
 def _parsed(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.bench")
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, "scale", []], metavar="SECTION")
+    parser = argparse.ArgumentParser(prog="python -m experiments.bench", allow_abbrev=False)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--runs", type=int, default=10_000, help="of scale: runs in the store")
     parser.add_argument("--sessions", type=int, default=20, help="of scale: people at once")
     parser.add_argument(
         "--store", type=Path, help="of scale: a folder that keeps the store for the next time"
     )
-    return parser.parse_args(words)
-
-
-def _scale(chosen: argparse.Namespace) -> list[Table]:
-    if chosen.store is not None:
-        return scale.tables(chosen.store.absolute(), chosen.runs, chosen.sessions)
-    with tempfile.TemporaryDirectory() as folder:
-        return scale.tables(Path(folder) / "store", chosen.runs, chosen.sessions)
+    chosen = parser.parse_args(words)
+    unknown = [name for name in chosen.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"section is {unknown[0]!r}; choose from {', '.join(SECTIONS)}")
+    return chosen
 
 
 if __name__ == "__main__":

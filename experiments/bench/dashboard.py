@@ -69,7 +69,7 @@ def served(fill: Callable[[Store], None]) -> Iterator[Service]:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite:///{Path(folder) / 'mlflow.db'}")
         fill(store)
-        service = dashboard_service(store, _free_port())
+        service = dashboard_service(store, free_port())
         service.start(environment(store))
         try:
             while not service.answers():
@@ -122,7 +122,8 @@ def _reruns(browser: str, address: str) -> list[float]:
     return [milliseconds / 1000 for milliseconds in times[:REPEATS]]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

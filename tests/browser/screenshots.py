@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from playwright.sync_api import sync_playwright
 
 from core.store_folder import PROJECT
 from core.tracking import Store, open_store
+from experiments.bench.dashboard import free_port
 from experiments.serve import dashboard_service
 from experiments.worker import environment
 
@@ -120,9 +120,7 @@ def _smaller(picture: bytes) -> bytes:
 
 @contextlib.contextmanager
 def _served(store: Store) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        service = dashboard_service(store, int(probe.getsockname()[1]))
+    service = dashboard_service(store, free_port())
     service.start(environment(store))
     try:
         while not service.answers():

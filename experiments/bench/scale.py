@@ -1,0 +1,165 @@
+"""How the dashboard bears 10,000 finished runs, and twenty people at once.
+
+    python -m experiments.bench scale --runs 10000 --sessions 20 --store FOLDER
+
+The store is made of copies (`copies.py`). First load: from a fresh dashboard process, in a new
+window, until Streamlit says that the page is done. Reruns: the key R, timed as in `dashboard.py`.
+For the people at once one browser has a window for each, on all pages in turns; it competes with
+the dashboard for the processor, so the figures are above what the dashboard alone would take.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy
+import psutil
+from rich.table import Table
+
+from core.tracking import Store
+from experiments.bench import copies
+from experiments.bench.dashboard import READY, WATCH, free_port
+from experiments.serve import Service, dashboard_service
+from experiments.worker import environment
+
+RERUNS = 5
+"""Of each page alone, and of each person among many."""
+PATIENCE_MS = 120_000
+PAUSE_MS = 300
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+    *("--disable-background-timer-throttling", "--disable-renderer-backgrounding"),
+)
+NAVIGATION = "[data-testid='stSidebarNavLink']"
+TARGETS = {"first load": 4.0, "rerun": 1.0, "p95 of many": 2.0, "MiB": 600.0}
+
+
+@dataclass
+class Window:
+    """A page of the dashboard in a browser context of its own, and what went wrong in it."""
+
+    page: Any
+    problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, browser: Any) -> Window:
+        """A new one."""
+        window = cls(browser.new_context().new_page())
+        window.page.on("pageerror", lambda error: window.problems.append(str(error)))
+        return window
+
+    def open(self, url: str) -> float:
+        """Seconds until the page is done."""
+        started = time.perf_counter()
+        self.page.goto(url)
+        self.page.get_by_role("heading", level=1).wait_for(timeout=PATIENCE_MS)
+        self.page.wait_for_selector(READY, state="attached", timeout=PATIENCE_MS)
+        took = time.perf_counter() - started
+        self.page.evaluate(WATCH)
+        return took
+
+    def ask_again(self) -> None:
+        """Begin a rerun."""
+        self.page.keyboard.press("r")
+
+    def reruns(self, count: int) -> list[float]:
+        """Seconds of the reruns so far, once there are as many."""
+        enough = f"() => window.reruns.length >= {count}"
+        self.page.wait_for_function(enough, timeout=PATIENCE_MS)
+        times: list[float] = self.page.evaluate("() => window.reruns")
+        return [milliseconds / 1000 for milliseconds in times]
+
+    def close(self) -> None:
+        """Leave the dashboard."""
+        self.page.context.close()
+
+    def errors(self) -> list[str]:
+        """What the script or the browser complained of."""
+        return [*self.problems, *self.page.get_by_test_id("stException").all_inner_texts()]
+
+
+def tables(folder: Path, runs: int, sessions: int) -> list[Table]:
+    """The store, one page at a time, and everybody at once."""
+    found = shutil.which("chromium")
+    if found is None:
+        return [Table("scale: not measured, there is no chromium on the PATH")]
+    made = copies.tables(folder, runs)
+    store = copies.store_of(folder, runs)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        with _served(store) as (address, _):
+            window = Window.of(browser)
+            window.open(address)
+            paths = "links => links.map(link => new URL(link.href).pathname)"
+            pages = window.page.locator(NAVIGATION).evaluate_all(paths)
+        return [*made, _alone(store, browser, pages), _together(store, browser, pages, sessions)]
+
+
+def _alone(store: Store, browser: Any, pages: Sequence[str]) -> Table:
+    goals = f"targets: first load {TARGETS['first load']:g}, rerun {TARGETS['rerun']:g} s"
+    table = Table("page", "first load s", "rerun, median s", "worst s", "MiB", title=goals)
+    for name in pages:
+        with _served(store) as (address, process):
+            one = Window.of(browser)
+            first = one.open(f"{address}{name}")
+            for count in range(1, RERUNS + 1):
+                one.ask_again()
+                times = one.reruns(count)
+                one.page.wait_for_timeout(PAUSE_MS)
+            numbers = (first, statistics.median(times), max(times))
+            cells = [f"{number:.2f}" for number in numbers]
+            table.add_row(name, *cells, f"{_mebibytes(process):.0f}", *one.errors())
+            one.close()
+    return table
+
+
+def _together(store: Store, browser: Any, pages: Sequence[str], sessions: int) -> Table:
+    table = Table(
+        f"{sessions} people at once, {RERUNS} reruns each, all pages in turns",
+        "value",
+        "target",
+    )
+    with _served(store) as (address, process):
+        windows = [Window.of(browser) for _ in range(sessions)]
+        for number, window in enumerate(windows):
+            window.open(f"{address}{pages[number % len(pages)]}")
+        times: list[float] = []
+        for count in range(1, RERUNS + 1):
+            for window in windows:
+                window.ask_again()
+            times += [window.reruns(count)[count - 1] for window in windows]
+            windows[0].page.wait_for_timeout(PAUSE_MS)
+        errors = [error for window in windows for error in window.errors()]
+        p50, p95 = (float(numpy.quantile(times, share)) for share in (0.5, 0.95))
+        table.add_row("rerun, p50 s", f"{p50:.2f}", "")
+        table.add_row("rerun, p95 s", f"{p95:.2f}", f"{TARGETS['p95 of many']:g}")
+        table.add_row("errors", f"{len(errors)} {errors[:1]}", "0")
+        table.add_row("dashboard, MiB", f"{_mebibytes(process):.0f}", f"{TARGETS['MiB']:g}")
+    return table
+
+
+@contextlib.contextmanager
+def _served(store: Store) -> Iterator[tuple[str, psutil.Process]]:
+    service: Service = dashboard_service(store, free_port())
+    service.start(environment(store))
+    try:
+        while not service.answers():
+            time.sleep(0.1)
+        assert service.process is not None
+        address = service.health.removesuffix("/_stcore/health")
+        yield address, psutil.Process(service.process.pid)
+    finally:
+        service.stop(3.0)
+
+
+def _mebibytes(process: psutil.Process) -> float:
+    return float(process.memory_info().rss) / 2**20
