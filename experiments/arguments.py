@@ -32,6 +32,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise BadSetting(f"{message}; {self.prog} --help explains")
 
+    def options(self) -> list[str]:
+        """Its own flags, the way they are written out."""
+        flags = (flag for flag in self._option_string_actions if flag.startswith("--"))
+        return [flag for flag in flags if flag != "--help"]
+
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The chosen command with its options; `BadSetting` in one line for anything else."""
@@ -39,7 +44,7 @@ def parse(words: list[str]) -> argparse.Namespace:
         experiment_named(words[1])
     chosen, unknown = _parser().parse_known_args(_joined(words))
     if unknown:
-        raise BadSetting(_unknown(unknown[0], getattr(chosen, "experiment", None)))
+        raise BadSetting(_unknown(unknown[0], chosen.parser.options()))
     return chosen
 
 
@@ -55,14 +60,11 @@ def _joined(words: list[str]) -> list[str]:
     return joined
 
 
-def _unknown(word: str, name: str | None) -> str:
-    known = ["variants", "json"]
-    if word.startswith("--") and isinstance(name, str) and name in {e.name for e in EXPERIMENTS}:
-        known = ["variants", *(s.name for s in _flags(experiment_named(name)))]
-    flags = ["--" + k.replace("_", "-") for k in known]
+def _unknown(word: str, flags: list[str]) -> str:
     near = difflib.get_close_matches(word.split("=")[0], flags, 1)
     meant = f"did you mean {near[0]}? " if near else ""
-    return f"{word} is no option here; {meant}the options are {', '.join(flags)}"
+    offered = f"the options are {', '.join(flags)}" if flags else "there are none"
+    return f"{word} is no option here; {meant}{offered}"
 
 
 def _parser() -> _Parser:
@@ -74,7 +76,7 @@ def _parser() -> _Parser:
 
     def verb(name: str, text: str, command: commands.Command) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=text, description=text, prog=f"{parser.prog} {name}")
-        added.set_defaults(command=command)
+        added.set_defaults(command=command, parser=added)
         return added
 
     _json(verb("list", "the experiments, their settings and the suites", commands.list_all))
@@ -178,7 +180,7 @@ def _add_experiment(
         description=f"{experiment.question}\n\nSeveral values, separated by commas, make one run "
         "each: --hidden-size 32,64",
     )
-    added.set_defaults(command=command)
+    added.set_defaults(command=command, parser=added)
     added.add_argument(
         "--variants", default=",".join(VARIANTS), metavar="V,…", help=", ".join(VARIANTS)
     )

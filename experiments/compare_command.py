@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pandas
 from rich.markup import escape
@@ -21,7 +19,7 @@ from experiments.comparing_words import MARKS, answer, method, said, verdict
 from experiments.comparison_files import as_json, csv
 from experiments.comparison_report import report
 from experiments.latex import comparison_tables
-from experiments.report import OUT, say, table_of
+from experiments.report import OUT, deliver, say, table_of
 
 Writer = Callable[[Sequence[Comparison]], bytes]
 FORMATS: dict[str, Writer] = {
@@ -63,7 +61,7 @@ def run(chosen: argparse.Namespace) -> int:
         for comparison in found:
             _print(comparison)
         return 0
-    _write(FORMATS[form](found), chosen.output)
+    deliver(FORMATS[form](found), chosen.output)
     return 0
 
 
@@ -141,18 +139,3 @@ def _cell(result: Result, name: str) -> str:
     ends = "" if estimate.low is None else f" [{said(estimate.low)}, {said(estimate.high)}]"
     mark = MARKS[result.marks.get(name, "")]
     return " ".join(filter(None, [said(estimate.value) + ends, mark]))
-
-
-def _write(content: bytes, output: str | None) -> None:
-    if not output:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        Path(output).write_bytes(content)
-    except OSError as error:
-        raise BadSetting(
-            f"output is {output!r}, which cannot be written ({error.strerror}); give the name of a "
-            "file in a folder that is there"
-        ) from error
-    say(f"{output}: {len(content) // 1024 + 1:,} KiB")

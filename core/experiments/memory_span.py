@@ -257,8 +257,7 @@ class MemorySpanSummary(Row):
     steps_to_learn: Estimate = measure(
         "Steps to learn",
         unit="training steps",
-        better="lower",
-        description="The span.",
+        description="The span: of a longer one it may be more.",
         pooled=MEDIAN,
     )
     half_life_start: Estimate = measure(
