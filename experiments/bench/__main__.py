@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -24,14 +24,15 @@ from experiments.bench import (
 )
 
 
-def _scale(chosen: argparse.Namespace) -> list[Table]:
+def _scale(chosen: argparse.Namespace) -> Iterator[Table]:
     if chosen.store is not None:
-        return scale.tables(chosen.store.absolute(), chosen.runs, chosen.sessions)
+        yield from scale.tables(chosen.store.absolute(), chosen.runs, chosen.sessions)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        return scale.tables(Path(folder) / "store", chosen.runs, chosen.sessions)
+        yield from scale.tables(Path(folder) / "store", chosen.runs, chosen.sessions)
 
 
-SECTIONS: dict[str, Callable[[argparse.Namespace], list[Table]]] = {
+SECTIONS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "gradients": lambda _: gradients.tables(),
     "timing": lambda _: timing.tables(),
     "seq2seq": lambda _: seq2seq.tables(),

@@ -1,6 +1,8 @@
 """A store of any size: a few runs measured, small ones, and recorded many times over.
 
-    python -m experiments.bench copies --runs 10000 --store FOLDER
+    python -m experiments.bench scale --runs 10000 --store FOLDER
+
+makes it where there is none yet, and then measures the dashboard over it.
 
 Each copy says of which run it is one: a throw-away store for measuring the dashboard, not results.
 MLflow takes 50 ms to record a run, so copies are rows copied inside its database.

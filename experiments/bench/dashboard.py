@@ -1,7 +1,7 @@
 """How quickly a page answers with 500 runs in the store, and how much memory the dashboard takes.
 
-`python -m experiments.bench dashboard`. A real browser flips a switch on the Gradient flow page;
-the time is that from the first to the last moment in which Streamlit says that the script runs.
+`python -m experiments.bench dashboard`. A real browser flips a switch on the Gradient flow page,
+timed as `window.py` says.
 """
 
 from __future__ import annotations
@@ -24,27 +24,12 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.recorder import Recorder
 from core.runner import process_identity
 from core.tracking import Store, open_store
+from experiments.bench.window import FLAGS, PATIENCE_MS, Window
 from experiments.serve import Service, dashboard_service
 from experiments.worker import environment
 
 RUNS = 500
 REPEATS = 9
-WATCH = """
-() => {
-  window.reruns = [];
-  const app = document.querySelector("[data-testid='stApp']");
-  let since = null;
-  new MutationObserver(() => {
-    const state = app.getAttribute("data-test-script-state");
-    if (state === "running" && since === null) since = performance.now();
-    if (state === "notRunning" && since !== null) {
-      window.reruns.push(performance.now() - since);
-      since = null;
-    }
-  }).observe(app, {attributes: true});
-}
-"""
-READY = "[data-testid='stApp'][data-test-script-state='notRunning']"
 
 
 def tables() -> list[Table]:
@@ -104,22 +89,18 @@ def _reruns(browser: str, address: str) -> list[float]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=browser,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        page = chromium.new_page()
-        page.goto(f"{address}/gradient-flow")
-        page.wait_for_selector(READY, state="attached", timeout=60_000)
-        page.get_by_text("Single seeds").wait_for(timeout=60_000)
-        page.evaluate(WATCH)
-        for count in range(1, REPEATS + 1):
-            page.get_by_text("Single seeds").click()
-            page.wait_for_function(f"() => window.reruns.length >= {count}", timeout=60_000)
-            page.wait_for_timeout(300)
-        times: list[float] = page.evaluate("() => window.reruns")
+        chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
+        window = Window.of(chromium)
+        window.open(f"{address}/gradient-flow")
+        switch = window.page.get_by_text("Single seeds")
+        switch.wait_for(timeout=PATIENCE_MS)
+        times = []
+        for _ in range(REPEATS):
+            window.settle()
+            switch.click()
+            times.append(window.took())
         chromium.close()
-    return [milliseconds / 1000 for milliseconds in times[:REPEATS]]
+    return times
 
 
 def free_port() -> int:

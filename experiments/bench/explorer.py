@@ -20,7 +20,8 @@ from core.architecture import CELL_TITLES
 from core.exploring.exploration import Exploration, ExplorerConfig
 from core.exploring.fading import fading
 from core.exploring.networks import fresh
-from experiments.bench.dashboard import READY, address_of, served
+from experiments.bench.dashboard import address_of, served
+from experiments.bench.window import FLAGS, READY
 
 REPEATS, WARM_UP = 25, 3
 TARGET = "0.3"
@@ -82,10 +83,7 @@ def _slides(browser: str, address: str) -> list[float]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=browser,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
         page.goto(address)
         page.get_by_test_id("stVegaLiteChart").first.locator("svg").wait_for(timeout=60_000)

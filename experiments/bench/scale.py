@@ -3,7 +3,7 @@
     python -m experiments.bench scale --runs 10000 --sessions 20 --store FOLDER
 
 The store is made of copies (`copies.py`). First load: from a fresh dashboard process, in a new
-window, until Streamlit says that the page is done. Reruns: the key R, timed as in `dashboard.py`.
+window, until Streamlit says that the page is done. Reruns: the key R, timed as `window.py` says.
 For the people at once one browser has a window for each, on all pages in turns; it competes with
 the dashboard for the processor, so the figures are above what the dashboard alone would take.
 """
@@ -15,7 +15,6 @@ import shutil
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,72 +24,24 @@ from rich.table import Table
 
 from core.tracking import Store
 from experiments.bench import copies
-from experiments.bench.dashboard import READY, WATCH, free_port
+from experiments.bench.dashboard import free_port
+from experiments.bench.window import FLAGS, Window
 from experiments.serve import Service, dashboard_service
 from experiments.worker import environment
 
 RERUNS = 5
 """Of each page alone, and of each person among many."""
-PATIENCE_MS = 120_000
-PAUSE_MS = 300
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-background-timer-throttling", "--disable-renderer-backgrounding"),
-)
 NAVIGATION = "[data-testid='stSidebarNavLink']"
 TARGETS = {"first load": 4.0, "rerun": 1.0, "p95 of many": 2.0, "MiB": 600.0}
 
 
-@dataclass
-class Window:
-    """A page of the dashboard in a browser context of its own, and what went wrong in it."""
-
-    page: Any
-    problems: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, browser: Any) -> Window:
-        """A new one."""
-        window = cls(browser.new_context().new_page())
-        window.page.on("pageerror", lambda error: window.problems.append(str(error)))
-        return window
-
-    def open(self, url: str) -> float:
-        """Seconds until the page is done."""
-        started = time.perf_counter()
-        self.page.goto(url)
-        self.page.get_by_role("heading", level=1).wait_for(timeout=PATIENCE_MS)
-        self.page.wait_for_selector(READY, state="attached", timeout=PATIENCE_MS)
-        took = time.perf_counter() - started
-        self.page.evaluate(WATCH)
-        return took
-
-    def ask_again(self) -> None:
-        """Begin a rerun."""
-        self.page.keyboard.press("r")
-
-    def reruns(self, count: int) -> list[float]:
-        """Seconds of the reruns so far, once there are as many."""
-        enough = f"() => window.reruns.length >= {count}"
-        self.page.wait_for_function(enough, timeout=PATIENCE_MS)
-        times: list[float] = self.page.evaluate("() => window.reruns")
-        return [milliseconds / 1000 for milliseconds in times]
-
-    def close(self) -> None:
-        """Leave the dashboard."""
-        self.page.context.close()
-
-    def errors(self) -> list[str]:
-        """What the script or the browser complained of."""
-        return [*self.problems, *self.page.get_by_test_id("stException").all_inner_texts()]
-
-
-def tables(folder: Path, runs: int, sessions: int) -> list[Table]:
-    """The store, one page at a time, and everybody at once."""
+def tables(folder: Path, runs: int, sessions: int) -> Iterator[Table]:
+    """The store, one page at a time, and everybody at once; each as soon as it is measured."""
     found = shutil.which("chromium")
     if found is None:
-        return [Table("scale: not measured, there is no chromium on the PATH")]
-    made = copies.tables(folder, runs)
+        yield Table("scale: not measured, there is no chromium on the PATH")
+        return
+    yield from copies.tables(folder, runs)
     store = copies.store_of(folder, runs)
     from playwright.sync_api import sync_playwright
 
@@ -101,7 +52,8 @@ def tables(folder: Path, runs: int, sessions: int) -> list[Table]:
             window.open(address)
             paths = "links => links.map(link => new URL(link.href).pathname)"
             pages = window.page.locator(NAVIGATION).evaluate_all(paths)
-        return [*made, _alone(store, browser, pages), _together(store, browser, pages, sessions)]
+        yield _alone(store, browser, pages)
+        yield _together(store, browser, pages, sessions)
 
 
 def _alone(store: Store, browser: Any, pages: Sequence[str]) -> Table:
@@ -111,10 +63,11 @@ def _alone(store: Store, browser: Any, pages: Sequence[str]) -> Table:
         with _served(store) as (address, process):
             one = Window.of(browser)
             first = one.open(f"{address}{name}")
-            for count in range(1, RERUNS + 1):
+            times = []
+            for _ in range(RERUNS):
+                one.settle()
                 one.ask_again()
-                times = one.reruns(count)
-                one.page.wait_for_timeout(PAUSE_MS)
+                times.append(one.took())
             numbers = (first, statistics.median(times), max(times))
             cells = [f"{number:.2f}" for number in numbers]
             table.add_row(name, *cells, f"{_mebibytes(process):.0f}", *one.errors())
@@ -133,11 +86,12 @@ def _together(store: Store, browser: Any, pages: Sequence[str], sessions: int) -
         for number, window in enumerate(windows):
             window.open(f"{address}{pages[number % len(pages)]}")
         times: list[float] = []
-        for count in range(1, RERUNS + 1):
+        for _ in range(RERUNS):
+            for window in windows:
+                window.settle()
             for window in windows:
                 window.ask_again()
-            times += [window.reruns(count)[count - 1] for window in windows]
-            windows[0].page.wait_for_timeout(PAUSE_MS)
+            times += [window.took() for window in windows]
         errors = [error for window in windows for error in window.errors()]
         p50, p95 = (float(numpy.quantile(times, share)) for share in (0.5, 0.95))
         table.add_row("rerun, p50 s", f"{p50:.2f}", "")
