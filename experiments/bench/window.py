@@ -18,6 +18,8 @@ FLAGS = (
     *("--disable-background-timer-throttling", "--disable-renderer-backgrounding"),
 )
 READY = "[data-testid='stApp'][data-test-script-state='notRunning']"
+SCRIPT_FINISHED = 6
+"""The number of that field in Streamlit's `ForwardMsg`."""
 LISTEN = """
 (() => {
   window.reruns = [];
@@ -29,7 +31,7 @@ LISTEN = """
     if (since !== null) window.reruns.push(performance.now() - since);
     since = null;
   };
-  // A message is a protobuf: is there a field SCRIPT_FINISHED, and is it FINISHED_SUCCESSFULLY?
+  // A message is a protobuf: is its field SCRIPT_FINISHED there, and 0, FINISHED_SUCCESSFULLY?
   const ended = bytes => {
     let at = 0;
     const varint = () => {
@@ -56,7 +58,7 @@ LISTEN = """
     }
   };
 })();
-"""
+""".replace("SCRIPT_FINISHED", str(SCRIPT_FINISHED))
 RESTED = "rest => performance.now() - window.last > rest"
 
 
@@ -70,11 +72,8 @@ class Window:
     @classmethod
     def of(cls, browser: Any) -> Window:
         """A new one."""
-        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-
-        number = str(ForwardMsg.DESCRIPTOR.fields_by_name["script_finished"].number)
         window = cls(browser.new_context().new_page())
-        window.page.add_init_script(LISTEN.replace("SCRIPT_FINISHED", number))
+        window.page.add_init_script(LISTEN)
         window.page.on("pageerror", lambda error: window.problems.append(str(error)))
         return window
 
