@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -13,46 +11,18 @@ import streamlit as st
 
 from core import store_folder
 from core.experiment import Experiment
-from core.tracking import RunRecord, load_ahead, open_store
+from core.tracking import RunRecord, open_store
 from dashboard.comparison import Comparison, comparisons
-from dashboard.reader import Reader
+from dashboard.reader import Reader, opened
 from experiments import worker
 
 MLFLOW_VARIABLE = "UNROLL_MLFLOW_URL"
 """Set by `python -m experiments serve`: where the MLflow UI of this store is."""
 
 
-MLFLOW_AFTER_SECONDS = 5.0
-"""Then the first page is there, and nobody has pressed a button that needs MLflow."""
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _opened(uri: str) -> Reader:
-    reader = Reader(open_store(uri))
-    _keep_what_is_loaded()
-    later = threading.Timer(MLFLOW_AFTER_SECONDS, _load_mlflow)
-    later.daemon = True
-    later.start()
-    return reader
-
-
-def _load_mlflow() -> None:
-    load_ahead()
-    _keep_what_is_loaded()
-
-
-def _keep_what_is_loaded() -> None:
-    """Streamlit collects garbage after every rerun, which takes longer than a page.
-
-    What is loaded by now stays, so it need not be looked through.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 def reader() -> Reader:
     """The reader of the store that is configured now. Raises `StoreError`."""
-    return _opened(store_folder.tracking_uri())
+    return opened(store_folder.tracking_uri())
 
 
 def dark() -> bool:

@@ -8,6 +8,8 @@ waits for the first one, but not for long: the newest runs come first, and the r
 from __future__ import annotations
 
 import dataclasses
+import functools
+import gc
 import sys
 import threading
 import time
@@ -21,7 +23,7 @@ import pandas
 
 from core.settings import BadSetting
 from core.store_folder import StoreError
-from core.tracking import ACTIVE, TAG_CONFIG, RunRecord, Store
+from core.tracking import ACTIVE, TAG_CONFIG, RunRecord, Store, load_ahead, open_store
 
 LOOK_SECONDS = 0.4
 """Looks closer together than this share one answer, however many people watch."""
@@ -37,6 +39,8 @@ FULL_SHARE = 0.02
 TABLE_BYTES = 48 * 2**20
 """Of tables kept in memory."""
 
+MLFLOW_AFTER_SECONDS = 5.0
+"""Then the first page is there, and nobody has pressed a button that needs MLflow."""
 KEPT_METRICS = ("seconds",)
 """Results come from the tables; this one is for estimates of time."""
 DROPPED_TAGS = (TAG_CONFIG, "unroll.traceback")
@@ -218,6 +222,39 @@ class Reader:
                 f"the store {self.store.uri} does not answer ({reason}); check that it is there "
                 "and that MLFLOW_TRACKING_URI points to it"
             ) from error
+
+
+def opened(uri: str) -> Reader:
+    """The reader of a store: one for everybody. Raises `StoreError`."""
+    with _opening:
+        return _opened(uri)
+
+
+_opening = threading.Lock()
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(uri: str) -> Reader:
+    reader = Reader(open_store(uri))
+    _keep_what_is_loaded()
+    later = threading.Timer(MLFLOW_AFTER_SECONDS, _load_mlflow)
+    later.daemon = True
+    later.start()
+    return reader
+
+
+def _load_mlflow() -> None:
+    load_ahead()
+    _keep_what_is_loaded()
+
+
+def _keep_what_is_loaded() -> None:
+    """Streamlit collects garbage after every rerun, which takes longer than a page.
+
+    What is loaded by now stays, so it need not be looked through.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _slim(record: RunRecord) -> RunRecord:

@@ -137,7 +137,7 @@ def mlflow_service(store: Store, port: int) -> Service:
 def dashboard_service(store: Store, port: int) -> Service:
     """The Streamlit dashboard."""
     command = [
-        *(sys.executable, "-m", "streamlit", "run", str(PROJECT / "dashboard" / "app.py")),
+        *(sys.executable, "-m", "dashboard"),
         *("--server.port", str(port), "--server.address", HOST, "--server.headless", "true"),
     ]
     log = store.folder / "dashboard.log"
