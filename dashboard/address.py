@@ -26,6 +26,16 @@ def put(key: str, value: str | Sequence[str], default: str | Sequence[str]) -> N
         st.query_params[key] = value
 
 
+def at_most(key: str, last: int, possible: int) -> None:
+    """Move a position back to the last one where what it counts has become shorter.
+
+    Beyond what is `possible` at all it stays, to be explained.
+    """
+    asked = st.query_params.get(key, "")
+    if asked.isdecimal() and last < int(asked) <= possible:
+        st.query_params[key] = str(last)
+
+
 def requested(key: str, options: Sequence[str]) -> str:
     """What the address asks for, if it is an option; a notice if it is none."""
     if check(key, options):

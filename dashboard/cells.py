@@ -34,7 +34,8 @@ POSITIONS: dict[str, Sequence[str]] = {
 """Of the sliders: what teaches something, not all that is allowed."""
 SHARED = ("cell", "bidirectional", "layers", "hidden_size")
 """Settings that both cells have in common, or that a single step does not know."""
-WIDTHS = [str(width) for width in range(8, 129, 8)]
+WIDEST = 128
+WIDTHS = [str(width) for width in range(8, WIDEST + 1, 8)]
 LENGTHS = [str(length) for length in range(1, LONGEST + 1)]
 PARTS: tuple[Part, ...] = ("encoder", "decoder")
 RANDOM, TYPED = "random", "typed"
@@ -170,7 +171,7 @@ def _run(prefix: str, fitting: Sequence[RunRecord]) -> RunRecord | None:
     by_id = {run.run_id[:ID_LETTERS]: run for run in fitting}
     names = {FRESH: "Fresh, drawn as the sliders say"}
     names |= {i: f"{run.name} · {moment(run.submitted)}" for i, run in by_id.items()}
-    return by_id.get(controls.named("Start", names, f"{prefix}start", FRESH))
+    return by_id.get(controls.choice("Start", list(names), f"{prefix}start", most=0, names=names))
 
 
 def _trained(prefix: str, sequence: Sequenced, cell: str, run: RunRecord) -> Subject:

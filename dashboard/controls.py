@@ -271,25 +271,5 @@ def pinned(title: str, options: Sequence[str], key: str, default: Sequence[str])
     return known
 
 
-def named(title: str, options: Mapping[str, str], key: str, default: str) -> str:
-    """One of many, by id: the address keeps ids, people read the names."""
-    widget = _widget(key)
-    asked = st.query_params.get(key, default)
-    if asked not in options:
-        say_bad_link(key, asked, "it may have been deleted")
-        asked = default
-        del st.query_params[key]
-    st.session_state[widget] = asked
-
-    def changed() -> None:
-        put(key, st.session_state[widget], default)
-
-    ids = list(options)
-    chosen = st.selectbox(
-        title, ids, required=True, format_func=lambda i: options[i], key=widget, on_change=changed
-    )
-    return str(chosen or default)
-
-
 def _widget(key: str) -> str:
     return f"control {key}"
