@@ -43,6 +43,8 @@ VECTORS, ONE_HOT = "vectors", "one-hot"
 USUAL_TEXT = "the cat sat on the mat"
 MOST_SEED = 9999
 SETTINGS = {setting.name: setting for setting in settings_of(ExplorerConfig)}
+USUAL_LENGTH = int(str(SETTINGS["sequence_length"].default))
+SEEDS = int(str(SETTINGS["seeds"].default))
 
 
 class Sequenced(NamedTuple):
@@ -131,22 +133,20 @@ def _forget(prefix: str) -> None:
 
 
 def _length() -> str:
-    default = str(SETTINGS["sequence_length"].default)
-    return controls.position("Length (steps)", LENGTHS, "length", default)
+    return controls.position("Length (steps)", LENGTHS, "length", str(USUAL_LENGTH))
 
 
 def _text() -> tuple[str, int]:
     """What was typed, as it will be read, and its number of steps."""
     text = controls.words("Text", "text", default=USUAL_TEXT, placeholder="Type something")
-    controls.choice(
-        "A letter is",
-        (VECTORS, ONE_HOT),
-        "letters",
-    )
+    controls.choice("A letter is", (VECTORS, ONE_HOT), "letters")
+    if not text.strip():
+        st.caption(f"Nothing is typed: a random sequence of {USUAL_LENGTH} steps is read.")
+        return "", USUAL_LENGTH
     read = typed(text)
     if read.remark:
         st.caption(plain(read.remark))
-    return text, max(1, len(read.letters))
+    return text, len(read.letters)
 
 
 def _fits(setting: Setting, cell: str) -> bool:
@@ -194,6 +194,3 @@ def _decoder(run: RunRecord) -> str:
     """The decoder's cell."""
     asked = str(run.settings.get("decoder", "same"))
     return cell_of(run) if asked == "same" else asked
-
-
-SEEDS = int(str(SETTINGS["seeds"].default))

@@ -96,12 +96,10 @@ def test_each_cell_is_drawn_with_a_map_for_each_of_its_equations(title: str, exp
 def test_the_answer_is_gradient_decays_own_sentence(explore: Show) -> None:
     app = explore(second_cell="GRU", second_update_bias="2")
     subjects = [fresh(), fresh(cell="gru", update_bias=2.0)]
-    rows = [
-        {"label": s.label, "cell": s.variant} | dict(zip(type(of).header(), of.flat(), strict=True))
-        for s in subjects
-        for of in (exploring.curve(s).summary,)
-    ]
-    first, _ = first_sentence(GRADIENT_DECAY.answer(pandas.DataFrame(rows)))
+    summaries = [exploring.curve(subject).summary for subject in subjects]
+    rows = pandas.DataFrame([s.flat() for s in summaries], columns=summaries[0].header())
+    told = rows.assign(label=[s.label for s in subjects], cell=[s.variant for s in subjects])
+    first, _ = first_sentence(GRADIENT_DECAY.answer(told))
     assert app.subheader[0].value == plain(first)
     assert "GRU 8 · update bias 2" in first
 
@@ -226,12 +224,17 @@ def test_a_text_has_as_many_steps_as_letters_and_a_cut_one_says_so(explore: Show
     assert len(drawn(app)) == 200
 
 
-@pytest.mark.parametrize("text", ["", "a"])
-def test_an_empty_text_draws_its_sequence_and_one_letter_is_one_step(
-    text: str, explore: Show
-) -> None:
+@pytest.mark.parametrize("text", ["", "  "])
+def test_while_nothing_is_typed_a_random_sequence_is_read(text: str, explore: Show) -> None:
     app = explore(sequence=TYPED, text=text)
-    assert ("control step" in [s.key for s in app.select_slider]) is (text == "")
+    assert "Nothing is typed: a random sequence of 100 steps is read." in texts(app)
+    assert drawn(app)["value"].tolist() == drawn(explore(length="100"))["value"].tolist()
+
+
+def test_one_letter_is_one_step(explore: Show) -> None:
+    app = explore(sequence=TYPED, text="a")
+    assert "control step" not in [slider.key for slider in app.select_slider]
+    assert drawn(app)["steps_back"].tolist() == [0]
     assert len(charts_of(app)) == 1 + 6
 
 
@@ -256,7 +259,7 @@ def test_the_files_hold_the_numbers_that_are_shown(
 
     def read(name: str) -> pandas.DataFrame:
         content = io.StringIO(downloads[f"cell-explorer-{name}.csv"]())
-        return pandas.read_csv(content, keep_default_na=False, float_precision="round_trip")
+        return pandas.read_csv(content, keep_default_na=False)
 
     label = "LSTM-8-forget-bias-1"
     one = exploring.stepped(subject)
