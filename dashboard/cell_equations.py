@@ -32,4 +32,4 @@ def _calculations(subject: Subject, step: int, unit: int) -> None:
     read = f", which reads {stepped.tokens[step - 1]}" if stepped.tokens[step - 1] else ""
     st.markdown(plain(f"{subject.label}: unit {which} at step {step}{read}"))
     for line in calculations(stepped, step, which):
-        st.latex(line)
+        st.latex(rf"\small {line}")  # most lines then fit on a phone

@@ -3,62 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas
 import streamlit as st
 
 from core.experiment import Row
 from core.exploring.exploration import LargestRow, SpectrumRow
+from core.words import counted
 from dashboard import cell_charts, charts, exploring
 from dashboard.declared import column_of, curve_of
 from dashboard.exploring import Subject
 from dashboard.wording import number, plain
 
 
+class Singular(NamedTuple):
+    """The singular values of one cell: the largest at some steps, all of them at one."""
+
+    label: str
+    largest: pandas.DataFrame
+    spectrum: pandas.DataFrame
+    steps: int
+
+
 def jacobian(subjects: Sequence[Subject], step: int) -> None:
-    """Singular values of the step Jacobian: the largest at every step, all of them at one."""
-    largest, spectra = [], []
-    for subject in subjects:
-        stepped = exploring.stepped(subject)
-        largest.append(_labelled(stepped.largest_rows(step), subject))
-        spectra.append(_labelled(stepped.spectrum_rows(step), subject))
-    st.markdown(plain(_largest_in_words(subjects, largest, spectra)))
+    """Singular values of the step Jacobian, of each cell."""
+    found = [_singular(subject, step) for subject in subjects]
+    st.markdown(plain(" ".join(map(_in_words, found))))
+    taken = max(len(one.largest) for one in found)
     with st.grid(2, min_column_width=330):
-        for row, name, tables, where in (
-            (LargestRow, "largest_singular_value", largest, ""),
-            (SpectrumRow, "singular_value", spectra, f"at step {step}"),
-        ):
-            x, y = curve_of(row), column_of(row, name)
-            rows = pandas.concat(tables, ignore_index=True)
-            drawn = cell_charts.lines(rows, x, y)
-            chart = charts.curves(
-                drawn,
-                x,
-                y,
-                cell_charts.styles_of(subjects),
-                reference=1.0,
-                height=cell_charts.HEIGHT,
-                where=where,
-            )
-            with st.container():
-                cell_charts.put(chart, charts.description("", drawn, x, y), row.table, rows)
+        with st.container():
+            tables = [one.largest for one in found]
+            where = f"at {counted(taken, 'step')}"
+            _chart(LargestRow, "largest_singular_value", subjects, tables, where)
+        with st.container():
+            tables = [one.spectrum for one in found]
+            _chart(SpectrumRow, "singular_value", subjects, tables, f"at step {step}")
 
 
-def _largest_in_words(
+def _singular(subject: Subject, step: int) -> Singular:
+    stepped, label = exploring.stepped(subject), subject.label
+    return Singular(
+        label,
+        exploring.table(stepped.largest_rows(step)).assign(label=label),
+        exploring.table(stepped.spectrum_rows(step)).assign(label=label),
+        stepped.steps,
+    )
+
+
+def _in_words(found: Singular) -> str:
+    top = found.largest.iloc[int(found.largest["largest_singular_value"].argmax())]
+    taken, steps = len(found.largest), found.steps
+    among = f"of all {steps} steps" if taken == steps else f"of {taken} of the {steps} steps"
+    return (
+        f"{found.label}: the largest singular value of the step Jacobian is "
+        f"{number(float(found.spectrum['singular_value'].iloc[0]))} at this step; the largest "
+        f"{among} is {number(float(top['largest_singular_value']))}, at step {int(top['step'])}."
+    )
+
+
+def _chart(
+    row: type[Row],
+    name: str,
     subjects: Sequence[Subject],
-    largest: Sequence[pandas.DataFrame],
-    spectra: Sequence[pandas.DataFrame],
-) -> str:
-    told = []
-    for subject, of_steps, spectrum in zip(subjects, largest, spectra, strict=True):
-        top = of_steps.iloc[int(of_steps["largest_singular_value"].argmax())]
-        told.append(
-            f"{subject.label}: the largest singular value of the step Jacobian is "
-            f"{number(float(spectrum['singular_value'].iloc[0]))} at this step, and at most "
-            f"{number(float(top['largest_singular_value']))}, at step {int(top['step'])}."
-        )
-    return " ".join(told)
-
-
-def _labelled(rows: Sequence[Row], subject: Subject) -> pandas.DataFrame:
-    return exploring.table(rows).assign(label=subject.label)
+    tables: Sequence[pandas.DataFrame],
+    where: str,
+) -> None:
+    """Every cell in one figure, with the level of 1, below which a step only shrinks."""
+    x, y = curve_of(row), column_of(row, name)
+    rows = pandas.concat(tables, ignore_index=True)
+    lines = cell_charts.lines(rows, x, y)
+    drawn = cell_charts.styles_of(subjects)
+    chart = charts.curves(lines, x, y, drawn, reference=1.0, height=cell_charts.HEIGHT, where=where)
+    cell_charts.put(chart, charts.description("", lines, x, y), row.table, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ from core.exploring.exploration import NormRow
 from dashboard import cell_charts, cell_files, cell_maps, charts, data, exploring
 from dashboard.declared import column_of, curve_of
 from dashboard.exploring import Subject
-from dashboard.palette import styles
+from dashboard.palette import Style, styles
 from dashboard.wording import plain
 
 if TYPE_CHECKING:
     from core.models.cell import Equation
+
+GATE_DASHES = ((2, 2), (7, 3), (8, 3, 2, 3))
 
 
 def maps(subjects: Sequence[Subject], step: int) -> None:
@@ -49,18 +52,24 @@ def norms(subjects: Sequence[Subject], step: int) -> None:
         for subject in subjects:
             rows = exploring.table(exploring.stepped(subject).norm_rows())
             lines = cell_charts.lines(rows.rename(columns={"part": "label"}), x, y)
-            parts = dict.fromkeys(lines["label"].unique(), subject.variant)
+            drawn = _styles(subject)
             chart = charts.curves(
-                lines,
-                x,
-                y,
-                styles(parts, dark=data.dark()),
-                height=cell_charts.HEIGHT,
-                where=subject.label,
+                lines, x, y, drawn, height=cell_charts.HEIGHT, where=subject.label
             )
             with st.container():
                 alt = charts.description(f"{subject.label}:", lines, x, y)
                 cell_charts.put(chart, alt, f"norms-{subject.label}", rows)
+
+
+def _styles(subject: Subject) -> dict[str, Style]:
+    """Shades of the cell's colour; the gates, which are often equally large, in dashes too."""
+    found = exploring.stepped(subject).equations
+    shades = styles({e.title: subject.variant for e in found}, dark=data.dark())
+    dashes = iter(GATE_DASHES)
+    return {
+        e.title: replace(shades[e.title], dash=next(dashes)) if e.gate else shades[e.title]
+        for e in found
+    }
 
 
 def _symbol(makes: str) -> str:

@@ -42,6 +42,7 @@ RANDOM, TYPED = "random", "typed"
 VECTORS, ONE_HOT = "vectors", "one-hot"
 USUAL_TEXT = "the cat sat on the mat"
 MOST_SEED = 9999
+DECODER_READS = " A decoder reads what it has written so far: type in the language that it writes."
 SETTINGS = {setting.name: setting for setting in settings_of(ExplorerConfig)}
 USUAL_LENGTH = int(str(SETTINGS["sequence_length"].default))
 SEEDS = int(str(SETTINGS["seeds"].default))
@@ -139,7 +140,7 @@ def _length() -> str:
 def _text() -> tuple[str, int]:
     """What was typed, as it will be read, and its number of steps."""
     text = controls.words("Text", "text", default=USUAL_TEXT, placeholder="Type something")
-    controls.choice("A letter is", (VECTORS, ONE_HOT), "letters")
+    controls.choice("Letters as", (VECTORS, ONE_HOT), "letters")
     if not text.strip():
         st.caption(f"Nothing is typed: a random sequence of {USUAL_LENGTH} steps is read.")
         return "", USUAL_LENGTH
@@ -182,6 +183,7 @@ def _trained(prefix: str, sequence: Sequenced, cell: str, run: RunRecord) -> Sub
         "Its trained weights are stepped as they are: sliders of the start would change nothing. "
         "Layer 1, read forwards, from a state of zeros; typed text is read as the run reads it. "
         f"{counted(SEEDS, 'seed')} draw the sequence and the loss, never the weights."
+        + (DECODER_READS if part == "decoder" and sequence.text else "")
     )
     label = f"{CELL_TITLES[cell]} · {part} {run.run_id[:ID_LETTERS]}"
     start = Start(

@@ -60,7 +60,7 @@ def explore(offered: Sequence[RunRecord]) -> None:
     address.notices_here()
     place = st.container()
     sequence = cells.ask_sequence()
-    left, right = st.columns([2, 5], gap="medium")
+    left, right = st.columns([1, 2], gap="medium")
     with left:
         subjects = _subjects(sequence, offered)
     with right:

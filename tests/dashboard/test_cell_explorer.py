@@ -23,7 +23,7 @@ from dashboard import curves, explorer, exploring
 from dashboard.cells import POSITIONS, TYPED, USUAL_TEXT
 from dashboard.choosing import ID_LETTERS
 from dashboard.exploring import Start, Subject
-from dashboard.wording import first_sentence, plain
+from dashboard.wording import first_sentence, number, plain
 from tests.dashboard.conftest import Show, texts
 
 PAGE = "views/cell_explorer.py"
@@ -153,6 +153,22 @@ def test_an_address_reopens_the_view(explore: Show) -> None:
         "GRU 8 · orthogonal · update bias -1",
         "RNN 8 · relu · gain 0.5",
     }
+
+
+def test_the_largest_singular_values_are_said(explore: Show) -> None:
+    one = exploring.stepped(fresh())
+    at_4 = one.spectrum_rows(4)[0].singular_value
+    top = max(one.largest_rows(4), key=lambda row: row.largest_singular_value)
+    said = (
+        f"LSTM 8: the largest singular value of the step Jacobian is {number(at_4)} at this step; "
+        f"the largest of all 12 steps is {number(top.largest_singular_value)}, at step {top.step}."
+    )
+    assert plain(said) in texts(explore(figure="Jacobian", step="4"))
+
+
+def test_of_many_steps_it_is_said_how_many_were_taken(explore: Show) -> None:
+    said = texts(explore(figure="Jacobian", step="4", length="100"))
+    assert plain("the largest of 51 of the 100 steps is") in said
 
 
 @pytest.mark.parametrize("figure", explorer.FIGURES)
@@ -329,6 +345,7 @@ def test_a_finished_runs_weights_are_stepped_as_they_were_saved(
     assert set(drawn(app)["name"].dropna()) == {label}
     keys = [slider.key for slider in app.select_slider]
     assert "control recurrent_gain" not in keys  # it would change nothing
+    assert "not an estimate: a finished run's own." in texts(app)
     folder = open_store(trained_uri).artifact(run.run_id, "model")
     assert folder is not None
     saved = torch.load(folder / "weights.pt", weights_only=True)

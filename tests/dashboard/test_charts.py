@@ -335,6 +335,12 @@ def test_measures_that_are_no_logarithms_have_plain_numbers_on_a_logarithmic_axi
     assert decades == [-1, 0, 1, 2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.parametrize(("high", "form"), [(50_000.0, ",~r"), (8e21, ".2~e")])
+def test_what_explodes_has_an_axis_that_fits(high: float, form: str) -> None:
+    norm = next(column for column in NormRow.columns() if column.name == "norm")
+    assert scales.value_axis(norm, 0.0, high, 240).to_dict()["format"] == form
+
+
 @pytest.mark.parametrize("heights", [[], [0.5], [0.0, 0.0, 0.0], [0.9, 1.0, 0.95, 0.1]])
 def test_spreading_keeps_order_and_distance(heights: list[float]) -> None:
     placed = scales.spread(heights, 0.1, 0.0, 1.0)
