@@ -16,6 +16,7 @@ from core.experiment import Column, Row
 from core.experiments import EXPERIMENTS
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
+from core.exploring.exploration import NormRow
 from dashboard import bars, charts, curves, export, palette, scales, tiles
 
 CURVES = [
