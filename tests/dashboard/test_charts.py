@@ -336,6 +336,17 @@ def test_measures_that_are_no_logarithms_have_plain_numbers_on_a_logarithmic_axi
     assert decades == [-1, 0, 1, 2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.parametrize(("last", "ticks"), [(3, 1), (2.5, None)])
+def test_a_short_axis_of_whole_steps_has_whole_ticks(last: float, ticks: int | None) -> None:
+    x = next(column for column in NormRow.columns() if column.curve)
+    y = next(column for column in NormRow.columns() if column.name == "norm")
+    bands = pandas.DataFrame({"label": "a", "step": [1, last], "value": [1.0, 2.0], "n": 1})
+    bands = bands.assign(low=float("nan"), high=float("nan"))
+    chart = charts.curves(bands, x, y, palette.styles({"a": "lstm"})).to_dict()
+    axes = [layer["encoding"]["x"].get("axis") for layer in chart["layer"] if "encoding" in layer]
+    assert {axis.get("tickMinStep") for axis in axes if axis} == {ticks}
+
+
 @pytest.mark.parametrize(("high", "form"), [(50_000.0, ",~r"), (8e21, ".2~e")])
 def test_what_explodes_has_an_axis_that_fits(high: float, form: str) -> None:
     norm = next(column for column in NormRow.columns() if column.name == "norm")

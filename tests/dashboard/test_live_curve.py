@@ -60,5 +60,11 @@ def test_the_figure_is_vega_lite_in_the_colours_of_every_other(variants: dict[st
     assert altair.Chart.from_dict({**specification, "data": {"values": []}}).to_dict()
     scale = specification["layer"][1]["encoding"]["color"]["scale"]
     assert scale["range"] == [style.colour for style in drawn.values()]
+    alone = [
+        layer for layer in specification["layer"] if layer["mark"]["type"] in ("rule", "circle")
+    ]
+    assert [layer["mark"]["type"] for layer in alone[:2]] == ["rule", "circle"]
+    for layer in alone[:2]:
+        assert layer["transform"][-1] == {"filter": "datum.steps == 1"}  # a line needs two
     renamed = styles({f"{name} · gain 2": v for name, v in variants.items()}, dark=False)
     assert live_curve.specification(x, y, renamed, 330) == specification
