@@ -52,8 +52,8 @@ def test_a_letter_under_a_thousand_accents_is_one_letter_and_stays_small() -> No
 
 @pytest.mark.parametrize("letter", ["a", FAMILY, "a" + 20 * "\u0301", "\u0301"])
 def test_ten_thousand_letters_take_no_time(letter: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = typed(letter * 10_000)
-    assert time.perf_counter() - start < 0.25
+    assert time.process_time() - start < 0.25
     assert len(found.letters) <= LONGEST
     assert found.remark
