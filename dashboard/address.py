@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.wording import plain
 
 NOTICES = "notices"
+MOST_DIGITS = 18
 LONGEST_LIST = 100
 """Letters of a list of what is possible; a longer one is only counted."""
 
@@ -24,6 +25,21 @@ def put(key: str, value: str | Sequence[str], default: str | Sequence[str]) -> N
         st.query_params.pop(key, None)
     else:
         st.query_params[key] = value
+
+
+def whole_number(asked: str) -> bool:
+    """Whether it is one, and none that takes long to read."""
+    return asked.isdecimal() and len(asked) <= MOST_DIGITS
+
+
+def at_most(key: str, last: int, possible: int) -> None:
+    """Move a position back to the last one where what it counts has become shorter.
+
+    Beyond what is `possible` at all it stays, to be explained.
+    """
+    asked = st.query_params.get(key, "")
+    if whole_number(asked) and last < int(asked) <= possible:
+        st.query_params[key] = str(last)
 
 
 def requested(key: str, options: Sequence[str]) -> str:

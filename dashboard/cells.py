@@ -34,14 +34,18 @@ POSITIONS: dict[str, Sequence[str]] = {
 """Of the sliders: what teaches something, not all that is allowed."""
 SHARED = ("cell", "bidirectional", "layers", "hidden_size")
 """Settings that both cells have in common, or that a single step does not know."""
-WIDTHS = [str(width) for width in range(8, 129, 8)]
+WIDEST = 128
+WIDTHS = [str(width) for width in range(8, WIDEST + 1, 8)]
 LENGTHS = [str(length) for length in range(1, LONGEST + 1)]
 PARTS: tuple[Part, ...] = ("encoder", "decoder")
 RANDOM, TYPED = "random", "typed"
 VECTORS, ONE_HOT = "vectors", "one-hot"
 USUAL_TEXT = "the cat sat on the mat"
 MOST_SEED = 9999
+DECODER_READS = " A decoder reads what it has written so far: type in the language that it writes."
 SETTINGS = {setting.name: setting for setting in settings_of(ExplorerConfig)}
+USUAL_LENGTH = int(str(SETTINGS["sequence_length"].default))
+SEEDS = int(str(SETTINGS["seeds"].default))
 
 
 class Sequenced(NamedTuple):
@@ -130,22 +134,20 @@ def _forget(prefix: str) -> None:
 
 
 def _length() -> str:
-    default = str(SETTINGS["sequence_length"].default)
-    return controls.position("Length (steps)", LENGTHS, "length", default)
+    return controls.position("Length (steps)", LENGTHS, "length", str(USUAL_LENGTH))
 
 
 def _text() -> tuple[str, int]:
     """What was typed, as it will be read, and its number of steps."""
     text = controls.words("Text", "text", default=USUAL_TEXT, placeholder="Type something")
-    controls.choice(
-        "A letter is",
-        (VECTORS, ONE_HOT),
-        "letters",
-    )
+    controls.choice("Letters as", (VECTORS, ONE_HOT), "letters")
+    if not text.strip():
+        st.caption(f"Nothing is typed: a random sequence of {USUAL_LENGTH} steps is read.")
+        return "", USUAL_LENGTH
     read = typed(text)
     if read.remark:
         st.caption(plain(read.remark))
-    return text, max(1, len(read.letters))
+    return text, len(read.letters)
 
 
 def _fits(setting: Setting, cell: str) -> bool:
@@ -170,7 +172,7 @@ def _run(prefix: str, fitting: Sequence[RunRecord]) -> RunRecord | None:
     by_id = {run.run_id[:ID_LETTERS]: run for run in fitting}
     names = {FRESH: "Fresh, drawn as the sliders say"}
     names |= {i: f"{run.name} · {moment(run.submitted)}" for i, run in by_id.items()}
-    return by_id.get(controls.named("Start", names, f"{prefix}start", FRESH))
+    return by_id.get(controls.choice("Start", list(names), f"{prefix}start", most=0, names=names))
 
 
 def _trained(prefix: str, sequence: Sequenced, cell: str, run: RunRecord) -> Subject:
@@ -181,6 +183,7 @@ def _trained(prefix: str, sequence: Sequenced, cell: str, run: RunRecord) -> Sub
         "Its trained weights are stepped as they are: sliders of the start would change nothing. "
         "Layer 1, read forwards, from a state of zeros; typed text is read as the run reads it. "
         f"{counted(SEEDS, 'seed')} draw the sequence and the loss, never the weights."
+        + (DECODER_READS if part == "decoder" and sequence.text else "")
     )
     label = f"{CELL_TITLES[cell]} · {part} {run.run_id[:ID_LETTERS]}"
     start = Start(
@@ -193,6 +196,3 @@ def _decoder(run: RunRecord) -> str:
     """The decoder's cell."""
     asked = str(run.settings.get("decoder", "same"))
     return cell_of(run) if asked == "same" else asked
-
-
-SEEDS = int(str(SETTINGS["seeds"].default))

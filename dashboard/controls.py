@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
-from dashboard.address import check, put, requested, say_bad_link
+from dashboard.address import check, put, requested, say_bad_link, whole_number
 
 MOST_SIDE_BY_SIDE = 6
 """Buttons in one row; more become a menu."""
@@ -172,7 +172,7 @@ def number(title: str, low: int, high: int, key: str, default: int) -> int:
     """A whole number: the default unless the address says otherwise."""
     widget = _widget(key)
     asked = st.query_params.get(key, str(default))
-    if not (asked.isdecimal() and low <= int(asked) <= high):
+    if not (whole_number(asked) and low <= int(asked) <= high):
         say_bad_link(key, asked, f"{low:,} to {high:,} is possible")
         asked = str(default)
         del st.query_params[key]
@@ -269,26 +269,6 @@ def pinned(title: str, options: Sequence[str], key: str, default: Sequence[str])
 
     st.multiselect(title, list(options), key=widget, on_change=changed)
     return known
-
-
-def named(title: str, options: Mapping[str, str], key: str, default: str) -> str:
-    """One of many, by id: the address keeps ids, people read the names."""
-    widget = _widget(key)
-    asked = st.query_params.get(key, default)
-    if asked not in options:
-        say_bad_link(key, asked, "it may have been deleted")
-        asked = default
-        del st.query_params[key]
-    st.session_state[widget] = asked
-
-    def changed() -> None:
-        put(key, st.session_state[widget], default)
-
-    ids = list(options)
-    chosen = st.selectbox(
-        title, ids, required=True, format_func=lambda i: options[i], key=widget, on_change=changed
-    )
-    return str(chosen or default)
 
 
 def _widget(key: str) -> str:

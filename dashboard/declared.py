@@ -34,6 +34,11 @@ def curve_of(row: type[Row]) -> Column:
     return next(column for column in row.columns() if column.curve)
 
 
+def column_of(row: type[Row], name: str) -> Column:
+    """The column of that name."""
+    return next(column for column in row.columns() if column.name == name)
+
+
 def has_seeds(row: type[Row]) -> bool:
     """Whether it has one line for each seed, rather than one for all that was measured."""
     return any(column.name == "seed" for column in row.columns())

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
+from core.exploring.exploration import LONGEST
 from core.settings import BadSetting
 from core.tracking import RunRecord
-from dashboard import address, cell_figures, cells, controls, exploring, states
+from dashboard import (
+    address,
+    cell_curve,
+    cell_equations,
+    cell_jacobians,
+    cell_steps,
+    cells,
+    controls,
+    exploring,
+    states,
+)
 from dashboard.cells import Sequenced
 from dashboard.exploring import Subject
 from dashboard.navigation import RUNS
@@ -18,6 +29,13 @@ from dashboard.wording import plain
 USUAL_STEP = 10
 BREATH_SECONDS = 0.15
 """The browser draws the curve in this time, before it is given a dozen maps to draw."""
+FIGURES: Mapping[str, Callable[[Sequence[Subject], int], None]] = {
+    "Gates and states": cell_steps.maps,
+    "Norms": cell_steps.norms,
+    "Jacobian": cell_jacobians.jacobian,
+    "Equations": cell_equations.equations,
+}
+"""Of the steps, by the title of their tab."""
 METHOD = """
 The gradient curve is `gradient-decay`'s own measurement: each of eight seeds draws its sequence
 from N(0, 1), the direction v of the loss v·h_T, and the weights, in this order, and the same seed
@@ -42,14 +60,14 @@ def explore(offered: Sequence[RunRecord]) -> None:
     address.notices_here()
     place = st.container()
     sequence = cells.ask_sequence()
-    left, right = st.columns([2, 5], gap="medium")
+    left, right = st.columns([1, 2], gap="medium")
     with left:
         subjects = _subjects(sequence, offered)
     with right:
         exploring.load_torch()
         try:
-            cell_figures.gradient(subjects)  # first: it follows the sliders
-            said = cell_figures.answer(subjects)
+            cell_curve.gradient(subjects)  # first: it follows the sliders
+            said = cell_curve.answer(subjects)
             steps = exploring.shortest(subjects)
         except BadSetting as error:
             _cannot(error, subjects)
@@ -77,16 +95,14 @@ def _subjects(sequence: Sequenced, offered: Sequence[RunRecord]) -> list[Subject
 def _steps(subjects: Sequence[Subject], steps: int) -> None:
     """The step that is looked at, and what happens there; only the open tab is computed."""
     options = [str(step) for step in range(1, steps + 1)]
-    asked = st.query_params.get("step", "")
-    if asked.isdecimal() and int(asked) > steps:
-        st.query_params["step"] = options[-1]  # the sequence has become shorter
+    address.at_most("step", steps, LONGEST)
     st.subheader("Step by step", anchor=False)
     st.caption(f"One network as an example, not an estimate: {exploring.example(subjects)}.")
     step = 1
     if steps > 1:
         step = int(controls.position("Step", options, "step", str(min(USUAL_STEP, steps))))
-    places = controls.tabs(list(cell_figures.FIGURES), "figure")
-    for opened, draw in zip(places, cell_figures.FIGURES.values(), strict=True):
+    places = controls.tabs(list(FIGURES), "figure")
+    for opened, draw in zip(places, FIGURES.values(), strict=True):
         if opened.open:
             with opened:
                 draw(subjects, step)

@@ -15,6 +15,7 @@ import streamlit as st
 from core.experiment import Row
 from core.experiments.gradient_decay import GradientDecaySummary
 from core.exploring.exploration import Exploration, Part
+from core.words import listed
 from dashboard import translating
 
 if TYPE_CHECKING:
@@ -77,9 +78,10 @@ def shortest(subjects: Sequence[Subject]) -> int:
 
 
 def example(subjects: Sequence[Subject]) -> str:
-    """Which network is stepped: `seed 0`, or a run's own."""
-    seeds = {subject.exploration.config.seed for subject in subjects}
-    return f"that of seed {min(seeds)}"
+    """Which networks are stepped: those of a seed, runs' own, or one of each."""
+    drawn = {f"that of seed {s.exploration.config.seed}" for s in subjects if s.start is None}
+    kept = {"a finished run's own" for s in subjects if s.start is not None}
+    return listed([*drawn, *kept])
 
 
 def table(rows: Sequence[Row]) -> pandas.DataFrame:

@@ -81,6 +81,7 @@ def specification(x: Column, y: Column, styles: Mapping[str, Style], height: int
                 "encoding": {**at, "y": {**up, "field": "low"}, "y2": {"field": "high"}},
             },
             {"mark": {"type": "line", "strokeWidth": 2.2, "clip": True}, "encoding": at},
+            *_alone(at, up),
             _zeros(across, cells, len(styles), height),
             _names(cells, len(styles)),
             _hover(at, x, y),
@@ -88,12 +89,26 @@ def specification(x: Column, y: Column, styles: Mapping[str, Style], height: int
     }
 
 
+def _alone(at: Specification, up: Specification) -> list[Specification]:
+    """A curve of one step is a point with its interval: a line needs two."""
+    only = [
+        {"filter": "isValid(datum.value)"},
+        {"joinaggregate": [{"op": "count", "as": "steps"}], "groupby": ["place"]},
+        {"filter": "datum.steps == 1"},
+    ]
+    ends = {**at, "y": {**up, "field": "low"}, "y2": {"field": "high"}}
+    return [
+        {"transform": only, "mark": {"type": "rule", "opacity": 0.5}, "encoding": ends},
+        {"transform": only, "mark": {"type": "circle", "size": 60, "opacity": 1}, "encoding": at},
+    ]
+
+
 def _x(x: Column) -> Specification:
     return {
         "field": x.name,
         "type": "quantitative",
         "scale": {"zero": False, "nice": False},
-        "axis": {"title": heading(x), "grid": False, "tickMinStep": 1},
+        "axis": {"title": heading(x), "grid": False, "tickMinStep": 1, "format": "d"},
     }
 
 

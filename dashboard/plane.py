@@ -93,7 +93,13 @@ class Plane:
             rangeMax={"expr": f"width < {NARROW} ? width : width - {room}"},
         )
         ticks = {"expr": "max(3, width / 90)"}
-        axis = altair.Axis(title=heading(self.x), grid=False, tickCount=ticks)
+        whole = all(float(end).is_integer() for end in self.across)
+        axis = altair.Axis(
+            title=heading(self.x),
+            grid=False,
+            tickCount=ticks,
+            tickMinStep=1 if whole else altair.Undefined,
+        )
         axis = size_axis(self.x, self.sizes) if self.sizes else axis
         return altair.X(self.x.name, type="quantitative", scale=scale, axis=axis)
 

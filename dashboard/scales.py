@@ -15,6 +15,8 @@ LOGARITHM = "log10_"
 SUPERSCRIPTS = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
 PLAIN_DECADES = 2.0
 """A logarithmic axis shorter than this is labelled 0.2, 0.5, 1 instead of with powers of ten."""
+MOST_WRITTEN_OUT = 1e9
+"""Beside an axis there is room for no more digits."""
 PLAIN_PIXELS = 28
 """Between the ticks of such an axis at least."""
 FINEST_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -55,7 +57,8 @@ def size_axis(column: Column, measured: Sequence[float]) -> altair.Axis:
 def value_axis(column: Column, low: float, high: float, pixels: int) -> altair.Axis:
     """The axis of a measure that spans low to high on so many pixels."""
     if not is_logarithm(column):
-        return altair.Axis(title=None, tickCount=max(3, pixels // 60), format=",~r")
+        form = ",~r" if max(abs(low), abs(high)) < MOST_WRITTEN_OUT else ".2~e"
+        return altair.Axis(title=None, tickCount=max(3, pixels // 60), format=form)
     fine = [math.log10(tick) for tick in plain_ticks(low, high)]
     crowded = len(fine) > pixels // PLAIN_PIXELS
     if high - low > PLAIN_DECADES and (crowded or of_a_logarithm(column)):

@@ -11,12 +11,25 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.runner import execute
 from core.tracking import Store, open_store
 from dashboard.navigation import OVERVIEW, PAGES
 from tests.conftest import Once
 from tests.dashboard.scenes import SCENES, fill
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+
+TINY = {
+    "training_steps": [40],
+    "training_pairs": [200],
+    "tested_pairs": [2],
+    "longest_trained": [6],
+    "longest_tested": [8],
+    "validations": [2],
+    "hidden_size": [16],
+}
+"""A model that is trained in a moment."""
 
 Show = Callable[..., AppTest]
 
@@ -60,6 +73,20 @@ def scene(
         return open_store(scene_uri(name))
 
     return choose
+
+
+@pytest.fixture(scope="session")
+def trained_uri(once: Once, new_store: Callable[[Path], Store]) -> str:
+    """A store with one small model without attention and one with, both really trained."""
+
+    def train(there: Path) -> None:
+        store = new_store(there)
+        asked = {**TINY, "attention": ["none", "dot"], "seeds": [1]}
+        for config in LENGTH_QUALITY.configs(["gru"], asked):
+            run_id = store.create(LENGTH_QUALITY, config, sweep="tiny")
+            assert execute(store, run_id) == "FINISHED"
+
+    return f"sqlite:///{once('trained', train) / 'mlflow.db'}"
 
 
 @pytest.fixture

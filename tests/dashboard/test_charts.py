@@ -16,6 +16,7 @@ from core.experiment import Column, Row
 from core.experiments import EXPERIMENTS
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
+from core.exploring.exploration import NormRow
 from dashboard import bars, charts, curves, export, palette, scales, tiles
 
 CURVES = [
@@ -333,6 +334,23 @@ def test_measures_that_are_no_logarithms_have_plain_numbers_on_a_logarithmic_axi
     assert ",.2~r" in axis["labelExpr"]
     decades = scales.value_axis(time, -1.0, 7.0, 440).to_dict()["values"]
     assert decades == [-1, 0, 1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(("last", "ticks"), [(3, 1), (2.5, None)])
+def test_a_short_axis_of_whole_steps_has_whole_ticks(last: float, ticks: int | None) -> None:
+    x = next(column for column in NormRow.columns() if column.curve)
+    y = next(column for column in NormRow.columns() if column.name == "norm")
+    bands = pandas.DataFrame({"label": "a", "step": [1, last], "value": [1.0, 2.0], "n": 1})
+    bands = bands.assign(low=float("nan"), high=float("nan"))
+    chart = charts.curves(bands, x, y, palette.styles({"a": "lstm"})).to_dict()
+    axes = [layer["encoding"]["x"].get("axis") for layer in chart["layer"] if "encoding" in layer]
+    assert {axis.get("tickMinStep") for axis in axes if axis} == {ticks}
+
+
+@pytest.mark.parametrize(("high", "form"), [(50_000.0, ",~r"), (8e21, ".2~e")])
+def test_what_explodes_has_an_axis_that_fits(high: float, form: str) -> None:
+    norm = next(column for column in NormRow.columns() if column.name == "norm")
+    assert scales.value_axis(norm, 0.0, high, 240).to_dict()["format"] == form
 
 
 @pytest.mark.parametrize("heights", [[], [0.5], [0.0, 0.0, 0.0], [0.9, 1.0, 0.95, 0.1]])

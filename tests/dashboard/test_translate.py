@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.length_quality_translating import Translation, Translator
-from core.runner import execute
 from core.tracking import RunRecord, Store, open_store
 from dashboard import translating
 from dashboard.wording import number, plain
@@ -18,28 +16,6 @@ from tests.dashboard.scenes import record
 
 PAGE = "views/translate.py"
 KNOWN = "the dog has seen the king"
-TINY = {
-    "training_steps": [40],
-    "training_pairs": [200],
-    "tested_pairs": [2],
-    "longest_trained": [6],
-    "longest_tested": [8],
-    "validations": [2],
-    "hidden_size": [16],
-}
-
-
-@pytest.fixture(scope="module")
-def trained_uri(
-    new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """A store with one small model without attention and one with, both really trained."""
-    store = new_store(tmp_path_factory.mktemp("trained") / "store")
-    asked = {**TINY, "attention": ["none", "dot"], "seeds": [1]}
-    for config in LENGTH_QUALITY.configs(["gru"], asked):
-        run_id = store.create(LENGTH_QUALITY, config, sweep="tiny")
-        assert execute(store, run_id) == "FINISHED"
-    return store.uri
 
 
 @pytest.fixture
