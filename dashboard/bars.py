@@ -18,7 +18,8 @@ from dashboard.wording import exact
 
 DOT_PIXELS, BAR_PIXELS = 26, 38
 """Of the height, for each label."""
-LABEL_LIMIT = 220
+NAMES = altair.Axis(title=None, labelLimit=220, labelFlush=False)
+"""Each stands beside its line: flush with the plot, the first one would not."""
 CHARACTER = 7.2
 """Pixels of a digit of a total, roughly."""
 ACROSS = 620
@@ -46,7 +47,7 @@ def dots(
             "label",
             type="nominal",
             sort=order,
-            axis=altair.Axis(title=None, labelLimit=LABEL_LIMIT),
+            axis=NAMES,
         ),
         color=altair.Color("label", type="nominal", scale=colours, legend=None),
     )
@@ -116,8 +117,7 @@ def stacked(parts: pandas.DataFrame, measure: Column, colours: Mapping[str, str]
     )
     ticks = {"expr": "max(2, width / 110)"}
     axis = altair.Axis(title=heading(measure), tickCount=ticks, format=",d", labelOverlap=True)
-    labels = altair.Axis(title=None, labelLimit=LABEL_LIMIT)
-    across = altair.Y("label", type="nominal", sort=order, axis=labels)
+    across = altair.Y("label", type="nominal", sort=order, axis=NAMES)
     bars = (
         altair.Chart(data)
         .mark_bar()

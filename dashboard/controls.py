@@ -50,9 +50,7 @@ def choice(
 
     chosen: str | None
     if len(options) > most:
-        chosen = st.selectbox(
-            title, options, required=True, key=widget, on_change=changed, format_func=shown
-        )
+        chosen = st.selectbox(title, options, key=widget, on_change=changed, format_func=shown)
     else:
         chosen = st.segmented_control(
             title,
@@ -94,7 +92,7 @@ def pick(
         for other in resets:
             st.query_params.pop(other, None)
 
-    return str(st.selectbox(title, options, required=True, key=widget, on_change=changed))
+    return str(st.selectbox(title, options, key=widget, on_change=changed))
 
 
 def switch(title: str, key: str, *, help: str | None = None) -> bool:

@@ -7,6 +7,7 @@ import pandas
 
 from core.differences import Finding
 from core.samples import Repeat
+from dashboard.bars import NAMES
 from dashboard.charts import FIT, Chart
 from dashboard.palette import NEUTRAL
 from experiments.comparing import Result
@@ -33,7 +34,6 @@ COLOURS: dict[Finding, str] = {
 }
 """Blue and orange, which everybody tells apart."""
 TILE_PIXELS = 34
-LABEL_LIMIT = 200
 
 
 def tiles(result: Result, repeat: Repeat) -> Chart:
@@ -65,7 +65,7 @@ def tiles(result: Result, repeat: Repeat) -> Chart:
             "group",
             type="nominal",
             sort=names,
-            axis=altair.Axis(title=None, labelLimit=LABEL_LIMIT),
+            axis=NAMES,
         ),
         tooltip=[
             altair.Tooltip("group", type="nominal", title=" "),

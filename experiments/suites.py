@@ -91,6 +91,7 @@ CHAPTER_COST = (
         {"hidden_size": (256, 64), "input_size": (128, 16)},
         "chapter",
     ),
+    Part("what all six hold at the usual width", PARAMETER_COUNT),
     Part("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
     Part("how fast it is", THROUGHPUT, ONE_DIRECTION, {"repetitions": (8,)}, "chapter"),
     Part("how fast all six are", THROUGHPUT, settings=QUICK_TIMING),

@@ -56,9 +56,9 @@ PICTURES = (
     Picture("memory-span", "memory-span", "how far back", (("figure", "Half-life and span"),)),
     Picture("length-quality", "length-quality", "with and without attention"),
     Picture("throughput", "throughput", "how fast all six are", dark=True),
-    Picture("compare", "compare", "forget bias", size=(1440, 1000)),
-    Picture("scorecard", "compare", address=(("show", "Scorecard"),), size=(1440, 1000)),
-    Picture("cell-explorer", "cell-explorer", size=(1440, 1000), dark=True),
+    Picture("compare", "compare", "forget bias", size=(1440, 1240)),
+    Picture("scorecard", "compare", address=(("show", "Scorecard"),), size=(1440, 1240)),
+    Picture("cell-explorer", "cell-explorer", size=(1440, 1400), dark=True),
 )
 
 
