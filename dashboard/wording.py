@@ -7,6 +7,7 @@ import re
 import time
 
 from core import words
+from core.names import among
 from core.tracking import RunRecord, Status
 from core.words import counted
 
@@ -28,6 +29,8 @@ STATUS_COLOURS: dict[Status, str] = {
 
 THOUSANDS, UNREADABLE = 1000.0, 1e12
 """Between these every digit before the point is written."""
+ERROR_LETTERS = 300
+"""Of why a run ended, beside others; all of it stands on the page of the run."""
 
 
 def plain(text: str) -> str:
@@ -115,7 +118,7 @@ def news(record: RunRecord) -> str:
     if record.status == "SCHEDULED":
         return "waits for its turn"
     if record.status in ("FAILED", "KILLED"):
-        return record.error or "ended without saying why"
+        return among(record.error, ERROR_LETTERS) or "ended without saying why"
     if record.cancelled and record.status == "RUNNING":
         return "is told to stop"
     return " · ".join(filter(None, [measured, str(record.state.get("message", ""))]))

@@ -14,7 +14,7 @@ from streamlit.util import calc_hash
 from core.tracking import Store, open_store
 from dashboard.navigation import OVERVIEW, PAGES
 from tests.conftest import Once
-from tests.dashboard.scenes import SCENES, fill
+from tests.dashboard.scenes import SCENES
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -41,8 +41,7 @@ def scene_uri(once: Once, new_store: Callable[[Path], Store]) -> Callable[[str],
     """Scene → the address of its store. Tests read these stores only."""
 
     def of(name: str) -> str:
-        statuses, wide = SCENES[name]
-        folder = once(name, lambda there: fill(new_store(there), statuses, wide=wide))
+        folder = once(name, lambda there: SCENES[name](new_store(there)))
         return f"sqlite:///{folder / 'mlflow.db'}"
 
     return of
