@@ -13,8 +13,6 @@ from streamlit.util import calc_hash
 
 from core.tracking import Store, open_store
 from dashboard.navigation import OVERVIEW, PAGES
-from tests.conftest import Once
-from tests.dashboard.scenes import SCENES
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -34,17 +32,6 @@ def _installed_packages_are_looked_through_once() -> Iterator[None]:
 def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page sees what the test has just changed."""
     monkeypatch.setattr("dashboard.reader.LOOK_SECONDS", 0.0)
-
-
-@pytest.fixture(scope="session")
-def scene_uri(once: Once, new_store: Callable[[Path], Store]) -> Callable[[str], str]:
-    """Scene → the address of its store. Tests read these stores only."""
-
-    def of(name: str) -> str:
-        folder = once(name, lambda there: SCENES[name](new_store(there)))
-        return f"sqlite:///{folder / 'mlflow.db'}"
-
-    return of
 
 
 @pytest.fixture
