@@ -83,12 +83,12 @@ def scene_address(
 
 
 @contextlib.contextmanager
-def served(store: Store, elsewhere: Path) -> Iterator[str]:
-    """A dashboard of the store, started in that folder."""
+def served(store: Store, elsewhere: Path, app: Path = APP) -> Iterator[str]:
+    """A dashboard of the store (or another app), started in that folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port)]
     with (elsewhere / "log.txt").open("w") as log:
         process = subprocess.Popen(
             [*command, "--server.headless", "true"],
@@ -145,18 +145,6 @@ def people(chromium: Any) -> dict[str, Any]:
     desktop = {"viewport": {"width": 1440, "height": 900}, "accept_downloads": True}
     phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
     return {"desktop": chromium.new_context(**desktop), "phone": chromium.new_context(**phone)}
-
-
-@pytest.fixture(scope="session")
-def looked(chromium: Any) -> Callable[[int, str], Any]:
-    """Width and scheme → a browser of that look; it keeps what it has once fetched."""
-
-    @functools.cache
-    def of(width: int, scheme: str) -> Any:
-        size = {"width": width, "height": HEIGHTS[width]}
-        return chromium.new_context(viewport=size, color_scheme=scheme)
-
-    return of
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+"""Runs with names that nobody should give: no page runs them, breaks, or is pushed out of shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from core.tracking import open_store
+from dashboard.navigation import PAGES
+from tests.browser.conftest import Visitor
+from tests.dashboard.hostile import RIGHT_TO_LEFT, TEXTS
+
+pytestmark = pytest.mark.browser
+
+INJECTED = """() => [...document.querySelectorAll(
+  "[data-testid='stMain'] :is(img[src='x'], script, b, a[href^='http://b'])")].map(e => e.outerHTML)"""
+WIDTHS = """() => [document.documentElement,
+  document.querySelector("[data-testid='stMain']")].map(element => element.scrollWidth)"""
+TALL = """most => [...document.querySelectorAll(
+  "[data-testid='stMain'] :is(p, h1, h2, h3, h4, h5, h6, label, button, td, a)")]
+  .filter(e => e.getBoundingClientRect().height > most).map(e => e.innerText.slice(0, 80))"""
+MOST_PIXELS = 700
+"""Of one text, at the width of a phone: more is a name that was not cut."""
+
+
+def look(visitor: Visitor, url: str) -> None:
+    """Open a page on which nothing of the hostile may be more than text."""
+    dialogs: list[str] = []
+    visitor.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    visitor.open(url)
+    visitor.page.get_by_role("heading", level=1).wait_for()
+    visitor.settle()
+    assert visitor.page.get_by_test_id("stException").count() == 0
+    assert visitor.page.evaluate(INJECTED) == []
+    width = visitor.page.evaluate("window.innerWidth")
+    assert visitor.page.evaluate(WIDTHS) == [width, width]
+    assert visitor.page.evaluate(TALL, MOST_PIXELS) == []
+    assert visitor.problems == []
+    assert dialogs == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)
+def test_a_page_shows_it_as_text(
+    page: object, phone: Visitor, scene_address: Callable[[str], str]
+) -> None:
+    path = "" if page is PAGES[0] else page.address  # type: ignore[attr-defined]
+    look(phone, f"{scene_address('hostile')}/{path}")
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_a_run_and_its_comparison_can_be_opened(
+    text: str, phone: Visitor, scene_address: Callable[[str], str], scene_uri: Callable[[str], str]
+) -> None:
+    run = next(
+        r for r in open_store(scene_uri("hostile")).runs(status="FINISHED") if r.name == text
+    )
+    look(phone, f"{scene_address('hostile')}/runs?run={run.run_id}")
+    page = phone.page
+    page.get_by_role("link", name="Compare it").click()
+    page.get_by_role("heading", name="Compare").wait_for()
+    phone.settle()
+    page.get_by_text("Every measure").wait_for()
+    assert page.evaluate(INJECTED) == []
+    assert phone.problems == []
+    look(phone, page.url)
+
+
+def test_right_to_left_turns_nothing_else_round(
+    visitor: Visitor, scene_address: Callable[[str], str], scene_uri: Callable[[str], str]
+) -> None:
+    runs = open_store(scene_uri("hostile")).runs(status="FINISHED")
+    run = next(run for run in runs if run.name == RIGHT_TO_LEFT)
+    visitor.open(f"{scene_address('hostile')}/runs?run={run.run_id}")
+    facts = visitor.page.get_by_text(run.run_id).first
+    facts.wait_for()
+    before, after = facts.evaluate(PLACES, [run.experiment, "submitted"])
+    assert before < after
+
+
+PLACES = """(element, words) => words.map(word => {
+  const range = document.createRange(), walk = document.createTreeWalker(element, 4);
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    const at = node.data.indexOf(word);
+    if (at >= 0) {
+      range.setStart(node, at);
+      range.setEnd(node, at + word.length);
+      return range.getBoundingClientRect().left;
+    }
+  }
+})"""
