@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.tracking import open_store
+from core.tracking import RunRecord, open_store
 from dashboard.navigation import PAGES
 from tests.browser.conftest import Visitor
 from tests.dashboard.hostile import RIGHT_TO_LEFT, TEXTS
@@ -14,12 +14,18 @@ from tests.dashboard.hostile import RIGHT_TO_LEFT, TEXTS
 pytestmark = pytest.mark.browser
 
 INJECTED = """() => [...document.querySelectorAll(
-  "[data-testid='stMain'] :is(img[src='x'], script, b, a[href^='http://b'])")].map(e => e.outerHTML)"""
+  "[data-testid='stMain'] :is(img[src='x'], script, b, a[href^='http://b'])")]
+  .map(e => e.outerHTML)"""
 WIDTHS = """() => [document.documentElement,
   document.querySelector("[data-testid='stMain']")].map(element => element.scrollWidth)"""
 TALL = """most => [...document.querySelectorAll(
   "[data-testid='stMain'] :is(p, h1, h2, h3, h4, h5, h6, label, button, td, a)")]
   .filter(e => e.getBoundingClientRect().height > most).map(e => e.innerText.slice(0, 80))"""
+SHOWN = ("right to left", "letters")
+SOME = (
+    *SHOWN,
+    *(pytest.param(name, marks=pytest.mark.slow) for name in TEXTS if name not in SHOWN),
+)
 MOST_PIXELS = 700
 """Of one text, at the width of a phone: more is a name that was not cut."""
 
@@ -31,13 +37,17 @@ def look(visitor: Visitor, url: str) -> None:
     visitor.open(url)
     visitor.page.get_by_role("heading", level=1).wait_for()
     visitor.settle()
+    assert_only_text(visitor)
+    assert dialogs == []
+
+
+def assert_only_text(visitor: Visitor) -> None:
     assert visitor.page.get_by_test_id("stException").count() == 0
     assert visitor.page.evaluate(INJECTED) == []
     width = visitor.page.evaluate("window.innerWidth")
     assert visitor.page.evaluate(WIDTHS) == [width, width]
     assert visitor.page.evaluate(TALL, MOST_PIXELS) == []
     assert visitor.problems == []
-    assert dialogs == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)
@@ -48,29 +58,28 @@ def test_a_page_shows_it_as_text(
     look(phone, f"{scene_address('hostile')}/{path}")
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_a_run_and_its_comparison_can_be_opened(
-    text: str, phone: Visitor, scene_address: Callable[[str], str], scene_uri: Callable[[str], str]
+def run_called(uri: str, text: str) -> RunRecord:
+    return next(run for run in open_store(uri).runs(status="FINISHED") if run.name == text)
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_a_run_leads_to_its_comparison(
+    name: str, phone: Visitor, scene_address: Callable[[str], str], scene_uri: Callable[[str], str]
 ) -> None:
-    run = next(
-        r for r in open_store(scene_uri("hostile")).runs(status="FINISHED") if r.name == text
-    )
+    run = run_called(scene_uri("hostile"), TEXTS[name])
     look(phone, f"{scene_address('hostile')}/runs?run={run.run_id}")
-    page = phone.page
-    page.get_by_role("link", name="Compare it").click()
-    page.get_by_role("heading", name="Compare").wait_for()
+    phone.page.get_by_role("link", name="Compare it").click()
+    phone.page.get_by_text("Every measure").wait_for()
     phone.settle()
-    page.get_by_text("Every measure").wait_for()
-    assert page.evaluate(INJECTED) == []
-    assert phone.problems == []
-    look(phone, page.url)
+    assert_only_text(phone)
+    look(phone, phone.page.url)
+    phone.page.get_by_text("finished run, all of ").wait_for()
 
 
 def test_right_to_left_turns_nothing_else_round(
     visitor: Visitor, scene_address: Callable[[str], str], scene_uri: Callable[[str], str]
 ) -> None:
-    runs = open_store(scene_uri("hostile")).runs(status="FINISHED")
-    run = next(run for run in runs if run.name == RIGHT_TO_LEFT)
+    run = run_called(scene_uri("hostile"), RIGHT_TO_LEFT)
     visitor.open(f"{scene_address('hostile')}/runs?run={run.run_id}")
     facts = visitor.page.get_by_text(run.run_id).first
     facts.wait_for()

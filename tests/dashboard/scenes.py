@@ -168,7 +168,8 @@ def fill_hostile(store: Store) -> None:
             for variant, status in zip(VARIANTS, statuses, strict=False):
                 config, *_ = experiment.configs([variant], {})
                 chip = {"chip": f"{text} {variant}"[-MOST_CHARACTERS:]}
-                run_id = record(store, experiment, config, text, status, machine={**NOTES, **chip})
+                sweep = f"{text[:MOST_CHARACTERS]} {place}"
+                run_id = record(store, experiment, config, sweep, status, machine={**NOTES, **chip})
                 store.client.update_run(run_id, name=text)
                 tags = {"mlflow.note.content": text, "people: own_tag": text}
                 store.set_tags(run_id, tags)
