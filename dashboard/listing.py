@@ -18,6 +18,7 @@ MOST_LINES = 1000
 LETTERS = 200
 """Of what people typed, in a table; all of it stands on the page of the run."""
 ROW_PIXELS = 35
+BY_KEYBOARD = "By keyboard: arrows move, Shift+Space picks a line."
 
 
 def contains(run: RunRecord, text: str) -> bool:

@@ -139,7 +139,8 @@ def _moment(day: date | None, days: int = 0) -> float | None:
 def _table(wanted: Sequence[RunRecord], picked: Sequence[str], by_hand: bool) -> None:
     """The table, and what can be done with all of it."""
     lines = f"{counted(len(wanted), 'finished run')} fit, {len(picked)} picked"
-    st.caption(plain(lines if len(wanted) <= MOST_LINES else f"{lines}; the newest are listed"))
+    lines += "; the newest are listed" if len(wanted) > MOST_LINES else ""
+    st.caption(plain(f"{lines}. {listing.BY_KEYBOARD}"))
     if wanted:
         _lines_to_pick(wanted[:MOST_LINES], picked if by_hand else ())
     else:

@@ -14,7 +14,7 @@ from tests.dashboard.hostile import RIGHT_TO_LEFT, TEXTS
 pytestmark = pytest.mark.browser
 
 INJECTED = """() => [...document.querySelectorAll(
-  "[data-testid='stMain'] :is(img[src='x'], script, b, a[href^='http://b'])")]
+  "[data-testid='stMain'] :is(img[src='x'], script, b, a[href*='example.org'])")]
   .map(e => e.outerHTML)"""
 WIDTHS = """() => [document.documentElement,
   document.querySelector("[data-testid='stMain']")].map(element => element.scrollWidth)"""

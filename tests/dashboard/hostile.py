@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 MARKUP = "<img src=x onerror=alert(1)><script>alert(1)</script>"
-QUOTES = "\"'`a` `` $x$ [a](http://b) **c** :material/bug: :red[x] # \\ {y} &amp; <b>d</b>"
+QUOTES = (
+    "\"'`a` `` $x$ [a](http://example.org) me@example.org **c** :material/bug: :red[x] # \\ {y} "
+    "&amp; <b>d</b>"
+)
 RIGHT_TO_LEFT = "שלום עולם \u202eturned round"
 """The second part orders the eye to read backwards, and never takes it back."""
 FORMULA = '=HYPERLINK("http://b","a")'
