@@ -67,7 +67,7 @@ def show(run_id: str) -> None:
             run_tables.show(record)
         with repeat:
             st.caption("This command makes the same run again, in the foreground.")
-            st.code(reproduction(record), language="bash", wrap_lines=True)
+            st.code(reproduction(record), None, wrap_lines=True)
 
 
 def _head(record: RunRecord) -> None:
@@ -154,7 +154,7 @@ def _result(record: RunRecord) -> None:
     traceback = record.tags.get("unroll.traceback", "")
     if traceback:
         long = traceback.count("\n") > 12
-        st.code(traceback, "python", wrap_lines=True, height=300 if long else "content")
+        st.code(traceback, None, wrap_lines=True, height=300 if long else "content")
     summary = experiment_named(record.experiment).summary
     measured = data.reader().table(record, summary.table)
     if measured is None or measured.empty:

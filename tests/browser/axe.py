@@ -47,6 +47,11 @@ KNOWN = (
         "A table that is wider than a phone scrolls in a box without tabindex; browsers let the "
         "keyboard into such a box nevertheless.",
     ),
+    Known(
+        "scrollable-region-focusable",
+        "[data-testid='stCode'] pre",
+        "The same of a long text of fixed letters, such as a log.",
+    ),
 )
 
 

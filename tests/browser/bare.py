@@ -5,6 +5,7 @@ import streamlit as st
 
 def first() -> None:
     st.title("First")
+    st.code("line\n" * 50, None, height=100)
     st.table({f"A column {number}": ["a value"] for number in range(20)})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.tracking import Store
+from core.tracking import Store, open_store
 from dashboard.navigation import PAGES
 from tests.browser.axe import KNOWN, Known, violations
 from tests.browser.conftest import HEIGHTS, Visitor, served
@@ -46,6 +46,7 @@ def found(visitor: Visitor, url: str, looks: tuple[Look, ...], **known: Any) -> 
     for look in looks:
         wear(visitor, look)
         assert visitor.page.evaluate("document.documentElement.clientWidth") == look[0]
+        assert visitor.page.get_by_test_id("stException").count() == 0
         every += [f"{look}: {one}" for one in violations(visitor.page, **known)]
     return every
 
@@ -56,6 +57,20 @@ def test_axe_finds_nothing_serious(
 ) -> None:
     assert found(visitor, f"{scene_address('full')}/{PLACES[place]}", LOOKS) == []
     assert visitor.problems == []
+
+
+@pytest.mark.parametrize("tab", ["Result", "Settings", "Log", "Tables", "Repeat it"])
+def test_axe_finds_nothing_serious_in_a_run(
+    tab: str,
+    visitor: Visitor,
+    scene_address: Callable[[str], str],
+    scene_uri: Callable[[str], str],
+) -> None:
+    failed = open_store(scene_uri("failed")).runs(status="FAILED")[0].run_id
+    visitor.open(f"{scene_address('failed')}/runs?run={failed}")
+    visitor.page.get_by_role("tab", name=tab).click()
+    visitor.settle()
+    assert violations(visitor.page) == []
 
 
 @pytest.mark.slow
