@@ -48,6 +48,7 @@ def test_a_comparison_is_launched_and_read(visitor: Visitor, address: str) -> No
 def test_a_slider_moves(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
     visitor.open(f"{scene_address('full')}/cell-explorer")
     keyboard = Keyboard(visitor)
+    visitor.page.get_by_role("slider", name="Forget bias").wait_for(timeout=WAIT)
     keyboard.reach("slider", "Forget bias")
     keyboard.press("ArrowRight")
     visitor.page.wait_for_url("**forget_bias=**")
@@ -57,6 +58,7 @@ def test_a_slider_moves(visitor: Visitor, scene_address: Callable[[str], str]) -
 def test_runs_are_picked(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
     page, keyboard = visitor.page, Keyboard(visitor)
     visitor.open(f"{scene_address('full')}/compare")
+    page.get_by_text("Pick runs").wait_for()
     keyboard.reach("summary", "Pick runs")
     keyboard.press("Enter")
     page.get_by_text("Shift+Space picks a line").wait_for()
