@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.experiment import Config, Experiment
+from core.names import among
 from core.settings import BadSetting
 from core.store_folder import StoreError
 from core.tracking import RunRecord
@@ -77,7 +78,7 @@ def retry(record: RunRecord) -> None:
         new = queue.retry(store, record.run_id)
         worker.ensure_worker(store)
         st.query_params["run"] = new
-        return f"{record.name} is queued again"
+        return f"{among(record.name)} is queued again"
 
     _say(again)
 

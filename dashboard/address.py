@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.names import among
 from dashboard.wording import plain
 
 NOTICES = "notices"
@@ -63,7 +64,7 @@ def check(key: str, options: Sequence[str]) -> bool:
 def say_bad_link(key: str, wanted: str, instead: str) -> None:
     """Explain that a link asks for something that is not here."""
     st.session_state.get(NOTICES, st).warning(
-        plain(f"The address asks for {key} “{wanted[:80]}”, which is not here ({instead}). ")
+        plain(f"The address asks for {key} “{among(wanted)}”, which is not here ({instead}). ")
         + "The default is shown instead.",
         icon=":material/link_off:",
     )

@@ -19,6 +19,7 @@ from dashboard.navigation import PAGES  # noqa: E402
 from dashboard.states import older_runs, store_problems  # noqa: E402
 
 st.set_page_config(page_title="Unroll", page_icon=str(HERE / "mark.svg"), layout="wide")
+st.html(HERE / "style.css")
 st.logo(str(HERE / "wordmark.svg"), size="large", icon_image=str(HERE / "mark.svg"))
 sections: dict[str, list[st.Page]] = {}
 for page in PAGES:

@@ -54,7 +54,7 @@ def dots(
     axis = value_axis(measure, *ends, ACROSS)
     scale = altair.Scale(zero=False)
     axis.title = heading(measure)
-    bars = base.mark_rule(strokeWidth=2).encode(
+    bars = base.mark_rule(strokeWidth=2, aria=False).encode(
         x=altair.X("low", type="quantitative", scale=scale, axis=axis), x2="high"
     )
     points = base.mark_circle(size=90, opacity=1).encode(

@@ -14,6 +14,7 @@ from core.architecture import CELL_TITLES, Architecture
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.exploring.exploration import LONGEST, Exploration, ExplorerConfig, Part
 from core.exploring.letters import typed
+from core.names import among
 from core.settings import Setting, Value, settings_of
 from core.tracking import RunRecord
 from core.words import counted
@@ -171,7 +172,7 @@ def _run(prefix: str, fitting: Sequence[RunRecord]) -> RunRecord | None:
     """The finished run whose weights are loaded, if one was chosen."""
     by_id = {run.run_id[:ID_LETTERS]: run for run in fitting}
     names = {FRESH: "Fresh, drawn as the sliders say"}
-    names |= {i: f"{run.name} · {moment(run.submitted)}" for i, run in by_id.items()}
+    names |= {i: f"{among(run.name)} · {moment(run.submitted)}" for i, run in by_id.items()}
     return by_id.get(controls.choice("Start", list(names), f"{prefix}start", most=0, names=names))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.experiment import Experiment
+from core.names import among
 from core.tracking import RunRecord
 from core.words import counted, listed
 from dashboard import comparison, controls, data
@@ -43,14 +44,16 @@ def choose(experiment: Experiment, found: Sequence[Comparison]) -> Choice:
         chosen = by_name[name]
         beside = _beside(experiment, chosen)
         by_id = _on_offer(experiment, chosen, beside)
-        names = {i: f"{run.name} · {moment(run.submitted)} · {i}" for i, run in by_id.items()}
+        names = {
+            i: f"{among(run.name)} · {moment(run.submitted)} · {i}" for i, run in by_id.items()
+        }
         default = [run.run_id[:ID_LETTERS] for run in (*chosen.finished, *beside)]
         picked = controls.several("Runs shown", names, "runs", default) if names else []
         st.caption("The address of this page always reopens exactly what it shows.")
     by_hand = "" if picked == default else ", chosen by hand"
     place.caption(
         plain(
-            f"{counted(len(picked), 'finished run')}{by_hand} · {chosen.name} · "
+            f"{counted(len(picked), 'finished run')}{by_hand} · {among(chosen.name)} · "
             f"launched {moment(chosen.launched)}{_with(beside) if not by_hand else ''}"
         )
     )
@@ -62,7 +65,9 @@ def newer(found: Sequence[Comparison], chosen: Comparison) -> None:
     """Say so when a newer comparison than the one shown has results."""
     newest = next((c for c in found if c.finished), None)
     if newest is not None and newest.launched > chosen.launched:
-        st.caption(plain(f"A newer comparison has results: {newest.name} (under “Choose runs”)."))
+        st.caption(
+            plain(f"A newer comparison has results: {among(newest.name)} (under “Choose runs”).")
+        )
 
 
 def _beside(experiment: Experiment, chosen: Comparison) -> list[RunRecord]:

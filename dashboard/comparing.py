@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.experiment import Experiment
 from core.experiments import experiment_named
+from core.names import among
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted, listed
 from dashboard import controls, data
@@ -49,7 +50,7 @@ def told(picked: Picked, experiments: Sequence[Experiment]) -> str:
     how = "picked by hand" if picked.by_hand else "the newest comparison"
     sweeps = {run.sweep for run in picked.runs}
     if not picked.by_hand and len(sweeps) == 1:
-        how = f"all of {sweeps.pop()}"
+        how = f"all of {among(sweeps.pop())}"
     said = f"{counted(len(picked.runs), 'finished run')}, {how}."
     if len(experiments) > 1:
         titles = listed([experiment.title for experiment in experiments])

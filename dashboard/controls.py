@@ -13,7 +13,9 @@ from typing import Any
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
+from core.names import among
 from dashboard.address import check, put, requested, say_bad_link, whole_number
+from dashboard.wording import plain
 
 MOST_SIDE_BY_SIDE = 6
 """Buttons in one row; more become a menu."""
@@ -79,7 +81,7 @@ def tabs(titles: Sequence[str], key: str) -> Sequence[TabContainer]:
 def pick(
     title: str, options: Sequence[str], key: str, default: str, *, resets: Sequence[str] = ()
 ) -> str:
-    """One of many. The default is put into the address too, because it may move on.
+    """One of many that people named. The default is put into the address too: it may move on.
 
     Choosing another drops the keys in `resets` from the address.
     """
@@ -92,7 +94,7 @@ def pick(
         for other in resets:
             st.query_params.pop(other, None)
 
-    return str(st.selectbox(title, options, key=widget, on_change=changed))
+    return str(st.selectbox(title, options, key=widget, on_change=changed, format_func=among))
 
 
 def switch(title: str, key: str, *, help: str | None = None) -> bool:
@@ -115,7 +117,15 @@ def any_of(title: str, options: Sequence[str], key: str) -> list[str]:
     def changed() -> None:
         put(key, st.session_state[widget], [])
 
-    st.pills(title, options, selection_mode="multi", key=widget, on_change=changed, wrap=True)
+    st.pills(
+        title,
+        options,
+        selection_mode="multi",
+        key=widget,
+        on_change=changed,
+        format_func=plain,
+        wrap=True,
+    )
     return list(st.session_state[widget])
 
 
@@ -133,7 +143,15 @@ def some_of(title: str, options: Sequence[str], key: str, default: Sequence[str]
         chosen = [option for option in options if option in st.session_state[widget]]
         put(key, chosen or [NONE], list(default) or [NONE])
 
-    st.pills(title, options, selection_mode="multi", key=widget, on_change=changed, wrap=True)
+    st.pills(
+        title,
+        options,
+        selection_mode="multi",
+        key=widget,
+        on_change=changed,
+        format_func=plain,
+        wrap=True,
+    )
     return list(st.session_state[widget])
 
 

@@ -15,6 +15,7 @@ from core.tracking import RunRecord, open_store
 from dashboard.comparison import Comparison, comparisons
 from dashboard.reader import Reader, opened
 from experiments import worker
+from experiments.export import csv_text
 
 MLFLOW_VARIABLE = "UNROLL_MLFLOW_URL"
 """Set by `python -m experiments serve`: where the MLflow UI of this store is."""
@@ -52,7 +53,7 @@ def exact_rows(runs: Sequence[RunRecord], labels: Mapping[str, str], table: str)
             frames.append(recorded)
     if not frames:
         return ""
-    return pandas.concat(frames, ignore_index=True).to_csv(index=False)
+    return csv_text(pandas.concat(frames, ignore_index=True))
 
 
 @st.cache_data(show_spinner=False, max_entries=100)

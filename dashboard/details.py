@@ -10,8 +10,10 @@ import streamlit as st
 from core.experiment import Column
 from core.experiments import experiment_named
 from core.experiments.length_quality import LENGTH_QUALITY
+from core.names import LETTERS, among, one_line
 from core.settings import settings_of
 from core.tracking import ACTIVE, RunRecord
+from core.words import listed
 from dashboard import actions, data, run_tables
 from dashboard.choosing import ID_LETTERS
 from dashboard.declared import whole_numbers
@@ -30,6 +32,11 @@ from dashboard.wording import (
 )
 from experiments.export import reproduction
 
+NOTE_LETTERS = 300
+"""Of a note in large letters."""
+TAG_LETTERS = 500
+MUCH, FULL_HEIGHT = 1000, 200
+"""Letters that get a box of so many pixels, in which they scroll."""
 LOG_LETTERS = 20_000
 """Of the end of a log: the beginning is in the artifact."""
 
@@ -45,6 +52,7 @@ def show(run_id: str) -> None:
         return
     with st.container(border=True, key="details"):
         _head(record)
+        _in_full(record)
         _buttons(record)
         names = ["Result", "Settings", "Log", "Tables", "Repeat it"]
         result, settings, log, tables, repeat = st.tabs(names)
@@ -59,21 +67,43 @@ def show(run_id: str) -> None:
             run_tables.show(record)
         with repeat:
             st.caption("This command makes the same run again, in the foreground.")
-            st.code(reproduction(record), language="bash", wrap_lines=True)
+            st.code(reproduction(record), None, wrap_lines=True)
 
 
 def _head(record: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(record.name), anchor=False, width="content")
+        st.subheader(plain(among(record.name)), anchor=False, width="content")
         colour: Any = STATUS_COLOURS[record.status]
         st.badge(STATUS_WORDS[record.status], color=colour)
-    facts = [record.experiment, record.sweep, f"submitted {moment(record.submitted)}"]
+    facts = [record.experiment, among(record.sweep), f"submitted {moment(record.submitted)}"]
     if record.seconds is not None:
         facts.append(f"ran for {duration(record.seconds)}")
     facts.append(record.run_id)
     st.caption(plain(" · ".join(filter(None, facts))))
     if record.status in ACTIVE:
         st.progress(progress(record), text=plain(news(record)))
+
+
+def _in_full(record: RunRecord) -> None:
+    """Every letter of what is cut elsewhere, or whose letters cannot all be seen there."""
+    typed = {
+        "Name": (record.name, LETTERS),
+        "Comparison": (record.sweep, LETTERS),
+        "Note": (record.note, NOTE_LETTERS),
+    }
+    cut = {
+        t: text for t, (text, most) in typed.items() if len(text) > most or text != one_line(text)
+    }
+    if not cut:
+        return
+    with st.expander(
+        f"In full: {listed([title.lower() for title in cut])}", icon=":material/notes:"
+    ):
+        for title, text in cut.items():
+            st.caption(title)
+            st.code(
+                text, None, wrap_lines=True, height=FULL_HEIGHT if len(text) > MUCH else "content"
+            )
 
 
 def _buttons(record: RunRecord) -> None:
@@ -120,11 +150,11 @@ def _result(record: RunRecord) -> None:
     if record.error:
         st.error(plain(record.error), icon=":material/error:")
     if record.note:
-        st.markdown(f"##### {plain(record.note)}")
+        st.markdown(f"##### {plain(among(record.note, NOTE_LETTERS))}")
     traceback = record.tags.get("unroll.traceback", "")
     if traceback:
         long = traceback.count("\n") > 12
-        st.code(traceback, "python", wrap_lines=True, height=300 if long else "content")
+        st.code(traceback, None, wrap_lines=True, height=300 if long else "content")
     summary = experiment_named(record.experiment).summary
     measured = data.reader().table(record, summary.table)
     if measured is None or measured.empty:
@@ -169,16 +199,23 @@ def _settings(record: RunRecord) -> None:
     tags = {k: v for k, v in record.tags.items() if not k.startswith(("unroll.", "mlflow.note"))}
     with st.expander("Where it ran, and on what"):
         st.table(
-            pandas.DataFrame({"Tag": list(tags), "Value": list(tags.values())}),
+            pandas.DataFrame(
+                {"Tag": list(map(_typed, tags)), "Value": list(map(_typed, tags.values()))}
+            ),
             border="horizontal",
             hide_index=True,
             alt="Provenance",
         )
 
 
+def _typed(text: str) -> str:
+    """A tag, which anybody may have set: a table shows Markdown."""
+    return plain(among(text, TAG_LETTERS))
+
+
 def _value(value: object) -> str:
     if value is None:
         return "left out"
-    return (
-        {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-    )
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return plain(str(value))

@@ -9,12 +9,16 @@ from datetime import datetime
 import pandas
 import streamlit as st
 
+from core.names import among
 from core.tracking import RunRecord
 from core.words import counted
 from dashboard.wording import STATUS_COLOURS, STATUS_WORDS, duration, news, progress
 
 MOST_LINES = 1000
+LETTERS = 200
+"""Of what people typed, in a table; all of it stands on the page of the run."""
 ROW_PIXELS = 35
+BY_KEYBOARD = "By keyboard: arrows move, Shift+Space picks a line."
 
 
 def contains(run: RunRecord, text: str) -> bool:
@@ -28,13 +32,13 @@ def frame(runs: Sequence[RunRecord]) -> pandas.DataFrame:
     return pandas.DataFrame(
         {
             "Status": [[STATUS_WORDS[run.status]] for run in runs],
-            "Run": [run.name for run in runs],
+            "Run": [among(run.name, LETTERS) for run in runs],
             "Progress": [100 * progress(run) for run in runs],
             "Took": [duration(run.seconds) for run in runs],
             "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
-            "News": [run.note or news(run) for run in runs],
+            "News": [among(run.note or news(run), LETTERS) for run in runs],
             "Experiment": [run.experiment for run in runs],
-            "Comparison": [run.sweep for run in runs],
+            "Comparison": [among(run.sweep, LETTERS) for run in runs],
         }
     )
 

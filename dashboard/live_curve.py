@@ -128,7 +128,13 @@ def _zeros(across: Specification, cells: Specification, count: int, height: int)
             {"filter": "datum.share > 0"},
             {"calculate": f"{foot} + {STRIP} * toNumber(datum.place)", "as": "pixel"},
         ],
-        "mark": {"type": "tick", "thickness": 4, "size": STRIP - 2, "orient": "vertical"},
+        "mark": {
+            "type": "tick",
+            "thickness": 4,
+            "size": STRIP - 2,
+            "orient": "vertical",
+            "aria": False,
+        },
         "encoding": {
             "x": across,
             "y": {"field": "pixel", "type": "quantitative", "scale": None, "axis": None},

@@ -17,6 +17,7 @@ import streamlit as st
 
 from core.architecture import VARIANTS, variant_title
 from core.experiments import EXPERIMENTS
+from core.names import among
 from core.tracking import RunRecord
 from core.words import counted
 from dashboard import controls, listing
@@ -103,7 +104,8 @@ def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
         machine = controls.choice(
             "Machine", [ALL, *sorted({*places.values()} - {""})], "on", most=0
         )
-        sweep = controls.choice("Comparison", [ALL, *_sweeps(finished)], "comparison", most=0)
+        sweeps = {ALL: ALL} | {name: among(name) for name in _sweeps(finished)}
+        sweep = controls.choice("Comparison", list(sweeps), "comparison", most=0, names=sweeps)
         since, until = controls.day("From", "since"), controls.day("Until", "until")
         text = controls.words("Containing", "text", placeholder="name or note")
     first, last = _moment(since), _moment(until, days=1)
@@ -137,7 +139,8 @@ def _moment(day: date | None, days: int = 0) -> float | None:
 def _table(wanted: Sequence[RunRecord], picked: Sequence[str], by_hand: bool) -> None:
     """The table, and what can be done with all of it."""
     lines = f"{counted(len(wanted), 'finished run')} fit, {len(picked)} picked"
-    st.caption(plain(lines if len(wanted) <= MOST_LINES else f"{lines}; the newest are listed"))
+    lines += "; the newest are listed" if len(wanted) > MOST_LINES else ""
+    st.caption(plain(f"{lines}. {listing.BY_KEYBOARD}"))
     if wanted:
         _lines_to_pick(wanted[:MOST_LINES], picked if by_hand else ())
     else:
@@ -182,12 +185,12 @@ def _lines_to_pick(shown: Sequence[RunRecord], picked: Sequence[str]) -> None:
 def _lines(runs: Sequence[RunRecord]) -> pandas.DataFrame:
     return pandas.DataFrame(
         {
-            "Run": [run.name for run in runs],
+            "Run": [among(run.name, listing.LETTERS) for run in runs],
             "Experiment": [run.experiment for run in runs],
             "Variant": [variant_title(variant_of(run)) for run in runs],
-            "Result": [run.note for run in runs],
+            "Result": [among(run.note, listing.LETTERS) for run in runs],
             "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
-            "Comparison": [run.sweep for run in runs],
+            "Comparison": [among(run.sweep, listing.LETTERS) for run in runs],
         }
     )
 

@@ -9,6 +9,7 @@ import pandas
 import streamlit as st
 
 from core.experiment import Column, Experiment
+from core.names import among
 from core.settings import Setting, settings_of
 from core.words import listed
 from dashboard.declared import whole_numbers
@@ -64,7 +65,7 @@ def circumstances(shown: Shown) -> str:
     ]
     on = []
     for tag in PROVENANCE:
-        seen = sorted({run.tags[tag] for run in shown.runs if tag in run.tags})
+        seen = sorted({among(run.tags[tag]) for run in shown.runs if tag in run.tags})
         if seen:
             on.append(f"{tag.removeprefix('mlflow.source.git.')} {listed(seen)}")
     return "\n".join(

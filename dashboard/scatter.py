@@ -90,7 +90,8 @@ def scatter(
     drawn = [*_breaks(on), *(_diagonal(on, diagonal) if diagonal else ())]
     drawn += [_interval(on, placed, *BEFORE[1:]), _interval(on, placed, *X[1:])]
     drawn += [_upright(on, placed), _way(on, placed)]
-    drawn += [_points(on, placed.dropna(subset=["before"]), "before", SMALL, hovered)]
+    if not (moved := placed.dropna(subset=["before"])).empty:
+        drawn += [_points(on, moved, "before", SMALL, hovered)]
     drawn += [_points(on, placed, "x", LARGE, hovered), _names(on, placed)]
     title = caption(heading(logarithm_of(y)), key)
     return altair.layer(*drawn).properties(height=HEIGHT, autosize=FIT, title=title)

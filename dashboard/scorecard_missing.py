@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.experiment import Config, Experiment
+from core.names import among
 from core.scorecard.card import Scorecard
 from core.settings import Value
 from core.tracking import ACTIVE, RunRecord
@@ -72,7 +73,7 @@ def _active() -> frozenset[str]:
 
 def _say_failed(newest: RunRecord, number: int) -> None:
     others = f", and {counted(number - 1, 'other')}" if number > 1 else ""
-    st.warning(plain(f"{newest.name}: {news(newest)}{others}."), icon=":material/error:")
+    st.warning(plain(f"{among(newest.name)}: {news(newest)}{others}."), icon=":material/error:")
     st.page_link(
         RUNS.path,
         label="Look at what failed",

@@ -6,6 +6,7 @@ import pandas
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.names import among
 from core.words import counted, listed
 from dashboard import (
     bars,
@@ -64,7 +65,7 @@ def _bring_out(section: Section) -> str:
 
 def _remarks(comparison: Comparison) -> None:
     if comparison.without:
-        names = listed([run.name[:80] for run in comparison.without[:3]])
+        names = listed([among(run.name) for run in comparison.without[:3]])
         rest = len(comparison.without) - 3
         more = f" and {counted(rest, 'other')}" if rest > 0 else ""
         st.warning(plain(f"Left out, because nothing was recorded: {names}{more}."))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.claims import CLAIMS
+from core.names import among
 from core.words import counted
 from dashboard import actions, data, judging, states
 from dashboard.navigation import RUNS
@@ -79,7 +80,7 @@ def _watch(ask: Ask) -> None:
         now = ask()
         done = now.finished + sum(map(progress, now.active))
         going = next((run for run in now.active if run.status == "RUNNING"), None)
-        doing = f" · {going.name}: {news(going)}" if going else ""
+        doing = f" · {among(going.name)}: {news(going)}" if going else ""
         words = f"{now.finished} of {counted(now.total, 'run')} measured"
         st.progress(min(1.0, done / max(1, now.total)), text=plain(words + doing))
 
@@ -90,7 +91,7 @@ def _say_failed(needed: Needed) -> None:
     first = needed.broken[-1]
     others = f", and {counted(len(needed.broken) - 1, 'other')}" if len(needed.broken) > 1 else ""
     with st.container(key=f"failed-{first.run_id}"):
-        st.warning(plain(f"{first.name}: {news(first)}{others}."), icon=":material/error:")
+        st.warning(plain(f"{among(first.name)}: {news(first)}{others}."), icon=":material/error:")
         st.page_link(
             RUNS.path,
             label="Look at what failed",

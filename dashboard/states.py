@@ -9,6 +9,7 @@ from typing import TypeVar
 import streamlit as st
 
 from core.experiment import Experiment
+from core.names import among
 from core.store_folder import StoreError
 from core.tracking import RunRecord
 from core.words import counted
@@ -112,7 +113,7 @@ def first_results_coming(runs: Sequence[RunRecord]) -> None:
     with st.container(border=True, key="coming"):
         st.subheader("First results are coming", anchor=False)
         for run in runs[:6]:
-            st.progress(progress(run), text=plain(f"{run.name}: {news(run)}"))
+            st.progress(progress(run), text=plain(f"{among(run.name)}: {news(run)}"))
         if len(runs) > 6:
             st.caption(f"and {len(runs) - 6} more")
         if data.worker_status() is None and any(map(queue.needs_worker, runs)):
@@ -131,7 +132,7 @@ def all_failed(runs: Sequence[RunRecord]) -> None:
     with st.container(border=True, key=f"all-failed-{runs[-1].run_id}"):
         st.subheader(":material/error: This comparison has no result", anchor=False)
         for run in runs[:6]:
-            st.text(f"{run.name}: {news(run)}", width="stretch")
+            st.text(f"{among(run.name)}: {news(run)}", width="stretch")
         st.page_link(
             RUNS.path,
             label="Look at the log, or run it again",
@@ -145,7 +146,7 @@ def some_failed(runs: Sequence[RunRecord]) -> None:
     first = runs[0]
     others = f", and {counted(len(runs) - 1, 'other')}" if len(runs) > 1 else ""
     st.warning(
-        plain(f"Not in the figure: {first.name} ({news(first)}){others}."),
+        plain(f"Not in the figure: {among(first.name)} ({news(first)}){others}."),
         icon=":material/error:",
     )
     st.page_link(
@@ -171,7 +172,7 @@ def progress_line(runs: Sequence[RunRecord]) -> None:
     done = sum(map(progress, runs)) / max(1, len(runs))
     finished = sum(run.status == "FINISHED" for run in runs)
     going = next((run for run in runs if run.status == "RUNNING"), None)
-    now = f" · {going.name}: {news(going)}" if going else ""
+    now = f" · {among(going.name)}: {news(going)}" if going else ""
     st.progress(done, text=plain(f"{finished} of {counted(len(runs), 'run')} measured{now}"))
 
 

@@ -60,7 +60,7 @@ def offer(
         st.caption("One command per run; and the one that compares them.")
         commands = "\n".join(reproduction(run) for run in runs)
         ids = " ".join(run.run_id[:ID_LETTERS] for run in runs)
-        st.code(f"{commands}\npython -m experiments compare {ids}", "bash", wrap_lines=True)
+        st.code(f"{commands}\npython -m experiments compare {ids}", None, wrap_lines=True)
 
 
 def _page(comparisons: Sequence[Comparison], drawings: Mapping[str, charts.Chart]) -> bytes:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.experiment import Experiment
 from core.experiments import experiment_named
+from core.names import among
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted
 from dashboard import actions, charts, data, states
@@ -82,7 +83,7 @@ def _most_urgent(runs: Sequence[RunRecord]) -> list[RunRecord]:
 def _line(run: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         said = "" if run.status == "SCHEDULED" else news(run)
-        words = [STATUS_WORDS[run.status], run.name, said]
+        words = [STATUS_WORDS[run.status], among(run.name), said]
         if run.status == "RUNNING" or run.seconds is not None:
             words.append(duration(run.seconds))
         st.progress(progress(run), text=plain(" · ".join(filter(None, words))))

@@ -7,6 +7,7 @@ import re
 import time
 
 from core import words
+from core.names import among
 from core.tracking import RunRecord, Status
 from core.words import counted
 
@@ -28,10 +29,17 @@ STATUS_COLOURS: dict[Status, str] = {
 
 THOUSANDS, UNREADABLE = 1000.0, 1e12
 """Between these every digit before the point is written."""
+LINK = re.compile(r"(https?:(?=//)|www(?=\.)|[\w.+-](?=@))", re.IGNORECASE)
+"""Where Markdown would find an address, escaped or not."""
+WORD_JOINER = "\u2060"
+"""Has no width and breaks no line."""
+ERROR_LETTERS = 300
+"""Of why a run ended, beside others; all of it stands on the page of the run."""
 
 
 def plain(text: str) -> str:
     """Text that Markdown leaves alone: no emphasis, links, formulas, icons or HTML."""
+    text = LINK.sub(f"\\1{WORD_JOINER}", text)
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])", r"\\\1", text)
 
 
@@ -115,7 +123,7 @@ def news(record: RunRecord) -> str:
     if record.status == "SCHEDULED":
         return "waits for its turn"
     if record.status in ("FAILED", "KILLED"):
-        return record.error or "ended without saying why"
+        return among(record.error, ERROR_LETTERS) or "ended without saying why"
     if record.cancelled and record.status == "RUNNING":
         return "is told to stop"
     return " · ".join(filter(None, [measured, str(record.state.get("message", ""))]))

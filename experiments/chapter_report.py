@@ -9,11 +9,13 @@ from importlib import metadata
 
 from core.claims import CLAIMS, EXERCISES, QUIZ, Claim, Line, Verdict
 from core.claims.claim import Facts
+from core.names import among
 from core.tracking import RunRecord, Store, command_line
 from core.words import counted, listed
 from experiments.claim_runs import needed_by
 from experiments.claim_words import AGREES, capital, head
 from experiments.evidence import Evidence, Judged
+from experiments.export import reproduction
 from experiments.self_contained import document, folded, table, text
 
 TITLE = "What the chapter claims, and what was measured"
@@ -25,7 +27,8 @@ MEASURED_ON = {
     "mlflow.source.git.commit": "commit",
 }
 """Tag of a run → how it is called."""
-COMMAND = "mlflow.source.name"
+NAME_LETTERS = 300
+"""Of a run's name in the list of runs."""
 """The tag with the command line that makes a run again."""
 
 
@@ -68,7 +71,7 @@ def _circumstances(judged: Judged) -> str:
     written = f"Written {time.strftime('%Y-%m-%d %H:%M %Z')} with {here}"
     told = []
     for tag, title in MEASURED_ON.items():
-        seen = sorted({run.tags[tag] for run in judged.runs.values() if run.tags.get(tag)})
+        seen = sorted({among(run.tags[tag]) for run in judged.runs.values() if run.tags.get(tag)})
         if seen:
             told.append(f"{title} {listed(seen)}")
     runs = counted(len(judged.runs), "run")
@@ -124,9 +127,9 @@ def runs_table(runs: list[RunRecord]) -> str:
     rows = [
         (
             f"<code>{escape(run.run_id)}</code>",
-            escape(run.name),
+            escape(among(run.name, NAME_LETTERS)),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.submitted)),
-            f"<code>{escape(run.tags.get(COMMAND, ''))}</code>",
+            f"<code>{escape(reproduction(run))}</code>",
         )
         for run in runs
     ]

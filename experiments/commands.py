@@ -18,6 +18,7 @@ from core.claims import compute_all
 from core.experiment import Config, Experiment
 from core.experiments import EXPERIMENTS, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.names import among
 from core.parameters import count_parameters
 from core.settings import BadSetting
 from core.tracking import STATUSES, RunRecord, Store, open_store
@@ -30,6 +31,8 @@ from experiments.report import OUT, as_data, declaration, deliver, report, say, 
 from experiments.suites import SUITES, suite_named
 from experiments.worker import Worker, WorkerRunning, worker_status
 
+NOTE_LETTERS = 300
+"""Of a note or an error, in the list of runs."""
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -134,8 +137,9 @@ def runs(chosen: argparse.Namespace) -> int:
         status_text = record.status.lower()
         if record.status == "RUNNING":
             status_text += f" {100 * record.state.get('fraction', 0):.0f}%"
-        cells = (record.run_id[:8], record.experiment, record.name, status_text, submitted, seconds)
-        table.add_row(*map(escape, (*cells, record.error or record.note)))
+        name = among(record.name)
+        cells = (record.run_id[:8], record.experiment, name, status_text, submitted, seconds)
+        table.add_row(*map(escape, (*cells, among(record.error or record.note, NOTE_LETTERS))))
     OUT.print(table)
     return 0
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from core.experiment import Experiment
 from core.experiments import EXPERIMENTS, experiment_named
+from core.names import among
 from core.settings import BadSetting
 from core.tracking import RunRecord, Store, open_store
 from experiments import queue
@@ -77,9 +78,11 @@ def _picked(store: Store, chosen: argparse.Namespace) -> list[RunRecord]:
         runs = store.runs(chosen.experiment or None, "FINISHED")
     for run in runs:
         if run.status != "FINISHED":
-            raise BadSetting(f"runs has {run.name!r}, which is {run.status}; give finished runs")
+            raise BadSetting(
+                f"runs has {among(run.name)!r}, which is {run.status}; give finished runs"
+            )
         if chosen.experiment and run.experiment != chosen.experiment:
-            raise BadSetting(f"runs has {run.name!r}, which is of {run.experiment}")
+            raise BadSetting(f"runs has {among(run.name)!r}, which is of {run.experiment}")
     if chosen.comparison:
         known = list(dict.fromkeys(run.sweep for run in runs))
         runs = [run for run in runs if run.sweep == chosen.comparison]
@@ -114,7 +117,7 @@ def _print(comparison: Comparison) -> None:
     """The answer, what differs, the measures and the verdicts of one of them."""
     OUT.print(answer(comparison) + "\n", markup=False)
     for record in comparison.without:
-        say(f"{record.name} has recorded no result and is left out")
+        say(f"{among(record.name)} has recorded no result and is left out")
     names = [group.name for group in comparison.groups]
     if comparison.settings:
         heads = ("setting", *(line.title for line in comparison.settings))

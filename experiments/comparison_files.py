@@ -13,7 +13,7 @@ from core.statistics import Estimate
 from core.tracking import RunRecord
 from experiments.comparing import Comparison, Result
 from experiments.comparing_words import answer, method
-from experiments.export import json_value, reproduction
+from experiments.export import csv_text, json_value, reproduction
 
 VERSIONS = {
     "device": "device",
@@ -35,7 +35,7 @@ def csv(comparisons: Iterable[Comparison]) -> bytes:
     """Settings that differ, results and verdicts, one a line."""
     lines = [line for one in comparisons for line in _lines(one)]
     frame = pandas.DataFrame(lines, columns=list(COLUMNS)).astype(object)
-    return frame.to_csv(index=False).encode()
+    return csv_text(frame).encode()
 
 
 def as_json(comparisons: Iterable[Comparison]) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from core.experiment import Experiment
+from core.names import among
 from core.tracking import RunRecord
 from core.words import counted, listed
 from experiments.comparing import Comparison, Result
@@ -26,6 +27,8 @@ from experiments.self_contained import document, folded, table, text
 
 MOST_PAIRS = 200
 """Verdicts that a page lists of one measure."""
+NAME_LETTERS = 300
+"""Of a run's name in the list of runs; JSON has all of it."""
 Drawings = Mapping[str, Sequence[str]]
 """Experiment → SVG drawings that stand beside those of the measures."""
 
@@ -53,7 +56,7 @@ def _section(comparison: Comparison, drawings: Sequence[str]) -> Iterator[str]:
     yield text("p", experiment.question, "soft")
     yield f"<p><strong>{escape(answer(comparison))}</strong></p>"
     if comparison.without:
-        names = listed([run.name for run in comparison.without])
+        names = listed([among(run.name) for run in comparison.without])
         yield text("p", f"Left out, because nothing was recorded: {names}.", "soft")
     result = comparison.headline
     if result is not None:
@@ -136,9 +139,13 @@ def _runs(runs: Sequence[RunRecord]) -> str:
     rows = [
         (
             f"<code>{escape(run.run_id)}</code>",
-            escape(run.name),
+            escape(among(run.name, NAME_LETTERS)),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.submitted)),
-            escape(", ".join(f"{VERSIONS[t]} {run.tags[t]}" for t in VERSIONS if run.tags.get(t))),
+            escape(
+                ", ".join(
+                    f"{VERSIONS[t]} {among(run.tags[t])}" for t in VERSIONS if run.tags.get(t)
+                )
+            ),
             f"<code>{escape(reproduction(run))}</code>",
         )
         for run in runs

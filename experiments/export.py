@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import json
 import math
+import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas
 
 from core.experiments import experiment_named
+from core.names import cell
 from core.settings import BadSetting
 from core.tracking import RunRecord, Store, command_line
+
+PROGRAM = ["python", "-m", "experiments", "run"]
 
 
 def tidy(store: Store, records: Iterable[RunRecord], table: str) -> pandas.DataFrame:
@@ -49,11 +53,32 @@ def reproduction(record: RunRecord) -> str:
     try:
         return command_line(experiment_named(record.experiment), record.config)
     except BadSetting:  # of an older version, whose settings are no longer taken
-        return record.tags.get("mlflow.source.name", "")
+        return _quoted(record.tags.get("mlflow.source.name", ""))
+
+
+def _quoted(command: str) -> str:
+    """A command that anybody may have written into the store: this program's, and nothing else."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    return shlex.join(words) if words[: len(PROGRAM)] == PROGRAM else ""
+
+
+def csv_text(frame: pandas.DataFrame) -> str:
+    """The frame as CSV, in which nothing that people typed is a formula of a spreadsheet."""
+    safe = frame.copy()
+    for name in frame.select_dtypes(["object", "string"]):
+        safe[name] = pandas.Series(map(_cell, frame[name]), frame.index, dtype=object)
+    return str(safe.to_csv(index=False))
+
+
+def _cell(value: Any) -> Any:
+    return cell(value) if isinstance(value, str) else value
 
 
 def _csv(frame: pandas.DataFrame) -> bytes:
-    return frame.to_csv(index=False).encode()
+    return csv_text(frame).encode()
 
 
 def _json(frame: pandas.DataFrame) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from core.architecture import variant_title
 from core.experiment import Experiment
+from core.names import isolated, one_line
 from core.samples import CIRCUMSTANCES
 from core.settings import BadSetting, Setting, settings_of
 from core.tracking import RunRecord
@@ -118,10 +119,12 @@ def _alone(run: RunRecord, label: str) -> str:
 
 
 def _short(text: str) -> str:
-    """A long text by its beginning, and a number that tells it from others that begin so."""
-    if len(text) <= LONGEST:
-        return text
-    return f"{text[: LONGEST - 10]}… {zlib.crc32(text.encode()):08x}"
+    """What people typed, on one line: if that is not all of it, its beginning and a number that
+    tells it from others that begin so."""
+    line = one_line(text)
+    if len(line) > LONGEST or line != text:
+        line = f"{line[: LONGEST - 10]}… {zlib.crc32(text.encode()):08x}"
+    return isolated(line)
 
 
 def _differs(runs: Sequence[RunRecord], setting: Setting) -> bool:

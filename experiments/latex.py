@@ -30,6 +30,13 @@ SPECIAL = {
     "·": r"$\cdot$",
     "→": r"$\to$",
     "µ": r"$\mu$",
+    "`": r"\textasciigrave{}",
+    "|": r"\textbar{}",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    "\u2068": "",
+    "\u2069": "",
 }
 MOST_COLUMNS = 4
 """Measures of a table: more do not fit a page."""

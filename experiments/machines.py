@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from core.experiment import Experiment
+from core.names import among
 from core.settings import Setting, settings_of
 from core.tracking import RunRecord
 
@@ -18,6 +19,8 @@ MEASURED_WHERE = ("device", "chip")
 ACCELERATORS = ("cuda", "mps")
 CHIP_NOISE = re.compile(r"\((R|TM|C)\)|\bCPU\b|\bProcessor\b|@.*$", re.IGNORECASE)
 """Letters of a processor's name that tell nothing apart."""
+LETTERS = 48
+"""Of a device or a chip: they are tags of a run, which people can set too."""
 NOT_SHAPE = ("cell", "bidirectional", "seed", "device", "threads")
 """Settings in which one launch differs from the same launch on another machine."""
 
@@ -25,7 +28,7 @@ NOT_SHAPE = ("cell", "bidirectional", "seed", "device", "threads")
 def machine_of(run: RunRecord) -> tuple[str, str]:
     """(device, chip), empty where the run does not say."""
     device, chip = (run.tags.get(name, "") for name in MEASURED_WHERE)
-    return device, " ".join(CHIP_NOISE.sub(" ", chip).split())
+    return among(device, LETTERS), among(CHIP_NOISE.sub(" ", chip), LETTERS)
 
 
 def in_words(machine: tuple[str, str]) -> str:

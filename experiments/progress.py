@@ -19,6 +19,7 @@ from rich.progress import (
 
 from core.experiment import Config, Event, Experiment
 from core.experiment import Progress as Done
+from core.names import among
 from core.tracking import ACTIVE, RunRecord, Store
 from experiments.devices import require_devices
 from experiments.report import ERR, say
@@ -112,7 +113,7 @@ class _Watch:
 
     def _going(self, record: RunRecord) -> None:
         if record.run_id not in self._tasks:
-            name = f"{record.experiment} · {record.name}"
+            name = f"{record.experiment} · {among(record.name)}"
             self._tasks[record.run_id] = self._progress.add_task(name, total=1.0, message="")
         state = record.state
         self._progress.update(
@@ -147,7 +148,7 @@ def _display() -> Progress:
 def _tell(record: RunRecord) -> None:
     """A line for each run where there is no screen for a display."""
     if not ERR.is_terminal:
-        say(f"{record.status.lower()}: {record.experiment} · {record.name}")
+        say(f"{record.status.lower()}: {record.experiment} · {among(record.name)}")
 
 
 def _silent(_: str) -> None:

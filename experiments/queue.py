@@ -18,6 +18,7 @@ import psutil
 
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
+from core.names import among
 from core.settings import BadSetting, Value
 from core.store_folder import database_path
 from core.tracking import ACTIVE, TAG_CANCEL, TAG_RETRY_OF, RunRecord, Store
@@ -142,16 +143,16 @@ def cancel(store: Store, run_id: str) -> str:
     """Stop a queued or running run; return what happened, in a sentence."""
     record = find(store, run_id)
     if record.status not in ACTIVE:
-        return f"{record.name} has already ended as {record.status}"
+        return f"{among(record.name)} has already ended as {record.status}"
     store.set_tags(record.run_id, {TAG_CANCEL: str(time.time())})
     record = store.run(record.run_id)
     if record.status == "SCHEDULED":
         store.end(record.run_id, "KILLED", "cancelled before it started")
-        return f"{record.name} is taken off the queue"
+        return f"{among(record.name)} is taken off the queue"
     if is_here(record) and is_alive(record):
         os.kill(record.owner["pid"], signal.SIGTERM)
     wake(store)
-    return f"{record.name} is told to stop; the rows measured until then are kept"
+    return f"{among(record.name)} is told to stop; the rows measured until then are kept"
 
 
 def retry(store: Store, run_id: str) -> str:

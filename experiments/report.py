@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.experiment import Experiment, Row
+from core.names import among
 from core.settings import BadSetting, Setting, Value
 from core.tracking import RunRecord, Store
 from experiments.export import described
@@ -57,7 +58,7 @@ def report(
     frame = pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
     for record in records:
         if record.status != "FINISHED":
-            say(f"{record.name}: {record.status}: {record.error}")
+            say(f"{among(record.name)}: {record.status}: {record.error}")
     if as_json:
         print(json.dumps([as_data(record) for record in records], ensure_ascii=False))
         return
@@ -69,7 +70,7 @@ def report(
     rows = [("run", *(column.heading for column in columns))]
     for record, (_, row) in zip(finished, frame.iterrows(), strict=True):
         cells = [estimate(row, c.name) if c.estimate else shown(row[c.name]) for c in columns]
-        rows.append((record.name, *cells))
+        rows.append((among(record.name), *cells))
     OUT.print(table_of(rows))
 
 

@@ -13,6 +13,7 @@ from core.claims import Results, Verdict
 from core.claims.gates import DEFAULT_START
 from core.claims.properties import PROPERTIES
 from core.experiments import experiment_named
+from core.names import among
 from core.scorecard.basis import Record
 from core.scorecard.card import Scorecard, scorecard
 from core.scorecard.choices import kinds_there
@@ -90,7 +91,7 @@ class Shelved:
 
 def record_of(run: RunRecord) -> Record:
     """A run of the store as scorecards read it."""
-    device, chip = (run.tags.get(name, "") for name in ("device", "chip"))
+    device, chip = (among(run.tags.get(name, "")) for name in ("device", "chip"))
     return Record(run.run_id, run.experiment, run.settings, device, chip)
 
 

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from core import store_folder
 from core.experiments import experiment_named
+from core.names import among
 from core.recorder import salvage
 from core.runner import process_identity
 from core.store_folder import PROJECT, StoreError
@@ -138,7 +139,7 @@ class Worker:
             try:
                 others += self._see_to(record)
             except Exception as error:  # noqa: BLE001
-                self._say(f"{record.name}: {type(error).__name__}: {error}")
+                self._say(f"{among(record.name)}: {type(error).__name__}: {error}")
         waiting = False
         for record in self._store.waiting():
             waiting = True
@@ -146,7 +147,7 @@ class Worker:
                 if not self._next(record, others):
                     break  # else narrow runs would overtake a wide or a timed one for ever
             except Exception as error:  # noqa: BLE001
-                self._say(f"{record.name}: {type(error).__name__}: {error}")
+                self._say(f"{among(record.name)}: {type(error).__name__}: {error}")
         if running or waiting:
             self._idle_since = None
         elif self._idle_since is None:
@@ -177,7 +178,7 @@ class Worker:
         if not self._executor.has_room(Demand.of(record), others):
             return False
         if self._claim(record):
-            self._say(f"start {record.experiment} · {record.name}")
+            self._say(f"start {record.experiment} · {among(record.name)}")
             self._executor.start(record)
         return True
 
@@ -216,7 +217,7 @@ class Worker:
     def _bury(self, record: RunRecord, how: str) -> None:
         """End a run that did not end itself, keeping what it measured."""
         if record.status in ACTIVE:
-            self._say(f"lost {record.name}: {how}")
+            self._say(f"lost {among(record.name)}: {how}")
             log = self._store.spool(record.run_id) / "log.txt"
             if log.parent.exists():
                 with log.open("a") as file:
@@ -264,7 +265,7 @@ class Worker:
                 stopped = record.status == "KILLED" or record.error.startswith("lost")
                 if stopped and not record.cancelled:
                     requeue(self._store, record)
-                    self._say(f"{record.name} was interrupted; it is queued again")
+                    self._say(f"{among(record.name)} was interrupted; it is queued again")
             except Exception as error:  # noqa: BLE001 - the others must still be queued
                 self._say(f"{run_id} was interrupted and could not be queued again ({error})")
 

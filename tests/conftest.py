@@ -83,3 +83,15 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Experiment:
     monkeypatch.setattr("core.experiments.EXPERIMENTS", (TOY,))
     monkeypatch.setattr("core.tracking.EXPERIMENTS", (TOY,))
     return TOY
+
+
+@pytest.fixture(scope="session")
+def scene_uri(once: Once, new_store: Callable[[Path], Store]) -> Callable[[str], str]:
+    """Scene of the dashboard's tests → the address of its store. Tests read these stores only."""
+    from tests.dashboard.scenes import SCENES
+
+    def of(name: str) -> str:
+        folder = once(name, lambda there: SCENES[name](new_store(there)))
+        return f"sqlite:///{folder / 'mlflow.db'}"
+
+    return of

@@ -35,7 +35,7 @@ def look() -> None:
         and (not words or STATUS_WORDS[run.status] in words)
         and listing.contains(run, text)
     ]
-    st.caption(f"{counted(len(wanted), 'run')} of {len(runs):,}")
+    st.caption(f"{counted(len(wanted), 'run')} of {len(runs):,}. {listing.BY_KEYBOARD}")
     listing.table(wanted)
     chosen = st.query_params.get_all("run")
     if len(chosen) == 1:

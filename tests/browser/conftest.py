@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.tracking import Store
+from core.tracking import Store, open_store
 from experiments.worker import environment, worker_status
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -27,6 +28,8 @@ READY = (
     "[data-test-script-state='notRunning']"
 )
 START_SECONDS = 60.0
+HEIGHTS = {1440: 900, 390: 844}
+"""Of a screen, by its width."""
 
 
 @pytest.fixture(scope="session")
@@ -60,16 +63,37 @@ def served_store(
 @pytest.fixture(scope="module")
 def address(served_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a dashboard that was started from some other folder."""
+    with served(served_store, tmp_path_factory.mktemp("elsewhere")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def scene_address(
+    scene_uri: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], str]]:
+    """Scene → the address of a dashboard over it, one for the whole session: nobody writes."""
+    with contextlib.ExitStack() as running:
+
+        @functools.cache
+        def of(name: str) -> str:
+            elsewhere = tmp_path_factory.mktemp("elsewhere")
+            return running.enter_context(served(open_store(scene_uri(name)), elsewhere))
+
+        yield of
+
+
+@contextlib.contextmanager
+def served(store: Store, elsewhere: Path, app: Path = APP) -> Iterator[str]:
+    """A dashboard of the store (or another app), started in that folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port)]
     with (elsewhere / "log.txt").open("w") as log:
         process = subprocess.Popen(
             [*command, "--server.headless", "true"],
             cwd=elsewhere,
-            env=environment(served_store),
+            env=environment(store),
             stdout=log,
             stderr=log,
         )

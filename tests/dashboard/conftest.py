@@ -15,8 +15,6 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.runner import execute
 from core.tracking import Store, open_store
 from dashboard.navigation import OVERVIEW, PAGES
-from tests.conftest import Once
-from tests.dashboard.scenes import SCENES, fill
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -47,18 +45,6 @@ def _installed_packages_are_looked_through_once() -> Iterator[None]:
 def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page sees what the test has just changed."""
     monkeypatch.setattr("dashboard.reader.LOOK_SECONDS", 0.0)
-
-
-@pytest.fixture(scope="session")
-def scene_uri(once: Once, new_store: Callable[[Path], Store]) -> Callable[[str], str]:
-    """Scene → the address of its store. Tests read these stores only."""
-
-    def of(name: str) -> str:
-        statuses, wide = SCENES[name]
-        folder = once(name, lambda there: fill(new_store(there), statuses, wide=wide))
-        return f"sqlite:///{folder / 'mlflow.db'}"
-
-    return of
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
 from core.architecture import VARIANTS
@@ -15,9 +15,10 @@ from core.experiments.length_quality import SampleRow
 from core.experiments.memory_span import AttemptRow
 from core.recorder import Recorder
 from core.statistics import Estimate
-from core.tracking import Status, Store
+from core.tracking import MOST_CHARACTERS, Status, Store
 from dashboard import declared
 from dashboard.declared import has_seeds
+from tests.dashboard.hostile import TEXTS
 
 NASTY = "RuntimeError: *4 GiB* of $2 <script>alert(1)</script> [link](http://example.org)"
 """What a careless page would show as Markdown or HTML."""
@@ -154,14 +155,37 @@ def fill(store: Store, statuses: Sequence[Status], *, wide: bool = False) -> Non
             record(store, experiment, config, sweep, status, wide=wide)
 
 
-SCENES: dict[str, tuple[tuple[Status, ...], bool]] = {
-    "empty": ((), False),
-    "full": (("FINISHED",) * 6, False),
-    "wide": (("FINISHED",) * 3, True),
-    "single": (("FINISHED",), False),
-    "failed": (("FINISHED", "FAILED", "KILLED"), False),
-    "all failed": (("FAILED", "KILLED"), False),
-    "running": (("FINISHED", "RUNNING", "SCHEDULED"), False),
-    "coming": (("RUNNING", "SCHEDULED"), False),
+def fill_hostile(store: Store) -> None:
+    """As `fill`, but everything that people can type is what they should not: see `hostile`.
+
+    Each experiment has a comparison of every text, and another one of them is its newest.
+    """
+    texts = list(TEXTS.values())
+    for place, experiment in enumerate(EXPERIMENTS):
+        newest = texts[place]
+        for text in [*texts[place + 1 :], *texts[:place], newest]:
+            statuses = HOSTILE_STATUSES if text == newest else HOSTILE_STATUSES[:1]
+            for variant, status in zip(VARIANTS, statuses, strict=False):
+                config, *_ = experiment.configs([variant], {})
+                chip = {"chip": f"{text} {variant}"[-MOST_CHARACTERS:]}
+                sweep = f"{text[:MOST_CHARACTERS]} {place}"
+                run_id = record(store, experiment, config, sweep, status, machine={**NOTES, **chip})
+                store.client.update_run(run_id, name=text)
+                tags = {"mlflow.note.content": text, "people: own_tag": text}
+                store.set_tags(run_id, tags)
+
+
+HOSTILE_STATUSES: tuple[Status, ...] = ("FINISHED", "FINISHED", "FAILED")
+Fill = Callable[[Store], None]
+SCENES: dict[str, Fill] = {
+    "empty": lambda store: None,
+    "full": functools.partial(fill, statuses=("FINISHED",) * 6),
+    "wide": functools.partial(fill, statuses=("FINISHED",) * 3, wide=True),
+    "single": functools.partial(fill, statuses=("FINISHED",)),
+    "failed": functools.partial(fill, statuses=("FINISHED", "FAILED", "KILLED")),
+    "all failed": functools.partial(fill, statuses=("FAILED", "KILLED")),
+    "running": functools.partial(fill, statuses=("FINISHED", "RUNNING", "SCHEDULED")),
+    "coming": functools.partial(fill, statuses=("RUNNING", "SCHEDULED")),
+    "hostile": fill_hostile,
 }
-"""Name → how the runs of each experiment stand, and whether their tables have wide axes."""
+"""Name → what fills its store: how the runs of each experiment stand, wide tables, names."""

@@ -1,0 +1,89 @@
+"""The whole way without a mouse, and always with something to see where the keyboard is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.conftest import Visitor
+from tests.browser.keyboard import Keyboard
+
+pytestmark = pytest.mark.browser
+
+WAIT = 90_000
+
+
+def test_a_comparison_is_launched_and_read(visitor: Visitor, address: str) -> None:
+    page, keyboard = visitor.page, Keyboard(visitor)
+    visitor.open(address)
+    page.get_by_role("button", name="Measure the first look").wait_for()
+    keyboard.reach("link", "Launch")
+    keyboard.press("Enter")
+    page.get_by_role("heading", name="Launch").wait_for()
+    keyboard.reach("radio", "gradient-decay")
+    keyboard.press("ArrowRight", "Space")
+    page.wait_for_url("**experiment=parameter-count**")
+    keyboard.reach("button", "RNN")
+    keyboard.reach("button", "LSTM", "ArrowRight")
+    keyboard.press("Space")
+    keyboard.reach("input", "Layers")
+    keyboard.press("ArrowUp", "Enter")
+    page.wait_for_url("**layers=2**")
+    page.get_by_text("5 runs; how long").wait_for()
+    keyboard.reach("button", "Start")
+    keyboard.press("Enter")
+    page.get_by_text("✓ finished").nth(4).wait_for(timeout=WAIT)
+    visitor.settle()
+    keyboard.reach("link", "Open Parameters", "Shift+Tab")
+    keyboard.press("Enter")
+    page.get_by_role("heading", name=re.compile(" parameters")).first.wait_for()
+    keyboard.reach("tab", "")
+    keyboard.press("ArrowRight")
+    page.wait_for_url("**figure=**")
+    assert visitor.problems == []
+
+
+def test_a_slider_moves(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
+    visitor.open(f"{scene_address('full')}/cell-explorer")
+    keyboard = Keyboard(visitor)
+    visitor.page.get_by_role("slider", name="Forget bias").wait_for(timeout=WAIT)
+    keyboard.reach("slider", "Forget bias")
+    keyboard.press("ArrowRight")
+    visitor.page.wait_for_url("**forget_bias=**")
+    assert visitor.problems == []
+
+
+def test_runs_are_picked(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
+    page, keyboard = visitor.page, Keyboard(visitor)
+    visitor.open(f"{scene_address('full')}/compare")
+    page.get_by_text("Pick runs").wait_for()
+    keyboard.reach("summary", "Pick runs")
+    keyboard.press("Enter")
+    page.get_by_text("Shift+Space picks a line").wait_for()
+    keyboard.reach("combobox", "Variant")
+    keyboard.press("Enter", "ArrowDown", "Enter")
+    page.wait_for_url("**variant=**")
+    keyboard.reach_table()
+    keyboard.press("ArrowDown", "Shift+Space")
+    page.wait_for_url(re.compile("runs=[0-9a-f]{8}$"))
+    keyboard.press("ArrowDown", "Shift+Space")
+    page.wait_for_url(re.compile("runs=[0-9a-f]{8}&runs=[0-9a-f]{8}$"))
+    page.get_by_text("2 finished runs, picked by hand").wait_for()
+    assert visitor.problems == []
+
+
+def test_a_claim_is_guessed(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
+    page, keyboard = visitor.page, Keyboard(visitor)
+    visitor.open(f"{scene_address('full')}/chapter")
+    page.get_by_text("Computing the claims").wait_for(state="hidden", timeout=WAIT)
+    keyboard.reach("summary", "8 ·")
+    keyboard.press("Enter")
+    page.wait_for_url("**claim=8")
+    keyboard.reach("radio", "")
+    keyboard.press("Space")
+    keyboard.reach("button", "Commit to this guess")
+    keyboard.press("Enter")
+    page.get_by_text("You guessed").wait_for()
+    assert visitor.problems == []
