@@ -15,6 +15,7 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.runner import execute
 from core.tracking import Store, open_store
 from dashboard.navigation import OVERVIEW, PAGES
+from tests.conftest import Once
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
