@@ -98,8 +98,16 @@ def _alone(at: Specification, up: Specification) -> list[Specification]:
     ]
     ends = {**at, "y": {**up, "field": "low"}, "y2": {"field": "high"}}
     return [
-        {"transform": only, "mark": {"type": "rule", "opacity": 0.5}, "encoding": ends},
-        {"transform": only, "mark": {"type": "circle", "size": 60, "opacity": 1}, "encoding": at},
+        {
+            "transform": only,
+            "mark": {"type": "rule", "opacity": 0.5, "aria": False},
+            "encoding": ends,
+        },
+        {
+            "transform": only,
+            "mark": {"type": "circle", "size": 60, "opacity": 1, "aria": False},
+            "encoding": at,
+        },
     ]
 
 
