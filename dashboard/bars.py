@@ -9,8 +9,9 @@ import numpy
 import pandas
 
 from core.experiment import Column
-from dashboard.charts import FIT, Chart, caption
+from dashboard.charts import FIT, caption
 from dashboard.curves import Repeats
+from dashboard.drawing import Chart, kept
 from dashboard.layers import said, uncertainty
 from dashboard.palette import NEUTRAL, Style
 from dashboard.scales import heading, is_logarithm, tooltip, value_axis
@@ -26,6 +27,7 @@ ACROSS = 620
 """Pixels that the ticks of a logarithmic axis are chosen for."""
 
 
+@kept
 def dots(
     bands: pandas.DataFrame,
     measure: Column,
@@ -94,6 +96,7 @@ def _infinite(base: Chart, end: altair.XDatum) -> Chart:
     return sign.encode(x=end)
 
 
+@kept
 def stacked(parts: pandas.DataFrame, measure: Column, colours: Mapping[str, str]) -> Chart:
     """One bar per label, stacked of parts, with its total beside it.
 

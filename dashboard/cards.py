@@ -11,7 +11,7 @@ import streamlit as st
 from core.experiment import Column, Experiment
 from core.names import among
 from core.words import counted
-from dashboard import comparison, data, seeds, states, watching
+from dashboard import comparison, data, drawing, seeds, states, watching
 from dashboard.declared import whole_numbers
 from dashboard.navigation import LAUNCH, launching, page_of
 from dashboard.wording import exact, interval, moment, number, plain
@@ -91,7 +91,7 @@ def _measured(
             st.metric(title, amount, whose, delta_color="off", delta_arrow="off")
     chart = watching.preview(experiment, newest.finished)
     if chart is not None:
-        st.altair_chart(chart, width="stretch", alt=f"{experiment.title}: {among(newest.name)}")
+        drawing.show(chart, f"{experiment.title}: {among(newest.name)}")
     st.caption(plain(f"{counted(len(newest.finished), 'run')} · {moment(newest.launched)}"))
     page = page_of(experiment.name)
     if page is not None:

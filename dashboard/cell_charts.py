@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas
-import streamlit as st
 
 from core.experiment import Column
-from dashboard import cell_files, charts, data
+from dashboard import cell_files, data, drawing
+from dashboard.drawing import Chart
 from dashboard.exploring import Subject
 from dashboard.palette import Style, styles
 
@@ -27,7 +27,7 @@ def lines(rows: pandas.DataFrame, x: Column, y: Column) -> pandas.DataFrame:
     return kept.assign(low=float("nan"), high=float("nan"), n=1)
 
 
-def put(chart: charts.Chart, alt: str, name: str, rows: pandas.DataFrame) -> None:
+def put(chart: Chart, alt: str, name: str, rows: pandas.DataFrame) -> None:
     """A chart with its files."""
-    st.altair_chart(chart, width="stretch", alt=alt)
+    drawing.show(chart, alt)
     cell_files.chart_and_table(lambda: chart, name, rows)

@@ -10,11 +10,12 @@ from io import BytesIO
 import pandas
 import streamlit as st
 
-from dashboard import charts, export
+from dashboard import export
+from dashboard.drawing import Chart
 from dashboard.figures import MIME, file
 
 
-def chart_and_table(chart: Callable[[], charts.Chart], name: str, rows: pandas.DataFrame) -> None:
+def chart_and_table(chart: Callable[[], Chart], name: str, rows: pandas.DataFrame) -> None:
     """A figure's numbers, every one that is drawn, and the figure itself."""
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         table(lambda: rows.to_csv(index=False), name, "CSV")
@@ -27,7 +28,7 @@ def table(content: Callable[[], str], name: str, title: str) -> None:
     _offer(title, content, name, "csv", "text/csv")
 
 
-def _rendered(chart: Callable[[], charts.Chart], form: export.Form) -> BytesIO:
+def _rendered(chart: Callable[[], Chart], form: export.Form) -> BytesIO:
     return file(chart(), form)
 
 

@@ -6,7 +6,6 @@ Titles and units come from the Row's columns, colours from the palette. Charts f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import altair
 import pandas
@@ -14,13 +13,11 @@ import pandas
 from core.experiment import Column
 from dashboard import layers
 from dashboard.curves import SEEDS, Repeats
+from dashboard.drawing import Chart, kept
 from dashboard.palette import NEUTRAL, Style
 from dashboard.plane import plane
 from dashboard.scales import heading, is_logarithm, of_a_logarithm
 from dashboard.wording import exact
-
-Chart = Any
-"""An Altair chart: layered or not, they have no type of their own in common."""
 
 HEIGHT = 440
 FIT = altair.AutoSizeParams(type="fit-x", contains="padding")
@@ -30,6 +27,7 @@ SYMBOL_FONT = f"DejaVu Sans, {TEXT_FONT}"
 """Of text with ∂, ‖ or superscripts, which few fonts have."""
 
 
+@kept
 def curves(
     bands: pandas.DataFrame,
     x: Column,

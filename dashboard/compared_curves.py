@@ -10,11 +10,12 @@ import streamlit as st
 from core.experiment import Column, Row
 from dashboard import charts, controls, curves, data, overlays
 from dashboard.declared import in_order
+from dashboard.drawing import Chart
 from dashboard.leading import leading
 from dashboard.section import Section, put_chart
 
 
-def draw(section: Section, brought_out: str) -> charts.Chart | None:
+def draw(section: Section, brought_out: str) -> Chart | None:
     """The chart, then its controls; None where the chosen table has no curve."""
     comparison = section.comparison
     st.subheader("Curves", anchor=False)

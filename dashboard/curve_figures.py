@@ -17,6 +17,7 @@ from core.experiment import Column, Row
 from dashboard import charts, controls, curves
 from dashboard.curves import Repeats
 from dashboard.declared import curve_of
+from dashboard.drawing import Chart
 from dashboard.figures import put, sliced
 from dashboard.layers import Shade
 from dashboard.measures import Measure
@@ -113,7 +114,7 @@ class Curves:
             alt = charts.description(shown.experiment.question, bands, x, y)
             put(shown, chart, alt, self.table, measure.name)
 
-    def preview(self, shown: Shown, *, intervals: bool, height: int) -> charts.Chart | None:
+    def preview(self, shown: Shown, *, intervals: bool, height: int) -> Chart | None:
         """The chart alone, small; None while there is not a row.
 
         Without `intervals` it suits runs that are still going: those of a few seeds are huge.

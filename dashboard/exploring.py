@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas
-import streamlit as st
 
 from core.experiment import Row
 from core.experiments.gradient_decay import GradientDecaySummary
@@ -51,15 +50,11 @@ class Curve(NamedTuple):
     summary: GradientDecaySummary
 
 
-@st.cache_resource(show_spinner="Loading PyTorch: once, a few seconds…")
 def load_torch() -> None:
-    """Nothing here gains from more than one thread, and runs need the others."""
-    import torch
-
+    """With all that is computed here."""
+    translating.load_torch()
     import core.exploring.fading
     import core.exploring.latex  # noqa: F401
-
-    torch.set_num_threads(1)
 
 
 def curve(subject: Subject) -> Curve:

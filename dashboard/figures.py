@@ -10,8 +10,9 @@ from typing import Protocol
 import pandas
 import streamlit as st
 
-from dashboard import charts, controls, data, export
+from dashboard import charts, controls, data, drawing, export
 from dashboard.declared import in_order
+from dashboard.drawing import Chart
 from dashboard.shown import Shown
 from dashboard.wording import in_words
 
@@ -78,11 +79,9 @@ def where(shown: Shown, table: str, rows: pandas.DataFrame, over: Collection[str
     return " · ".join(told)
 
 
-def put(
-    shown: Shown, chart: charts.Chart, alt: str, table: str, name: str, *, csv: bool = True
-) -> None:
+def put(shown: Shown, chart: Chart, alt: str, table: str, name: str, *, csv: bool = True) -> None:
     """A chart, and underneath it the same as SVG and PNG, and its table as CSV."""
-    st.altair_chart(chart, width="stretch", alt=alt)
+    drawing.show(chart, alt)
     name = f"{shown.experiment.name}-{name}".replace(" ", "-").replace("·", "")
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if csv:
@@ -90,7 +89,7 @@ def put(
         chart_files(chart, name)
 
 
-def chart_files(chart: charts.Chart, name: str) -> None:
+def chart_files(chart: Chart, name: str) -> None:
     """A chart as SVG and PNG."""
     for form, mime in MIME.items():
         st.download_button(
@@ -105,9 +104,9 @@ def chart_files(chart: charts.Chart, name: str) -> None:
         )
 
 
-def file(chart: charts.Chart, form: export.Form) -> BytesIO:
+def file(chart: Chart, form: export.Form) -> BytesIO:
     """A chart as a file's content."""
-    return export.rendered(charts.for_print(chart).to_dict(), form)
+    return export.rendered(drawing.written_out(charts.for_print(chart)), form)
 
 
 def table_file(shown: Shown, table: str, title: str, key: str) -> None:

@@ -14,8 +14,8 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from dashboard import spans, trained
-from dashboard.charts import Chart
 from dashboard.curve_figures import Curves
+from dashboard.drawing import Chart
 from dashboard.figures import Figure
 from dashboard.measures import Measure
 from dashboard.scaling import Quantity, Scaling

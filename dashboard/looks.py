@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import altair
 import pandas
 
-from dashboard.charts import FIT, Chart
+from dashboard.charts import FIT
+from dashboard.drawing import Chart, kept
 
 ROW_PIXELS = 20
 LEAST_PIXELS, MOST_PIXELS = 80, 640
@@ -20,6 +21,7 @@ MOST_LABELS = 32
 """Tokens that are all named; of more, as many as there is room for."""
 
 
+@kept
 def looks(weights: pandas.DataFrame) -> Chart:
     """Attention by source token (across) and output token (downwards), from 0 to 1.
 

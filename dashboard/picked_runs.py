@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.experiments import EXPERIMENTS
 from dashboard import comparing, data, picking, side_by_side, taking_away
-from dashboard.charts import Chart
+from dashboard.drawing import Chart
 from dashboard.section import Section
 from dashboard.wording import plain
 from experiments.comparing import Comparison

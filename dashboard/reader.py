@@ -236,7 +236,7 @@ _opening = threading.Lock()
 @functools.lru_cache(maxsize=2)
 def _opened(uri: str) -> Reader:
     reader = Reader(open_store(uri))
-    _keep_what_is_loaded()
+    keep_what_is_loaded()
     later = threading.Timer(MLFLOW_AFTER_SECONDS, _load_mlflow)
     later.daemon = True
     later.start()
@@ -245,10 +245,10 @@ def _opened(uri: str) -> Reader:
 
 def _load_mlflow() -> None:
     load_ahead()
-    _keep_what_is_loaded()
+    keep_what_is_loaded()
 
 
-def _keep_what_is_loaded() -> None:
+def keep_what_is_loaded() -> None:
     """Streamlit collects garbage after every rerun, which takes longer than a page.
 
     What is loaded by now stays, so it need not be looked through.

@@ -16,6 +16,7 @@ from core.settings import settings_of
 from dashboard import charts, controls, curves, problems, subjects
 from dashboard.curves import Repeats
 from dashboard.declared import curve_of, in_order, whole_numbers
+from dashboard.drawing import Chart
 from dashboard.figures import put, sliced, where
 from dashboard.scales import logarithm_of
 from dashboard.shown import Shown
@@ -105,7 +106,7 @@ class Scaling:
                 put(shown, chart, alt, self.table, f"{quantity.name}-{x.name}")
             problems.listed_below(shown.experiment.row(self.table), rows, x)
 
-    def preview(self, shown: Shown, *, intervals: bool, height: int) -> charts.Chart | None:
+    def preview(self, shown: Shown, *, intervals: bool, height: int) -> Chart | None:
         """The chart alone, small, at the first value of each further axis."""
         row = shown.experiment.row(self.table)
         rows = shown.rows(self.table)
@@ -132,7 +133,7 @@ class Scaling:
         styles: subjects.Styles,
         height: int,
         at: str = "",
-    ) -> charts.Chart:
+    ) -> Chart:
         return charts.curves(
             bands,
             self._across(shown),

@@ -14,7 +14,8 @@ import numpy
 import pandas
 
 from core.experiment import Column
-from dashboard.charts import FIT, Chart, caption
+from dashboard.charts import FIT, caption
+from dashboard.drawing import Chart, kept
 from dashboard.palette import NEUTRAL, Style
 from dashboard.plane import NAME_GAP, NARROW, WIDTH, Plane
 from dashboard.reach import Reach, reach
@@ -67,6 +68,7 @@ class Ground:
         return (high - low) / HEIGHT
 
 
+@kept
 def scatter(
     marks: pandas.DataFrame,
     x: Column,

@@ -12,8 +12,9 @@ import streamlit as st
 
 from core.scorecard.card import Line, Question, Scorecard
 from core.scorecard.words import value_of
-from dashboard import bars, charts, data, export
+from dashboard import bars, charts, data, drawing, export
 from dashboard.curves import Repeats
+from dashboard.drawing import Chart
 from dashboard.figures import MIME
 from dashboard.palette import Style, styles
 from dashboard.scales import heading
@@ -30,7 +31,7 @@ def draw(card: Scorecard) -> None:
     places = st.grid(3, min_column_width=300)
     for question, line, chart in drawn:
         with places:
-            st.altair_chart(chart, width="stretch", alt=_alt(question, line))
+            drawing.show(chart, _alt(question, line))
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         for form, mime in MIME.items():
             st.download_button(
@@ -45,24 +46,22 @@ def draw(card: Scorecard) -> None:
             )
 
 
-def panels(card: Scorecard, *, dark: bool) -> list[tuple[Question, Line, charts.Chart]]:
+def panels(card: Scorecard, *, dark: bool) -> list[tuple[Question, Line, Chart]]:
     """A chart for every line with a value that the terms leave open."""
     look = styles({kind.kind: kind.variant for kind in card.kinds}, dark=dark)
     return list(_panels(card, look))
 
 
-def _panels(
-    card: Scorecard, look: Mapping[str, Style]
-) -> Iterator[tuple[Question, Line, charts.Chart]]:
+def _panels(card: Scorecard, look: Mapping[str, Style]) -> Iterator[tuple[Question, Line, Chart]]:
     for question in card.questions:
         for line in question.lines:
             bands = _bands(line)
             if not (bands.empty or line.fixed):
                 over = {cell.over for cell in line.cells.values()} - {""}
                 count = f"{over.pop().capitalize()}s" if len(over) == 1 else ""
-                chart = bars.dots(bands, line.column, look, Repeats(count=count, whole=not count))
-                title = charts.caption(question.experiment.title, "")
-                yield question, line, chart.properties(title=title)
+                repeats = Repeats(count=count, whole=not count)
+                title = question.experiment.title
+                yield question, line, bars.dots(bands, line.column, look, repeats, title)
 
 
 def _bands(line: Line) -> pandas.DataFrame:
@@ -79,7 +78,7 @@ def _alt(question: Question, line: Line) -> str:
     return f"{question.experiment.title}, {heading(line.column)}: {'; '.join(told)}"
 
 
-def figure(card: Scorecard) -> charts.Chart:
+def figure(card: Scorecard) -> Chart:
     """All panels as one chart, for a file."""
     drawn = []
     for _, _, chart in panels(card, dark=False):
@@ -91,4 +90,4 @@ def figure(card: Scorecard) -> charts.Chart:
 
 def _file(card: Scorecard, form: export.Form) -> BytesIO:
     """On white, in black type."""
-    return export.rendered(charts.styled_for_print(figure(card)).to_dict(), form)
+    return export.rendered(drawing.written_out(charts.styled_for_print(figure(card))), form)

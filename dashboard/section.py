@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import charts, data
+from dashboard import data, drawing
 from dashboard.address import put
+from dashboard.drawing import Chart
 from dashboard.figures import chart_files
 from dashboard.palette import Style, shade, styles
 from experiments.comparing import Comparison
@@ -47,7 +48,7 @@ class Section:
         }
 
 
-def put_chart(section: Section, chart: charts.Chart, alt: str, name: str) -> None:
+def put_chart(section: Section, chart: Chart, alt: str, name: str) -> None:
     """A chart in which a click on a mark or on the legend brings a group out in all of them."""
     key = f"{section.name} {name}"
 
@@ -63,13 +64,6 @@ def put_chart(section: Section, chart: charts.Chart, alt: str, name: str) -> Non
             same = st.query_params.get(place) == labels[-1]
             put(place, NOBODY if same else labels[-1], NOBODY)
 
-    st.altair_chart(
-        chart,
-        width="stretch",
-        alt=alt,
-        key=key,
-        on_select=chosen,
-        selection_mode="highlighted",
-    )
+    drawing.show(chart, alt, key=key, on_select=chosen, selection_mode="highlighted")
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         chart_files(chart, f"{section.name}-{name}")

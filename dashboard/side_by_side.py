@@ -10,14 +10,15 @@ from core.names import among
 from core.words import counted, listed
 from dashboard import (
     bars,
-    charts,
     compared_curves,
     compared_tables,
     controls,
+    drawing,
     states,
     verdict_tiles,
 )
 from dashboard.curves import Repeats
+from dashboard.drawing import Chart
 from dashboard.section import NOBODY, Section, put_chart
 from dashboard.wording import plain
 from experiments.comparing import MOST_COMPARED, Comparison, Result, exact
@@ -25,7 +26,7 @@ from experiments.comparing_words import answer, method, said, verdict
 from experiments.grouping import mixed
 
 
-def draw(section: Section, row: DeltaGenerator, top: DeltaGenerator) -> charts.Chart | None:
+def draw(section: Section, row: DeltaGenerator, top: DeltaGenerator) -> Chart | None:
     """Everything: the answer at the `top`, controls in a `row`; the chart of curves, if any."""
     comparison = section.comparison
     result = comparison.headline
@@ -115,11 +116,8 @@ def _verdicts(section: Section, result: Result) -> None:
     pairs = result.differences
     words = "; ".join(f"{d.first} is {d.finding} {d.second}" for d in pairs[:20])
     st.caption(verdict_tiles.key(result))
-    st.altair_chart(
-        verdict_tiles.tiles(result, comparison.repeat),
-        width="stretch",
-        alt=f"Verdict for every pair of groups. {words}",
-    )
+    drawn = verdict_tiles.tiles(result, comparison.repeat)
+    drawing.show(drawn, f"Verdict for every pair of groups. {words}")
     with st.expander(f"The {counted(len(pairs), 'pair')} in words"):
         st.dataframe(
             pandas.DataFrame(

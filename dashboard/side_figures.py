@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.experiments.two_sided_context import Network
 from core.words import listed
-from dashboard.charts import Chart
 from dashboard.curve_figures import Curves
+from dashboard.drawing import Chart
 from dashboard.shown import Shown
 from dashboard.wording import plain
 

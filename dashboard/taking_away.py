@@ -8,8 +8,9 @@ from io import BytesIO
 
 import streamlit as st
 
-from dashboard import charts, export
+from dashboard import charts, drawing, export
 from dashboard.choosing import ID_LETTERS
+from dashboard.drawing import Chart
 from experiments.comparing import Comparison
 from experiments.comparison_files import as_json, csv
 from experiments.comparison_report import report
@@ -29,7 +30,7 @@ class Download:
 
 def offer(
     comparisons: Sequence[Comparison],
-    drawings: Mapping[str, charts.Chart],
+    drawings: Mapping[str, Chart],
 ) -> None:
     """Every format, made when somebody asks for it."""
     files = (
@@ -63,9 +64,9 @@ def offer(
         st.code(f"{commands}\npython -m experiments compare {ids}", None, wrap_lines=True)
 
 
-def _page(comparisons: Sequence[Comparison], drawings: Mapping[str, charts.Chart]) -> bytes:
+def _page(comparisons: Sequence[Comparison], drawings: Mapping[str, Chart]) -> bytes:
     drawn = {
-        name: [export.rendered(charts.for_print(chart).to_dict(), "svg").read().decode()]
+        name: [export.rendered(drawing.written_out(charts.for_print(chart)), "svg").read().decode()]
         for name, chart in drawings.items()
     }
     return report(comparisons, drawn).encode()

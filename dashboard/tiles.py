@@ -9,7 +9,8 @@ import numpy
 import pandas
 
 from core.experiment import Column
-from dashboard.charts import FIT, Chart
+from dashboard.charts import FIT
+from dashboard.drawing import Chart, kept
 from dashboard.scales import heading, is_logarithm, power_of_ten, tooltip
 from dashboard.wording import exact
 
@@ -17,6 +18,7 @@ MOST_TILES = 100
 """In one direction."""
 
 
+@kept
 def heatmap(
     rows: pandas.DataFrame,
     x: Column,

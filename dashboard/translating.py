@@ -15,6 +15,7 @@ from core.settings import BadSetting
 from core.tracking import RunRecord, open_store
 from dashboard import comparison, controls, data
 from dashboard.choosing import ID_LETTERS, MOST_RUNS
+from dashboard.reader import keep_what_is_loaded
 from dashboard.wording import moment
 from experiments.labels import labels
 
@@ -99,15 +100,24 @@ def translate(run: RunRecord, text: str, width: int) -> Translation:
     return translator(data.reader().store.uri, run.run_id).translate(text, width)
 
 
-@st.cache_resource(show_spinner="Loading PyTorch and the model…", max_entries=MOST_MODELS)
+@st.cache_resource(show_spinner="Loading the model…", max_entries=MOST_MODELS)
 def translator(uri: str, run_id: str) -> Translator:
     """A run's model. Raises `BadSetting` with a sentence if it cannot be had."""
     folder = open_store(uri).artifact(run_id, "model")
     if folder is None:
         raise BadSetting("this run has kept no model; run it again to have one")
-    import torch
-
+    load_torch()
     from core.experiments.length_quality_translating import Translator
 
-    torch.set_num_threads(1)  # these models gain nothing from more, and runs need the others
     return Translator.load(folder)
+
+
+@st.cache_resource(show_spinner="Loading PyTorch: once, a few seconds…")
+def load_torch() -> None:
+    """Nothing here gains from more than one thread, and runs need the others."""
+    import torch
+
+    import core.experiments.length_quality_translating  # noqa: F401
+
+    torch.set_num_threads(1)
+    keep_what_is_loaded()

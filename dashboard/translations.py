@@ -11,7 +11,7 @@ import streamlit as st
 from core.settings import BadSetting
 from core.tracking import RunRecord
 from core.words import counted, listed
-from dashboard import controls, looks, translating
+from dashboard import controls, drawing, looks, translating
 from dashboard.address import put
 from dashboard.navigation import RUNS
 from dashboard.translating import Sample
@@ -120,7 +120,7 @@ def _one(run: RunRecord, text: str, width: int) -> None:
     if looked.empty:
         st.caption("No attention: its decoder reads the encoder's last state alone.")
     else:
-        st.altair_chart(looks.looks(looked), width="stretch", alt=looks.in_words(looked))
+        drawing.show(looks.looks(looked), looks.in_words(looked))
 
 
 def _alternatives(translation: Translation) -> None:

@@ -8,7 +8,8 @@ import pandas
 from core.differences import Finding
 from core.samples import Repeat
 from dashboard.bars import NAMES
-from dashboard.charts import FIT, Chart
+from dashboard.charts import FIT
+from dashboard.drawing import Chart, kept
 from dashboard.palette import NEUTRAL
 from experiments.comparing import Result
 from experiments.comparing_words import p_value, verdict
@@ -36,6 +37,7 @@ COLOURS: dict[Finding, str] = {
 TILE_PIXELS = 34
 
 
+@kept
 def tiles(result: Result, repeat: Repeat) -> Chart:
     """A line per group, read from left to right: `LSTM is better than RNN`."""
     names = [name for name, count in result.repeats.items() if count]

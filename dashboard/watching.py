@@ -11,7 +11,8 @@ from core.experiments import experiment_named
 from core.names import among
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted
-from dashboard import actions, charts, data, states
+from dashboard import actions, data, drawing, states
+from dashboard.drawing import Chart
 from dashboard.leading import TRAINING, leading
 from dashboard.navigation import page_of
 from dashboard.shown import read
@@ -97,7 +98,7 @@ def _preview(runs: Sequence[RunRecord]) -> None:
     page = page_of(experiment.name)
     chart = preview(experiment, runs, intervals=False)
     if chart is not None:
-        st.altair_chart(chart, width="stretch", alt=f"{experiment.title}, as far as it is measured")
+        drawing.show(chart, f"{experiment.title}, as far as it is measured")
     if page is not None and any(run.status == "FINISHED" for run in runs):
         st.page_link(
             page.path,
@@ -109,7 +110,7 @@ def _preview(runs: Sequence[RunRecord]) -> None:
 
 def preview(
     experiment: Experiment, runs: Sequence[RunRecord], *, intervals: bool = True
-) -> charts.Chart | None:
+) -> Chart | None:
     """The figure that answers the experiment's question, small; None while there is not a row.
 
     While a run is going that has its answer only at the end, it is how training goes in all of
