@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from io import BytesIO
 from typing import TypeVar
@@ -47,6 +47,7 @@ DROPPED_TAGS = (TAG_CONFIG, "unroll.traceback")
 """Long, and read again where they are shown."""
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Reader:
@@ -259,11 +260,16 @@ def keep_what_is_loaded() -> None:
 
 def _slim(record: RunRecord) -> RunRecord:
     """What lists and figures need of an ended run: a third of the memory, for good."""
-    return dataclasses.replace(
-        record,
-        settings={sys.intern(name): value for name, value in record.settings.items()},
-        tags={sys.intern(name): v for name, v in record.tags.items() if name not in DROPPED_TAGS},
-    )
+    tags = {name: text for name, text in record.tags.items() if name not in DROPPED_TAGS}
+    return dataclasses.replace(record, settings=_shared(record.settings), tags=_shared(tags))
+
+
+def _shared(values: Mapping[str, V]) -> dict[str, V]:
+    """With equal texts in memory once: most runs are of the same machine, cell and commit."""
+    return {
+        sys.intern(name): sys.intern(value) if isinstance(value, str) else value  # type: ignore[misc]
+        for name, value in values.items()
+    }
 
 
 def _size(table: pandas.DataFrame | None) -> int:

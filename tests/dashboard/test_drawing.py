@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 
 import altair
 import pandas
+import pyarrow
 import pytest
 
 from core.experiment import Column
@@ -60,7 +60,7 @@ def test_the_browser_gets_what_altair_writes_with_the_numbers_beside(
     spec = shown[0]["spec"]
     (name,) = spec["datasets"]
     assert spec["data"] == {"name": name}
-    assert pandas.read_feather(BytesIO(spec["datasets"][name])).equals(NUMBERS)
+    assert pyarrow.ipc.open_stream(spec["datasets"][name]).read_pandas().equals(NUMBERS)
     whole = written_out(chart)
     assert (spec["mark"], spec["encoding"]) == (whole["mark"], whole["encoding"])
     (rows,) = whole["datasets"].values()
