@@ -39,8 +39,11 @@ def test_serve_starts_everything_measures_and_stops_everything(
     options = {"cwd": PROJECT, "env": environment(store), "stderr": subprocess.PIPE, "text": True}
     serve = subprocess.Popen(command, **options)
     try:
-        until(lambda: dashboard_service(store, dashboard).answers())
-        until(lambda: mlflow_service(store, mlflow).answers())
+        said = list(iter(serve.stderr.readline, "Ctrl-C stops everything.\n"))
+        assert f"Dashboard  http://127.0.0.1:{dashboard}\n" in said
+        assert f"http://127.0.0.1:{mlflow}/" in said[-1]
+        assert dashboard_service(store, dashboard).answers()
+        assert mlflow_service(store, mlflow).answers()
         until(lambda: worker_status(store) is not None)
         assert len(store.runs()) == 24, "an empty store gets the first-look suite"
         until(lambda: any(record.status == "FINISHED" for record in store.runs()))
@@ -53,10 +56,8 @@ def test_serve_starts_everything_measures_and_stops_everything(
         started = family(serve)
         assert len(started) >= 3
         serve.send_signal(signal.SIGINT)
-        said = serve.communicate(timeout=40)[1]
+        assert serve.communicate(timeout=40)[1] == "Stopping.\n"
         assert serve.returncode == 0
-        assert f"http://127.0.0.1:{dashboard}" in said
-        assert f"http://127.0.0.1:{mlflow}" in said
         until(lambda: not any(process.is_running() for process in started), seconds=5)
         assert store.active() == [] or {r.status for r in store.active()} == {"SCHEDULED"}
     finally:
