@@ -142,9 +142,11 @@ class Visitor:
 @pytest.fixture(scope="session")
 def people(chromium: Any) -> dict[str, Any]:
     """Browsers of two people, who share nothing; each keeps what it has once fetched."""
-    desktop = {"viewport": {"width": 1440, "height": 900}, "accept_downloads": True}
-    phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
-    return {"desktop": chromium.new_context(**desktop), "phone": chromium.new_context(**phone)}
+    looks = {
+        "desktop": {"viewport": {"width": 1440, "height": 900}, "accept_downloads": True},
+        "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+    }
+    return {n: chromium.new_context(reduced_motion="reduce", **look) for n, look in looks.items()}
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 WAIT = 90_000
 
 
+@pytest.mark.slow
 def test_a_comparison_is_launched_and_read(visitor: Visitor, address: str) -> None:
     page, keyboard = visitor.page, Keyboard(visitor)
     visitor.open(address)

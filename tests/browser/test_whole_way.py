@@ -16,7 +16,6 @@ from core.experiments.gradient_decay import GRADIENT_DECAY, GradientRow
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT, WidthRow
 from core.tracking import Store
-from dashboard.navigation import PAGES
 from tests.browser.conftest import Visitor
 
 pytestmark = pytest.mark.browser
@@ -196,16 +195,3 @@ def test_a_sentence_is_translated_by_models_launched_from_the_page(
     page.get_by_text("LSTM · dot attention", exact=True).wait_for()
     assert page.get_by_label(re.compile("^Looked most: ")).count() >= 1
     assert visitor.problems == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)
-def test_nothing_is_cut_off_on_a_phone(page: object, phone: Visitor, address: str) -> None:
-    path = "" if page is PAGES[0] else page.address  # type: ignore[attr-defined]
-    phone.open(f"{address}/{path}")
-    phone.page.get_by_role("heading", level=1).wait_for()
-    width, main = phone.page.evaluate(
-        "() => [document.documentElement, document.querySelector(\"[data-testid='stMain']\")]"
-        ".map(element => element.scrollWidth)"
-    )
-    assert (width, main) == (390, 390)
-    assert phone.problems == []
