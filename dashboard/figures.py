@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import partial
-from io import BytesIO
 from typing import Protocol
 
 import pandas
 import streamlit as st
 
-from dashboard import charts, controls, data, drawing, export
+from dashboard import charts, controls, data, downloads, drawing
 from dashboard.declared import in_order
 from dashboard.drawing import Chart
 from dashboard.shown import Shown
 from dashboard.wording import in_words
-
-MIME: dict[export.Form, str] = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 class Figure(Protocol):
@@ -91,33 +87,14 @@ def put(shown: Shown, chart: Chart, alt: str, table: str, name: str, *, csv: boo
 
 def chart_files(chart: Chart, name: str) -> None:
     """A chart as SVG and PNG."""
-    for form, mime in MIME.items():
-        st.download_button(
-            form.upper(),
-            data=partial(file, chart, form),
-            file_name=f"{name}.{form}",
-            mime=mime,
-            type="tertiary",
-            icon=":material/download:",
-            on_click="ignore",
-            key=f"{name}-{form}",
-        )
-
-
-def file(chart: Chart, form: export.Form) -> BytesIO:
-    """A chart as a file's content."""
-    return export.rendered(drawing.written_out(charts.for_print(chart)), form)
+    downloads.pictures(name, lambda: charts.for_print(chart), name)
 
 
 def table_file(shown: Shown, table: str, title: str, key: str) -> None:
     """A table of the runs shown as CSV, every number as it was recorded."""
-    st.download_button(
+    downloads.offer(
         title,
-        data=lambda: data.exact_rows(shown.runs, shown.labels, table),
-        file_name=f"{shown.experiment.name}-{table}.csv",
-        mime="text/csv",
-        type="tertiary",
-        icon=":material/download:",
-        on_click="ignore",
-        key=key,
+        f"{shown.experiment.name}-{table}.csv",
+        lambda: data.exact_rows(shown.runs, shown.labels, table),
+        key,
     )

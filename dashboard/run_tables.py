@@ -7,7 +7,7 @@ import streamlit as st
 from core.experiments import experiment_named
 from core.tracking import ACTIVE, RunRecord
 from core.words import counted
-from dashboard import data
+from dashboard import data, downloads
 from dashboard.wording import exact, plain
 
 PREVIEW_ROWS = 200
@@ -30,14 +30,12 @@ def show(record: RunRecord) -> None:
         f"{counted(len(table), 'row')}; the first {min(len(table), PREVIEW_ROWS):,} are shown"
     )
     st.dataframe(table.head(PREVIEW_ROWS).rename(columns=headings), hide_index=True, alt=row.title)
-    st.download_button(
+    downloads.offer(
         "CSV",
-        data=lambda: data.exact_rows([record], {record.run_id: record.name}, row.table),
-        file_name=f"{record.experiment}-{record.run_id[:8]}-{row.table}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="run-table-csv",
+        f"{record.experiment}-{record.run_id[:8]}-{row.table}.csv",
+        lambda: data.exact_rows([record], {record.run_id: record.name}, row.table),
+        "run-table-csv",
+        "secondary",
     )
     _files(record)
 

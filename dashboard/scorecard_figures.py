@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
-from io import BytesIO
 
 import altair
 import pandas
@@ -12,10 +10,9 @@ import streamlit as st
 
 from core.scorecard.card import Line, Question, Scorecard
 from core.scorecard.words import value_of
-from dashboard import bars, charts, data, drawing, export
+from dashboard import bars, charts, data, downloads, drawing
 from dashboard.curves import Repeats
 from dashboard.drawing import Chart
-from dashboard.figures import MIME
 from dashboard.palette import Style, styles
 from dashboard.scales import heading
 
@@ -33,17 +30,7 @@ def draw(card: Scorecard) -> None:
         with places:
             drawing.show(chart, _alt(question, line))
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        for form, mime in MIME.items():
-            st.download_button(
-                form.upper(),
-                data=partial(_file, card, form),
-                file_name=f"scorecard.{form}",
-                mime=mime,
-                type="tertiary",
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"scorecard-{form}",
-            )
+        downloads.pictures("scorecard", lambda: charts.styled_for_print(figure(card)), "scorecard")
 
 
 def panels(card: Scorecard, *, dark: bool) -> list[tuple[Question, Line, Chart]]:
@@ -86,8 +73,3 @@ def figure(card: Scorecard) -> Chart:
         panel.autosize = altair.Undefined  # only a whole chart has it
         drawn.append(panel)
     return altair.concat(*drawn, columns=PANELS_ACROSS).resolve_scale(color="independent")
-
-
-def _file(card: Scorecard, form: export.Form) -> BytesIO:
-    """On white, in black type."""
-    return export.rendered(drawing.written_out(charts.styled_for_print(figure(card))), form)
