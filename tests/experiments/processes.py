@@ -35,7 +35,10 @@ def start_worker(store: Store) -> subprocess.Popen[bytes]:
 
 
 def start_run(store: Store, settings: dict[str, list[object]]) -> RunRecord:
-    """A run that has measured its first rows and goes on."""
+    """A run that has measured the gradients before training, and goes on."""
     (run_id,) = submit(store, GRADIENT_DECAY, GRADIENT_DECAY.configs(["gru"], settings))
     until(lambda: store.run(run_id).state.get("rows"))
+    table = store.spool(run_id) / "tables" / "gradient.csv"
+    lines = 1 + int(str(settings["seeds"][0])) * int(str(settings["sequence_length"][0]))
+    until(lambda: table.exists() and table.read_text().count("\n") >= lines)
     return store.run(run_id)
