@@ -117,16 +117,7 @@ def any_of(title: str, options: Sequence[str], key: str) -> list[str]:
     def changed() -> None:
         put(key, st.session_state[widget], [])
 
-    st.pills(
-        title,
-        options,
-        selection_mode="multi",
-        key=widget,
-        on_change=changed,
-        format_func=plain,
-        wrap=True,
-    )
-    return list(st.session_state[widget])
+    return _pills(title, options, widget, changed)
 
 
 def some_of(title: str, options: Sequence[str], key: str, default: Sequence[str]) -> list[str]:
@@ -143,6 +134,12 @@ def some_of(title: str, options: Sequence[str], key: str, default: Sequence[str]
         chosen = [option for option in options if option in st.session_state[widget]]
         put(key, chosen or [NONE], list(default) or [NONE])
 
+    return _pills(title, options, widget, changed)
+
+
+def _pills(
+    title: str, options: Sequence[str], widget: str, changed: Callable[[], None]
+) -> list[str]:
     st.pills(
         title,
         options,
