@@ -13,7 +13,7 @@ from core.names import among
 from core.words import counted
 from dashboard import comparison, data, drawing, seeds, states, watching
 from dashboard.declared import whole_numbers
-from dashboard.navigation import LAUNCH, launching, page_of
+from dashboard.navigation import page_of
 from dashboard.wording import exact, interval, moment, number, plain
 
 FEWEST_AND_MOST = {"highest": "Most", "lowest": "Fewest"}
@@ -30,7 +30,7 @@ def answer(experiment: Experiment) -> None:
         st.markdown(f"##### {plain(experiment.question)}")
         if newest is None:
             st.text("Not measured yet.")
-            _link_to_launch(experiment)
+            states.to_launch(experiment, "Launch a comparison")
         elif newest.finished:
             ids = tuple(run.run_id for run in newest.finished)
             of = data.reader().store.uri, newest.name, ids
@@ -101,12 +101,3 @@ def _measured(
             icon=page.icon,
             query_params={"comparison": newest.name},
         )
-
-
-def _link_to_launch(experiment: Experiment) -> None:
-    st.page_link(
-        LAUNCH.path,
-        label="Launch a comparison",
-        icon=LAUNCH.icon,
-        query_params=launching(experiment.name),
-    )

@@ -18,10 +18,9 @@ from core.names import among
 from core.settings import Setting, Value, settings_of
 from core.tracking import RunRecord
 from core.words import counted
-from dashboard import controls, data
+from dashboard import controls, data, states
 from dashboard.choosing import ID_LETTERS
 from dashboard.exploring import Start, Subject
-from dashboard.navigation import LAUNCH, launching
 from dashboard.wording import moment, plain
 from experiments.labels import cell_of, shown
 
@@ -120,12 +119,7 @@ def no_run_yet() -> None:
         f"No finished run has kept a model that could be stepped. “{LENGTH_QUALITY.title}” "
         "trains one and keeps it."
     )
-    st.page_link(
-        LAUNCH.path,
-        label="Train the first model",
-        icon=LAUNCH.icon,
-        query_params=launching(LENGTH_QUALITY.name),
-    )
+    states.to_launch(LENGTH_QUALITY, "Train the first model")
 
 
 def _forget(prefix: str) -> None:

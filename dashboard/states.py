@@ -83,12 +83,7 @@ def nothing_yet(experiment: Experiment) -> None:
             "with its figure, as soon as the first variant is measured.",
             width="stretch",
         )
-        st.page_link(
-            LAUNCH.path,
-            label="Launch a comparison",
-            icon=LAUNCH.icon,
-            query_params=launching(experiment.name),
-        )
+        to_launch(experiment, "Launch a comparison")
 
 
 def no_model_yet(experiment: Experiment) -> None:
@@ -100,12 +95,14 @@ def no_model_yet(experiment: Experiment) -> None:
             "on, this page shows what both make of the same sentence.",
             width="stretch",
         )
-        st.page_link(
-            LAUNCH.path,
-            label="Train the first models",
-            icon=LAUNCH.icon,
-            query_params=launching(experiment.name),
-        )
+        to_launch(experiment, "Train the first models")
+
+
+def to_launch(experiment: Experiment, label: str) -> None:
+    """A link to the launch form, filled in with the experiment's first comparison."""
+    st.page_link(
+        LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=launching(experiment.name)
+    )
 
 
 def first_results_coming(runs: Sequence[RunRecord]) -> None:

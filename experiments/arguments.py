@@ -13,6 +13,7 @@ from core.settings import BadSetting, Setting
 from core.tracking import STATUSES
 from experiments import commands, compare_command, scorecard_command
 from experiments.export import FORMATS
+from experiments.report import TABLE
 from experiments.suites import SUITES
 
 KIND = ("cell", "bidirectional")
@@ -118,8 +119,8 @@ def _parser() -> _Parser:
     grouping = "kind (the default), run, variant, comparison, device, or a setting"
     compare.add_argument("--group-by", default="", metavar="SETTING", help=grouping)
     compare.add_argument("--measure", default="", metavar="M", help="left out: the first judged")
-    formats = ", ".join((compare_command.TABLE, *compare_command.FORMATS))
-    compare.add_argument("--format", default=compare_command.TABLE, metavar="F", help=formats)
+    formats = ", ".join((TABLE, *compare_command.FORMATS))
+    compare.add_argument("--format", default=TABLE, metavar="F", help=formats)
     compare.add_argument("--output", metavar="FILE", help="left out: standard output")
     _json(compare)
     scorecard = verb("scorecard", "every question on equal terms", scorecard_command.scorecard)
@@ -128,8 +129,8 @@ def _parser() -> _Parser:
     scorecard.add_argument("--hidden-size", metavar="INT", help="left out: the fullest")
     scorecard.add_argument("--parameter-budget", metavar="BUDGET", help="instead: 100k, 1M")
     scorecard.add_argument("--machine", metavar="M", help="of times: part of its name")
-    formats = ", ".join((scorecard_command.TABLE, *scorecard_command.FORMATS))
-    scorecard.add_argument("--format", default=scorecard_command.TABLE, metavar="F", help=formats)
+    formats = ", ".join((TABLE, *scorecard_command.FORMATS))
+    scorecard.add_argument("--format", default=TABLE, metavar="F", help=formats)
     scorecard.add_argument("--output", metavar="FILE", help="left out: standard output")
     _json(scorecard)
     report = verb("report", "the chapter's claims and verdicts, one HTML file", commands.chapter)

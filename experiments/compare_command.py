@@ -20,7 +20,7 @@ from experiments.comparing_words import MARKS, answer, method, said, verdict
 from experiments.comparison_files import as_json, csv
 from experiments.comparison_report import report
 from experiments.latex import comparison_tables
-from experiments.report import OUT, deliver, say, table_of
+from experiments.report import OUT, TABLE, asked_format, deliver, say, table_of
 
 Writer = Callable[[Sequence[Comparison]], bytes]
 FORMATS: dict[str, Writer] = {
@@ -30,20 +30,13 @@ FORMATS: dict[str, Writer] = {
     "html": lambda found: report(found).encode(),
 }
 """What a comparison is written as; `table` is for a terminal."""
-TABLE = "table"
 MOST_PAIRS = 30
 """Verdicts that a terminal lists; the other formats have all of them."""
 
 
 def run(chosen: argparse.Namespace) -> int:
     """`compare`."""
-    form = "json" if chosen.json else chosen.format
-    if form not in (TABLE, *FORMATS):
-        raise BadSetting(f"format is {form!r}; choose from {', '.join((TABLE, *FORMATS))}")
-    if form == TABLE and chosen.output:
-        raise BadSetting(
-            f"output is {chosen.output!r}, but the format is table; choose {', '.join(FORMATS)}"
-        )
+    form = asked_format("json" if chosen.json else chosen.format, chosen.output, FORMATS)
     store = open_store()
 
     @functools.cache

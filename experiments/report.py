@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,21 @@ if not OUT.is_terminal:
 def say(text: str) -> None:
     """To a person, beside the data."""
     ERR.print(text, markup=False, soft_wrap=True)
+
+
+TABLE = "table"
+"""The format that is for a terminal."""
+
+
+def asked_format(asked: str, output: str | None, formats: Collection[str]) -> str:
+    """`table` or one of the formats; a table goes to no file."""
+    if asked not in (TABLE, *formats):
+        raise BadSetting(f"format is {asked!r}; choose from {', '.join((TABLE, *formats))}")
+    if asked == TABLE and output:
+        raise BadSetting(
+            f"output is {output!r}, but the format is table; choose {', '.join(formats)}"
+        )
+    return asked
 
 
 def deliver(content: bytes, output: str | None) -> None:

@@ -28,7 +28,7 @@ from core.scorecard.words import (
 from core.settings import BadSetting
 from core.tracking import RunRecord, open_store
 from experiments import scorecard_data
-from experiments.report import OUT, deliver, say
+from experiments.report import OUT, TABLE, asked_format, deliver, say
 from experiments.scorecard_launches import launches
 from experiments.scorecard_report import report
 from experiments.scorecards import Shelf, Shelved, kinds_named, machine_named
@@ -40,18 +40,11 @@ FORMATS: Mapping[str, Write] = {
     "latex": lambda card, properties, runs: scorecard_data.latex(card),
     "html": lambda card, properties, runs: report(card, properties, runs).encode(),
 }
-TABLE = "table"
 
 
 def scorecard(chosen: argparse.Namespace) -> int:
     """`scorecard`."""
-    wanted = "json" if chosen.json else chosen.format
-    if wanted not in (TABLE, *FORMATS):
-        raise BadSetting(f"format is {wanted!r}; choose from {', '.join((TABLE, *FORMATS))}")
-    if wanted == TABLE and chosen.output:
-        raise BadSetting(
-            f"output is {chosen.output!r}, but the format is table; choose {', '.join(FORMATS)}"
-        )
+    wanted = asked_format("json" if chosen.json else chosen.format, chosen.output, FORMATS)
     asked = _asked_terms(chosen.hidden_size, chosen.parameter_budget)
     store = open_store()
     shelved = Shelf(lambda run, name: store.table(run.run_id, name)).at(store.runs())
