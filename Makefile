@@ -38,7 +38,7 @@ check: setup-dev  ## format, lint, types
 	$(BIN)/mypy
 
 bench: setup-dev  ## speed, as ratios within one run
-	$(BIN)/python -m experiments.bench $(ARGS)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 screenshots: setup-dev  ## the README's pictures, from a chapter suite that is measured first
 	$(BIN)/python -m experiments suite chapter

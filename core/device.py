@@ -1,7 +1,7 @@
-"""Which device computes, and what it is, in words that can be recorded beside every number.
+"""Which device computes, and how it is described beside every number.
 
-torch takes seconds and 175 MB: it is imported where it is asked, so that who only wants to know
-whether a choice is possible (the dashboard) does without.
+torch takes seconds and 175 MB to import, so only the functions that ask it do so: the dashboard
+checks a choice of device without.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def available_devices() -> dict[str, bool]:
 def choose_device(choice: str, dtype: str, available: Mapping[str, bool]) -> str:
     """`auto` takes CUDA, then MPS, then the CPU; MPS only for what it can do (no float64).
 
-    Raises `BadSetting` when a device is chosen that is not there, or cannot compute in `dtype`.
+    Raises `BadSetting` for a device that this machine has not, or that cannot compute in `dtype`.
     """
     able = {"cuda": True, "mps": dtype != "float64", "cpu": True}
     if choice == "auto":
@@ -47,8 +47,8 @@ def choose_device(choice: str, dtype: str, available: Mapping[str, bool]) -> str
     if not able[choice]:
         raise BadSetting(f"device is mps, which has no {dtype}; choose dtype float32 or device cpu")
     if not available[choice]:
-        there = " or ".join(name for name in available if available[name])
-        raise BadSetting(f"device is {choice}, but there is none here; choose auto or {there}")
+        others = " or ".join(name for name in available if available[name])
+        raise BadSetting(f"device is {choice}, but there is none here; choose auto or {others}")
     return choice
 
 
@@ -56,9 +56,10 @@ def describe_device(device: torch.device) -> dict[str, str]:
     """Device, chip, threads and library versions, for recording."""
     import torch
 
+    chip = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
     return {
         "device": device.type,
-        "chip": _chip(device),
+        "chip": chip,
         "threads": str(torch.get_num_threads()),
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -77,11 +78,7 @@ def device_sentence(device: torch.device) -> str:
     )
 
 
-def _chip(device: torch.device) -> str:
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.get_device_name(device)
+def _cpu_name() -> str:
     cpu_info = Path("/proc/cpuinfo")
     if cpu_info.exists():
         for line in cpu_info.read_text().splitlines():

@@ -1,35 +1,40 @@
-"""The five ideas: an Experiment is declared once; forms, flags, tables and metrics follow from it.
+"""An Experiment is declared once; forms, flags, tables, metrics and verdicts follow from it.
 
-A `Config` is what is set, a `Row` is what is measured, `run(config)` yields rows as they come.
+A `Config` is what is set, a `Row` is what is measured, `measure(config)` yields rows as they come.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from core.amounts import parse_amount
-from core.architecture import CELL_TITLES, VARIANTS, Architecture
-from core.parameters import LARGEST_BUDGET, match_parameters
-from core.pooling import MEAN, Pooling
-from core.settings import BadSetting, Setting, Settings, Value, settings_of
-from core.statistics import Estimate
+from core.models.architecture import Architecture
+from core.models.counting import MAX_BUDGET, match_parameters
+from core.models.registry import cell_kinds, variants
+from core.settings import BadSetting, Setting, Settings, Value, parse_amount, settings_of
+from core.stats.aggregation import MEAN, Aggregation
+from core.stats.estimates import Estimate
 
 if TYPE_CHECKING:
     import pandas
 
+
 Better = Literal["higher", "lower"]
-Role = Literal["axis", "measure", "note"]
+
+Role = Literal["axis", "seed", "measure", "note"]
+"""Of a Row's field: where something was measured, by which seed, what was measured, or a remark."""
 
 
-MOST_SEEDS = 1000
+MAX_SEEDS = 1000
 """Of one launch: each is a run."""
+
 SEEDS = Setting(
     name="seeds",
     title="Seeds",
@@ -38,10 +43,11 @@ SEEDS = Setting(
     types=(int,),
     choices=(),
     minimum=1,
-    maximum=MOST_SEEDS,
+    maximum=MAX_SEEDS,
     optional=False,
     cells=(),
     path=("seeds",),
+    role="replicate",
 )
 
 
@@ -56,7 +62,7 @@ class Config(Settings):
     parameter_budget: Annotated[int | None, BeforeValidator(_as_amount)] = Field(
         None,
         ge=1,
-        le=LARGEST_BUDGET,
+        le=MAX_BUDGET,
         title="Parameter budget",
         description=(
             "Compare at equal parameters: every variant gets the hidden size that brings its "
@@ -64,12 +70,18 @@ class Config(Settings):
         ),
     )
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, title="First seed", description="Decides every random draw."
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="First seed",
+        description="Decides every random draw.",
+        json_schema_extra={"role": "replicate"},
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto",
         title="Device",
         description="auto takes CUDA, then MPS, then the CPU, whichever is there.",
+        json_schema_extra={"role": "machine"},
     )
     threads: int = Field(
         1,
@@ -77,6 +89,7 @@ class Config(Settings):
         le=256,
         title="Threads",
         description="CPU threads within one operation. Pinned, because they change every timing.",
+        json_schema_extra={"role": "machine"},
     )
 
     @property
@@ -120,8 +133,13 @@ class Column:
     better: Better | None
     description: str
     estimate: bool
-    pooled: Pooling = MEAN
+    pooled: Aggregation = MEAN
     """How values of single seeds become one, and are compared."""
+
+    @property
+    def is_axis(self) -> bool:
+        """Whether it says where something was measured; the seed is such an axis too."""
+        return self.role in ("axis", "seed")
 
     @property
     def heading(self) -> str:
@@ -145,13 +163,18 @@ def axis(
     return _column("axis", title, unit, description, curve=curve, latest=latest)
 
 
+def seed_axis() -> Any:
+    """The Row field with the seed that a value is of: what estimates are over."""
+    return _column("seed", "Seed", "", "")
+
+
 def measure(
     title: str,
     *,
     unit: str = "",
     better: Better | None = None,
     description: str = "",
-    pooled: Pooling = MEAN,
+    pooled: Aggregation = MEAN,
 ) -> Any:
     """A Row field that says *what* was measured, and which direction is better if one is.
 
@@ -174,7 +197,7 @@ def _column(
     curve: bool = False,
     latest: bool = False,
     better: Better | None = None,
-    pooled: Pooling = MEAN,
+    pooled: Aggregation = MEAN,
 ) -> Any:
     column = Column(
         "", title, unit, role, curve, latest, better, description, estimate=False, pooled=pooled
@@ -250,6 +273,7 @@ class Checkpoint:
 
 
 Event = Row | Progress | Artifact | Checkpoint
+
 Tables = Callable[[str], "pandas.DataFrame | None"]
 """A run's table by name; None where it has recorded no row of it."""
 
@@ -274,17 +298,17 @@ class Experiment:
     question: str
     config: type[Config]
     rows: tuple[type[Row], ...]
-    run: Callable[[Any], Iterator[Event]]
+    module: str
+    """The module whose `measure(config, checkpoint=None)` yields the events. It is named instead of
+    imported because it needs torch, which readers of declarations do without."""
     sentence: Callable[[Any, Mapping[str, Any]], str]
     """(config, flat summary) → one run's result in words; kept as its MLflow note."""
-    answer: Callable[[pandas.DataFrame], str]
-    """Table of finished runs (flat config and summary columns, one row each) → the answer."""
     work: Callable[[Any], float]
     """Arithmetic of a config in multiply-accumulates: what time estimates scale with."""
     presets: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
-    resume: Callable[[Any, bytes], Iterator[Event]] | None = None
-    """(config, its newest checkpoint) → what `run` yields, earlier rows too, from there on."""
-    a_run_per_seed: bool = False
+    resumable: bool = False
+    """Whether `measure` goes on from a checkpoint."""
+    one_run_per_seed: bool = False
     """Asked for `seeds`, it makes that many runs, from the config's first seed on."""
     by_seed: Callable[[Mapping[str, Value], Tables], Mapping[str, Mapping[int, float]]] | None = (
         None
@@ -294,17 +318,35 @@ class Experiment:
     timed: bool = False
     """Its numbers are times: a run is alone on the machine, and machines are told apart."""
     headlines: tuple[Headline, ...] = ()
-    """What a scorecard shows of it, the most telling first."""
+    """The measures that answer the question, the most telling first."""
+    remarks: Callable[[Any], Iterable[str]] | None = None
+    """(`core.analysis.comparison.Comparison`) → the sentences that only this question needs; who is
+    best, by how much and how surely is said for every experiment alike."""
+
+    def measure(self, config: Config, checkpoint: bytes | None = None) -> Iterator[Event]:
+        """Measure what a config asks for; from a checkpoint on, earlier rows are yielded too."""
+        events = importlib.import_module(self.module).measure
+        return events(config, checkpoint) if self.resumable else events(config)  # type: ignore[no-any-return]
 
     @functools.cached_property
     def summary(self) -> type[Row]:
         """The Row type without axes: one row per run, its measures are what people sort by."""
-        return next(r for r in self.rows if all(c.role != "axis" for c in r.columns()))
+        return next(r for r in self.rows if not any(c.is_axis for c in r.columns()))
+
+    @functools.cached_property
+    def identity(self) -> tuple[Setting, ...]:
+        """The settings that make another measurement; the others only repeat one or move it to
+        another machine. Where times are measured, threads decide what is measured too."""
+        return tuple(
+            setting
+            for setting in settings_of(self.config)
+            if setting.role == "identity" or (self.timed and setting.name == "threads")
+        )
 
     @functools.cached_property
     def settings(self) -> tuple[Setting, ...]:
         """What a person can set: the config's settings, and `seeds` where each is a run."""
-        return (*settings_of(self.config), *((SEEDS,) if self.a_run_per_seed else ()))
+        return (*settings_of(self.config), *((SEEDS,) if self.one_run_per_seed else ()))
 
     def row(self, table: str) -> type[Row]:
         """The Row type of a table; `BadSetting` if the experiment has no such table."""
@@ -324,10 +366,10 @@ class Experiment:
         Raises `BadSetting` with one line for the first thing that cannot be used.
         """
         values = {**{k: [v] for k, v in self._preset(preset).items()}, **settings}
-        seeds = _count(values.pop("seeds", [SEEDS.default])) if self.a_run_per_seed else 1
-        cells_of = {s.name: s.cells or tuple(CELL_TITLES) for s in settings_of(self.config)}
+        seeds = _count(values.pop("seeds", [SEEDS.default])) if self.one_run_per_seed else 1
+        cells_of = {s.name: s.cells or tuple(cell_kinds()) for s in settings_of(self.config)}
         for name in settings:
-            cells = cells_of.get(name, tuple(CELL_TITLES))
+            cells = cells_of.get(name, tuple(cell_kinds()))
             if not any(_kind(variant)["cell"] in cells for variant in variants):
                 raise BadSetting(
                     f"{name} is set, but it belongs to {' and '.join(cells)}, "
@@ -336,7 +378,9 @@ class Experiment:
         configs: dict[Config, None] = {}
         for variant in variants:
             kind = _kind(variant)
-            used = {n: v for n, v in values.items() if kind["cell"] in cells_of.get(n, CELL_TITLES)}
+            used = {
+                n: v for n, v in values.items() if kind["cell"] in cells_of.get(n, cell_kinds())
+            }
             for combination in itertools.product(*used.values()):
                 flat = {**dict(zip(used, combination, strict=True)), **kind}
                 if flat.get("parameter_budget") is not None and "hidden_size" not in settings:
@@ -356,13 +400,13 @@ class Experiment:
 def _count(asked: Sequence[Any]) -> int:
     """How many seeds, each a run of its own; one number, whatever else is compared."""
     text = str(asked[0]).strip() if len(asked) == 1 else ""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_SEEDS):
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SEEDS):
         shown = ",".join(str(value) for value in asked)
         raise BadSetting(f"seeds is {shown!r}; give {SEEDS.allowed}")
     return int(text)
 
 
 def _kind(variant: str) -> dict[str, Any]:
-    if variant not in VARIANTS:
-        raise BadSetting(f"variants has {variant!r}; choose from {', '.join(VARIANTS)}")
-    return dict(VARIANTS[variant])
+    if variant not in variants():
+        raise BadSetting(f"variants has {variant!r}; choose from {', '.join(variants())}")
+    return dict(variants()[variant])

@@ -11,21 +11,32 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import metadata
 from types import FrameType
 from typing import Any
 
-import psutil
-
-from core.alone import UNDISTURBED, place_on_machine
-from core.experiment import Config, Event, Experiment, Progress
-from core.experiments import experiment_named
-from core.recorder import Recorder, newest_checkpoint
+from core.device import describe_device, resolve_device
+from core.experiment import Config, Event, Progress
+from core.experiments import config_of, experiment_named
+from core.machine_lock import TIMING_LOCK, acquire_machine_slot
 from core.settings import BadSetting
-from core.store_folder import PROJECT
-from core.tracking import ACTIVE, NOTE, TAG_CANCEL, RunRecord, Status, Store
+from core.store.folder import PROJECT
+from core.store.recorder import Recorder, newest_checkpoint
+from core.store.records import (
+    ACTIVE,
+    NOTE,
+    TAG_CANCEL,
+    TAG_HEARTBEAT,
+    TAG_OWNER,
+    TAG_TRACEBACK,
+    Status,
+    process_identity,
+)
+from core.store.tracking import Store
 
 HEARTBEAT_SECONDS = 5.0
+
 HEARTBEAT_PATIENCE = 30.0
 """Seconds that a heartbeat waits for a measurement of time to pause."""
 
@@ -42,36 +53,45 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
     Must be called from the main thread (it handles signals).
     """
     record = store.run(run_id)
-    if record.status not in ACTIVE or record.owner:
+    if record.status not in ACTIVE or TAG_OWNER in record.tags:
         return record.status
     experiment = experiment_named(record.experiment)
-    recorder = Recorder(store, run_id, experiment)
+    try:
+        recorder = Recorder(store, run_id, experiment)
+    except OSError as failure:  # a full disk, for instance
+        reason = f"its rows cannot be written: {type(failure).__name__}: {failure}"
+        _retry(lambda: store.end(run_id, "FAILED", reason))
+        return "FAILED"
     status: Status = "FAILED"
     error = ""
-    with _cancellable() as cancellation, contextlib.ExitStack() as place:
+    cancellation = _Cancellation()
+    watch = watch or (lambda event: None)
+    with stop_signals(cancellation.handle), contextlib.ExitStack() as machine_slot:
         try:
             if record.cancelled:
                 raise Cancelled
-            owner, provenance = process_identity(), _provenance()
-            store.mark_running(run_id, {**owner, "started": time.time()}, provenance)
+            owner = {**process_identity(), "started": time.time()}
+            store.mark_running(run_id, owner, _provenance())
             if store.run(run_id).cancelled:  # while it was being taken up
                 raise Cancelled
             with _heartbeat(store, run_id):
-                waits = _Waiting(recorder, watch)
-                place.enter_context(
-                    place_on_machine(store.folder, alone=experiment.timed, waiting=waits)
+                waiting = partial(_report_waiting, recorder, watch)
+                machine_slot.enter_context(
+                    acquire_machine_slot(store.folder, alone=experiment.timed, waiting=waiting)
                 )
-                # Until it had its place it only waited, if for as little as the call above takes.
+                # Until it had its slot it only waited, if for as little as the call above takes.
                 owner["started"] = time.time()
-                config = record.config
+                config = config_of(record)
                 store.mark_running(run_id, owner, _prepare(config))
                 recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
                 started = time.perf_counter()
-                for event in _events(store, record, experiment, recorder):
+                checkpoint = newest_checkpoint(store, record) if experiment.resumable else None
+                if checkpoint is not None:
+                    recorder.log(f"goes on from the checkpoint of {record.retry_of}")
+                for event in experiment.measure(config, checkpoint):
                     with cancellation.deferred():
                         recorder.take(event)
-                        if watch is not None:
-                            watch(event)
+                        watch(event)
                 seconds = time.perf_counter() - started
             with cancellation.deferred():
                 store.log_metrics(run_id, [("seconds", seconds, 0)])
@@ -79,66 +99,44 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             status = "FINISHED"
         except (Cancelled, KeyboardInterrupt):
             cancellation.disarm()
-            kept = "while running; rows measured until then are kept"
             status = "KILLED"
-            error = f"cancelled {kept if recorder.rows else 'before anything was measured'}"
+            error = "cancelled before anything was measured"
+            if recorder.rows:
+                error = "cancelled while running; rows measured until then are kept"
             recorder.log(error)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the run records it
             cancellation.disarm()
             kind = "" if isinstance(failure, BadSetting) else f"{type(failure).__name__}: "
             error = f"{kind}{failure}"
             recorder.log(traceback.format_exc())
-            with contextlib.suppress(Exception):  # the log has it too
-                store.set_tags(run_id, {"unroll.traceback": traceback.format_exc()})
+            with contextlib.suppress(Exception):  # the log has it too, with the outer calls
+                store.set_tags(run_id, {TAG_TRACEBACK: traceback.format_exc(limit=-20)})
         cancellation.disarm()
-        _insist(lambda: recorder.close(finished=status == "FINISHED"))
-        _insist(lambda: store.end(run_id, status, error))
+        try:
+            _retry(lambda: recorder.close(finished=status == "FINISHED"))
+        except OSError:
+            if recorder.rows:
+                raise  # a worker finds the run without its process, and salvages what is on disk
+        _retry(lambda: store.end(run_id, status, error))
     return status
 
 
-def _events(
-    store: Store, record: RunRecord, experiment: Experiment, recorder: Recorder
-) -> Iterator[Event]:
-    """What the run yields; one that repeats another goes on from its checkpoint."""
-    if experiment.resume is not None:
-        checkpoint = newest_checkpoint(store, record)
-        if checkpoint is not None:
-            recorder.log(f"goes on from the checkpoint of {record.retry_of}")
-            return experiment.resume(record.config, checkpoint)
-    return experiment.run(record.config)
+def _report_waiting(recorder: Recorder, watch: Callable[[Event], None]) -> None:
+    event = Progress(0, 1, "waits until other runs on this machine have ended")
+    if event != recorder.progress:  # once, however often the lock is tried
+        recorder.take(event)
+        recorder.report_state()
+        watch(event)
 
 
-class _Waiting:
-    """Says once that the run waits for its place on the machine."""
-
-    def __init__(self, recorder: Recorder, watch: Callable[[Event], None] | None) -> None:
-        self._recorder, self._watch = recorder, watch
-        self.told = False
-
-    def __call__(self) -> None:
-        if not self.told:
-            self.told = True
-            event = Progress(0, 1, "waits until other runs on this machine have ended")
-            self._recorder.take(event)
-            self._recorder.beat()
-            if self._watch is not None:
-                self._watch(event)
-
-
-def _insist(action: Callable[[], None]) -> None:
-    """Do it, again after a while if the store is away for a moment."""
+def _retry(action: Callable[[], None]) -> None:
+    """Retry with back-off while the store is unavailable."""
     for wait in (0.5, 2.0, 8.0):
         try:
             return action()
         except Exception:  # noqa: BLE001 - the last try below raises it
             time.sleep(wait)
     return action()
-
-
-def process_identity(pid: int | None = None) -> dict[str, Any]:
-    """Host, process id and creation time: together they name one process for good."""
-    process = psutil.Process(pid)
-    return {"host": socket.gethostname(), "pid": process.pid, "created": process.create_time()}
 
 
 class _Cancellation:
@@ -171,30 +169,39 @@ class _Cancellation:
 
 
 @contextlib.contextmanager
-def _cancellable() -> Iterator[_Cancellation]:
-    cancellation = _Cancellation()
-    stops = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = {stop: signal.signal(stop, cancellation.handle) for stop in stops}
+def stop_signals(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    """Handle SIGTERM, SIGINT and SIGHUP for a while, and restore what handled them before."""
+    before = {
+        number: signal.signal(number, handler)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    }
     try:
-        yield cancellation
+        yield
     finally:
-        for stop, handler in before.items():
-            signal.signal(stop, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 @contextlib.contextmanager
 def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
-    """Look every few seconds whether somebody asked this run to stop, from whatever machine."""
+    """Give a sign of life every few seconds, and look whether somebody asked the run to stop."""
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(HEARTBEAT_SECONDS):
-            # A store that is away for a moment must not end the run: the next beat tries again.
-            with _between_turns(), contextlib.suppress(Exception):
-                store.set_tags(run_id, {"unroll.heartbeat": str(time.time())})
-                if TAG_CANCEL in store.run(run_id).tags and not stop.is_set():
-                    os.kill(os.getpid(), signal.SIGTERM)
-                    return
+            # Not while something is timed; but a measurement that takes long must not make the
+            # run seem dead.
+            paused = TIMING_LOCK.acquire(timeout=HEARTBEAT_PATIENCE)
+            try:
+                # A store that is away for a moment must not end the run: the next beat tries again.
+                with contextlib.suppress(Exception):
+                    store.set_tags(run_id, {TAG_HEARTBEAT: str(time.time())})
+                    if TAG_CANCEL in store.run(run_id).tags and not stop.is_set():
+                        os.kill(os.getpid(), signal.SIGTERM)
+                        return
+            finally:
+                if paused:
+                    TIMING_LOCK.release()
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
@@ -205,22 +212,9 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
         thread.join(HEARTBEAT_SECONDS)
 
 
-@contextlib.contextmanager
-def _between_turns() -> Iterator[None]:
-    """Not while something is timed; but a turn that takes long must not make the run seem dead."""
-    paused = UNDISTURBED.acquire(timeout=HEARTBEAT_PATIENCE)
-    try:
-        yield
-    finally:
-        if paused:
-            UNDISTURBED.release()
-
-
 def _prepare(config: Config) -> dict[str, str]:
     """Pin the threads, seed torch; the device that will compute, as tags."""
-    import torch
-
-    from core.device import describe_device, resolve_device
+    import torch  # only now: whoever queues runs or watches them does without it
 
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, Union, get_args, get_origin
+from decimal import Decimal
+from typing import Any, Literal, Self, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 Value = bool | int | float | str | None
+Role = Literal["identity", "replicate", "machine"]
+"""What a setting decides: what is measured (identity), a repetition of the same measurement (seed,
+seeds, repetitions), or where and how it is computed (device, threads). Runs that differ only in
+the last two repeat one measurement: groups, labels and the matching of runs follow from that."""
 
 
 class BadSetting(ValueError):
@@ -76,9 +82,14 @@ class Setting:
     cells: tuple[str, ...]
     """The cells that have this setting; empty: all of them."""
     path: tuple[str, ...]
+    role: Role = "identity"
     noun: str = ""
     """What its choices are kinds of, where they say little alone: `dot attention`. Part of a run's
     name where it is not the default."""
+
+    @property
+    def of_architecture(self) -> bool:
+        return self.path[0] == "architecture"
 
     def kind(self, value: Value) -> str:
         """`dot attention`, `no attention`: a choice with its noun."""
@@ -139,6 +150,7 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
         optional=types.NoneType in members,
         cells=tuple(str(cell) for cell in cells) if isinstance(cells, list) else (),
         path=path,
+        role=cast(Role, extra.get("role", "identity")),
         noun=str(extra.get("noun", "")),
     )
 
@@ -162,3 +174,26 @@ def _sentence(error: ValidationError, known: Mapping[str, Setting]) -> str:
 def _shown(value: object) -> str:
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 80 else text[:77] + "…"
+
+
+AMOUNT_POWERS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+
+AMOUNT_PATTERN = re.compile(
+    r"(?P<number>\d{1,3}(,\d{3})+|\d+(\.\d*)?(e\+?\d{1,2})?|\.\d+)\s*(?P<power>[kmgb]?)",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def parse_amount(text: str, name: str) -> int:
+    """The whole number that a text means: `1.5 M` → 1,500,000.
+
+    Raises `BadSetting` with one line that names the field for anything else, fractions and
+    numbers below 1 included.
+    """
+    match = AMOUNT_PATTERN.fullmatch(text.strip())
+    amount = Decimal(0)
+    if match:  # not as a float: 4146.203k is a whole number
+        amount = Decimal(match["number"].replace(",", "")) * AMOUNT_POWERS[match["power"].lower()]
+    if amount < 1 or amount != round(amount):
+        raise BadSetting(f"{name} is {text[:40]!r}; give an amount such as 100000, 100k or 1.5 M")
+    return round(amount)

@@ -1,28 +1,31 @@
 """The one training loop: of one network, or of many seeds of it in one batched pass.
 
 Each network's loss depends on its own parameters alone and Adam works element by element, so a
-step on the sum of the losses is one independent step for every seed.
+step on the sum of the losses is one independent step for every seed. Beside the loop stands what
+every training needs: steps to validate after, and how often to report and to save.
 
-Shapes: S seeds, T time, B batch, I input, C classes, D·H output of the recurrent layers.
+Shapes: S seeds, T time, B batch, I input, C classes, P parameters, N = steps·B, D·H output of the
+recurrent layers.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from core.models.recurrent import Recurrent
-from core.models.side_by_side import read_side_by_side
+from core.experiment import Checkpoint
+from core.models.recurrent import Recurrent, forward_batched
 
 Schedule = Literal["constant", "cosine"]
 
 
 class LastStepClassifier(nn.Module):
-    """Recurrent layers, and a linear readout of their last output; one of each per seed."""
+    """Recurrent layers and a linear readout of their last output, one of each per seed."""
 
     def __init__(
         self, recurrent: Recurrent, classes: int, generators: Sequence[torch.Generator]
@@ -44,29 +47,29 @@ class LastStepClassifier(nn.Module):
 
     def over_last(self, x_STBI: Tensor, steps: int) -> Tensor:
         """Scores of each class after each of the last steps, S(steps)BC."""
-        output_STBH = read_side_by_side(self.recurrent, x_STBI)
+        output_STBH = forward_batched(self.recurrent, x_STBI)
         read_SNH = output_STBH[:, -steps:].flatten(1, 2)
         scores_SNC = torch.baddbmm(self.bias_SC[:, None], read_SNH, self.readout_SHC)
         return scores_SNC.view(len(scores_SNC), steps, -1, scores_SNC.shape[-1])
 
 
 def cross_entropy_by_seed(scores_SBC: Tensor, target_SB: Tensor) -> Tensor:
-    """Mean over each seed's samples (and steps, where there are more axes), S."""
+    """Mean cross-entropy over each seed's samples (and steps, where there are more axes), S."""
     losses = nn.functional.cross_entropy(
         scores_SBC.flatten(0, -2), target_SB.flatten(), reduction="none"
     )
     return losses.view(len(target_SB), -1).mean(-1)
 
 
-class Trained(NamedTuple):
+class TrainingStep(NamedTuple):
     """One step of training."""
 
     step: int
     """Counted from 1."""
     losses_S: Tensor
-    """Of every network, before the step."""
+    """The loss of every network, before the step."""
     norms_S: Tensor
-    """Of every network's whole gradient, before it is clipped."""
+    """The norm of every network's whole gradient, before it is clipped."""
 
 
 class Trainer:
@@ -95,13 +98,12 @@ class Trainer:
         self.schedule, self.seeds, self.step = schedule, seeds, 0
         self.optimizer = torch.optim.Adam(parameters, lr=learning_rate)
 
-    def __iter__(self) -> Iterator[Trained]:
-        """The steps that are left, each taken when it is asked for."""
+    def __iter__(self) -> Iterator[TrainingStep]:
+        """Yield the steps that are left, each taken when it is asked for."""
         while self.step < self.steps:
             yield self.advance()
 
-    def advance(self) -> Trained:
-        """Take one step."""
+    def advance(self) -> TrainingStep:
         self.step += 1
         self.optimizer.param_groups[0]["lr"] = self.rate_of(self.step)
         self.optimizer.zero_grad(set_to_none=True)
@@ -111,11 +113,11 @@ class Trainer:
         if self.clip is not None:
             scale_gradients(self.parameters, (self.clip / norms_S).clamp(max=1.0), self.seeds)
         self.optimizer.step()
-        return Trained(self.step, losses_S.detach(), norms_S)
+        return TrainingStep(self.step, losses_S.detach(), norms_S)
 
     @torch.no_grad()
     def narrow(self, staying: Sequence[int]) -> None:
-        """Train only these of the networks side by side from here on; they come out the same."""
+        """Train only these networks from here on; their results stay the same."""
         for parameter in self.parameters:
             parameter.data = parameter.data[staying]
             moments = self.optimizer.state[parameter]
@@ -130,17 +132,17 @@ class Trainer:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / self.steps))
 
     def state(self) -> dict[str, Any]:
-        """What goes into a checkpoint, the model's own parameters excepted."""
+        """The state for a checkpoint, without the model's own parameters."""
         return {"step": self.step, "optimizer": self.optimizer.state_dict()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from a state that `state` returned."""
         self.step = state["step"]
         self.optimizer.load_state_dict(state["optimizer"])
 
 
 def gradient_norms(parameters: Sequence[nn.Parameter], seeds: int | None = None) -> Tensor:
-    """Norm of the whole gradient, S: of each network, or of the one that there is."""
+    """Norm of each network's whole gradient, S; without `seeds` there is one network."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     if seeds is None:
         return torch.nn.utils.get_total_norm(gradients).reshape(1)
@@ -158,3 +160,51 @@ def scale_gradients(
         if parameter.grad is not None:
             shape = (-1, *(1 for _ in parameter.shape[1:])) if seeds else ()
             parameter.grad.mul_(factors_S.view(shape))
+
+
+def evenly_spaced(steps: int, count: int) -> set[int]:
+    """At most `count` of the steps 1 … `steps`, evenly spaced, the last one always among them."""
+    return {max(1, round(index * steps / count)) for index in range(1, count + 1)}
+
+
+class Throttle:
+    """Limits how often something happens: at most once in `seconds`, the first time at once."""
+
+    def __init__(self, seconds: float = 0.2) -> None:
+        self.seconds = seconds
+        self._last = -math.inf
+
+    def due(self) -> bool:
+        """Whether `seconds` have passed since this was last true; if so, start counting anew."""
+        if time.monotonic() - self._last <= self.seconds:
+            return False
+        self.restart()
+        return True
+
+    def restart(self) -> None:
+        """Count from now, as if it had just happened."""
+        self._last = time.monotonic()
+
+
+class Checkpointer:
+    """Limits what checkpoints cost: one every `seconds` at most, and `share` of the time at most.
+
+    The first one is due `seconds` after creation. A checkpoint that takes long to save and to
+    record makes the next one come later.
+    """
+
+    def __init__(self, seconds: float = 5.0, share: float = 0.02) -> None:
+        self.seconds, self.share = seconds, share
+        self._next = time.monotonic() + seconds
+
+    def due(self) -> bool:
+        """Whether a checkpoint may be saved now."""
+        return time.monotonic() > self._next
+
+    def events(self, save: Callable[[], bytes]) -> Iterator[Checkpoint]:
+        """Yield a checkpoint of what `save` returns if one is due, else nothing."""
+        if self.due():
+            begun = time.monotonic()
+            yield Checkpoint(save())
+            now = time.monotonic()
+            self._next = now + max(self.seconds, (now - begun) / self.share)

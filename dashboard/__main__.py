@@ -1,5 +1,5 @@
-"""`python -m dashboard`: `streamlit run dashboard/app.py`, options and all, but ready for the first
-person: the libraries are loaded and the store is being read before somebody opens a page.
+"""`python -m dashboard` is `streamlit run dashboard/app.py` with the same options, ready for the
+first person: the libraries are loaded and the store is being read before somebody opens a page.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from pathlib import Path
 import altair
 from streamlit.web import cli
 
-from core import experiments, store_folder
+from core import experiments
 from core.settings import BadSetting
-from core.store_folder import StoreError
-from dashboard import reader
+from core.store import folder
+from core.store.folder import StoreError
+from dashboard.store import reader
 
-assert altair, experiments  # loaded ahead
+assert altair, experiments  # imported so that the first page does not wait for them
 
 
 def _read_ahead() -> None:
-    # What is wrong with the store is said on the page.
+    # The page says what is wrong with the store.
     with contextlib.suppress(StoreError, BadSetting):
-        reader.opened(store_folder.tracking_uri()).runs()
+        reader.opened(folder.tracking_uri()).runs()
 
 
 def main() -> None:

@@ -10,13 +10,14 @@ HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:  # Streamlit puts only this file's folder there
     sys.path.insert(0, str(HERE.parent))
 
-# Arrow's own allocator keeps what it once had; the system's gives it back.
+# The system's allocator returns memory that Arrow's own would keep.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 import streamlit as st  # noqa: E402
 
 from dashboard.navigation import PAGES  # noqa: E402
-from dashboard.states import older_runs, store_problems  # noqa: E402
+from dashboard.ui import controls  # noqa: E402
+from dashboard.ui.states import older_runs, store_problems  # noqa: E402
 
 st.set_page_config(page_title="Unroll", page_icon=str(HERE / "mark.svg"), layout="wide")
 st.html(HERE / "style.css")
@@ -33,6 +34,6 @@ for page in PAGES:
             default=page is PAGES[0],
         )
     )
-with store_problems():
+with store_problems(), controls.notices():
     older_runs()
     st.navigation(sections).run()

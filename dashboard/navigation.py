@@ -1,4 +1,4 @@
-"""Every page of the dashboard. A new one is a file in views/ and one line below."""
+"""Every page of the dashboard. A new page is a file in views/ and an entry of `PAGES`."""
 
 from __future__ import annotations
 
@@ -20,128 +20,136 @@ class Page:
     experiment: str = ""
     """The experiment whose results it shows, if it shows one."""
     first: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
-    """What its first comparison asks of the launch form, beyond the defaults."""
+    """How a link to the launch form fills it in for the first comparison."""
 
     @property
     def address(self) -> str:
-        """Its path in the URL: views/gradient_flow.py → gradient-flow."""
-        return PurePosixPath(self.path).stem.replace("_", "-")
+        """The path in the URL: views/results/gradient_flow.py → gradient-flow; a page of several
+        files is named after its folder.
+        """
+        path = PurePosixPath(self.path)
+        return (path.parent.name if path.stem == "page" else path.stem).replace("_", "-")
 
 
 PAGES: tuple[Page, ...] = (
     Page(
-        "views/overview.py",
-        "Overview",
-        ":material/space_dashboard:",
-        "Workbench",
-        "The newest answer to each question, and what is running.",
+        path="views/overview.py",
+        title="Overview",
+        icon=":material/space_dashboard:",
+        section="Workbench",
+        summary="The newest answer to each question, and what is running.",
     ),
     Page(
-        "views/chapter.py",
-        "Chapter",
-        ":material/menu_book:",
-        "Workbench",
-        "Fifteen claims of the textbook: predict, measure, read the verdict.",
+        path="views/chapter/page.py",
+        title="Chapter",
+        icon=":material/menu_book:",
+        section="Workbench",
+        summary="Fifteen claims of the textbook: predict, measure, read the verdict.",
     ),
     Page(
-        "views/launch.py",
-        "Launch",
-        ":material/play_circle:",
-        "Workbench",
-        "Choose an experiment, variants and settings; start them and watch the rows arrive.",
+        path="views/launch.py",
+        title="Launch",
+        icon=":material/play_circle:",
+        section="Workbench",
+        summary="Choose an experiment, variants and settings, and watch the rows arrive.",
     ),
     Page(
-        "views/runs.py",
-        "Runs",
-        ":material/list_alt:",
-        "Workbench",
-        "Every run, with its settings, log, tables and how to repeat it.",
+        path="views/runs.py",
+        title="Runs",
+        icon=":material/list_alt:",
+        section="Workbench",
+        summary="Every run, with its settings, log, tables and how to repeat it.",
     ),
     Page(
-        "views/gradient_flow.py",
-        "Gradient flow",
-        ":material/trending_down:",
-        "Results",
-        "How fast the gradient fades with distance, by variant.",
+        path="views/results/gradient_flow.py",
+        title="Gradient flow",
+        icon=":material/trending_down:",
+        section="Results",
+        summary="How fast the gradient fades with distance, by variant.",
         experiment="gradient-decay",
     ),
     Page(
-        "views/parameters.py",
-        "Parameters",
-        ":material/stacked_bar_chart:",
-        "Results",
-        "What each architecture costs to hold, and which width fits a budget.",
+        path="views/results/parameters.py",
+        title="Parameters",
+        icon=":material/stacked_bar_chart:",
+        section="Results",
+        summary="What each architecture costs to hold, and which width fits a budget.",
         experiment="parameter-count",
     ),
     Page(
-        "views/throughput.py",
-        "Throughput",
-        ":material/speed:",
-        "Results",
-        "How fast it is, and how time grows with length.",
+        path="views/results/throughput.py",
+        title="Throughput",
+        icon=":material/speed:",
+        section="Results",
+        summary="How fast it is, and how time grows with length.",
         experiment="throughput",
     ),
     Page(
-        "views/length_quality.py",
-        "Length and quality",
-        ":material/straighten:",
-        "Results",
-        "How translation quality falls with length, with and without attention.",
+        path="views/results/length_quality.py",
+        title="Length and quality",
+        icon=":material/straighten:",
+        section="Results",
+        summary="How translation quality falls with length, with and without attention.",
         experiment="length-quality",
         first={"variants": "LSTM", "vary": "Attention", "values": "none, dot"},
     ),
     Page(
-        "views/memory_span.py",
-        "Memory span",
-        ":material/history:",
-        "Results",
-        "How far back each variant learns to look, and how long its gradient lasts.",
+        path="views/results/memory_span.py",
+        title="Memory span",
+        icon=":material/history:",
+        section="Results",
+        summary="How far back each variant learns to look, and how long its gradient lasts.",
         experiment="memory-span",
         first={"variants": ["RNN", "LSTM", "GRU"], "vary": "Forget bias", "values": "none, 1"},
     ),
     Page(
-        "views/two_sided_context.py",
-        "Two-sided context",
-        ":material/sync_alt:",
-        "Results",
-        "What a second direction sees that one cannot, and why it cannot generate.",
+        path="views/results/two_sided_context.py",
+        title="Two-sided context",
+        icon=":material/sync_alt:",
+        section="Results",
+        summary="What a second direction sees that one cannot, and why it cannot generate.",
         experiment="two-sided-context",
     ),
     Page(
-        "views/compare.py",
-        "Compare",
-        ":material/compare_arrows:",
-        "Workbench",
-        "Any finished runs side by side, with verdicts; and a scorecard across all questions.",
+        path="views/compare/page.py",
+        title="Compare",
+        icon=":material/compare_arrows:",
+        section="Workbench",
+        summary="Finished runs side by side, with verdicts, and a scorecard across all questions.",
     ),
     Page(
-        "views/cell_explorer.py",
-        "Cell explorer",
-        ":material/tune:",
-        "Explore",
-        "Step a cell through a sequence; move its start and watch the gradient follow.",
+        path="views/cell_explorer/page.py",
+        title="Cell explorer",
+        icon=":material/tune:",
+        section="Explore",
+        summary="Step a cell through a sequence; move its start and watch the gradient follow.",
     ),
     Page(
-        "views/translate.py",
-        "Translate",
-        ":material/translate:",
-        "Explore",
-        "Type a sentence; see what each trained model makes of it, and where it looked.",
+        path="views/translate/page.py",
+        title="Translate",
+        icon=":material/translate:",
+        section="Explore",
+        summary="Translate a sentence with every trained model, and see where each one attends.",
     ),
 )
 
-OVERVIEW, CHAPTER, LAUNCH, RUNS = PAGES[:4]
-COMPARE = next(page for page in PAGES if page.address == "compare")
-CELL_EXPLORER = next(page for page in PAGES if page.address == "cell-explorer")
-TRANSLATE = next(page for page in PAGES if page.address == "translate")
+_BY_ADDRESS = {page.address: page for page in PAGES}
+
+OVERVIEW = _BY_ADDRESS["overview"]
+CHAPTER = _BY_ADDRESS["chapter"]
+LAUNCH = _BY_ADDRESS["launch"]
+RUNS = _BY_ADDRESS["runs"]
+COMPARE = _BY_ADDRESS["compare"]
+CELL_EXPLORER = _BY_ADDRESS["cell-explorer"]
+TRANSLATE = _BY_ADDRESS["translate"]
 
 
 def page_of(experiment: str) -> Page | None:
-    """The page that shows an experiment's results, if there is one yet."""
+    """The page that shows an experiment's results, if it has one."""
     return next((page for page in PAGES if page.experiment == experiment), None)
 
 
 def launching(experiment: str) -> dict[str, str | Sequence[str]]:
-    """The query of a link to the launch form: the experiment, with its first comparison."""
+    """The query of a link to the launch form, filled in with the first comparison."""
     page = page_of(experiment)
     return {"experiment": experiment, **(page.first if page else {})}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 
 from core.settings import BadSetting
-from core.store_folder import StoreError
-from experiments.arguments import parse
+from core.store.folder import StoreError
+from experiments.cli import parse
 
 
 def main(arguments: list[str] | None = None) -> int:

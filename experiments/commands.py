@@ -1,56 +1,86 @@
-"""What each command does. Standard output carries data, standard error everything else."""
+"""What each command of `python -m experiments` does. A command returns its exit status."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import re
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
+import pandas
 from rich.table import Table
 
-from core.architecture import VARIANTS, variant_title
-from core.claims import compute_all
+from core.analysis import comparison
+from core.analysis.comparison import Comparison
+from core.analysis.scorecard import (
+    MODES,
+    USUAL,
+    Scorecard,
+    Terms,
+    fullest,
+    machines_there,
+    usual_kinds,
+)
+from core.chapter import compute_all
+from core.chapter.claim import Verdict
 from core.experiment import Config, Experiment
-from core.experiments import EXPERIMENTS, experiment_named
+from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.names import among
-from core.parameters import count_parameters
+from core.formatting import counted, inline_text
+from core.models.architecture import Architecture, variant_title
+from core.models.counting import count_parameters
+from core.models.registry import variants
 from core.settings import BadSetting
-from core.tracking import STATUSES, RunRecord, Store, open_store
-from core.words import counted
-from experiments import chapter_report, queue
-from experiments import serve as services
-from experiments.export import FORMATS, tidy
-from experiments.progress import run_here, see_through
-from experiments.report import OUT, as_data, declaration, deliver, report, say, shown
+from core.store.records import RunRecord
+from core.store.tracking import Store, open_store
+from experiments import export as files
+from experiments import queue, scorecards
+from experiments.progress import run_here, wait_for_runs
+from experiments.reports.html import chapter_report, comparison_report, scorecard_report
+from experiments.reports.latex import comparison_tables
+from experiments.serve import run_mlflow, serve_all
 from experiments.suites import SUITES, suite_named
+from experiments.terminal import (
+    OUT,
+    print_comparison,
+    print_experiment,
+    print_results,
+    print_runs,
+    print_scorecard,
+    say,
+    write,
+)
 from experiments.worker import Worker, WorkerRunning, worker_status
 
-NOTE_LETTERS = 300
-"""Of a note or an error, in the list of runs."""
 Command = Callable[[argparse.Namespace], int]
+
+COMPARE_FORMATS: Mapping[str, Callable[[Sequence[Comparison]], bytes]] = {
+    "csv": files.csv,
+    "json": files.as_json,
+    "latex": comparison_tables,
+    "html": lambda comparisons: comparison_report(comparisons).encode(),
+}
+"""The formats of a comparison besides `table`, which is for a terminal."""
+
+SCORECARD_FORMATS: Mapping[str, Callable[[Scorecard, Verdict, Mapping[str, RunRecord]], bytes]] = {
+    "csv": lambda card, properties, runs: scorecards.csv(card),
+    "json": lambda card, properties, runs: scorecards.as_json(card, properties),
+    "latex": lambda card, properties, runs: scorecards.latex(card),
+    "html": lambda card, properties, runs: scorecard_report(card, properties, runs).encode(),
+}
 
 
 def list_all(chosen: argparse.Namespace) -> int:
-    """`list`."""
+    """`list`: the experiments and the suites."""
     if chosen.json:
-        print(json.dumps([declaration(e) for e in EXPERIMENTS], indent=2, ensure_ascii=False))
+        content = [files.experiment_data(experiment) for experiment in all_experiments()]
+        print(json.dumps(content, indent=2, ensure_ascii=False))
         return 0
-    for experiment in EXPERIMENTS:
-        table = Table("setting", "default", "allowed", "what it is", title_justify="left")
-        table.title = f"{experiment.name}: {experiment.question}"
-        for setting in experiment.settings:
-            cells = f" ({', '.join(setting.cells)} only)" if setting.cells else ""
-            about = setting.description + cells
-            table.add_row(setting.name, shown(setting.default), setting.allowed, about)
-        OUT.print(table)
-        OUT.print(f"tables: {', '.join(row.table for row in experiment.rows)}")
-        OUT.print(f"presets: {', '.join(experiment.presets) or 'none'}\n")
+    for experiment in all_experiments():
+        print_experiment(experiment)
     for suite in SUITES:
         OUT.print(f"suite {suite.name}: {suite.description} {len(suite.configs())} runs.")
     return 0
@@ -62,16 +92,14 @@ def run(chosen: argparse.Namespace) -> int:
     store = open_store()
     sweep = queue.new_sweep(experiment.name)
     records = run_here(store, [(experiment, config, sweep) for config in configs])
-    report(store, experiment, records, as_json=chosen.json)
-    return 0 if len(records) == len(configs) and _all_finished(records) else 1
+    return _report(store, records, len(configs), as_json=chosen.json)
 
 
 def submit(chosen: argparse.Namespace) -> int:
     """`submit`: for the worker."""
     experiment, configs = configs_of(chosen)
     store = open_store()
-    _print_queued(store, queue.submit(store, experiment, configs), as_json=chosen.json)
-    return 0
+    return _print_queued(store, queue.submit(store, experiment, configs), as_json=chosen.json)
 
 
 def suite(chosen: argparse.Namespace) -> int:
@@ -79,28 +107,71 @@ def suite(chosen: argparse.Namespace) -> int:
     named = suite_named(chosen.name)
     store = open_store()
     if chosen.queue:
-        _print_queued(store, queue.submit_suite(store, named), as_json=chosen.json)
-        return 0
-    wanted = queue.missing(store, named)
-    if wanted.done:
-        whole = wanted.done + len(wanted.waiting) + len(wanted.plan)
-        say(f"{wanted.done} of {whole} runs are recorded already and are not repeated")
-    run_ids = queue.submit_missing(store, wanted)
-    records = see_through(store, run_ids)
-    if len(records) < len(run_ids):
-        rest = counted(len(run_ids) - len(records), "run")
-        say(f"{rest} still queued: python -m experiments suite {named.name} goes on with them")
-    if chosen.json and not records:
-        print("[]")
-    for experiment in EXPERIMENTS:
+        return _print_queued(store, queue.submit_suite(store, named), as_json=chosen.json)
+    missing = queue.missing(store, named)
+    if missing.done:
+        total = missing.done + len(missing.waiting) + len(missing.plan)
+        say(f"{missing.done} of {total} runs are recorded already and are not repeated")
+    run_ids = queue.submit_missing(store, missing)
+    records, deleted = wait_for_runs(store, run_ids)
+    rest = len(run_ids) - len(records) - len(deleted)
+    if rest:
+        say(
+            f"{counted(rest, 'run')} still queued: python -m experiments suite {named.name} "
+            "goes on with them"
+        )
+    return _report(store, records, len(run_ids), as_json=chosen.json)
+
+
+def _report(store: Store, records: Sequence[RunRecord], asked: int, *, as_json: bool) -> int:
+    """Show what came of runs, experiment by experiment; what failed goes to standard error."""
+    for experiment in all_experiments():
         mine = [record for record in records if record.experiment == experiment.name]
-        if mine:
-            report(store, experiment, mine, as_json=chosen.json)
-    return 0 if len(records) == len(run_ids) and _all_finished(records) else 1
+        for record in mine:
+            if record.status != "FINISHED":
+                say(f"{inline_text(record.name)}: {record.status}: {record.error}")
+        if mine and as_json:
+            print(json.dumps([files.run_data(r) for r in mine], ensure_ascii=False))
+        elif mine:
+            print_results(store, experiment, mine)
+    if as_json and not records:
+        print("[]")
+    finished = [record for record in records if record.status == "FINISHED"]
+    return 0 if len(finished) == asked else 1
+
+
+def _print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> int:
+    for line in [json.dumps(list(run_ids))] if as_json else run_ids:
+        print(line)
+    say(f"{counted(len(run_ids), 'run')} queued")
+    if worker_status(store) is None:
+        say("No worker is running here: python -m experiments worker (or make run) starts one.")
+    return 0
+
+
+def configs_of(chosen: argparse.Namespace) -> tuple[Experiment, list[Config]]:
+    """The experiment and the configs that the flags of `run` and `submit` describe."""
+    experiment = experiment_named(chosen.experiment)
+    given: dict[str, Sequence[Any]] = {}
+    for setting in experiment.settings:
+        text = getattr(chosen, setting.name, None)
+        if text is None:
+            continue
+        if setting.name == "parameter_budget" and re.fullmatch(r"\d{1,3}(,\d{3})+", text):
+            # 1,234,567 is one number to people and three values to a flag.
+            plain = text.replace(",", "")
+            raise BadSetting(
+                f"parameter_budget is {text!r}, but here a comma separates values; give {plain}, "
+                "or 100k,1M"
+            )
+        values = text.split(",")
+        given[setting.name] = [None if setting.optional and v == "none" else v for v in values]
+    variants = [variant.strip() for variant in chosen.variants.split(",")]
+    return experiment, experiment.configs(variants, given, getattr(chosen, "preset", ""))
 
 
 def worker(chosen: argparse.Namespace) -> int:
-    """`worker`."""
+    """`worker`: take runs off the queue."""
     store = open_store()
     try:
         Worker(store, lambda text: say(f"{time.strftime('%H:%M:%S')} {text}")).serve(
@@ -113,152 +184,194 @@ def worker(chosen: argparse.Namespace) -> int:
 
 
 def runs(chosen: argparse.Namespace) -> int:
-    """`runs`."""
-    if chosen.experiment:
-        experiment_named(chosen.experiment)
-    if chosen.status and chosen.status.upper() not in STATUSES:
-        raise BadSetting(f"status is {chosen.status!r}; choose from {', '.join(STATUSES)}")
-    store = open_store()
-    status = chosen.status.upper() if chosen.status else None
-    records = store.runs(chosen.experiment, status)
+    """`runs`: the recorded runs, or some of them."""
+    records = open_store().runs(chosen.experiment, chosen.status)
     if chosen.json:
-        print(json.dumps([as_data(record) for record in records], ensure_ascii=False))
-        return 0
-    if not records:
-        if chosen.experiment or chosen.status:
-            say("No run fits; python -m experiments runs lists them all.")
-        else:
-            say("No run is recorded yet; python -m experiments suite first-look makes the first.")
-        return 0
-    table = Table("run", "experiment", "name", "status", "submitted", "seconds", "result")
-    for record in records:
-        seconds = "" if record.seconds is None else f"{record.seconds:.1f}"
-        submitted = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.submitted))
-        status_text = record.status.lower()
-        if record.status == "RUNNING":
-            status_text += f" {100 * record.state.get('fraction', 0):.0f}%"
-        name = among(record.name)
-        cells = (record.run_id[:8], record.experiment, name, status_text, submitted, seconds)
-        table.add_row(*map(escape, (*cells, among(record.error or record.note, NOTE_LETTERS))))
-    OUT.print(table)
+        print(json.dumps([files.run_data(record) for record in records], ensure_ascii=False))
+    elif records:
+        print_runs(records)
+    elif chosen.experiment or chosen.status:
+        say("No run matches; python -m experiments runs lists them all.")
+    else:
+        say("No run is recorded yet; python -m experiments suite first-look makes the first.")
     return 0
 
 
 def cancel(chosen: argparse.Namespace) -> int:
-    """`cancel RUN`."""
+    """`cancel RUN`: stop a queued or running run."""
     say(queue.cancel(open_store(), chosen.run))
     return 0
 
 
 def retry(chosen: argparse.Namespace) -> int:
-    """`retry RUN`."""
+    """`retry RUN`: queue an ended run again."""
     store = open_store()
-    _print_queued(store, [queue.retry(store, chosen.run)], as_json=False)
-    return 0
+    return _print_queued(store, [queue.retry(store, chosen.run)], as_json=False)
 
 
 def export(chosen: argparse.Namespace) -> int:
-    """`export EXPERIMENT`."""
+    """`export`: rows of finished runs."""
     experiment = experiment_named(chosen.experiment)
     row = experiment.row(chosen.table) if chosen.table else experiment.summary
-    if chosen.format not in FORMATS:
-        raise BadSetting(f"format is {chosen.format!r}; choose from {', '.join(FORMATS)}")
     store = open_store()
     if chosen.runs:
         records = queue.find_all(store, chosen.runs.split(","))
         for record in records:
-            if record.experiment != experiment.name:
-                raise BadSetting(f"runs has {record.name!r}, which is of {record.experiment}")
+            _require_experiment(record, experiment.name)
     else:
         records = store.runs(experiment.name, "FINISHED")
-    frame = tidy(store, records, row.table)
-    if not len(frame):
+    frame = files.tidy(store, records, row.table)
+    if len(frame):
+        write(files.EXPORT_FORMATS[chosen.format](frame), None)
+    else:
         say(f"No finished run of {experiment.name} has a row of {row.table} yet.")
-        return 0
-    sys.stdout.buffer.write(FORMATS[chosen.format](frame))
-    sys.stdout.buffer.flush()
     return 0
 
 
-def chapter(chosen: argparse.Namespace) -> int:
-    """`report`: the chapter's claims as one file."""
+def _require_experiment(run: RunRecord, name: str) -> None:
+    if run.experiment != name:
+        raise BadSetting(
+            f"runs has {inline_text(run.name)!r}, which is of {run.experiment}; give runs of {name}"
+        )
+
+
+def compare(chosen: argparse.Namespace) -> int:
+    """`compare`: finished runs side by side, one comparison for each experiment."""
     store = open_store()
-    page = chapter_report.report(store, compute_all())
-    deliver(page.encode(), chosen.output)
+    selected = _selected_runs(store, chosen)
+
+    @functools.cache
+    def read(run_id: str, name: str) -> pandas.DataFrame | None:
+        return store.table(run_id, name)
+
+    comparisons = [
+        comparison.compare(
+            experiment,
+            [run for run in selected if run.experiment == experiment.name],
+            lambda run, name: read(run.run_id, name),
+            chosen.group_by,
+            chosen.measure,
+        )
+        for experiment in all_experiments()
+        if any(run.experiment == experiment.name for run in selected)
+    ]
+    measures = [r.column.name for one in comparisons for r in one.results]
+    if chosen.measure and chosen.measure not in measures:
+        raise BadSetting(
+            f"measure is {chosen.measure!r}; these runs have {', '.join(measures) or 'none'}"
+        )
+    if chosen.format == "table":
+        for one in comparisons:
+            print_comparison(one)
+    else:
+        write(COMPARE_FORMATS[chosen.format](comparisons), chosen.output)
+    return 0
+
+
+def _selected_runs(store: Store, chosen: argparse.Namespace) -> list[RunRecord]:
+    """The finished runs that are named, or all of an experiment or a comparison."""
+    if not chosen.runs and not chosen.experiment and not chosen.comparison:
+        raise BadSetting("runs is empty; name runs, or give --experiment or --comparison")
+    if chosen.runs:
+        named = queue.find_all(store, chosen.runs)
+        selected = list({run.run_id: run for run in named}.values())
+    else:
+        selected = store.runs(chosen.experiment, "FINISHED")
+    for run in selected:
+        if run.status != "FINISHED":
+            raise BadSetting(
+                f"runs has {inline_text(run.name)!r}, which is {run.status}; give finished runs"
+            )
+        if chosen.experiment:
+            _require_experiment(run, chosen.experiment)
+    if chosen.comparison:
+        sweeps = [repr(name) for name in dict.fromkeys(run.sweep for run in selected) if name]
+        selected = [run for run in selected if run.sweep == chosen.comparison]
+        if not selected:
+            newest = ", ".join(sweeps[:-4:-1])
+            known = f"the newest are {newest}" if newest else "there is none of that kind yet"
+            raise BadSetting(f"comparison is {chosen.comparison!r}; {known}")
+    if not selected:
+        raise BadSetting(
+            f"experiment is {chosen.experiment!r}, of which no run has finished yet; python -m "
+            f"experiments run {chosen.experiment} makes some"
+        )
+    return selected
+
+
+def scorecard(chosen: argparse.Namespace) -> int:
+    """`scorecard`: every question on equal terms, and the commands for what is missing."""
+    terms = None
+    if chosen.hidden_size is not None:
+        shape = Architecture.from_flat({"hidden_size": chosen.hidden_size})
+        terms = Terms(hidden_size=shape.hidden_size)
+    if chosen.parameter_budget is not None:
+        config = PARAMETER_COUNT.config.from_flat({"parameter_budget": chosen.parameter_budget})
+        terms = Terms(parameter_budget=config.parameter_budget)
+    store = open_store()
+    index = scorecards.ScorecardIndex(lambda run, name: store.table(run.run_id, name))
+    snapshot = index.at(store.runs())
+    kinds = usual_kinds(snapshot.records)
+    if chosen.variants is not None:
+        kinds = scorecards.find_kinds(chosen.variants.split(","), snapshot.kinds)
+    if terms is None:
+        shapes = [snapshot.kinds[kind] for kind in kinds]
+        measured = (fullest(snapshot.records, shapes, mode) for mode in MODES)
+        terms = next((terms for terms in measured if terms is not None), USUAL[MODES[0]])
+    machines = machines_there(snapshot.records)
+    machine = next(iter(machines), "")
+    if chosen.machine is not None:
+        machine = scorecards.find_machine(chosen.machine, machines)
+    card = snapshot.scorecard(kinds, terms, machine)
+    if chosen.format == "table":
+        print_scorecard(card)
+    else:
+        content = SCORECARD_FORMATS[chosen.format](card, snapshot.properties(), snapshot.runs)
+        write(content, chosen.output)
+    for question in card.questions:
+        for launch in scorecards.launches(question.experiment, question.missing):
+            say(f"not measured yet: {launch.command}")
+    return 0
+
+
+def report(chosen: argparse.Namespace) -> int:
+    """`report`: the chapter's claims as one file."""
+    write(chapter_report(open_store(), compute_all()).encode(), chosen.output)
     return 0
 
 
 def match(chosen: argparse.Namespace) -> int:
-    """`match BUDGET`."""
-    asked = {
+    """`match BUDGET`: the hidden size of each variant at one number of parameters."""
+    settings = {
         "parameter_budget": [chosen.budget],
         "input_size": [chosen.input_size],
         "layers": [chosen.layers],
     }
-    found = {
-        config.architecture.variant: (
-            config.architecture.hidden_size,
-            count_parameters(config.architecture, config.features).core,
-            config.parameter_budget or 0,
-        )
-        for config in PARAMETER_COUNT.configs(list(VARIANTS), asked)
-    }
+    matches = {}
+    for config in PARAMETER_COUNT.configs(list(variants()), settings):
+        shape = config.architecture
+        matches[shape.variant] = {
+            "hidden_size": shape.hidden_size,
+            "parameters": count_parameters(shape, config.features).core,
+            "parameter_budget": config.parameter_budget or 0,
+        }
     if chosen.json:
-        names = ("hidden_size", "parameters", "parameter_budget")
-        print(json.dumps({v: dict(zip(names, n, strict=True)) for v, n in found.items()}))
+        print(json.dumps(matches))
         return 0
     table = Table("variant", "hidden size", "recurrent parameters", "off the budget by")
-    for variant, (width, parameters, budget) in found.items():
-        off = f"{100 * (parameters / budget - 1):+.2f}%"
-        table.add_row(variant_title(variant), f"{width:,}", f"{parameters:,}", off)
+    for variant, found in matches.items():
+        off = f"{100 * (found['parameters'] / found['parameter_budget'] - 1):+.2f}%"
+        numbers = (f"{found['hidden_size']:,}", f"{found['parameters']:,}")
+        table.add_row(variant_title(variant), *numbers, off)
     OUT.print(table)
     return 0
 
 
 def serve(chosen: argparse.Namespace) -> int:
-    """`serve`."""
-    return services.serve(open_store(), say, chosen.dashboard_port, chosen.mlflow_port)
+    """`serve`: worker, MLflow UI and dashboard together."""
+    return serve_all(open_store(), say, chosen.dashboard_port, chosen.mlflow_port)
 
 
 def mlflow(chosen: argparse.Namespace) -> int:
-    """`mlflow`."""
-    services.run_mlflow(open_store(), chosen.mlflow_port)
-
-
-def configs_of(chosen: argparse.Namespace) -> tuple[Experiment, list[Config]]:
-    """The experiment and the configs that the flags describe."""
-    experiment = experiment_named(chosen.experiment)
-    given: dict[str, Sequence[Any]] = {}
-    for setting in experiment.settings:
-        text = getattr(chosen, setting.name, None)
-        if text is not None:
-            _refuse_thousands(setting.name, text)
-            given[setting.name] = [
-                None if setting.optional and part == "none" else part for part in text.split(",")
-            ]
-    variants = [variant.strip() for variant in chosen.variants.split(",")]
-    return experiment, experiment.configs(variants, given, getattr(chosen, "preset", ""))
-
-
-def _refuse_thousands(name: str, text: str) -> None:
-    """1,234,567 is one number to people and three values to a flag."""
-    if name == "parameter_budget" and re.fullmatch(r"\d{1,3}(,\d{3})+", text):
-        plain = text.replace(",", "")
-        raise BadSetting(
-            f"{name} is {text!r}, but here a comma separates values; give {plain}, or 100k,1M"
-        )
-
-
-def _print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(list(run_ids)))
-    else:
-        for run_id in run_ids:
-            print(run_id)
-    say(f"{counted(len(run_ids), 'run')} queued")
-    if worker_status(store) is None:
-        say("No worker is running here: python -m experiments worker (or make run) starts one.")
-
-
-def _all_finished(records: Sequence[RunRecord]) -> bool:
-    return all(record.status == "FINISHED" for record in records)
+    """`mlflow`: the MLflow UI alone."""
+    run_mlflow(open_store(), chosen.mlflow_port)

@@ -1,33 +1,49 @@
-"""What do a store's runs say of the chapter's claims? Each is judged by its finished runs.
-
-Of runs that repeat each other only the newest is read, and what has been read stays: a store of any
-size is judged again in milliseconds.
-"""
+"""What the runs of a store say of the chapter's claims, and which runs the claims still lack."""
 
 from __future__ import annotations
 
 import functools
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas
 
-from core.claims import CLAIMS, Results, Verdict
-from core.claims.claim import Facts
-from core.claims.measurement import Key, key_of
+from core.chapter import CLAIMS
+from core.chapter.claim import Claim, Facts, Key, Measurement, Outcome, Results, Verdict, key_of
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
-from core.tracking import ACTIVE, RunRecord
+from core.formatting import listed
+from core.store.folder import PROJECT
+from core.store.records import ACTIVE, RunRecord
+from experiments import queue
 
 Table = Callable[[RunRecord, str], pandas.DataFrame | None]
+
 Kind = tuple[str, Key, int | None]
-"""Experiment, deciding settings and, where each seed is a run, the seed: what a claim asks for."""
+"""What a claim asks for: experiment, deciding settings and, where each seed is a run, the seed."""
+
+Plan = Sequence[tuple[Experiment, Config]]
+
+OUTCOME_VERBS: Mapping[Outcome, tuple[str, str]] = {
+    "holds": ("holds", "hold"),
+    "holds only when": ("holds only under a condition", "hold only under a condition"),
+    "does not hold here": ("does not hold here", "do not hold here"),
+    "not enough data to tell": ("is still open", "are still open"),
+}
+"""What one measured claim does, and what several do."""
+
+AGREEMENT = {True: "yes", False: "no", None: "cannot be told apart"}
+"""Whether a line of the table of the three cells is as claimed."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The state of all fifteen claims."""
+class ChapterStatus:
+    """The state of all fifteen claims in one store."""
 
     results: Results = field(default_factory=Results)
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
@@ -37,88 +53,88 @@ class Judged:
     finished: frozenset[Kind] = frozenset()
     """What need not be measured again."""
     active: Mapping[Kind, RunRecord] = field(default_factory=dict)
-    """Those that are on their way."""
+    """Of each kind, the newest queued or running run."""
     broken: Mapping[Kind, RunRecord] = field(default_factory=dict)
-    """Of each kind, the newest that failed or was cancelled."""
+    """Of each kind, the newest run that failed or was cancelled."""
 
 
 class Evidence:
-    """Judges the claims by the runs of one store."""
+    """Judges the claims by the runs of one store.
+
+    Of runs that repeat each other only the newest is read, and what has been read is kept: a store
+    of any size is judged again in milliseconds.
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._kinds: dict[str, Kind | None] = {}
-        self._last: tuple[object, Judged] = (None, Judged())
+        self._latest: tuple[object, ChapterStatus] = (None, ChapterStatus())
 
-    def judged(self, records: Sequence[RunRecord], computed: Mapping[int, Facts]) -> Judged:
-        """By all runs of the store, oldest first, and by what was computed on the spot."""
-        ours = [(kind, record) for record in records if (kind := self._kind(record)) is not None]
-        runs = _newest((kind, record) for kind, record in ours if record.status == "FINISHED")
-        known = tuple(run.run_id for run in runs), tuple(computed)
-        last, judged = self._last
-        if last != known:
-            judged = self._judge(runs, computed)
-            self._last = known, judged
+    def judge(self, records: Sequence[RunRecord], computed: Mapping[int, Facts]) -> ChapterStatus:
+        """The claims by all runs of the store, oldest first, and by facts that need no run."""
+        asked = [(kind, record) for record in records if (kind := self._kind(record)) is not None]
+        newest: dict[object, RunRecord] = {}
+        for kind, run in asked:
+            if run.status == "FINISHED":
+                # Equal in all that a verdict can depend on.
+                repeats = tuple(run.settings.get(name) for name in ("seeds", "repetitions"))
+                key = kind, repeats, run.tags.get("device"), run.tags.get("chip")
+                newest.pop(key, None)
+                newest[key] = run
+        runs = {run.run_id: run for run in newest.values()}
+        read = tuple(runs), tuple(computed)
+        if self._latest[0] != read:
+            self._latest = read, self._judge(runs, computed)
         return replace(
-            judged,
-            active={kind: record for kind, record in ours if record.status in ACTIVE},
-            broken={kind: record for kind, record in ours if record.status in ("FAILED", "KILLED")},
+            self._latest[1],
+            active={kind: record for kind, record in asked if record.status in ACTIVE},
+            broken={kind: run for kind, run in asked if run.status in ("FAILED", "KILLED")},
         )
 
-    def _judge(self, runs: Sequence[RunRecord], computed: Mapping[int, Facts]) -> Judged:
-        by_id = {run.run_id: run for run in runs}
+    def _judge(self, runs: Mapping[str, RunRecord], computed: Mapping[int, Facts]) -> ChapterStatus:
         lines: dict[str, list[dict[str, Any]]] = {}
         finished = set()
-        for run in runs:
-            if (line := self._line(run)) is not None:
-                lines.setdefault(run.experiment, []).append(line)
-                finished.add(self._kinds[run.run_id])
+        for run in runs.values():
+            summary = experiment_named(run.experiment).summary
+            table = self._table(run, summary.table)
+            if table is None or table.empty:  # its files are gone
+                continue
+            measured = {name: table[name].iloc[-1] for name in summary.header() if name in table}
+            line = {"run_id": run.run_id, **run.settings, **measured}
+            lines.setdefault(run.experiment, []).append(line)
+            finished.add(self._kinds[run.run_id])
         results = Results(
-            {name: pandas.DataFrame(found) for name, found in lines.items()},
-            lambda run_id, name: self._table(by_id[run_id], name),
+            {name: pandas.DataFrame(of_experiment) for name, of_experiment in lines.items()},
+            lambda run_id, name: self._table(runs[run_id], name),
             computed,
         )
-        verdicts = {claim.number: claim.verdict(results) for claim in CLAIMS}
-        return Judged(results, verdicts, by_id, frozenset(filter(None, finished)))
-
-    def _line(self, run: RunRecord) -> dict[str, Any] | None:
-        """Run id, settings and summary; None if nobody finds its summary any more."""
-        summary = experiment_named(run.experiment).summary
-        table = self._table(run, summary.table)
-        if table is None or table.empty:
-            return None
-        measured = {name: table[name].iloc[-1] for name in summary.header() if name in table}
-        return {"run_id": run.run_id, **run.settings, **measured}
+        return ChapterStatus(
+            results=results,
+            verdicts={claim.number: claim.verdict(results) for claim in CLAIMS},
+            runs=runs,
+            finished=frozenset(kind for kind in finished if kind is not None),
+        )
 
     def _kind(self, record: RunRecord) -> Kind | None:
         """None for a run that no claim asks for."""
         if record.run_id not in self._kinds:
-            self._kinds[record.run_id] = _asked_kind(record)
+            try:
+                kind = kind_of(experiment_named(record.experiment), record.settings)
+            except (KeyError, TypeError, ValueError):  # recorded by a version with other settings
+                kind = None
+            asked = _keys_asked_for().get(record.experiment, ())
+            self._kinds[record.run_id] = kind if kind is not None and kind[1] in asked else None
         return self._kinds[record.run_id]
 
 
-def _asked_kind(record: RunRecord) -> Kind | None:
-    asked = _asked_for().get(record.experiment, frozenset())
-    try:
-        found = kind_of(experiment_named(record.experiment), record.settings)
-    except (KeyError, TypeError, ValueError):  # recorded by a version with other settings
-        return None
-    return found if found[1] in asked else None
-
-
 def kind_of(experiment: Experiment, settings: Mapping[str, Any]) -> Kind:
-    """Equal for a config and for the runs that answer it."""
-    seed = int(settings["seed"]) if experiment.a_run_per_seed else None
+    """From flat settings; equal for a config and for the runs that answer it."""
+    seed = int(settings["seed"]) if experiment.one_run_per_seed else None
     return experiment.name, key_of(experiment, settings), seed
 
 
-def kind_of_config(experiment: Experiment, config: Config) -> Kind:
-    """What a finished run of this config would be."""
-    return kind_of(experiment, config.flat())
-
-
 @functools.cache
-def _asked_for() -> Mapping[str, frozenset[Key]]:
+def _keys_asked_for() -> Mapping[str, set[Key]]:
     """Experiment name → the keys of all runs that any claim asks for.
 
     Says what `claims_measured_by` says, of thousands of runs at once.
@@ -127,15 +143,118 @@ def _asked_for() -> Mapping[str, frozenset[Key]]:
     for claim in CLAIMS:
         for measurement in claim.measurements:
             asked.setdefault(measurement.experiment.name, set()).update(measurement.kinds)
-    return {name: frozenset(keys) for name, keys in asked.items()}
+    return asked
 
 
-def _newest(found: Iterable[tuple[Kind, RunRecord]]) -> list[RunRecord]:
-    """Of runs that are equal in all that a verdict can depend on, the newest; oldest first."""
-    newest: dict[object, RunRecord] = {}
-    for kind, run in found:
-        repeats = tuple(run.settings.get(name) for name in ("seeds", "repetitions"))
-        same = kind, repeats, run.tags.get("device"), run.tags.get("chip")
-        newest.pop(same, None)
-        newest[same] = run
-    return list(newest.values())
+@dataclass(frozen=True)
+class Needed:
+    """The runs that claims or an exercise ask for, by their state."""
+
+    total: int
+    to_start: Plan
+    """Neither finished nor on their way."""
+    active: tuple[RunRecord, ...]
+    broken: tuple[RunRecord, ...]
+    """Of those to start, the newest attempts that failed or were cancelled."""
+
+    @property
+    def finished(self) -> int:
+        """How many have been measured."""
+        return self.total - len(self.to_start) - len(self.active)
+
+
+def needed_by(claims: Iterable[Claim], judged: ChapterStatus) -> Needed:
+    """The runs for the verdicts of some claims. What two of them ask for counts once."""
+    wanted: dict[Kind, tuple[Experiment, Config]] = {}
+    for claim in claims:
+        for kind, pair in _wanted_by(claim.number).items():
+            wanted.setdefault(kind, pair)
+    return _needed(wanted, judged)
+
+
+def needed_for(measurement: Measurement, judged: ChapterStatus) -> Needed:
+    """The runs of one measurement, an exercise for instance."""
+    return _needed(
+        _by_kind([(measurement.experiment, config) for config in measurement.configs()]), judged
+    )
+
+
+def _needed(wanted: Mapping[Kind, tuple[Experiment, Config]], judged: ChapterStatus) -> Needed:
+    missing = {kind: pair for kind, pair in wanted.items() if kind not in judged.finished}
+    idle = {kind: pair for kind, pair in missing.items() if kind not in judged.active}
+    return Needed(
+        total=len(wanted),
+        to_start=list(idle.values()),
+        active=tuple(judged.active[kind] for kind in missing if kind in judged.active),
+        broken=tuple(judged.broken[kind] for kind in idle if kind in judged.broken),
+    )
+
+
+@functools.cache
+def _wanted_by(number: int) -> Mapping[Kind, tuple[Experiment, Config]]:
+    """Cached: a page asks at every rerun, and validating the configs takes long."""
+    (claim,) = (claim for claim in CLAIMS if claim.number == number)
+    return _by_kind(claim.configs())
+
+
+def _by_kind(plan: Plan) -> Mapping[Kind, tuple[Experiment, Config]]:
+    return {kind_of(experiment, config.flat()): (experiment, config) for experiment, config in plan}
+
+
+def seconds(plan: Plan, finished: Sequence[RunRecord]) -> tuple[float, float] | None:
+    """Low and high estimate of what the runs will take here; None while any is unknown."""
+    configs: dict[str, list[Config]] = {}
+    for experiment, config in plan:
+        configs.setdefault(experiment.name, []).append(config)
+    low = high = 0.0
+    for name, members in configs.items():
+        newest = [run for run in finished if run.experiment == name][-40:]
+        estimate = queue.estimate(newest, experiment_named(name), members)
+        if estimate is None:
+            return None
+        low, high = low + estimate[0], high + estimate[1]
+    return low, high
+
+
+def head(verdicts: Iterable[Verdict]) -> str:
+    """`9 of 15 claims are measured: 4 hold, 3 hold only under a condition and 2 are still open.`"""
+    outcomes = [verdict.outcome for verdict in verdicts]
+    counts = {outcome: outcomes.count(outcome) for outcome in OUTCOME_VERBS if outcome in outcomes}
+    measured = sum(counts.values())
+    if not measured:
+        return f"None of the {len(outcomes)} claims is measured yet."
+    parts = [f"{n} {OUTCOME_VERBS[outcome][n > 1]}" for outcome, n in counts.items()]
+    are = "is" if measured == 1 else "are"
+    return f"{measured} of {len(outcomes)} claims {are} measured: {listed(parts)}."
+
+
+def capital(text: str) -> str:
+    """`does not hold here` → `Does not hold here`; the rest of the text stays as it is."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+class NotComputed(RuntimeError):
+    """The process that computes facts gave no answer. The message says why."""
+
+
+def compute_in_subprocess() -> dict[int, Facts]:
+    """Claim number → facts that need no run. Raises `NotComputed`.
+
+    A process of its own computes them: torch would stay in the dashboard's memory for good.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "core.chapter"],
+            capture_output=True,
+            cwd=PROJECT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            timeout=300,  # enough for a machine that is busy with runs
+            check=False,
+            text=True,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotComputed(str(error)) from error
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        raise NotComputed(reason)
+    return {int(number): facts for number, facts in json.loads(done.stdout).items()}

@@ -1,4 +1,4 @@
-"""Rows of many runs as one tidy table, and in the formats that people take away."""
+"""Rows of runs and comparisons as files: CSV, JSON and Parquet, in full precision."""
 
 from __future__ import annotations
 
@@ -6,17 +6,35 @@ import io
 import json
 import math
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pandas
 
-from core.experiments import experiment_named
-from core.names import cell
+from core.analysis.comparison import Comparison, Result
+from core.analysis.sentences import answer, method
+from core.experiment import Experiment
+from core.experiments import config_of, experiment_named
+from core.formatting import csv_cell
 from core.settings import BadSetting
-from core.tracking import RunRecord, Store, command_line
+from core.store.records import RunRecord
+from core.store.tracking import Store, command_line
 
-PROGRAM = ["python", "-m", "experiments", "run"]
+VERSIONS = {
+    "device": "device",
+    "chip": "chip",
+    "host": "host",
+    "torch": "torch",
+    "python": "python",
+    "mlflow.source.git.commit": "commit",
+}
+"""Tags of a run that tell where and with what it was measured → their names."""
+
+COLUMNS = (
+    "experiment", "kind", "name", "unit", "group", "against", "value", "low", "high", "n",
+    "n_against", "mark", "finding", "test", "p", "corrected_p",
+)  # fmt: skip
+"""The columns of a comparison as CSV: one line per setting, result and verdict (`kind`)."""
 
 
 def tidy(store: Store, records: Iterable[RunRecord], table: str) -> pandas.DataFrame:
@@ -28,11 +46,11 @@ def tidy(store: Store, records: Iterable[RunRecord], table: str) -> pandas.DataF
     for record in records:
         rows = store.table(record.run_id, table)
         if rows is not None and len(rows):
-            frames.append(described(record, rows))
+            frames.append(with_settings(record, rows))
     return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
 
 
-def described(record: RunRecord, rows: pandas.DataFrame) -> pandas.DataFrame:
+def with_settings(record: RunRecord, rows: pandas.DataFrame) -> pandas.DataFrame:
     """One run's rows, with the run and its settings as leading columns."""
     direction = "bi-" if record.settings.get("bidirectional") else ""
     run = {
@@ -48,43 +66,33 @@ def described(record: RunRecord, rows: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.concat([leading, rows.reset_index(drop=True)], axis=1)
 
 
-def reproduction(record: RunRecord) -> str:
-    """The command line that makes a run again."""
-    try:
-        return command_line(experiment_named(record.experiment), record.config)
-    except BadSetting:  # of an older version, whose settings are no longer taken
-        return _quoted(record.tags.get("mlflow.source.name", ""))
-
-
-def _quoted(command: str) -> str:
-    """A command that anybody may have written into the store: this program's, and nothing else."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return ""
-    return shlex.join(words) if words[: len(PROGRAM)] == PROGRAM else ""
-
-
 def csv_text(frame: pandas.DataFrame) -> str:
     """The frame as CSV, in which nothing that people typed is a formula of a spreadsheet."""
     safe = frame.copy()
     for name in frame.select_dtypes(["object", "string"]):
-        safe[name] = pandas.Series(map(_cell, frame[name]), frame.index, dtype=object)
+        cells = [csv_cell(cell) if isinstance(cell, str) else cell for cell in frame[name]]
+        safe[name] = pandas.Series(cells, frame.index, dtype=object)
     return str(safe.to_csv(index=False))
-
-
-def _cell(value: Any) -> Any:
-    return cell(value) if isinstance(value, str) else value
-
-
-def _csv(frame: pandas.DataFrame) -> bytes:
-    return csv_text(frame).encode()
 
 
 def _json(frame: pandas.DataFrame) -> bytes:
     # pandas writes 15 digits and drops infinities; Python writes what reads back as the same.
     rows = [{n: json_value(v) for n, v in row.items()} for row in frame.to_dict("records")]
     return (json.dumps(rows, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _parquet(frame: pandas.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+EXPORT_FORMATS: dict[str, Callable[[pandas.DataFrame], bytes]] = {
+    "csv": lambda frame: csv_text(frame).encode(),
+    "json": _json,
+    "parquet": _parquet,
+}
+"""Format → how to write a table."""
 
 
 def json_value(value: Any) -> Any:
@@ -94,15 +102,145 @@ def json_value(value: Any) -> Any:
     return value
 
 
-def _parquet(frame: pandas.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
+def reproduction(record: RunRecord) -> str:
+    """The command line that makes a run again; empty if none is known that is safe to show."""
+    try:
+        return command_line(experiment_named(record.experiment), config_of(record))
+    except BadSetting:
+        # A run of an older version, whose settings are no longer taken. Anybody may have written
+        # its command into the store: only one of this program is passed on.
+        try:
+            words = shlex.split(record.tags.get("mlflow.source.name", ""))
+        except ValueError:
+            return ""
+        ours = words[:4] == ["python", "-m", "experiments", "run"]
+        return shlex.join(words) if ours else ""
 
 
-FORMATS: dict[str, Callable[[pandas.DataFrame], bytes]] = {
-    "csv": _csv,
-    "json": _json,
-    "parquet": _parquet,
-}
-"""Format → how to write it."""
+def run_data(record: RunRecord) -> dict[str, Any]:
+    """A run for programs."""
+    return {
+        "run_id": record.run_id,
+        "experiment": record.experiment,
+        "name": record.name,
+        "status": record.status,
+        "settings": dict(record.settings),
+        "metrics": {k: v for k, v in record.metrics.items() if "/" not in k},
+        "note": record.note,
+        "error": record.error,
+        "sweep": record.sweep,
+        "submitted": record.submitted,
+        "ended": record.ended,
+        "seconds": record.seconds,
+    }
+
+
+def experiment_data(experiment: Experiment) -> dict[str, Any]:
+    """What an experiment takes and gives, for programs."""
+    return {
+        "name": experiment.name,
+        "question": experiment.question,
+        "settings": {
+            s.name: {"default": s.default, "allowed": s.allowed, "about": s.description}
+            for s in experiment.settings
+        },
+        "tables": {
+            row.table: {column.name: column.heading for column in row.columns()}
+            for row in experiment.rows
+        },
+        "presets": {name: dict(values) for name, values in experiment.presets.items()},
+    }
+
+
+def csv(comparisons: Iterable[Comparison]) -> bytes:
+    """Settings that differ, results and verdicts of comparisons, one a line."""
+    lines = [line for comparison in comparisons for line in _lines(comparison)]
+    frame = pandas.DataFrame(lines, columns=list(COLUMNS)).astype(object)
+    return csv_text(frame).encode()
+
+
+def _lines(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    experiment = comparison.experiment.name
+    for setting in comparison.settings:
+        for group, value in setting.values.items():
+            yield {
+                "experiment": experiment, "kind": "setting", "name": setting.title, "group": group,
+                "value": value,
+            }  # fmt: skip
+    for result in comparison.results:
+        column = {"experiment": experiment, "name": result.column.name, "unit": result.column.unit}
+        for group, estimate in result.estimates.items():
+            mark = result.marks.get(group)
+            yield {**column, "kind": "result", "group": group, "mark": mark, **vars(estimate)}
+        for pair in result.differences:
+            yield {
+                **column, "kind": "verdict", "group": pair.first, "against": pair.second,
+                "n": pair.n[0], "n_against": pair.n[1], "finding": pair.finding,
+                "test": pair.test, "p": pair.p_value, "corrected_p": pair.corrected_p,
+            }  # fmt: skip
+
+
+def as_json(comparisons: Iterable[Comparison]) -> bytes:
+    """Comparisons in full, with every run and the command that makes it again."""
+    content = [as_data(comparison) for comparison in comparisons]
+    return (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
+
+
+def as_data(comparison: Comparison) -> dict[str, Any]:
+    """A comparison for programs."""
+    return {
+        "experiment": comparison.experiment.name,
+        "question": comparison.experiment.question,
+        "answer": answer(comparison),
+        "grouped_by": comparison.grouped_by or "kind",
+        "groups": {g.name: [run.run_id for run in g.runs] for g in comparison.groups},
+        "settings": {setting.title: dict(setting.values) for setting in comparison.settings},
+        "measures": [_measure(result) for result in comparison.results],
+        "method": method(comparison),
+        "runs": [
+            {
+                "run_id": run.run_id,
+                "name": run.name,
+                "comparison": run.sweep,
+                "submitted": run.submitted,
+                "settings": {name: json_value(value) for name, value in run.settings.items()},
+                **{name: run.tags[tag] for tag, name in VERSIONS.items() if tag in run.tags},
+                "command": reproduction(run),
+            }
+            for run in comparison.runs
+        ],
+        "without_result": [run.run_id for run in comparison.without],
+    }
+
+
+def _measure(result: Result) -> dict[str, Any]:
+    return {
+        "name": result.column.name,
+        "title": result.column.title,
+        "unit": result.column.unit,
+        "better": result.column.better,
+        "estimate": result.column.pooled.name,
+        "results": {
+            name: {
+                "value": json_value(estimate.value),
+                "low": json_value(estimate.low),
+                "high": json_value(estimate.high),
+                "n": estimate.n,
+                "repeats": result.repeats[name],
+                "mark": result.marks.get(name),
+            }
+            for name, estimate in result.estimates.items()
+        },
+        "verdicts": [
+            {
+                "first": pair.first,
+                "second": pair.second,
+                "finding": pair.finding,
+                "test": pair.test,
+                "n": list(pair.n),
+                "p": pair.p_value,
+                "corrected_p": pair.corrected_p,
+            }
+            for pair in result.differences
+        ],
+    }

@@ -1,11 +1,10 @@
-"""Runs from here to their end: made in this process, or by a worker, under one progress display."""
+"""Runs from here to their end under one progress display: made in this process, or by a worker."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from rich.progress import (
     BarColumn,
@@ -17,18 +16,24 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from core import experiment as events
 from core.experiment import Config, Event, Experiment
-from core.experiment import Progress as Done
-from core.names import among
-from core.tracking import ACTIVE, RunRecord, Store
-from experiments.devices import require_devices
-from experiments.report import ERR, say
+from core.formatting import counted, inline_text
+from core.settings import BadSetting
+from core.store.records import ENDED, RunRecord
+from core.store.tracking import Store
+from experiments.queue import require_devices
+from experiments.terminal import ERR, say
 from experiments.worker import Worker, WorkerRunning
 
 LOOK_SECONDS = 2.0
 """Between looks at the store."""
+
 OVERLAP_SECONDS = 10.0
 """Looks overlap: a run's end reaches the store a moment after the time that is written on it."""
+
+CHECK_SECONDS = 10.0
+"""Between checks for runs that somebody has deleted, which read the whole queue."""
 
 
 def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:
@@ -36,7 +41,7 @@ def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> li
 
     Raises `BadSetting` before anything is recorded for a device that this machine does not have.
     """
-    from core.runner import execute
+    from core.runner import execute  # loads torch
 
     require_devices(config for _, config, _ in plan)
     records: list[RunRecord] = []
@@ -46,8 +51,8 @@ def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> li
             run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
             task = progress.add_task(store.run(run_id).name, total=1.0, message="")
 
-            def watch(event: Event, task: Any = task) -> None:
-                if isinstance(event, Done) and event.total:
+            def watch(event: Event, task: TaskID = task) -> None:
+                if isinstance(event, events.Progress) and event.total:
                     share = event.done / event.total
                     progress.update(task, completed=share, message=event.message)
 
@@ -55,42 +60,47 @@ def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> li
             records.append(store.run(run_id))
             progress.remove_task(task)
             progress.advance(whole)
-            _tell(records[-1])
+            _say_ended(records[-1])
             if status == "KILLED":
                 break
     return records
 
 
-def see_through(store: Store, run_ids: Sequence[str]) -> list[RunRecord]:
-    """Wait until queued runs have ended, as many at a time as the machine has room for.
+def wait_for_runs(store: Store, run_ids: Sequence[str]) -> tuple[list[RunRecord], list[str]]:
+    """Wait until queued runs have ended; return these, and the ids of those that were deleted.
 
-    The worker that serves the store makes them; where there is none, one in this process does.
-    Ctrl-C stops a worker of this process: what it interrupts is queued again.
+    The worker that serves the store makes them, as many at a time as the machine has room for;
+    where there is none, one in this process does. Ctrl-C stops a worker of this process: what it
+    interrupts is queued again.
     """
     with _display() as progress:
         watch = _Watch(store, run_ids, progress)
         try:
-            Worker(store, _silent).serve(watch=watch)
+            Worker(store, lambda text: None).serve(watch=watch)  # the display says it all
         except WorkerRunning:
             with contextlib.suppress(KeyboardInterrupt):
                 while not watch():
                     time.sleep(LOOK_SECONDS)
-    return watch.records
+    if watch.deleted:
+        ids = ", ".join(run_id[:8] for run_id in watch.deleted)
+        say(f"{counted(len(watch.deleted), 'run')} deleted from the store while waiting: {ids}")
+    return watch.ended, watch.deleted
 
 
 class _Watch:
-    """Keeps the display up to date; called again and again, it is true when all have ended."""
+    """Keeps the display up to date; called again and again, it is true when no run is left."""
 
     def __init__(self, store: Store, run_ids: Sequence[str], progress: Progress) -> None:
         self._store, self._progress = store, progress
         self._waiting = list(run_ids)
         self._tasks: dict[str, TaskID] = {}
         self._whole = progress.add_task("all runs", total=len(run_ids), message="")
-        # None of them has ended before the first was submitted.
-        self._asked = min((store.run(run_id).submitted for run_id in run_ids[:1]), default=0.0)
-        self._looked = 0.0
-        self.records: list[RunRecord] = []
+        self._read_until = time.time()
+        self._looked = self._checked = float("-inf")
+        self._absent: set[str] = set()
+        self.ended: list[RunRecord] = []
         """Those that have ended, in the order in which they were asked for if they end together."""
+        self.deleted: list[str] = []
 
     def __call__(self) -> bool:
         if time.monotonic() - self._looked >= LOOK_SECONDS:
@@ -99,37 +109,62 @@ class _Watch:
         return not self._waiting
 
     def _look(self) -> None:
+        # In the order of a run's life: one that goes on between two questions is seen in its later
+        # state. The queue may be long, and is read now and then only.
+        check = time.monotonic() - self._checked >= CHECK_SECONDS
+        queued = self._store.runs(status="SCHEDULED", metrics=()) if check else []
         now = time.time()
-        # Running first: a run that ends between the two questions is then seen as ended.
-        going = {record.run_id: record for record in self._store.runs(status="RUNNING")}
-        ended = self._store.runs(ended_since=max(0.0, self._asked - OVERLAP_SECONDS))
-        over = {record.run_id: record for record in ended if record.status not in ACTIVE}
-        self._asked = now
+        running = {record.run_id: record for record in self._store.runs(status="RUNNING")}
+        recent = self._store.runs(ended_since=max(0.0, self._read_until - OVERLAP_SECONDS))
+        ended = {record.run_id: record for record in recent if record.status in ENDED}
+        self._read_until = now
         for run_id in list(self._waiting):
-            if run_id in over:
-                self._ended(over[run_id])
-            elif run_id in going:
-                self._going(going[run_id])
+            if run_id in ended:
+                self._end(run_id, ended[run_id])
+            elif run_id in running:
+                self._show(running[run_id])
+        if check:
+            present = {record.run_id for record in queued} | running.keys()
+            self._check([run_id for run_id in self._waiting if run_id not in present])
+            self._checked = time.monotonic()
 
-    def _going(self, record: RunRecord) -> None:
+    def _check(self, absent: Sequence[str]) -> None:
+        """See to runs that are neither queued nor running nor known to have ended.
+
+        One that is absent twice in a row was deleted: once may be a run that an interrupted worker
+        puts back into the queue at this moment. MLflow still has a deleted run by its id, so that
+        asking for it only finds those that ended by another machine's clock.
+        """
+        for run_id in absent:
+            record = None
+            with contextlib.suppress(BadSetting):
+                record = self._store.run(run_id)
+            if record is not None and record.status in ENDED:
+                self._end(run_id, record)
+            elif run_id in self._absent:
+                self._end(run_id, None)
+        self._absent = set(absent)
+
+    def _show(self, record: RunRecord) -> None:
         if record.run_id not in self._tasks:
-            name = f"{record.experiment} · {among(record.name)}"
+            name = f"{record.experiment} · {inline_text(record.name)}"
             self._tasks[record.run_id] = self._progress.add_task(name, total=1.0, message="")
-        state = record.state
         self._progress.update(
             self._tasks[record.run_id],
-            completed=state.get("fraction", 0.0),
-            message=state.get("message", ""),
+            completed=record.state.get("fraction", 0.0),
+            message=record.state.get("message", ""),
         )
 
-    def _ended(self, record: RunRecord) -> None:
-        self._waiting.remove(record.run_id)
-        self.records.append(record)
-        task = self._tasks.pop(record.run_id, None)
-        if task is not None:
+    def _end(self, run_id: str, record: RunRecord | None) -> None:
+        self._waiting.remove(run_id)
+        if (task := self._tasks.pop(run_id, None)) is not None:
             self._progress.remove_task(task)
         self._progress.advance(self._whole)
-        _tell(record)
+        if record is None:
+            self.deleted.append(run_id)
+        else:
+            self.ended.append(record)
+            _say_ended(record)
 
 
 def _display() -> Progress:
@@ -145,11 +180,7 @@ def _display() -> Progress:
     )
 
 
-def _tell(record: RunRecord) -> None:
+def _say_ended(record: RunRecord) -> None:
     """A line for each run where there is no screen for a display."""
     if not ERR.is_terminal:
-        say(f"{record.status.lower()}: {record.experiment} · {among(record.name)}")
-
-
-def _silent(_: str) -> None:
-    """The display says it all."""
+        say(f"{record.status.lower()}: {record.experiment} · {inline_text(record.name)}")

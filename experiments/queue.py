@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
+import math
 import os
 import re
 import secrets
 import signal
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy
-import psutil
-
+from core.device import available_devices, choose_device
 from core.experiment import Config, Experiment
-from core.experiments import experiment_named
-from core.names import among
+from core.experiments import config_of, experiment_named
+from core.formatting import counted, inline_text
 from core.settings import BadSetting, Value
-from core.store_folder import database_path
-from core.tracking import ACTIVE, TAG_CANCEL, TAG_RETRY_OF, RunRecord, Store
-from core.words import counted
-from experiments.devices import require_devices
+from core.store.folder import PROJECT, database_path
+from core.store.records import ACTIVE, TAG_CANCEL, TAG_RETRY_OF, RunRecord
+from core.store.tracking import Store
+from experiments.liveness import is_alive, signal_owner
 from experiments.suites import Suite
 
-WHOLE_ID, FEWEST_LETTERS = 32, 4
-"""Letters of a run's id, and of the beginning of one by which it can be named."""
-MOST_QUEUED = 1000
+ID_LENGTH = 32
+
+MIN_ID_LETTERS = 4
+"""A run can be named by so many first letters of its id, or more."""
+
+MAX_QUEUED = 1000
 """More than anyone waits for; a slip in a sweep would otherwise fill the store."""
+
+USUAL_RATES = (5e9, 2e10)
+"""Multiply-accumulates per second, in slow runs and in fast ones, on a core of a current CPU."""
 
 
 class QueueFull(BadSetting):
@@ -39,43 +48,19 @@ class QueueFull(BadSetting):
 def submit(
     store: Store, experiment: Experiment, configs: Sequence[Config], sweep: str | None = None
 ) -> list[str]:
-    """Queue one run per config, as one comparison; return the run ids.
-
-    Raises `QueueFull`, or `BadSetting` for a device that is not there, before anything is recorded.
-    """
-    _require_room(store, len(configs))
-    _require_devices(store, configs)
+    """Queue one run per config, as one comparison; raises as `submit_missing` does."""
     sweep = sweep or new_sweep(experiment.name)
-    run_ids = [store.create(experiment, config, sweep=sweep) for config in configs]
-    wake(store)
-    return run_ids
-
-
-def _require_room(store: Store, number: int) -> None:
-    queued = len(store.runs(status="SCHEDULED"))
-    if queued + number > MOST_QUEUED:
-        raise QueueFull(
-            f"{counted(number, 'run')} cannot be queued: the queue holds {queued:,} of at most "
-            f"{MOST_QUEUED:,}; wait until some are done, or cancel some"
-        )
-
-
-def _require_devices(store: Store, configs: Sequence[Config]) -> None:
-    """Of a local store only: from a server, a run may be taken by a machine with other devices."""
-    if database_path(store.uri) is not None:
-        require_devices(configs)
+    plan = tuple((experiment, config, sweep) for config in configs)
+    return submit_missing(store, Missing(plan, waiting=(), done=0))
 
 
 def submit_suite(store: Store, suite: Suite) -> list[str]:
-    """Queue every run of a suite, one comparison per part."""
-    configs = [config for _, config in suite.configs()]
-    _require_room(store, len(configs))
-    _require_devices(store, configs)
+    """Queue every run of a suite, one comparison per part; raises as `submit_missing` does."""
     stamp = new_sweep(suite.name)
-    run_ids = []
-    for part in suite.parts:
-        run_ids += submit(store, part.experiment, part.configs(), f"{stamp} {part.title}")
-    return run_ids
+    plan = tuple(
+        (experiment, config, f"{stamp} {part}") for experiment, config, part in suite.plan()
+    )
+    return submit_missing(store, Missing(plan, waiting=(), done=0))
 
 
 @dataclass(frozen=True)
@@ -92,67 +77,95 @@ class Missing:
 def missing(store: Store, suite: Suite) -> Missing:
     """A run counts as done if the same config has finished, on this machine if it is timed."""
     records, here, stamp = store.runs(), socket.gethostname(), new_sweep(suite.name)
-    known = {
-        _sameness(r.experiment, r.settings, str(r.owner.get("host") or here)): r
+    recorded = {
+        _run_key(r.experiment, r.settings, str(r.owner.get("host") or here)): r
         for r in sorted(records, key=lambda record: record.status == "FINISHED")
         if r.status in (*ACTIVE, "FINISHED")
     }
-    sweeps = [record.sweep for record in records]
     plan, waiting, done = [], [], 0
-    seen: set[tuple[str, str, str]] = set()
-    for part in suite.parts:
-        sweep = _begun(sweeps, suite.name, part.title) or f"{stamp} {part.title}"
-        for config in part.configs():
-            key = _sameness(part.experiment.name, config.flat(), here)
-            if key in seen:
-                continue  # two parts of a suite may share a run: the first one makes it
-            seen.add(key)
-            record = known.get(key)
-            if record is None:
-                plan.append((part.experiment, config, sweep))
-            elif record.status == "FINISHED":
-                done += 1
-            else:
-                waiting.append(record.run_id)
+    for experiment, config, part in suite.plan():
+        record = recorded.get(_run_key(experiment.name, config.flat(), here))
+        if record is None:
+            # The comparison that an interrupted suite has begun is completed.
+            name = re.compile(rf"{re.escape(suite.name)} \S+ \S+ \S+ {re.escape(part)}")
+            earlier = [other.sweep for other in records if name.fullmatch(other.sweep)]
+            plan.append((experiment, config, earlier[-1] if earlier else f"{stamp} {part}"))
+        elif record.status == "FINISHED":
+            done += 1
+        else:
+            waiting.append(record.run_id)
     return Missing(tuple(plan), tuple(waiting), done)
 
 
 def submit_missing(store: Store, wanted: Missing) -> list[str]:
-    """Queue what a suite lacks; return these runs and those that were on their way already."""
-    _require_room(store, len(wanted.plan))
-    _require_devices(store, [config for _, config, _ in wanted.plan])
-    made = [store.create(experiment, config, sweep=s) for experiment, config, s in wanted.plan]
+    """Queue what a suite lacks; return these runs and those that were queued or running already.
+
+    Raises `QueueFull`, or `BadSetting` for a device that is not there, before anything is recorded.
+    """
+    queued, number = len(store.runs(status="SCHEDULED", metrics=())), len(wanted.plan)
+    if queued + number > MAX_QUEUED:
+        raise QueueFull(
+            f"{counted(number, 'run')} cannot be queued: the queue holds {queued:,} of at most "
+            f"{MAX_QUEUED:,}; wait until some are done, or cancel some"
+        )
+    _require_devices_of(store, [config for _, config, _ in wanted.plan])
+    run_ids = [store.create(experiment, config, sweep=s) for experiment, config, s in wanted.plan]
     wake(store)
-    return [*wanted.waiting, *made]
+    return [*wanted.waiting, *run_ids]
 
 
-def _begun(sweeps: Sequence[str], suite: str, part: str) -> str:
-    """The comparison that an interrupted suite has begun, so that the rest joins it."""
-    name = re.compile(rf"{re.escape(suite)} \S+ \S+ \S+ {re.escape(part)}")
-    begun = [sweep for sweep in sweeps if name.fullmatch(sweep)]
-    return begun[-1] if begun else ""
-
-
-def _sameness(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
-    """What makes a run the same as another: where it was made too, if it measured time."""
+def _run_key(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
+    """What makes a run the same as another; where it was made too, if it measured time."""
     timed = experiment_named(experiment).timed
     return experiment, json.dumps(dict(settings)), host if timed else ""
+
+
+def _require_devices_of(store: Store, configs: Sequence[Config]) -> None:
+    """Check a local store only: a server's runs may be executed on a machine with other devices."""
+    if database_path(store.uri) is not None:
+        require_devices(configs)
+
+
+def require_devices(configs: Iterable[Config]) -> None:
+    """Raise `BadSetting` with a sentence for the first config whose device is not here."""
+    for config in configs:
+        if config.device not in ("auto", "cpu"):
+            choose_device(config.device, config.precision, devices_here())
+
+
+@functools.cache
+def devices_here() -> Mapping[str, bool]:
+    """Which devices this machine has.
+
+    Another process is asked, unless torch is loaded anyway: it would stay in the dashboard's.
+    """
+    if "torch" in sys.modules:
+        return available_devices()
+    code = (
+        "import json; from core.device import available_devices; "
+        "print(json.dumps(available_devices()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, check=True
+    )
+    devices: dict[str, bool] = json.loads(done.stdout)
+    return devices
 
 
 def cancel(store: Store, run_id: str) -> str:
     """Stop a queued or running run; return what happened, in a sentence."""
     record = find(store, run_id)
+    name = inline_text(record.name)
     if record.status not in ACTIVE:
-        return f"{among(record.name)} has already ended as {record.status}"
+        return f"{name} has already ended as {record.status}"
     store.set_tags(record.run_id, {TAG_CANCEL: str(time.time())})
     record = store.run(record.run_id)
     if record.status == "SCHEDULED":
         store.end(record.run_id, "KILLED", "cancelled before it started")
-        return f"{among(record.name)} is taken off the queue"
-    if is_here(record) and is_alive(record):
-        os.kill(record.owner["pid"], signal.SIGTERM)
+        return f"{name} was removed from the queue"
+    signal_owner(record, signal.SIGTERM)
     wake(store)
-    return f"{among(record.name)} is told to stop; the rows measured until then are kept"
+    return f"{name} is stopping; the rows measured until then are kept"
 
 
 def retry(store: Store, run_id: str) -> str:
@@ -162,16 +175,18 @@ def retry(store: Store, run_id: str) -> str:
     """
     record = find(store, run_id)
     if record.status in ACTIVE:
-        raise BadSetting(f"run is {record.name!r}, which is {record.status}; only an ended run can")
-    _require_devices(store, [record.config])
+        raise BadSetting(
+            f"run is {record.name!r}, which is {record.status}; only an ended run can be retried"
+        )
+    _require_devices_of(store, [config_of(record)])
     return requeue(store, record)
 
 
 def requeue(store: Store, record: RunRecord) -> str:
-    """Queue a run's config again without asking whether it can be made; the new run's id."""
+    """Queue a run's config again without checking its device; return the new run's id."""
     new = store.create(
         experiment_named(record.experiment),
-        record.config,
+        config_of(record),
         sweep=record.sweep,
         tags={TAG_RETRY_OF: record.run_id},
     )
@@ -185,53 +200,80 @@ def find(store: Store, text: str) -> RunRecord:
 
 
 def find_all(store: Store, texts: Sequence[str]) -> list[RunRecord]:
-    """The same of several, for which a store of any size is read once at most."""
-    runs = [] if all(len(text) == WHOLE_ID for text in texts) else store.runs()
-    return [store.run(text) if len(text) == WHOLE_ID else _found(runs, text) for text in texts]
+    """As `find`, of several runs; the store is read once at most."""
+    runs = [] if all(len(text) == ID_LENGTH for text in texts) else store.runs()
+    records = []
+    for text in texts:
+        if len(text) == ID_LENGTH:
+            records.append(store.run(text))
+            continue
+        long_enough = len(text) >= MIN_ID_LETTERS
+        fitting = [r for r in runs if r.run_id.startswith(text)] if long_enough else []
+        if len(fitting) != 1:
+            raise BadSetting(
+                f"run is {text!r}, which fits {len(fitting)} runs; give the id, or at least the "
+                "first four characters of it, as python -m experiments runs shows it"
+            )
+        records += fitting
+    return records
 
 
-def _found(runs: Sequence[RunRecord], text: str) -> RunRecord:
-    found = [r for r in runs if r.run_id.startswith(text)] if len(text) >= FEWEST_LETTERS else []
-    if len(found) == 1:
-        return found[0]
-    raise BadSetting(
-        f"run is {text!r}, which fits {len(found)} runs; give the id, or at least the first four "
-        "characters of it, as python -m experiments runs shows it"
-    )
+class _Measured(NamedTuple):
+    """A finished run, as far as it tells how long another one will take."""
+
+    settings: Mapping[str, Value]
+    work: float
+    seconds: float
 
 
 def estimate(
     finished: Sequence[RunRecord], experiment: Experiment, configs: Sequence[Config]
 ) -> tuple[float, float] | None:
-    """Seconds (low, high) that the configs will take on this machine, from runs measured before.
+    """Seconds (low, high) that the configs will take on this machine.
 
-    Time is taken as proportional to `Experiment.work`, at the rates of earlier runs on this
-    machine: those of the same cell and nearest in size first. None while nothing is known.
+    Time is taken as proportional to `Experiment.work`, at the rates of the earlier runs on this
+    machine that are nearest in size and settings. Before there are any, a CPU's usual rates are
+    taken; None for another device, of which nothing is known then.
     """
     here = socket.gethostname()
     known = [
-        (record.settings.get("cell"), experiment.work(config), record.seconds)
+        _Measured(config.flat(), experiment.work(config), record.seconds)
         for record in finished
         if record.experiment == experiment.name
         and record.status == "FINISHED"
         and record.owner.get("host") == here
-        and record.seconds is not None
+        and record.seconds
         and (config := _config_or_none(record)) is not None
     ]
-    if not known:
+    if not known and any(config.device not in ("auto", "cpu") for config in configs):
         return None
     low = high = 0.0
-    for config in configs:
-        cell, work = config.architecture.cell, experiment.work(config)
-        same = [k for k in known if k[0] == cell] or known
-        nearest = sorted(same, key=lambda k: abs(k[1] - work))[:20]
-        rates = [seconds / known_work for _, known_work, seconds in nearest if seconds]
-        low += work * float(numpy.quantile(rates, 0.1))
-        high += work * float(numpy.quantile(rates, 0.9))
+    repeats = Counter(config.model_copy(update={"seed": 0}) for config in configs)
+    for config, runs in repeats.items():
+        work = experiment.work(config)
+        rates = _rates_nearby(known, config.flat(), work) or USUAL_RATES
+        low += runs * work / max(rates)
+        high += runs * work / min(rates)
     side_by_side = min(len(configs), max(1, cores() // max(c.threads for c in configs)))
     if experiment.timed:
         side_by_side = 1
     return low / side_by_side, high / side_by_side
+
+
+def _rates_nearby(
+    known: Sequence[_Measured], settings: Mapping[str, Value], work: float
+) -> list[float]:
+    """Work per second of the five runs that are most like this one, on its device if possible."""
+
+    def distance(run: _Measured) -> float:
+        different = sum(
+            run.settings[name] != value for name, value in settings.items() if name != "seed"
+        )
+        # Five settings that differ are as far away as e times the work.
+        return abs(math.log(run.work / work)) + 0.2 * different
+
+    comparable = [run for run in known if run.settings["device"] == settings["device"]] or known
+    return [run.work / run.seconds for run in sorted(comparable, key=distance)[:5]]
 
 
 def new_sweep(name: str) -> str:
@@ -249,36 +291,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def is_here(record: RunRecord) -> bool:
-    """Whether the run is executed on this machine."""
-    return record.owner.get("host") == socket.gethostname()
-
-
-def is_alive(record: RunRecord) -> bool:
-    """Whether the process that executes a run of this machine still exists."""
-    return process_lives(record.owner.get("pid"), record.owner.get("created"))
-
-
 def needs_worker(record: RunRecord) -> bool:
-    """Whether nothing moves until a worker comes: it waits, or the process that it had is gone."""
-    gone = bool(record.owner) and is_here(record) and not is_alive(record)
-    return record.status == "SCHEDULED" or (record.status == "RUNNING" and gone)
-
-
-def process_lives(pid: int | None, created: float | None) -> bool:
-    """Whether this very process (not a later one with its number) is alive and no zombie."""
-    if pid is None or created is None:
-        return False
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        return (
-            abs(process.create_time() - created) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-        )
-    return False
+    """Whether nothing moves until a worker comes: the run waits, or its process is gone."""
+    return record.status == "SCHEDULED" or (
+        record.status == "RUNNING" and is_alive(record) is False
+    )
 
 
 def _config_or_none(record: RunRecord) -> Config | None:
     try:
-        return record.config
+        return config_of(record)
     except BadSetting:
         return None

@@ -1,131 +1,308 @@
-"""A store's scorecard: what was measured, chosen by name; the same for the page and for files."""
+"""The scorecard of a store: read by name, launched where runs are missing, and written as files."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pandas
 
-from core.architecture import Architecture
-from core.claims import Results, Verdict
-from core.claims.gates import DEFAULT_START
-from core.claims.properties import PROPERTIES
+from core.analysis.scorecard import MeasureLine, Record, Scorecard, Terms, kinds_there, scorecard
+from core.analysis.scorecard_sentences import (
+    SCORECARD_MARKS,
+    basis_in_words,
+    interval_of,
+    repeats_of,
+    scorecard_answer,
+    value_of,
+)
+from core.chapter.claim import Results, Verdict
+from core.chapter.cost import PROPERTIES
+from core.chapter.gradients import DEFAULT_START
+from core.experiment import SEEDS, Config, Experiment
 from core.experiments import experiment_named
-from core.names import among
-from core.scorecard.basis import Record
-from core.scorecard.card import Scorecard, scorecard
-from core.scorecard.choices import kinds_there
-from core.scorecard.terms import Terms
-from core.settings import BadSetting
-from core.tracking import RunRecord
+from core.formatting import inline_text
+from core.models.architecture import Architecture
+from core.settings import BadSetting, Value
+from core.store.records import RunRecord
+from experiments.export import EXPORT_FORMATS
+from experiments.reports.latex import escaped, estimated, table
 
-Read = Callable[[RunRecord, str], "pandas.DataFrame | None"]
-OF_PROPERTIES = (*PROPERTIES.measurements, DEFAULT_START)
-"""The runs that the chapter's table of the three cells is filled from."""
+Read = Callable[[RunRecord, str], pandas.DataFrame | None]
 
 
-class Shelf:
-    """The finished runs of one store; what was understood of a run once stays."""
+class ScorecardIndex:
+    """The finished runs of one store; how a run is to be read is worked out once."""
 
-    def __init__(self, table: Read) -> None:
-        self._read = table
-        self._known: dict[str, Record] = {}
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._records: dict[str, Record] = {}
         self._properties: dict[str, bool] = {}
 
-    def at(self, runs: Iterable[RunRecord]) -> Shelved:
-        """As the store is now; runs oldest first."""
+    def at(self, runs: Iterable[RunRecord]) -> ScorecardSnapshot:
+        """The store with these runs, the oldest first."""
         finished = {run.run_id: run for run in runs if run.status == "FINISHED"}
         for run_id, run in finished.items():
-            if run_id not in self._known:
-                self._known[run_id] = record_of(run)
-                self._properties[run_id] = _is_of_properties(run)
-        records = [self._known[run_id] for run_id in finished]
-        of_properties = [run for run_id, run in finished.items() if self._properties[run_id]]
-        return Shelved(finished, records, of_properties, self._read)
+            if run_id not in self._records:
+                device, chip = (inline_text(run.tags.get(tag, "")) for tag in ("device", "chip"))
+                self._records[run_id] = Record(
+                    run_id=run_id,
+                    experiment=run.experiment,
+                    settings=run.settings,
+                    device=device,
+                    chip=chip,
+                )
+                self._properties[run_id] = _is_in_properties(run)
+        return ScorecardSnapshot(
+            runs=finished,
+            records=[self._records[run_id] for run_id in finished],
+            property_runs=[run for run_id, run in finished.items() if self._properties[run_id]],
+            read=self._read,
+        )
 
 
-class Shelved:
-    """What there is to choose from, and what comes of a choice."""
+def _is_in_properties(run: RunRecord) -> bool:
+    """Whether the chapter's table of the three cells is filled from this run."""
+    try:
+        return any(
+            measurement.experiment.name == run.experiment and measurement.includes(run.settings)
+            for measurement in (*PROPERTIES.measurements, DEFAULT_START)
+        )
+    except (KeyError, TypeError, ValueError):  # recorded by a version with other settings
+        return False
 
-    def __init__(
-        self,
-        runs: Mapping[str, RunRecord],
-        records: Sequence[Record],
-        of_properties: Sequence[RunRecord],
-        read: Read,
-    ) -> None:
-        self.runs = runs
-        """Run id → every finished run."""
-        self.records = records
-        self._of_properties = of_properties
-        self._read = read
+
+@dataclass(frozen=True, eq=False)
+class ScorecardSnapshot:
+    """The finished runs of a store at one moment, and the scorecards that they give."""
+
+    runs: Mapping[str, RunRecord]
+    """Run id → every finished run."""
+    records: Sequence[Record]
+    property_runs: Sequence[RunRecord]
+    read: Read
 
     @cached_property
     def kinds(self) -> Mapping[str, Architecture]:
         """Every possible column."""
         return kinds_there(self.records)
 
-    def table(self, run_id: str, name: str) -> pandas.DataFrame | None:
-        """What a run has recorded."""
-        return self._read(self.runs[run_id], name)
-
     def scorecard(self, kinds: Sequence[str], terms: Terms, machine: str = "") -> Scorecard:
-        """Of these columns."""
-        chosen = [self.kinds[kind] for kind in kinds]
-        return scorecard(self.records, chosen, terms, self.table, machine)
+        """The scorecard with these columns; times are those of one machine."""
+        columns = [self.kinds[kind] for kind in kinds]
+        return scorecard(self.records, columns, terms, self._table, machine)
 
     def properties(self) -> Verdict:
         """The chapter's table of the three cells, filled from this store."""
         lines: dict[str, list[dict[str, Any]]] = {}
-        for run in self._of_properties:
-            summary = experiment_named(run.experiment).summary
-            rows = self._read(run, summary.table)
+        for run in self.property_runs:
+            rows = self.read(run, experiment_named(run.experiment).summary.table)
             if rows is not None and not rows.empty:
                 line = {"run_id": run.run_id, **run.settings, **rows.iloc[-1]}
                 lines.setdefault(run.experiment, []).append(line)
-        frames = {name: pandas.DataFrame(found) for name, found in lines.items()}
-        return PROPERTIES.verdict(Results(frames, self.table))
+        frames = {name: pandas.DataFrame(of_experiment) for name, of_experiment in lines.items()}
+        return PROPERTIES.verdict(Results(frames, self._table))
+
+    def _table(self, run_id: str, name: str) -> pandas.DataFrame | None:
+        return self.read(self.runs[run_id], name)
 
 
-def record_of(run: RunRecord) -> Record:
-    """A run of the store as scorecards read it."""
-    device, chip = (among(run.tags.get(name, "")) for name in ("device", "chip"))
-    return Record(run.run_id, run.experiment, run.settings, device, chip)
-
-
-def _is_of_properties(run: RunRecord) -> bool:
-    try:
-        return any(
-            m.experiment.name == run.experiment and m.includes(run.settings) for m in OF_PROPERTIES
-        )
-    except (KeyError, TypeError, ValueError):  # recorded by a version with other settings
-        return False
-
-
-def kinds_named(asked: Iterable[str], there: Mapping[str, Architecture]) -> list[str]:
+def find_kinds(names: Iterable[str], kinds: Mapping[str, Architecture]) -> list[str]:
     """`lstm` or `LSTM · forget bias 1` → kinds; `BadSetting` for what nobody has measured."""
-    by_name = {kind.lower(): kind for kind in there}
-    by_name |= {a.variant: kind for kind, a in there.items() if a.kind == _plain(a)}
-    found = []
-    for name in asked:
-        kind = by_name.get(" ".join(name.lower().split()))
-        if kind is None:
+    by_name = {kind.lower(): kind for kind in kinds}
+    for kind, architecture in kinds.items():
+        cell, bidirectional = architecture.cell, architecture.bidirectional
+        if architecture.kind == Architecture(cell=cell, bidirectional=bidirectional).kind:
+            by_name[architecture.variant] = kind
+    named = []
+    for name in names:
+        kind_named = by_name.get(" ".join(name.lower().split()))
+        if kind_named is None:
             raise BadSetting(f"variants has {name!r}; choose from {', '.join(by_name)}")
-        found.append(kind)
-    return list(dict.fromkeys(found))
+        named.append(kind_named)
+    return list(dict.fromkeys(named))
 
 
-def _plain(architecture: Architecture) -> str:
-    return Architecture(cell=architecture.cell, bidirectional=architecture.bidirectional).kind
-
-
-def machine_named(asked: str, there: Sequence[str]) -> str:
-    """The one machine whose name has these letters in it; `BadSetting` for none or several."""
-    found = [name for name in there if asked.lower() in name.lower()]
-    if len(found) != 1:
+def find_machine(part: str, machines: Sequence[str]) -> str:
+    """The one machine whose name contains this text; `BadSetting` for none or several."""
+    matches = [name for name in machines if part.lower() in name.lower()]
+    if len(matches) != 1:
         raise BadSetting(
-            f"machine is {asked!r}, which fits {len(found)} of {', '.join(there) or 'none'}"
+            f"machine is {part!r}, which fits {len(matches)} of {', '.join(machines) or 'none'}"
         )
-    return found[0]
+    return matches[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Launch:
+    """One launch of some variants, of which runs are missing."""
+
+    experiment: Experiment
+    kinds: tuple[str, ...]
+    variants: tuple[str, ...]
+    settings: Mapping[str, Value]
+    """What differs from the defaults."""
+
+    @property
+    def command(self) -> str:
+        """The command line that makes all of its runs."""
+        words = ["python -m experiments run", self.experiment.name]
+        words.append(f"--variants {','.join(self.variants)}")
+        for name, value in self.settings.items():
+            text = str(value).lower() if isinstance(value, bool | None) else str(value)
+            words.append(f"--{name.replace('_', '-')}={text}")
+        return " ".join(words)
+
+
+def launches(experiment: Experiment, configs: Iterable[Config]) -> list[Launch]:
+    """One launch for each set of equal settings, in the order of the configs."""
+    default = experiment.config().flat()
+    groups: dict[tuple[tuple[str, Value], ...], list[Config]] = {}
+    for config in configs:
+        # The runs of one launch differ in these; under a budget each variant has its own width.
+        free = {"cell", "bidirectional"}
+        free |= {"seed"} if experiment.one_run_per_seed else set()
+        free |= {"hidden_size"} if config.parameter_budget is not None else set()
+        flat = config.flat().items()
+        differing = [(k, value) for k, value in flat if k not in free and value != default[k]]
+        groups.setdefault(tuple(differing), []).append(config)
+    made = []
+    for differing_settings, members in groups.items():
+        settings = dict(differing_settings)
+        if experiment.one_run_per_seed:
+            seeds = sorted({config.seed for config in members})
+            settings |= {"seed": seeds[0]} if seeds[0] else {}
+            settings |= {"seeds": len(seeds)} if len(seeds) != SEEDS.default else {}
+        shapes = [config.architecture for config in members]
+        made.append(
+            Launch(
+                experiment=experiment,
+                kinds=tuple(dict.fromkeys(shape.kind for shape in shapes)),
+                variants=tuple(dict.fromkeys(shape.variant for shape in shapes)),
+                settings=settings,
+            )
+        )
+    return made
+
+
+def cell_texts(line: MeasureLine, kind: str) -> list[str]:
+    """`98.1 ★`, `97.2 to 98.8`, `8 seeds`, as far as known; empty if nothing is measured."""
+    cell = line.cells.get(kind)
+    if cell is None:
+        return []
+    value = f"{value_of(cell)} {SCORECARD_MARKS.get(line.marks.get(kind, ''), '')}".strip()
+    return [text for text in (value, interval_of(cell), repeats_of(cell)) if text]
+
+
+def cells(card: Scorecard) -> pandas.DataFrame:
+    """One row per cell, in full precision; what is not measured has neither value nor runs."""
+    rows: list[dict[str, Any]] = []
+    for question in card.questions:
+        for line in question.lines:
+            for column in card.kinds:
+                kind = column.kind
+                cell, size = line.cells.get(kind), question.sizes.get(kind)
+                estimate = cell.estimate if cell else None
+                rows.append(
+                    {
+                        "experiment": question.experiment.name,
+                        "question": question.experiment.question,
+                        "measure": line.column.name,
+                        "title": line.column.title,
+                        "unit": line.column.unit,
+                        "better": line.column.better,
+                        "variant": kind,
+                        "terms": card.terms.in_words,
+                        "hidden_size": size.hidden_size if size else None,
+                        "recurrent_parameters": size.parameters if size else None,
+                        "value": estimate.value if estimate else None,
+                        "low": estimate.low if estimate else None,
+                        "high": estimate.high if estimate else None,
+                        "n": estimate.n if estimate else None,
+                        "n_counts": cell.over if cell else "",
+                        "mark": line.marks.get(kind, ""),
+                        "same_settings": basis_in_words(question.basis) if question.basis else "",
+                        "runs": " ".join(cell.runs) if cell else "",
+                    }
+                )
+    return pandas.DataFrame(rows, dtype=object)  # else whole numbers beside empty cells get a point
+
+
+def csv(card: Scorecard) -> bytes:
+    """One line per cell."""
+    return EXPORT_FORMATS["csv"](cells(card))
+
+
+def as_json(card: Scorecard, properties: Verdict) -> bytes:
+    """The answer, the cells, every verdict on a pair, what is missing, and the chapter's table."""
+    content = {
+        "answer": scorecard_answer(card),
+        "terms": dict(card.terms.settings),
+        "variants": [kind.kind for kind in card.kinds],
+        "machine": card.machine,
+        "cells": json.loads(EXPORT_FORMATS["json"](cells(card))),
+        "pairs": [
+            {
+                "measure": line.column.name,
+                "first": difference.first,
+                "second": difference.second,
+                "finding": difference.finding,
+                "test": difference.test,
+                "n": list(difference.n),
+                "p_value": difference.p_value,
+                "holm_p_value": difference.corrected_p,
+            }
+            for question in card.questions
+            for line in question.lines
+            for difference in line.differences
+        ],
+        "missing": [
+            launch.command
+            for question in card.questions
+            for launch in launches(question.experiment, question.missing)
+        ],
+        "properties": {
+            "verdict": properties.sentence,
+            "lines": [
+                {
+                    "property": row.title,
+                    "claimed": list(row.claimed),
+                    "measured": list(row.measured),
+                    "as_claimed": row.truth,
+                }
+                for row in properties.table
+            ],
+        },
+    }
+    return (json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+
+
+def latex(card: Scorecard) -> bytes:
+    """One line per measure, one column per variant.
+
+    The best value is bold, and so are those that are not distinguishable from it.
+    """
+    rows = [
+        [escaped(line.column.heading), *(_latex_cell(line, kind.kind) for kind in card.kinds)]
+        for question in card.questions
+        for line in question.lines
+    ]
+    caption = (
+        f"{scorecard_answer(card)} In brackets: 95% intervals. "
+        "Bold: the best, and what is not distinguishable from it."
+    )
+    return table(["", *(kind.kind for kind in card.kinds)], rows, caption).encode()
+
+
+def _latex_cell(line: MeasureLine, kind: str) -> str:
+    cell = line.cells.get(kind)
+    if cell is None or cell.estimate.value is None:
+        return "--"
+    bold = bool(line.marks.get(kind))
+    if cell.over:
+        return estimated(cell.estimate, bold=bold)
+    value = escaped(value_of(cell))  # a count has all of its digits
+    return rf"\textbf{{{value}}}" if bold else value

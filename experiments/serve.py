@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,16 +17,18 @@ from typing import NoReturn
 import psutil
 from filelock import FileLock, Timeout
 
+from core.runner import stop_signals
 from core.settings import BadSetting
-from core.store_folder import PROJECT, StoreError
-from core.tracking import Store
+from core.store.folder import StoreError
+from core.store.tracking import Store
 from experiments.queue import submit_suite
 from experiments.suites import suite_named
-from experiments.worker import environment, worker_status
+from experiments.worker import environment, start_process, worker_status
 
 HOST = "127.0.0.1"
-PATIENCE_SECONDS = 90.0
-"""For a server to answer for the first time; a cold disk makes MLflow slow to import."""
+
+READY_SECONDS = 90.0
+"""How long a server may take to answer first; a cold disk makes MLflow slow to import."""
 
 
 @dataclass
@@ -42,17 +42,7 @@ class Service:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, env: dict[str, str]) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches it only through `stop`."""
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command,
-                cwd=PROJECT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        self.process = start_process(self.command, env, self.log)
 
     def answers(self) -> bool:
         """Whether its health page answers."""
@@ -63,7 +53,7 @@ class Service:
             return False
 
     def stop(self, patience: float) -> None:
-        """Ask it and everything that it started to end, then insist."""
+        """Ask it to end, wait as long as `patience`, then kill it with everything it started."""
         if self.process is None or self.process.poll() is not None:
             return
         family = [psutil.Process(self.process.pid)]
@@ -72,59 +62,58 @@ class Service:
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(patience)
-        # What the dashboard started in a session of its own (a worker) is not the dashboard.
-        for member in family if self.name == "worker" else _same_session(family):
-            with contextlib.suppress(psutil.Error):
-                member.kill()
+        for member in family:
+            # What the dashboard started in a session of its own (a worker) is not the dashboard.
+            with contextlib.suppress(psutil.Error, OSError):
+                if self.name == "worker" or os.getsid(member.pid) == self.process.pid:
+                    member.kill()
 
 
-def serve(store: Store, say: Callable[[str], None], dashboard_port: int, mlflow_port: int) -> int:
+def serve_all(
+    store: Store, say: Callable[[str], None], dashboard_port: int, mlflow_port: int
+) -> int:
     """Start everything, print the addresses, wait for Ctrl-C; return the exit status."""
-    try:
-        with FileLock(store.folder / "serve.lock", timeout=0):
-            return _serve(store, say, dashboard_port, mlflow_port)
-    except Timeout:
-        raise StoreError(
-            f"Unroll already serves {store.uri}; use the dashboard that is open, or stop that one "
-            "first (Ctrl-C where it runs)"
-        ) from None
-
-
-def _serve(store: Store, say: Callable[[str], None], dashboard_port: int, mlflow_port: int) -> int:
-    _require_free(dashboard_port, "dashboard_port")
-    local = not store.uri.startswith("http")
-    mlflow_url = f"http://{HOST}:{mlflow_port}" if local else store.uri
-    services = []
-    if local:
-        _require_free(mlflow_port, "mlflow_port")
-        services.append(mlflow_service(store, mlflow_port))
-    if worker_status(store) is None:
-        services.append(_worker_service(store))
-    services.append(dashboard_service(store, dashboard_port))
     stopping: list[int] = []
-    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, lambda number, _frame: stopping.append(number))
-    if not store.runs():
-        suite = suite_named("first-look")
-        submit_suite(store, suite)
-        say(f"The store is empty: queued the {suite.name} suite ({len(suite.configs())} runs).")
-    try:
-        for service in services:
-            service.start({**environment(store), "UNROLL_MLFLOW_URL": mlflow_url})
-        _wait_until_ready(services, say, stopping)
-        if not stopping:
-            say(f"Dashboard  http://{HOST}:{dashboard_port}")
-            say(f"MLflow UI  {mlflow_url}/#/experiments?workflowType=machine_learning")
-            say("Ctrl-C stops everything.")
-        return _watch(store, services, say, stopping)
-    finally:
-        say("Stopping.")
-        for service in reversed(services):
-            service.stop(patience=20.0 if service.name == "worker" else 3.0)
+    services: list[Service] = []
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(store.folder / "serve.lock", timeout=0))
+        except Timeout:
+            raise StoreError(
+                f"Unroll already serves {store.uri}; use the dashboard that is open, or stop that "
+                "one first (Ctrl-C where it runs)"
+            ) from None
+        stack.enter_context(stop_signals(lambda number, _: stopping.append(number)))
+        _require_free(dashboard_port, "dashboard_port")
+        mlflow_url = store.uri
+        if not store.uri.startswith("http"):
+            _require_free(mlflow_port, "mlflow_port")
+            mlflow_url = f"http://{HOST}:{mlflow_port}"
+            services.append(mlflow_service(store, mlflow_port))
+        if worker_status(store) is None:
+            services.append(_worker_service(store))
+        services.append(dashboard_service(store, dashboard_port))
+        if not store.runs():
+            suite = suite_named("first-look")
+            submit_suite(store, suite)
+            say(f"The store is empty: queued the {suite.name} suite ({len(suite.configs())} runs).")
+        try:
+            for service in services:
+                service.start({**environment(store), "UNROLL_MLFLOW_URL": mlflow_url})
+            _wait_until_ready(services, say, stopping)
+            if not stopping:
+                say(f"Dashboard  http://{HOST}:{dashboard_port}")
+                say(f"MLflow UI  {mlflow_url}/#/experiments?workflowType=machine_learning")
+                say("Ctrl-C stops everything.")
+            return _watch(store, services, say, stopping)
+        finally:
+            say("Stopping.")
+            for service in reversed(services):
+                service.stop(patience=20.0 if service.name == "worker" else 3.0)
 
 
 def mlflow_service(store: Store, port: int) -> Service:
-    """The MLflow UI over the store; `environment` leaves out its job runners, which nobody uses."""
+    """The MLflow UI over the store; `environment` switches off its job runners."""
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
         *("--workers", "1", "--backend-store-uri", store.uri),
@@ -149,37 +138,27 @@ def _worker_service(store: Store) -> Service:
     return Service("worker", command, store.folder / "worker.log")
 
 
-def _same_session(family: list[psutil.Process]) -> list[psutil.Process]:
-    mine = family[0].pid
-    found = []
-    for member in family:
-        with contextlib.suppress(OSError):
-            if os.getsid(member.pid) == mine:
-                found.append(member)
-    return found
-
-
 def _wait_until_ready(
     services: list[Service], say: Callable[[str], None], stopping: list[int]
 ) -> None:
     waiting = [service for service in services if service.health]
     say(f"Starting {', '.join(service.name for service in services)} …")
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + READY_SECONDS
     while waiting and not stopping and time.monotonic() < deadline:
         waiting = [service for service in waiting if not service.answers()]
         if _dead(services):
             return
         time.sleep(0.1)
     for service in waiting if not stopping else []:
-        say(f"The {service.name} has not answered yet; its log is {service.log}")
+        say(f"The {service.name} does not answer yet; its log is {service.log}")
 
 
 def _watch(
     store: Store, services: list[Service], say: Callable[[str], None], stopping: list[int]
 ) -> int:
     while not stopping:
-        ours = any(service.name == "worker" for service in services)
-        if not ours and worker_status(store) is None:  # the one found at the start has ended
+        started = any(service.name == "worker" for service in services)
+        if not started and worker_status(store) is None:  # the one that was running has ended
             services.append(_worker_service(store))
             services[-1].start(environment(store))
         for service in _dead(services):

@@ -1,37 +1,28 @@
-"""Named lists of runs that belong together."""
+"""Named lists of runs that belong together. The chapter's suite follows from its claims."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from core.architecture import VARIANTS
+from core.chapter import CLAIMS, Measurement
 from core.experiment import Config, Experiment
+from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from core.models.registry import variants
 from core.settings import BadSetting
 
-ALL = tuple(VARIANTS)
+ALL = tuple(variants())
 
+ONE_DIRECTION = ("rnn", "lstm", "gru")
 
-@dataclass(frozen=True)
-class Part:
-    """One comparison: some variants of one experiment under some settings."""
-
-    title: str
-    experiment: Experiment
-    variants: tuple[str, ...] = ALL
-    settings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    preset: str = ""
-
-    def configs(self) -> list[Config]:
-        """The validated configs, one run each."""
-        return self.experiment.configs(self.variants, self.settings, self.preset)
+BOTH_DIRECTIONS = ("bi-rnn", "bi-lstm", "bi-gru")
 
 
 @dataclass(frozen=True)
@@ -41,70 +32,52 @@ class Suite:
     name: str
     title: str
     description: str
-    parts: tuple[Part, ...]
+    parts: tuple[Measurement, ...]
+
+    def plan(self) -> list[tuple[Experiment, Config, str]]:
+        """Every run once, with the title of the first part that asks for it."""
+        plan: dict[tuple[str, Config], tuple[Experiment, Config, str]] = {}
+        for part in self.parts:
+            for config in part.configs():
+                run = (part.experiment, config, part.title)
+                plan.setdefault((part.experiment.name, config), run)
+        return list(plan.values())
 
     def configs(self) -> list[tuple[Experiment, Config]]:
-        """Every run of the suite."""
-        return [(part.experiment, config) for part in self.parts for config in part.configs()]
+        """Every run once."""
+        return [(experiment, config) for experiment, config, _ in self.plan()]
 
 
-CHAPTER_GRADIENT = (
-    Part("the chapter's set-up", GRADIENT_DECAY, preset="chapter"),
-    Part(
-        "recurrent gain",
+CHAPTER_REPEATS: Mapping[str, Mapping[str, tuple[int]]] = {
+    # Spans are coarse: with three seeds no exact test can find a difference, with twelve it does.
+    MEMORY_SPAN.name: {"seeds": (12,)},
+    THROUGHPUT.name: {"repetitions": (8,)},
+}
+"""How often the chapter suite repeats what a claim measures."""
+
+SMALL_SPANS = {"hidden_size": (32,), **CHAPTER_REPEATS[MEMORY_SPAN.name]}
+
+BEYOND_CLAIMS = (
+    Measurement("the chapter's set-up", GRADIENT_DECAY, ALL, preset="chapter"),
+    Measurement(
+        "initialisation of each cell",
         GRADIENT_DECAY,
-        ("rnn",),
-        {"recurrent_gain": (0.5, 1.0, 1.5, 2.0, 3.0)},
-        "chapter",
-    ),
-    Part("in float32", GRADIENT_DECAY, ("rnn",), {"dtype": ("float32",)}, "chapter"),
-    Part(
-        "a network that explodes",
-        GRADIENT_DECAY,
-        ("rnn",),
-        {"nonlinearity": ("relu",), "recurrent_gain": (3.0,)},
-        "chapter",
-    ),
-    Part("forget bias", GRADIENT_DECAY, ("lstm",), {"forget_bias": (0, 1, 2, 3)}, "chapter"),
-    Part("update bias", GRADIENT_DECAY, ("gru",), {"update_bias": (0, 1, 2, 3)}, "chapter"),
-    Part(
-        "initialisation",
-        GRADIENT_DECAY,
-        ("rnn", "lstm", "gru"),
+        ONE_DIRECTION,
         {"initialisation": ("torch", "orthogonal", "identity")},
         "chapter",
     ),
-    Part("three layers", GRADIENT_DECAY, ("rnn", "lstm", "gru"), {"layers": (3,)}, "chapter"),
-)
-
-ONE_DIRECTION = ("rnn", "lstm", "gru")
-BOTH_DIRECTIONS = ("bi-rnn", "bi-lstm", "bi-gru")
-
-QUICK_TIMING = {"sequence_length": (256,), "repetitions": (6,), "streamed_tokens": (100,)}
-
-CHAPTER_COST = (
-    Part("what it holds", PARAMETER_COUNT, preset="chapter"),
-    Part(
-        "a smaller width, what it holds",
-        PARAMETER_COUNT,
-        ONE_DIRECTION,
-        {"hidden_size": (256, 64), "input_size": (128, 16)},
-        "chapter",
+    Measurement("three layers", GRADIENT_DECAY, ONE_DIRECTION, {"layers": (3,)}, "chapter"),
+    Measurement(
+        "how far back", MEMORY_SPAN, ONE_DIRECTION, {**SMALL_SPANS, "forget_bias": (None, 1)}
     ),
-    Part("what all six hold at the usual width", PARAMETER_COUNT),
-    Part("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
-    Part("how fast it is", THROUGHPUT, ONE_DIRECTION, {"repetitions": (8,)}, "chapter"),
-    Part("how fast all six are", THROUGHPUT, settings=QUICK_TIMING),
-)
-
-CHAPTER_QUALITY = (
-    Part(
-        "with and without attention",
-        LENGTH_QUALITY,
-        ("lstm",),
-        {"attention": ("none", "dot"), "seeds": (3,)},
+    Measurement(
+        "how far back in both directions",
+        MEMORY_SPAN,
+        BOTH_DIRECTIONS,
+        # Enough to see that a second direction is no memory; no claim compares these.
+        {"hidden_size": (32,), "seeds": (3,), "training_steps": (300,), "longest_lag": (20,)},
     ),
-    Part(
+    Measurement(
         "every encoder, small",
         LENGTH_QUALITY,
         ALL,
@@ -117,31 +90,34 @@ CHAPTER_QUALITY = (
             "tested_pairs": (30,),
         },
     ),
-)
-
-SMALL = {"hidden_size": (32,), "seeds": (12,)}
-"""Spans are coarse: with three seeds no exact test can find a difference, with twelve it does."""
-BRIEF = {"hidden_size": (32,), "seeds": (3,), "training_steps": (300,), "longest_lag": (20,)}
-"""Of what no claim compares: enough to see that a second direction is no memory."""
-
-CHAPTER_CONTEXT = (
-    Part("how far back", MEMORY_SPAN, ONE_DIRECTION, {**SMALL, "forget_bias": (None, 1)}),
-    Part("how far back in both directions", MEMORY_SPAN, BOTH_DIRECTIONS, BRIEF),
-    Part("how far back without clipping", MEMORY_SPAN, ("rnn",), {**SMALL, "clip": (None,)}),
-    Part(
-        "how far back where gradients explode",
-        MEMORY_SPAN,
-        ("rnn",),
-        {**SMALL, "recurrent_gain": (3.0,), "clip": (1.0, None)},
+    Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter"),
+    Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
+    Measurement("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
+    Measurement(
+        "how fast all six are",
+        THROUGHPUT,
+        ALL,
+        {"sequence_length": (256,), "repetitions": (6,), "streamed_tokens": (100,)},
     ),
-    Part(
-        "how far back from an orthogonal start",
-        MEMORY_SPAN,
-        ("rnn",),
-        {**SMALL, "initialisation": ("orthogonal",)},
-    ),
-    Part("both sides", TWO_SIDED_CONTEXT),
 )
+"""What the pages compare beyond what the claims measure, or in one comparison with it."""
+
+
+def _chapter() -> tuple[Measurement, ...]:
+    """The comparisons of the pages and the measurements of all claims; timed runs come last."""
+    parts = list(BEYOND_CLAIMS)
+    for claim in CLAIMS:
+        for measured in claim.measurements:
+            settings = {**measured.settings, **CHAPTER_REPEATS.get(measured.experiment.name, {})}
+            part = dataclasses.replace(measured, settings=settings)
+            if part not in parts:
+                parts.append(part)
+    names = [experiment.name for experiment in all_experiments()]
+    parts.sort(key=lambda part: (part.experiment.timed, names.index(part.experiment.name)))
+    return tuple(parts)
+
+
+CHAPTER = _chapter()
 
 SUITES: tuple[Suite, ...] = (
     Suite(
@@ -150,19 +126,20 @@ SUITES: tuple[Suite, ...] = (
         "The six variants: how fast the gradient fades, what they hold, what a second direction "
         "sees; and of each cell how far back it learns to look and how fast it is. About a minute.",
         (
-            Part("six variants", GRADIENT_DECAY),
-            Part("six variants, what they hold", PARAMETER_COUNT),
-            Part(
+            Measurement("six variants", GRADIENT_DECAY, ALL),
+            Measurement("six variants, what they hold", PARAMETER_COUNT, ALL),
+            Measurement(
                 "one direction and two",
                 TWO_SIDED_CONTEXT,
-                settings={
+                ALL,
+                {
                     "hidden_size": (32,),
                     "furthest": (2,),
                     "sequence_length": (16,),
                     "training_steps": (100,),
                 },
             ),
-            Part(
+            Measurement(
                 "how far back each cell learns to look",
                 MEMORY_SPAN,
                 ONE_DIRECTION,
@@ -173,12 +150,13 @@ SUITES: tuple[Suite, ...] = (
                     "learning_rate": (0.01,),
                 },
             ),
-            Part(
+            Measurement(
                 "how fast each cell is",
                 THROUGHPUT,
                 ONE_DIRECTION,
                 {
-                    **QUICK_TIMING,
+                    "repetitions": (6,),
+                    "streamed_tokens": (100,),
                     "sequence_length": (128,),
                     "shortest_length": (32,),
                     "packed": (False,),
@@ -192,7 +170,7 @@ SUITES: tuple[Suite, ...] = (
         "Everything that the textbook claims: its set-up, what gain, gate biases, initialisation "
         "and depth change in it, what each cell costs, how far back it learns to look, what a "
         "second direction sees, and what attention does for long sentences. Some 20 minutes.",
-        (*CHAPTER_GRADIENT, *CHAPTER_CONTEXT, *CHAPTER_QUALITY, *CHAPTER_COST),
+        CHAPTER,
     ),
     Suite(
         "full",
@@ -200,47 +178,45 @@ SUITES: tuple[Suite, ...] = (
         "The chapter with 32 seeds at two widths, the gradient before and after training, all "
         "three memory tasks, and speed by batch, width and precision. Hours.",
         (
-            *CHAPTER_GRADIENT,
-            *CHAPTER_CONTEXT,
-            *CHAPTER_QUALITY,
-            *CHAPTER_COST,
-            Part(
+            *CHAPTER,
+            Measurement(
                 "two widths",
                 GRADIENT_DECAY,
-                settings={"hidden_size": (64, 128), "seeds": (32,)},
+                ALL,
+                {"hidden_size": (64, 128), "seeds": (32,)},
             ),
-            Part(
+            Measurement(
                 "while training",
                 GRADIENT_DECAY,
                 ("rnn", "lstm", "gru"),
                 {"training_steps": (500,), "forget_bias": (0, 1)},
             ),
-            Part("equal parameters", GRADIENT_DECAY, settings={"parameter_budget": (100_000,)}),
-            Part("the adding problem", MEMORY_SPAN, preset="adding"),
-            Part("copy memory", MEMORY_SPAN, preset="copy"),
-            Part(
+            Measurement("equal parameters", GRADIENT_DECAY, ALL, {"parameter_budget": (100_000,)}),
+            Measurement("the adding problem", MEMORY_SPAN, ALL, preset="adding"),
+            Measurement("copy memory", MEMORY_SPAN, ALL, preset="copy"),
+            Measurement(
                 "gates that keep",
                 MEMORY_SPAN,
                 ("lstm", "gru"),
                 {"forget_bias": (2, 3), "update_bias": (1, 3)},
             ),
-            Part("both must be known", TWO_SIDED_CONTEXT, settings={"rule": ("compare",)}),
-            Part("long sequences", THROUGHPUT, settings={"sequence_length": (4096,)}),
-            Part("by batch", THROUGHPUT, ONE_DIRECTION, {"batch_size": (1, 8, 32, 128)}),
-            Part("by width", THROUGHPUT, ONE_DIRECTION, {"hidden_size": (32, 128, 512)}),
-            Part(
+            Measurement("both must be known", TWO_SIDED_CONTEXT, ALL, {"rule": ("compare",)}),
+            Measurement("long sequences", THROUGHPUT, ALL, {"sequence_length": (4096,)}),
+            Measurement("by batch", THROUGHPUT, ONE_DIRECTION, {"batch_size": (1, 8, 32, 128)}),
+            Measurement("by width", THROUGHPUT, ONE_DIRECTION, {"hidden_size": (32, 128, 512)}),
+            Measurement(
                 "every encoder, every attention",
                 LENGTH_QUALITY,
                 ALL,
                 {"attention": ("none", "additive", "dot", "general"), "seeds": (3,)},
             ),
-            Part(
+            Measurement(
                 "how much one vector holds",
                 LENGTH_QUALITY,
                 ("lstm",),
                 {"hidden_size": (16, 32, 64, 128), "seeds": (3,)},
             ),
-            Part("half precision", THROUGHPUT, ONE_DIRECTION, {"dtype": ("bfloat16",)}),
+            Measurement("half precision", THROUGHPUT, ONE_DIRECTION, {"dtype": ("bfloat16",)}),
         ),
     ),
 )

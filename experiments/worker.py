@@ -10,36 +10,38 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core import store_folder
 from core.experiments import experiment_named
-from core.names import among
-from core.recorder import salvage
-from core.runner import process_identity
-from core.store_folder import PROJECT, StoreError
-from core.tracking import ACTIVE, TAG_CANCEL, RunRecord, Store
-from core.words import counted
-from experiments.executors.local import Demand, LocalExecutor
-from experiments.queue import is_alive, is_here, process_lives, requeue, wake
+from core.formatting import counted, inline_text
+from core.runner import stop_signals
+from core.store.folder import PROJECT, StoreError, database_path
+from core.store.recorder import salvage
+from core.store.records import ACTIVE, TAG_CANCEL, TAG_OWNER, RunRecord, process_identity
+from core.store.sqlite import analyze
+from core.store.tracking import Store
+from experiments.executors.base import Executor, ResourceRequest
+from experiments.executors.local import LocalExecutor
+from experiments.liveness import LostRuns, process_exists, signal_owner
+from experiments.queue import requeue, wake
 
 ROUND_SECONDS = 2.0
 """Between full looks at the store; a submission on this machine wakes the worker at once."""
+
 TICK_SECONDS = 0.05
+
 GRACE_SECONDS = 10.0
 """After a request to stop, before the process is ended by force."""
-LOST_SECONDS = 120.0
-"""Without a heartbeat, after which a run of another machine counts as lost."""
-TAG_CLAIM = "unroll.claim"
-CLAIM_SECONDS = 30.0
-"""How long another machine's claim on a waiting run is respected."""
-SETTLE_SECONDS = 0.3
-"""In which competing claims reach the store."""
+
 START_SECONDS = 60.0
 """How long a worker may take to start (torch and MLflow are loaded first)."""
+
+ANALYZE_AFTER_RUNS = 6
+"""SQLite's statistics are refreshed when the worker is idle and so many runs have ended."""
 
 
 class WorkerRunning(RuntimeError):
@@ -55,15 +57,22 @@ class WorkerStatus:
     created: float
     started: float
     ready: bool
-    """Whether the fork server is warm."""
+    """Whether the executor is warm."""
 
 
 class Worker:
-    """Owns the store's queue while its lock is held."""
+    """Owns the store's queue while its lock is held.
 
-    def __init__(self, store: Store, say: Callable[[str], None]) -> None:
+    There is one worker per store. A lock prevents a second one on this machine. Of a store on a
+    server nothing prevents one on another machine, which would take the same runs: start only one.
+    """
+
+    def __init__(
+        self, store: Store, say: Callable[[str], None], executor: Executor | None = None
+    ) -> None:
         self._store, self._say = store, say
-        self._executor = LocalExecutor(store)
+        self._executor = executor or LocalExecutor(store)
+        self._lost_runs = LostRuns()
         self._stopping = False
         self._idle_since: float | None = None
         self._ended_since_analyze = 0
@@ -74,38 +83,48 @@ class Worker:
         """Work until SIGTERM or SIGINT, or until nothing was to do for so many seconds.
 
         `watch` is called between looks, some twenty times a second; it ends the work when true.
+        Raises `WorkerRunning` if there is another worker on this machine.
         """
         lock = FileLock(self._store.folder / "worker.lock", timeout=0)
         try:
             lock.acquire()
         except Timeout:
-            raise WorkerRunning(_already(self._store)) from None
-        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(stop, self._stop)
+            status = worker_status(self._store)
+            process = f" (process {status.pid} on {status.host})" if status else ""
+            raise WorkerRunning(
+                f"a worker already serves {self._store.uri}{process}; a store needs only one"
+            ) from None
+
+        def stop(*_: object) -> None:
+            self._stopping = True
+
         try:
-            _announce(self._store, ready=False)
-            self._executor.warm_up()
-            _announce(self._store, ready=True)
-            self._say(f"worker ready on {self._store.uri}")
-            self._loop(exit_when_idle, watch)
-            self._hand_back()
+            with stop_signals(stop):
+                _announce(self._store, ready=False)
+                self._executor.warm_up()
+                _announce(self._store, ready=True)
+                self._say(f"worker ready on {self._store.uri}")
+                if database_path(self._store.uri) is None:
+                    self._say("start no worker for this store on another machine")
+                self._work(exit_when_idle, watch)
+                self._requeue_on_shutdown()
         finally:
             (self._store.folder / "worker.json").unlink(missing_ok=True)
             lock.release()
 
-    def _stop(self, *_: object) -> None:
-        self._stopping = True
-
-    def _loop(self, exit_when_idle: float | None, watch: Callable[[], bool] | None) -> None:
-        looked, woken = -ROUND_SECONDS, 0.0
+    def _work(self, exit_when_idle: float | None, watch: Callable[[], bool] | None) -> None:
+        last_round, last_wake = -ROUND_SECONDS, 0.0
         while not self._stopping:
             # A store that is away for a moment must not end the worker. What a failed round left
             # undone, the next one finds: an ended child's run is RUNNING without a process.
             try:
                 ended = self._collect(TICK_SECONDS)
-                stamp = _stamp(self._store)
-                if ended or stamp != woken or time.monotonic() - looked >= ROUND_SECONDS:
-                    looked, woken = time.monotonic(), stamp
+                wake_time = 0.0
+                with contextlib.suppress(OSError):
+                    wake_time = (self._store.folder / "queue.wake").stat().st_mtime
+                due = time.monotonic() - last_round >= ROUND_SECONDS
+                if ended or due or wake_time != last_wake:
+                    last_round, last_wake = time.monotonic(), wake_time
                     self._round()
                 if watch is not None and watch():
                     return
@@ -113,144 +132,107 @@ class Worker:
                 self._say(f"the store did not answer ({error}); trying again")
                 self._idle_since = None
                 time.sleep(ROUND_SECONDS)
-            if exit_when_idle is not None and self._idle_for() > exit_when_idle:
+            if exit_when_idle is None or self._idle_since is None or self._executor.running:
+                continue
+            if time.monotonic() - self._idle_since > exit_when_idle:
                 self._say(f"idle for {exit_when_idle:g} seconds")
                 return
 
-    def _idle_for(self) -> float:
-        """Seconds since a look at the store first found nothing to do; 0 while there is work."""
-        if self._idle_since is None or self._executor.running:
-            return 0.0
-        return time.monotonic() - self._idle_since
-
     def _collect(self, seconds: float) -> bool:
+        """Wait for runs of the executor to end, and end those that did not do so themselves."""
         ended = self._executor.wait(seconds)
         for run_id, how in ended:
-            self._bury(self._store.run(run_id), how)
+            with self._reporting(run_id):
+                record = self._store.run(run_id)
+                # A run that a living process or another machine owns is not lost with this child.
+                if TAG_OWNER not in record.tags or self._executor.is_alive(record) is False:
+                    self._mark_lost(record, how)
         if not self._executor.running and not ended:
             time.sleep(seconds)
         self._ended_since_analyze += len(ended)
         return bool(ended)
 
     def _round(self) -> None:
-        running, others = self._store.runs(status="RUNNING"), list[Demand]()
+        """Look at every active run: end what is lost, enforce cancellations, start what fits."""
+        running = self._store.runs(status="RUNNING")
+        others: list[ResourceRequest] = []
         for record in running:
-            # One run that cannot be dealt with must not hold up the others.
-            try:
-                others += self._see_to(record)
-            except Exception as error:  # noqa: BLE001
-                self._say(f"{among(record.name)}: {type(error).__name__}: {error}")
+            with self._reporting(inline_text(record.name)):
+                if record.run_id not in self._executor.running:
+                    alive = self._executor.is_alive(record)
+                    reason = self._lost_runs.reason(record, alive)
+                    if reason:
+                        self._mark_lost(record, reason)
+                        continue
+                    if alive:
+                        others.append(ResourceRequest.of(record))
+                self._enforce_cancellation(record)
         waiting = False
         for record in self._store.waiting():
             waiting = True
-            try:
-                if not self._next(record, others):
+            with self._reporting(inline_text(record.name)):
+                if not self._take_up(record, others):
                     break  # else narrow runs would overtake a wide or a timed one for ever
-            except Exception as error:  # noqa: BLE001
-                self._say(f"{among(record.name)}: {type(error).__name__}: {error}")
         if running or waiting:
             self._idle_since = None
-        elif self._idle_since is None:
+            return
+        if self._idle_since is None:
             self._idle_since = time.monotonic()
-        if not (running or waiting) and self._ended_since_analyze >= 6:
-            self._analyze()
+        database = database_path(self._store.uri)
+        if database is not None and self._ended_since_analyze >= ANALYZE_AFTER_RUNS:
+            analyze(database)
+            self._ended_since_analyze = 0
 
-    def _see_to(self, record: RunRecord) -> list[Demand]:
-        """A run that may be over or be asked to stop: what it takes of the machine beside ours."""
-        if record.status == "RUNNING" and record.run_id not in self._executor.running:
-            return [Demand.of(record)] if self._look_after(record) else []
-        if record.cancelled:
-            self._force(record)
-        return []
-
-    def _next(self, record: RunRecord, others: Sequence[Demand]) -> bool:
-        """See to a run of the queue; False if it must wait, and so must those behind it."""
+    def _take_up(self, record: RunRecord, others: Sequence[ResourceRequest]) -> bool:
+        """See to a waiting run; False if it must wait for room, and so must those behind it."""
         if record.run_id in self._executor.running:  # our child, which has not said so yet
-            self._see_to(record)
-            return True
-        return self._take_up(record, others)
-
-    def _take_up(self, record: RunRecord, others: Sequence[Demand]) -> bool:
-        """Start a waiting run, or end it if it was cancelled; False if there is no room for it."""
-        if record.cancelled:
+            self._enforce_cancellation(record)
+        elif record.cancelled:
             self._store.end(record.run_id, "KILLED", "cancelled before it started")
-            return True
-        if not self._executor.has_room(Demand.of(record), others):
-            return False
-        if self._claim(record):
-            self._say(f"start {record.experiment} · {among(record.name)}")
+        elif TAG_OWNER in record.tags:  # being started elsewhere, or interrupted while it was
+            if self._executor.is_alive(record) is False:
+                self._mark_lost(record, "its process is gone")
+        elif self._executor.has_room(ResourceRequest.of(record), others):
+            self._say(f"start {record.experiment} · {inline_text(record.name)}")
             self._executor.start(record)
+        else:
+            return False
         return True
 
-    def _claim(self, record: RunRecord) -> bool:
-        """Whether this worker may start the run.
-
-        The lock makes a worker the only one of a local store. A store on a server may have one
-        worker per machine: each writes its name on the run, and the last name that stands starts.
-        """
-        if store_folder.database_path(self._store.uri) is not None:
-            return True
-        mine = json.dumps(process_identity())
-        written, _, claimed = record.tags.get(TAG_CLAIM, "0 ").partition(" ")
-        if claimed != mine and time.time() - float(written) < CLAIM_SECONDS:
-            return False
-        self._store.set_tags(record.run_id, {TAG_CLAIM: f"{time.time()} {mine}"})
-        time.sleep(SETTLE_SECONDS)
-        now = self._store.run(record.run_id)
-        return now.status == "SCHEDULED" and now.tags[TAG_CLAIM].partition(" ")[2] == mine
-
-    def _look_after(self, record: RunRecord) -> bool:
-        """A RUNNING run that is not our child: whether it goes on here. If it is gone, bury it."""
-        if is_here(record):
-            if is_alive(record):
-                self._force(record)
-                return True
-            self._bury(record, "its process is gone")
-        elif record.owner:
-            sign = max(float(record.tags.get("unroll.heartbeat", 0)), record.state.get("beat", 0.0))
-            if time.time() - max(sign, record.owner["started"]) > LOST_SECONDS:
-                self._bury(record, f"{record.owner['host']} has not been heard of")
-        elif time.time() - record.submitted > START_SECONDS:
-            self._bury(record, "whoever submitted it did not finish doing so")
-        return False
-
-    def _bury(self, record: RunRecord, how: str) -> None:
+    def _mark_lost(self, record: RunRecord, how: str) -> None:
         """End a run that did not end itself, keeping what it measured."""
+        spool = self._store.spool(record.run_id)
         if record.status in ACTIVE:
-            self._say(f"lost {among(record.name)}: {how}")
-            log = self._store.spool(record.run_id) / "log.txt"
-            if log.parent.exists():
-                with log.open("a") as file:
-                    file.write(f"lost: {how}\n")
-            kept = self._salvaged(record)
+            self._say(f"lost {inline_text(record.name)}: {how}")
+            if spool.exists():
+                with (spool / "log.txt").open("a") as log:
+                    log.write(f"lost: {how}\n")
+            try:
+                rows = salvage(self._store, record.run_id, experiment_named(record.experiment))
+                kept = f"; {counted(rows, 'row')} measured until then kept" if rows else ""
+            except (ValueError, OSError) as error:  # a full disk leaves what no reader understands
+                copy = self._store.folder / "unreadable" / record.run_id
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copytree(spool, copy, dirs_exist_ok=True)
+                kept = f"; its rows cannot be read ({error}) and are kept in {copy}"
             if record.cancelled:
                 self._store.end(record.run_id, "KILLED", f"cancelled; {how}{kept}")
             else:
                 self._store.end(record.run_id, "FAILED", f"lost: {how}{kept}; retry runs it again")
-        shutil.rmtree(self._store.spool(record.run_id), ignore_errors=True)
+        shutil.rmtree(spool, ignore_errors=True)
 
-    def _salvaged(self, record: RunRecord) -> str:
-        try:
-            rows = salvage(self._store, record.run_id, experiment_named(record.experiment))
-        except (ValueError, OSError) as error:  # a full disk leaves what no reader understands
-            kept = self._store.folder / "unreadable" / record.run_id
-            kept.parent.mkdir(exist_ok=True)
-            shutil.copytree(self._store.spool(record.run_id), kept, dirs_exist_ok=True)
-            return f"; its rows cannot be read ({error}) and are kept in {kept}"
-        return f"; {counted(rows, 'row')} measured until then kept" if rows else ""
-
-    def _force(self, record: RunRecord) -> None:
-        asked = float(record.tags.get(TAG_CANCEL, "inf"))
-        if time.time() - asked > GRACE_SECONDS:
+    def _enforce_cancellation(self, record: RunRecord) -> None:
+        """End by force what was asked to stop and has not done so within its grace."""
+        if time.time() - float(record.tags.get(TAG_CANCEL, "inf")) > GRACE_SECONDS:
             if record.run_id in self._executor.running:
                 self._executor.stop(record.run_id, force=True)
-            elif is_here(record) and is_alive(record):
-                os.kill(record.owner["pid"], signal.SIGKILL)
+            else:
+                signal_owner(record, signal.SIGKILL)
 
-    def _hand_back(self) -> None:
+    def _requeue_on_shutdown(self) -> None:
         """Stop the children; queue what nobody cancelled again, for the next worker."""
-        running = self._executor.running
-        for run_id in running:
+        interrupted = self._executor.running
+        for run_id in interrupted:
             self._executor.stop(run_id)
         deadline = time.monotonic() + GRACE_SECONDS
         while self._executor.running and time.monotonic() < deadline:
@@ -259,21 +241,21 @@ class Worker:
             self._executor.stop(run_id, force=True)
         while self._executor.running:
             self._collect(TICK_SECONDS)
-        for run_id in running:
-            try:
+        for run_id in interrupted:
+            with self._reporting(f"{run_id} was interrupted and could not be queued again"):
                 record = self._store.run(run_id)
                 stopped = record.status == "KILLED" or record.error.startswith("lost")
                 if stopped and not record.cancelled:
                     requeue(self._store, record)
-                    self._say(f"{among(record.name)} was interrupted; it is queued again")
-            except Exception as error:  # noqa: BLE001 - the others must still be queued
-                self._say(f"{run_id} was interrupted and could not be queued again ({error})")
+                    self._say(f"{inline_text(record.name)} was interrupted; it is queued again")
 
-    def _analyze(self) -> None:
-        database = store_folder.database_path(self._store.uri)
-        if database is not None:
-            store_folder.analyze(database)
-        self._ended_since_analyze = 0
+    @contextlib.contextmanager
+    def _reporting(self, what: str) -> Iterator[None]:
+        """Report an error and go on: one run that cannot be dealt with must not hold up others."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            self._say(f"{what}: {type(error).__name__}: {error}")
 
 
 def worker_status(store: Store) -> WorkerStatus | None:
@@ -282,7 +264,7 @@ def worker_status(store: Store) -> WorkerStatus | None:
         status = WorkerStatus(**json.loads((store.folder / "worker.json").read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return status if process_lives(status.pid, status.created) else None
+    return status if process_exists(status.pid, status.created) else None
 
 
 def ensure_worker(store: Store) -> None:
@@ -290,16 +272,8 @@ def ensure_worker(store: Store) -> None:
     if worker_status(store) is not None:
         return
     log = store.folder / "worker.log"
-    with log.open("a") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "experiments", "worker", "--exit-when-idle", "600"],
-            cwd=PROJECT,
-            env=environment(store),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    command = [sys.executable, "-m", "experiments", "worker", "--exit-when-idle", "600"]
+    process = start_process(command, environment(store), log)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if worker_status(store) is not None:
@@ -311,15 +285,29 @@ def ensure_worker(store: Store) -> None:
     raise StoreError(f"the worker did not start within {START_SECONDS:g} seconds; see {log}")
 
 
+def start_process(command: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, which Ctrl-C does not reach; log what it prints."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
 def environment(store: Store) -> dict[str, str]:
     """The environment of a process that is to use the same store."""
-    ours = {
+    settings = {
         "MLFLOW_TRACKING_URI": store.uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PYTHONUNBUFFERED": "1",
     }
-    return {**os.environ, **ours}
+    return {**os.environ, **settings}
 
 
 def _announce(store: Store, *, ready: bool) -> None:
@@ -328,15 +316,3 @@ def _announce(store: Store, *, ready: bool) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(asdict(status)))
     temporary.replace(path)
-
-
-def _already(store: Store) -> str:
-    status = worker_status(store)
-    who = f" (process {status.pid} on {status.host})" if status else ""
-    return f"a worker already serves {store.uri}{who}; one is all that a store needs"
-
-
-def _stamp(store: Store) -> float:
-    with contextlib.suppress(OSError):
-        return (store.folder / "queue.wake").stat().st_mtime
-    return 0.0

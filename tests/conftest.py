@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from core.experiment import Experiment
-from core.tracking import Store, open_store
+from core.store.tracking import Store, open_store
 from tests.toy import TOY
 
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -80,8 +80,7 @@ def store(store_uri: str) -> Store:
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Experiment:
     """The toy experiment, registered for this test."""
-    monkeypatch.setattr("core.experiments.EXPERIMENTS", (TOY,))
-    monkeypatch.setattr("core.tracking.EXPERIMENTS", (TOY,))
+    monkeypatch.setattr("core.experiments._registered", {TOY.name: TOY})
     return TOY
 
 

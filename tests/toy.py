@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from core.experiment import Config, Event, Experiment, Progress, Row, axis, measure, note
-from core.statistics import Estimate
+from core.experiment import Config, Event, Experiment, Progress, Row, axis, measure, note, seed_axis
+from core.stats.estimates import Estimate
 
 
 class ToyConfig(Config):
@@ -32,7 +32,7 @@ class SquareRow(Row):
 
     phase: int = axis("Phase", latest=True)
     part: str = axis("Part")
-    seed: int = axis("Seed")
+    seed: int = seed_axis()
     number: int = axis("Number", unit="steps", curve=True)
     square: float | None = measure("Square", unit="steps²", better="higher")
 
@@ -47,7 +47,7 @@ class ToySummary(Row):
     remark: str = note("Remark")
 
 
-def run(config: ToyConfig) -> Iterator[Event]:
+def measure(config: ToyConfig) -> Iterator[Event]:
     for number in range(config.count):
         if number == config.fail_after:
             raise RuntimeError("asked to fail")
@@ -65,9 +65,8 @@ TOY = Experiment(
     question="What are the squares?",
     config=ToyConfig,
     rows=(SquareRow, ToySummary),
-    run=run,
+    module="tests.toy",
     sentence=lambda config, summary: f"{config.count} squares, {summary['mean']} on average.",
-    answer=lambda runs: f"{len(runs)} runs of squares.",
     work=lambda config: float(config.count),
     presets={"short": {"count": 1}},
 )

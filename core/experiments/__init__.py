@@ -1,6 +1,8 @@
-"""Every question that Unroll measures. A new one is a new file here and one line below."""
+"""The registry of experiments: every question that Unroll measures."""
 
-from core.experiment import Experiment
+from __future__ import annotations
+
+from core.experiment import Config, Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
@@ -8,21 +10,38 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.settings import BadSetting
+from core.store.records import RunRecord
 
-EXPERIMENTS: tuple[Experiment, ...] = (
-    GRADIENT_DECAY,
-    PARAMETER_COUNT,
-    THROUGHPUT,
-    LENGTH_QUALITY,
-    MEMORY_SPAN,
-    TWO_SIDED_CONTEXT,
-)
+_registered: dict[str, Experiment] = {
+    experiment.name: experiment
+    for experiment in (
+        GRADIENT_DECAY,
+        PARAMETER_COUNT,
+        THROUGHPUT,
+        LENGTH_QUALITY,
+        MEMORY_SPAN,
+        TWO_SIDED_CONTEXT,
+    )
+}
+
+
+def all_experiments() -> tuple[Experiment, ...]:
+    """Every registered experiment, in the order in which pages and commands list them."""
+    return tuple(_registered.values())
 
 
 def experiment_named(name: str) -> Experiment:
     """The experiment of that name; `BadSetting` names the known ones."""
-    for experiment in EXPERIMENTS:
-        if experiment.name == name:
-            return experiment
-    names = ", ".join(experiment.name for experiment in EXPERIMENTS)
-    raise BadSetting(f"experiment is {name!r}; choose from {names}")
+    if name not in _registered:
+        raise BadSetting(f"experiment is {name!r}; choose from {', '.join(_registered)}")
+    return _registered[name]
+
+
+def register(experiment: Experiment) -> None:
+    """Add an experiment, or replace the one of its name."""
+    _registered[experiment.name] = experiment
+
+
+def config_of(record: RunRecord) -> Config:
+    """The validated config of a run; `BadSetting` if this version of Unroll no longer takes it."""
+    return experiment_named(record.experiment).config.from_flat(record.settings)

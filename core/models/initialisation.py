@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.architecture import Architecture
-from core.models.cell import Cell, Weights
+from core.models.architecture import Architecture
+from core.models.cells import Cell, Weights
 
 
 def parameter_names(layer: int, direction: int) -> tuple[str, str, str, str]:
@@ -31,21 +31,15 @@ def draw_parameters(
     generators: torch.Generator | Sequence[torch.Generator],
 ) -> dict[str, Tensor]:
     """Every parameter by its torch.nn name; with a sequence of generators, one seed from each."""
-    if isinstance(generators, torch.Generator):
-        return _draw_network(architecture, cell, input_size, generators)
-    drawn = [_draw_network(architecture, cell, input_size, one) for one in generators]
-    return {name: torch.stack([network[name] for network in drawn]) for name in drawn[0]}
-
-
-def _draw_network(
-    architecture: Architecture, cell: Cell, input_size: int, generator: torch.Generator
-) -> dict[str, Tensor]:
+    if not isinstance(generators, torch.Generator):
+        drawn = [draw_parameters(architecture, cell, input_size, one) for one in generators]
+        return {name: torch.stack([network[name] for network in drawn]) for name in drawn[0]}
     parameters: dict[str, Tensor] = {}
     for layer in range(architecture.layers):
         width = architecture.directions * architecture.hidden_size if layer else input_size
         for direction in range(architecture.directions):
-            drawn = _draw_layer(architecture, cell, width, generator)
-            parameters.update(zip(parameter_names(layer, direction), drawn, strict=True))
+            weights = _draw_layer(architecture, cell, width, generators)
+            parameters.update(zip(parameter_names(layer, direction), weights, strict=True))
     return parameters
 
 
@@ -58,15 +52,15 @@ def _draw_layer(
     Le, Jaitly & Hinton (2015) do; their input weights are smaller, but without biases relu scales
     through, and the decay does not depend on that.
     """
-    width, rows = architecture.hidden_size, len(cell.gates) * architecture.hidden_size
-    bound = 1 / math.sqrt(width)
+    width, blocks = architecture.hidden_size, len(cell.weight_blocks)
+    rows, bound = blocks * width, 1 / math.sqrt(width)
     weights = Weights(
         *(
             torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
             for shape in ((rows, input_size), (rows, width), (rows,), (rows,))
         )
     )
-    for block_HH in weights.weight_hh.chunk(len(cell.gates)):
+    for block_HH in weights.weight_hh.chunk(blocks):
         if architecture.initialisation == "orthogonal":
             torch.nn.init.orthogonal_(block_HH, generator=generator)
         elif architecture.initialisation == "identity":
@@ -75,17 +69,11 @@ def _draw_layer(
         weights.bias_ih.zero_()
         weights.bias_hh.zero_()
     weights.weight_hh.mul_(architecture.recurrent_gain)
-    _set_gate_biases(architecture, cell, weights)
-    return weights
-
-
-def _set_gate_biases(architecture: Architecture, cell: Cell, weights: Weights) -> None:
-    """Set the *sum* of both biases of a gate: the first to the value, the second to zero.
-
-    PyTorch's update gate z multiplies the old state already, so a larger value keeps more of it.
-    """
+    # A gate bias of the architecture is the sum of both of torch's: the second one becomes zero.
+    # PyTorch's update gate z multiplies the old state, so a larger value keeps more of it.
     for gate, value in (("forget", architecture.forget_bias), ("update", architecture.update_bias)):
-        if value is not None and gate in cell.gates:
-            block = cell.gates.index(gate)
-            weights.bias_ih.view(len(cell.gates), -1)[block] = value
-            weights.bias_hh.view(len(cell.gates), -1)[block] = 0.0
+        if value is not None and gate in cell.weight_blocks:
+            block = cell.weight_blocks.index(gate)
+            weights.bias_ih.view(blocks, -1)[block] = value
+            weights.bias_hh.view(blocks, -1)[block] = 0.0
+    return weights

@@ -1,4 +1,4 @@
-"""A cell over time, layers and directions: fused (torch.nn) or from the equations.
+"""A cell over time, in layers and directions: fused (torch.nn) or from the equations.
 
 Both hold the same parameters under torch.nn's names, so a state_dict moves between the two. From
 the equations there may be a leading seed axis S: S networks of one architecture in one pass.
@@ -16,11 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from core.architecture import Architecture
-from core.models.cell import Arranged, Cell, State, Weights
-from core.models.cells import cell_of
+from core.models.architecture import Architecture
+from core.models.cells import LSTM, Cell, State, Weights, cell_of
 from core.models.initialisation import draw_parameters, parameter_names
-from core.models.unrolled import Trace, run_unrolled, unroll
+from core.models.recurrence import Trace, run_unrolled, unroll
 
 Implementation = Literal["fused", "equations"]
 
@@ -31,7 +30,7 @@ class Recurrent(nn.Module):
     One generator draws one network's parameters. A sequence of S generators makes S networks
     side by side (equations only): network i depends on generator i alone. Without generators
     torch's global one is used. `cell` overrides the architecture's, for cells that it does not
-    know. Raises ValueError where fused kernels have no such cell or no seed axis.
+    name. Raises ValueError where fused kernels have no such cell or no seed axis.
     """
 
     def __init__(
@@ -57,21 +56,24 @@ class Recurrent(nn.Module):
         self._fused: tuple[nn.RNNBase, ...] = ()
         if implementation == "fused":
             if self.seeds is not None or cell is not None:
-                raise ValueError("fused kernels know neither seeds nor cells; choose equations")
-            self._fused = (self._borrowing_layer(),)
+                raise ValueError(
+                    'implementation="fused" supports neither batched seeds nor a custom cell; '
+                    'use "equations"'
+                )
+            self._fused = (self._fused_view(),)
 
-    def _borrowing_layer(self) -> nn.RNNBase:
-        """torch.nn's layer around this module's parameters.
+    def _fused_view(self) -> nn.RNNBase:
+        """A layer of torch.nn that shares this module's parameters.
 
         It is kept in a tuple: registered as a submodule it would prefix their names.
         """
         shape = self.architecture
-        kinds: dict[str, Callable[..., nn.RNNBase]] = {
+        layers: dict[str, Callable[..., nn.RNNBase]] = {
             "rnn": partial(nn.RNN, nonlinearity=shape.nonlinearity),
             "lstm": nn.LSTM,
             "gru": nn.GRU,
         }
-        layer = kinds[shape.cell](
+        layer = layers[shape.cell](
             self.input_size,
             shape.hidden_size,
             num_layers=shape.layers,
@@ -81,6 +83,13 @@ class Recurrent(nn.Module):
         for name, parameter in self.named_parameters():
             setattr(layer, name, parameter)
         return layer
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """After a move to another device, cuDNN wants the weights in one piece again."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for layer in self._fused:
+            layer.flatten_parameters()
+        return self
 
     def weights(self, layer: int, direction: int) -> Weights:
         """The four parameters of one layer and direction, both counted from 0."""
@@ -92,44 +101,45 @@ class Recurrent(nn.Module):
         `state` is such a tuple, (h,) or (h, c), from which to start; left out: zeros.
         """
         if self._fused:
-            return self._forward_fused(x_TBI, state)
-        first = self._first_states(x_TBI) if state is None else state
+            (fused,) = self._fused
+            single = len(self.cell.states) == 1
+            output, end = fused(x_TBI, state[0] if state is not None and single else state)
+            return output, (end,) if single else cast(State, end)
+        shape = self.architecture
+        if state is None:
+            *lead, _, batch, _ = x_TBI.shape
+            size = (*lead, shape.layers * shape.directions, batch, shape.hidden_size)
+            state = tuple(x_TBI.new_zeros(size) for _ in self.cell.states)
         last: list[State] = []
         output = x_TBI
-        for layer in range(self.architecture.layers):
-            read: list[Tensor] = []
-            for direction in range(self.architecture.directions):
-                start = tuple(s.select(-3, len(last)) for s in first)
-                x, weights = turned(output, direction), self.weights(layer, direction)
-                y, end = run_unrolled(self.cell, x, weights, start)
-                read.append(y)
+        for layer in range(shape.layers):
+            outputs: list[Tensor] = []
+            for direction in range(shape.directions):
+                first = tuple(s.select(-3, len(last)) for s in state)
+                x, weights = flip_time(output, direction), self.weights(layer, direction)
+                y, end = run_unrolled(self.cell, x, weights, first)
+                outputs.append(y)
                 last.append(end)
-            output = side_by_side(read)
+            output = join_directions(outputs)
         return output, tuple(torch.stack(parts, dim=-3) for parts in zip(*last, strict=True))
 
     def forward_packed(self, packed: PackedSequence) -> tuple[PackedSequence, State]:
-        """The same of sequences that end at different steps, from zeros; no step is padding.
+        """Like `forward`, for sequences that end at different steps, from zeros.
 
         Raises ValueError from the equations: they step whole batches.
         """
         if not self._fused:
-            raise ValueError("the equations know no packed sequences; choose fused")
-        (layer,) = self._fused
-        output, last = layer(packed)
+            raise ValueError('the equations take no packed sequences; use implementation="fused"')
+        (fused,) = self._fused
+        output, last = fused(packed)
         return output, last if isinstance(last, tuple) else (last,)
 
-    def _forward_fused(self, x_TBI: Tensor, state: State | None) -> tuple[Tensor, State]:
-        (layer,) = self._fused
-        single = len(self.cell.states) == 1
-        output, last = layer(x_TBI, state[0] if state is not None and single else state)
-        return output, (last,) if single else cast(State, last)
+    def forward_padded(self, x_TBI: Tensor, lengths_B: Tensor) -> tuple[Tensor, State]:
+        """Like `forward`, each sequence of a padded batch to its own end (fused only).
 
-    def over_lengths(self, x_TBI: Tensor, lengths_B: Tensor) -> tuple[Tensor, State]:
-        """Each sequence of a padded batch to its own end (fused only): padding is never read.
-
-        Outputs are zero at padding; the last states are those at each sequence's end. A backward
-        direction starts there. Batches of one length go the fast way: packing costs several times
-        more on a CPU.
+        Padding is never read: outputs are zero there, the last states are those at each sequence's
+        end, and a backward direction starts there. A batch of one length is not packed, which
+        costs several times more on a CPU.
         """
         steps = x_TBI.shape[0]
         if bool((lengths_B == steps).all()):
@@ -138,19 +148,6 @@ class Recurrent(nn.Module):
         output, last = self.forward_packed(packed)
         return pad_packed_sequence(output, total_length=steps)[0], last
 
-    def _first_states(self, x_TBI: Tensor) -> State:
-        *lead, _, batch, _ = x_TBI.shape
-        count = self.architecture.layers * self.architecture.directions
-        shape = (*lead, count, batch, self.architecture.hidden_size)
-        return tuple(x_TBI.new_zeros(shape) for _ in self.cell.states)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """After a move to another device, cuDNN wants the weights in one piece again."""
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for layer in self._fused:
-            layer.flatten_parameters()
-        return self
-
     @torch.no_grad()
     def traces(self, x_TBI: Tensor, seeds: slice = slice(None)) -> list[list[Trace]]:
         """[layer][direction] → the trace of a forward pass from zeros, for adjoints to run on.
@@ -158,32 +155,73 @@ class Recurrent(nn.Module):
         `seeds` takes some of the S networks; x has as many. A backward direction's trace runs in
         its own reading order: its step 1 reads x_T.
         """
+        selected = slice(None) if self.seeds is None else seeds
         layers: list[list[Trace]] = []
         output = x_TBI
         for layer in range(self.architecture.layers):
-            passes = [
-                unroll(
-                    self.cell, self._arranged(layer, direction, seeds), turned(output, direction)
-                )
-                for direction in range(self.architecture.directions)
-            ]
+            passes: list[Trace] = []
+            for direction in range(self.architecture.directions):
+                parameters = (p.detach()[selected] for p in self.weights(layer, direction))
+                packed = self.cell.pack(Weights(*parameters))
+                passes.append(unroll(self.cell, packed, flip_time(output, direction)))
             layers.append(passes)
-            output = side_by_side([p.output_TBH for p in passes])
+            output = join_directions([p.output_TBH for p in passes])
         return layers
 
-    def _arranged(self, layer: int, direction: int, seeds: slice) -> Arranged:
-        taken = slice(None) if self.seeds is None else seeds
-        parameters = self.weights(layer, direction)
-        return self.cell.arrange(Weights(*(p.detach()[taken] for p in parameters)))
 
-
-def turned(sequence_TBX: Tensor, direction: int) -> Tensor:
-    """A sequence in the reading order of a direction (and back): direction 1 reads from the end."""
+def flip_time(sequence_TBX: Tensor, direction: int) -> Tensor:
+    """Put a sequence into the reading order of a direction, or back: direction 1 flips it."""
     return sequence_TBX.flip(-3) if direction else sequence_TBX
 
 
-def side_by_side(read: Sequence[Tensor]) -> Tensor:
-    """What each direction made of a sequence, in its own order (...TBH) → ...TB(D·H)."""
-    if len(read) == 1:
-        return read[0]
-    return torch.cat([turned(one, direction) for direction, one in enumerate(read)], dim=-1)
+def join_directions(outputs: Sequence[Tensor]) -> Tensor:
+    """Outputs of each direction in its own reading order (...TBH) → ...TB(D·H) in time order."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return torch.cat([flip_time(y, direction) for direction, y in enumerate(outputs)], dim=-1)
+
+
+def forward_batched(recurrent: Recurrent, x_STBI: Tensor) -> Tensor:
+    """Output of the top layer of every seed's network, STB(D·H), from zeros, the fastest way.
+
+    From the equations all seeds go through each step together. On a CPU oneDNN has a whole LSTM in
+    one call, one network at a time, and is about twice as fast; of the other cells it has none in
+    torch.
+    """
+    if has_kernel(recurrent, x_STBI):
+        return forward_by_kernel(recurrent, x_STBI)
+    output_STBH: Tensor = recurrent(x_STBI)[0]
+    return output_STBH
+
+
+def has_kernel(recurrent: Recurrent, x_STBI: Tensor) -> bool:
+    """Whether oneDNN runs each of these networks in one call."""
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    plain = x_STBI.device.type == "cpu" and x_STBI.dtype == torch.float32
+    return available and plain and isinstance(recurrent.cell, LSTM)
+
+
+def forward_by_kernel(recurrent: Recurrent, x_STBI: Tensor) -> Tensor:
+    """Output of LSTMs, network by network."""
+    shape = recurrent.architecture
+    # Parameters are registered in the order in which torch's kernel takes them.
+    first_LBH = x_STBI.new_zeros(
+        shape.layers * shape.directions, x_STBI.shape[2], shape.hidden_size
+    )
+    networks = zip(*(parameter.unbind() for parameter in recurrent.parameters()), strict=True)
+    return torch.stack(
+        [
+            torch.lstm(
+                x_TBI,
+                (first_LBH, first_LBH),
+                list(weights),
+                has_biases=True,
+                num_layers=shape.layers,
+                dropout=0.0,
+                train=True,
+                bidirectional=shape.bidirectional,
+                batch_first=False,
+            )[0]
+            for x_TBI, weights in zip(x_STBI, networks, strict=True)
+        ]
+    )

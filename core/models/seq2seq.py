@@ -1,27 +1,126 @@
-"""Sequence to sequence: an encoder reads, a decoder writes, with or without looking back.
+"""Sequence to sequence: an encoder reads, a decoder writes, with or without attention.
 
 Without attention the decoder receives the encoder's last state and nothing else, whatever the
-length (Sutskever et al. 2014, Cho et al. 2014); with attention, every state.
+length (Sutskever et al. 2014, Cho et al. 2014); with attention it reads every state.
 
 Shapes: B batch, S source steps, T target steps, E embedding, C = D·H encoder output, H decoder
-state and context, V target vocabulary, L layers.
+state and context, A what attention scores are computed from, V target vocabulary, L layers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from core.architecture import Architecture, variant_title
-from core.models.attention import AttentionName, Keys, Memory, attention_named
-from core.models.cell import State
+from core.models.architecture import Architecture, variant_title
+from core.models.cells import State
 from core.models.recurrent import Recurrent
-from core.parameters import STATE_VECTORS
+from core.models.registry import cell_kind
 from core.settings import BadSetting
-from core.tasks.pairs import PADDING
+from core.tasks.corpora import PADDING
+
+AttentionName = Literal["none", "additive", "dot", "general"]
+
+
+class Memory(NamedTuple):
+    """What an encoder leaves for the decoder to read."""
+
+    states_BSH: Tensor
+    """One state per source position."""
+    summary_BH: Tensor
+    """The last state, which is all that a decoder without attention reads."""
+    real_BS: Tensor
+    """True where there is a token, False where there is padding."""
+
+
+class Keys(NamedTuple):
+    """A memory, and what scores are computed from; made once per sentence."""
+
+    keys_BSA: Tensor
+    memory: Memory
+
+
+class NoAttention(nn.Module):
+    """The context of every step is the encoder's last state (Cho et al. 2014): one vector."""
+
+    def keys(self, memory: Memory) -> Keys:
+        return Keys(memory.states_BSH, memory)
+
+    def forward(self, h_BTH: Tensor, keys: Keys) -> tuple[Tensor, Tensor | None]:
+        """Contexts, BTH, and no weights."""
+        return keys.memory.summary_BH[:, None].expand_as(h_BTH), None
+
+
+class DotAttention(nn.Module):
+    """score(h, s) = h · s  (Luong, Pham & Manning 2015, `dot`).
+
+    weights_ts = softmax_s score(h_t, s_s);  context_t = Σ_s weights_ts · s_s
+
+    The other attentions differ in their score alone.
+    """
+
+    def keys(self, memory: Memory) -> Keys:
+        """Prepare what the scores of these states are computed from."""
+        return Keys(memory.states_BSH, memory)
+
+    def scores(self, h_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
+        """The score of every source position at every target step, BTS."""
+        return h_BTH @ keys_BSA.mT
+
+    def forward(self, h_BTH: Tensor, keys: Keys) -> tuple[Tensor, Tensor | None]:
+        """Contexts, BTH, and weights, BTS: zero at padding, else they sum to one."""
+        scores_BTS = self.scores(h_BTH, keys.keys_BSA)
+        scores_BTS = scores_BTS.masked_fill(~keys.memory.real_BS[:, None], -torch.inf)
+        weights_BTS = scores_BTS.softmax(-1)
+        return weights_BTS @ keys.memory.states_BSH, weights_BTS
+
+
+class GeneralAttention(DotAttention):
+    """score(h, s) = h · W s  (Luong, Pham & Manning 2015, `general`)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(size, size, bias=False)
+
+    def keys(self, memory: Memory) -> Keys:
+        """W s of every position."""
+        return Keys(self.key(memory.states_BSH), memory)
+
+
+class AdditiveAttention(DotAttention):
+    """score(h, s) = v · tanh(W h + U s)  (Bahdanau, Cho & Bengio 2015).
+
+    Here h is the state of the step itself, where Bahdanau takes the one before: then all steps of
+    a known target are one product, and nothing else changes.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(size, size)
+        self.key = nn.Linear(size, size, bias=False)
+        self.score = nn.Linear(size, 1, bias=False)
+
+    def keys(self, memory: Memory) -> Keys:
+        """U s of every position."""
+        return Keys(self.key(memory.states_BSH), memory)
+
+    def scores(self, h_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
+        """BTS, one target step at a time: the sums of all steps would fill the memory."""
+        query_BTA = self.query(h_BTH)
+        sums = (query_BTA[:, t, None] + keys_BSA for t in range(query_BTA.shape[1]))
+        return torch.stack([self.score(s.tanh()).squeeze(-1) for s in sums], dim=1)
+
+
+def attention_named(name: AttentionName, size: int) -> NoAttention | DotAttention:
+    """An attention over states of that size."""
+    if name == "none":
+        return NoAttention()
+    if name == "dot":
+        return DotAttention()
+    return GeneralAttention(size) if name == "general" else AdditiveAttention(size)
 
 
 class Padded(NamedTuple):
@@ -34,7 +133,7 @@ class Padded(NamedTuple):
 
 @dataclass(frozen=True)
 class Seq2SeqShape:
-    """What a model is made of."""
+    """The sizes and parts of a model. Raises `BadSetting` for a decoder that cannot generate."""
 
     encoder: Architecture
     decoder: Architecture
@@ -58,21 +157,20 @@ class Seq2SeqShape:
 
 
 class Encoded(NamedTuple):
-    """What the decoder receives."""
+    """What the decoder receives: the memory with its keys, and its first state, each LBH."""
 
     keys: Keys
     state: State
-    """Its first state, each LBH."""
 
 
 class Step(NamedTuple):
     """What the decoder makes of some target steps."""
 
     features_BTH: Tensor
-    """What the output layer reads."""
+    """The input of the output layer."""
     state: State
     weights_BTS: Tensor | None
-    """Where it looked; None without attention."""
+    """The attention weights; None without attention."""
 
 
 class Seq2Seq(nn.Module):
@@ -83,7 +181,7 @@ class Seq2Seq(nn.Module):
     a_t = tanh(W [context_t ; h_t]);  p(y_t) = softmax(O a_t)
 
     Without attention context_t is the same vector at every step, so that both have equally many
-    parameters. Raises `BadSetting` for a decoder that cannot generate.
+    parameters.
     """
 
     def __init__(self, shape: Seq2SeqShape, seed: int = 0) -> None:
@@ -109,7 +207,7 @@ class Seq2Seq(nn.Module):
     def encode(self, source: Padded) -> Encoded:
         """Read a batch; padding is never read, whatever the encoder's directions."""
         x_SBE = self.dropout(self.read(source.tokens_SB))
-        output_SBC, last = self.encoder.over_lengths(x_SBE, source.lengths_B)
+        output_SBC, last = self.encoder.forward_padded(x_SBE, source.lengths_B)
         real_BS = (source.tokens_SB != PADDING).T
         memory = self.bridge.memory(output_SBC, last, real_BS)
         state = self.bridge.state(last, output_SBC.shape[-1])
@@ -150,10 +248,10 @@ class Bridge(nn.Module):
 
     def __init__(self, encoder: Architecture, decoder: Architecture) -> None:
         super().__init__()
-        self.states = STATE_VECTORS[decoder.cell]
+        self.states = len(cell_kind(decoder.cell).states)
         read, width = encoder.directions * encoder.hidden_size, decoder.hidden_size
         alike = read == width and encoder.cell == decoder.cell and not encoder.bidirectional
-        sizes = STATE_VECTORS[encoder.cell] * read, self.states * width
+        sizes = len(cell_kind(encoder.cell).states) * read, self.states * width
         self.maps = nn.ModuleList(nn.Linear(*sizes) for _ in range(0 if alike else encoder.layers))
         self.project = nn.Identity() if read == width else nn.Linear(read, width)
 
@@ -163,20 +261,20 @@ class Bridge(nn.Module):
         The same map serves both, so that what is read without attention is one of the vectors that
         are read with it (of one direction: the last).
         """
-        summary_BC = by_layer(last[0], output_SBC.shape[-1])[-1]
+        summary_BC = _by_layer(last[0], output_SBC.shape[-1])[-1]
         return Memory(self.project(output_SBC.transpose(0, 1)), self.project(summary_BC), real_BS)
 
     def state(self, last: State, width: int) -> State:
-        """The decoder's first state, each LBH."""
+        """The decoder's first state, each LBH; `width` is the encoder's C."""
         if not self.maps:
             return last
-        joined_LBX = torch.cat([by_layer(part, width) for part in last], dim=-1)
+        joined_LBX = torch.cat([_by_layer(part, width) for part in last], dim=-1)
         mapped = torch.stack([m(x) for m, x in zip(self.maps, joined_LBX, strict=True)])
         h_LBH, *cell = mapped.chunk(self.states, dim=-1)
         return h_LBH.tanh(), *cell
 
 
-def by_layer(states_XBH: Tensor, width: int) -> Tensor:
+def _by_layer(states_XBH: Tensor, width: int) -> Tensor:
     """(L·D)BH → LB(D·H): both directions of a layer side by side; `width` is D·H."""
     directions = width // states_XBH.shape[-1]
     _, batch, size = states_XBH.shape

@@ -1,20 +1,228 @@
-"""What a seq2seq model is trained, validated and tested on, and how its text becomes numbers."""
+"""What a seq2seq model is trained, validated and tested on, and how its text becomes numbers.
+
+    copy       3 1 2 → 3 1 2
+    reverse    3 1 2 → 2 1 3
+    grammar    the dog has seen the king → der Hund hat den König gesehen
+    subwords   ein mädchen klettert → ▁ein ▁mädchen ▁klet tert
+
+Shapes: N pairs, B batch, S source steps, T target steps.
+"""
 
 from __future__ import annotations
 
+import io
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
 
-from core.tasks.pairs import Codec, Pair
+import sentencepiece
+import torch
+from torch import Tensor
+
+from core.settings import BadSetting
+from core.tasks import grammar
 from core.tasks.parallel_text import BadCorpus, Sides, joined
-from core.tasks.subwords import Subwords
-from core.tasks.synthetic import SyntheticName, codecs, draw_pairs
 
-VALIDATED = 500
-"""Pairs that a synthetic task is validated on."""
-FEWEST_LINES = 20
-"""Of a file that is to be split into training, validation and test."""
+SPECIAL = ("<padding>", "<begin>", "<end>", "<unknown>")
+
+PADDING, BEGIN, END, UNKNOWN = range(len(SPECIAL))
+"""The first four tokens of every vocabulary."""
+
+
+class Pair(NamedTuple):
+    """A source and its target, without BEGIN and END."""
+
+    source: tuple[int, ...]
+    target: tuple[int, ...]
+
+
+class Codec(Protocol):
+    """Text ↔ tokens of one language."""
+
+    size: int
+    """Tokens in the vocabulary, the special ones too."""
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Text → tokens; what is not in the vocabulary becomes UNKNOWN."""
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """Tokens → text."""
+
+    def pieces(self, tokens: Iterable[int]) -> list[str]:
+        """Each token by itself, as an attention map labels it."""
+
+
+class Words:
+    """A vocabulary of whole words, separated by spaces."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = (*SPECIAL, *words)
+        self.size = len(self.words)
+        self._numbers = {word: number for number, word in enumerate(self.words)}
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self._numbers.get(word, UNKNOWN) for word in text.split())
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        return " ".join(self.pieces(tokens))
+
+    def pieces(self, tokens: Iterable[int]) -> list[str]:
+        return [self.words[token] for token in tokens]
+
+
+class Subwords:
+    """Byte-pair encoding (Sennrich et al. 2016), saved as SentencePiece's own model."""
+
+    def __init__(self, model: bytes) -> None:
+        self.model = model
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self.size = int(self._processor.get_piece_size())
+
+    @classmethod
+    def learn(cls, lines: Iterable[str], size: int) -> Subwords:
+        """Learn `size` subwords from training text, in one thread: always the same ones.
+
+        Raises `BadSetting` for a size that the text does not give.
+        """
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(lines),
+                model_writer=model,
+                model_type="bpe",
+                vocab_size=size,
+                character_coverage=1.0,
+                num_threads=1,
+                pad_id=PADDING,
+                bos_id=BEGIN,
+                eos_id=END,
+                unk_id=UNKNOWN,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            reason = str(error).rpartition("]")[2].strip() or str(error)
+            raise BadSetting(
+                f"vocabulary is {size}, which this text does not give ({reason}); give another size"
+            ) from None
+        return cls(model.getvalue())
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Text → tokens; the text is lowercased first."""
+        return tuple(self._processor.encode(text.lower()))
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """Tokens → text, detokenised."""
+        return str(self._processor.decode([int(token) for token in tokens]))
+
+    def pieces(self, tokens: Iterable[int]) -> list[str]:
+        """Each subword by itself; ▁ begins a word."""
+        return [str(self._processor.id_to_piece(int(token))) for token in tokens]
+
+
+class PairBatch(NamedTuple):
+    """Pairs whose sources are equally long."""
+
+    source_SB: Tensor
+    written_TB: Tensor
+    """The decoder's input: BEGIN and the target."""
+    wanted_TB: Tensor
+    """The decoder's expected output: the target and END, then PADDING."""
+
+
+class Batches:
+    """Pairs in batches by source length; the order is drawn anew for every epoch.
+
+    Sources of one length share a batch: nothing needs packing, and no step is spent on padding.
+    Epoch e of seed s is always the same, so training that goes on from a checkpoint reads what it
+    would have read.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], batch_size: int, seed: int) -> None:
+        self.pairs, self.batch_size, self.seed = pairs, batch_size, seed
+        self._by_length: dict[int, list[int]] = {}
+        for index, pair in enumerate(pairs):
+            self._by_length.setdefault(len(pair.source), []).append(index)
+        self._tensors = {
+            length: self._tensors_of(members) for length, members in sorted(self._by_length.items())
+        }
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return sum(-(-len(members) // self.batch_size) for members in self._by_length.values())
+
+    def epoch(self, number: int) -> Iterator[PairBatch]:
+        """Yield every pair once.
+
+        Pairs of one source length are shuffled, then sorted by target length: targets of a batch
+        are about equally long too.
+        """
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        batches: list[tuple[int, Tensor]] = []
+        for length in self._tensors:
+            members = self._by_length[length]
+            order_N = torch.randperm(len(members), generator=generator)
+            targets_N = torch.tensor([len(self.pairs[index].target) for index in members])
+            order_N = order_N[targets_N[order_N].argsort(stable=True)]
+            batches += [(length, part_B) for part_B in torch.split(order_N, self.batch_size)]
+        for index in torch.randperm(len(batches), generator=generator).tolist():
+            yield self._batch(*batches[index])
+
+    def _tensors_of(self, members: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Sources NS; targets between BEGIN and END, N(T+2), filled up with PADDING."""
+        longest = max(len(self.pairs[i].target) for i in members)
+        source_NS = torch.tensor([self.pairs[i].source for i in members])
+        target_NT = torch.full((len(members), longest + 2), PADDING)
+        for row_T, index in zip(target_NT, members, strict=True):
+            row = [BEGIN, *self.pairs[index].target, END]
+            row_T[: len(row)] = torch.tensor(row)
+        return source_NS, target_NT
+
+    def _batch(self, length: int, chosen_B: Tensor) -> PairBatch:
+        source_NS, target_NT = self._tensors[length]
+        target_BT = target_NT[chosen_B]
+        used = int((target_BT != PADDING).sum(-1).max())
+        written_BT = target_BT[:, : used - 1]
+        return PairBatch(
+            source_NS[chosen_B].T.contiguous(),
+            written_BT.masked_fill(written_BT == END, PADDING).T.contiguous(),
+            target_BT[:, 1:used].T.contiguous(),
+        )
+
+
+def padded_sources(sources: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Sources of any lengths side by side, SB, filled up with PADDING; and their lengths, B."""
+    lengths_B = torch.tensor([len(source) for source in sources])
+    tokens_SB = torch.full((int(lengths_B.max()), len(sources)), PADDING)
+    for column, source in enumerate(sources):
+        tokens_SB[: len(source), column] = torch.tensor(source)
+    return tokens_SB, lengths_B
+
+
+SyntheticName = Literal["copy", "reverse", "grammar"]
+
+DIGITS = Words("0123456789")
+
+ENGLISH, GERMAN = Words(grammar.words("english")), Words(grammar.words("german"))
+
+
+def codecs(name: SyntheticName) -> tuple[Codec, Codec]:
+    """The codecs of source and target."""
+    return (ENGLISH, GERMAN) if name == "grammar" else (DIGITS, DIGITS)
+
+
+def draw_pairs(name: SyntheticName, lengths: Sequence[int], seed: str) -> list[Pair]:
+    """One pair per source length, in that order; the same seed draws the same pairs."""
+    chance = random.Random(seed)
+    if name == "grammar":
+        drawn = [grammar.draw(length, chance) for length in lengths]
+        return [
+            Pair(ENGLISH.encode(" ".join(one.english)), GERMAN.encode(" ".join(one.german)))
+            for one in drawn
+        ]
+    offset = DIGITS.encode("0")[0]
+    sources = (tuple(offset + d for d in chance.choices(range(10), k=n)) for n in lengths)
+    return [Pair(s, s[::-1] if name == "reverse" else s) for s in sources]
 
 
 @dataclass(frozen=True)
@@ -29,7 +237,7 @@ class Corpus:
 
 
 def words_in(codec: Codec, tokens: Iterable[int]) -> int:
-    """Length as people count it."""
+    """Length in words, as people count it."""
     return len(codec.decode(tokens).split())
 
 
@@ -43,11 +251,14 @@ def synthetic_corpus(
     tested_pairs: int,
     seed: int,
 ) -> Corpus:
-    """Every length equally often: trained ones in training, all of them in the test."""
+    """Every length equally often: trained ones in training, all of them in the test.
+
+    Validation has 500 pairs.
+    """
     span = longest_trained - shortest + 1
-    lengths = [shortest + index % span for index in range(max(training_pairs, VALIDATED))]
+    lengths = [shortest + index % span for index in range(max(training_pairs, 500))]
     train = draw_pairs(name, lengths[:training_pairs], f"{seed} train")
-    validation = draw_pairs(name, lengths[:VALIDATED], f"{seed} validation")
+    validation = draw_pairs(name, lengths[:500], f"{seed} validation")
     known = {pair.source for pair in train}
     test: list[Pair] = []
     for length in range(shortest, longest_tested + 1):
@@ -69,17 +280,21 @@ def text_corpus(
     longest_trained: int,
     longest_tested: int,
 ) -> Corpus:
-    """Subwords are learned on the training side only, one vocabulary for both languages."""
+    """Parallel text of the wanted lengths, as subwords.
+
+    The subwords are learned on the training side only, one vocabulary for both languages. Raises
+    `BadCorpus` where no sentence is left.
+    """
     lowered = (line.lower() for side in train for line in side)
     subwords = Subwords.learn(lowered, vocabulary)
 
     def pairs(sides: Sides, longest: int) -> list[Pair]:
-        found = []
+        encoded: list[Pair] = []
         for number in range(1, joined_sentences + 1):
             for source, target in zip(*joined(sides, number), strict=True):
                 if shortest <= len(source.split()) <= longest:
-                    found.append(Pair(subwords.encode(source), subwords.encode(target)))
-        return found
+                    encoded.append(Pair(subwords.encode(source), subwords.encode(target)))
+        return encoded
 
     trained = pairs(train, longest_trained)
     if len(trained) > training_pairs:
@@ -100,15 +315,13 @@ def split(sides: Sides, name: str) -> tuple[Sides, Sides, Sides]:
     Raises `BadCorpus` when there are too few lines.
     """
     pairs = list(dict.fromkeys(zip(sides.source, sides.target, strict=True)))
-    if len(pairs) < FEWEST_LINES:
+    if len(pairs) < 20:
         raise BadCorpus(
             f"{name} has {len(pairs)} different pairs; training, validation and test need "
-            f"{FEWEST_LINES} at the least"
+            "at least 20"
         )
     random.Random(0).shuffle(pairs)
-    part = max(1, len(pairs) // 20)
-    return _sides(pairs[2 * part :]), _sides(pairs[:part]), _sides(pairs[part : 2 * part])
-
-
-def _sides(pairs: Sequence[tuple[str, str]]) -> Sides:
-    return Sides([source for source, _ in pairs], [target for _, target in pairs])
+    size = max(1, len(pairs) // 20)
+    parts = pairs[2 * size :], pairs[:size], pairs[size : 2 * size]
+    train, validation, test = (Sides([s for s, _ in p], [t for _, t in p]) for p in parts)
+    return train, validation, test

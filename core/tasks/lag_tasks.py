@@ -1,26 +1,102 @@
-"""Three tasks whose answer lies a stated lag back: recall, adding and copy memory.
+"""Tasks whose answer lies a stated lag back: recall, adding and copy memory.
 
-Each draws sequences, says how many steps they have, and how well the best answer that ignores the
-past does: exactly, not by measuring.
+`Recall` shows a symbol once and asks for it at the end of noise that is made of other tokens:
 
-Shapes: T time, B batch, I input, A steps at the end of the sequence that are answered.
+    symbols 0 1 2 3, noise 4 5 6 7, lag 3:    6 4 2 7 5 6 → 2
+
+The `LagTask`s draw sequences at any lag, and say how many steps these have and how well the best
+answer that ignores the past does: exactly, not by measuring.
+
+Shapes: S seeds, T time, B batch, I input, V tokens, A steps at the end that are answered.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-COPIED = 10
-"""Symbols of a copy task, as in Hochreiter & Schmidhuber (1997) and everybody since."""
+from core.tasks.lag_shapes import COPIED, LagShape, lag_shape
+
+
+class RecallBatch(NamedTuple):
+    """Tokens to read, TB, and the symbol to report after the last of them, B."""
+
+    tokens_TB: Tensor
+    target_B: Tensor
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Delayed recall at one length; lags are uniform from `shortest_lag` to `longest_lag`.
+
+    A lag is the number of steps that follow the symbol. Symbols are 0 … symbols − 1, noise tokens
+    come after them. Raises ValueError if a sequence has no room for the longest lag.
+    """
+
+    sequence_length: int
+    shortest_lag: int
+    longest_lag: int
+    symbols: int
+    noises: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shortest_lag <= self.longest_lag < self.sequence_length:
+            raise ValueError(
+                f"lags are {self.shortest_lag} to {self.longest_lag}; "
+                f"{self.sequence_length} steps have room for 0 to {self.sequence_length - 1}"
+            )
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> RecallBatch:
+        """Draw a batch of sequences, each with its own symbol, lag and noise."""
+        shape, tokens = (self.sequence_length, batch_size), self.symbols + self.noises
+        tokens_TB = torch.randint(self.symbols, tokens, shape, generator=generator)
+        target_B = torch.randint(self.symbols, (batch_size,), generator=generator)
+        lags = (self.shortest_lag, self.longest_lag + 1)
+        lag_B = torch.randint(*lags, (batch_size,), generator=generator)
+        tokens_TB[self.sequence_length - 1 - lag_B, torch.arange(batch_size)] = target_B
+        return RecallBatch(tokens_TB, target_B)
+
+
+class SeededRecall:
+    """Delayed recall for S seeds at once, each seed from its own generator.
+
+    Every token is a fixed vector drawn from N(0, 1), so any input size can carry the task.
+    """
+
+    def __init__(
+        self,
+        task: Recall,
+        input_size: int,
+        generators: Sequence[torch.Generator],
+        like: Tensor,
+    ) -> None:
+        self.task, self.generators = task, generators
+        shape = (task.symbols + task.noises, input_size)
+        embedding_SVI = torch.stack(
+            [torch.randn(shape, dtype=torch.float64, generator=g) for g in generators]
+        )
+        self.embedding_SVI = embedding_SVI.to(like)
+
+    def draw(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Draw the input of the networks, STBI, and the symbols that they must report, SB."""
+        batches = [self.task.draw(batch_size, generator) for generator in self.generators]
+        x_STBI = torch.stack(
+            [
+                embedding_VI[batch.tokens_TB.to(embedding_VI.device)]
+                for embedding_VI, batch in zip(self.embedding_SVI, batches, strict=True)
+            ]
+        )
+        target_SB = torch.stack([batch.target_B for batch in batches])
+        return x_STBI, target_SB.to(x_STBI.device)
 
 
 class LagBatch(NamedTuple):
-    """What is read, TBI, and what must be answered at the last A steps, AB."""
+    """The input, TBI, and the answers wanted at the last A steps, AB."""
 
     x_TBI: Tensor
     target_AB: Tensor
@@ -33,35 +109,29 @@ class LagTask(Protocol):
     """The last so many answers are symbols to be named; 0 where the answer is a number."""
 
     @property
-    def inputs(self) -> int:
-        """Features of a step."""
-
-    @property
-    def outputs(self) -> int:
-        """Scores of an answer, or 1 for a number."""
-
-    def steps(self, lag: int) -> int:
-        """Of a sequence."""
+    def shape(self) -> LagShape:
+        """Features of a step, scores of an answer, steps of a sequence."""
 
     def answered(self, lag: int) -> int:
         """Steps at the end that count in the loss."""
 
     def draw(self, lag: int, batch_size: int, generator: torch.Generator) -> LagBatch:
-        """Sequences on the CPU, each with its own symbols, numbers and noise."""
+        """Sequences on the CPU, each with its own symbols, numbers and noise, all uniform."""
 
     def baseline(self, lag: int) -> float:
         """Expected loss of the best answer that ignores the past."""
 
     @property
     def chance(self) -> float | None:
-        """Expected share of symbols that such an answer names; none where it is a number."""
+        """Expected share of symbols that such an answer names; None where it is a number."""
 
 
 @dataclass(frozen=True)
 class CuedRecall:
     """A symbol is shown once with a cue, `lag` steps of noise follow, then it must be named.
 
-    Symbols are read one-hot; in their place N(0, 1) noise follows. Of 2 symbols and a cue, lag 2:
+    A step has a feature per symbol (one-hot; N(0, 1) where it is noise) and one for the cue. An
+    answer has a score per symbol. With 2 symbols and lag 2:
 
         1 0 1     .3 -.8 0     -1.2 .5 0     → symbol 0
     """
@@ -70,39 +140,27 @@ class CuedRecall:
     named: ClassVar[int] = 1
 
     @property
-    def inputs(self) -> int:
-        """A feature per symbol, and the cue."""
-        return self.symbols + 1
-
-    @property
-    def outputs(self) -> int:
-        """A score per symbol."""
-        return self.symbols
-
-    def steps(self, lag: int) -> int:
-        """The symbol, then the noise."""
-        return lag + 1
+    def shape(self) -> LagShape:
+        return lag_shape("recall", self.symbols)
 
     def answered(self, lag: int) -> int:
-        """After the last step."""
         return 1
 
     def draw(self, lag: int, batch_size: int, generator: torch.Generator) -> LagBatch:
-        """Symbols are drawn evenly."""
         target_B = torch.randint(self.symbols, (batch_size,), generator=generator)
-        x_TBI = torch.randn(lag + 1, batch_size, self.inputs, generator=generator)
+        inputs = self.shape.inputs
+        x_TBI = torch.randn(self.shape.steps(lag), batch_size, inputs, generator=generator)
         x_TBI[..., -1] = 0
-        x_TBI[0] = torch.nn.functional.one_hot(target_B, self.inputs)
+        x_TBI[0] = torch.nn.functional.one_hot(target_B, inputs)
         x_TBI[0, :, -1] = 1
         return LagBatch(x_TBI, target_B[None])
 
     def baseline(self, lag: int) -> float:
-        """Every symbol is as likely: ln K nats."""
+        """ln K nats: every symbol is equally likely."""
         return math.log(self.symbols)
 
     @property
     def chance(self) -> float:
-        """One in K."""
         return 1 / self.symbols
 
 
@@ -115,21 +173,14 @@ class Adding:
         .3 0     .7 1     .1 1     .9 0     → .8
     """
 
-    inputs: ClassVar[int] = 2
-    outputs: ClassVar[int] = 1
     named: ClassVar[int] = 0
     chance: ClassVar[None] = None
-
-    def steps(self, lag: int) -> int:
-        """The lag is the sequence's length."""
-        return lag
+    shape: ClassVar[LagShape] = lag_shape("adding", 0)
 
     def answered(self, lag: int) -> int:
-        """After the last step."""
         return 1
 
     def draw(self, lag: int, batch_size: int, generator: torch.Generator) -> LagBatch:
-        """Numbers and the places of the marks are drawn evenly."""
         number_TB = torch.rand(lag, batch_size, generator=generator)
         half, sequences = lag // 2, torch.arange(batch_size)
         first_B = torch.randint(half, (batch_size,), generator=generator)
@@ -140,7 +191,7 @@ class Adding:
         return LagBatch(torch.stack([number_TB, mark_TB], dim=-1), target_B[None])
 
     def baseline(self, lag: int) -> float:
-        """Always 1, and so wrong by the variance of a sum of two: 2/12."""
+        """2/12, the variance of a sum of two numbers: the best constant answer is 1."""
         return 1 / 6
 
 
@@ -149,7 +200,8 @@ class CopyMemory:
     """Ten symbols, blanks, a delimiter `lag` steps after them, and then the ten again.
 
     Arjovsky, Shah & Bengio (2016): lag + 20 steps, an answer at each; blank (_) until the
-    delimiter (|) has been read. With three symbols copied instead of ten, lag 2:
+    delimiter (|) has been read. A step is one-hot over symbols, blank and delimiter; an answer has
+    a score per symbol, and one for blank. With three symbols copied instead of ten, lag 2:
 
         read    2 0 1 _ | _ _ _
         answer  _ _ _ _ _ 2 0 1
@@ -159,37 +211,24 @@ class CopyMemory:
     named: ClassVar[int] = COPIED
 
     @property
-    def inputs(self) -> int:
-        """One-hot: symbols, blank, delimiter."""
-        return self.symbols + 2
-
-    @property
-    def outputs(self) -> int:
-        """A score per symbol, and one for blank."""
-        return self.symbols + 1
-
-    def steps(self, lag: int) -> int:
-        """Ten to read, the pause, ten to write."""
-        return lag + 2 * COPIED
+    def shape(self) -> LagShape:
+        return lag_shape("copy", self.symbols)
 
     def answered(self, lag: int) -> int:
-        """At every step."""
-        return self.steps(lag)
+        return self.shape.steps(lag)
 
     def draw(self, lag: int, batch_size: int, generator: torch.Generator) -> LagBatch:
-        """Symbols are drawn evenly."""
         shown_TB = torch.randint(self.symbols, (COPIED, batch_size), generator=generator)
-        read_TB = torch.full((self.steps(lag), batch_size), self.symbols)
+        read_TB = torch.full((self.shape.steps(lag), batch_size), self.symbols)
         target_TB = read_TB.clone()
         read_TB[:COPIED], target_TB[-COPIED:] = shown_TB, shown_TB
         read_TB[COPIED + lag - 1] = self.symbols + 1
-        return LagBatch(torch.nn.functional.one_hot(read_TB, self.inputs).float(), target_TB)
+        return LagBatch(torch.nn.functional.one_hot(read_TB, self.shape.inputs).float(), target_TB)
 
     def baseline(self, lag: int) -> float:
-        """Blanks are certain, of the last ten each symbol is as likely: 10 ln K / (lag + 20)."""
-        return COPIED * math.log(self.symbols) / self.steps(lag)
+        """10 ln K / (lag + 20): blanks are certain, the last ten symbols equally likely."""
+        return COPIED * math.log(self.symbols) / self.shape.steps(lag)
 
     @property
     def chance(self) -> float:
-        """One in K."""
         return 1 / self.symbols

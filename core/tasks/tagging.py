@@ -18,8 +18,10 @@ import torch
 from torch import Tensor
 
 Rule = Literal["ahead", "compare"]
+
 UNCOUNTED = -1
 """The tag of a step that has no token so far ahead."""
+
 OUTCOMES = ("smaller", "equal", "larger")
 """Tags 0, 1 and 2 of the rule `compare`: the token ahead is … than the present one."""
 
@@ -33,11 +35,11 @@ class Tagging:
 
     @property
     def tags(self) -> int:
-        """How many different tags there are."""
+        """The number of different tags."""
         return self.tokens if self.rule == "ahead" else len(OUTCOMES)
 
     def draw(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
-        """Tokens, TB."""
+        """Draw tokens, TB."""
         return torch.randint(self.tokens, (steps, batch_size), generator=generator)
 
     def tag(self, tokens_TB: Tensor, look_ahead: int) -> Tensor:
@@ -51,10 +53,11 @@ class Tagging:
         return tags_TB
 
     def chance(self, look_ahead: int) -> float:
-        """Percent of tags that the best answer gets right which does not see ahead: exact.
+        """The exact percent of tags that the best answer without looking ahead gets right.
 
-        What was read says nothing of a token to come. So `ahead` is one in K, and `compare` names
-        the likeliest outcome for the present token a: a of K tokens are smaller, one is equal.
+        The tokens so far say nothing of a token to come. So `ahead` is one in K, and `compare`
+        names the likeliest outcome for the present token a: a of K tokens are smaller, one is
+        equal.
         """
         if look_ahead == 0:
             return 100.0

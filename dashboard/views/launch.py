@@ -1,31 +1,37 @@
-"""Choose an experiment, variants and settings; start them; watch the rows arrive."""
+"""Choose an experiment, variants and settings, start the runs, and watch the rows arrive."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from core.experiments import EXPERIMENTS, experiment_named
+from core.experiments import all_experiments, experiment_named
 from core.settings import BadSetting
-from dashboard import actions, address, controls, data, forms, states, watching
-from dashboard.wording import plain
+from dashboard.store import cache
+from dashboard.ui import actions, controls, forms, states
+from dashboard.ui.text import plain
+from dashboard.views import active_runs
 from experiments import queue
 from experiments.suites import SUITES
 
 st.title("Launch", anchor=False)
+
 st.caption(
-    "One comparison is every chosen variant under the same settings. Nothing is lost when "
-    "this page is closed: the queue is in the store."
+    "A comparison runs every selected variant with the same settings. You can close this page: "
+    "the queue is in the store."
 )
+
 now = st.container()
-address.notices_here()
+
 name = controls.choice(
-    "Experiment", [e.name for e in EXPERIMENTS], "experiment", then=forms.start_over
+    "Experiment", [e.name for e in all_experiments()], "experiment", then=forms.start_over
 )
+
 experiment = experiment_named(name)
+
 st.markdown(f"##### {plain(experiment.question)}")
 
 request = forms.request(experiment)
-finished = [run for run in data.reader().runs(name) if run.status == "FINISHED"]
+
 try:
     configs = request.configs()
 except BadSetting as error:
@@ -37,10 +43,12 @@ with st.container(horizontal=True, vertical_alignment="center"):
         "Start", type="primary", icon=":material/play_arrow:", disabled=not configs, key="start"
     )
     if configs:
+        finished = [run for run in cache.reader().runs(name) if run.status == "FINISHED"]
         seconds = queue.estimate(finished[-200:], experiment, configs)
         st.text(states.estimate_line(len(configs), seconds))
     elif not request.variants:
-        st.text("Choose at least one variant.")
+        st.text("Select at least one variant.")
+
 if start:
     launched = actions.launch(experiment, configs)
     if launched is not None:
@@ -54,4 +62,4 @@ with st.expander("Or queue a whole suite", icon=":material/library_add:"):
             st.text(f"{len(suite.configs())} runs. {suite.description}")
 
 with now:
-    watching.live_runs(st.query_params.get("watch", ""), figures=True)
+    active_runs.live_runs(st.query_params.get("watch", ""), figures=True)

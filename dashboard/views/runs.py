@@ -1,31 +1,36 @@
-"""Every run, newest first: how it stands, what it measured, and how to repeat it."""
+"""Every run, newest first: its status, what it measured, and how to repeat it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from core.experiments import EXPERIMENTS
-from core.tracking import ACTIVE, STATUSES
-from core.words import counted
-from dashboard import address, comparing, controls, data, details, listing, states
+from core.experiments import all_experiments
+from core.formatting import counted
+from core.store.records import ACTIVE, STATUSES
 from dashboard.navigation import LAUNCH
-from dashboard.wording import STATUS_WORDS
+from dashboard.store import cache
+from dashboard.ui import controls, states, tables
+from dashboard.ui.text import STATUS_WORDS
+from dashboard.views import run_details
+from dashboard.views.compare import picking
 
 ALL = "All"
 
 st.title("Runs", anchor=False)
-address.notices_here()
+
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    experiment = controls.choice("Experiment", [ALL, *(e.name for e in EXPERIMENTS)], "experiment")
+    experiment = controls.choice(
+        "Experiment", [ALL, *(e.name for e in all_experiments())], "experiment"
+    )
     words = controls.any_of("Status", [STATUS_WORDS[status] for status in STATUSES], "status")
     text = controls.words("Containing", "text", placeholder="name or note")
 
 
 def look() -> None:
-    """The list, again every second while something is active."""
-    runs = data.reader().runs()
+    """The list, drawn again every second while a run is active."""
+    runs = cache.reader().runs()
     if not runs:
-        st.info("Nothing has been run yet.", icon=":material/inbox:")
+        st.info("There are no runs yet.", icon=":material/inbox:")
         st.page_link(LAUNCH.path, label="Launch a comparison", icon=LAUNCH.icon)
         return
     wanted = [
@@ -33,15 +38,15 @@ def look() -> None:
         for run in reversed(runs)
         if experiment in (ALL, run.experiment)
         and (not words or STATUS_WORDS[run.status] in words)
-        and listing.contains(run, text)
+        and tables.contains(run, text)
     ]
-    st.caption(f"{counted(len(wanted), 'run')} of {len(runs):,}. {listing.BY_KEYBOARD}")
-    listing.table(wanted)
+    st.caption(f"{counted(len(wanted), 'run')} of {len(runs):,}. {tables.BY_KEYBOARD}")
+    tables.table(wanted)
     chosen = st.query_params.get_all("run")
     if len(chosen) == 1:
-        details.show(chosen[0])
+        run_details.show_run(chosen[0])
     elif chosen:
-        comparing.link(f"Compare these {len(chosen)} runs", chosen)
+        picking.compare_link(f"Compare these {len(chosen)} runs", chosen)
 
 
-states.live(look, active=any(run.status in ACTIVE for run in data.reader().active()))
+states.live(look, active=any(run.status in ACTIVE for run in cache.reader().active()))

@@ -13,50 +13,36 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import psutil
 
-from core.experiments import experiment_named
-from core.tracking import RunRecord, Store
+from core.runner import execute
+from core.store.records import RunRecord
+from core.store.tracking import Store
+from experiments import liveness
+from experiments.executors.base import ResourceRequest
 from experiments.queue import cores
 
-ROOM_FOR_ONE_MORE = 1.5 * 2**30
-"""Bytes of free memory without which a second child is not started beside the first."""
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a run needs of the machine."""
-
-    threads: int
-    alone: bool
-    """Nothing may run beside it: it measures time."""
-
-    @classmethod
-    def of(cls, record: RunRecord) -> Demand:
-        """As its config and its experiment say. Raises `BadSetting` for an unknown experiment."""
-        threads = int(record.settings.get("threads") or 1)
-        return cls(threads, experiment_named(record.experiment).timed)
+MIN_FREE_MEMORY = 1.5 * 2**30
+"""Bytes without which a second child is not started beside the first."""
 
 
 class LocalExecutor:
-    """Starts, watches and stops the children."""
+    """Starts, watches and stops the children: an `Executor`."""
 
     def __init__(self, store: Store) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        self._uri = store.uri
         self._store = store
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["experiments.executors.preload"])
-        self._children: dict[str, tuple[ForkServerProcess, Demand]] = {}
+        self._children: dict[str, tuple[ForkServerProcess, ResourceRequest]] = {}
 
     def warm_up(self) -> None:
         """Start the fork server now, so that the first run need not wait for it."""
-        process = self._context.Process(target=_nothing)
+        process = self._context.Process()  # without a target it ends at once
         process.start()
         process.join()
 
@@ -65,26 +51,26 @@ class LocalExecutor:
         """Ids of the runs whose child is alive or not yet collected."""
         return tuple(self._children)
 
-    def has_room(self, run: Demand, others: Sequence[Demand] = ()) -> bool:
+    def has_room(self, request: ResourceRequest, others: Sequence[ResourceRequest] = ()) -> bool:
         """Whether a run fits beside the children and what others have running on this machine."""
-        beside = [*others, *(demand for _, demand in self._children.values())]
+        beside = [*others, *(request for _, request in self._children.values())]
         if not beside:
             return True
-        if run.alone or any(demand.alone for demand in beside):
+        if request.alone or any(other.alone for other in beside):
             return False
-        busy = sum(demand.threads for demand in beside)
+        threads = sum(other.threads for other in beside) + request.threads
         free: int = psutil.virtual_memory().available
-        return busy + run.threads <= cores() and free >= ROOM_FOR_ONE_MORE
+        return threads <= cores() and free >= MIN_FREE_MEMORY
 
     def start(self, record: RunRecord) -> None:
         """Fork a child that executes the run."""
         spool = self._store.spool(record.run_id)
         spool.mkdir(parents=True, exist_ok=True)
         process = self._context.Process(
-            target=_execute, args=(self._uri, record.run_id, spool / "log.txt"), daemon=False
+            target=_execute, args=(self._store.uri, record.run_id, spool / "log.txt"), daemon=False
         )
         process.start()
-        self._children[record.run_id] = (process, Demand.of(record))
+        self._children[record.run_id] = (process, ResourceRequest.of(record))
 
     def wait(self, seconds: float) -> list[tuple[str, str]]:
         """Wait until a child ends or the time is up: the ended runs, and how each child ended."""
@@ -92,21 +78,38 @@ class LocalExecutor:
         if not sentinels:
             return []
         connection.wait(sentinels, seconds)
-        ended = [(i, p) for i, (p, _) in self._children.items() if p.exitcode is not None]
-        for run_id, process in ended:
+        ended = []
+        for run_id, (process, _) in [*self._children.items()]:
+            exitcode = process.exitcode
+            if exitcode is None:
+                continue
             process.join()
             del self._children[run_id]
-        return [(run_id, _how(process.exitcode or 0)) for run_id, process in ended]
+            if exitcode >= 0:
+                ended.append((run_id, f"its process ended with exit status {exitcode}"))
+            else:
+                names = {number.value: number.name for number in signal.Signals}
+                name = names.get(-exitcode, "unknown")
+                ended.append((run_id, f"its process was ended by signal {-exitcode} ({name})"))
+        return ended
 
     def stop(self, run_id: str, *, force: bool = False) -> None:
         """Ask a child to stop, or with `force` end its whole process group."""
         if run_id in self._children:
-            process, _ = self._children[run_id]
+            pid = self._children[run_id][0].pid or 0
             with contextlib.suppress(ProcessLookupError):
                 if force:
-                    os.killpg(process.pid or 0, signal.SIGKILL)
+                    os.killpg(pid, signal.SIGKILL)
                 else:
-                    os.kill(process.pid or 0, signal.SIGTERM)
+                    os.kill(pid, signal.SIGTERM)
+
+    def is_alive(self, record: RunRecord) -> bool | None:
+        """Whether the run's process exists; None unless its owner is on this machine.
+
+        The owner's process is asked for, not the child's end: when the fork server alone dies, its
+        children go on although they seem to have ended.
+        """
+        return liveness.is_alive(record)
 
 
 def _execute(uri: str, run_id: str, log: Path) -> None:
@@ -115,25 +118,9 @@ def _execute(uri: str, run_id: str, log: Path) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    from core.runner import execute
-
     try:
         execute(Store(uri), run_id)
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
         raise
-
-
-def _nothing() -> None:
-    pass
-
-
-def _how(exitcode: int) -> str:
-    if exitcode >= 0:
-        return f"its process ended with exit status {exitcode}"
-    try:
-        name = signal.Signals(-exitcode).name
-    except ValueError:
-        name = "unknown"
-    return f"its process was ended by signal {-exitcode} ({name})"

@@ -3,11 +3,11 @@
 import pandas
 import torch
 
-import core.gradients
+import core.measure.gradients
 import core.runner
-import core.tracking
+import core.store.tracking
 
-core.tracking.load_ahead()
+core.store.tracking.load_ahead()
 # Threads that a library starts before the fork do not exist in the child: one thread starts none.
 torch.set_num_threads(1)
 

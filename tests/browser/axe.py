@@ -9,6 +9,7 @@ from typing import Any
 from axe_playwright_python.base import AXE_SCRIPT
 
 SERIOUS = ("serious", "critical")
+
 FIND = """async ([impacts, known]) => {
   const found = await axe.run(document, {resultTypes: ['violations']});
   const isKnown = (rule, node) => known.some(([name, selector]) =>

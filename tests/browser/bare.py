@@ -1,5 +1,7 @@
 """Bare Streamlit, with nothing of Unroll: what axe finds here cannot be mended from a page."""
 
+from __future__ import annotations
+
 import streamlit as st
 
 
@@ -17,4 +19,5 @@ sections = {
     "One": [st.Page(first, title="First", default=True), st.Page(second, title="Second")],
     "Two": [st.Page(second, title="Third", url_path="third")],
 }
+
 st.navigation(sections).run()

@@ -17,17 +17,22 @@ from typing import Any
 import psutil
 import pytest
 
-from core.tracking import Store, open_store
+from core.store.tracking import Store, open_store
 from experiments.worker import environment, worker_status
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
 READY = (
     "[data-testid='stApp'][data-test-connection-state='CONNECTED']"
     "[data-test-script-state='notRunning']"
 )
+
 START_SECONDS = 60.0
+
 HEIGHTS = {1440: 900, 390: 844}
 """Of a screen, by its width."""
 

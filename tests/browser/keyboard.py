@@ -9,10 +9,12 @@ from PIL import Image, ImageChops
 
 from tests.browser.conftest import Visitor
 
-MOST_STOPS = 150
+MAX_STOPS = 150
 """Of a page, one after the other."""
+
 AROUND = 6
 """Pixels around what has the focus that may show it."""
+
 FOCUSED = """() => {
   const e = document.activeElement, box = e.getBoundingClientRect();
   const by = e.getAttribute('aria-labelledby')?.split(' ') || [];
@@ -43,7 +45,7 @@ class Keyboard:
     def reach(self, role: str, name: str, key: str = "Tab") -> None:
         """Press a key until something of that role, whose name has these words, has the focus."""
         passed = []
-        for _ in range(MOST_STOPS):
+        for _ in range(MAX_STOPS):
             self.page.keyboard.press(key)
             at = self.at
             if at["role"] == role and name in at["name"]:
@@ -54,7 +56,7 @@ class Keyboard:
 
     def reach_table(self) -> None:
         """Tab into the next table, in which the cell that has the focus is framed."""
-        for _ in range(MOST_STOPS):
+        for _ in range(MAX_STOPS):
             self.page.keyboard.press("Tab")
             if self.at["role"] == "table":
                 break

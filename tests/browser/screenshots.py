@@ -18,21 +18,25 @@ from urllib.parse import urlencode
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from core.store_folder import PROJECT
-from core.tracking import Store, open_store
-from experiments.bench.dashboard import free_port
+from core.store.folder import PROJECT
+from core.store.tracking import Store, open_store
 from experiments.serve import dashboard_service
 from experiments.worker import environment
+from tests.bench.window import free_port
 
 FOLDER = PROJECT / "docs" / "screenshots"
+
 READY = (
     "[data-testid='stApp'][data-test-connection-state='CONNECTED']"
     "[data-test-script-state='notRunning']"
 )
+
 DRAWN_MS = 2500
 """Until figures have faded in."""
+
 COLOURS = 128
 """Of a picture: a tenth of the bytes, and no difference that an eye finds."""
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.tracking import Store, open_store
+from core.store.tracking import Store, open_store
 from dashboard.navigation import PAGES
 from tests.browser.axe import KNOWN, violations
 from tests.browser.conftest import HEIGHTS, Visitor, served
@@ -23,11 +23,16 @@ PLACES = {
     "the scorecard": "compare?show=Scorecard",
 }
 """Name → path: every page as it opens, and some of what is folded away there."""
+
 Look = tuple[int, str]
+
 LOOKS: tuple[Look, ...] = ((1440, "light"), (390, "dark"))
+
 OTHER_LOOKS: tuple[Look, ...] = ((1440, "dark"), (390, "light"))
+
 IN_TURNS = dict(zip(PLACES, itertools.cycle(LOOKS), strict=False))
 """What the usual suite looks at; the slow one looks at every place in every look."""
+
 THEMED = """scheme =>
   getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === scheme"""
 

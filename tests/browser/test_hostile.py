@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.tracking import RunRecord, open_store
+from core.store.records import RunRecord
+from core.store.tracking import open_store
 from dashboard.navigation import PAGES, Page
 from tests.browser.conftest import Visitor
 from tests.dashboard.hostile import RIGHT_TO_LEFT, TEXTS
@@ -19,17 +20,22 @@ INJECTED = """() => [...document.querySelectorAll(
   "img[src='x'], script, b, a[href^='http://example'], a[href^='mailto:']")]
   .filter(e => e.closest("[data-testid='stMain']"))
   .map(e => e.outerHTML)"""
+
 WIDTHS = """() => [document.documentElement,
   document.querySelector("[data-testid='stMain']")].map(element => element.scrollWidth)"""
+
 TALL = """most => [...document.querySelectorAll(
   "[data-testid='stMain'] :is(p, h1, h2, h3, h4, h5, h6, label, button, td, a)")]
   .filter(e => e.getBoundingClientRect().height > most).map(e => e.innerText.slice(0, 80))"""
+
 SHOWN = ("right to left", "letters")
+
 SOME = (
     *SHOWN,
     *(pytest.param(name, marks=pytest.mark.slow) for name in TEXTS if name not in SHOWN),
 )
-MOST_PIXELS = 700
+
+MAX_PIXELS = 700
 """Of one text, at the width of a phone: more is a name that was not cut."""
 
 
@@ -55,7 +61,7 @@ def assert_only_text(visitor: Visitor) -> None:
     assert visitor.page.evaluate(INJECTED) == []
     width = visitor.page.evaluate("window.innerWidth")
     assert visitor.page.evaluate(WIDTHS) == [width, width]
-    assert visitor.page.evaluate(TALL, MOST_PIXELS) == []
+    assert visitor.page.evaluate(TALL, MAX_PIXELS) == []
     assert visitor.problems == []
 
 

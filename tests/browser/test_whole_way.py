@@ -11,21 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from core.architecture import VARIANTS
-from core.experiments.gradient_decay import GRADIENT_DECAY, GradientRow
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.gradient_decay.declaration import GradientRow
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.experiments.parameter_count import PARAMETER_COUNT, WidthRow
-from core.tracking import Store
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.parameter_count.declaration import WidthRow
+from core.models.registry import variants
+from core.store.tracking import Store
 from tests.browser.conftest import Visitor
 
 pytestmark = pytest.mark.browser
 
 SEEDS, STEPS = 3, 40
+
 SMALL = (
     "training_steps=40&training_pairs=300&tested_pairs=2&longest_trained=6&longest_tested=8"
     "&hidden_size=16"
 )
 """A seq2seq model, trained for a moment."""
+
 WAIT = 90_000
 
 
@@ -41,12 +45,12 @@ def test_from_an_empty_store_to_the_numbers(
         page.get_by_role("spinbutton", name=name).fill(str(value))
         page.keyboard.press("Enter")
         visitor.settle()
-    page.get_by_text("6 runs; how long they take is not known yet").wait_for()
+    page.get_by_text("6 runs, about ").wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("✓ finished").nth(len(VARIANTS) - 1).wait_for(timeout=WAIT)
+    page.get_by_text("✓ finished").nth(len(variants()) - 1).wait_for(timeout=WAIT)
     visitor.settle()
     page.get_by_role("link", name="Open Gradient flow").click()
-    page.get_by_role("heading", name=re.compile("^The gradient lasts longest in ")).wait_for()
+    page.get_by_role("heading", name=re.compile("half-life")).wait_for()
     visitor.settle()
 
     with page.expect_download() as download:
@@ -54,7 +58,7 @@ def test_from_an_empty_store_to_the_numbers(
     file = tmp_path / "gradient.csv"
     download.value.save_as(file)
     lines = list(csv.DictReader(file.open()))
-    assert len(lines) == len(VARIANTS) * SEEDS * STEPS
+    assert len(lines) == len(variants()) * SEEDS * STEPS
     recorded = {run.run_id: recorded_lines(served_store, run.run_id) for run in served_store.runs()}
     for line in lines:
         assert {name: line[name] for name in GradientRow.header()} in recorded[line["run_id"]]
@@ -143,10 +147,11 @@ def test_a_budget_leads_to_a_comparison_at_equal_parameters(
     visitor.settle()
     assert page.get_by_role("spinbutton", name="Hidden size").is_disabled()
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("✓ finished").nth(len(VARIANTS) - 1).wait_for(timeout=WAIT)
+    page.get_by_text("✓ finished").nth(len(variants()) - 1).wait_for(timeout=WAIT)
     visitor.settle()
     page.get_by_role("link", name="Open Parameters").click()
-    page.get_by_role("heading", name=re.compile("^About 20,000 recurrent parameters")).wait_for()
+    page.get_by_role("heading", name=re.compile("backward pass")).wait_for()
+    page.get_by_text("About 20,000 recurrent parameters buy these hidden sizes").wait_for()
     visitor.settle()
 
     with page.expect_download() as download:
@@ -175,12 +180,14 @@ def test_a_sentence_is_translated_by_models_launched_from_the_page(
     page.get_by_role("spinbutton", name="Seeds").fill("1")
     page.keyboard.press("Enter")
     visitor.settle()
-    page.get_by_text("2 runs; how long they take is not known yet").wait_for()
+    page.get_by_text("2 runs, about ").wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text("✓ finished").nth(1).wait_for(timeout=WAIT)
     visitor.settle()
     page.get_by_role("link", name="Open Length and quality").click()
-    page.get_by_role("heading", name=re.compile("^Free-running token accuracy")).wait_for()
+    page.get_by_role(
+        "heading", name=re.compile("trained length|beyond|ottleneck length")
+    ).wait_for()
     visitor.settle()
     assert {run.status for run in served_store.runs(LENGTH_QUALITY.name)} == {"FINISHED"}
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.amounts import parse_amount
-from core.settings import BadSetting
+from core.settings import BadSetting, parse_amount
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from core.architecture import VARIANTS, Architecture, variant_title
-from core.experiments import EXPERIMENTS, experiment_named
-from core.parameters import count_parameters
+from core.experiments import all_experiments, experiment_named
+from core.models.architecture import Architecture, variant_title
+from core.models.counting import count_parameters
+from core.models.registry import variants
 from core.settings import BadSetting
-from core.statistics import Estimate
+from core.stats.estimates import Estimate
 from tests.toy import TOY, SquareRow, ToySummary
 
 
@@ -62,7 +63,7 @@ def test_columns_know_their_title_unit_and_role() -> None:
     assert [name for name, column in columns.items() if column.curve] == ["number"]
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_every_declaration_is_complete(experiment) -> None:
     assert experiment.question.endswith("?")
     assert experiment.summary in experiment.rows
@@ -70,12 +71,12 @@ def test_every_declaration_is_complete(experiment) -> None:
         curves = sum(column.curve for column in row.columns())
         assert curves == 0 if row is experiment.summary else curves <= 1
     for preset in experiment.presets:
-        assert experiment.configs(list(VARIANTS), {}, preset)
+        assert experiment.configs(list(variants()), {}, preset)
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_every_experiment_compares_at_equal_parameters(experiment) -> None:
-    for config in experiment.configs(list(VARIANTS), {"parameter_budget": ["50k"]}):
+    for config in experiment.configs(list(variants()), {"parameter_budget": ["50k"]}):
         shape = config.architecture
         assert abs(count_parameters(shape, config.features).core - 50_000) < 2_000
         assert f" {shape.hidden_size}" in shape.label
@@ -90,7 +91,7 @@ def test_a_budget_and_a_width_that_does_not_follow_from_it_contradict() -> None:
 
 
 def test_a_presets_width_gives_way_to_a_budget() -> None:
-    experiment = next(e for e in EXPERIMENTS if "hidden_size" in e.presets.get("chapter", {}))
+    experiment = next(e for e in all_experiments() if "hidden_size" in e.presets.get("chapter", {}))
     (config,) = experiment.configs(["gru"], {"parameter_budget": ["1M"]}, "chapter")
     assert config.architecture.hidden_size > 300
     both = experiment.configs(["gru"], {"parameter_budget": [None, "1M"]}, "chapter")
@@ -99,9 +100,9 @@ def test_a_presets_width_gives_way_to_a_budget() -> None:
 
 
 def test_six_variants_with_readable_labels() -> None:
-    titles = [variant_title(variant) for variant in VARIANTS]
+    titles = [variant_title(variant) for variant in variants()]
     assert titles == ["RNN", "LSTM", "GRU", "bi-RNN", "bi-LSTM", "bi-GRU"]
-    for name, kind in VARIANTS.items():
+    for name, kind in variants().items():
         assert Architecture(**kind).variant == name
     deep = Architecture(cell="rnn", layers=3, initialisation="identity", nonlinearity="relu")
     assert deep.label == "RNN 64 · 3 layers · relu · identity"

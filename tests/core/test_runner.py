@@ -2,22 +2,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
+import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
-import pandas
 import pytest
 
-from core.alone import place_on_machine
 from core.experiment import Artifact, Checkpoint, Event, Progress
-from core.recorder import Recorder, metric_points, salvage
+from core.machine_lock import acquire_machine_slot
 from core.runner import execute
-from core.statistics import Estimate
-from core.tracking import Store
+from core.stats.estimates import Estimate
+from core.store.recorder import Recorder, salvage
+from core.store.tracking import Store
 from experiments.queue import retry
 from tests.toy import TOY, SquareRow, ToyConfig, ToySummary
 
@@ -89,31 +92,35 @@ def test_a_run_cancelled_before_it_starts_never_runs(store: Store, toy) -> None:
     assert store.table(run_id, "squares") is None
 
 
-def test_rows_are_on_disk_before_the_run_ends(store: Store, toy) -> None:
-    run_id = store.create(TOY, ToyConfig(), sweep="s")
-    recorder = Recorder(store, run_id, TOY)
-    recorder.take(SquareRow(0, "whole", 0, 1, 1.0))
-    assert "0,whole,0,1,1.0" in (store.spool(run_id) / "tables" / "squares.csv").read_text()
-    assert len(store.table(run_id, "squares")) == 1
-    recorder.close()
+def test_a_full_disk_at_the_start_fails_the_run_with_the_reason(store: Store, toy) -> None:
+    shutil.rmtree(store.folder / "spool")
+    (store.folder / "spool").touch()  # nothing can be written there
+    record = store.run(go(store))
+    assert record.status == "FAILED"
+    assert record.error.startswith("its rows cannot be written: NotADirectoryError")
 
 
-def test_a_spooled_table_without_even_a_header_is_passed_over(store: Store, toy) -> None:
-    from core.recorder import salvage
+def test_a_disk_that_is_full_before_the_first_row_fails_the_run_with_the_reason(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    run_id = store.create(TOY, ToyConfig(), sweep="s")
-    folder = store.spool(run_id) / "tables"
-    folder.mkdir(parents=True)
-    (folder / "squares.csv").write_text("")
-    (folder / "summary.csv").write_text("mean,me")
-    assert salvage(store, run_id, TOY) == 0
+    monkeypatch.setattr("core.store.recorder.csv.writer", full)
+    monkeypatch.setattr("core.store.recorder.salvage", full)
+    monkeypatch.setattr("core.runner.time.sleep", lambda _: None)
+    record = store.run(go(store))
+    assert (record.status, record.error) == (
+        "FAILED",
+        "OSError: [Errno 28] No space left on device",
+    )
 
 
 def test_a_store_that_is_away_for_a_moment_costs_the_run_nothing(
     store: Store, toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.recorder.UPLOAD_SECONDS", 0.0)
-    monkeypatch.setattr("core.recorder.UPLOAD_SHARE", 1.0)
+    monkeypatch.setattr("core.store.recorder.UPLOAD_SECONDS", 0.0)
+    monkeypatch.setattr("core.store.recorder.UPLOAD_SHARE", 1.0)
     failures = iter(range(5))
     upload = store.upload
 
@@ -139,46 +146,6 @@ def test_a_run_that_has_ended_or_is_somebody_elses_is_not_executed_again(store: 
     assert store.table(other, "squares") is None
 
 
-@pytest.mark.parametrize("half", ["0,whole,0,2,4.", "0,wh", ""])
-def test_half_a_line_left_by_a_killed_process_is_cut_off(store: Store, toy, half: str) -> None:
-    from core.recorder import salvage
-
-    run_id = store.create(TOY, ToyConfig(), sweep="s")
-    folder = store.spool(run_id) / "tables"
-    folder.mkdir(parents=True)
-    header = ",".join(SquareRow.header())
-    (folder / "squares.csv").write_text(f"{header}\n0,whole,0,1,1.0\n{half}")
-    assert salvage(store, run_id, TOY) == 1
-    assert store.table(run_id, "squares")["square"].tolist() == [1.0]
-
-
-def test_curves_are_means_over_seeds_split_by_axes_that_vary_and_latest_only() -> None:
-    rows = [
-        SquareRow(phase, part, seed, number, value)
-        for phase, part, seed, number, value in [
-            (0, "a", 0, 1, 100.0),
-            (1, "a", 0, 1, 1.0),
-            (1, "a", 1, 1, 3.0),
-            (1, "a", 0, 2, 7.0),
-            (1, "b", 0, 1, 5.0),
-            (1, "b", 1, 1, None),
-        ]
-    ]
-    table = pandas.DataFrame([row.flat() for row in rows], columns=SquareRow.header())
-    points = list(metric_points(SquareRow, table))
-    assert points == [
-        ("squares/square/part a", 2.0, 1),
-        ("squares/square/part a", 7.0, 2),
-        ("squares/square/part b", 5.0, 1),
-    ]
-    assert list(metric_points(SquareRow, table[table["number"] == 1])) == []
-
-
-def test_a_missing_estimate_is_no_metric() -> None:
-    table = pandas.DataFrame([(None, None, None, 0, 3, "")], columns=ToySummary.header())
-    assert list(metric_points(ToySummary, table)) == [("rows", 3.0, 0)]
-
-
 def test_a_note_is_in_the_table_and_no_metric(store: Store, toy) -> None:
     run_id = go(store, count=2)
     assert store.table(run_id, "summary")["remark"].tolist() == ["all of them"]
@@ -189,8 +156,7 @@ class TestOfATimedRun:
     @pytest.fixture(autouse=True)
     def timed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         timed = dataclasses.replace(TOY, timed=True)
-        monkeypatch.setattr("core.experiments.EXPERIMENTS", (timed,))
-        monkeypatch.setattr("core.tracking.EXPERIMENTS", (timed,))
+        monkeypatch.setattr("core.experiments._registered", {timed.name: timed})
 
     def test_it_has_the_machine_to_itself_until_it_has_ended(self, store: Store) -> None:
         run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")
@@ -206,7 +172,7 @@ class TestOfATimedRun:
         ended: list[float] = []
 
         def other() -> None:
-            with place_on_machine(store.folder, alone=False):
+            with acquire_machine_slot(store.folder, alone=False):
                 ready.set()
                 told.wait(20)
                 ended.append(time.time())
@@ -238,7 +204,7 @@ class TestOfATimedRun:
             taken.append(time.time())
             yield
 
-        monkeypatch.setattr("core.runner.place_on_machine", place)
+        monkeypatch.setattr("core.runner.acquire_machine_slot", place)
         execute(store, run_id)
         assert store.run(run_id).owner["started"] >= taken[0]
 
@@ -248,7 +214,7 @@ class TestOfATimedRun:
         def stop(event: Event) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
-        with place_on_machine(store.folder, alone=False):
+        with acquire_machine_slot(store.folder, alone=False):
             assert execute(store, run_id, stop) == "KILLED"
         assert store.table(run_id, "squares") is None
 
@@ -261,7 +227,7 @@ def _is_free(store: Store) -> bool:
         raise Occupied
 
     try:
-        with place_on_machine(store.folder, alone=False, waiting=give_up):
+        with acquire_machine_slot(store.folder, alone=False, waiting=give_up):
             return True
     except Occupied:
         return False
@@ -272,7 +238,8 @@ class TestOfARunThatCanGoOn:
 
     @pytest.fixture(autouse=True)
     def resumable(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def run(config: ToyConfig, first: int = 0) -> Iterator[Event]:
+        def measure(config: ToyConfig, checkpoint: bytes | None) -> Iterator[Event]:
+            first = int(checkpoint or 0)
             yield from (SquareRow(0, "whole", 0, n, n**2.0) for n in range(first))
             for number in range(first, config.count):
                 if number == config.stop_after and first < number:
@@ -283,11 +250,9 @@ class TestOfARunThatCanGoOn:
             yield Artifact("remark.txt", str(first).encode())
             yield ToySummary(Estimate(2.5, 1.0, 4.0, 3), config.count, "all")
 
-        toy = dataclasses.replace(
-            TOY, run=run, resume=lambda config, content: run(config, int(content))
-        )
-        monkeypatch.setattr("core.experiments.EXPERIMENTS", (toy,))
-        monkeypatch.setattr("core.tracking.EXPERIMENTS", (toy,))
+        monkeypatch.setitem(sys.modules, "tests.resumable", SimpleNamespace(measure=measure))
+        toy = dataclasses.replace(TOY, module="tests.resumable", resumable=True)
+        monkeypatch.setattr("core.experiments._registered", {toy.name: toy})
 
     def test_its_files_are_kept_and_its_checkpoint_is_not(self, store: Store) -> None:
         run_id = go(store, count=3)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.experiments import EXPERIMENTS
+from core.experiments import all_experiments
 from core.settings import BadSetting, settings_of
 from tests.toy import ToyConfig
 
@@ -43,7 +43,7 @@ def test_a_setting_that_the_cell_does_not_have_is_refused() -> None:
         ToyConfig.from_flat({"cell": "gru", "forget_bias": 1})
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_flat_and_back_is_the_same_config(experiment) -> None:
     config = experiment.config()
     assert experiment.config.from_flat(config.flat()) == config
@@ -53,7 +53,7 @@ def test_flat_and_back_is_the_same_config(experiment) -> None:
     )
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_every_setting_is_explained_and_its_default_is_allowed(experiment) -> None:
     for setting in settings_of(experiment.config):
         assert setting.title, setting.name

@@ -8,13 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.architecture import Architecture
+from core.experiment import Checkpoint
+from core.models.architecture import Architecture
 from core.models.recurrent import Recurrent
-from core.tasks.recall import Recall, SeededRecall
+from core.tasks.lag_tasks import Recall, SeededRecall
 from core.training import (
+    Checkpointer,
     LastStepClassifier,
+    Throttle,
     Trainer,
     cross_entropy_by_seed,
+    evenly_spaced,
     gradient_norms,
     scale_gradients,
 )
@@ -206,3 +210,51 @@ def test_a_norm_does_not_depend_on_how_many_networks_are_beside_it() -> None:
             for parameter, gradient in zip(alone, gradients, strict=True):
                 parameter.grad = gradient[seed : seed + 1].clone()
             assert torch.equal(gradient_norms(alone, 1), together_S[seed : seed + 1])
+
+
+def test_evenly_spaced_steps_end_with_the_last_and_never_repeat() -> None:
+    assert evenly_spaced(30, 6) == {5, 10, 15, 20, 25, 30}
+    assert evenly_spaced(2, 6) == {1, 2}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic clock of `core.training`, moved by hand."""
+    now = [1000.0]
+    monkeypatch.setattr("core.training.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_throttle_is_due_at_once_and_then_after_its_seconds(clock: list[float]) -> None:
+    throttle = Throttle(2.0)
+    assert [throttle.due(), throttle.due()] == [True, False]
+    clock[0] += 2.5
+    assert throttle.due()
+    clock[0] += 2.5
+    throttle.restart()
+    assert not throttle.due()
+
+
+def test_slow_checkpoints_come_less_often(clock: list[float]) -> None:
+    checkpointer = Checkpointer(seconds=5.0, share=0.02)
+
+    def save() -> bytes:
+        clock[0] += 1.0
+        return b"state"
+
+    assert list(checkpointer.events(save)) == []
+    clock[0] += 6.0
+    assert list(checkpointer.events(save)) == [Checkpoint(b"state")]
+    clock[0] += 49.0
+    assert not checkpointer.due()
+    clock[0] += 2.0
+    assert checkpointer.due()
+
+
+def test_the_time_that_recording_a_checkpoint_takes_counts_too(clock: list[float]) -> None:
+    checkpointer = Checkpointer(seconds=5.0, share=0.5)
+    clock[0] += 6.0
+    for _ in checkpointer.events(lambda: b""):
+        clock[0] += 10.0
+    clock[0] += 19.0
+    assert not checkpointer.due()

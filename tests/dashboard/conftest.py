@@ -13,7 +13,7 @@ from streamlit.util import calc_hash
 
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.runner import execute
-from core.tracking import Store, open_store
+from core.store.tracking import Store, open_store
 from dashboard.navigation import OVERVIEW, PAGES
 from tests.conftest import Once
 
@@ -45,7 +45,7 @@ def _installed_packages_are_looked_through_once() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page sees what the test has just changed."""
-    monkeypatch.setattr("dashboard.reader.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("dashboard.store.reader.LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def scene(
 
     def choose(name: str) -> Store:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", scene_uri(name))
-        monkeypatch.setattr("dashboard.reader.LOOK_SECONDS", 60.0)  # nobody writes to it
+        monkeypatch.setattr("dashboard.store.reader.LOOK_SECONDS", 60.0)  # nobody writes to it
         return open_store(scene_uri(name))
 
     return choose

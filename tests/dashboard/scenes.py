@@ -8,25 +8,30 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
-from core.architecture import VARIANTS
 from core.experiment import Config, Experiment, Progress, Row
-from core.experiments import EXPERIMENTS
-from core.experiments.length_quality import SampleRow
-from core.experiments.memory_span import AttemptRow
-from core.recorder import Recorder
-from core.statistics import Estimate
-from core.tracking import MOST_CHARACTERS, Status, Store
-from dashboard import declared
-from dashboard.declared import has_seeds
+from core.experiments import all_experiments
+from core.experiments.length_quality.declaration import SampleRow
+from core.experiments.memory_span.declaration import AttemptRow
+from core.models.registry import variants
+from core.stats.estimates import Estimate
+from core.store.recorder import Recorder
+from core.store.records import Status
+from core.store.tracking import MAX_TAG_LENGTH, Store
+from dashboard.charts import scales
+from dashboard.charts.scales import has_seeds
 from tests.dashboard.hostile import TEXTS
 
 NASTY = "RuntimeError: *4 GiB* of $2 <script>alert(1)</script> [link](http://example.org)"
 """What a careless page would show as Markdown or HTML."""
+
 POINTS = 12
 """Of a made-up curve."""
+
 SIZES = (16, 1024)
 """Of one that has no seeds; a run's own hidden size comes to them."""
+
 LAGS = (2, 5, 10, 20, 50)
+
 LEARNED: dict[str, float] = {
     "learned": 1.0,
     "steps_to_learn": 200.0,
@@ -37,20 +42,24 @@ LEARNED: dict[str, float] = {
     "trained_steps": 250.0,
 }
 """What every attempt comes to."""
+
 SPANS = {"span_by_seed": "2, 5, 10"}
+
 PROBLEM = "out of memory: *4 GiB*"
 """Why attention has no value at the largest size."""
+
 NOTES = {"device": "cpu", "chip": "Made-up(R) chip CPU @ 2.00GHz"}
 """On what everything was made up, unless a test says otherwise."""
 
-possible = functools.cache(declared.possible)
+possible = functools.cache(scales.possible)
+
 hints_of = functools.cache(get_type_hints)
 
 
 def rows(experiment: Experiment, config: Config, *, wide: bool = False) -> Iterator[Row]:
     """Made-up rows of every table; `wide` gives further axes two values."""
     for row in experiment.rows:
-        axes = [column for column in row.columns() if column.role == "axis"]
+        axes = [column for column in row.columns() if column.is_axis]
         values = [_places(row, axis.name, config, wide=wide) for axis in axes]
         for place in itertools.product(*values):
             at = dict(zip((axis.name for axis in axes), place, strict=True))
@@ -61,7 +70,7 @@ def _places(row: type[Row], name: str, config: Config, *, wide: bool) -> list[An
     if name == "seed":
         own = [config.seed]
         return (
-            own if experiment_of(row).a_run_per_seed else [*own, config.seed + 1, config.seed + 2]
+            own if experiment_of(row).one_run_per_seed else [*own, config.seed + 1, config.seed + 2]
         )
     if possible(row, name):
         return list(possible(row, name))
@@ -78,12 +87,12 @@ def _places(row: type[Row], name: str, config: Config, *, wide: bool) -> list[An
 
 def experiment_of(row: type[Row]) -> Experiment:
     """The experiment that a row belongs to."""
-    return next(experiment for experiment in EXPERIMENTS if row in experiment.rows)
+    return next(experiment for experiment in all_experiments() if row in experiment.rows)
 
 
 def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str, Any]:
     hints = hints_of(row)
-    rate = 0.1 + 0.1 * list(VARIANTS).index(config.architecture.variant)
+    rate = 0.1 + 0.1 * list(variants()).index(config.architecture.variant)
     curve = next((c.name for c in row.columns() if c.curve), "")
     broken = bool(curve) and at.get("subject") == "attention" and at[curve] == SIZES[-1]
     made: dict[str, Any] = {}
@@ -103,7 +112,7 @@ def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str
 def _amount(row: type[Row], name: str, rate: float, at: Mapping[str, Any], curve: str) -> float:
     if row is AttemptRow:
         return LEARNED[name]
-    if any(column.name == "seed" for column in row.columns()):
+    if any(column.role == "seed" for column in row.columns()):
         zero = hints_of(row)[name] is int
         return 0.0 if zero else -rate * at.get(curve, 1) - 0.01 * at.get("seed", 0)
     slower = 1 + list(possible(row, "subject")).index(at["subject"]) if "subject" in at else 1
@@ -148,9 +157,9 @@ def record(
 
 def fill(store: Store, statuses: Sequence[Status], *, wide: bool = False) -> None:
     """One comparison per experiment, its variants ended as the statuses say."""
-    for experiment in EXPERIMENTS:
+    for experiment in all_experiments():
         sweep = f"{experiment.name} 2026-11-23 04:30:12 7f3a"
-        for variant, status in zip(VARIANTS, statuses, strict=False):
+        for variant, status in zip(variants(), statuses, strict=False):
             config, *_ = experiment.configs([variant], {})
             record(store, experiment, config, sweep, status, wide=wide)
 
@@ -161,14 +170,14 @@ def fill_hostile(store: Store) -> None:
     Each experiment has a comparison of every text, and another one of them is its newest.
     """
     texts = list(TEXTS.values())
-    for place, experiment in enumerate(EXPERIMENTS):
+    for place, experiment in enumerate(all_experiments()):
         newest = texts[place]
         for text in [*texts[place + 1 :], *texts[:place], newest]:
             statuses = HOSTILE_STATUSES if text == newest else HOSTILE_STATUSES[:1]
-            for variant, status in zip(VARIANTS, statuses, strict=False):
+            for variant, status in zip(variants(), statuses, strict=False):
                 config, *_ = experiment.configs([variant], {})
-                chip = {"chip": f"{text} {variant}"[-MOST_CHARACTERS:]}
-                sweep = f"{text[:MOST_CHARACTERS]} {place}"
+                chip = {"chip": f"{text} {variant}"[-MAX_TAG_LENGTH:]}
+                sweep = f"{text[:MAX_TAG_LENGTH]} {place}"
                 run_id = record(store, experiment, config, sweep, status, machine={**NOTES, **chip})
                 store.client.update_run(run_id, name=text)
                 tags = {"mlflow.note.content": text, "people: own_tag": text}
@@ -176,7 +185,9 @@ def fill_hostile(store: Store) -> None:
 
 
 HOSTILE_STATUSES: tuple[Status, ...] = ("FINISHED", "FINISHED", "FAILED")
+
 Fill = Callable[[Store], None]
+
 SCENES: dict[str, Fill] = {
     "empty": lambda store: None,
     "full": functools.partial(fill, statuses=("FINISHED",) * 6),

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from core.architecture import VARIANTS, Architecture
-from core.experiments import EXPERIMENTS
-from core.parameters import count_parameters
-from core.tracking import Store
-from dashboard import budget
-from dashboard.wording import plain
+from core.experiments import all_experiments
+from core.models.architecture import Architecture
+from core.models.counting import count_parameters
+from core.models.registry import variants
+from core.store.tracking import Store
+from dashboard.ui.text import plain
+from dashboard.views.results import budget
 from tests.dashboard.conftest import Show, texts
 
-PAGE = "views/parameters.py"
+PAGE = "views/results/parameters.py"
 
 
 def test_every_variant_gets_the_width_that_comes_closest() -> None:
     found = budget.fits(1_000_000, 64, 1)
-    assert len(found) == len(VARIANTS)
-    for (_, kind), line in zip(VARIANTS.items(), found.to_dict("records"), strict=True):
+    assert len(found) == len(variants())
+    for (_, kind), line in zip(variants().items(), found.to_dict("records"), strict=True):
         sizes = [line["Hidden size"] + step for step in (-1, 0, 1)]
         made = [Architecture.from_flat({**kind, "hidden_size": size}) for size in sizes]
         counts = [count_parameters(a, 64).core for a in made]
@@ -48,7 +49,7 @@ def test_what_is_typed_is_in_the_address(store: Store, show: Show) -> None:
     app.text_input(key="control budget").set_value("2 M").run()
     app.number_input(key="control budget_layers").set_value(3).run()
     assert (app.query_params["budget"], app.query_params["budget_layers"]) == ("2 M", "3")
-    assert app.dataframe[0].value.equals(budget.fits(2_000_000, budget.USUAL_INPUT, 3))
+    assert app.dataframe[0].value.equals(budget.fits(2_000_000, budget.DEFAULT_INPUT, 3))
 
 
 def test_a_senseless_address_is_explained(store: Store, show: Show) -> None:
@@ -68,7 +69,7 @@ def test_it_works_before_anything_is_measured_and_leads_to_a_launch(
     )
     links = [link.proto for link in app.get("page_link")]
     asked = [link.query_string for link in links if "parameter_budget=1000000" in link.query_string]
-    assert len(asked) == len(EXPERIMENTS)
-    for experiment, query in zip(EXPERIMENTS, asked, strict=True):
+    assert len(asked) == len(all_experiments())
+    for experiment, query in zip(all_experiments(), asked, strict=True):
         assert f"experiment={experiment.name}" in query
         assert "input_size=64" in query

@@ -10,7 +10,7 @@ from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
-from dashboard import cards
+from dashboard.views import cards
 
 
 def results(experiment: Experiment, *lines: dict[str, Any]) -> pandas.DataFrame:

@@ -14,20 +14,26 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core.architecture import CELL_TITLES
-from core.experiments.gradient_decay import GRADIENT_DECAY, GradientDecayConfig, GradientRow
-from core.exploring.exploration import Exploration, ExplorerConfig
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.gradient_decay.declaration import GradientDecayConfig, GradientRow
+from core.explorer.exploration import Exploration, ExplorerConfig
+from core.formatting import number as significant
 from core.models.cells import cell_of
-from core.tracking import RunRecord, Store, open_store
-from dashboard import curves, explorer, exploring
-from dashboard.cells import POSITIONS, TYPED, USUAL_TEXT
-from dashboard.choosing import ID_LETTERS
-from dashboard.exploring import Start, Subject
-from dashboard.wording import first_sentence, number, plain
+from core.models.registry import cell_kind, cell_kinds
+from core.store.records import RunRecord
+from core.store.tracking import Store, open_store
+from dashboard.charts import curves
+from dashboard.ui.text import number, plain
+from dashboard.views.cell_explorer import computed, explorer
+from dashboard.views.cell_explorer.cells import POSITIONS, TYPED, USUAL_TEXT
+from dashboard.views.cell_explorer.computed import Start, Subject
+from dashboard.views.compare.picking import ID_LETTERS
 from tests.dashboard.conftest import Show, texts
 
-PAGE = "views/cell_explorer.py"
+PAGE = "views/cell_explorer/page.py"
+
 SMALL = {"hidden_size": "8", "length": "12"}
+
 SETTINGS = {"hidden_size": 8, "sequence_length": 12}
 
 
@@ -79,10 +85,10 @@ def warnings_of(app: AppTest) -> list[str]:
     return [warning.value for warning in app.warning]
 
 
-@pytest.mark.parametrize("title", CELL_TITLES.values())
+@pytest.mark.parametrize("title", [kind.title for kind in cell_kinds().values()])
 def test_each_cell_is_drawn_with_a_map_for_each_of_its_equations(title: str, explore: Show) -> None:
     app = explore(cell=title)
-    name = next(name for name, of_cell in CELL_TITLES.items() if of_cell == title)
+    name = next(name for name, kind in cell_kinds().items() if kind.title == title)
     found = cell_of(fresh(cell=name).exploration.config.architecture).equations
     curve, *maps = [chart.alt for chart in charts_of(app)]
     assert curve.startswith("Input gradient")
@@ -93,22 +99,21 @@ def test_each_cell_is_drawn_with_a_map_for_each_of_its_equations(title: str, exp
     assert not warnings_of(app)
 
 
-def test_the_answer_is_gradient_decays_own_sentence(explore: Show) -> None:
+def test_the_answer_is_that_of_any_comparison_of_these_cells(explore: Show) -> None:
     app = explore(second_cell="GRU", second_update_bias="2")
-    subjects = [fresh(), fresh(cell="gru", update_bias=2.0)]
-    summaries = [exploring.curve(subject).summary for subject in subjects]
-    rows = pandas.DataFrame([s.flat() for s in summaries], columns=summaries[0].header())
-    told = rows.assign(label=[s.label for s in subjects], cell=[s.variant for s in subjects])
-    first, _ = first_sentence(GRADIENT_DECAY.answer(told))
-    assert app.subheader[0].value == plain(first)
-    assert "GRU 8 · update bias 2" in first
+    best = computed.curve(fresh(cell="gru", update_bias=2.0)).summary.half_life_steps
+    assert best.value is not None
+    life = significant(best.value)
+    first = f"GRU 8 · update bias 2 keeps its gradient longest: half-life {life} steps"
+    assert app.subheader[0].value.startswith(plain(first))
+    assert "That is more than noise against LSTM 8" in texts(app)
 
 
 def test_the_curve_is_the_band_over_the_seeds_of_gradient_decay(explore: Show) -> None:
     found = drawn(explore(recurrent_gain="1.5", seed="4"))
     asked = {"cell": "lstm", **SETTINGS, "recurrent_gain": 1.5, "seed": 4}
     config = GradientDecayConfig.from_flat({**asked, "batch_size": 1, "spectrum": False})
-    rows = [e for e in GRADIENT_DECAY.run(config) if isinstance(e, GradientRow)]
+    rows = [e for e in GRADIENT_DECAY.measure(config) if isinstance(e, GradientRow)]
     table = pandas.DataFrame([row.flat() for row in rows], columns=GradientRow.header())
     bands = curves.bands(table, ["steps_back"], "log10_input_gradient")
     for name in ("steps_back", "value", "low", "high", "n"):
@@ -156,7 +161,7 @@ def test_an_address_reopens_the_view(explore: Show) -> None:
 
 
 def test_the_largest_singular_values_are_said(explore: Show) -> None:
-    one = exploring.stepped(fresh())
+    one = computed.stepped(fresh())
     at_4 = one.spectrum_rows(4)[0].singular_value
     top = max(one.largest_rows(4), key=lambda row: row.largest_singular_value)
     said = (
@@ -278,7 +283,7 @@ def test_the_files_hold_the_numbers_that_are_shown(
         return pandas.read_csv(content, keep_default_na=False)
 
     label = "LSTM-8-forget-bias-1"
-    one = exploring.stepped(subject)
+    one = computed.stepped(subject)
     for name, rows in (
         (f"steps-{label}", list(one.value_rows())),
         (f"norms-{label}", one.norm_rows()),
@@ -286,14 +291,14 @@ def test_the_files_hold_the_numbers_that_are_shown(
         ("spectrum", one.spectrum_rows(4)),
     ):
         found = read(name).drop(columns="label", errors="ignore")
-        expected = exploring.table(rows)
+        expected = computed.table(rows)
         assert len(found) == len(rows)
         pandas.testing.assert_frame_equal(found, expected, check_dtype=False, check_exact=True)
     gradient = read("gradient")
     assert set(gradient["label"]) == {subject.label}
     pandas.testing.assert_frame_equal(
         gradient.drop(columns="label"),
-        exploring.curve(subject).rows,
+        computed.curve(subject).rows,
         check_dtype=False,
         check_exact=True,
     )
@@ -318,7 +323,7 @@ def test_a_run_that_has_kept_no_model_is_explained_and_linked(
     scene: Callable[[str], Store], show: Show
 ) -> None:
     (run, *_) = (r for r in scene("single").runs() if r.experiment == "length-quality")
-    cell = CELL_TITLES[str(run.settings["cell"])]
+    cell = cell_kind(str(run.settings["cell"])).title
     app = show(PAGE, **SMALL, cell=cell, start=run.run_id[:ID_LETTERS])
     assert not app.exception
     assert plain("this run has kept no model") in app.error[0].value
@@ -351,7 +356,7 @@ def test_a_finished_runs_weights_are_stepped_as_they_were_saved(
     saved = torch.load(folder / "weights.pt", weights_only=True)
     config = ExplorerConfig(sequence_length=5)
     start = Start(trained_uri, run.run_id, part)
-    for name, mine in exploring._networks(Exploration(config), start).model.named_parameters():
+    for name, mine in computed._networks(Exploration(config), start).model.named_parameters():
         assert torch.equal(mine, saved[f"{part}.{name}"].double().expand_as(mine))
 
 

@@ -7,27 +7,30 @@ from concurrent.futures import Future
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.claims import CLAIMS, EXERCISES, QUIZ, Answer, Line, Question, Verdict
-from core.claims.claim import Facts
-from core.claims.widths import WIDTH
+from core.chapter import CLAIMS
+from core.chapter.claim import Facts, PropertyRow, Question, Verdict
+from core.chapter.cost import WIDTH
+from core.chapter.quiz import EXERCISES, QUIZ, Answer
+from core.experiments import config_of
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.tracking import Store
-from dashboard import chapter_quiz, claim_cards, guesses, verdicts
-from dashboard.guesses import Guess
-from dashboard.wording import plain
-from experiments.claim_runs import needed_by
-from experiments.computing import NotComputed
-from experiments.evidence import Judged
+from core.store.tracking import Store
+from dashboard.ui.text import plain
+from dashboard.views.chapter import claims, predictions, quiz
+from dashboard.views.chapter.predictions import Guess
+from experiments.evidence import ChapterStatus, NotComputed, needed_by
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NASTY, record
 
-CHAPTER = "views/chapter.py"
+CHAPTER = "views/chapter/page.py"
+
 FACTS: dict[int, Facts] = {
     2: {"matrices": [[[2.0, 1.0], [6.0, 3.0]], [[2.0, 3.0], [2.0, 0.0]]]},
     12: {"widths": [64, 128], "refusal": "a decoder has one direction"},
 }
+
 READ = {"jacobian", "decay", "ratios"}
 """Tables, beside the summaries, that rules read."""
+
 JACOBIAN = plain("Automatic differentiation gives [[2, 1], [6, 3]]")
 
 
@@ -36,7 +39,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> Future[dict[int, Facts]]:
     """What was computed on the spot: two claims only, and without a process."""
     done: Future[dict[int, Facts]] = Future()
     done.set_result(FACTS)
-    monkeypatch.setattr("dashboard.judging._computing", lambda: done)
+    monkeypatch.setattr("dashboard.views.chapter.claims._computing", lambda: done)
     return done
 
 
@@ -138,7 +141,7 @@ def test_run_queues_exactly_the_missing_configs_as_one_comparison(
     app.button(key="run-10").click().run()
     assert not app.exception
     queued = [run for run in store.runs(status="SCHEDULED") if run.sweep != "before"]
-    assert [run.config for run in queued] == [configs[2], *configs[4:]]
+    assert [config_of(run) for run in queued] == [configs[2], *configs[4:]]
     assert len({run.sweep for run in queued}) == 1
     assert len(workers) == 1
     assert "run-10" not in keys(app)
@@ -163,7 +166,7 @@ def test_all_that_is_missing_is_queued_at_once(
     app.run()
     app.button(key="run-all").click().run()
     wanted = {(e.name, str(config)) for claim in CLAIMS for e, config in claim.configs()}
-    queued = [(run.experiment, str(run.config)) for run in store.runs()]
+    queued = [(run.experiment, str(config_of(run))) for run in store.runs()]
     assert set(queued) <= wanted
     assert len(queued) == len(set(queued))
     assert "run-all" not in keys(app)
@@ -194,7 +197,7 @@ def test_a_measured_claim_links_its_runs(store: Store, show: Show) -> None:
 
 
 def test_with_everything_measured_nothing_is_left_to_start(store: Store, show: Show) -> None:
-    for experiment, config in needed_by(CLAIMS, Judged()).to_start:
+    for experiment, config in needed_by(CLAIMS, ChapterStatus()).to_start:
         unread = {row.table for row in experiment.rows} - READ - {experiment.summary.table}
         record(store, experiment, config, "all", without=unread)
     numbers = [str(claim.number) for claim in CLAIMS]
@@ -214,7 +217,7 @@ def test_an_exercise_starts_its_runs_and_asks_for_the_prediction_first(
 ) -> None:
     app = show(CHAPTER)
     app.button(key="run-exercise-1").click().run()
-    assert [run.config for run in store.runs()] == EXERCISES[0].measurement.configs()
+    assert [config_of(run) for run in store.runs()] == EXERCISES[0].measurement.configs()
     for run in store.runs():
         store.end(run.run_id, "KILLED")
     for config in EXERCISES[0].measurement.configs():
@@ -249,7 +252,7 @@ def test_claims_that_cannot_be_computed_say_why(
 ) -> None:
     failed: Future[dict[int, Facts]] = Future()
     failed.set_exception(NotComputed("no *module* named torch"))
-    monkeypatch.setattr("dashboard.judging._computing", lambda: failed)
+    monkeypatch.setattr("dashboard.views.chapter.claims._computing", lambda: failed)
     app = show(CHAPTER)
     assert plain("no *module* named torch") in app.error[0].value
     assert "compute_again" in keys(app)
@@ -258,7 +261,7 @@ def test_claims_that_cannot_be_computed_say_why(
 def test_claims_are_computed_while_the_page_is_there(
     store: Store, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.judging._computing", Future)
+    monkeypatch.setattr("dashboard.views.chapter.claims._computing", Future)
     app = show(CHAPTER)
     assert "Computing the claims that need no run" in texts(app)
     assert "Being measured" in label_of(app, 2)
@@ -273,56 +276,56 @@ def verdict(answer: str | float | None) -> Verdict:
 
 
 def test_a_guess_is_right_wrong_or_open() -> None:
-    assert guesses.right(Guess("a"), verdict("a")) is True
-    assert guesses.right(Guess("b"), verdict("a")) is False
-    assert guesses.right(Guess(28.0), verdict(28.6)) is True
-    assert guesses.right(Guess(20.0), verdict(28.6)) is False
-    assert guesses.right(Guess("a"), verdict(None)) is None
-    assert guesses.right(Guess(), verdict("a")) is None
+    assert predictions.right(Guess("a"), verdict("a")) is True
+    assert predictions.right(Guess("b"), verdict("a")) is False
+    assert predictions.right(Guess(28.0), verdict(28.6)) is True
+    assert predictions.right(Guess(20.0), verdict(28.6)) is False
+    assert predictions.right(Guess("a"), verdict(None)) is None
+    assert predictions.right(Guess(), verdict("a")) is None
 
 
 def test_a_guess_is_told_beside_what_was_measured() -> None:
-    assert guesses.told(Guess("a"), verdict("a"), CHOICE) == "You guessed “a”, and so it is."
-    assert guesses.told(Guess("a"), verdict("b"), CHOICE) == "You guessed “a”; measured: “b”."
-    assert guesses.told(Guess(28.0), verdict(28.6), NUMBER) == (
+    assert predictions.told(Guess("a"), verdict("a"), CHOICE) == "You guessed “a”, and so it is."
+    assert predictions.told(Guess("a"), verdict("b"), CHOICE) == "You guessed “a”; measured: “b”."
+    assert predictions.told(Guess(28.0), verdict(28.6), NUMBER) == (
         "You guessed 28 steps, and so it is: 28.6 steps."
     )
-    assert "leaves that open" in guesses.told(Guess("a"), verdict(None), CHOICE)
-    assert guesses.told(Guess(), verdict("a"), CHOICE) == ""
+    assert "leaves that open" in predictions.told(Guess("a"), verdict(None), CHOICE)
+    assert predictions.told(Guess(), verdict("a"), CHOICE) == ""
 
 
 def test_the_score_counts_what_is_known() -> None:
     found = {1: verdict("a"), 2: verdict("b"), 3: verdict(None)}
-    assert guesses.score({}, found) == ""
-    assert guesses.score({1: Guess()}, found) == ""
+    assert predictions.score({}, found) == ""
+    assert predictions.score({1: Guess()}, found) == ""
     made = {1: Guess("a"), 2: Guess("a"), 3: Guess("a")}
-    assert guesses.score(made, found) == "You predicted 3 claims, 1 of 2 right."
-    assert guesses.score({3: Guess("a")}, found) == "You predicted 1 claim."
+    assert predictions.score(made, found) == "You predicted 3 claims, 1 of 2 right."
+    assert predictions.score({3: Guess("a")}, found) == "You predicted 1 claim."
 
 
 def test_the_quiz_counts_what_somebody_can_tell() -> None:
     answers = [Answer("a", "", ()), Answer("b", "", ()), Answer(None, "", ())]
-    assert chapter_quiz.score({}, answers) == ""
-    assert chapter_quiz.score({2: "a"}, answers) == ""
-    assert chapter_quiz.score({0: "a", 1: "a", 2: "a"}, answers) == "1 of 2 right."
+    assert quiz.score({}, answers) == ""
+    assert quiz.score({2: "a"}, answers) == ""
+    assert quiz.score({0: "a", 1: "a", 2: "a"}, answers) == "1 of 2 right."
 
 
 def test_every_outcome_has_a_mark_in_words() -> None:
-    for outcome in verdicts.LOOKS:
-        assert outcome.split()[0] in verdicts.mark(outcome).lower()
-    assert len({look.icon for look in verdicts.LOOKS.values()}) == len(verdicts.LOOKS)
+    for outcome in claims.LOOKS:
+        assert outcome.split()[0] in claims.outcome_mark(outcome).lower()
+    assert len({look.icon for look in claims.LOOKS.values()}) == len(claims.LOOKS)
 
 
 def test_the_table_of_the_cells_shows_what_machines_are_called_as_text() -> None:
     lines = [
-        Line(f"Speed on {NASTY}", ("a", "b", "c"), ("1", "*2*", "3"), None),
-        Line("Gates", ("0", "3", "2"), ("–",) * 3, None, missing=True),
+        PropertyRow(f"Speed on {NASTY}", ("a", "b", "c"), ("1", "*2*", "3"), None),
+        PropertyRow("Gates", ("0", "3", "2"), ("–",) * 3, None, missing=True),
     ]
-    shown = verdicts.table(lines)
+    shown = claims.property_table(lines)
     assert shown.index[0] == plain(f"Speed on {NASTY}")
     assert shown["LSTM"].tolist() == [r"\*2\*", "–"]
     assert shown["As claimed"].tolist() == ["cannot be told apart", "–"]
 
 
 def test_claims_are_numbered_as_the_address_numbers_them() -> None:
-    assert [str(number) for number in range(1, 16)] == claim_cards.NUMBERS
+    assert [str(number) for number in range(1, 16)] == claims.NUMBERS

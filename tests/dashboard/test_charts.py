@@ -6,28 +6,42 @@ import itertools
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas
 import pytest
 
-from core.architecture import VARIANTS, variant_title
+import dashboard
 from core.experiment import Column, Row
-from core.experiments import EXPERIMENTS
+from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
-from core.exploring.exploration import NormRow
-from dashboard import bars, charts, curves, export, palette, scales, tiles
+from core.explorer.exploration import NormRow
+from core.models.architecture import variant_title
+from core.models.registry import variants
+from dashboard.charts import curves, dots, export, frame, heatmap, lines, scales, theme
+from dashboard.charts.dots import dot_chart
+from dashboard.charts.lines import line_chart
+from dashboard.charts.theme import (
+    BASELINE_STYLES,
+    CELL_COLOURS,
+    NEUTRAL,
+    OTHER_COLOUR,
+    PART_COLOURS,
+    styles,
+)
 
 CURVES = [
     (row, measure)
-    for experiment in EXPERIMENTS
+    for experiment in all_experiments()
     for row in experiment.rows
     if any(column.curve for column in row.columns())
     for measure in row.columns()
     if measure.role == "measure" and not measure.estimate
 ]
-STYLES = palette.styles({variant_title(variant): variant for variant in VARIANTS})
+
+STYLES = theme.styles({variant_title(variant): variant for variant in variants()})
 
 
 def bands(x: str, points: int = 20) -> pandas.DataFrame:
@@ -61,7 +75,7 @@ def test_every_curve_is_a_valid_chart_with_titles_from_the_declaration(
     row: type[Row], measure: Column
 ) -> None:
     x = curve_of(row)
-    chart = charts.curves(bands(x.name), x, measure, STYLES)
+    chart = lines.line_chart(bands(x.name), x, measure, STYLES)
     specification = json.dumps(chart.to_dict(), ensure_ascii=False)
     assert scales.heading(measure) in specification
     assert scales.heading(x) in specification
@@ -69,12 +83,13 @@ def test_every_curve_is_a_valid_chart_with_titles_from_the_declaration(
 
 
 ROW, MEASURE = CURVES[0]
+
 X = curve_of(ROW)
 
 
 def test_exact_zeros_are_marked_and_never_drawn_as_a_logarithm() -> None:
     zeros = pandas.DataFrame({"label": ["RNN", "RNN"], X.name: [20, 21], "share": [0.5, 1.0]})
-    chart = charts.curves(bands(X.name), X, MEASURE, STYLES, zeros=zeros)
+    chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES, zeros=zeros)
     strip = next(layer for layer in layers(chart) if layer["mark"]["type"] == "tick")
     assert [(r[X.name], r["percent"]) for r in strip["rows"]] == [(20, 50.0), (21, 100.0)]
     lowest = min(r["value"] for layer in layers(chart) for r in layer["rows"] if "n" in r)
@@ -83,27 +98,27 @@ def test_exact_zeros_are_marked_and_never_drawn_as_a_logarithm() -> None:
 
 
 def test_names_beside_the_curves_do_not_overlap() -> None:
-    chart = charts.curves(bands(X.name), X, MEASURE, STYLES)
+    chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES)
     names = next(layer for layer in layers(chart) if layer["mark"]["type"] == "text")
     heights = sorted(row["value"] for row in names["rows"])
     low, high = names["encoding"]["y"]["scale"]["domain"]
-    gap = 15 * (high - low) / charts.HEIGHT
+    gap = 15 * (high - low) / lines.HEIGHT
     assert len(heights) == len(STYLES)
     assert all(b - a > 0.95 * gap for a, b in itertools.pairwise(heights))
 
 
 def test_a_pointer_finds_numbers_and_not_their_logarithms() -> None:
-    chart = charts.curves(bands(X.name), X, MEASURE, STYLES)
+    chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES)
     hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
     row = next(r for r in hover["rows"] if r[X.name] == 10)
-    assert (row["value_said"], row["spread_said"]) == ("0.1", "0.01 to 1")
+    assert (row["value_text"], row["interval_text"]) == ("0.1", "0.01 to 1")
     titles = [line["title"] for line in hover["encoding"]["tooltip"]]
     assert titles[-2:] == ["95% interval", "Seeds"]
 
 
 def test_a_pointer_finds_nothing_on_uncertainty_where_a_number_is_exact() -> None:
     exact = bands(X.name).assign(low=math.nan, high=math.nan, n=1)
-    chart = charts.curves(exact, X, MEASURE, STYLES, repeats=curves.Repeats())
+    chart = lines.line_chart(exact, X, MEASURE, STYLES, repeats=curves.Repeats())
     hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
     titles = [line["title"] for line in hover["encoding"]["tooltip"]]
     assert not {"95% interval", "Seeds"} & set(titles)
@@ -118,7 +133,7 @@ def test_sizes_lie_on_a_logarithmic_axis_that_names_what_was_measured() -> None:
     ]
     made = pandas.DataFrame(rows).assign(n=1).astype({"low": float, "high": float})
     counts = column(PARAMETER_COUNT.row("widths"), "parameters")
-    chart = charts.curves(
+    chart = lines.line_chart(
         made,
         X,
         scales.logarithm_of(counts),
@@ -130,28 +145,28 @@ def test_sizes_lie_on_a_logarithmic_axis_that_names_what_was_measured() -> None:
     assert across["scale"]["type"] == "log"
     assert across["axis"]["values"] == list(sizes)
     hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
-    assert {row["value_said"] for row in hover["rows"]} == {"13,107,200"}
-    said = charts.description("How many?", made, X, scales.logarithm_of(counts))
+    assert {row["value_text"] for row in hover["rows"]} == {"13,107,200"}
+    said = lines.description("How many?", made, X, scales.logarithm_of(counts))
     assert "RNN: 13,107,200 at 16, 13,107,200 at 1,024" in said
 
 
 def test_a_single_size_has_room_on_both_sides() -> None:
-    chart = charts.curves(bands(X.name)[lambda b: b[X.name] == 4], X, MEASURE, STYLES, sizes=True)
+    chart = lines.line_chart(
+        bands(X.name)[lambda b: b[X.name] == 4], X, MEASURE, STYLES, sizes=True
+    )
     low, high = chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
     assert low < 4 < high
 
 
 def test_a_figure_says_at_what_it_was_measured() -> None:
-    chart = charts.curves(bands(X.name), X, MEASURE, STYLES, where="Pass: training")
+    chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES, where="Pass: training")
     assert chart.to_dict()["title"]["subtitle"] == "Pass: training"
 
 
 def test_single_seeds_a_level_and_straight_lines_can_be_added() -> None:
     seeds = pandas.DataFrame({"label": "RNN", "seed": [0, 0], X.name: [0, 1], "value": [0.0, -3.0]})
-    lines = pandas.DataFrame({"label": "RNN", X.name: [0, 9], "value": [0.0, -2.0]})
-    chart = charts.curves(
-        bands(X.name), X, MEASURE, STYLES, seeds=seeds, lines=lines, reference=1.0
-    )
+    fits = pandas.DataFrame({"label": "RNN", X.name: [0, 9], "value": [0.0, -2.0]})
+    chart = line_chart(bands(X.name), X, MEASURE, STYLES, seeds=seeds, fits=fits, reference=1.0)
     marks = [layer["mark"]["type"] for layer in layers(chart)]
     assert marks == ["rule", "line", "line", "line", "text", "circle"]
 
@@ -161,7 +176,7 @@ def test_a_heatmap_has_no_more_tiles_than_a_screen_shows() -> None:
         [{"k": k, "layer": layer, "y": -float(k)} for k in range(1000) for layer in (1, 2)]
     )
     x = column(ROW, X.name)
-    chart = tiles.heatmap(
+    chart = heatmap.heatmap(
         rows.rename(columns={"k": X.name, "y": MEASURE.name}),
         x,
         column(ROW, "layer"),
@@ -169,24 +184,24 @@ def test_a_heatmap_has_no_more_tiles_than_a_screen_shows() -> None:
         (-9, 0),
     )
     (drawn,) = chart.to_dict()["datasets"].values()
-    assert len(drawn) == 2 * tiles.MOST_TILES
+    assert len(drawn) == 2 * heatmap.MAX_TILES
     assert drawn[0]["value"] == pytest.approx(-4.5)
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_estimates_are_dots_with_intervals(experiment: Any) -> None:
     made = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 8}
     dots = pandas.DataFrame([{"label": label, **made} for label in STYLES])
     for measure in experiment.summary.columns():
         for drawn in (measure, scales.logarithm_of(measure)):
-            chart = bars.dots(dots, drawn, STYLES, curves.SEEDS).to_dict()
+            chart = dot_chart(dots, drawn, STYLES, curves.SEEDS).to_dict()
             assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rule", "circle"]
 
 
 def test_dots_keep_the_order_they_are_given() -> None:
     made = {"value": 0.0, "low": None, "high": None, "n": 1}
     dots = pandas.DataFrame([{"label": label, **made} for label in reversed(STYLES)])
-    chart = bars.dots(dots.astype({"low": float, "high": float}), MEASURE, STYLES, curves.SEEDS)
+    chart = dot_chart(dots.astype({"low": float, "high": float}), MEASURE, STYLES, curves.SEEDS)
     assert chart.to_dict()["layer"][0]["encoding"]["y"]["sort"] == list(reversed(STYLES))
 
 
@@ -194,22 +209,22 @@ def test_stacks_say_their_parts_and_totals_exactly() -> None:
     lines = [("LSTM", "input", 65_536), ("LSTM", "recurrent", 13_041_664), ("LSTM", "output", 0)]
     parts = pandas.DataFrame(lines, columns=["label", "part", "value"])
     measure = column(PARAMETER_COUNT.row("parts"), "parameters")
-    chart = bars.stacked(parts, measure, palette.PART_COLOURS)
+    chart = dots.stacked_bars(parts, measure, theme.PART_COLOURS)
     bar, total = layers(chart)
-    assert [row["value_said"] for row in bar["rows"]] == ["65,536", "13,041,664"]
+    assert [row["value_text"] for row in bar["rows"]] == ["65,536", "13,041,664"]
     assert bar["encoding"]["color"]["scale"]["domain"] == ["input", "recurrent"]
-    assert [row["said"] for row in total["rows"]] == ["13,107,200"]
+    assert [row["text"] for row in total["rows"]] == ["13,107,200"]
 
 
 def test_a_figure_is_described_in_words() -> None:
-    said = charts.description("How fast?", bands(X.name), X, MEASURE)
+    said = lines.description("How fast?", bands(X.name), X, MEASURE)
     assert said.startswith(f"How fast? {scales.heading(MEASURE)} against {scales.heading(X)}. ")
     assert "bi-GRU: 1 at 0, 0.013 at 19" in said
 
 
 @pytest.mark.parametrize(("form", "start"), [("svg", b"<svg"), ("png", b"\x89PNG")])
 def test_a_figure_is_a_file(form: export.Form, start: bytes) -> None:
-    chart = charts.for_print(charts.curves(bands(X.name), X, MEASURE, STYLES))
+    chart = lines.for_print(lines.line_chart(bands(X.name), X, MEASURE, STYLES))
     content = export.rendered(chart.to_dict(), form).read()
     assert content.startswith(start)
     if form == "svg":
@@ -220,6 +235,7 @@ def test_a_figure_is_a_file(form: export.Form, start: bytes) -> None:
 # --- colours -----------------------------------------------------------------------------------
 
 BACKGROUNDS = {"light": "#fcfcfa", "dark": "#12171d"}
+
 SIMULATIONS = {
     "protanopia": ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052)),
     "deuteranopia": ((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969)),
@@ -254,21 +270,22 @@ def lab(rgb: list[float]) -> list[float]:
 
 @pytest.mark.parametrize("theme", BACKGROUNDS)
 def test_every_cell_stands_out_from_the_background(theme: str) -> None:
-    baselines = (style.colour for style in palette.BASELINE_STYLES.values())
-    others = (palette.OTHER_COLOUR, palette.NEUTRAL)
-    for colour in (*palette.CELL_COLOURS.values(), *baselines, *others):
+    baselines = (style.colour for style in BASELINE_STYLES.values())
+    others = (OTHER_COLOUR, NEUTRAL)
+    for colour in (*CELL_COLOURS.values(), *baselines, *others):
         assert contrast(colour, BACKGROUNDS[theme]) >= 3.0, colour
-    for colour in palette.PART_COLOURS.values():  # areas: they are larger than lines
+    for colour in PART_COLOURS.values():  # areas: they are larger than lines
         assert contrast(colour, BACKGROUNDS[theme]) >= 2.0, colour
 
 
 TOLD_APART = {
-    "cells": list(palette.CELL_COLOURS.values()),
+    "cells": list(theme.CELL_COLOURS.values()),
     "cells and baselines": [
-        *palette.CELL_COLOURS.values(),
-        *(palette.BASELINE_STYLES[name].colour for name in ("linear", "feed-forward", "attention")),
+        *theme.CELL_COLOURS.values(),
+        *(theme.BASELINE_STYLES[name].colour for name in ("linear", "feed-forward", "attention")),
     ],
-    "parts": list(palette.PART_COLOURS.values()),
+    "cells and verdicts": [*theme.CELL_COLOURS.values(), theme.BETTER, theme.WORSE],
+    "parts": list(theme.PART_COLOURS.values()),
 }
 
 
@@ -289,29 +306,51 @@ def test_colours_are_told_apart_by_everybody(sight: str | None, group: str) -> N
         assert math.dist(one, other) > 20
 
 
+@pytest.mark.parametrize("background", BACKGROUNDS.values())
+def test_the_sign_of_a_verdict_is_readable_on_its_colour(background: str) -> None:
+    for colour in set(heatmap.VERDICT_COLOURS.values()):
+        parts = [(int(c[i : i + 2], 16) for i in (1, 3, 5)) for c in (colour, background)]
+        tile = "#" + "".join(
+            f"{round(on * heatmap.VERDICT_OPACITY + under * (1 - heatmap.VERDICT_OPACITY)):02x}"
+            for on, under in zip(*parts, strict=True)
+        )
+        assert contrast(NEUTRAL, tile) >= 2.8, colour
+
+
+def test_colours_of_data_are_defined_in_the_theme_alone() -> None:
+    data = {*CELL_COLOURS.values(), *PART_COLOURS.values(), OTHER_COLOUR, NEUTRAL}
+    data |= {theme.BETTER, theme.WORSE} | {style.colour for style in BASELINE_STYLES.values()}
+    folder = Path(dashboard.__file__ or "").parent
+    files = [file for kind in ("py", "toml", "css") for file in folder.rglob(f"*.{kind}")]
+    repeated = {
+        file.name for file in files for colour in data if colour in file.read_text().lower()
+    }
+    assert repeated == {"theme.py"}
+
+
 @pytest.mark.parametrize("theme", BACKGROUNDS)
 def test_baselines_are_seen_on_both_backgrounds(theme: str) -> None:
-    series = {name: name for name in palette.BASELINE_STYLES}
+    series = {name: name for name in BASELINE_STYLES}
     series |= {"feed-forward as LSTM": "feed-forward", "feed-forward as GRU": "feed-forward"}
-    for style in palette.styles(series, dark=theme == "dark").values():
+    for style in styles(series, dark=theme == "dark").values():
         assert contrast(style.colour, BACKGROUNDS[theme]) >= 2.2
 
 
 def test_every_baseline_has_a_dash_of_its_own() -> None:
-    dashes = [style.dash for style in palette.BASELINE_STYLES.values()]
-    assert len({*dashes, palette.SOLID, palette.DASHED}) == len(dashes) + 2
+    dashes = [style.dash for style in theme.BASELINE_STYLES.values()]
+    assert len({*dashes, theme.SOLID, theme.DASHED}) == len(dashes) + 2
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_settings_of_one_variant_are_shades_and_bidirectional_ones_are_dashed(dark: bool) -> None:
     series = {f"LSTM {n}": "lstm" for n in range(4)} | {"bi-LSTM": "bi-lstm", "RNN": "rnn"}
-    made = palette.styles(series, dark=dark)
+    made = theme.styles(series, dark=dark)
     background = BACKGROUNDS["dark" if dark else "light"]
     shades = [made[f"LSTM {n}"].colour for n in range(4)]
     assert len(set(shades)) == 4
     assert all(contrast(colour, background) >= 2.2 for colour in shades)
-    assert made["bi-LSTM"] == palette.Style(palette.CELL_COLOURS["lstm"], palette.DASHED)
-    assert made["RNN"] == palette.Style(palette.CELL_COLOURS["rnn"], palette.SOLID)
+    assert made["bi-LSTM"] == theme.Style(theme.CELL_COLOURS["lstm"], theme.DASHED)
+    assert made["RNN"] == theme.Style(theme.CELL_COLOURS["rnn"], theme.SOLID)
 
 
 # --- axes --------------------------------------------------------------------------------------
@@ -342,7 +381,7 @@ def test_a_short_axis_of_whole_steps_has_whole_ticks(last: float, ticks: int | N
     y = next(column for column in NormRow.columns() if column.name == "norm")
     bands = pandas.DataFrame({"label": "a", "step": [1, last], "value": [1.0, 2.0], "n": 1})
     bands = bands.assign(low=float("nan"), high=float("nan"))
-    chart = charts.curves(bands, x, y, palette.styles({"a": "lstm"})).to_dict()
+    chart = lines.line_chart(bands, x, y, theme.styles({"a": "lstm"})).to_dict()
     axes = [layer["encoding"]["x"].get("axis") for layer in chart["layer"] if "encoding" in layer]
     assert {axis.get("tickMinStep") for axis in axes if axis} == {ticks}
 
@@ -355,7 +394,7 @@ def test_what_explodes_has_an_axis_that_fits(high: float, form: str) -> None:
 
 @pytest.mark.parametrize("heights", [[], [0.5], [0.0, 0.0, 0.0], [0.9, 1.0, 0.95, 0.1]])
 def test_spreading_keeps_order_and_distance(heights: list[float]) -> None:
-    placed = scales.spread(heights, 0.1, 0.0, 1.0)
+    placed = frame.spread(heights, 0.1, 0.0, 1.0)
     order = sorted(range(len(heights)), key=lambda i: heights[i])
     moved = [placed[i] for i in order]
     assert all(b - a > 0.095 for a, b in itertools.pairwise(moved))

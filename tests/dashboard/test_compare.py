@@ -9,21 +9,23 @@ import pandas
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.differences import differences
-from core.experiments import EXPERIMENTS
+from core.analysis.comparison import compare, pairwise_tests
+from core.analysis.sentences import answer
+from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
-from core.pooling import MEAN
-from core.tracking import Store
-from dashboard import overlays, verdict_tiles
-from dashboard.choosing import ID_LETTERS
-from dashboard.wording import plain
-from experiments.comparing import compare
-from experiments.comparing_words import answer
+from core.stats.aggregation import MEAN
+from core.store.tracking import Store
+from dashboard.charts import heatmap
+from dashboard.ui.text import plain
+from dashboard.views.compare import curves
+from dashboard.views.compare.picking import ID_LETTERS
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import record
 
-PAGE = "views/compare.py"
+PAGE = "views/compare/page.py"
+
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" \u202ert l\u202c *b* [l](http://x) ' + "y" * 4000
+
 Scene = Callable[[str], Store]
 
 
@@ -72,11 +74,11 @@ def test_runs_of_two_experiments_have_a_part_each(scene: Scene, show: Show) -> N
 
 def test_every_experiment_can_be_compared(scene: Scene, show: Show) -> None:
     store = scene("wide")
-    app = show(PAGE, runs=[run for e in EXPERIMENTS for run in ids(store, e.name)])
+    app = show(PAGE, runs=[run for e in all_experiments() for run in ids(store, e.name)])
     assert not app.exception
-    assert [header.value for header in app.header] == [e.title for e in EXPERIMENTS]
+    assert [header.value for header in app.header] == [e.title for e in all_experiments()]
     results = [frame.value for frame in app.dataframe if "Runs" in frame.value]
-    assert [len(result) for result in results] == [3] * len(EXPERIMENTS)
+    assert [len(result) for result in results] == [3] * len(all_experiments())
     assert all(result.shape[1] > 5 for result in results)
 
 
@@ -84,7 +86,7 @@ def test_one_run_alone_has_its_measures_and_no_verdict(scene: Scene, show: Show)
     store = scene("full")
     app = show(PAGE, runs=ids(store, "gradient-decay")[:1])
     assert not app.exception
-    assert "there is nothing to tell it from" in said(app)
+    assert "Only one group is selected" in said(app)
     assert "Is it more than noise" not in said(app)
     assert len(app.dataframe[-1].value) == 1
 
@@ -152,7 +154,7 @@ def test_grouping_measure_and_emphasis_are_in_the_address(scene: Scene, show: Sh
     assert "asks for group" in said(app)
     app = show(PAGE, runs=ids(store, "gradient-decay"), group="cell", highlight="rnn")
     assert list(app.dataframe[-1].value["Group"]) == ["rnn", "lstm", "gru"]
-    assert options(app, "Bring out").value == "rnn"
+    assert options(app, "Highlight").value == "rnn"
     assert "pools runs that differ" in said(app)
     options(app, "Measure").select("Largest singular value").run()
     assert app.query_params["measure"] == "largest_singular_value"
@@ -183,17 +185,17 @@ def test_results_pages_and_runs_link_here(scene: Scene, show: Show) -> None:
     assert any("Compare these 2 runs" in link and runs[0][:ID_LETTERS] in link for link in links)
     links = [str(element.proto) for element in show("views/runs.py", run=runs[0]).get("page_link")]
     assert any("Compare it" in link for link in links)
-    links = [str(e.proto) for e in show("views/parameters.py").get("page_link")]
+    links = [str(e.proto) for e in show("views/results/parameters.py").get("page_link")]
     assert any("Compare these runs" in link for link in links)
 
 
 def test_every_finding_has_a_sign_of_its_own() -> None:
-    assert len(set(verdict_tiles.SIGNS.values())) == len(verdict_tiles.SIGNS)
-    found = differences({"a": [1.0, 1.1], "b": [1.0, 1.1]}, MEAN, "higher")
-    assert {one.finding for one in found} <= set(verdict_tiles.SIGNS)
+    assert len(set(heatmap.SIGNS.values())) == len(heatmap.SIGNS)
+    found = pairwise_tests({"a": [1.0, 1.1], "b": [1.0, 1.1]}, MEAN, "higher")
+    assert {one.finding for one in found} <= set(heatmap.SIGNS)
 
 
 def test_an_axis_of_doubling_sizes_is_logarithmic_and_one_of_steps_is_not() -> None:
-    assert overlays.logarithmic(pandas.Series([16, 64, 256, 1024]))
-    assert not overlays.logarithmic(pandas.Series(range(100)))
-    assert not overlays.logarithmic(pandas.Series([0, 1, 2, 50]))
+    assert curves.logarithmic(pandas.Series([16, 64, 256, 1024]))
+    assert not curves.logarithmic(pandas.Series(range(100)))
+    assert not curves.logarithmic(pandas.Series([0, 1, 2, 50]))

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from core.experiments import EXPERIMENTS
-from core.tracking import RunRecord, Store
-from dashboard import comparison
-from dashboard.reader import Reader
-from experiments import labels as naming
+from core.analysis import groups
+from core.experiments import all_experiments
+from core.store.records import RunRecord
+from core.store.tracking import Store
+from dashboard.store import sweeps
+from dashboard.store.reader import Reader
 from tests.dashboard.scenes import POINTS, record
 
-EXPERIMENT = EXPERIMENTS[0]
+EXPERIMENT = all_experiments()[0]
+
 CURVE = EXPERIMENT.rows[0].table
 
 
@@ -26,7 +28,7 @@ def runs_of(
 
 
 def labels(store: Store, variants: list[str], **settings: list[Any]) -> list[str]:
-    return list(naming.labels(EXPERIMENT, runs_of(store, variants, settings)).values())
+    return list(groups.labels(EXPERIMENT, runs_of(store, variants, settings)).values())
 
 
 def test_what_all_runs_share_is_left_out_of_their_labels(store: Store) -> None:
@@ -61,7 +63,7 @@ def test_a_budget_is_told_by_the_widths_that_it_decides(store: Store) -> None:
 
 def test_a_setting_can_be_left_out_of_labels(store: Store) -> None:
     runs = runs_of(store, ["lstm"], {"hidden_size": [32, 64], "layers": [1, 2]})
-    found = naming.labels(EXPERIMENT, runs, without=["hidden_size"])
+    found = groups.labels(EXPERIMENT, runs, without=["hidden_size"])
     assert sorted(set(found.values())) == ["LSTM · layers 1", "LSTM · layers 2"]
 
 
@@ -70,7 +72,7 @@ def test_runs_launched_together_are_one_comparison_the_newest_first(store: Store
     for sweep in ("first", "second"):
         for config in configs:
             store.create(EXPERIMENT, config, sweep=sweep)
-    found = comparison.comparisons(store.runs())
+    found = sweeps.sweeps(store.runs())
     assert [(c.name, len(c.runs), len(c.active)) for c in found] == [
         ("second", 2, 2),
         ("first", 2, 2),
@@ -81,12 +83,12 @@ def test_the_newest_comparison_with_a_result_is_read(store: Store) -> None:
     (config,) = EXPERIMENT.configs(["rnn"], {})
     record(store, EXPERIMENT, config, "old")
     record(store, EXPERIMENT, config, "new", "SCHEDULED")
-    found = comparison.comparisons(store.runs())
-    newest = comparison.newest_readable(found)
+    found = sweeps.sweeps(store.runs())
+    newest = sweeps.newest_readable(found)
     assert newest is not None
     assert newest.name == "old"
-    assert comparison.newest_readable(found[:1]) is found[0]
-    assert comparison.newest_readable([]) is None
+    assert sweeps.newest_readable(found[:1]) is found[0]
+    assert sweeps.newest_readable([]) is None
 
 
 @pytest.fixture
@@ -97,15 +99,14 @@ def reader(store: Store) -> Reader:
 
 
 def test_results_have_settings_and_every_summary_column(reader: Reader) -> None:
-    found = comparison.results(EXPERIMENT, reader.runs(), reader.table)
+    found = sweeps.results(EXPERIMENT, reader.runs(), reader.table)
     names = {"run_id", "label", "variant", *EXPERIMENT.config().flat()}
     assert names | set(EXPERIMENT.summary.header()) == set(found.columns)
     assert list(found["variant"]) == ["rnn", "gru"]
-    assert EXPERIMENT.answer(found)
 
 
 def test_rows_of_several_runs_are_one_table(reader: Reader) -> None:
-    found = comparison.rows(EXPERIMENT, reader.runs(), CURVE, reader.table)
+    found = sweeps.rows(EXPERIMENT, reader.runs(), CURVE, reader.table)
     assert list(found.columns[:3]) == ["run_id", "label", "variant"]
     assert len(found) == 2 * 3 * POINTS
 
@@ -113,12 +114,12 @@ def test_rows_of_several_runs_are_one_table(reader: Reader) -> None:
 def test_the_same_seed_measured_twice_counts_once(store: Store, reader: Reader) -> None:
     (config,) = EXPERIMENT.configs(["rnn"], {})
     again = record(store, EXPERIMENT, config, "one")
-    reader.forget()
-    found = comparison.rows(EXPERIMENT, reader.runs(), CURVE, reader.table)
+    reader.refresh()
+    found = sweeps.rows(EXPERIMENT, reader.runs(), CURVE, reader.table)
     assert len(found) == 2 * 3 * POINTS
     assert set(found[found["variant"] == "rnn"]["run_id"]) == {again}
 
 
 def test_no_rows_make_an_empty_table(store: Store) -> None:
-    assert comparison.rows(EXPERIMENT, [], CURVE, Reader(store).table).empty
-    assert comparison.results(EXPERIMENT, [], Reader(store).table).empty
+    assert sweeps.rows(EXPERIMENT, [], CURVE, Reader(store).table).empty
+    assert sweeps.results(EXPERIMENT, [], Reader(store).table).empty

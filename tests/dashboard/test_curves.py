@@ -8,9 +8,9 @@ import pandas
 import pytest
 import torch
 
-from core.gradients import decay_rates
-from core.statistics import mean_estimate
-from dashboard import curves
+from core.measure.gradients import decay_rates
+from core.stats.estimates import mean_estimate
+from dashboard.charts import curves
 
 
 def table(**columns: object) -> pandas.DataFrame:
@@ -74,7 +74,7 @@ def test_the_straight_line_lies_on_an_exact_curve_over_the_part_that_is_fitted()
     assert rate == pytest.approx(10**-0.1)
     bands = table(label="a", k=range(100), value=heights)
     rates = table(label=["a"], rate=[rate])
-    line = curves.lines(bands, rates, "k", "rate", {"a": 100}, (0, 99))
+    line = curves.fitted_lines(bands, rates, "k", "rate", {"a": 100}, (0, 99))
     assert list(line["k"]) == [10, 60]
     assert list(line["value"]) == pytest.approx([-1.0, -6.0])
 
@@ -82,13 +82,13 @@ def test_the_straight_line_lies_on_an_exact_curve_over_the_part_that_is_fitted()
 def test_the_straight_line_is_cut_to_what_is_seen() -> None:
     bands = table(label="a", k=range(100), value=[-0.1 * k for k in range(100)])
     rates = table(label=["a"], rate=[10**-0.1])
-    line = curves.lines(bands, rates, "k", "rate", {"a": 100}, (50, 80))
+    line = curves.fitted_lines(bands, rates, "k", "rate", {"a": 100}, (50, 80))
     assert list(line["k"]) == [50, 60]
-    assert curves.lines(bands, rates, "k", "rate", {"a": 100}, (70, 80)).empty
+    assert curves.fitted_lines(bands, rates, "k", "rate", {"a": 100}, (70, 80)).empty
 
 
 @pytest.mark.parametrize("rate", [0.0, math.nan])
 def test_no_line_without_a_rate(rate: float) -> None:
     bands = table(label="a", k=range(100), value=[-0.1 * k for k in range(100)])
     rates = table(label=["a"], rate=[rate])
-    assert curves.lines(bands, rates, "k", "rate", {"a": 100}, (0, 99)).empty
+    assert curves.fitted_lines(bands, rates, "k", "rate", {"a": 100}, (0, 99)).empty

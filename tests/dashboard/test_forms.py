@@ -7,13 +7,13 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.architecture import CELL_TITLES, VARIANTS
 from core.experiment import SEEDS, Experiment
-from core.experiments import EXPERIMENTS
+from core.experiments import all_experiments
+from core.models.registry import cell_kinds, variants
 from core.settings import settings_of
-from dashboard import forms
+from dashboard.ui import forms
 
-EVERY = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+EVERY = pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 
 
 def shown(experiment: Experiment, variants: list[str]) -> list[str]:
@@ -25,11 +25,11 @@ def shown(experiment: Experiment, variants: list[str]) -> list[str]:
 @EVERY
 def test_every_setting_is_in_the_form_once(experiment: Experiment) -> None:
     names = [s.name for s in experiment.settings if s.name not in forms.THE_VARIANT]
-    assert sorted(shown(experiment, list(VARIANTS))) == sorted(names)
+    assert sorted(shown(experiment, list(variants()))) == sorted(names)
 
 
 @EVERY
-@pytest.mark.parametrize("cell", CELL_TITLES)
+@pytest.mark.parametrize("cell", cell_kinds())
 def test_a_setting_is_hidden_when_no_chosen_variant_has_its_cell(
     experiment: Experiment, cell: str
 ) -> None:
@@ -42,17 +42,17 @@ def test_a_setting_is_hidden_when_no_chosen_variant_has_its_cell(
 def test_the_default_request_makes_the_default_config_of_each_variant(
     experiment: Experiment,
 ) -> None:
-    request = forms.Request(experiment, tuple(VARIANTS), {})
+    request = forms.Request(experiment, tuple(variants()), {})
     configs = request.configs()
-    assert list(dict.fromkeys(c.architecture.variant for c in configs)) == list(VARIANTS)
+    assert list(dict.fromkeys(c.architecture.variant for c in configs)) == list(variants())
     assert configs[0] == experiment.config()
-    seeds = int(str(SEEDS.default)) if experiment.a_run_per_seed else 1
-    assert [c.seed for c in configs] == list(range(seeds)) * len(VARIANTS)
+    seeds = int(str(SEEDS.default)) if experiment.one_run_per_seed else 1
+    assert [c.seed for c in configs] == list(range(seeds)) * len(variants())
 
 
 def form(name: str) -> None:
     from core.experiments import experiment_named
-    from dashboard import forms
+    from dashboard.ui import forms
 
     forms.request(experiment_named(name))
 
@@ -67,23 +67,23 @@ def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
         if setting.name in forms.THE_VARIANT:
             continue
         if setting.choices:
-            box = app.selectbox(key=setting.name)
+            box = app.selectbox(key=f"control {setting.name}")
             assert (box.label, box.value) == (setting.title, setting.default)
             assert tuple(box.options) == setting.choices
         elif bool in setting.types:
-            assert app.toggle(key=setting.name).value is setting.default
+            assert app.toggle(key=f"control {setting.name}").value is setting.default
         elif str in setting.types:
-            text = app.text_input(key=setting.name)
+            text = app.text_input(key=f"control {setting.name}")
             assert (text.label, text.value) == (setting.title, setting.default)
         else:
-            number = app.number_input(key=setting.name)
+            number = app.number_input(key=f"control {setting.name}")
             assert (number.label, number.value) == (setting.title, setting.default)
             assert (number.min, number.max) == (setting.minimum, setting.maximum)
 
 
 @EVERY
 def test_the_budget_stands_beside_the_width_that_it_decides(experiment: Experiment) -> None:
-    names = [s.name for s in forms.groups(experiment, list(VARIANTS)).architecture]
+    names = [s.name for s in forms.groups(experiment, list(variants())).architecture]
     assert names.index(forms.BUDGET) == names.index(forms.WIDTH) + 1
 
 
@@ -91,7 +91,7 @@ def asking(name: str) -> None:
     import streamlit as st
 
     from core.experiments import experiment_named
-    from dashboard import forms
+    from dashboard.ui import forms
 
     st.json(forms.request(experiment_named(name)).settings)
 
@@ -99,11 +99,11 @@ def asking(name: str) -> None:
 @EVERY
 def test_with_a_budget_the_width_is_not_asked_for(experiment: Experiment) -> None:
     app = AppTest.from_function(asking, args=(experiment.name,)).run()
-    app.number_input(key="hidden_size").set_value(32).run()
+    app.number_input(key="control hidden_size").set_value(32).run()
     assert json.loads(app.json[0].value) == {"hidden_size": [32]}
-    app.number_input(key="parameter_budget").set_value(100_000).run()
+    app.number_input(key="control parameter_budget").set_value(100_000).run()
     assert json.loads(app.json[0].value) == {"parameter_budget": [100_000]}
-    width = app.number_input(key="hidden_size")
+    width = app.number_input(key="control hidden_size")
     assert width.disabled
     assert "budget decides it" in width.help
 
@@ -111,20 +111,20 @@ def test_with_a_budget_the_width_is_not_asked_for(experiment: Experiment) -> Non
 @EVERY
 def test_several_budgets_can_be_compared(experiment: Experiment) -> None:
     app = AppTest.from_function(asking, args=(experiment.name,)).run()
-    app.selectbox(key="vary").set_value("Parameter budget").run()
-    app.text_input(key="values").set_value("10000, 20000").run()
+    app.selectbox(key="control vary").set_value("Parameter budget").run()
+    app.text_input(key="control values").set_value("10000, 20000").run()
     assert json.loads(app.json[0].value) == {"parameter_budget": ["10000", "20000"]}
-    assert app.number_input(key="hidden_size").disabled
+    assert app.number_input(key="control hidden_size").disabled
 
 
 def test_only_what_differs_from_the_default_is_asked_for() -> None:
-    seeds = next(s for s in settings_of(EXPERIMENTS[0].config) if s.name == "hidden_size")
+    seeds = next(s for s in settings_of(all_experiments()[0].config) if s.name == "hidden_size")
     assert forms.asked(seeds, seeds.default) == {}
     assert forms.asked(seeds, 7) == {"hidden_size": [7]}
 
 
 def test_values_to_compare_are_split_at_commas_and_none_leaves_out() -> None:
-    settings = {s.name: s for s in settings_of(EXPERIMENTS[0].config)}
+    settings = {s.name: s for s in settings_of(all_experiments()[0].config)}
     assert forms.listed_values(settings["forget_bias"], " 0, 1,,none ") == ["0", "1", None]
     assert forms.listed_values(settings["hidden_size"], "none") == ["none"]
 

@@ -12,15 +12,15 @@ from html.parser import HTMLParser
 import pandas
 import pytest
 
-from core.experiments import EXPERIMENTS
-from core.tracking import RunRecord, Store
+from core.analysis.comparison import Comparison, compare
+from core.experiments import all_experiments
+from core.store.records import RunRecord
+from core.store.tracking import Store
 from dashboard.navigation import PAGES, Page
-from dashboard.wording import plain
-from experiments.comparing import Comparison, compare
-from experiments.comparison_files import as_json, csv
-from experiments.comparison_report import report
-from experiments.export import FORMATS, reproduction, tidy
-from experiments.latex import comparison_tables, escaped
+from dashboard.ui.text import plain
+from experiments.export import EXPORT_FORMATS, as_json, csv, reproduction, tidy
+from experiments.reports.html import comparison_report
+from experiments.reports.latex import comparison_tables, escaped
 from tests.dashboard.conftest import Show
 from tests.dashboard.hostile import (
     BROKEN,
@@ -34,7 +34,9 @@ from tests.dashboard.hostile import (
 )
 
 MARKDOWN = ("title", "header", "subheader", "markdown", "caption", "toast", "table")
+
 BOXES = ("error", "warning", "info", "success")
+
 LONGEST = 4000
 """Letters of one element: methods are long, names must not be."""
 
@@ -45,7 +47,7 @@ def hostile(scene: Callable[[str], Store]) -> Store:
 
 
 def compared(store: Store, by: str = "comparison") -> list[Comparison]:
-    (*experiments,) = EXPERIMENTS[:2]
+    (*experiments,) = all_experiments()[:2]
     return [
         compare(
             experiment,
@@ -104,7 +106,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("by", ["comparison", "run", "device"])
 def test_the_report_has_no_element_of_theirs(hostile: Store, by: str) -> None:
-    page = report(compared(hostile, by))
+    page = comparison_report(compared(hostile, by))
     found = Tags(page)
     assert not found.tags & {"img", "script", "b", "a"}
     assert not found.active
@@ -117,9 +119,9 @@ def test_a_spreadsheet_computes_nothing(hostile: Store) -> None:
     for name in ("group", "against", "value"):
         assert not frame[name].dropna().astype(str).str.match(r"[=+@]|-(?![\d.]|inf)").any()
     assert frame["group"].str.startswith("'=HYPERLINK").any()
-    experiment = EXPERIMENTS[0]
+    experiment = all_experiments()[0]
     runs = hostile.runs(experiment.name, "FINISHED")
-    exported = FORMATS["csv"](tidy(hostile, runs, experiment.summary.table))
+    exported = EXPORT_FORMATS["csv"](tidy(hostile, runs, experiment.summary.table))
     rows = pandas.read_csv(io.BytesIO(exported))
     assert {f"'{FORMULA}", MARKUP, QUOTES, RIGHT_TO_LEFT, BROKEN} <= set(rows["run"])
 
@@ -128,9 +130,9 @@ def test_programs_get_every_letter(hostile: Store) -> None:
     runs = [run for one in json.loads(as_json(compared(hostile))) for run in one["runs"]]
     assert set(TEXTS.values()) <= {run["name"] for run in runs}
     run = called(hostile, FORMULA)
-    experiment = next(e for e in EXPERIMENTS if e.name == run.experiment)
+    experiment = next(e for e in all_experiments() if e.name == run.experiment)
     table = tidy(hostile, [run], experiment.summary.table)
-    assert json.loads(FORMATS["json"](table))[0]["run"] == FORMULA
+    assert json.loads(EXPORT_FORMATS["json"](table))[0]["run"] == FORMULA
 
 
 def test_latex_has_no_command_of_theirs(hostile: Store) -> None:

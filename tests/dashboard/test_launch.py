@@ -8,22 +8,23 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.architecture import VARIANTS
 from core.experiment import Experiment
-from core.experiments import EXPERIMENTS
+from core.experiments import all_experiments, config_of
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
+from core.models.registry import variants
 from core.runner import process_identity
-from core.store_folder import StoreError
-from core.tracking import Store
+from core.store.folder import StoreError
+from core.store.tracking import Store
 from dashboard.navigation import launching, page_of
-from dashboard.wording import plain
+from dashboard.ui.text import plain
 from experiments.suites import SUITES
 from tests.dashboard.conftest import Show, texts
 
 LAUNCH = "views/launch.py"
-EXPERIMENT = EXPERIMENTS[0]
+
+EXPERIMENT = all_experiments()[0]
 
 
 @pytest.fixture
@@ -60,21 +61,21 @@ def test_settings_and_variants_of_the_form_arrive_in_the_runs(
     assert {name: run.settings[name] for name in wanted} == wanted
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_every_experiment_can_be_launched_from_its_form(
     store: Store, show: Show, workers: list[Store], experiment: Experiment
 ) -> None:
     start(show(LAUNCH, experiment=experiment.name, variants=["GRU"]))
     assert {run.experiment for run in store.runs()} == {experiment.name}
-    assert [run.config for run in store.runs()] == experiment.configs(["gru"], {})
+    assert [config_of(run) for run in store.runs()] == experiment.configs(["gru"], {})
 
 
 def test_each_seed_is_a_run_of_its_own_where_the_experiment_says_so(
     store: Store, show: Show, workers: list[Store]
 ) -> None:
     app = show(LAUNCH, **launching(LENGTH_QUALITY.name), seeds="2")
-    assert app.number_input(key="seeds").value == 2
-    assert "Seeds" not in app.selectbox(key="vary").options
+    assert app.number_input(key="control seeds").value == 2
+    assert "Seeds" not in app.selectbox(key="control vary").options
     start(app)
     made = [(r.settings["attention"], r.settings["seed"]) for r in store.runs()]
     assert made == [("none", 0), ("none", 1), ("dot", 0), ("dot", 1)]
@@ -84,7 +85,10 @@ def test_choosing_an_experiment_fills_in_its_first_comparison(store: Store, show
     app = show(LAUNCH, variants=["LSTM"])
     app.button_group(key="control experiment").set_value(LENGTH_QUALITY.name).run()
     assert not app.exception
-    assert (app.selectbox(key="vary").value, app.text_input(key="values").value) == (
+    assert (
+        app.selectbox(key="control vary").value,
+        app.text_input(key="control values").value,
+    ) == (
         "Attention",
         "none, dot",
     )
@@ -94,12 +98,12 @@ def test_another_experiment_has_its_own_defaults(
     store: Store, show: Show, workers: list[Store]
 ) -> None:
     app = show(LAUNCH, variants=["LSTM"], sequence_length="77", hidden_size="32")
-    assert app.number_input(key="sequence_length").value == 77
+    assert app.number_input(key="control sequence_length").value == 77
     app.button_group(key="control experiment").set_value(THROUGHPUT.name).run()
     assert not app.exception
     start(app)
     (run,) = store.runs()
-    assert run.config == THROUGHPUT.configs(["lstm"], {"hidden_size": [32]})[0]
+    assert config_of(run) == THROUGHPUT.configs(["lstm"], {"hidden_size": [32]})[0]
 
 
 def test_a_link_launches_at_equal_parameters(
@@ -108,9 +112,9 @@ def test_a_link_launches_at_equal_parameters(
     app = show(LAUNCH, experiment=PARAMETER_COUNT.name, parameter_budget="50000", input_size="32")
     start(app)
     asked = {"parameter_budget": [50_000], "input_size": [32]}
-    wanted = PARAMETER_COUNT.configs(list(VARIANTS), asked)
-    assert [run.config for run in store.runs()] == wanted
-    assert len({run.settings["hidden_size"] for run in store.runs()}) == len(VARIANTS)
+    wanted = PARAMETER_COUNT.configs(list(variants()), asked)
+    assert [config_of(run) for run in store.runs()] == wanted
+    assert len({run.settings["hidden_size"] for run in store.runs()}) == len(variants())
 
 
 def test_varying_a_setting_compares_its_values_where_the_cell_has_it(
@@ -143,7 +147,7 @@ def test_a_device_that_is_not_there_is_a_sentence_and_records_nothing(
     store: Store, show: Show, workers: list[Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = {"cuda": False, "mps": False, "cpu": True}
-    monkeypatch.setattr("experiments.devices.devices_here", lambda: here)
+    monkeypatch.setattr("experiments.queue.devices_here", lambda: here)
     app = start(show(LAUNCH, variants=["GRU"], device="cuda"))
     assert plain("device is cuda, but there is none here; choose auto or cpu") in app.error[0].value
     assert store.runs() == []
@@ -153,13 +157,13 @@ def test_a_device_that_is_not_there_is_a_sentence_and_records_nothing(
 def test_without_a_variant_nothing_can_be_started(store: Store, show: Show) -> None:
     app = show(LAUNCH, variants="")
     assert app.button(key="start").disabled
-    assert "Choose at least one variant" in texts(app)
+    assert "Select at least one variant" in texts(app)
 
 
 def test_a_preset_fills_the_form_in(store: Store, show: Show, workers: list[Store]) -> None:
     app = show(LAUNCH, seeds="3")
     (name, values), *_ = EXPERIMENT.presets.items()
-    app.button_group(key="preset").set_value(name).run()
+    app.button_group(key="control preset").set_value(name).run()
     start(app)
     settings = store.runs()[0].settings
     assert {key: settings[key] for key in values} == dict(values)
@@ -169,7 +173,8 @@ def test_a_preset_fills_the_form_in(store: Store, show: Show, workers: list[Stor
 def test_the_time_is_estimated_from_what_was_measured_or_said_to_be_unknown(
     store: Store, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "not known yet" in texts(show(LAUNCH))
+    assert "6 runs, about " in texts(show(LAUNCH))
+    assert "not known yet" in texts(show(LAUNCH, device="cuda"))
     monkeypatch.setattr("experiments.queue.estimate", lambda *_: (4.0, 70.0))
     assert "6 runs, about 4.0 s to 70 s" in texts(show(LAUNCH))
 
@@ -177,7 +182,7 @@ def test_the_time_is_estimated_from_what_was_measured_or_said_to_be_unknown(
 def test_a_full_queue_is_a_sentence(
     store: Store, show: Show, workers: list[Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.queue.MOST_QUEUED", 3)
+    monkeypatch.setattr("experiments.queue.MAX_QUEUED", 3)
     app = start(show(LAUNCH))
     assert "cannot be queued" in app.error[0].value
     assert store.runs() == []
@@ -193,7 +198,7 @@ def test_a_worker_that_cannot_start_is_a_sentence_and_loses_nothing(
     app = start(show(LAUNCH))
     assert not app.exception
     assert "no room for a worker" in app.error[0].value
-    assert len(store.runs()) == len(VARIANTS)
+    assert len(store.runs()) == len(variants())
 
 
 def test_a_suite_is_queued_whole(store: Store, show: Show, workers: list[Store]) -> None:
@@ -243,15 +248,17 @@ def test_a_run_from_the_command_line_needs_no_worker(
     run_id = store.create(EXPERIMENT, config, sweep="by hand", status="RUNNING")
     page = page_of(EXPERIMENT.name)
     assert page is not None
-    assert "none is needed" in texts(show(LAUNCH)), "it is about to start"
+    assert "do not need one" in texts(show(LAUNCH)), "it is about to start"
     owner = {**process_identity(), "started": time.time()}
     for there in (owner, {**owner, "host": "elsewhere"}):
         store.mark_running(run_id, there, {})
-        assert "none is needed" in texts(show(LAUNCH))
-    assert "nothing moves" not in texts(show(page.path))
+        assert "do not need one" in texts(show(LAUNCH))
+    assert "queued runs do not start" not in texts(show(page.path))
     store.mark_running(run_id, {**owner, "created": 1.0}, {})
     for path in (LAUNCH, page.path):
-        assert "nothing moves" in texts(show(path)), "its process is gone: a worker would say so"
+        assert "queued runs do not start" in texts(show(path)), (
+            "its process is gone: a worker would say so"
+        )
 
 
 def test_without_a_worker_the_page_offers_to_start_one(
@@ -259,6 +266,6 @@ def test_without_a_worker_the_page_offers_to_start_one(
 ) -> None:
     scene("coming")
     app = show(LAUNCH)
-    assert "nothing moves" in texts(app)
+    assert "queued runs do not start" in texts(app)
     app.button(key="start_worker").click().run()
     assert len(workers) == 1

@@ -8,27 +8,31 @@ from typing import Any
 import pandas
 import pytest
 
-from core.experiments.length_quality import LENGTH_QUALITY, LengthQualitySummary, LengthRow
-from core.statistics import MISSING, mean_estimate
-from core.tracking import Store
-from dashboard import cards, charts, layers, looks, palette, seeds, trained
-from dashboard.leading import leading
-from dashboard.setting_figures import BySetting
-from dashboard.shown import Shown, read
-from dashboard.wording import plain
-from experiments import labels as naming
+from core.analysis import groups
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.length_quality.declaration import LengthQualitySummary, LengthRow
+from core.stats.estimates import MISSING, mean_estimate
+from core.store.tracking import Store
+from dashboard.charts import curves, heatmap, lines, theme
+from dashboard.figures import base, leading
+from dashboard.figures.base import Shown, read
+from dashboard.figures.leading import leading as leading_leading
+from dashboard.figures.lines import BySetting
+from dashboard.ui.text import plain
+from dashboard.views import cards
 from tests.dashboard import scenes
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NASTY, record
 
-PAGE = "views/length_quality.py"
+PAGE = "views/results/length_quality.py"
+
 MEASURE = "token_accuracy"
 
 
 @pytest.fixture
 def measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs of an LSTM with these settings, read; those without attention have no map of it."""
-    monkeypatch.setattr("dashboard.data.dark", lambda: False)
+    monkeypatch.setattr("dashboard.store.cache.dark", lambda: False)
 
     def shown(**settings: list[Any]) -> Shown:
         for config in LENGTH_QUALITY.configs(["lstm"], {"seeds": [1], **settings}):
@@ -57,7 +61,7 @@ def lengths(*lines: tuple[str, int, float]) -> pandas.DataFrame:
 
 
 def pooled(rows: pandas.DataFrame, **options: Any) -> dict[str, dict[str, float]]:
-    found = seeds.pooled(rows, ["label", "length"], MEASURE, ["sentences"], **options)
+    found = curves.estimate_bands(rows, ["label", "length"], MEASURE, ["sentences"], **options)
     return {line["label"]: line for line in found.to_dict("records")}  # type: ignore[misc]
 
 
@@ -98,7 +102,7 @@ def test_results_are_pooled_by_label_and_a_repeated_seed_counts_once() -> None:
         }
         for label, seed, value in lines
     ]
-    found = seeds.pooled_results(LENGTH_QUALITY, pandas.DataFrame(made)).set_index("label")
+    found = base.pooled_results(LENGTH_QUALITY, pandas.DataFrame(made)).set_index("label")
     exact = mean_estimate([10.0, 14.0])
     lstm, gru = found.loc["LSTM"], found.loc["GRU"]
     assert (lstm["bottleneck_length"], lstm["bottleneck_length_n"]) == (12.0, 2)
@@ -111,16 +115,16 @@ def test_results_are_pooled_by_label_and_a_repeated_seed_counts_once() -> None:
     )
 
 
-def test_the_trained_range_is_shaded_where_all_agree_on_it(measured: Any) -> None:
+def test_the_trained_range_is_shaded_where_all_agree_on_it(measured: Any, show: Show) -> None:
     shown = measured(attention=["none", "dot"])
     rows = shown.rows("lengths")
     source, reference = rows[rows["by"] == "source"], rows[rows["by"] == "reference"]
-    assert trained.shade(shown, source) == layers.Shade(14.0, "trained up to 14 words")
-    assert trained.shade(shown, reference) is None
-    assert "Trained up to 14 words of source, tested up to 28" in trained.line(shown)
+    assert leading.trained_range(shown, source) == lines.ShadedRange(14.0, "trained up to 14 words")
+    assert leading.trained_range(shown, reference) is None
+    assert plain("Trained up to 14 words of source, tested up to 28") in texts(show(PAGE))
     several = measured(longest_trained=[10])
-    assert trained.shade(several, source) is None
-    assert "Trained up to 10 and 14 words" in trained.line(several)
+    assert leading.trained_range(several, source) is None
+    assert plain("Trained up to 10 and 14 words") in texts(show(PAGE))
 
 
 def test_a_shade_ends_where_it_says_and_within_the_figure() -> None:
@@ -128,17 +132,19 @@ def test_a_shade_ends_where_it_says_and_within_the_figure() -> None:
     bands = pandas.DataFrame(
         {"label": "LSTM", "length": [4, 28], "value": [90.0, 10.0], "low": math.nan}
     ).assign(high=math.nan, n=1)
-    styles = palette.styles({"LSTM": "lstm"})
+    styles = theme.styles({"LSTM": "lstm"})
     for end, drawn in ((14, 14), (100, 28)):
-        shade = layers.Shade(end, "trained")
-        chart = charts.curves(bands, row["length"], row[MEASURE], styles, shade=shade).to_dict()
+        shaded = lines.ShadedRange(end, "trained")
+        chart = lines.line_chart(
+            bands, row["length"], row[MEASURE], styles, shaded=shaded
+        ).to_dict()
         (made,) = (d for d in chart["datasets"].values() if d and "to" in d[0])
         assert made == [{"length": 4, "to": drawn, "text": "trained"}]
 
 
 def test_one_seed_is_drawn_with_its_own_interval_and_its_sentences(measured: Any) -> None:
     shown = measured(attention=["none"])
-    chart = leading(LENGTH_QUALITY).preview(shown, intervals=True, height=200)
+    chart = leading_leading(LENGTH_QUALITY).preview(shown, intervals=True, height=200)
     drawn = chart.to_dict()
     area, hover = (
         next(la for la in drawn["layer"] if la.get("mark", {}).get("type") == kind)
@@ -173,7 +179,7 @@ def test_a_model_that_learned_nothing_is_told_and_has_no_length(
     measured(attention=["none", "dot"], seeds=[2])
     app = show(PAGE)
     assert not app.exception
-    nothing = "in LSTM · no attention the shortest sentences are not clearly above a blind guess"
+    nothing = "In LSTM · no attention the shortest sentences are not clearly above a blind guess"
     assert plain(nothing) in texts(app)
     lengths = app.dataframe[-1].value.set_index("Variant")["Bottleneck length (words)"]
     assert lengths.isna().to_dict() == {"LSTM · no attention": True, "LSTM · dot attention": False}
@@ -212,15 +218,15 @@ def test_a_map_has_its_tokens_on_the_axes_and_one_scale() -> None:
     lines = [(1, 1, 0.75, "der", "the"), (1, 2, 0.25, "der", '"dog"'), (2, 2, 1.0, "end", '"dog"')]
     names = ["written", "read", "weight", "written_token", "read_token"]
     made = pandas.DataFrame(lines, columns=names)
-    encoding = looks.looks(made).to_dict()["encoding"]
+    encoding = heatmap.attention_heatmap(made).to_dict()["encoding"]
     assert encoding["x"]["axis"]["labelExpr"] == r'["the", "\"dog\""][datum.value - 1]'
     assert encoding["y"]["axis"]["labelExpr"] == '["der", "end"][datum.value - 1]'
     assert encoding["color"]["scale"]["domain"] == [0, 1]
-    assert looks.in_words(made) == 'Looked most: der at the; end at "dog".'
+    assert heatmap.attention_in_words(made) == 'Looked most: der at the; end at "dog".'
 
 
 def test_capacity_needs_several_sizes_of_one_series(measured: Any, show: Show) -> None:
-    figure = BySetting("Capacity", "hidden_size", ("bottleneck_length",))
+    figure = BySetting("Capacity", "hidden_size", base.measures("bottleneck_length"))
     assert not figure.available(measured(attention=["none", "dot"]))
     shown = measured(hidden_size=[16, 32])
     assert figure.available(shown)
@@ -228,12 +234,12 @@ def test_capacity_needs_several_sizes_of_one_series(measured: Any, show: Show) -
     app = show(PAGE, figure="Capacity")
     assert not app.exception
     assert app.get("vega_lite_chart")
-    named = naming.labels(LENGTH_QUALITY, shown.runs, without=["hidden_size"])
+    named = groups.labels(LENGTH_QUALITY, shown.runs, without=["hidden_size"])
     assert set(named.values()) == {"LSTM · no attention", "LSTM · dot attention"}
 
 
 def test_while_nothing_is_judged_training_is_the_preview(measured: Any) -> None:
-    from dashboard.watching import preview
+    from dashboard.views.active_runs import preview
 
     shown = measured(attention=["none"])
     chart = preview(LENGTH_QUALITY, shown.runs)

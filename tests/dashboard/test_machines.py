@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from core.analysis import groups
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.throughput import THROUGHPUT
-from core.tracking import RunRecord, Store
-from experiments import labels, machines
+from core.store.records import RunRecord
+from core.store.tracking import Store
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NOTES, record
 
 GPU = {"device": "cuda", "chip": "NVIDIA H100"}
+
 OTHER_CPU = {"device": "cpu", "chip": "Another chip"}
-PAGE = "views/throughput.py"
+
+PAGE = "views/results/throughput.py"
 
 
 def put(store: Store, sweep: str, machine: dict[str, str] = NOTES, **settings: object) -> str:
@@ -27,7 +30,7 @@ def by_sweep(store: Store, sweep: str) -> list[RunRecord]:
 
 def test_a_machine_is_named_without_what_tells_nothing_apart(store: Store) -> None:
     put(store, "one")
-    assert machines.machine_of(store.runs()[0]) == ("cpu", "Made-up chip")
+    assert groups.machine_of(store.runs()[0]) == ("cpu", "Made-up chip")
 
 
 @pytest.mark.parametrize(
@@ -43,19 +46,19 @@ def test_labels_name_as_much_of_the_machine_as_differs(
 ) -> None:
     put(store, "one")
     put(store, "two", other)
-    assert list(labels.labels(THROUGHPUT, store.runs()).values()) == names
+    assert list(groups.labels(THROUGHPUT, store.runs()).values()) == names
 
 
 def test_a_run_that_waits_for_a_machine_tells_nobody_apart(store: Store) -> None:
     put(store, "one")
     record(store, THROUGHPUT, THROUGHPUT.configs(["gru"], {})[0], "one", "SCHEDULED")
-    assert list(labels.labels(THROUGHPUT, store.runs()).values()) == ["LSTM", "GRU"]
+    assert list(groups.labels(THROUGHPUT, store.runs()).values()) == ["LSTM", "GRU"]
 
 
 def test_machines_are_not_told_apart_where_nothing_is_timed(store: Store) -> None:
     for machine in (NOTES, GPU):
         record(store, GRADIENT_DECAY, GRADIENT_DECAY.config(), "one", machine=machine)
-    assert set(labels.labels(GRADIENT_DECAY, store.runs()).values()) == {"RNN"}
+    assert set(groups.labels(GRADIENT_DECAY, store.runs()).values()) == {"RNN"}
 
 
 def test_the_same_launch_elsewhere_is_put_beside_and_only_the_newest_of_each_machine(
@@ -68,7 +71,7 @@ def test_the_same_launch_elsewhere_is_put_beside_and_only_the_newest_of_each_mac
     put(store, "longer", GPU, sequence_length=2048)
     put(store, "here too")
     runs = store.runs()
-    found = machines.elsewhere(THROUGHPUT, by_sweep(store, "here"), runs)
+    found = groups.elsewhere(THROUGHPUT, by_sweep(store, "here"), runs)
     assert sorted(run.sweep for run in found) == ["new", "third"]
 
 
@@ -76,7 +79,7 @@ def test_a_budget_decides_the_width_so_the_width_needs_not_be_the_same(store: St
     put(store, "here", parameter_budget=10_000)
     (config,) = THROUGHPUT.configs(["gru"], {"parameter_budget": [10_000]})
     record(store, THROUGHPUT, config, "there", machine=GPU)
-    found = machines.elsewhere(THROUGHPUT, by_sweep(store, "here"), store.runs())
+    found = groups.elsewhere(THROUGHPUT, by_sweep(store, "here"), store.runs())
     assert [run.sweep for run in found] == ["there"]
 
 

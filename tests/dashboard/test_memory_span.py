@@ -9,26 +9,28 @@ import pandas
 import pytest
 
 from core.experiment import Row
-from core.experiments.memory_span import (
-    MEMORY_SPAN,
+from core.experiments.memory_span import MEMORY_SPAN
+from core.experiments.memory_span.declaration import (
     AttemptRow,
     LagRow,
     MemorySpanConfig,
     MemorySpanSummary,
 )
-from core.recorder import Recorder
-from core.statistics import MISSING, Estimate
-from core.tracking import Store
-from dashboard import bars, charts, curves, palette, seeds, spans, watching
-from dashboard.curve_figures import Curves
-from dashboard.leading import leading
-from dashboard.measures import Measure
-from dashboard.shown import Shown, read
-from dashboard.wording import plain
+from core.stats.estimates import MISSING, Estimate
+from core.store.recorder import Recorder
+from core.store.tracking import Store
+from dashboard.charts import curves, lines, theme
+from dashboard.charts.dots import dot_chart
+from dashboard.figures.base import Measure, Shown, read
+from dashboard.figures.leading import leading, most_learned
+from dashboard.figures.lines import Curves
+from dashboard.ui.text import plain
+from dashboard.views import active_runs
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import record, rows
 
-PAGE = "views/memory_span.py"
+PAGE = "views/results/memory_span.py"
+
 LAGS = (2, 5, 10)
 
 
@@ -86,13 +88,13 @@ def lags(*success: float, half_life: float = 4.0) -> list[LagRow]:
 @pytest.fixture
 def shown(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Everything in the store, read."""
-    monkeypatch.setattr("dashboard.data.dark", lambda: False)
+    monkeypatch.setattr("dashboard.store.cache.dark", lambda: False)
     return lambda: read(MEMORY_SPAN, store.runs())
 
 
 def live(store: Store) -> str:
     """What is shown of the store's runs on the launch page."""
-    chart = watching.preview(MEMORY_SPAN, store.runs(), intervals=False)
+    chart = active_runs.preview(MEMORY_SPAN, store.runs(), intervals=False)
     assert chart is not None
     return str(chart.to_dict())
 
@@ -109,11 +111,11 @@ def drawn(chart: Any, kind: str) -> list[dict[str, Any]]:
 
 def test_an_estimate_over_seeds_keeps_its_interval(store: Store, shown: Any) -> None:
     put(store, config("rnn"), *lags(100, 60, 0))
-    found = seeds.recorded(shown().rows("lags"), ["label", "lag"], "success", (0, 100))
+    found = curves.recorded_bands(shown().rows("lags"), ["label", "lag"], "success", (0, 100))
     assert list(found["low"]) == [60, 20, 0]
     assert list(found["high"]) == [100, 100, 40]
     assert set(found["n"]) == {5}
-    cut = seeds.recorded(shown().rows("lags"), ["label", "lag"], "accuracy", (0, 100))
+    cut = curves.recorded_bands(shown().rows("lags"), ["label", "lag"], "accuracy", (0, 100))
     assert set(cut["high"]) == {100}
 
 
@@ -161,7 +163,7 @@ def test_learning_is_shown_at_the_rate_that_came_furthest() -> None:
     attempts = pandas.DataFrame(
         [*made, ("GRU", 0.001, 1)], columns=["label", "learning_rate", "learned"]
     )
-    kept = spans.furthest(attempts, AttemptRow)
+    kept = most_learned(attempts, AttemptRow)
     assert set(zip(kept["label"], kept["learning_rate"], strict=True)) == {
         ("RNN", 0.01),
         ("GRU", 0.001),
@@ -216,7 +218,7 @@ def test_infinite_intervals_are_drawn_as_far_as_the_figure_goes() -> None:
     bands = pandas.DataFrame(
         [{**line, "lag": 2, "high": math.inf}, {**line, "lag": 5, "high": 2.0}]
     )
-    chart = charts.curves(bands, column, measure, palette.styles({"RNN": "rnn"}), sizes=True)
+    chart = lines.line_chart(bands, column, measure, theme.styles({"RNN": "rnn"}), sizes=True)
     (area,) = drawn(chart, "area")
     top = area["encoding"]["y"]["scale"]["domain"][1]
     assert [row["high"] for row in area["rows"]] == [pytest.approx(top), 2.0]
@@ -264,12 +266,12 @@ def test_results_are_what_was_recorded(store: Store, shown: Any) -> None:
 def test_a_dot_without_an_end_has_a_sign_and_the_axis_stays_finite() -> None:
     made = [("RNN", 2.0, 1.0, 3.0), ("LSTM", math.inf, 5.0, math.inf), ("GRU", 4.0, 3.0, math.inf)]
     dots = pandas.DataFrame(made, columns=["label", "value", "low", "high"]).assign(n=5)
-    styles = palette.styles({"RNN": "rnn", "LSTM": "lstm", "GRU": "gru"})
+    styles = theme.styles({"RNN": "rnn", "LSTM": "lstm", "GRU": "gru"})
     measure = next(c for c in MEMORY_SPAN.summary.columns() if c.name == "half_life_end")
-    chart = bars.dots(dots, measure, styles, curves.SEEDS).to_dict()
+    chart = dot_chart(dots, measure, styles, curves.SEEDS).to_dict()
     assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rule", "circle", "text"]
     (rows,) = chart["datasets"].values()
     assert [row["high"] for row in rows] == [3.0, 5.0, 5.0]
     assert [row["value"] for row in rows] == [2.0, None, 4.0]
-    assert [row["value_said"] for row in rows] == ["2", "∞", "4"]
+    assert [row["value_text"] for row in rows] == ["2", "∞", "4"]
     assert [row["label"] for row in rows if row["endless"]] == ["LSTM", "GRU"]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from core.experiments import EXPERIMENTS
-from core.store_folder import StoreError
-from core.tracking import RunRecord, Store
-from dashboard import reader as module
-from dashboard.reader import Reader
+from core.experiments import all_experiments
+from core.store.folder import StoreError
+from core.store.records import RunRecord
+from core.store.tracking import Store
+from dashboard.store import reader as module
+from dashboard.store.reader import Reader
 from tests.dashboard.scenes import POINTS, record
 
-EXPERIMENT = EXPERIMENTS[0]
+EXPERIMENT = all_experiments()[0]
+
 CURVE = EXPERIMENT.rows[0].table
 
 
@@ -123,7 +127,7 @@ def test_tables_of_ended_runs_are_read_once_even_when_there_are_none(
 def test_tables_in_memory_are_bounded(
     store: Store, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TABLE_BYTES", 1)
+    monkeypatch.setattr(module, "MAX_TABLE_BYTES", 1)
     put(store)
     put(store)
     reader = Reader(store)
@@ -182,8 +186,74 @@ def test_looks_close_together_share_one_answer(
     assert reader.runs() == []
     put(store)
     assert reader.runs() == []
-    reader.forget()
+    reader.refresh()
     assert len(reader.runs()) == 1
+
+
+def test_a_run_that_ended_unseen_is_still_listed_after_a_refresh(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OVERLAP_SECONDS", 0.05)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 60.0)
+    run_id = put(store, "SCHEDULED")
+    reader = Reader(store)
+    assert [run.status for run in reader.runs()] == ["SCHEDULED"]
+    store.end(run_id, "KILLED")
+    time.sleep(0.2)  # longer than looks overlap
+    reader.refresh()
+    assert [run.status for run in reader.runs()] == ["KILLED"]
+
+
+def test_while_one_session_waits_for_the_store_the_others_read_what_is_known(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store)
+    reader = Reader(store)
+    assert len(reader.runs()) == 1
+    active, asked, answer = store.active, threading.Event(), threading.Event()
+
+    def slowly() -> list[RunRecord]:
+        asked.set()
+        assert answer.wait(20)
+        return active()
+
+    monkeypatch.setattr(store, "active", slowly)
+    with ThreadPoolExecutor() as sessions:
+        first = sessions.submit(reader.runs)
+        try:
+            assert asked.wait(20)
+            assert len(sessions.submit(reader.runs).result(5)) == 1
+            assert not first.done()
+        finally:
+            answer.set()
+
+
+def test_a_refresh_of_a_store_that_does_not_answer_leaves_the_message_to_the_page(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no network")
+
+    reader = Reader(store)
+    reader.runs()
+    monkeypatch.setattr(store, "active", fail)
+    reader.refresh()
+    with pytest.raises(StoreError, match="no network"):
+        reader.runs()
+
+
+def test_libraries_are_exempt_from_garbage_collection_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MLFLOW_AFTER_SECONDS", 0.0)
+    frozen = threading.Semaphore(0)
+    monkeypatch.setattr(module.gc, "freeze", frozen.release)
+    module._load_later.cache_clear()
+    module.opened(store.uri)
+    assert frozen.acquire(timeout=30)
+    module._opened.cache_clear()
+    module.opened(store.uri)
+    assert not frozen.acquire(timeout=0.2)
 
 
 def test_the_newest_runs_are_shown_while_older_ones_are_still_being_read(

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import pandas
 import pytest
 
-from core.experiments.parameter_count import PARAMETER_COUNT, WidthRow
-from core.experiments.throughput import THROUGHPUT, LatencyRow, TimeRow
-from core.tracking import Store
-from dashboard import curves, declared, problems, subjects
-from dashboard.leading import QUARTILES
-from dashboard.palette import BASELINE_STYLES, CELL_COLOURS
-from dashboard.scaling import Quantity, Scaling
-from dashboard.shown import Shown, read
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.parameter_count.declaration import WidthRow
+from core.experiments.throughput import THROUGHPUT
+from core.experiments.throughput.declaration import LatencyRow, TimeRow
+from core.store.tracking import Store
+from dashboard.charts import curves, scales
+from dashboard.charts.theme import BASELINE_STYLES, CELL_COLOURS
+from dashboard.figures import base, subjects
+from dashboard.figures.base import Measure, Shown, read
+from dashboard.figures.leading import QUARTILES
+from dashboard.figures.lines import Scaling
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import PROBLEM, SIZES, record
 
-PAGE = "views/throughput.py"
-TIME = Quantity("milliseconds", QUARTILES, count="repetitions")
-EVERY = subjects.Asked(subjects.IMPLEMENTATIONS, tuple(subjects.BASELINES))
+PAGE = "views/results/throughput.py"
+
+TIME = Measure("milliseconds", quartiles=QUARTILES, count="repetitions")
+
+EVERY = subjects.Selection(subjects.IMPLEMENTATIONS, tuple(subjects.BASELINES))
 
 
 @pytest.fixture
 def shown(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs of these variants and settings, read."""
-    monkeypatch.setattr("dashboard.data.dark", lambda: False)
+    monkeypatch.setattr("dashboard.store.cache.dark", lambda: False)
 
     def measured(variants: list[str], **settings: list[Any]) -> Shown:
         for config in THROUGHPUT.configs(variants, settings):
@@ -43,7 +47,7 @@ def forward(shown: Shown) -> pandas.DataFrame:
     return rows[rows["mode"] == "forward"]
 
 
-def series(shown: Shown, asked: subjects.Asked, **options: Any) -> list[str]:
+def series(shown: Shown, asked: subjects.Selection, **options: Any) -> list[str]:
     rows, styles = subjects.series(shown, forward(shown), asked, **options)
     assert set(rows["label"]) == set(styles)
     return list(styles)
@@ -65,7 +69,7 @@ def test_what_is_the_same_net_in_every_run_is_one_series(shown: Any) -> None:
 
 def test_a_baseline_of_another_size_is_another_series(shown: Any) -> None:
     runs = shown(["lstm"], hidden_size=[32, 64], layers=[1, 2], forget_bias=[0.0, 1.0])
-    rows, _ = subjects.series(runs, forward(runs), subjects.Asked((), ("linear", "rnn")))
+    rows, _ = subjects.series(runs, forward(runs), subjects.Selection((), ("linear", "rnn")))
     assert sorted(set(rows["label"])) == [
         "linear · hidden size 32",
         "linear · hidden size 64",
@@ -78,7 +82,7 @@ def test_a_baseline_of_another_size_is_another_series(shown: Any) -> None:
 
 def test_the_size_along_the_axis_is_left_out_of_the_names(shown: Any) -> None:
     runs = shown(["lstm"], batch_size=[8, 16])
-    asked = subjects.Asked(("fused",), ("linear",))
+    asked = subjects.Selection(("fused",), ("linear",))
     assert series(runs, asked) == [
         "LSTM · batch size 8",
         "LSTM · batch size 16",
@@ -90,7 +94,7 @@ def test_the_size_along_the_axis_is_left_out_of_the_names(shown: Any) -> None:
 
 def test_baselines_are_drawn_by_themselves_only_where_they_are_few(shown: Any) -> None:
     few = shown(["lstm", "gru"])
-    assert subjects.default(few, forward(few)).baselines == subjects.USUAL
+    assert subjects.default(few, forward(few)).baselines == subjects.DEFAULT_BASELINES
     many = shown(["lstm"], hidden_size=[8, 16, 32])
     assert subjects.default(many, forward(many)).baselines == ()
 
@@ -114,7 +118,7 @@ def test_pooled_is_the_median_of_medians_from_the_lowest_to_the_highest_quartile
             "n": [10, 10, 0, 5, 10],
         }
     )
-    pooled = curves.pooled(rows, ["label", "T"], "ms", ("q1", "q3"), "n").to_dict("records")
+    pooled = curves.median_bands(rows, ["label", "T"], "ms", ("q1", "q3"), "n").to_dict("records")
     assert pooled == [
         {"label": "LSTM", "T": 128, "value": 7.0, "low": 6.0, "high": 8.0, "n": 10},
         {"label": "linear", "T": 128, "value": 3.0, "low": 0.5, "high": 9.0, "n": 25},
@@ -123,7 +127,7 @@ def test_pooled_is_the_median_of_medians_from_the_lowest_to_the_highest_quartile
 
 def test_what_is_exact_has_no_interval() -> None:
     rows = pandas.DataFrame({"label": ["LSTM"], "H": [64], "parameters": [13_107_200]})
-    (band,) = curves.pooled(rows, ["label", "H"], "parameters", (), "").to_dict("records")
+    (band,) = curves.median_bands(rows, ["label", "H"], "parameters", (), "").to_dict("records")
     assert band["value"] == 13_107_200
     assert math.isnan(band["low"])
     (drawn,) = curves.logarithms(pandas.DataFrame([band, {**band, "value": 0}])).to_dict("records")
@@ -135,7 +139,7 @@ def test_the_pooled_baseline_is_that_of_all_runs(shown: Any) -> None:
     rows, _ = subjects.series(runs, forward(runs), EVERY)
     bands = TIME.bands(runs, "times", rows, ["label", "sequence_length"])
     place = bands[(bands["label"] == "linear") & (bands["sequence_length"] == 16)]
-    (linear,) = (10 ** place[["value", "low", "high"]]).to_dict("records")
+    (linear,) = place[["value", "low", "high"]].to_dict("records")
     own = rows[(rows["subject"] == "linear") & (rows["sequence_length"] == 16)]
     assert len(own) == 3
     assert linear["value"] == pytest.approx(own["milliseconds"].median())
@@ -156,19 +160,21 @@ def test_the_quartiles_of_a_speed_are_those_of_the_time_turned_round(shown: Any)
             "repetitions": [7],
         }
     )
-    speed = Quantity("tokens_per_second", QUARTILES, "repetitions", inverse_of="milliseconds")
+    speed = Measure(
+        "tokens_per_second", quartiles=QUARTILES, count="repetitions", inverse_of="milliseconds"
+    )
     (band,) = speed.bands(shown(["lstm"]), "times", rows, ["label"]).to_dict("records")
-    assert [round(10 ** band[k]) for k in ("low", "value", "high")] == [5_000, 10_000, 12_500]
+    assert [round(band[k]) for k in ("low", "value", "high")] == [5_000, 10_000, 12_500]
 
 
 def test_the_hover_says_what_a_band_is(shown: Any) -> None:
     runs = shown(["lstm"])
     assert TIME.repeats(runs, "times") == curves.Repeats("Middle half", "Repetitions")
-    ratio = Quantity("times_as_fast").repeats(runs, "ratios")
+    ratio = Measure("times_as_fast").repeats(runs, "ratios")
     assert ratio == curves.Repeats("95% interval", "Repetitions")
     widths = Shown(PARAMETER_COUNT, (), pandas.DataFrame(), {}, {})
-    assert Quantity("parameters").repeats(widths, "widths").whole
-    assert Quantity("parameters").repeats(widths, "widths").count == ""
+    assert Measure("parameters").repeats(widths, "widths").whole
+    assert Measure("parameters").repeats(widths, "widths").count == ""
 
 
 def test_a_setting_can_be_the_axis_where_it_varies_within_a_series(shown: Any) -> None:
@@ -193,12 +199,12 @@ def test_problems_are_sentences() -> None:
     ]
     names = ["label", "subject", "mode", "sequence_length", "problem"]
     rows = pandas.DataFrame(lines, columns=names)
-    found = problems.sentences(TimeRow, rows, declared.curve_of(TimeRow))
+    found = base.problems(TimeRow, rows, scales.curve_of(TimeRow))
     assert found == [
         "attention, training, sequence length 2,048 and 4,096: out of memory",
         "bi-GRU, training: no bfloat16",
     ]
-    assert problems.sentences(WidthRow, rows, declared.curve_of(WidthRow)) == []
+    assert base.problems(WidthRow, rows, scales.curve_of(WidthRow)) == []
 
 
 @pytest.mark.parametrize("figure", ["Time by length", "At one length", "Latency"])
@@ -221,12 +227,7 @@ def test_a_figure_by_batch_appears_with_a_second_batch(shown: Any, show: Show) -
 
 
 def test_declared_values_come_in_their_order() -> None:
-    assert declared.in_order(TimeRow, "mode", ["training", "forward"]) == ["forward", "training"]
-    assert declared.in_order(WidthRow, "hidden_size", [64, 16, 64]) == [16, 64]
-    assert "p50_us" not in declared.whole_numbers(LatencyRow)
-    assert {"tokens", "context_length"} <= declared.whole_numbers(LatencyRow)
-
-
-def test_views_are_thin(request: pytest.FixtureRequest) -> None:
-    views = (request.config.rootpath / "dashboard" / "views").glob("*.py")
-    assert max(len(Path(view).read_text().splitlines()) for view in views) <= 60
+    assert scales.in_order(TimeRow, "mode", ["training", "forward"]) == ["forward", "training"]
+    assert scales.in_order(WidthRow, "hidden_size", [64, 16, 64]) == [16, 64]
+    assert "p50_us" not in scales.whole_numbers(LatencyRow)
+    assert {"tokens", "context_length"} <= scales.whole_numbers(LatencyRow)

@@ -11,13 +11,15 @@ import pandas
 import pytest
 
 from core.experiments.memory_span import MEMORY_SPAN
-from dashboard import export, palette, scatter
-from dashboard.charts import for_print
-from dashboard.reach import reach
+from dashboard.charts import export, scatter, theme
+from dashboard.charts.lines import for_print
+from dashboard.charts.scatter import extended_log_axis
 
 SUMMARY = {column.name: column for column in MEMORY_SPAN.summary.columns()}
+
 HALF_LIFE, SPAN = SUMMARY["half_life_end"], SUMMARY["span"]
-STYLES = palette.styles({"RNN": "rnn", "LSTM": "lstm", "bi-LSTM": "bi-lstm"})
+
+STYLES = theme.styles({"RNN": "rnn", "LSTM": "lstm", "bi-LSTM": "bi-lstm"})
 
 
 def mark(label: str, x: float, y: float, **others: Any) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def test_the_diagonal_is_where_both_are_equal_and_only_where_both_are_to_scale()
 def test_an_axis_of_one_value_has_room_and_one_of_none_is_there() -> None:
     column = dataclasses.replace(SPAN)
     for values in ([20.0], [0.0], [math.inf], [math.nan]):
-        low, high = reach(column, [pandas.Series(values)]).ends
+        low, high = extended_log_axis(column, [pandas.Series(values)]).ends
         assert math.isfinite(high - low)
         assert high > low
 

@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.architecture import VARIANTS
+from core.analysis.scorecard import Terms
 from core.experiment import Experiment
-from core.experiments import EXPERIMENTS
+from core.experiments import all_experiments
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.scorecard import Terms
-from core.tracking import Store
-from dashboard import scorecard_figures
-from dashboard.scorecard_questions import query
-from dashboard.wording import plain
-from experiments.scorecard_launches import launches
-from experiments.scorecards import Shelf
+from core.models.registry import variants
+from core.store.tracking import Store
+from dashboard.ui.text import plain
+from dashboard.views.compare import scorecard
+from dashboard.views.compare.scorecard import query
+from experiments.scorecards import ScorecardIndex, launches
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import record
 
@@ -31,7 +30,7 @@ LAUNCH = "views/launch.py"
 @pytest.fixture
 def show_card(show: Show) -> Show:
     """The page's Scorecard half."""
-    return functools.partial(show, "views/compare.py", show="Scorecard")
+    return functools.partial(show, "views/compare/page.py", show="Scorecard")
 
 
 @pytest.fixture
@@ -63,9 +62,9 @@ def test_an_empty_store_says_what_would_be_measured(
     assert not app.exception
     assert app.subheader[0].value == plain("Nothing is measured at hidden size 64 yet.")
     said = texts(app)
-    for experiment in EXPERIMENTS:
+    for experiment in all_experiments():
         assert plain(experiment.question) in said
-    assert said.count("Not measured yet.") == len(EXPERIMENTS)
+    assert said.count("Not measured yet.") == len(all_experiments())
     assert "scorecard-queue" in keys(app)
     assert len(app.table) == 1, "the chapter's, with nothing in it"
     other = show_card(mode="Equal parameters")
@@ -81,7 +80,7 @@ def test_a_full_store_has_every_question_and_its_choices_in_the_address(
     assert not app.exception
     assert "RNN has the fewest parameters" in app.subheader[0].value
     assert list(table_of(app).columns) == [plain(k) for k in asked(app, "kinds")]
-    assert len(asked(app, "kinds")) == len(VARIANTS)
+    assert len(asked(app, "kinds")) == len(variants())
     assert asked(app, "width") == ["64"]
     assert "CPU (Made-up" in asked(app, "machine")[0]
     assert "scorecard-queue" not in keys(app), "nothing is missing"
@@ -143,7 +142,7 @@ def test_at_equal_parameters_the_achieved_sizes_are_said(store: Store, show_card
     assert plain("Achieved: RNN") in texts(app)
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_a_link_to_the_launch_form_asks_for_exactly_the_missing_runs(
     experiment: Experiment, scene: Callable[[str], Store], show: Show, monkeypatch: Any
 ) -> None:
@@ -154,7 +153,7 @@ def test_a_link_to_the_launch_form_asks_for_exactly_the_missing_runs(
     configs = experiment.configs(["rnn", "bi-gru"], settings)
     (launch,) = launches(experiment, configs)
     started: list[Any] = []
-    monkeypatch.setattr("dashboard.actions.launch", lambda e, c: started.extend([e, list(c)]))
+    monkeypatch.setattr("dashboard.ui.actions.launch", lambda e, c: started.extend([e, list(c)]))
     app = show(LAUNCH, **query(launch))  # type: ignore[arg-type]
     app.button(key="start").click().run()
     assert not app.exception
@@ -165,11 +164,11 @@ def test_the_figure_has_a_panel_per_measure_and_is_one_chart_as_a_file(
     scene: Callable[[str], Store],
 ) -> None:
     store = scene("full")
-    shelved = Shelf(lambda run, name: store.table(run.run_id, name)).at(store.runs())
+    shelved = ScorecardIndex(lambda run, name: store.table(run.run_id, name)).at(store.runs())
     card = shelved.scorecard(["RNN", "bi-LSTM"], Terms(hidden_size=64))
-    drawn = scorecard_figures.panels(card, dark=False)
+    drawn = scorecard.panels(card, dark=False)
     assert len(drawn) == sum(len(question.lines) for question in card.questions)
-    whole = scorecard_figures.figure(card).to_dict()
+    whole = scorecard.figure(card).to_dict()
     assert len(whole["concat"]) == len(drawn)
     for question, _, chart in drawn:
         assert chart.title.text == question.experiment.title

@@ -7,14 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.experiments.length_quality_translating import Translation, Translator
-from core.tracking import RunRecord, Store, open_store
-from dashboard import translating
-from dashboard.wording import number, plain
+from core.experiments.length_quality.translator import Translation, Translator
+from core.store.records import RunRecord
+from core.store.tracking import Store, open_store
+from dashboard.ui.text import number, plain
+from dashboard.views.translate import models
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import record
 
-PAGE = "views/translate.py"
+PAGE = "views/translate/page.py"
+
 KNOWN = "the dog has seen the king"
 
 
@@ -93,7 +95,7 @@ def test_what_is_typed_is_in_the_address_and_samples_are_offered(
     assert usual
     app.text_input(key="control source").set_value(KNOWN).run()
     assert app.query_params["source"] == KNOWN
-    menu = app.selectbox(key="take a sample")
+    menu = app.selectbox(key="sample")
     assert menu.value is None
     menu.set_value(menu.options[0]).run()
     assert not app.exception
@@ -105,10 +107,10 @@ def test_the_first_seed_of_each_model_of_the_newest_comparison_is_shown(store: S
         for config in LENGTH_QUALITY.configs(["lstm"], {**settings, "seeds": [2]}):
             record(store, LENGTH_QUALITY, config, sweep)
     newest_first = store.runs()[::-1]
-    found = translating.first_seeds(newest_first)
+    found = models.first_seeds(newest_first)
     assert [(r.sweep, r.settings["attention"], r.settings["seed"]) for r in found] == [
         ("new", "none", 3),
         ("new", "dot", 3),
     ]
-    both = translating.named([run for run in newest_first if run.sweep == "old"])
+    both = models.named([run for run in newest_first if run.sweep == "old"])
     assert set(both.values()) == {"LSTM · seed 0", "LSTM · seed 1"}

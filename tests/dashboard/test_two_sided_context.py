@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
-from core.recorder import Recorder
 from core.settings import BadSetting
-from core.tracking import Store
-from dashboard import sides
-from dashboard.curve_figures import Curves
-from dashboard.leading import ACCURACY, leading
-from dashboard.shown import Shown, read
-from dashboard.side_figures import Control, beside
-from dashboard.wording import plain
+from core.store.recorder import Recorder
+from core.store.tracking import Store
+from dashboard.figures.base import Shown, read
+from dashboard.figures.context import Control, with_control
+from dashboard.figures.leading import ACCURACY, leading
+from dashboard.figures.lines import Curves
+from dashboard.ui.text import plain
 from tests.dashboard.conftest import Show, texts
 
-PAGE = "views/two_sided_context.py"
+PAGE = "views/results/two_sided_context.py"
+
 TINY: dict[str, list[Any]] = {
     "hidden_size": [4],
     "training_steps": [2],
@@ -34,13 +34,13 @@ TINY: dict[str, list[Any]] = {
 @pytest.fixture
 def measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Variants really measured, small, and read."""
-    monkeypatch.setattr("dashboard.data.dark", lambda: False)
+    monkeypatch.setattr("dashboard.store.cache.dark", lambda: False)
 
     def shown(*variants: str, **settings: list[Any]) -> Shown:
         for config in TWO_SIDED_CONTEXT.configs(variants, {**TINY, **settings}):
             run_id = store.create(TWO_SIDED_CONTEXT, config, sweep="one", status="RUNNING")
             recorder = Recorder(store, run_id, TWO_SIDED_CONTEXT)
-            for event in TWO_SIDED_CONTEXT.run(config):
+            for event in TWO_SIDED_CONTEXT.measure(config):
                 recorder.take(event)
             recorder.close()
             store.end(run_id, "FINISHED", "")
@@ -56,7 +56,7 @@ def test_a_control_stands_beside_both_directions_as_they_are(measured: Any) -> N
         ("wider", "GRU, hidden size 6"),
         ("delayed", "GRU, answering later"),
     ):
-        rows = beside(shown, network).rows("context")
+        rows = with_control(shown, network).rows("context")
         assert set(rows["label"]) == {label, "bi-GRU"}
         assert len(rows) == 2 * 3 * 2
         of_gru = rows[rows["variant"] == "gru"]
@@ -66,7 +66,7 @@ def test_a_control_stands_beside_both_directions_as_they_are(measured: Any) -> N
         assert list(both["accuracy"]) == list(
             shown.rows("context").query("variant == 'bi-gru'")["accuracy"]
         )
-        styles = beside(shown, network).styles
+        styles = with_control(shown, network).styles
         assert styles == {label: shown.styles["GRU"], "bi-GRU": shown.styles["bi-GRU"]}
 
 
@@ -87,7 +87,7 @@ def test_the_first_figure_is_of_the_variants_themselves_beside_exact_chance(meas
 
 
 def test_the_refusal_is_the_decoders_own(measured: Any, show: Show) -> None:
-    from core.architecture import Architecture
+    from core.models.architecture import Architecture
     from core.models.seq2seq import Seq2SeqShape
 
     measured("lstm", "gru", "bi-lstm")
@@ -109,12 +109,13 @@ def test_controls_are_tabs_only_where_they_were_measured(measured: Any, show: Sh
     assert {"At equal parameters", "Answering later"} <= set(tabs)
 
 
-def test_the_line_says_what_was_set(measured: Any) -> None:
-    shown = measured("rnn", rule=["ahead", "compare"])
-    assert sides.line(shown) == plain(
+def test_the_line_says_what_was_set(measured: Any, show: Show) -> None:
+    measured("rnn", rule=["ahead", "compare"])
+    line = (
         "Task: each tag is the token so many steps ahead and each tag compares the token so many "
         "steps ahead with the present one, 4 tokens. 2 training steps, 2 seeds."
     )
+    assert plain(line) in texts(show(PAGE))
 
 
 def test_rules_are_told_apart_once(measured: Any, show: Show) -> None:

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiments import EXPERIMENTS
-from core.tracking import Store
+from core.experiments import all_experiments
+from core.store.tracking import Store
 from dashboard.navigation import CELL_EXPLORER, OVERVIEW, PAGES, TRANSLATE, Page, page_of
-from dashboard.wording import plain
+from dashboard.ui.text import plain
 from tests.dashboard.conftest import APP, Show, texts
 from tests.dashboard.scenes import NASTY, SCENES
 
 RESULTS = [page for page in PAGES if page.experiment]
+
 Scene = Callable[[str], Store]
+
 Drawn = Callable[[Page, str], AppTest]
+
 WITHOUT_CHART = {"Samples"}
 """Figures of words."""
 
@@ -47,12 +50,25 @@ def drawn(scene: Scene, show: Show, kept: dict[tuple[str, str], AppTest]) -> Dra
 
 
 def test_every_view_is_a_page() -> None:
-    there = {f"views/{path.name}" for path in (APP.parent / "views").glob("[!_]*.py")}
-    assert {page.path for page in PAGES} == there
+    folder = APP.parent / "views"
+    parts = {
+        "active_runs.py",
+        "cards.py",
+        "run_details.py",
+        "results/frame.py",
+        "results/budget.py",
+    }
+    scripts = {
+        *folder.glob("[!_]*.py"),
+        *folder.glob("results/[!_]*.py"),
+        *folder.glob("*/page.py"),
+    }
+    pages = {path.relative_to(folder).as_posix() for path in scripts} - parts
+    assert {page.path for page in PAGES} == {f"views/{path}" for path in pages}
 
 
 def test_every_results_page_shows_a_registered_experiment() -> None:
-    assert {page.experiment for page in RESULTS} <= {e.name for e in EXPERIMENTS}
+    assert {page.experiment for page in RESULTS} <= {e.name for e in all_experiments()}
     assert all(page_of(page.experiment) is page for page in RESULTS)
 
 
@@ -99,7 +115,7 @@ class TestResultsPages:
 
     def test_a_full_one_opens_with_the_answer(self, page: Page, drawn: Drawn) -> None:
         app = drawn(page, "full")
-        experiment = next(e for e in EXPERIMENTS if e.name == page.experiment)
+        experiment = next(e for e in all_experiments() if e.name == page.experiment)
         assert app.title[0].value == experiment.title
         assert app.subheader[0].value.endswith(r"\.")
         assert len(app.dataframe[-1].value) == 6
@@ -178,10 +194,10 @@ def test_a_link_to_a_run_that_is_gone_is_explained(scene: Scene, show: Show) -> 
 
 def test_the_list_of_runs_is_filtered_by_the_address(scene: Scene, show: Show) -> None:
     scene("failed")
-    assert len(show("views/runs.py").dataframe[0].value) == 3 * len(EXPERIMENTS)
+    assert len(show("views/runs.py").dataframe[0].value) == 3 * len(all_experiments())
     app = show("views/runs.py", status="✕ failed")
     assert set(app.dataframe[0].value["Run"].str.split(" ").str[0]) == {"LSTM"}
-    assert "No run fits" in texts(show("views/runs.py", text="nothing like it"))
+    assert "No runs match" in texts(show("views/runs.py", text="nothing like it"))
 
 
 def test_mlflow_is_linked_when_it_is_known(
@@ -196,7 +212,7 @@ def test_mlflow_is_linked_when_it_is_known(
 
 
 def test_what_people_typed_is_shown_as_they_typed_it(store: Store, show: Show) -> None:
-    (experiment, *_) = EXPERIMENTS
+    (experiment, *_) = all_experiments()
     (config,) = experiment.configs(["rnn"], {})
     run_id = store.create(experiment, config, sweep="a *sweep*")
     store.client.update_run(run_id, name="<b>bold</b> **stars** :material/home:")
@@ -214,7 +230,7 @@ def test_torch_is_loaded_by_the_pages_that_explore_and_by_no_other(
         f"app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()\n"
         f"for page in {[p.path for p in PAGES[1:] if p not in (CELL_EXPLORER, TRANSLATE)]!r}:\n"
         "    app.switch_page(page).run(); assert not app.exception\n"
-        "import dashboard.explorer, dashboard.translating  # a page loads torch, not its imports\n"
+        "import dashboard.views.cell_explorer.explorer, dashboard.views.translate.models\n"
         "sys.exit('torch' in sys.modules or 'vl_convert' in sys.modules)"
     )
     environment = {"MLFLOW_TRACKING_URI": scene_uri("wide"), "PATH": ""}

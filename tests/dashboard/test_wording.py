@@ -7,14 +7,15 @@ import time
 
 import pytest
 
-from core.tracking import STATUSES
-from core.words import counted
-from dashboard import wording
+from core.formatting import counted
+from core.store.records import STATUSES
+from dashboard.ui import text
+from dashboard.ui.text import first_sentence
 
 
 def test_every_status_has_a_sign_a_word_and_a_colour() -> None:
-    assert set(wording.STATUS_WORDS) == set(wording.STATUS_COLOURS) == set(STATUSES)
-    for word in wording.STATUS_WORDS.values():
+    assert set(text.STATUS_WORDS) == set(text.STATUS_COLOURS) == set(STATUSES)
+    for word in text.STATUS_WORDS.values():
         sign, _, rest = word.partition(" ")
         assert len(sign) == 1
         assert rest
@@ -25,7 +26,7 @@ def test_every_status_has_a_sign_a_word_and_a_colour() -> None:
     [(None, "–"), (0.84, "0.8 s"), (42, "42 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
 )
 def test_durations(seconds: float | None, words: str) -> None:
-    assert wording.duration(seconds) == words
+    assert text.duration(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_durations(seconds: float | None, words: str) -> None:
     [(None, "–"), (math.nan, "–"), (math.inf, "∞"), (0.6371, "0.637"), (-2.5, "−2.50")],
 )
 def test_numbers(value: float | None, words: str) -> None:
-    assert wording.number(value) == words
+    assert text.number(value) == words
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_numbers(value: float | None, words: str) -> None:
     [(13_827, "13,800"), (1_283_456, "1,280,000"), (-1234.5, "−1,230"), (2e15, "2e+15")],
 )
 def test_large_numbers_have_no_exponent_that_people_must_read(value: float, words: str) -> None:
-    assert wording.number(value) == words
+    assert text.number(value) == words
 
 
 @pytest.mark.parametrize(
@@ -60,17 +61,17 @@ def test_large_numbers_have_no_exponent_that_people_must_read(value: float, word
 def test_exact_numbers_are_whole_or_have_four_digits(
     value: float | None, whole: bool, words: str
 ) -> None:
-    assert wording.exact(value, whole=whole) == words
+    assert text.exact(value, whole=whole) == words
 
 
 def test_an_interval_is_left_out_where_there_is_none() -> None:
-    assert wording.interval(None, None) == ""
-    assert wording.interval(0.5, 0.75) == "0.500 to 0.750"
+    assert text.interval(None, None) == ""
+    assert text.interval(0.5, 0.75) == "0.500 to 0.750"
 
 
 def test_ago() -> None:
-    assert wording.ago(time.time() - 5) == "5 s ago"
-    assert wording.ago(time.time() - 3 * 3600) == "3 h ago"
+    assert text.ago(time.time() - 5) == "5 s ago"
+    assert text.ago(time.time() - 3 * 3600) == "3 h ago"
 
 
 def test_counts() -> None:
@@ -79,15 +80,15 @@ def test_counts() -> None:
 
 def test_the_first_sentence_may_hold_numbers() -> None:
     text = "Half is gone after 1.5 steps (8 seeds), no more. It fades fastest in RNN. So there."
-    first, rest = wording.first_sentence(text)
+    first, rest = first_sentence(text)
     assert first == "Half is gone after 1.5 steps (8 seeds), no more."
     assert rest == "It fades fastest in RNN. So there."
-    assert wording.first_sentence("No more than this") == ("No more than this", "")
+    assert first_sentence("No more than this") == ("No more than this", "")
 
 
 def test_plain_text_has_no_unescaped_markdown() -> None:
     nasty = "*a* _b_ `c` [d](e) <f> $g$ :material/home: # h ~i~ |j|"
-    plain = wording.plain(nasty)
+    plain = text.plain(nasty)
     assert plain.replace("\\", "") == nasty
     for sign in "*_`[]()<>$:#~|":
         assert plain.count(sign) == plain.count(f"\\{sign}")

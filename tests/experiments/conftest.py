@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.tracking import Store
+from core.store.tracking import Store
 from tests.experiments.processes import start_worker
 
 

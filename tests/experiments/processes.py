@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
-from core.store_folder import PROJECT
-from core.tracking import RunRecord, Store
+from core.store.folder import PROJECT
+from core.store.records import RunRecord
+from core.store.tracking import Store
 from experiments.queue import submit
 from experiments.worker import environment, worker_status
 
 QUICK = {"seeds": [2], "hidden_size": [8], "sequence_length": [20], "batch_size": [2]}
+
 ENDLESS = {**QUICK, "training_steps": [100_000], "spectrum": [False]}
 
 

@@ -13,15 +13,18 @@ from pathlib import Path
 import pandas
 import pytest
 
-from core.architecture import VARIANTS
-from core.claims import CLAIMS
+from core.chapter import CLAIMS, Measurement
 from core.experiment import Config
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.store_folder import PROJECT
-from core.tracking import Store
-from experiments import queue, suites
+from core.formatting import exact_number
+from core.models.registry import variants
+from core.store.folder import PROJECT
+from core.store.tracking import Store
+from experiments import progress, queue, suites
 from experiments.__main__ import main
-from experiments.export import FORMATS, tidy
+from experiments.export import EXPORT_FORMATS, tidy
+from experiments.suites import Suite, suite_named
+from experiments.worker import Worker, WorkerRunning
 
 SMALL = ["--seeds", "2", "--hidden-size", "8", "--sequence-length", "20", "--batch-size", "2"]
 
@@ -56,10 +59,12 @@ def test_run_records_six_finished_runs_and_prints_rate_and_half_life_with_interv
     assert len({record.sweep for record in records}) == 1
     for record in records:
         (line,) = [line for line in out.splitlines() if f" {record.name} " in line]
-        rate = f"{record.metrics['decay_rate']:.4g} [{record.metrics['decay_rate_low']:.4g}, "
-        half = f"{record.metrics['half_life_steps']:.4g} ["
-        assert rate in line
-        assert half in line
+        rate, low, half = (
+            exact_number(record.metrics[name])
+            for name in ("decay_rate", "decay_rate_low", "half_life_steps")
+        )
+        assert f"{rate} [{low}, " in line
+        assert f"{half} [" in line
         assert record.note
     answer = out[: out.index("┏")]
     assert len(answer.split()) > 5, "the answer comes first"
@@ -110,9 +115,9 @@ def test_an_export_has_every_row_with_its_run_and_settings(measured: Store) -> N
     for table, rows in (("gradient", 6 * 2 * 20), ("summary", 6)):
         whole = tidy(measured, measured.runs(), table)
         for form, read in readers.items():
-            frame = read(io.BytesIO(FORMATS[form](whole)))
+            frame = read(io.BytesIO(EXPORT_FORMATS[form](whole)))
             assert len(frame) == rows
-            assert set(frame["variant"]) == set(VARIANTS)
+            assert set(frame["variant"]) == set(variants())
             assert set(frame["hidden_size"]) == {8}
     mine = tidy(measured, measured.runs(), "gradient")
     assert {"seed", "config_seed", "log10_input_gradient", "label"} <= set(mine.columns)
@@ -135,15 +140,15 @@ def test_an_export_of_chosen_runs_only(
 def tiny(monkeypatch: pytest.MonkeyPatch) -> suites.Suite:
     """A suite of two quick runs, in place of those that there are."""
     settings = {"hidden_size": (8,), "smallest_width": (8,), "largest_width": (16,)}
-    part = suites.Part("all", PARAMETER_COUNT, ("rnn", "gru"), settings)
-    again = suites.Part("again", PARAMETER_COUNT, ("gru",), settings)
+    part = Measurement("all", PARAMETER_COUNT, ("rnn", "gru"), settings)
+    again = Measurement("again", PARAMETER_COUNT, ("gru",), settings)
     tiny = suites.Suite("tiny", "Tiny", "Two runs, one of them named twice.", (part, again))
     monkeypatch.setattr(suites, "SUITES", (tiny,))
     return tiny
 
 
 def test_a_suite_makes_only_what_is_missing(
-    store: Store, capsys: pytest.CaptureFixture[str], tiny: suites.Suite
+    store: Store, capsys: pytest.CaptureFixture[str], tiny: Suite
 ) -> None:
     first, *_ = tiny.configs()
     (left,) = queue.submit(store, *[first[0], [first[1]]], sweep="tiny 2026-01-01 10:00:00 ab all")
@@ -156,7 +161,32 @@ def test_a_suite_makes_only_what_is_missing(
     assert "2 of 2 runs are recorded already" in capsys.readouterr().err
     assert len(store.runs()) == 2
     assert main(["suite", "tiny", "--queue"]) == 0
-    assert len(store.runs("parameter-count", "SCHEDULED")) == 3
+    assert len(store.runs("parameter-count", "SCHEDULED")) == 2
+
+
+def test_a_suite_does_not_wait_for_a_run_that_somebody_deleted(
+    store: Store,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tiny: Suite,
+) -> None:
+    def other_worker(*_: object, **__: object) -> None:
+        """A worker elsewhere makes one of the runs; the other one is deleted in the MLflow UI."""
+        first, second = (record.run_id for record in store.runs(status="SCHEDULED"))
+        store.end(first, "FINISHED")
+        store.client.delete_run(second)
+        deleted.append(second)
+        raise WorkerRunning("a worker serves this store")
+
+    deleted: list[str] = []
+    monkeypatch.setattr(Worker, "serve", other_worker)
+    monkeypatch.setattr(progress, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(progress, "CHECK_SECONDS", 0.01)
+    assert main(["suite", "tiny"]) == 1
+    err = capsys.readouterr().err
+    assert f"1 run deleted from the store while waiting: {deleted[0][:8]}" in err
+    assert "finished: parameter-count" in err
+    assert "still queued" not in err
 
 
 def test_submit_says_that_no_worker_is_running(
@@ -197,7 +227,7 @@ def test_the_chapter_suite_measures_every_claim() -> None:
     def kind(experiment: str, config: Config) -> str:
         return f"{experiment} {sorted((k, v) for k, v in config.flat().items() if k not in free)}"
 
-    made = {kind(e.name, config) for e, config in suites.suite_named("chapter").configs()}
+    made = {kind(e.name, config) for e, config in suite_named("chapter").configs()}
     asked = {
         (claim.number, measurement.title): {
             kind(measurement.experiment.name, config) for config in measurement.configs()

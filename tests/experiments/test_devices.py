@@ -7,22 +7,24 @@ import sys
 
 import pytest
 
+from core.chapter import Measurement
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.settings import BadSetting
-from core.store_folder import PROJECT
-from core.tracking import Store
+from core.store.folder import PROJECT
+from core.store.tracking import Store
 from experiments import queue, suites
 from experiments.__main__ import main
 
 MISSING = "device is cuda, but there is none here; choose auto or cpu"
+
 WORDS = ["length-quality", "--variants=rnn", "--seeds=1", "--device=cuda"]
 
 
 @pytest.fixture(autouse=True)
 def only_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     here = {"cuda": False, "mps": False, "cpu": True}
-    monkeypatch.setattr("experiments.devices.devices_here", lambda: here)
+    monkeypatch.setattr("experiments.queue.devices_here", lambda: here)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_one_of_several_values_is_enough(store: Store, capsys: pytest.CaptureFix
 
 
 def test_the_precision_counts_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.devices.devices_here", lambda: {"mps": True, "cpu": True})
+    monkeypatch.setattr("experiments.queue.devices_here", lambda: {"mps": True, "cpu": True})
     configs = GRADIENT_DECAY.configs(["rnn"], {"device": ["mps"]})
     with pytest.raises(BadSetting, match="device is mps, which has no float64"):
         queue.submit(store, GRADIENT_DECAY, configs)
@@ -56,8 +58,8 @@ def test_the_precision_counts_too(store: Store, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_suite_is_refused_whole(store: Store) -> None:
-    first = suites.Part("first", GRADIENT_DECAY, ("rnn",))
-    second = suites.Part("second", LENGTH_QUALITY, ("rnn",), {"device": ("cuda",)})
+    first = Measurement("first", GRADIENT_DECAY, ("rnn",))
+    second = Measurement("second", LENGTH_QUALITY, ("rnn",), {"device": ("cuda",)})
     with pytest.raises(BadSetting, match=MISSING):
         queue.submit_suite(store, suites.Suite("two", "Two", "", (first, second)))
     assert store.runs() == []
@@ -83,7 +85,7 @@ def test_the_queue_of_a_server_takes_it_and_the_foreground_does_not(
 
 def test_torch_is_asked_in_another_process() -> None:
     code = (
-        "import sys; from experiments.devices import devices_here\n"
+        "import sys; from experiments.queue import devices_here\n"
         "found = devices_here()\n"
         "assert found['cpu'] and set(found) == {'cuda', 'mps', 'cpu'}\n"
         "sys.exit('torch' in sys.modules)"

@@ -1,23 +1,35 @@
-"""Which runs of a store the claims are judged by, and what they lack."""
+"""Which runs of a store the claims are judged by, what they lack, and what needs no run."""
 
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import time
 
 import pandas
 import pytest
 
-from core.claims import CLAIMS, EXERCISES, claims_measured_by
-from core.claims.gates import GATES
-from core.claims.widths import SMALL_INPUT, WIDTH, WIDTHS
+from core.chapter import CLAIMS, claims_measured_by
+from core.chapter.claim import Results
+from core.chapter.cost import SMALL_INPUT, WIDTH, WIDTHS
+from core.chapter.gradients import GATES
+from core.chapter.quiz import EXERCISES
 from core.experiment import Config, Experiment
-from core.experiments import EXPERIMENTS
+from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.tracking import RunRecord, Status, Store
+from core.store.records import RunRecord, Status
+from core.store.tracking import Store
 from experiments import queue
-from experiments.claim_runs import needed_by, needed_for, seconds
-from experiments.evidence import Evidence, Judged
+from experiments.evidence import (
+    ChapterStatus,
+    Evidence,
+    NotComputed,
+    compute_in_subprocess,
+    needed_by,
+    needed_for,
+    seconds,
+)
 from tests.dashboard.scenes import NOTES, record
 
 
@@ -45,8 +57,8 @@ def counts(run: RunRecord, name: str) -> pandas.DataFrame | None:
     return pandas.DataFrame([{"parameters": times * int(str(run.settings["hidden_size"])) ** 2}])
 
 
-def judged(runs: list[RunRecord]) -> Judged:
-    return Evidence(counts).judged(runs, {})
+def judged(runs: list[RunRecord]) -> ChapterStatus:
+    return Evidence(counts).judge(runs, {})
 
 
 @pytest.fixture
@@ -118,20 +130,23 @@ def test_only_runs_that_some_claim_asks_for_are_read() -> None:
         run_of(PARAMETER_COUNT, asked, "newer", "FINISHED"),
     ]
     evidence = Evidence(table)
-    evidence.judged(runs, {})
+    evidence.judge(runs, {})
     assert read == ["newer"], "of equals only the newest"
-    first = evidence.judged(runs, {})
+    first = evidence.judge(runs, {})
     assert read == ["newer"], "and only once"
     assert first.verdicts[2].outcome == "not measured yet"
     wrong = {"matrices": [[[0, 0], [0, 0]], [[0, 0], [0, 0]]]}
-    assert evidence.judged(runs, {2: wrong}).verdicts[2].outcome == "does not hold here"
+    assert evidence.judge(runs, {2: wrong}).verdicts[2].outcome == "does not hold here"
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
-def test_runs_are_told_apart_as_the_claims_tell_them(experiment: Experiment) -> None:
-    usual = [config for claim in CLAIMS for e, config in claim.configs() if e is experiment]
-    other = experiment.configs(["gru"], {"hidden_size": (33,)})
-    for config in (*usual, *other):
+def test_runs_are_told_apart_as_the_claims_tell_them() -> None:
+    asked = [pair for claim in CLAIMS for pair in claim.configs()]
+    others = [
+        (experiment, config)
+        for experiment in all_experiments()
+        for config in experiment.configs(["gru"], {"hidden_size": (33,)})
+    ]
+    for experiment, config in (*asked, *others):
         run = run_of(experiment, config, "one", "SCHEDULED")
         active = judged([run]).active
         assert bool(active) == bool(claims_measured_by(experiment, config.flat()))
@@ -145,24 +160,27 @@ def test_a_run_with_settings_of_another_version_is_left_out() -> None:
 
 
 def test_a_run_whose_summary_is_gone_counts_as_missing(widths: list[RunRecord]) -> None:
-    found = Evidence(lambda run, name: None).judged(widths, {})
+    found = Evidence(lambda run, name: None).judge(widths, {})
     assert len(needed_by([WIDTH], found).to_start) == 12
 
 
 def test_ten_thousand_runs_are_judged_again_in_no_time(widths: list[RunRecord]) -> None:
     runs = [dataclasses.replace(widths[n % 12], run_id=f"{n}") for n in range(10_000)]
     evidence = Evidence(counts)
-    evidence.judged(runs, {})
+    evidence.judge(runs, {})
     started = time.perf_counter()
-    again = evidence.judged(runs, {})
+    again = evidence.judge(runs, {})
     assert len(again.runs) == 12
     assert time.perf_counter() - started < 0.5
 
 
-def test_time_is_known_only_if_it_is_known_of_every_experiment(store: Store) -> None:
+def test_time_is_roughly_known_before_any_run_and_adds_up(store: Store) -> None:
     plan = needed_by([WIDTH, GATES], judged([])).to_start
     assert {experiment.name for experiment, _ in plan} == {"parameter-count", "gradient-decay"}
-    assert seconds(plan, []) is None
+    parts = [seconds([pair for pair in plan if pair[0] is e], []) for e, _ in (plan[0], plan[-1])]
+    low, high = (sum(part[end] for part in parts if part) for end in (0, 1))
+    assert seconds(plan, []) == pytest.approx((low, high))
+    assert 0 < low < high
     assert seconds([], []) == (0.0, 0.0)
 
 
@@ -171,6 +189,34 @@ def test_runs_of_a_real_store_are_judged(store: Store) -> None:
         record(store, experiment, config, "one comparison")
     experiment, config = GATES.configs()[0]
     (waiting,) = queue.submit(store, experiment, [config])
-    found = Evidence(lambda run, name: store.table(run.run_id, name)).judged(store.runs(), {})
+    found = Evidence(lambda run, name: store.table(run.run_id, name)).judge(store.runs(), {})
     assert found.verdicts[10].outcome != "not measured yet"
     assert [run.run_id for run in needed_by([GATES], found).active] == [waiting]
+
+
+def test_the_process_gives_what_the_claims_need() -> None:
+    found = compute_in_subprocess()
+    assert sorted(found) == [claim.number for claim in CLAIMS if claim.compute is not None]
+    results = Results(computed=found)
+    judged = [claim for claim in CLAIMS if claim.compute is not None and not claim.measurements]
+    assert all(claim.verdict(results).outcome == "holds" for claim in judged)
+
+
+def test_a_process_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        code = "import sys; sys.exit('first line\\nModuleNotFoundError: no torch')"
+        return real([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    real = subprocess.run
+    monkeypatch.setattr("experiments.evidence.subprocess.run", fail)
+    with pytest.raises(NotComputed, match="no torch"):
+        compute_in_subprocess()
+
+
+def test_a_process_that_takes_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("python", 300)
+
+    monkeypatch.setattr("experiments.evidence.subprocess.run", hang)
+    with pytest.raises(NotComputed, match="timed out"):
+        compute_in_subprocess()

@@ -3,12 +3,19 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
+from typing import Any
 
 import psutil
 import pytest
 
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
+from core.models import registry
 from core.settings import BadSetting
-from core.tracking import TAG_OWNER, Store
+from core.store.records import TAG_OWNER
+from core.store.tracking import Store
 from experiments import queue
 from experiments.queue import QueueFull, cancel, estimate, find, retry, submit
 from tests.toy import TOY, ToyConfig
@@ -27,7 +34,7 @@ def test_runs_of_one_submission_are_one_comparison_in_order(store: Store, toy) -
 
 
 def test_a_full_queue_takes_nothing_and_says_so(store: Store, toy, monkeypatch) -> None:
-    monkeypatch.setattr(queue, "MOST_QUEUED", 3)
+    monkeypatch.setattr(queue, "MAX_QUEUED", 3)
     submit(store, TOY, configs(0, 1))
     with pytest.raises(QueueFull, match="2 runs cannot be queued: the queue holds 2 of at most 3"):
         submit(store, TOY, configs(2, 3))
@@ -36,7 +43,7 @@ def test_a_full_queue_takes_nothing_and_says_so(store: Store, toy, monkeypatch) 
 
 def test_cancelling_a_queued_run_takes_it_off_the_queue(store: Store, toy) -> None:
     (run_id,) = submit(store, TOY, configs(0))
-    assert cancel(store, run_id) == "RNN 64 · seed 0 is taken off the queue"
+    assert cancel(store, run_id) == "RNN 64 · seed 0 was removed from the queue"
     assert store.run(run_id).status == "KILLED"
     assert cancel(store, run_id) == "RNN 64 · seed 0 has already ended as KILLED"
 
@@ -47,7 +54,7 @@ def test_cancelling_a_running_run_signals_the_process_that_executes_it(store: St
     host = os.uname().nodename
     owner = {"host": host, "pid": child.pid, "created": child.create_time(), "started": time.time()}
     store.mark_running(run_id, owner, {})
-    assert "told to stop" in cancel(store, run_id)
+    assert "is stopping" in cancel(store, run_id)
     assert child.wait(5) == -15
     assert store.run(run_id).cancelled
 
@@ -84,13 +91,51 @@ def test_a_run_is_found_by_the_beginning_of_its_id(store: Store, toy) -> None:
         find(store, first[:3])
 
 
-def test_time_is_estimated_from_measured_runs_only(store: Store, toy) -> None:
-    assert estimate(store.runs(), TOY, configs(0)) is None
-    (run_id,) = submit(store, TOY, [ToyConfig(count=10)])
-    started = time.time() - 5
-    owner = {"host": os.uname().nodename, "pid": 1, "created": 1.0, "started": started}
-    store.mark_running(run_id, owner, {})
-    assert estimate(store.runs(), TOY, configs(0)) is None
+def measured(store: Store, seconds: float, **settings: Any) -> None:
+    """Record a finished run that took so long."""
+    (run_id,) = submit(store, TOY, [ToyConfig.from_flat(settings)])
+    owner = {"host": os.uname().nodename, "pid": 1, "created": 1.0}
+    store.mark_running(run_id, {**owner, "started": time.time() - seconds}, {})
     store.end(run_id, "FINISHED")
-    low, high = estimate(store.runs(), TOY, [ToyConfig(count=20)])
-    assert low == high == pytest.approx(10.0, abs=0.5)
+
+
+def test_time_is_estimated_from_finished_runs_of_this_machine(store: Store, toy) -> None:
+    rough = estimate([], TOY, configs(0))
+    assert rough is not None
+    assert 0 < 4 * rough[0] == pytest.approx(rough[1])
+    assert estimate([], TOY, [ToyConfig(device="cuda")]) is None
+    submit(store, TOY, [ToyConfig(count=10)])
+    assert estimate(store.runs(), TOY, configs(0)) == rough
+    measured(store, 5.0, count=10)
+    assert estimate(store.runs(), TOY, [ToyConfig(count=20)]) == pytest.approx((10, 10), rel=0.1)
+    elsewhere = [replace(run, tags={}) for run in store.runs()]
+    assert estimate(elsewhere, TOY, configs(0)) == rough
+
+
+def test_time_is_estimated_from_the_runs_that_are_most_alike(store: Store, toy) -> None:
+    """One second per square of an RNN, two of an LSTM; five times as much in long runs."""
+    for count, factor in ((10, 1), (1000, 5)):
+        for seed in range(5):
+            measured(store, factor * count, count=count, seed=seed)
+            measured(store, 2 * factor * count, count=count, seed=seed, cell="lstm")
+    for wanted, seconds in (
+        ({"count": 10}, 10),
+        ({"count": 12, "cell": "lstm"}, 24),
+        ({"count": 800}, 4000),
+        ({"count": 800, "cell": "lstm"}, 8000),
+    ):
+        found = estimate(store.runs(), TOY, [ToyConfig.from_flat(wanted)])
+        assert found == pytest.approx((seconds, seconds), rel=0.1), wanted
+
+
+def test_a_cell_that_nobody_has_timed_has_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    rnn = registry.cell_kind("rnn")
+    mine = replace(rnn, name="mine", weight_blocks=("gate", "candidate"))  # type: ignore[arg-type]
+    monkeypatch.setattr(registry, "_KINDS", (*registry._KINDS, mine))
+    for experiment in (GRADIENT_DECAY, PARAMETER_COUNT, THROUGHPUT):
+        config = experiment.config()
+        unknown = config.architecture.model_copy(update={"cell": "mine"})
+        (low, high) = estimate([], experiment, [config]) or (0, 0)
+        more = estimate([], experiment, [config.model_copy(update={"architecture": unknown})])
+        assert more is not None
+        assert 0 < low < more[0] < high < more[1]

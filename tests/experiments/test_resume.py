@@ -8,8 +8,8 @@ import signal
 import pandas
 
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.recorder import CHECKPOINT
-from core.tracking import Store
+from core.store.recorder import CHECKPOINT
+from core.store.tracking import Store
 from experiments.queue import retry, submit
 from tests.experiments.processes import until
 
@@ -26,6 +26,7 @@ SETTINGS = {
     "dropout": [0.1],
     "validations": [5],
 }
+
 TIMINGS = ["tokens_per_second", "training_seconds"]
 
 

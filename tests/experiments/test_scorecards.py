@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
-from core.claims.properties import COUNTS
-from core.experiments import EXPERIMENTS
+from core.analysis.scorecard import headlines
+from core.chapter.cost import COUNTS
+from core.experiments import all_experiments
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.names import short
-from core.scorecard.card import headlines
+from core.formatting import shortened
 from core.settings import BadSetting
-from core.tracking import Store, open_store
+from core.store.tracking import Store, open_store
 from experiments.__main__ import main
-from experiments.arguments import parse
+from experiments.cli import parse
 from experiments.commands import configs_of
-from experiments.scorecard_launches import launches
-from experiments.scorecards import Shelf, machine_named
+from experiments.scorecards import ScorecardIndex, find_machine, launches
 from tests.conftest import Once
 from tests.dashboard.scenes import record
 
@@ -40,7 +40,7 @@ def measured(
 
     def make(folder: Path) -> None:
         store = new_store(folder)
-        for experiment in EXPERIMENTS:
+        for experiment in all_experiments():
             (config, *_) = experiment.configs(["rnn"], {})
             record(store, experiment, config, "one")
         for config in PARAMETER_COUNT.configs(["lstm"], {"forget_bias": [None, 1]}):
@@ -63,7 +63,7 @@ def test_csv_has_a_line_per_cell_with_the_numbers_of_the_store(
     assert main(asked) == 0
     out, said = capsys.readouterr()
     found = rows(out)
-    assert len(found) == 3 * sum(len(headlines(e)) for e in EXPERIMENTS)
+    assert len(found) == 3 * sum(len(headlines(e)) for e in all_experiments())
     by_run = {row["runs"]: row for row in found if row["measure"] == "parameters"}
     assert [row["variant"] for row in by_run.values()] == ["RNN", "LSTM", "LSTM · forget bias 1"]
     for run_id, row in by_run.items():
@@ -88,13 +88,13 @@ def test_json_has_the_answer_the_pairs_the_table_and_what_is_missing(
     assert (exact["first"], exact["second"], exact["finding"]) == ("RNN", "LSTM", "better")
     assert content["properties"]["verdict"].startswith("Not measured yet.")
     assert len(content["properties"]["lines"]) == 5
-    assert len(content["missing"]) == len(EXPERIMENTS)
+    assert len(content["missing"]) == len(all_experiments())
 
 
 def test_the_property_table_is_filled_from_the_store(store: Store) -> None:
     for config in COUNTS.configs():
         record(store, PARAMETER_COUNT, config, "one")
-    shelved = Shelf(lambda run, name: store.table(run.run_id, name)).at(store.runs())
+    shelved = ScorecardIndex(lambda run, name: store.table(run.run_id, name)).at(store.runs())
     verdict = shelved.properties()
     lines = {line.title: line for line in verdict.table}
     assert not lines["Gates"].missing
@@ -114,7 +114,7 @@ def test_html_is_one_file_in_which_text_stays_text(
     assert str(file) in said
     page = file.read_text()
     assert HOSTILE not in page
-    assert html.escape(short(HOSTILE)) in page
+    assert escape(shortened(HOSTILE)) in page
     assert "<script" not in page
     assert "default-src 'none'" in page
     for run in measured.runs():
@@ -127,7 +127,7 @@ def test_latex_escapes_and_has_a_line_per_measure(
     assert main(["scorecard", "--format", "latex", "--variants", "rnn,lstm"]) == 0
     out = capsys.readouterr().out
     assert r"Accuracy ahead (\%)" in out
-    assert out.count(r" \\") == 1 + sum(len(headlines(e)) for e in EXPERIMENTS)
+    assert out.count(r" \\") == 1 + sum(len(headlines(e)) for e in all_experiments())
     assert r"\textbf{" in out
 
 
@@ -145,40 +145,41 @@ def test_a_table_says_what_its_runs_share(
     assert "--hidden-size" not in said, "the budget decides it"
 
 
-@pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
+def test_a_bad_value_is_one_line_that_names_the_field(
+    measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = (
         (["--variants", "lstmm"], "variants has 'lstmm'; choose from"),
-        (["--hidden-size", "many"], "hidden_size is 'many'; give an amount"),
+        (["--hidden-size", "many"], "hidden_size is 'many'; give a whole number from 1 to 16,384"),
         (["--hidden-size", "1M"], "hidden_size is '1M'; give a whole number from 1 to 16,384"),
-        (["--hidden-size", "8", "--parameter-budget", "1k"], "leave one of the two out"),
+        (
+            ["--hidden-size", "8", "--parameter-budget", "1k"],
+            "--parameter-budget: not allowed with argument --hidden-size",
+        ),
         (["--format", "xml"], "format is 'xml'; choose from table, csv, json, latex, html"),
         (["--machine", "cray"], "machine is 'cray', which fits 0 of CPU (Made-up(R)"),
         (["--format", "csv", "--output", "/nowhere/x.csv"], "output is '/nowhere/x.csv'"),
         (["--output", "x.csv"], "output is 'x.csv', but the format is table"),
-    ],
-)
-def test_a_bad_value_is_one_line_that_names_the_field(
-    words: list[str], complaint: str, measured: Store, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["scorecard", *words]) == 2
-    out, said = capsys.readouterr()
-    assert out == ""
-    assert said.startswith("error: ")
-    assert complaint in said
-    assert said.count("\n") == 1
+    )
+    for words, complaint in cases:
+        assert main(["scorecard", *words]) == 2, words
+        out, err = capsys.readouterr()
+        assert out == "", words
+        assert err.startswith("error: "), words
+        assert complaint in err
+        assert err.count("\n") == 1, words
 
 
 def test_a_machine_is_named_by_a_part_that_only_it_has() -> None:
     there = ["CPU (one)", "CUDA (two)"]
-    assert machine_named("cuda", there) == "CUDA (two)"
+    assert find_machine("cuda", there) == "CUDA (two)"
     with pytest.raises(BadSetting, match="fits 2 of CPU"):
-        machine_named("", there)
+        find_machine("", there)
 
 
-@pytest.mark.parametrize("settings", [{}, {"seeds": [5], "clip": [None]}, {"seed": [7]}])
-def test_a_launch_makes_exactly_the_runs_that_it_is_for(settings: dict[str, list[Any]]) -> None:
-    for budget in ({}, {"parameter_budget": [100_000]}):
+def test_a_launch_makes_exactly_the_runs_that_it_is_for() -> None:
+    asked: tuple[dict[str, list[Any]], ...] = ({}, {"seeds": [5], "clip": [None]}, {"seed": [7]})
+    for settings, budget in itertools.product(asked, ({}, {"parameter_budget": [100_000]})):
         configs = LENGTH_QUALITY.configs(["rnn", "bi-gru"], {**settings, **budget})
         (launch,) = launches(LENGTH_QUALITY, configs)
         words = launch.command.removeprefix("python -m experiments ").split()

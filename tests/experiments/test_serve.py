@@ -12,8 +12,8 @@ import urllib.request
 import psutil
 import pytest
 
-from core.store_folder import PROJECT
-from core.tracking import Store
+from core.store.folder import PROJECT
+from core.store.tracking import Store
 from experiments.__main__ import main
 from experiments.serve import dashboard_service, mlflow_service
 from experiments.worker import environment, worker_status

@@ -11,8 +11,9 @@ from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.throughput import THROUGHPUT
-from core.store_folder import PROJECT
-from core.tracking import RunRecord, Store
+from core.store.folder import PROJECT
+from core.store.records import RunRecord
+from core.store.tracking import Store
 from experiments.queue import cancel, submit
 from experiments.worker import environment
 from tests.experiments.processes import ENDLESS, QUICK, start_run, until

@@ -15,10 +15,12 @@ import pytest
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.store_folder import PROJECT
-from core.tracking import RunRecord, Store
+from core.store.folder import PROJECT
+from core.store.records import RunRecord
+from core.store.tracking import Store
 from experiments.__main__ import main
-from experiments.queue import cancel, is_alive, retry, submit
+from experiments.liveness import is_alive
+from experiments.queue import cancel, retry, submit
 from experiments.worker import ensure_worker, environment, worker_status
 from tests.experiments.processes import ENDLESS, QUICK, start_run, start_worker, until
 
@@ -71,11 +73,23 @@ def test_a_run_killed_with_9_is_found_and_keeps_its_rows_and_can_be_retried(work
 
 def test_a_running_run_that_is_cancelled_ends_killed_with_its_rows(working: Store) -> None:
     record = start_run(working, ENDLESS)
-    assert "told to stop" in cancel(working, record.run_id)
+    assert "is stopping" in cancel(working, record.run_id)
     until(lambda: working.run(record.run_id).status == "KILLED", seconds=8)
     assert "cancelled" in working.run(record.run_id).error
     assert len(working.table(record.run_id, "gradient")) >= 2 * 20
     until(lambda: not is_alive(record))
+
+
+def test_a_run_goes_on_when_the_fork_server_alone_dies(working: Store) -> None:
+    record = start_run(working, ENDLESS)
+    os.kill(psutil.Process(record.owner["pid"]).ppid(), signal.SIGKILL)
+    (another,) = submit(working, GRADIENT_DECAY, GRADIENT_DECAY.configs(["rnn"], QUICK))
+    until(lambda: working.run(another).status == "FINISHED")
+    assert working.run(record.run_id).status == "RUNNING"
+    assert is_alive(record)
+    cancel(working, record.run_id)
+    until(lambda: working.run(record.run_id).status == "KILLED")
+    assert "lost" not in working.log_text(record.run_id)
 
 
 def test_a_queued_run_that_is_cancelled_never_starts(working: Store) -> None:

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.models.cell import Cell, Gates, State, Weights, gates_of_steps
-from core.models.cells import GRU, LSTM, VanillaRNN
-from core.models.unrolled import unroll
+from core.models.cells import GRU, LSTM, Cell, Gates, State, VanillaRNN, Weights, gates_of_steps
+from core.models.recurrence import unroll
 
 CELLS = (VanillaRNN("tanh"), VanillaRNN("relu"), VanillaRNN("identity"), LSTM(), GRU())
+
 LEADS = ((), (3,), (2, 3))
 """No leading axis, seeds, and one axis more than any caller has."""
+
 B, INPUTS, H = 2, 3, 4
 
 
@@ -21,17 +22,13 @@ def name(cell: Cell) -> str:
 
 
 def drawn_weights(cell: Cell, lead: tuple[int, ...]) -> Weights:
-    rows = len(cell.gates) * H
+    rows = len(cell.weight_blocks) * H
     shapes = ((rows, INPUTS), (rows, H), (rows,), (rows,))
     return Weights(*(torch.randn(*lead, *shape, dtype=torch.float64) / 2 for shape in shapes))
 
 
 def drawn_state(cell: Cell, lead: tuple[int, ...]) -> State:
     return tuple(torch.randn(*lead, B, H, dtype=torch.float64) for _ in cell.states)
-
-
-def one_step(cell: Cell, weights: Weights, x_BI: Tensor, state: State) -> State:
-    return unroll(cell, cell.arrange(weights), x_BI.unsqueeze(-3), state).last
 
 
 def plain_step(cell: Cell, weights: Weights, x_BI: Tensor, state: State) -> State:
@@ -53,18 +50,7 @@ def plain_step(cell: Cell, weights: Weights, x_BI: Tensor, state: State) -> Stat
 
 @pytest.mark.parametrize("lead", LEADS, ids=str)
 @pytest.mark.parametrize("cell", CELLS, ids=name)
-def test_a_step_is_the_papers_equations(cell: Cell, lead: tuple[int, ...]) -> None:
-    weights, state = drawn_weights(cell, lead), drawn_state(cell, lead)
-    x_BI = torch.randn(*lead, B, INPUTS, dtype=torch.float64)
-    for ours, theirs in zip(
-        one_step(cell, weights, x_BI, state), plain_step(cell, weights, x_BI, state), strict=True
-    ):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
-
-
-@pytest.mark.parametrize("lead", LEADS, ids=str)
-@pytest.mark.parametrize("cell", CELLS, ids=name)
-def test_the_adjoint_is_autograds_vector_jacobian_product(
+def test_step_and_adjoint_are_the_papers_equations_and_autograds_vjp(
     cell: Cell, lead: tuple[int, ...]
 ) -> None:
     weights, state, grads = (
@@ -73,15 +59,20 @@ def test_the_adjoint_is_autograds_vector_jacobian_product(
         drawn_state(cell, lead),
     )
     x_BI = torch.randn(*lead, B, INPUTS, dtype=torch.float64)
-    _, expected = torch.autograd.functional.vjp(
+    next_state = unroll(cell, cell.pack(weights), x_BI.unsqueeze(-3), state).last
+    of_paper, grads_of_paper = torch.autograd.functional.vjp(
         lambda *s: plain_step(cell, weights, x_BI, s), state, grads
     )
-    for ours, theirs in zip(adjoint(cell, weights, x_BI, state, grads), expected, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
+    ours, theirs = (
+        (*next_state, *adjoint(cell, weights, x_BI, state, grads)),
+        of_paper + grads_of_paper,
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-14)
 
 
 def adjoint(cell: Cell, weights: Weights, x_BI: Tensor, state: State, grads: State) -> State:
-    trace = unroll(cell, cell.arrange(weights), x_BI.unsqueeze(-3), state)
+    trace = unroll(cell, cell.pack(weights), x_BI.unsqueeze(-3), state)
     (gates,) = gates_of_steps(cell, trace.a_TBA)
     room = torch.empty(
         *x_BI.shape[:-2], 1, grads[0].shape[-2], trace.a_TBA.shape[-1], dtype=x_BI.dtype
@@ -110,7 +101,7 @@ def test_the_adjoint_of_the_identity_is_the_step_jacobian(cell: Cell) -> None:
 def test_gradients_may_overwrite_the_gates(cell: Cell) -> None:
     weights, state, grads = drawn_weights(cell, ()), drawn_state(cell, ()), drawn_state(cell, ())
     x_BI = torch.randn(B, INPUTS, dtype=torch.float64)
-    trace = unroll(cell, cell.arrange(weights), x_BI[None], state)
+    trace = unroll(cell, cell.pack(weights), x_BI[None], state)
     (gates,) = gates_of_steps(cell, trace.a_TBA)
     (elsewhere,) = gates_of_steps(cell, torch.empty_like(trace.a_TBA))
 
@@ -123,19 +114,10 @@ def test_gradients_may_overwrite_the_gates(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=name)
-def test_arranging_the_weights_keeps_every_number(cell: Cell) -> None:
+def test_packing_the_weights_keeps_every_number(cell: Cell) -> None:
     weights = drawn_weights(cell, (3,))
-    arranged = cell.arrange(weights)
-    assert torch.equal(arranged.hidden, arranged.hidden_T.mT)
-    back = cell.disarrange(arranged.input, arranged.hidden, arranged.bias)
+    packed = cell.pack(weights)
+    assert torch.equal(packed.hidden, packed.hidden_T.mT)
+    back = cell.unpack_gradients(packed.input, packed.hidden, packed.bias)
     assert torch.equal(back.weight_ih, weights.weight_ih)
     assert torch.equal(back.weight_hh, weights.weight_hh)
-
-
-def test_gates_are_counted_as_the_textbook_does() -> None:
-    """A candidate is no gate: 0, 3 and 2 gates, and 1, 2 and 1 state vectors."""
-    counted = {
-        type(cell): (len([g for g in cell.gates if g not in ("candidate", "hidden")]), cell.states)
-        for cell in CELLS
-    }
-    assert counted == {VanillaRNN: (0, ("h",)), LSTM: (3, ("h", "c")), GRU: (2, ("h",))}

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.architecture import CELL_TITLES, Architecture
+from core.models.architecture import Architecture
 from core.models.recurrent import Recurrent
+from core.models.registry import cell_kinds
 
 H = 6
 
@@ -19,17 +20,17 @@ def network(seed: int = 0, **settings: object) -> Recurrent:
     return Recurrent(architecture, 3, generators=generator, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("cell", CELL_TITLES)
+@pytest.mark.parametrize("cell", cell_kinds())
 def test_the_default_is_uniform_within_one_over_root_hidden_size(cell: str) -> None:
-    drawn = torch.cat(
+    weights = torch.cat(
         [p.detach().flatten() for p in network(cell=cell, hidden_size=100, layers=2).parameters()]
     )
-    assert drawn.abs().max() <= 0.1
-    assert drawn.abs().max() > 0.0999
-    assert drawn.std() == pytest.approx(0.1 / 3**0.5, rel=0.01)
+    assert weights.abs().max() <= 0.1
+    assert weights.abs().max() > 0.0999
+    assert weights.std() == pytest.approx(0.1 / 3**0.5, rel=0.01)
 
 
-@pytest.mark.parametrize("cell", CELL_TITLES)
+@pytest.mark.parametrize("cell", cell_kinds())
 def test_orthogonal_recurrent_weights_keep_every_norm_in_every_gate(cell: str) -> None:
     model = network(cell=cell, initialisation="orthogonal", layers=2, bidirectional=True)
     for name, parameter in model.named_parameters():
@@ -44,7 +45,7 @@ def test_orthogonal_changes_the_recurrent_weights_only() -> None:
     assert changed == ["weight_hh_l0"]
 
 
-@pytest.mark.parametrize("cell", CELL_TITLES)
+@pytest.mark.parametrize("cell", cell_kinds())
 def test_identity_recurrent_weights_come_without_biases(cell: str) -> None:
     model = network(cell=cell, initialisation="identity")
     for block in model.weight_hh_l0.split(H):
@@ -54,7 +55,7 @@ def test_identity_recurrent_weights_come_without_biases(cell: str) -> None:
 
 
 @pytest.mark.parametrize("initialisation", ["torch", "orthogonal", "identity"])
-@pytest.mark.parametrize("cell", CELL_TITLES)
+@pytest.mark.parametrize("cell", cell_kinds())
 def test_the_gain_scales_the_recurrent_weights_only(cell: str, initialisation: str) -> None:
     plain = network(cell=cell, initialisation=initialisation)
     scaled = network(cell=cell, initialisation=initialisation, recurrent_gain=1.5)
@@ -84,15 +85,15 @@ def test_a_gate_bias_is_the_exact_sum_of_both_biases_in_every_layer_and_directio
 def test_a_larger_forget_or_update_bias_keeps_more_of_the_old_state() -> None:
     x_TBI = torch.zeros(1, 1, 3, dtype=torch.float64)
     for cell, setting in (("lstm", "forget_bias"), ("gru", "update_bias")):
-        kept = []
+        effects = []
         for bias in (-5.0, 0.0, 5.0):
             model = network(cell=cell, **{setting: bias})
             ones = tuple(torch.ones(1, 1, H, dtype=torch.float64) for _ in model.cell.states)
             zeros = tuple(map(torch.zeros_like, ones))
             difference = model(x_TBI, ones)[1][-1] - model(x_TBI, zeros)[1][-1]
-            kept.append(difference.abs().mean().item())
-        assert kept == sorted(kept)
-        assert kept[-1] > 0.9
+            effects.append(difference.abs().mean().item())
+        assert effects == sorted(effects)
+        assert effects[-1] > 0.9
 
 
 def test_every_precision_starts_from_the_same_numbers() -> None:

@@ -1,4 +1,4 @@
-"""Equations against torch.nn: outputs and every gradient, for every cell, depth and direction."""
+"""Equations against torch.nn, seeds side by side against each alone, for every variant."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from core.architecture import VARIANTS, Architecture
+from core.models.architecture import Architecture
 from core.models.cells import VanillaRNN
-from core.models.recurrent import Recurrent
+from core.models.recurrent import Recurrent, forward_batched, forward_by_kernel, has_kernel
+from core.models.registry import variants
 
 ARCHITECTURES = [
     Architecture.model_validate({**kind, "layers": layers, "hidden_size": 5, **extra})
-    for (variant, kind), layers in itertools.product(VARIANTS.items(), (1, 2, 3))
+    for (variant, kind), layers in itertools.product(variants().items(), (1, 2, 3))
     for extra in ([{}, {"nonlinearity": "relu"}] if variant.endswith("rnn") else [{}])
 ]
+
 TOLERANCES = {torch.float32: 1e-6, torch.float64: 1e-12}
 
 
@@ -43,10 +45,10 @@ def outputs_and_gradients(model: Recurrent, x_TBI: Tensor, *, carried: bool) -> 
         torch.randn(state_shape, dtype=x_TBI.dtype).requires_grad_() for _ in model.cell.states
     )
     output, last = model(x_TBI, first if carried else None)
-    made = [output, *last]
-    loss = torch.stack([(one * torch.randn_like(one)).sum() for one in made]).sum()
-    wanted = [x_TBI, *(first if carried else ()), *model.parameters()]
-    return [*made, *torch.autograd.grad(loss, wanted)]
+    results = [output, *last]
+    loss = torch.stack([(one * torch.randn_like(one)).sum() for one in results]).sum()
+    inputs = [x_TBI, *(first if carried else ()), *model.parameters()]
+    return [*results, *torch.autograd.grad(loss, inputs)]
 
 
 @pytest.mark.parametrize("carried", [False, True], ids=["from-zeros", "from-a-state"])
@@ -75,9 +77,9 @@ def test_parameters_have_torch_nns_names_and_shapes(architecture: Architecture) 
     theirs.load_state_dict(equations.state_dict())
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", variants())
 def test_gradcheck_passes(variant: str) -> None:
-    architecture = Architecture.model_validate({**VARIANTS[variant], "hidden_size": 3})
+    architecture = Architecture.model_validate({**variants()[variant], "hidden_size": 3})
     model = Recurrent(architecture, 2, implementation="equations", dtype=torch.float64)
     x_TBI = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)
 
@@ -91,7 +93,7 @@ def test_gradcheck_passes(variant: str) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    variant=st.sampled_from(sorted(VARIANTS)),
+    variant=st.sampled_from(sorted(variants())),
     layers=st.integers(1, 2),
     steps=st.integers(1, 6),
     batch=st.integers(1, 4),
@@ -101,7 +103,7 @@ def test_gradcheck_passes(variant: str) -> None:
 def test_equations_equal_torch_nn_at_any_size(
     variant: str, layers: int, steps: int, batch: int, inputs: int, width: int
 ) -> None:
-    shape = {**VARIANTS[variant], "layers": layers, "hidden_size": width}
+    shape = {**variants()[variant], "layers": layers, "hidden_size": width}
     fused = Recurrent(Architecture.model_validate(shape), inputs, dtype=torch.float64)
     equations = Recurrent(
         fused.architecture, inputs, implementation="equations", dtype=torch.float64
@@ -116,9 +118,9 @@ def test_equations_equal_torch_nn_at_any_size(
         torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", variants())
 def test_a_batch_of_seeds_is_each_seed_alone_bit_for_bit(variant: str) -> None:
-    architecture = Architecture.model_validate({**VARIANTS[variant], "layers": 2})
+    architecture = Architecture.model_validate({**variants()[variant], "layers": 2})
     x_STBI = torch.randn(5, 6, 4, 3, dtype=torch.float64)
 
     def networks(seeds: range) -> Recurrent:
@@ -189,14 +191,14 @@ def test_a_model_survives_copying_and_changing_precision(implementation: str) ->
 
 def test_fused_kernels_refuse_what_they_do_not_know() -> None:
     for extra in ({"generators": [torch.Generator()]}, {"cell": VanillaRNN("identity")}):
-        with pytest.raises(ValueError, match="choose equations"):
+        with pytest.raises(ValueError, match='use "equations"'):
             Recurrent(Architecture(), 3, **extra)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", variants())
 def test_a_packed_sequence_is_each_sequence_alone(variant: str) -> None:
     """A padded bidirectional pass would read the padding first."""
-    architecture = Architecture.model_validate({**VARIANTS[variant], "layers": 2})
+    architecture = Architecture.model_validate({**variants()[variant], "layers": 2})
     model = Recurrent(architecture, 3, dtype=torch.float64)
     x_TBI, lengths = torch.randn(7, 3, 3, dtype=torch.float64), [7, 4, 2]
     packed, last = model.forward_packed(pack_padded_sequence(x_TBI, torch.tensor(lengths)))
@@ -210,5 +212,40 @@ def test_a_packed_sequence_is_each_sequence_alone(variant: str) -> None:
 
 def test_the_equations_refuse_packed_sequences() -> None:
     model = Recurrent(Architecture(), 3, implementation="equations")
-    with pytest.raises(ValueError, match="choose fused"):
+    with pytest.raises(ValueError, match='use implementation="fused"'):
         model.forward_packed(pack_padded_sequence(torch.randn(2, 1, 3), torch.tensor([2])))
+
+
+def side_by_side(seeds: int = 3, **settings: object) -> Recurrent:
+    architecture = Architecture.model_validate({"hidden_size": 6, "layers": 2, **settings})
+    generators = [torch.Generator().manual_seed(seed) for seed in range(seeds)]
+    return Recurrent(architecture, 4, implementation="equations", generators=generators)
+
+
+def sequences(seeds: int = 3) -> torch.Tensor:
+    return torch.randn(seeds, 9, 5, 4, generator=torch.Generator().manual_seed(7))
+
+
+@pytest.mark.parametrize("variant", variants())
+def test_outputs_and_gradients_are_those_of_the_equations(variant: str) -> None:
+    model, x_STBI = side_by_side(**variants()[variant]), sequences()
+    ours, theirs = forward_batched(model, x_STBI), model(x_STBI)[0]
+    torch.testing.assert_close(ours, theirs)
+    direction = torch.randn(ours.shape, generator=torch.Generator().manual_seed(8))
+    parameters = list(model.parameters())
+    of_ours = torch.autograd.grad((ours * direction).sum(), parameters)
+    of_theirs = torch.autograd.grad((theirs * direction).sum(), parameters)
+    torch.testing.assert_close(of_ours, of_theirs)
+
+
+def test_a_seed_alone_is_the_seed_among_others_bit_for_bit() -> None:
+    together = forward_by_kernel(side_by_side(cell="lstm"), sequences())
+    alone = forward_by_kernel(side_by_side(1, cell="lstm"), sequences()[:1])
+    assert torch.equal(together[:1], alone)
+
+
+def test_only_an_lstm_in_single_precision_has_a_kernel() -> None:
+    x_STBI = sequences()
+    assert has_kernel(side_by_side(cell="lstm"), x_STBI) == torch.backends.mkldnn.is_available()
+    assert not has_kernel(side_by_side(cell="lstm"), x_STBI.double())
+    assert not has_kernel(side_by_side(cell="gru"), x_STBI)

@@ -7,14 +7,15 @@ import itertools
 import pytest
 import torch
 
-from core.architecture import CELL_TITLES, VARIANTS, Architecture
-from core.models.attention import AttentionName
+from core.models.architecture import Architecture
 from core.models.decoding import attention_map, beam, greedy
-from core.models.seq2seq import Padded, Seq2Seq, Seq2SeqShape
+from core.models.registry import cell_kinds, variants
+from core.models.seq2seq import AttentionName, Padded, Seq2Seq, Seq2SeqShape
 from core.settings import BadSetting
-from core.tasks.pairs import BEGIN, END, PADDING
+from core.tasks.corpora import BEGIN, END, PADDING
 
 ATTENTIONS: tuple[AttentionName, ...] = ("none", "additive", "dot", "general")
+
 LENGTHS = (3, 7, 1, 5, 7)
 
 
@@ -22,9 +23,9 @@ def model(
     variant: str = "lstm", attention: AttentionName = "dot", layers: int = 1, decoder: str = ""
 ) -> Seq2Seq:
     size = {"hidden_size": 8, "layers": layers}
-    kind = VARIANTS[decoder or variant.removeprefix("bi-")]
+    kind = variants()[decoder or variant.removeprefix("bi-")]
     shape = Seq2SeqShape(
-        encoder=Architecture.model_validate({**VARIANTS[variant], **size}),
+        encoder=Architecture.model_validate({**variants()[variant], **size}),
         decoder=Architecture.model_validate({**kind, **size}),
         attention=attention,
         source_vocabulary=12,
@@ -50,7 +51,7 @@ def alone(source: Padded, sentence: int) -> Padded:
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", variants())
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_padded_batch_and_its_sequences_one_by_one_give_the_same(
     variant: str, attention: AttentionName, layers: int
@@ -132,8 +133,8 @@ def test_a_bidirectional_decoder_is_refused_with_the_reason(decoder: str) -> Non
         model("lstm", decoder=decoder)
 
 
-@pytest.mark.parametrize("encoder", VARIANTS)
-@pytest.mark.parametrize("decoder", CELL_TITLES)
+@pytest.mark.parametrize("encoder", variants())
+@pytest.mark.parametrize("decoder", cell_kinds())
 def test_every_encoder_serves_every_decoder(encoder: str, decoder: str) -> None:
     net = model(encoder, "dot", 2, decoder)
     assert net(padded(), torch.full((2, len(LENGTHS)), 5)).shape == (len(LENGTHS), 2, 11)
@@ -149,33 +150,33 @@ def test_the_same_seed_is_the_same_model() -> None:
 class TestDecoding:
     def test_step_by_step_is_the_same_as_all_at_once(self, variant, attention) -> None:
         net, source = model(variant, attention), padded()
-        for sentence, found in enumerate(greedy(net, source, 9)):
-            written = torch.tensor([BEGIN, *found.tokens])[:, None]
+        for sentence, output in enumerate(greedy(net, source, 9)):
+            written = torch.tensor([BEGIN, *output.tokens])[:, None]
             with torch.no_grad():
                 log_p_TV = net(alone(source, sentence), written)[0].log_softmax(-1)
-            wanted = [*found.tokens, *([END] if found.finished else [])]
-            total = sum(float(log_p_TV[t, token]) for t, token in enumerate(wanted))
-            assert log_p_TV[: len(wanted)].argmax(-1).tolist() == wanted
-            assert found.log_probability == pytest.approx(total, abs=1e-4)
-            assert found.score == pytest.approx(total / len(wanted), abs=1e-4)
+            expected = [*output.tokens, *([END] if output.finished else [])]
+            total = sum(float(log_p_TV[t, token]) for t, token in enumerate(expected))
+            assert log_p_TV[: len(expected)].argmax(-1).tolist() == expected
+            assert output.log_probability == pytest.approx(total, abs=1e-4)
+            assert output.score == pytest.approx(total / len(expected), abs=1e-4)
 
     def test_a_beam_of_one_is_greedy(self, variant, attention) -> None:
         net, source = model(variant, attention), padded()
-        assert [found for (found,) in beam(net, source, 1, 9)] == greedy(net, source, 9)
+        assert [output for (output,) in beam(net, source, 1, 9)] == greedy(net, source, 9)
 
     def test_a_beam_never_scores_lower_than_greedy(self, variant, attention) -> None:
         net, source = model(variant, attention), padded(tuple(range(1, 21)), seed=5)
-        for plain, found in zip(greedy(net, source, 9), beam(net, source, 4, 9), strict=True):
-            assert found[0].score >= plain.score
-            assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
-            assert len({h.tokens for h in found}) == len(found)
+        for plain, outputs in zip(greedy(net, source, 9), beam(net, source, 4, 9), strict=True):
+            assert outputs[0].score >= plain.score
+            assert [h.score for h in outputs] == sorted((h.score for h in outputs), reverse=True)
+            assert len({h.tokens for h in outputs}) == len(outputs)
 
     def test_a_batch_of_beams_is_each_sentence_by_itself(self, variant, attention) -> None:
         net, source = model(variant, attention), padded()
-        for sentence, found in enumerate(beam(net, source, 3, 9)):
+        for sentence, outputs in enumerate(beam(net, source, 3, 9)):
             (single,) = beam(net, alone(source, sentence), 3, 9)
-            assert [h.tokens for h in found] == [h.tokens for h in single]
-            assert [h.score for h in found] == pytest.approx([h.score for h in single], abs=1e-5)
+            assert [h.tokens for h in outputs] == [h.tokens for h in single]
+            assert [h.score for h in outputs] == pytest.approx([h.score for h in single], abs=1e-5)
 
 
 def test_a_wide_beam_over_two_steps_finds_the_best_of_all_sentences() -> None:
@@ -188,10 +189,10 @@ def test_a_wide_beam_over_two_steps_finds_the_best_of_all_sentences() -> None:
             for second in range(11):
                 tokens = (first,) if second == END else (first, second)
                 scores[tokens] = float(log_p_V[first] + after_V[second]) / 2
-    (found,) = beam(net, source, 200, 2)
+    (outputs,) = beam(net, source, 200, 2)
     best = max(scores, key=scores.__getitem__)
-    assert found[0].tokens == best
-    assert found[0].score == pytest.approx(scores[best], abs=1e-5)
+    assert outputs[0].tokens == best
+    assert outputs[0].score == pytest.approx(scores[best], abs=1e-5)
 
 
 def test_the_map_has_a_row_for_every_token_and_the_end() -> None:

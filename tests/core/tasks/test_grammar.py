@@ -49,12 +49,12 @@ PHRASES = {
 @pytest.mark.parametrize(("english", "german"), PHRASES.items())
 def test_case_gender_and_number_agree(english: str, german: str) -> None:
     """Sentences of nine words that have the phrase have its translation: the forms by hand."""
-    chance, found = random.Random(1), 0
-    while found < 3:
+    chance, count = random.Random(1), 0
+    while count < 3:
         sentence = draw(9, chance)
         if f" {english} " in f" {' '.join(sentence.english)} ":
             assert german in " ".join(sentence.german)
-            found += 1
+            count += 1
 
 
 def test_a_subordinate_clause_ends_with_its_finite_verb() -> None:
@@ -72,8 +72,8 @@ def test_a_subordinate_clause_ends_with_its_finite_verb() -> None:
 
 def test_lengths_of_both_sides_and_the_vocabulary_are_natural() -> None:
     chance = random.Random(3)
-    drawn = [draw(chance.randint(3, 30), chance) for _ in range(3_000)]
-    words = {word for sentence in drawn for word in sentence.german}
+    sentences = [draw(chance.randint(3, 30), chance) for _ in range(3_000)]
+    words = {word for sentence in sentences for word in sentence.german}
     assert 100 < len(words) < 200
     assert {noun.german for noun in (*BEINGS, *PLACES)} <= words
-    assert all(len(s.german) == len(s.english) for s in drawn)
+    assert all(len(s.german) == len(s.english) for s in sentences)

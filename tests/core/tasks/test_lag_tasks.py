@@ -9,7 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.tasks.lag_tasks import COPIED, Adding, CopyMemory, CuedRecall, LagTask
+from core.tasks.lag_shapes import COPIED
+from core.tasks.lag_tasks import (
+    Adding,
+    CopyMemory,
+    CuedRecall,
+    LagTask,
+    Recall,
+    SeededRecall,
+)
 
 TASKS: tuple[LagTask, ...] = (CuedRecall(8), Adding(), CopyMemory(8))
 
@@ -25,7 +33,7 @@ def test_a_batch_has_the_shape_that_the_task_states(
     task: LagTask, lag: int, count: int, seed: int
 ) -> None:
     x_TBI, target_AB = task.draw(lag, count, generator(seed))
-    assert x_TBI.shape == (task.steps(lag), count, task.inputs)
+    assert x_TBI.shape == (task.shape.steps(lag), count, task.shape.inputs)
     assert target_AB.shape == (task.answered(lag), count)
     assert x_TBI.dtype == torch.float32
     again = task.draw(lag, count, generator(seed))
@@ -102,9 +110,52 @@ def test_copying_without_memory_scores_ten_logarithms_over_all_steps(lag: int) -
     task = CopyMemory(8)
     _, target_TB = task.draw(lag, 5000, generator())
     shares = torch.bincount(target_TB[-COPIED:].flatten(), minlength=9) / (COPIED * 5000)
-    log_TC = torch.full((task.steps(lag), 9), -math.inf)
+    log_TC = torch.full((task.shape.steps(lag), 9), -math.inf)
     log_TC[:-COPIED, 8], log_TC[-COPIED:] = 0.0, shares.log()
     loss = -log_TC.gather(1, target_TB).mean()
     assert float(loss) == pytest.approx(10 * math.log(8) / (lag + 20), rel=1e-3)
     assert task.baseline(lag) == 10 * math.log(8) / (lag + 20)
     assert float(shares.max()) == pytest.approx(task.chance, abs=0.01)
+
+
+@given(
+    length=st.integers(1, 30),
+    lag=st.integers(0, 29),
+    symbols=st.integers(1, 5),
+    noises=st.integers(1, 5),
+    seed=st.integers(0, 9),
+)
+def test_exactly_one_symbol_is_shown_and_it_is_the_target(
+    length: int, lag: int, symbols: int, noises: int, seed: int
+) -> None:
+    lag = min(lag, length - 1)
+    batch = Recall(length, lag, lag, symbols, noises).draw(4, torch.Generator().manual_seed(seed))
+    shown_TB = batch.tokens_TB < symbols
+    assert (shown_TB.sum(0) == 1).all()
+    assert torch.equal(batch.tokens_TB[length - 1 - lag], batch.target_B)
+    assert int(batch.tokens_TB.max()) < symbols + noises
+
+
+def test_lags_come_from_the_whole_range() -> None:
+    batch = Recall(10, 2, 5, 3, 2).draw(500, torch.Generator().manual_seed(0))
+    steps, _ = torch.nonzero(batch.tokens_TB < 3, as_tuple=True)
+    assert set((9 - steps).tolist()) == {2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("lags", [(0, 10), (-1, 3), (5, 4)])
+def test_impossible_lags_are_refused_with_the_room_there_is(lags: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="10 steps have room for 0 to 9"):
+        Recall(10, *lags, 3, 2)
+
+
+def test_a_token_is_always_the_same_vector_and_seeds_have_their_own() -> None:
+    generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    recall = SeededRecall(Recall(6, 1, 2, 2, 2), 3, generators, torch.empty(0))
+    x_STBI, target_SB = recall.draw(5)
+    assert x_STBI.shape == (2, 6, 5, 3)
+    assert target_SB.shape == (2, 5)
+    for seed in (0, 1):
+        vectors = {tuple(v) for v in x_STBI[seed].flatten(0, 1).tolist()}
+        known = {tuple(v) for v in recall.embedding_SVI[seed].tolist()}
+        assert vectors <= known
+    assert not torch.equal(recall.embedding_SVI[0], recall.embedding_SVI[1])

@@ -34,11 +34,11 @@ def test_with_nothing_ahead_needed_every_step_counts() -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_a_tag_is_one_of_the_tags(rule: Rule) -> None:
     task = Tagging(rule, tokens=5)
-    drawn = task.draw(50, 40, torch.Generator().manual_seed(0))
-    assert set(drawn.unique().tolist()) == set(range(5))
-    found = task.tag(drawn, 3)
-    assert (found[-3:] == UNCOUNTED).all()
-    assert set(found[:-3].unique().tolist()) == set(range(task.tags))
+    tokens_TB = task.draw(50, 40, torch.Generator().manual_seed(0))
+    assert set(tokens_TB.unique().tolist()) == set(range(5))
+    tag_TB = task.tag(tokens_TB, 3)
+    assert (tag_TB[-3:] == UNCOUNTED).all()
+    assert set(tag_TB[:-3].unique().tolist()) == set(range(task.tags))
 
 
 @pytest.mark.parametrize("look_ahead", [0, 1, 2])
@@ -62,10 +62,10 @@ def test_chance_is_exactly_what_the_best_blind_answer_reaches(
 @pytest.mark.parametrize("rule", RULES)
 def test_the_generator_allows_no_better_guess_than_chance(rule: Rule) -> None:
     task = Tagging(rule, tokens=4)
-    drawn = task.draw(400, 500, torch.Generator().manual_seed(1))
-    tag_TB = task.tag(drawn, 2)
+    tokens_TB = task.draw(400, 500, torch.Generator().manual_seed(1))
+    tag_TB = task.tag(tokens_TB, 2)
     counts = torch.zeros(4, 4, task.tags)
-    past = drawn[1:-2] * 4 + drawn[:-3]  # this token and the one before it
+    past = tokens_TB[1:-2] * 4 + tokens_TB[:-3]  # this token and the one before it
     counts.view(16, -1).index_put_(
         (past.flatten(), tag_TB[1:-2].flatten()), torch.tensor(1.0), accumulate=True
     )

@@ -1,0 +1,1 @@
+"""What finished runs say of each other: groups, estimates, verdicts, sentences."""

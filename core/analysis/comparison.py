@@ -1,0 +1,368 @@
+"""Runs side by side: groups, estimates and verdicts. The one place that says what is better.
+
+Every page, command, report and claim of the chapter asks here, so that the same runs never get two
+answers. The groups that are compared are the family: every pair of them is tested by the test that
+the measure declares, p is corrected by Holm's method for all pairs, counts are compared exactly and
+times over launches. Where the seeds could not support a verdict even in principle, it says how many
+would.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from core.analysis.groups import Group, SettingDifference, grouped, setting_differences
+from core.analysis.runs import Measured, Repeat, per_seed_values, repeat_of
+from core.experiment import Column, Experiment
+from core.formatting import known, read_estimate
+from core.settings import Value
+from core.stats.aggregation import Aggregation, Values
+from core.stats.estimates import CONFIDENCE, MISSING, Estimate
+from core.stats.tests import TestResult, holm
+from core.store.records import RunRecord
+
+if TYPE_CHECKING:
+    import pandas
+
+Table = Callable[[RunRecord, str], "pandas.DataFrame | None"]
+"""(run, table name) → the rows that the run recorded; None if there are none."""
+PairOutcome = Literal[
+    "better", "worse", "higher", "lower", "equal", "not distinguishable", "not enough seeds"
+]
+"""Of the first group against the second. Higher and lower where no direction is better; equal only
+of exact numbers; not enough seeds where no values of so few could differ."""
+OPPOSITE: Mapping[PairOutcome, PairOutcome] = {
+    "better": "worse",
+    "worse": "better",
+    "higher": "lower",
+    "lower": "higher",
+}
+DISTINGUISHED: tuple[PairOutcome, ...] = ("better", "worse", "higher", "lower")
+CORRECTION = "Holm"
+LEVEL = 1 - CONFIDENCE
+MAX_COMPARED = 16
+"""Groups of which every pair is tested: 120 pairs. Each makes all of them harder to tell apart."""
+Mark = Literal["best", "among the best", ""]
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The verdict on a first group against a second."""
+
+    first: str
+    second: str
+    finding: PairOutcome
+    test: str
+    """Empty for exact numbers, and where there were too few seeds for one."""
+    n: tuple[int, int]
+    """Seeds of both."""
+    p_value: float | None
+    """Of this pair alone."""
+    corrected_p: float | None
+    """By Holm's method, for all the pairs that were compared."""
+    seeds_needed: int | None = None
+    """With too few seeds: how many in each group could tell so many pairs apart."""
+
+    @property
+    def reversed(self) -> Difference:
+        """The same verdict on the second group against the first."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            finding=OPPOSITE.get(self.finding, self.finding),
+            n=self.n[::-1],
+        )
+
+    @property
+    def distinguished(self) -> bool:
+        """Whether the two differ by more than noise."""
+        return self.finding in DISTINGUISHED
+
+
+def pairwise_tests(
+    groups: Mapping[str, Values],
+    aggregation: Aggregation,
+    better: Literal["higher", "lower"] | None = None,
+    *,
+    level: float = LEVEL,
+) -> list[Difference]:
+    """Test every pair of groups, in the order given; `groups` has one value per seed."""
+    pairs = itertools.combinations(groups, 2)
+    return contrasts({(a, b): (groups[a], groups[b]) for a, b in pairs}, aggregation, better, level)
+
+
+def contrasts(
+    pairs: Mapping[Pair, tuple[Values, Values]],
+    aggregation: Aggregation,
+    better: Literal["higher", "lower"] | None = None,
+    level: float = LEVEL,
+) -> list[Difference]:
+    """Test some pairs of samples, which together are the family that p is corrected for.
+
+    A pair may be of two measures (two directions against a wider single one) or of one measure
+    and a multiple of it (twice as long as).
+    """
+    results = [aggregation.test(*samples) for samples in pairs.values()]
+    tested = [result for result in results if result is not None]
+    corrected = iter(holm([result.p_value for result in tested]))
+    smallest = iter(holm([result.min_p for result in tested]))
+    needed = aggregation.seeds_needed(len(pairs), level)
+    differences = []
+    for ((a, b), (first, second)), result in zip(pairs.items(), results, strict=True):
+        n = len(first), len(second)
+        if result is None:
+            verdict = Difference(a, b, "not enough seeds", "", n, None, None, needed)
+        elif aggregation.exact:
+            equal = {*first} == {*second}
+            finding = "equal" if equal else _direction(result, result.p_value, better)
+            verdict = Difference(a, b, finding, "", n, None, None)
+        else:
+            p, min_p = next(corrected), next(smallest)
+            if p <= level:
+                finding = _direction(result, p, better)
+            else:
+                finding = "not enough seeds" if min_p > level else "not distinguishable"
+            short = needed if finding == "not enough seeds" else None
+            verdict = Difference(a, b, finding, aggregation.test_name, n, result.p_value, p, short)
+        differences.append(verdict)
+    return differences
+
+
+def _direction(
+    result: TestResult, p_value: float, better: Literal["higher", "lower"] | None
+) -> PairOutcome:
+    if p_value >= 1:
+        return "not distinguishable"
+    if better is None:
+        return "higher" if result.higher else "lower"
+    return "better" if result.higher == (better == "higher") else "worse"
+
+
+def marks(
+    values: Mapping[str, float | None],
+    differences: Sequence[Difference],
+    better: Literal["higher", "lower"] | None,
+) -> dict[str, Mark]:
+    """Which groups are best: one only if it is better than all others by more than noise, else all
+    that are not distinguishable from the best value; none where seeds are too few to tell."""
+    known = {name: value for name, value in values.items() if value is not None}
+    none: dict[str, Mark] = dict.fromkeys(values, "")
+    if better is None or len(known) < 2:
+        return none
+    top = (max if better == "higher" else min)(known, key=known.__getitem__)
+    against = {
+        d.second if d.first == top else d.first: d
+        for d in differences
+        if top in (d.first, d.second)
+    }
+    level = [name for name in known if name != top and not against[name].distinguished]
+    too_few = any(against[name].finding == "not enough seeds" for name in level)
+    if too_few or len(level) == len(known) - 1:
+        return none
+    mark: Mark = "among the best" if level else "best"
+    return none | dict.fromkeys([top, *level], mark)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One measure of every group."""
+
+    column: Column
+    estimates: Mapping[str, Estimate]
+    """By the name of the group."""
+    values: Mapping[str, Values]
+    """One for each seed or launch: what the verdicts are made of."""
+    differences: tuple[Difference, ...]
+    """Of every pair of groups; empty where there are too many groups, or a single one."""
+    marks: Mapping[str, Mark]
+
+    @property
+    def judged(self) -> bool:
+        """Whether one direction is better."""
+        return self.column.better is not None
+
+    @property
+    def exact(self) -> bool:
+        """Whether the measure is counted rather than estimated."""
+        return self.column.pooled.exact
+
+    @property
+    def repeats(self) -> Mapping[str, int]:
+        """Of each group: seeds, launches, or runs of what is counted."""
+        return {name: len(values) for name, values in self.values.items()}
+
+    def ordered(self) -> list[str]:
+        """The groups that have a value, the best first (the highest where neither is better)."""
+        known = {name: e.value for name, e in self.estimates.items() if e.value is not None}
+        return sorted(known, key=known.__getitem__, reverse=self.column.better != "lower")
+
+    def against(self, first: str, second: str) -> Difference | None:
+        """The verdict on the first group against the second."""
+        for difference in self.differences:
+            if (difference.first, difference.second) == (first, second):
+                return difference
+            if (difference.second, difference.first) == (first, second):
+                return difference.reversed
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Groups of runs of one experiment."""
+
+    experiment: Experiment
+    groups: tuple[Group, ...]
+    settings: tuple[SettingDifference, ...]
+    """Only those that differ."""
+    results: tuple[Result, ...]
+    """Every measure of the summary that any group has, in the order declared."""
+    summaries: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    """Group → the flat summary of its newest run."""
+    without: tuple[RunRecord, ...] = ()
+    """Runs that have recorded no summary."""
+    grouped_by: str = ""
+    measure: str = ""
+    """The one that the answer is about; empty: the first headline that differs."""
+
+    @property
+    def repeat(self) -> Repeat:
+        """What is repeated."""
+        return repeat_of(self.experiment)
+
+    @property
+    def runs(self) -> tuple[RunRecord, ...]:
+        """Every run, group by group."""
+        return tuple(run for group in self.groups for run in group.runs)
+
+    @cached_property
+    def notes(self) -> Mapping[str, Mapping[str, str]]:
+        """Title of a note of the summary → group → its text."""
+        columns = [c for c in self.experiment.summary.columns() if c.role == "note"]
+        notes = {
+            column.title: {
+                name: str(text)
+                for name, summary in self.summaries.items()
+                if (text := summary.get(column.name)) == text
+            }
+            for column in columns
+        }
+        return {title: texts for title, texts in notes.items() if any(texts.values())}
+
+    @cached_property
+    def default_headline(self) -> Result | None:
+        """The first declared headline that differs between groups; else the first headline, or the
+        first measure that has a better direction.
+
+        A headline that a setting of all runs makes equal (parameters at one budget) is none."""
+        declared = [
+            self.result(headline.name)
+            for headline in self.experiment.headlines
+            if any(run.settings.get(headline.fixed_by) is None for run in self.runs)
+        ]
+        measured = [result for result in declared if result is not None]
+        judged = [result for result in self.results if result.judged]
+        differing = [r for r in measured if len({e.value for e in r.estimates.values()}) > 1]
+        return next(iter([*differing, *measured, *judged, *self.results]), None)
+
+    @property
+    def headline(self) -> Result | None:
+        """The measure that the answer is about."""
+        return self.result(self.measure) or self.default_headline
+
+    def result(self, name: str) -> Result | None:
+        """A measure by its column's name."""
+        return next((result for result in self.results if result.column.name == name), None)
+
+    def estimate(self, group: str, name: str) -> Estimate:
+        """A measure of one group."""
+        result = self.result(name)
+        return result.estimates[group] if result else MISSING
+
+
+def compare(
+    experiment: Experiment,
+    runs: Sequence[RunRecord],
+    table: Table,
+    group_by: str = "",
+    measure: str = "",
+) -> Comparison:
+    """Compare finished runs of one experiment, in groups (see `groups.groupings`)."""
+    ordered = sorted(runs, key=lambda run: run.submitted)
+    readable = [run for run in ordered if has_rows(table(run, experiment.summary.table))]
+    comparison = compare_groups(experiment, grouped(experiment, readable, group_by), table)
+    without = tuple(run for run in ordered if run not in readable)
+    return replace(comparison, without=without, grouped_by=group_by, measure=measure)
+
+
+def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table) -> Comparison:
+    """Compare groups of finished runs that have recorded a summary."""
+    samples = {
+        group.name: per_seed_values(
+            experiment,
+            [
+                Measured(run.run_id, run.settings, lambda name, run=run: table(run, name))  # type: ignore[misc]
+                for run in group.runs
+            ],
+        )
+        for group in groups
+    }
+    summaries = {group.name: _newest_summary(experiment, group, table) for group in groups}
+    results = []
+    for column in experiment.summary.columns():
+        if column.role != "measure":
+            continue
+        values = {g.name: list(samples[g.name].get(column.name, {}).values()) for g in groups}
+        estimates = {
+            g.name: _estimate(column, g, values[g.name], summaries[g.name]) for g in groups
+        }
+        if not any(estimate.n for estimate in estimates.values()):
+            continue
+        known = {name: numbers for name, numbers in values.items() if numbers}
+        differences = (
+            pairwise_tests(known, column.pooled, column.better)
+            if len(known) <= MAX_COMPARED
+            else []
+        )
+        best = (
+            marks({name: estimates[name].value for name in known}, differences, column.better)
+            if differences
+            else {}
+        )
+        results.append(Result(column, estimates, values, tuple(differences), best))
+    return Comparison(
+        experiment=experiment,
+        groups=tuple(groups),
+        settings=setting_differences(experiment, groups),
+        results=tuple(results),
+        summaries=summaries,
+    )
+
+
+def has_rows(table: pandas.DataFrame | None) -> bool:
+    return table is not None and not table.empty
+
+
+def _newest_summary(experiment: Experiment, group: Group, table: Table) -> Mapping[str, Value]:
+    summary = table(group.runs[-1], experiment.summary.table)
+    assert summary is not None, "only runs with a summary are grouped"
+    return {str(name): value for name, value in summary.iloc[-1].items()}
+
+
+def _estimate(
+    column: Column, group: Group, values: Values, summary: Mapping[str, Value]
+) -> Estimate:
+    """The recorded estimate of a single run; of several runs the one over all their seeds."""
+    if len(group.runs) > 1:
+        estimate = column.pooled.estimate(values) if values else MISSING
+    elif column.estimate:
+        estimate = read_estimate(summary, column.name)
+    else:
+        value = known(summary.get(column.name))
+        estimate = MISSING if value is None else Estimate(value, None, None, max(1, len(values)))
+    return estimate.within(0.0, 100.0) if column.unit.startswith("%") else estimate

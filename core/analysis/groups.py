@@ -1,0 +1,317 @@
+"""Which runs belong together, what they are called, and what tells them apart.
+
+By default runs that differ in nothing but their seeds are one group; grouped by a setting, runs of
+one value are pooled, whatever else differs among them. What all runs have in common is left out of
+a label: with one hidden size for all, `LSTM · forget bias 1` says enough. Where times are measured
+the machine tells runs apart: a device with its chip, so two computers with the same chip are one.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.experiment import Experiment
+from core.formatting import inline_text, isolate_direction, one_line
+from core.models.architecture import variant_title
+from core.models.registry import cell_kinds
+from core.settings import BadSetting, Setting, Value, settings_of
+from core.store.records import RunRecord
+
+# --- Machines
+
+MEASURED_WHERE = ("device", "chip")
+"""The tags of a run that say on what it was measured."""
+ACCELERATORS = ("cuda", "mps")
+CHIP_NOISE = re.compile(r"\((R|TM|C)\)|\bCPU\b|\bProcessor\b|@.*$", re.IGNORECASE)
+"""Parts of a processor's name that distinguish nothing."""
+MAX_MACHINE_LETTERS = 48
+"""Of a device or a chip: they are tags of a run, which people can set too."""
+
+
+def machine_of(run: RunRecord) -> tuple[str, str]:
+    """(device, chip), empty where the run does not say."""
+    device, chip = (run.tags.get(name, "") for name in MEASURED_WHERE)
+    chip = CHIP_NOISE.sub(" ", chip)
+    return inline_text(device, MAX_MACHINE_LETTERS), inline_text(chip, MAX_MACHINE_LETTERS)
+
+
+def machine_in_words(machine: tuple[str, str]) -> str:
+    """`cuda, NVIDIA H100`."""
+    return ", ".join(filter(None, machine))
+
+
+def elsewhere(
+    experiment: Experiment, chosen: Sequence[RunRecord], runs: Sequence[RunRecord]
+) -> list[RunRecord]:
+    """The same launch on other machines: of each, the newest comparison of the same settings.
+
+    Variants may be others, and so may what only some cells have. Runs with other settings are not
+    added by themselves, but can be chosen by hand.
+    """
+    of_a_cell = [setting.name for setting in experiment.identity if setting.cells]
+
+    def shape(run: RunRecord) -> Identity:
+        left_out = ("cell", "bidirectional", "threads", *of_a_cell)
+        return identity_of(experiment, run.settings, left_out)
+
+    shapes = {shape(run) for run in chosen}
+    newest: dict[tuple[str, str], str] = {machine_of(run): "" for run in chosen}
+    others: list[RunRecord] = []
+    for run in sorted(runs, key=lambda r: r.submitted, reverse=True):
+        if run.status != "FINISHED" or shape(run) not in shapes:
+            continue
+        name = run.sweep or run.run_id
+        if newest.setdefault(machine_of(run), name) == name:
+            others.append(run)
+    return others[::-1]
+
+
+def without_accelerator(runs: Iterable[RunRecord]) -> bool:
+    """Whether no finished run was measured on a GPU."""
+    return all(machine_of(r)[0] not in ACCELERATORS for r in runs if r.status == "FINISHED")
+
+
+# --- What makes two runs one measurement
+
+Identity = tuple[Value, ...]
+
+
+def identity_of(
+    experiment: Experiment, settings: Mapping[str, Value], without: Collection[str] = ()
+) -> Identity:
+    """The settings that decide what a run measures, but for some; equal for its repeats.
+
+    A setting that is newer than the run is at its default. A parameter budget stands for the hidden
+    size that it decides where the cell or the directions are left out.
+    """
+    budget = settings.get("parameter_budget") is not None
+    resized = budget and bool({"cell", "bidirectional"} & {*without})
+    left_out = {*without, *(("hidden_size",) if resized else ())}
+    return tuple(
+        settings.get(setting.name, setting.default)
+        for setting in experiment.identity
+        if setting.name not in left_out
+    )
+
+
+# --- Labels
+
+MACHINE = "machine"
+"""Leaves the machine out of labels, for words that name it themselves."""
+
+
+def labels(
+    experiment: Experiment, runs: Sequence[RunRecord], without: Collection[str] = ()
+) -> dict[str, str]:
+    """Run id → label: the variant, and what tells it from other runs of its cell."""
+    parts = distinctions(experiment, runs, without)
+    return {r.run_id: " · ".join([variant_title(variant_of(r)), *parts[r.run_id]]) for r in runs}
+
+
+def distinctions(
+    experiment: Experiment, runs: Sequence[RunRecord], without: Collection[str] = ()
+) -> dict[str, list[str]]:
+    """Run id → each setting that tells runs of its cell apart, and its machine if times are
+    measured on several; `without` leaves settings out, or the machine."""
+    left_out = {"cell", "bidirectional", *without}
+    settings = [s for s in experiment.identity if s.name not in left_out]
+    differing = [s for s in settings if len({value_of(run, s) for run in runs if has(run, s)}) > 1]
+    machines = {run.run_id: machine_of(run) for run in runs}
+    devices, chips = ({m[part] for m in machines.values()} - {""} for part in (0, 1))
+    parts = {}
+    for run in runs:
+        parts[run.run_id] = [
+            setting_in_words(s, value_of(run, s)) for s in differing if has(run, s)
+        ]
+        if experiment.timed and MACHINE not in without:
+            # A run that still waits has no machine yet, and distinguishes nobody.
+            device, chip = machines[run.run_id]
+            where = (device if len(devices) > 1 else "", chip if len(chips) > 1 else "")
+            parts[run.run_id] += filter(None, [machine_in_words(where)])
+    return parts
+
+
+def setting_in_words(setting: Setting, value: Value) -> str:
+    """`forget bias 1`, `orthogonal`, `no attention`: a setting as a legend writes it."""
+    if setting.noun:
+        return setting.kind(value)
+    if value is None and not setting.of_architecture:
+        return f"no {setting.title.lower()}"
+    speaks_for_itself = setting.choices and value is not None and str(value) != "torch"
+    return str(value) if speaks_for_itself else f"{setting.title.lower()} {value_in_words(value)}"
+
+
+def value_in_words(value: Value) -> str:
+    """`0.5`, `on`, `1,024`, `as drawn`: a setting's value as people read it."""
+    if value is None:
+        return "as drawn"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else value
+
+
+def variant_of(run: RunRecord) -> str:
+    """`bi-lstm`."""
+    return ("bi-" if run.settings.get("bidirectional") else "") + cell_of(run)
+
+
+def cell_of(run: RunRecord) -> str:
+    return str(run.settings.get("cell", ""))
+
+
+def has(run: RunRecord, setting: Setting) -> bool:
+    """Whether the run's cell has a setting."""
+    return cell_of(run) in (setting.cells or cell_kinds())
+
+
+def value_of(run: RunRecord, setting: Setting) -> Value:
+    """The run's value of a setting; of a setting that is newer than the run, its default."""
+    return run.settings.get(setting.name, setting.default)
+
+
+# --- Groups
+
+ID_LETTERS = 8
+MAX_TEXT = 60
+"""Letters of what people typed, in a name or a cell of a table."""
+MAX_VALUES = 6
+"""Values of one setting in one group, all of which are listed."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that are read as one, oldest first."""
+
+    name: str
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def variant(self) -> str:
+        """`bi-lstm` if all runs are of it, else empty."""
+        variants = {variant_of(run) for run in self.runs}
+        return variants.pop() if len(variants) == 1 else ""
+
+    @property
+    def settings(self) -> Mapping[str, Value]:
+        """Of the newest run."""
+        return self.runs[-1].settings
+
+
+@dataclass(frozen=True)
+class SettingDifference:
+    """One setting, or the machine, in which groups differ."""
+
+    title: str
+    values: Mapping[str, str]
+    """Group → its value, or all of its values."""
+
+
+def groupings(experiment: Experiment, runs: Sequence[RunRecord]) -> dict[str, str]:
+    """The ways in which these runs can be grouped → how each is called."""
+    names = {"kind": "Kind", "run": "Run", "variant": "Variant"}
+    names |= {"comparison": "Comparison", "device": "Machine"}
+    settings = [s for s in settings_of(experiment.config) if _differs(runs, s)]
+    return names | {s.name: s.title for s in settings if s.name not in ("bidirectional", "device")}
+
+
+def grouped(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> tuple[Group, ...]:
+    """Groups in the order of their first runs; `BadSetting` for an unknown `by`."""
+    name_of = _naming(experiment, runs, by or "kind")
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        groups.setdefault(name_of(run), []).append(run)
+    return tuple(Group(name, tuple(members)) for name, members in groups.items())
+
+
+def _naming(
+    experiment: Experiment, runs: Sequence[RunRecord], by: str
+) -> Callable[[RunRecord], str]:
+    """The function from a run to the name of its group."""
+    names = labels(experiment, runs)
+    settings = {s.name: s for s in settings_of(experiment.config)}
+    ways: dict[str, Callable[[RunRecord], str]] = {
+        "kind": lambda run: names[run.run_id],
+        "run": lambda run: " · ".join(
+            [names[run.run_id], f"seed {run.settings.get('seed')}", run.run_id[:ID_LETTERS]]
+        ),
+        "variant": lambda run: variant_title(variant_of(run)),
+        "comparison": lambda run: _distinct_text(run.sweep or run.name),
+        "device": lambda run: machine_in_words(machine_of(run)) or "unknown machine",
+    }
+    if by in ways:
+        return ways[by]
+    if by not in settings:
+        raise BadSetting(
+            f"group_by is {by!r}; choose from {', '.join(ways)}, or a setting of "
+            f"{experiment.name}: {', '.join(settings)}"
+        )
+    setting = settings[by]
+
+    def value(run: RunRecord) -> str:
+        if not has(run, setting):
+            return f"without {setting.title.lower()}"
+        return _distinct_text(setting_in_words(setting, value_of(run, setting)))
+
+    return value
+
+
+def setting_differences(
+    experiment: Experiment, groups: Sequence[Group]
+) -> tuple[SettingDifference, ...]:
+    """Every setting in which the runs differ, and the machine if there are several."""
+    runs = [run for group in groups for run in group.runs]
+    lines = [
+        SettingDifference(
+            setting.title,
+            {g.name: _listed_values([_value_text(run, setting) for run in g.runs]) for g in groups},
+        )
+        for setting in settings_of(experiment.config)
+        if _differs(runs, setting)
+    ]
+    if len({machine_of(run) for run in runs}) > 1:
+        machines = {
+            g.name: _listed_values([machine_in_words(machine_of(run)) for run in g.runs])
+            for g in groups
+        }
+        lines.append(SettingDifference("Machine", machines))
+    return tuple(lines)
+
+
+def mixed(experiment: Experiment, group: Group) -> list[str]:
+    """Titles of the settings of the measurement in which a group's runs differ."""
+    return [s.title for s in experiment.identity if _differs(group.runs, s)]
+
+
+def _differs(runs: Sequence[RunRecord], setting: Setting) -> bool:
+    """Whether runs that have a setting have it at different values."""
+    return len({_value_text(run, setting) for run in runs if has(run, setting)}) > 1
+
+
+def _value_text(run: RunRecord, setting: Setting) -> str:
+    if not has(run, setting):
+        return "–"
+    value = value_of(run, setting)
+    left_out = value is None and not setting.of_architecture
+    return "none" if left_out else _distinct_text(value_in_words(value))
+
+
+def _listed_values(texts: Sequence[str]) -> str:
+    """All values that occur, in order of the runs; of many the first two and the last."""
+    values = list(dict.fromkeys(texts))
+    if len(values) > MAX_VALUES:
+        values = [*values[:2], f"… {values[-1]} ({len(values)} values)"]
+    return ", ".join(values)
+
+
+def _distinct_text(text: str) -> str:
+    """What people typed, on one line: if that is not all of it, its beginning and a checksum that
+    tells it from other texts that begin alike."""
+    line = one_line(text)
+    if len(line) > MAX_TEXT or line != text:
+        line = f"{line[: MAX_TEXT - 10]}… {zlib.crc32(text.encode()):08x}"
+    return isolate_direction(line)

@@ -1,0 +1,106 @@
+"""Per-seed values of finished runs: what every verdict on a difference is made of.
+
+An interval says how sure one number is, not whether two of them differ. Where times are measured a
+launch is one sample, because its repetitions share a process; a count is one number, whatever the
+seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from core.analysis.groups import Identity, identity_of
+from core.experiment import Column, Experiment, Tables
+from core.formatting import known
+from core.settings import Value
+from core.store.records import RunRecord
+
+Repeat = Literal["seed", "launch", "count"]
+Unit = tuple[Identity | str, int]
+"""What varies independently: the settings with their seed, or a launch."""
+PerSeedValues = dict[str, dict[Unit, float]]
+"""Measure → unit → value."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A finished run, as far as per-seed values need it."""
+
+    run_id: str
+    settings: Mapping[str, Value]
+    tables: Tables
+
+
+def repeat_of(experiment: Experiment) -> Repeat:
+    """What is repeated, so that something can be said of noise."""
+    if experiment.timed:
+        return "launch"
+    return "seed" if experiment.by_seed or experiment.one_run_per_seed else "count"
+
+
+def per_seed_values(experiment: Experiment, runs: Iterable[Measured]) -> PerSeedValues:
+    """The values of runs, the newest last: a seed that was measured twice counts once, the newest.
+
+    The same seed is the same sample whatever its device and threads.
+    """
+    values: PerSeedValues = {}
+    for run in runs:
+        key = identity_of(experiment, run.settings)
+        for name, by_seed in _of_run(experiment, run).items():
+            for seed, value in by_seed.items():
+                unit = (run.run_id, 0) if experiment.timed else (key, seed)
+                units = values.setdefault(name, {})
+                units.pop(unit, None)
+                units[unit] = value
+    return values
+
+
+def _of_run(experiment: Experiment, run: Measured) -> dict[str, dict[int, float]]:
+    """Measure → seed → value; missing values are left out."""
+    summary = run.tables(experiment.summary.table)
+    if summary is None or summary.empty:
+        return {}
+    seed = int(run.settings.get("seed") or 0)
+    measured = [
+        column
+        for column in experiment.summary.columns()
+        if column.role == "measure" and column.name in summary and is_one_sample(experiment, column)
+    ]
+    last = {column.name: known(summary[column.name].iloc[-1]) for column in measured}
+    values = {name: {seed: value} for name, value in last.items() if value is not None}
+    if experiment.by_seed is not None:
+        by_seed = experiment.by_seed(run.settings, run.tables)
+        values |= {name: dict(numbers) for name, numbers in by_seed.items()}
+    finite = {n: {s: v for s, v in numbers.items() if v == v} for n, numbers in values.items()}
+    return {name: numbers for name, numbers in finite.items() if numbers}
+
+
+def is_one_sample(experiment: Experiment, column: Column) -> bool:
+    """Whether the summary's number is one sample, rather than an estimate over several seeds."""
+    return column.pooled.exact or experiment.timed or experiment.one_run_per_seed
+
+
+def finished_run(
+    run_id: str,
+    experiment: str,
+    settings: Mapping[str, Value],
+    device: str = "",
+    chip: str = "",
+    order: float = 0.0,
+) -> RunRecord:
+    """A finished run for a comparison of results that are not read from the store's own records."""
+    return RunRecord(
+        run_id=run_id,
+        experiment_id="",
+        experiment=experiment,
+        name=run_id,
+        status="FINISHED",
+        settings=settings,
+        sweep="",
+        submitted=order,
+        ended=order,
+        metrics={},
+        tags={"device": device, "chip": chip},
+    )

@@ -1,0 +1,192 @@
+"""A comparison in words: who is best, by how much, and is it more than noise?
+
+The sentences are the same for every experiment; an experiment adds only the remarks that its own
+question needs (`Experiment.remarks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from core.analysis.comparison import CORRECTION, MAX_COMPARED, Comparison, Difference, Result
+from core.analysis.runs import Repeat
+from core.experiment import Column
+from core.formatting import counted, interval, quantity, shortened_list
+from core.stats.aggregation import MAJORITY, MEDIAN
+from core.stats.estimates import intervals_apart
+
+MAX_NAMED = 4
+"""Groups that a sentence names; more are counted."""
+MIN_P = 0.001
+"""Smaller p values are shown as below it."""
+REPEAT_NOUNS: dict[Repeat, str] = {"seed": "seed", "launch": "launch", "count": "run"}
+MARKS = {"best": "★ best", "among the best": "☆ among the best", "": ""}
+"""In words and by a sign, so that no colour is needed."""
+
+
+def answer(comparison: Comparison) -> str:
+    """Who is best at the comparison's headline and how surely, then the experiment's remarks."""
+    if not comparison.groups:
+        return "Nothing has been measured yet."
+    result = comparison.headline
+    if result is None:
+        return "These runs have recorded no measure that could be compared."
+    remarks = comparison.experiment.remarks
+    extra = [] if remarks is None or comparison.measure else list(remarks(comparison))
+    return " ".join([*_ranking(comparison, result), *extra])
+
+
+def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
+    order, title = result.ordered(), lower_title(result.column)
+    if not order:
+        names = shortened_list([group.name for group in comparison.groups], MAX_NAMED)
+        yield f"{names} {'has' if len(comparison.groups) == 1 else 'have'} no {title}."
+        return
+    top, *others = order
+    value = estimate_in_words(comparison, result, top)
+    if not others:
+        yield f"{top}: {title} {value}."
+    elif len({result.estimates[name].value for name in order}) == 1:
+        amount = quantity(result.estimates[top].value, result.column.unit)
+        yield f"All {len(order)} have the same {title}: {amount}."
+    else:
+        last = others[-1]
+        against = f"{last} has {quantity(result.estimates[last].value, result.column.unit)}"
+        phrases = {h.name: h.best for h in comparison.experiment.headlines}
+        end = "lowest" if result.column.better == "lower" else "highest"
+        if result.differences and not any(d.distinguished for d in result.differences):
+            yield f"No clear winner in {title}: {top} has the {end}, {value}; {against}."
+        elif phrase := phrases.get(result.column.name):
+            yield f"{top} {phrase}: {title} {value}; {against}."
+        else:
+            yield f"{top} has the {end} {title}: {value}; {against}."
+    if others:
+        yield from _verdict(result, top, comparison.repeat)
+    missing = [g.name for g in comparison.groups if result.estimates[g.name].value is None]
+    if missing:
+        have = "has" if len(missing) == 1 else "have"
+        yield f"{shortened_list(missing, MAX_NAMED)} {have} no {title}."
+
+
+def _verdict(result: Result, top: str, repeat: Repeat) -> Iterator[str]:
+    """Against which groups the first one is ahead by more than noise."""
+    if not result.differences:
+        yield f"More than {MAX_COMPARED} groups are not tested pair by pair: select fewer."
+        return
+    against = [d for name in result.repeats if (d := result.against(top, name)) is not None]
+    if result.exact:
+        yield "These numbers are exact: they need no test."
+        return
+    ahead = [d.second for d in against if d.distinguished]
+    level = [d.second for d in against if d.finding == "not distinguishable"]
+    few = [d for d in against if d.finding == "not enough seeds"]
+    if ahead:
+        yield f"That is more than noise against {_some(ahead, len(against))} ({_tested(result)})."
+    if level:
+        tested = "" if ahead else f" ({_tested(result)})"
+        yield f"It is not distinguishable from {_some(level, len(against))}{tested}."
+    if few:
+        yield _too_few(result, few, repeat)
+
+
+def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
+    """How many seeds there are, and how many it takes."""
+    names = _some([d.second for d in few], len(few))
+    counts, noun = sorted({n for d in few for n in d.n}), REPEAT_NOUNS[repeat]
+    each = f"{counted(counts[-1], noun)} each"
+    if len(counts) > 1:
+        each = f"{counts[0]} to {each}"
+    needed = few[0].seeds_needed
+    takes = f": it takes {counted(needed, noun)} each" if needed else ""
+    pairs = len(result.differences)
+    if pairs > 1 and needed and counts[-1] > 1:
+        takes += f" for {pairs} pairs"
+    sentence = f"With {each} no difference from {names} can be told from noise{takes}."
+    if repeat == "launch":
+        estimates = [(result.estimates[d.first], result.estimates[d.second]) for d in few]
+        apart = sum(intervals_apart(*pair) is True for pair in estimates)
+        sentence += f" Intervals over repetitions are apart from those of {apart} of {len(few)}."
+    return sentence
+
+
+def _tested(result: Result) -> str:
+    """`Welch's t test, n = 8, corrected for 15 pairs by Holm`."""
+    tested = [d for d in result.differences if d.p_value is not None]
+    corrected = f", corrected for {len(tested)} pairs by {CORRECTION}" if len(tested) > 1 else ""
+    counts = sorted({n for d in tested for n in d.n})
+    ends = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{result.column.pooled.test_name}, n = {ends}{corrected}"
+
+
+def _some(names: Sequence[str], of: int) -> str:
+    if len(names) == of and of > MAX_NAMED:
+        return f"all {of} others"
+    return shortened_list(names, MAX_NAMED)
+
+
+def lower_title(column: Column) -> str:
+    """The title within a sentence: `half-life`, but `BLEU`."""
+    title = column.title
+    return title if title[:2].isupper() else f"{title[0].lower()}{title[1:]}"
+
+
+def estimate_in_words(comparison: Comparison, result: Result, name: str) -> str:
+    """`22.1 steps (95% CI 20.0–24.0, n = 8)`; an exact number stands alone."""
+    estimate = result.estimates[name]
+    value = quantity(estimate.value, result.column.unit)
+    if result.exact:
+        return value
+    ends = interval(estimate)
+    repeats = repeats_in_words(result, name, comparison.repeat)
+    return f"{value} ({f'95% CI {ends}, ' if ends else 'no interval: '}{repeats})"
+
+
+def repeats_in_words(result: Result, name: str, repeat: Repeat) -> str:
+    """`n = 8`; of one launch its repetitions; of one seed that has an interval its sentences."""
+    count, estimate = result.repeats[name], result.estimates[name]
+    if repeat == "launch" and count == 1 and estimate.n > 1:
+        return f"{estimate.n} repetitions of one launch"
+    if repeat == "seed" and count <= 1 < estimate.n:
+        return f"one seed, {estimate.n:,} sentences"
+    number = count or estimate.n
+    return f"n = {number:,}" if number > 1 else counted(number, REPEAT_NOUNS[repeat])
+
+
+def verdict(difference: Difference, repeat: Repeat) -> str:
+    """`better (Welch's t test, p = 0.032, n = 8 and 8)`."""
+    n = " and ".join(f"{count:,}" for count in difference.n)
+    finding = difference.finding
+    if finding == "not enough seeds":
+        what = "launches" if repeat == "launch" else "seeds"
+        needed = difference.seeds_needed
+        return f"not enough {what} (n = {n}{f'; {needed} each would do' if needed else ''})"
+    if difference.corrected_p is None:
+        return f"{finding} (exact)"
+    return f"{finding} ({difference.test}, {p_value(difference.corrected_p)}, n = {n})"
+
+
+def p_value(p: float) -> str:
+    """`p = 0.032`, `p < 0.001`."""
+    return f"p < {MIN_P}" if p < MIN_P else f"p = {p:.3f}"
+
+
+def method(comparison: Comparison) -> str:
+    """How verdicts are reached, in a paragraph."""
+    aggregations = {result.column.pooled for result in comparison.results}
+    if comparison.repeat == "count":
+        return "Counts are exact: they are compared as they are, and need no test."
+    over = "launches" if comparison.repeat == "launch" else "seeds"
+    ranks = (
+        " Medians and what a majority reached are compared by the exact rank-sum test (Wilcoxon "
+        "1945), which assumes nothing about the distribution of the values."
+        if aggregations & {MEDIAN, MAJORITY}
+        else ""
+    )
+    return (
+        f"A verdict compares the values of single {over} of two groups, two-sided: means by "
+        f"Welch's t test (1947), geometric means by the same test of logarithms.{ranks} Each p is "
+        "corrected for all pairs of groups by Holm's method (1979), within one measure, at a "
+        f"level of 5%. Where so few {over} could not differ enough whatever their values, there "
+        "is no verdict, and the number that it takes is given. The same seed of the same settings "
+        "measured twice counts once, the newest time. Counts are compared exactly."
+    )

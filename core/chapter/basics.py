@@ -1,0 +1,128 @@
+"""The claims that need no run: one cell for any length, Jacobians, a hundred steps (1, 2, 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from core.chapter.claim import (
+    TO_COMPUTE,
+    Claim,
+    Question,
+    Results,
+    Verdict,
+    combined,
+    computing,
+    exactly,
+    not_measured,
+)
+from core.formatting import listed, number
+
+CHAPTER_MATRICES = [[[2, 1], [6, 3]], [[2, 3], [2, 0]]]
+
+ROUNDING = 1e-9
+"""Relative; of float64 over a hundred steps."""
+
+SAME_STEP = 1e-5
+"""Absolute; float32 sums in another order."""
+
+AS_MANY = ("As many", "10 times as many", "100 times as many")
+
+LEFT = ("About a tenth", "About a thousandth", "Less than a ten-thousandth")
+
+
+def one_cell_rule(results: Results) -> Verdict:
+    """Equally many parameters at every length, and stepping gives what the whole pass gives."""
+    facts = results.computed.get(1)
+    if facts is None:
+        return not_measured(TO_COMPUTE)
+    counts = {int(steps): int(count) for steps, count in facts["parameters"]}
+    told = [f"{count:,} at T = {steps}" for steps, count in counts.items()]
+    norms = ", ".join(number(norm) for norm in facts["hidden_norms"])
+    growth = math.log10(counts[max(counts)] / counts[min(counts)])
+    return combined(
+        [len(set(counts.values())) == 1 and facts["largest_difference"] < SAME_STEP],
+        f"Parameters that the last output depends on: {listed(told)}. Stepped through five "
+        f"tokens, the hidden state's norm is {norms}; it differs from the whole pass by at most "
+        f"{number(facts['largest_difference'])}.",
+        answer=AS_MANY[min(range(3), key=lambda decades: abs(decades - growth))],
+        numbers={f"parameters at T = {steps}": exactly(count) for steps, count in counts.items()},
+    )
+
+
+def jacobian_rule(results: Results) -> Verdict:
+    """Entry by entry."""
+    facts = results.computed.get(2)
+    if facts is None:
+        return not_measured(TO_COMPUTE)
+    first, second = facts["matrices"]
+    return combined(
+        [[first, second] == CHAPTER_MATRICES],
+        f"Automatic differentiation gives {_matrix(first)} at (1, 2) and {_matrix(second)} at "
+        "(1, 1).",
+        answer=first[1][0],
+        numbers={"lower left entry": exactly(first[1][0])},
+    )
+
+
+def _matrix(rows: Sequence[Sequence[float]]) -> str:
+    """`[[2, 1], [6, 3]]`."""
+    return f"[{', '.join('[' + ', '.join(f'{x:g}' for x in row) + ']' for row in rows)}]"
+
+
+def hundred_steps_rule(results: Results) -> Verdict:
+    """The pipeline's factors against arithmetic, and both against the chapter's digits."""
+    facts = results.computed.get(3)
+    if facts is None:
+        return not_measured(TO_COMPUTE)
+    kept, grown = facts["kept"], facts["grown"]
+    return combined(
+        [
+            _close(kept, facts["kept_by_arithmetic"])
+            and _close(grown, facts["grown_by_arithmetic"])
+            and (round(kept * 1e7), round(grown)) == (266, 13_781)
+        ],
+        f"Through a linear recurrence that keeps 0.9 a step, {number(kept)} of the gradient is "
+        f"left after 100 steps; with 1.1 it grows {grown:,.0f}-fold. Arithmetic gives "
+        f"{number(facts['kept_by_arithmetic'])} and {facts['grown_by_arithmetic']:,.0f}.",
+        answer=LEFT[0] if kept > 0.01 else LEFT[1] if kept > 1e-4 else LEFT[2],
+        numbers={"left of 1": exactly(kept), "grown from 1": exactly(grown)},
+    )
+
+
+def _close(value: float, expected: float) -> bool:
+    return abs(value / expected - 1) < ROUNDING
+
+
+ONE_CELL = Claim(
+    1,
+    "One cell for any length",
+    "The same weights serve every time step, so one cell handles a sequence of any length.",
+    "Parameters that the last output's gradient reaches at T = 5, 50 and 500; five tokens stepped "
+    "one by one against the whole pass.",
+    Question("How many parameters does the cell use at T = 500, against T = 5?", AS_MANY),
+    one_cell_rule,
+    compute=computing("one_cell_for_any_length"),
+)
+
+JACOBIAN = Claim(
+    2,
+    "The Jacobian",
+    "A Jacobian collects the partial derivatives of a vector function: (x₁² + x₂, 3x₁x₂) at (1, 2) "
+    "gives [[2, 1], [6, 3]], and (2x₁ + 3x₂, x₁²) at (1, 1) gives [[2, 3], [2, 0]].",
+    "Automatic differentiation in float64, entry by entry.",
+    Question("Of (x₁² + x₂, 3x₁x₂) at (1, 2): what stands in the lower left corner?"),
+    jacobian_rule,
+    compute=computing("jacobians"),
+)
+
+HUNDRED_STEPS = Claim(
+    3,
+    "A hundred steps",
+    "Losing 10% a step leaves 0.9¹⁰⁰ = 0.0000266 after 100 steps; gaining 10% makes 13,781.",
+    "Arithmetic, and a linear recurrence with those eigenvalues through the code that measures "
+    "every gradient here.",
+    Question("A gradient loses 10% at every step. What is left after 100 steps?", LEFT),
+    hundred_steps_rule,
+    compute=computing("hundred_steps"),
+)

@@ -1,0 +1,380 @@
+"""What a claim of the chapter is, the runs that measure it, and the results that its rule reads.
+
+A claim is a statement, a guess to make, what measures it, and a rule that computes its verdict from
+finished runs; no verdict is written by hand. Estimates and differences come from
+`core.analysis.comparison`, as on every page.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import pandas
+
+from core.analysis.comparison import Comparison, PairOutcome, Table, compare_groups
+from core.analysis.groups import Group
+from core.analysis.runs import finished_run
+from core.experiment import Config, Experiment
+from core.experiments import all_experiments
+from core.formatting import known, listed
+from core.settings import Setting, Value
+from core.stats.estimates import Estimate
+from core.store.records import RunRecord
+
+Key = tuple[Value, ...]
+"""The settings of a run but for what merely repeats or moves it: equal for runs of one kind."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Some variants of one experiment under some settings."""
+
+    title: str
+    experiment: Experiment
+    variants: tuple[str, ...]
+    settings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    preset: str = ""
+
+    def configs(self) -> list[Config]:
+        """The validated configs, one run each."""
+        return self.experiment.configs(self.variants, self.settings, self.preset)
+
+    @cached_property
+    def kinds(self) -> Mapping[Key, Config]:
+        """One config of each kind of run, in order."""
+        kinds: dict[Key, Config] = {}
+        for config in self.configs():
+            kinds.setdefault(key_of(self.experiment, config.flat()), config)
+        return kinds
+
+    def includes(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a run of the experiment with these flat settings is one of those asked for."""
+        return key_of(self.experiment, settings) in self.kinds
+
+
+def key_of(experiment: Experiment, settings: Mapping[str, Any]) -> Key:
+    """The key of a run, from flat settings as a config or a table has them."""
+    return tuple(
+        _plain(setting, settings.get(setting.name, setting.default))
+        for setting in experiment.identity
+    )
+
+
+def _plain(setting: Setting, value: Any) -> Value:
+    """A table makes 1 of True, 1.0 of 1 and nan of None, and of what older runs do not have."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None if setting.optional else setting.default
+    if bool in setting.types:
+        return bool(value)
+    return float(value) if {int, float} & {*setting.types} else str(value)
+
+
+Run = Mapping[str, Any]
+"""A finished run: run_id, flat settings, summary. What is missing may be None or nan."""
+Facts = Mapping[str, Any]
+"""What `Claim.compute` found, as plain numbers, lists and text: it can be kept as JSON."""
+Truth = bool | None
+"""Of one part of a claim; None where the data leaves it open."""
+
+
+TRUTHS: Mapping[PairOutcome, Truth] = {"better": True, "worse": False}
+
+
+def _no_table(run_id: str, table: str) -> None:
+    """Stands for the tables of results of which only the summaries are known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Finished runs, and what was computed on the spot."""
+
+    runs: Mapping[str, pandas.DataFrame] = field(default_factory=dict)
+    """Experiment name → its finished runs, oldest first: run_id, settings and summary columns."""
+    table: Callable[[str, str], pandas.DataFrame | None] = _no_table
+    """(run id, table name) → the rows that the run recorded; None if there are none."""
+    computed: Mapping[int, Facts] = field(default_factory=dict)
+    """Claim number → what its `compute` returned."""
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, Mapping[Key, Sequence[Run]]]:
+        kinds: dict[str, dict[Key, list[Run]]] = {}
+        for experiment in all_experiments():
+            if experiment.name in self.runs:
+                of_experiment = kinds.setdefault(experiment.name, {})
+                for row in self.runs[experiment.name].to_dict("records"):
+                    run = {str(name): value for name, value in row.items()}
+                    of_experiment.setdefault(key_of(experiment, run), []).append(run)
+        return kinds
+
+    def has(self, experiment: Experiment, config: Config) -> bool:
+        """Whether there is a finished run of this kind, and of its seed where each is a run."""
+        runs = self._by_kind.get(experiment.name, {}).get(key_of(experiment, config.flat()), ())
+        return any(not experiment.one_run_per_seed or run["seed"] == config.seed for run in runs)
+
+    def of(self, *measurements: Measurement) -> list[MatchedRuns]:
+        """The runs that were asked for and are there, in the order asked."""
+        matched: dict[tuple[str, Key], MatchedRuns] = {}
+        for measurement in measurements:
+            experiment = measurement.experiment
+            by_key = self._by_kind.get(experiment.name, {})
+            for key, config in measurement.kinds.items():
+                if key in by_key:
+                    runs = tuple(by_key[key])
+                    matched.setdefault(
+                        (experiment.name, key), MatchedRuns(experiment, config, runs, self.table)
+                    )
+        return list(matched.values())
+
+
+@dataclass(frozen=True, eq=False)
+class MatchedRuns:
+    """Finished runs of one kind, the newest last."""
+
+    experiment: Experiment
+    config: Config
+    runs: tuple[Run, ...]
+    table: Callable[[str, str], pandas.DataFrame | None]
+
+    @property
+    def name(self) -> str:
+        """`LSTM 64 · forget bias 1`."""
+        return self.config.architecture.label
+
+    @property
+    def cell(self) -> str:
+        return self.config.architecture.cell
+
+    @property
+    def run(self) -> Run:
+        """The run of the most seeds or repetitions; of equals the newest."""
+        return max(
+            reversed(self.runs),
+            key=lambda run: known(run.get("seeds")) or known(run.get("repetitions")) or 0.0,
+        )
+
+    @property
+    def run_id(self) -> str:
+        return str(self.run["run_id"])
+
+    @property
+    def machines(self) -> Mapping[str, MatchedRuns]:
+        """Where times are measured: `CPU (Intel …)` → its runs. Two computers with the same chip
+        are one machine here."""
+        machines: dict[str, list[Run]] = {}
+        for run in self.runs:
+            name = f"{str(run['device']).upper()} ({run['chip']})"
+            machines.setdefault(name, []).append(run)
+        return {
+            name: MatchedRuns(self.experiment, self.config, tuple(runs), self.table)
+            for name, runs in machines.items()
+        }
+
+    @cached_property
+    def group(self) -> tuple[Group, Table]:
+        """These runs as a comparison takes them."""
+        settings = self.experiment.settings
+        records = tuple(
+            finished_run(
+                str(run["run_id"]),
+                self.experiment.name,
+                {s.name: _plain(s, run.get(s.name, s.default)) for s in settings},
+                order=order,
+            )
+            for order, run in enumerate(self.runs)
+        )
+        summaries = {str(run["run_id"]): pandas.DataFrame([dict(run)]) for run in self.runs}
+
+        def table(record: RunRecord, name: str) -> pandas.DataFrame | None:
+            if name == self.experiment.summary.table:
+                return summaries[record.run_id]
+            return self.table(record.run_id, name)
+
+        return Group(self.name, records), table
+
+    @cached_property
+    def _alone(self) -> Comparison:
+        return compare_matched({self.name: self})
+
+    def estimate(self, name: str) -> Estimate:
+        """A summary measure, as any comparison of these runs says it."""
+        return self._alone.estimate(self.name, name)
+
+
+def compare_matched(matched: Mapping[str, MatchedRuns]) -> Comparison:
+    """Compare runs of one experiment under these names: all pairs are one family of tests."""
+    groups = {name: Group(name, runs.group[0].runs) for name, runs in matched.items()}
+    tables = {run.run_id: runs.group[1] for runs in matched.values() for run in runs.group[0].runs}
+    experiment = next(iter(matched.values())).experiment
+    return compare_groups(
+        experiment, list(groups.values()), lambda run, name: tables[run.run_id](run, name)
+    )
+
+
+def finding_of(comparison: Comparison, measure: str, first: str, second: str) -> PairOutcome:
+    """The verdict on one group against another."""
+    result = comparison.result(measure)
+    difference = result.against(first, second) if result else None
+    return "not enough seeds" if difference is None else difference.finding
+
+
+def is_better(comparison: Comparison, measure: str, first: str, second: str) -> Truth:
+    """Whether the first group is better than the second by more than noise, or worse.
+
+    None where they are not distinguishable or the seeds are too few to tell.
+    """
+    return TRUTHS.get(finding_of(comparison, measure, first, second))
+
+
+def number_of(run: Run, name: str) -> float | None:
+    """A column's number; None where it is empty or not there."""
+    return known(run.get(name))
+
+
+def evidence(*matched: MatchedRuns) -> tuple[str, ...]:
+    """Ids of the runs that were read, each once."""
+    return tuple(dict.fromkeys(str(run["run_id"]) for one in matched for run in one.runs))
+
+
+Outcome = Literal[
+    "holds",
+    "holds only when",
+    "does not hold here",
+    "not enough data to tell",
+    "not measured yet",
+]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person commits to before seeing the figure: one of the choices, or a number."""
+
+    text: str
+    choices: tuple[str, ...] = ()
+    """Empty: a number is asked for."""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class PropertyRow:
+    """One property of the three cells: what the chapter says, and what was measured."""
+
+    title: str
+    claimed: tuple[str, str, str]
+    """Of RNN, LSTM and GRU."""
+    measured: tuple[str, str, str]
+    truth: Truth
+    missing: bool = False
+    """Whether it has not been measured yet."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the measurements say of a claim."""
+
+    outcome: Outcome
+    figure: str
+    """The measured figure in words: values, intervals, n."""
+    condition: str = ""
+    """Completes `holds only when …`."""
+    answer: str | float | None = None
+    """The right answer to the claim's question; None where nobody can tell yet."""
+    evidence: tuple[str, ...] = ()
+    """Ids of the runs used."""
+    numbers: Mapping[str, Estimate] = field(default_factory=dict)
+    """What was measured, by a short name: quiz questions cite these."""
+    findings: Mapping[str, PairOutcome] = field(default_factory=dict)
+    """Verdicts on pairs, by `first against second`: what quiz questions are decided by."""
+    table: tuple[PropertyRow, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """`Holds only when the recurrent gain is 2. At PyTorch's default …`."""
+        opening = f"{self.outcome} {self.condition}".strip()
+        return f"{opening[0].upper()}{opening[1:]}. {self.figure}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One of the fifteen."""
+
+    number: int
+    title: str
+    statement: str
+    """The chapter's, in a sentence."""
+    method: str
+    """How it is measured."""
+    question: Question
+    rule: Callable[[Results], Verdict]
+    measurements: tuple[Measurement, ...] = ()
+    """The runs that measure it; none where it is computed on the spot."""
+    compute: Callable[[], Facts] | None = None
+    """What can be computed on the spot, in under a second; imports torch when called."""
+
+    def verdict(self, results: Results) -> Verdict:
+        """Judged by what has been measured so far."""
+        return self.rule(results)
+
+    def configs(self) -> list[tuple[Experiment, Config]]:
+        """Every run that measures it."""
+        return [(m.experiment, config) for m in self.measurements for config in m.configs()]
+
+    def missing(self, results: Results) -> list[tuple[Experiment, Config]]:
+        """Those of them that no finished run answers yet: what a Run button starts."""
+        return [
+            (experiment, config)
+            for experiment, config in self.configs()
+            if not results.has(experiment, config)
+        ]
+
+
+def combined(truths: Sequence[Truth], figure: str, condition: str = "", **more: Any) -> Verdict:
+    """From the truth of a claim's parts: all, none, some (under a condition), or still open."""
+    if False not in truths:
+        outcome: Outcome = "holds" if None not in truths else "not enough data to tell"
+    elif True in truths:
+        outcome = "holds only when"
+    else:
+        outcome = "does not hold here" if None not in truths else "not enough data to tell"
+    only = condition if outcome == "holds only when" else ""
+    return Verdict(outcome, figure, only, **more)
+
+
+def of_parts(parts: Mapping[str, Truth], figure: str, **more: Any) -> Verdict:
+    """From what a claim says, part by part: `holds only when it says no more than that …`."""
+    true = [f"that {part}" for part, truth in parts.items() if truth]
+    condition = f"it says no more than {listed(true)}" if true else ""
+    return combined(list(parts.values()), figure, condition, **more)
+
+
+def every(truths: Iterable[Truth]) -> Truth:
+    """Of what must all be true: False beats open, open beats True."""
+    known = list(truths)
+    return False if False in known else None if None in known else True
+
+
+def not_measured(what: str, **more: Any) -> Verdict:
+    """`Not measured yet. Missing: …`."""
+    return Verdict("not measured yet", f"Missing: {what}.", **more)
+
+
+def exactly(value: float) -> Estimate:
+    """A number without uncertainty."""
+    return Estimate(value, None, None, 0)
+
+
+TO_COMPUTE = "its computation, which takes less than a second"
+
+
+def computing(name: str) -> Callable[[], Facts]:
+    """A function of `core.chapter.computed`, named instead of imported: it needs torch."""
+
+    def compute() -> Facts:
+        facts: Facts = getattr(importlib.import_module("core.chapter.computed"), name)()
+        return facts
+
+    return compute

@@ -1,0 +1,362 @@
+"""Claims about cost: the table of the cells (9), a smaller width (10), a linear layer (14)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from core.chapter.claim import (
+    Claim,
+    MatchedRuns,
+    Measurement,
+    PropertyRow,
+    Question,
+    Results,
+    Truth,
+    Verdict,
+    combined,
+    compare_matched,
+    every,
+    evidence,
+    exactly,
+    finding_of,
+    is_better,
+    not_measured,
+    number_of,
+    of_parts,
+)
+from core.chapter.gradients import DEFAULT_START, HALF_LIVES
+from core.chapter.memory import CELLS, SPANS
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
+from core.formatting import counted, listed, number, read_estimate, spread
+from core.stats.estimates import Estimate, intervals_apart
+
+WIDTHS = Measurement(
+    "256 hidden units and 64", PARAMETER_COUNT, CELLS, {"hidden_size": (256, 64)}, "chapter"
+)
+SMALL_INPUT = Measurement(
+    "the same with 16 features",
+    PARAMETER_COUNT,
+    CELLS,
+    {"hidden_size": (256, 64), "input_size": (16,)},
+    "chapter",
+)
+RATIO = {"rnn": 1, "lstm": 4, "gru": 3}
+QUADRATIC = (1.75, 2.25)
+"""Exponents of the width that are about quadratic."""
+SHRINKS = ("About 4 times", "About 8 times", "About 16 times")
+
+
+def width_rule(results: Results) -> Verdict:
+    """Counts are exact: quadratic or not, by input size, and the ratio at both widths."""
+    matched = results.of(WIDTHS, SMALL_INPUT)
+    every_count: dict[int, dict[int, dict[str, int]]] = {}  # input size → width → cell → count
+    for one in matched:
+        width, parameters = one.config.architecture.hidden_size, number_of(one.run, "parameters")
+        if parameters is not None:
+            by_width = every_count.setdefault(one.config.features, {})
+            by_width.setdefault(width, {})[one.cell] = int(parameters)
+    counts = {
+        size: by
+        for size, by in every_count.items()
+        if len(by) == 2 and all(len(cells) == len(CELLS) for cells in by.values())
+    }
+    if not counts:
+        return not_measured("parameters of the three cells at 256 and at 64 hidden units")
+    times = {size: by[256]["lstm"] / by[64]["lstm"] for size, by in counts.items()}
+    exponents = {size: math.log(factor, 4) for size, factor in times.items()}
+    kept = all(
+        cells[cell] == factor * cells["rnn"]
+        for by in counts.values()
+        for cells in by.values()
+        for cell, factor in RATIO.items()
+    )
+    shrinks = [
+        f"with {counted(size, 'feature')} from {by[256]['lstm']:,} to {by[64]['lstm']:,} in the "
+        f"LSTM, {number(times[size])} times, as the width to the power {exponents[size]:.2f}"
+        for size, by in counts.items()
+    ]
+    truths = {size: QUADRATIC[0] <= e <= QUADRATIC[1] for size, e in exponents.items()}
+    sizes = listed([f"{size:,}" for size, truth in truths.items() if truth], "or")
+    ratio = "is 1 : 4 : 3 at both" if kept else "is not 1 : 4 : 3"
+    nearest = None
+    if 128 in times:
+        choices = zip((4, 8, 16), SHRINKS, strict=True)
+        nearest = min(choices, key=lambda choice: abs(math.log(times[128] / choice[0])))[1]
+    return combined(
+        list(truths.values()) if kept else [False],
+        f"From 256 to 64 hidden units the count shrinks {listed(shrinks)}. The ratio {ratio}.",
+        f"the input is small beside the hidden state: {sizes} features",
+        answer=nearest,
+        evidence=evidence(*matched),
+        numbers={f"times at {size} features": exactly(t) for size, t in times.items()},
+    )
+
+
+WIDTH = Claim(
+    10,
+    "From 256 to 64",
+    "Going from hidden size 256 to 64 shrinks the parameter counts about quadratically and keeps "
+    "the ratio 1 : 4 : 3 of RNN, LSTM and GRU.",
+    "Exact counts at both widths, with 128 features as in the chapter and with 16. About quadratic "
+    "means an exponent from 1.75 to 2.25.",
+    Question("Of an LSTM that reads 128 features: by how much does its count shrink?", SHRINKS),
+    width_rule,
+    (WIDTHS, SMALL_INPUT),
+)
+
+LSTM_AND_LINEAR = Measurement(
+    "an LSTM beside a linear layer", THROUGHPUT, ("lstm",), preset="chapter"
+)
+CHAPTER_TIMES = 14.0
+TAKES = ("Less than 14 times as long", "More than 14 times as long")
+
+
+def linear_rule(results: Results) -> Verdict:
+    """Machine by machine: over 14 times, and more at the longest sequence than at the shortest."""
+    machines = {
+        name: runs for m in results.of(LSTM_AND_LINEAR) for name, runs in m.machines.items()
+    }
+    every_time = {name: runs.estimate("over_linear") for name, runs in machines.items()}
+    times = {name: estimate for name, estimate in every_time.items() if estimate.value is not None}
+    if not times:
+        return not_measured("an LSTM's forward time beside a linear layer's")
+    parts: dict[str, Truth] = {}
+    sentences = []
+    for name, estimate in times.items():
+        by_length = _by_length(results, machines[name])
+        parts[f"it takes over 14 times as long on {name}"] = _over(estimate)
+        parts[f"the gap widens with length on {name}"] = (
+            _larger(*[by_length[end] for end in (max(by_length), min(by_length))])
+            if len(by_length) > 1
+            else None
+        )
+        sentence = (
+            f"On {name} the forward pass takes {number(estimate.value or 0.0)} times as long "
+            f"({spread(estimate, over='repetition')})"
+        )
+        if len(by_length) > 1:
+            length, shortest = next(iter(by_length.items()))
+            sentence += (
+                f", at T = {length} {number(shortest.value or 0.0)} times "
+                f"({spread(shortest, over='repetition')})"
+            )
+        sentences.append(f"{sentence}.")
+    devices = {str(machines[name].run["device"]): estimate for name, estimate in times.items()}
+    gpus = [estimate for device, estimate in devices.items() if device != "cpu"]
+    if gpus and "cpu" in devices:
+        parts["the gap is wider on a GPU"] = _larger(gpus[-1], devices["cpu"])
+    else:
+        sentences.append("A GPU has not been measured beside a CPU.")
+    over = _over(list(times.values())[-1])
+    return of_parts(
+        parts,
+        " ".join(sentences),
+        answer=None if over is None else TAKES[over],
+        evidence=evidence(*(machines[name] for name in times)),
+        numbers=times,
+    )
+
+
+def _over(estimate: Estimate) -> Truth:
+    """Whether the whole interval is over 14, or under."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    if estimate.low <= CHAPTER_TIMES <= estimate.high:
+        return None
+    return estimate.low > CHAPTER_TIMES
+
+
+def _by_length(results: Results, matched: MatchedRuns) -> Mapping[int, Estimate]:
+    """Forward time over the linear layer's, by length, from the table `ratios`."""
+    table = results.table(matched.run_id, "ratios")
+    if table is None:
+        return {}
+    asked = {"subject": "fused", "baseline": "linear", "mode": "forward"}
+    rows = table[(table[list(asked)] == list(asked.values())).all(axis=1)]
+    by_length = {}
+    for row in rows.sort_values("sequence_length").to_dict("records"):
+        speed = read_estimate({str(n): v for n, v in row.items()}, "times_as_fast")
+        if speed.value:
+            value, low, high = (1 / x if x else None for x in (speed.value, speed.high, speed.low))
+            by_length[int(row["sequence_length"])] = Estimate(value, low, high, speed.n)
+    return by_length
+
+
+def _larger(one: Estimate, other: Estimate) -> Truth:
+    """Within one run, or against a constant; None where intervals overlap, or there is none."""
+    return (one.value or 0.0) > (other.value or 0.0) if intervals_apart(one, other) else None
+
+
+LINEAR = Claim(
+    14,
+    "Fourteen times as long",
+    "At batch 32, T = 512 and 256 → 256, an LSTM's forward pass takes over 14 times as long as a "
+    "linear layer's, and the gap widens with length and on a GPU.",
+    "Both timed in turns at exactly that size and at shorter lengths; on a GPU where there is one.",
+    Question("How long does the LSTM take here, against the linear layer?", TAKES),
+    linear_rule,
+    (LSTM_AND_LINEAR,),
+)
+
+COUNTS = Measurement("what each cell holds", PARAMETER_COUNT, CELLS, preset="chapter")
+SPEED = Measurement("how fast each cell trains", THROUGHPUT, CELLS, preset="chapter")
+TITLES = ("RNN", "LSTM", "GRU")
+DEPENDS = "That depends on the machine"
+NOTHING = ("not measured yet",) * 3
+CLAIMED = {
+    "Gates": ("0", "3", "2"),
+    "State vectors": ("1", "2", "1"),
+    "Parameters over the RNN's": ("1", "4", "3"),
+}
+COLUMNS = {
+    "Gates": "gates",
+    "State vectors": "state_vectors",
+    "Parameters over the RNN's": "over_rnn",
+}
+LONG_RANGE = ("poor", "good", "good")
+TRAINING_SPEED = ("fastest", "slowest", "middle")
+
+
+def table_rule(results: Results) -> Verdict:
+    """Line by line; the speed of training once for every machine."""
+    machines = cells_by_machine(results)
+    rows = (*_count_rows(results), _range_row(results), *_speed_rows(machines))
+    far = SPANS if len(results.of(SPANS)) == len(CELLS) else DEFAULT_START
+    more = {
+        "table": rows,
+        "evidence": evidence(*results.of(COUNTS, far, SPEED)),
+        "answer": slowest(machines),
+    }
+    if missing := [row.title.lower() for row in rows if row.missing]:
+        return not_measured(listed(missing), **more)
+    agrees = {True: "as claimed", False: "not as claimed", None: "not distinguishable"}
+    values = [f"{r.title.lower()} {listed(r.measured)} ({agrees[r.truth]})" for r in rows]
+    return of_parts(
+        {f"{row.title.lower()} is {' / '.join(row.claimed)}": row.truth for row in rows},
+        f"For RNN, LSTM and GRU: {'; '.join(values)}.",
+        numbers={
+            f"{cell.upper()} on {machine}": cells[cell].estimate("over_rnn")
+            for machine, cells in machines.items()
+            for cell in ("lstm", "gru")
+        },
+        findings={
+            f"GRU against LSTM on {machine}": finding_of(
+                compare_matched({cell: cells[cell] for cell in ("lstm", "gru")}),
+                "over_rnn",
+                "gru",
+                "lstm",
+            )
+            for machine, cells in machines.items()
+        },
+        **more,
+    )
+
+
+def _count_rows(results: Results) -> Iterator[PropertyRow]:
+    """Counts are exact."""
+    cells = {matched.cell: matched for matched in results.of(COUNTS)}
+    for title, claimed in CLAIMED.items():
+        values = [
+            number_of(cells[cell].run, COLUMNS[title]) if cell in cells else None for cell in CELLS
+        ]
+        if None in values:
+            yield PropertyRow(title, claimed, NOTHING, None, missing=True)
+        else:
+            shown = tuple(f"{value:g}" for value in values if value is not None)
+            yield PropertyRow(title, claimed, (shown[0], shown[1], shown[2]), shown == claimed)
+
+
+def _range_row(results: Results) -> PropertyRow:
+    """By memory spans; where they are not measured, by the gradient's half-life."""
+    for measurement, measure, words in (
+        (SPANS, "span", "lags up to {:.0f}"),
+        (DEFAULT_START, HALF_LIVES, "half-life {}"),
+    ):
+        cells = {matched.cell: matched for matched in results.of(measurement)}
+        if len(cells) < len(CELLS):
+            continue
+        comparison = compare_matched(cells)
+        truth = every(is_better(comparison, measure, cell, "rnn") for cell in CELLS[1:])
+        values = [comparison.estimate(cell, measure).value for cell in CELLS]
+        shown = [
+            "unknown"
+            if value is None
+            else words.format(value if measure == "span" else number(value, 2))
+            for value in values
+        ]
+        return PropertyRow("Long range", LONG_RANGE, (shown[0], shown[1], shown[2]), truth)
+    return PropertyRow("Long range", LONG_RANGE, NOTHING, None, missing=True)
+
+
+Machines = Mapping[str, Mapping[str, MatchedRuns]]
+"""Machine → cell → its timed runs."""
+
+
+def cells_by_machine(results: Results) -> Machines:
+    """The timed runs on machines on which all of LSTM and GRU were timed beside a plain RNN."""
+    machines: dict[str, dict[str, MatchedRuns]] = {}
+    for matched in results.of(SPEED):
+        for name, runs in matched.machines.items():
+            if runs.estimate("over_rnn").value is not None or matched.cell == "rnn":
+                machines.setdefault(name, {})[matched.cell] = runs
+    return {name: cells for name, cells in machines.items() if {"lstm", "gru"} <= cells.keys()}
+
+
+def _speed_rows(machines: Machines) -> Sequence[PropertyRow]:
+    if not machines:
+        return [PropertyRow("Training speed", TRAINING_SPEED, NOTHING, None, missing=True)]
+    rows = []
+    for machine, cells in machines.items():
+        times = [number(cells[cell].estimate("over_rnn").value or 0.0) for cell in ("lstm", "gru")]
+        measured = ("time 1", f"{times[0]} times", f"{times[1]} times")
+        pairs = (("lstm", "gru"), ("gru", "rnn"), ("lstm", "rnn"))
+        truth = every(_slower(cells, *pair) for pair in pairs)
+        rows.append(PropertyRow(f"Training speed on {machine}", TRAINING_SPEED, measured, truth))
+    return rows
+
+
+def _slower(cells: Mapping[str, MatchedRuns], one: str, other: str) -> Truth:
+    """Whether one cell trains more slowly than another.
+
+    Against the plain RNN by the ratio that a run measures in turns with it, interval and all;
+    LSTM and GRU were timed in different runs, so they are compared over launches.
+    """
+    plain = Estimate(1.0, 1.0, 1.0, 0)
+    if one == "rnn":
+        return _larger(plain, cells[other].estimate("over_rnn"))
+    if other == "rnn":
+        return _larger(cells[one].estimate("over_rnn"), plain)
+    comparison = compare_matched({cell: cells[cell] for cell in (one, other)})
+    faster = is_better(comparison, "over_rnn", one, other)
+    return None if faster is None else not faster
+
+
+def slowest(machines: Machines) -> str | None:
+    """Who trains slowest: one of TITLES, that it depends, or None where nobody can tell."""
+    answers = set()
+    for cells in machines.values():
+        slow = [
+            cell
+            for cell in CELLS
+            if all(_slower(cells, cell, rival) for rival in CELLS if rival != cell)
+        ]
+        answers.add(TITLES[CELLS.index(slow[0])] if slow else None)
+    if not answers or None in answers:
+        return None
+    return answers.pop() if len(answers) == 1 else DEPENDS
+
+
+PROPERTIES = Claim(
+    9,
+    "The table of the three cells",
+    "RNN, LSTM and GRU have 0, 3 and 2 gates, 1, 2 and 1 state vectors and parameters in the ratio "
+    "1 : 4 : 3; long range is poor, good and good; training speed is fastest, slowest and middle.",
+    "Gates, state vectors and parameters are exact; long range is the memory span, or where that "
+    "is not measured the gradient's half-life; training speed is the time over that of a plain RNN "
+    "timed in turns, machine by machine.",
+    Question("Which of the three trains slowest on this machine?", (*TITLES, DEPENDS)),
+    table_rule,
+    (COUNTS, SPANS, SPEED),
+)

@@ -1,0 +1,403 @@
+"""Claims about gradients: their ratio (4), singular values (5), gates (8) and depth (11)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.analysis.comparison import Comparison, contrasts
+from core.chapter.claim import (
+    TRUTHS,
+    Claim,
+    MatchedRuns,
+    Measurement,
+    Question,
+    Results,
+    Truth,
+    Verdict,
+    combined,
+    compare_matched,
+    evidence,
+    exactly,
+    is_better,
+    not_measured,
+    number_of,
+)
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.formatting import counted, listed, number, spread
+from core.stats.aggregation import HALF_LIFE
+from core.stats.estimates import Estimate, geometric_mean_estimate
+
+if TYPE_CHECKING:
+    import pandas
+
+
+BY_GAIN = Measurement(
+    "the chapter's network, by recurrent gain",
+    GRADIENT_DECAY,
+    ("rnn",),
+    {"recurrent_gain": (1.0, 0.5, 1.5, 2.0, 3.0)},
+    "chapter",
+)
+
+IN_FLOAT32 = Measurement(
+    "the chapter's network in float32", GRADIENT_DECAY, ("rnn",), {"dtype": ("float32",)}, "chapter"
+)
+
+CHAPTER_RATIO = math.log10(400_000)
+
+
+def ratio_rule(results: Results) -> Verdict:
+    """At the default start; if not there, at which recurrent gain."""
+    gains, single = results.of(BY_GAIN), results.of(IN_FLOAT32)
+    default = next((m for m in gains if m.config.architecture.recurrent_gain == 1), None)
+    if default is None:
+        return not_measured("the chapter's network at its default start")
+    ratios = {matched: matched.estimate("log10_last_over_first") for matched in gains}
+    fitting = [matched for matched in gains[1:] if nearly(ratios[matched])]
+    at_default = nearly(ratios[default])
+    gain = listed([f"{m.config.architecture.recurrent_gain:g}" for m in fitting], "or")
+    measured = [
+        f"10^{number(ratio.value)} in {matched.name} ({spread(ratio)})"
+        for matched, ratio in ratios.items()
+        if ratio.value is not None
+    ]
+    figure = (
+        f"The last step's gradient over the first's is {listed(measured)}."
+        if measured
+        else "More than half of the first gradients are exactly zero: there is no ratio."
+    )
+    zeros = number_of(single[0].run, "zero_percent") if single else None
+    if zeros is not None:
+        share = f"{number(zeros)}% of the gradients are" if zeros else "no gradient is"
+        figure += f" In float32 {share} exactly zero."
+    return combined(
+        [False, *(True for _ in fitting)] if at_default is False else [at_default],
+        figure,
+        f"the recurrent weights are multiplied by {gain}",
+        answer=ratios[default].value,
+        evidence=evidence(*gains, *single),
+        numbers={matched.name: ratio for matched, ratio in ratios.items()},
+    )
+
+
+def nearly(ratio: Estimate) -> Truth:
+    """Within a factor of ten of 400,000, and the whole interval within a hundred.
+
+    False if the whole interval is beyond ten; None in between, and where there is no interval.
+    """
+    if ratio.value is None or ratio.low is None or ratio.high is None:
+        return None
+    low, high = ratio.low - CHAPTER_RATIO, ratio.high - CHAPTER_RATIO
+    if low > 1 or high < -1:
+        return False
+    near = abs(ratio.value - CHAPTER_RATIO) <= 1 and max(-low, high) <= 2
+    return True if near else None
+
+
+RATIO = Claim(
+    4,
+    "400,000 times smaller",
+    "For nn.RNN(32, 64) over 100 steps of standard-normal input, with the sum of the last output "
+    "as loss, the gradient at step 0 is nearly 400,000 times smaller than at step 99.",
+    "That set-up in float64 over seeds, at PyTorch's default start and at other recurrent gains; "
+    "zeros are counted in float32 too. Nearly means within a factor of ten.",
+    Question(
+        "How many times smaller is the gradient at step 0? Give the power of ten: 6 for a million.",
+        unit="powers of ten",
+    ),
+    ratio_rule,
+    (BY_GAIN, IN_FLOAT32),
+)
+
+
+EXPLODING = Measurement(
+    "a network that explodes",
+    GRADIENT_DECAY,
+    ("rnn",),
+    {"nonlinearity": ("relu",), "recurrent_gain": (3.0,)},
+    "chapter",
+)
+
+EITHER = ("It must explode", "It may still vanish")
+
+
+@dataclass(frozen=True)
+class Network:
+    """One seed: the geometric mean of its steps' largest singular values, and their product."""
+
+    singular_value: float
+    log10_product: float
+    """−inf where it is exactly zero."""
+
+
+def networks_of(jacobian: pandas.DataFrame) -> list[Network]:
+    """Every seed of a run, from the table `jacobian`: layer 1, forward, as last measured."""
+    last = jacobian[jacobian["training_step"] == jacobian["training_step"].max()]
+    own = last[(last["layer"] == 1) & (last["direction"] == "forward")]
+    networks = []
+    for _, steps in own.groupby("seed"):
+        logs = [math.log(value) for value in steps["largest_singular_value"] if value > 0]
+        product = float(steps.loc[steps["steps_back"].idxmax(), "log10_product_norm"])
+        mean = math.exp(sum(logs) / len(logs)) if logs else 0.0
+        networks.append(Network(mean, -math.inf if math.isnan(product) else product))
+    return networks
+
+
+def singular_value_rule(results: Results) -> Verdict:
+    """Every network is exact, so one that does otherwise refutes: no seeds are needed for that."""
+    tables = {m: results.table(m.run_id, "jacobian") for m in results.of(BY_GAIN, EXPLODING)}
+    by_run = {m: networks_of(table) for m, table in tables.items() if table is not None}
+    networks = [network for seeds in by_run.values() for network in seeds]
+    below = [n for n in networks if n.singular_value < 1]
+    above = [n for n in networks if n.singular_value > 1]
+    if not below or not above:
+        side = "below" if not below else "above"
+        return not_measured(f"a network whose largest singular values are {side} 1")
+    vanishing = [n for n in below if n.log10_product < 0]
+    exploding = [n for n in above if n.log10_product > 0]
+    sufficient, enough = len(vanishing) == len(below), len(exploding) == len(above)
+    figure = " ".join(
+        f"Of {counted(len(those), 'network')} with singular values {side} 1 the product {fate} in "
+        f"{len(agree):,}."
+        for those, agree, side, fate in (
+            (below, vanishing, "below", "vanishes"),
+            (above, exploding, "above", "explodes"),
+        )
+    )
+    if exceptions := [n for n in above if n.log10_product < 0]:
+        worst = max(exceptions, key=lambda n: n.singular_value)
+        figure += (
+            f" One with {number(worst.singular_value)} on average shrinks the gradient to "
+            f"10^{number(worst.log10_product)}."
+        )
+    condition = (
+        "the singular values are below 1: above 1 is necessary to explode, not sufficient"
+        if sufficient
+        else "the singular values are above 1"
+    )
+    return combined(
+        [sufficient, enough],
+        figure,
+        condition,
+        answer=EITHER[0] if enough else EITHER[1],
+        evidence=evidence(*by_run),
+        numbers={
+            "networks above 1": exactly(len(above)),
+            "of them exploding": exactly(len(exploding)),
+        },
+    )
+
+
+SINGULAR_VALUES = Claim(
+    5,
+    "Below 1 vanishes, above 1 explodes",
+    "A largest singular value below 1 makes the product of Jacobians vanish; above 1 it explodes.",
+    "Exact Jacobians of single steps, their largest singular values (geometric mean over the "
+    "steps), and the norm of the product over the whole sequence, network by network.",
+    Question(
+        "Every step's largest singular value is above 1. What becomes of the gradient?", EITHER
+    ),
+    singular_value_rule,
+    (BY_GAIN, EXPLODING),
+)
+
+
+DEFAULT_START = Measurement(
+    "the three cells as PyTorch starts them",
+    GRADIENT_DECAY,
+    ("rnn", "lstm", "gru"),
+    preset="chapter",
+)
+
+FORGET_BIAS = Measurement(
+    "forget bias", GRADIENT_DECAY, ("lstm",), {"forget_bias": (0, 1, 2, 3)}, "chapter"
+)
+
+UPDATE_BIAS = Measurement(
+    "update bias", GRADIENT_DECAY, ("gru",), {"update_bias": (0, 1, 2, 3)}, "chapter"
+)
+
+OTHER_STARTS = Measurement(
+    "initialisation",
+    GRADIENT_DECAY,
+    ("lstm", "gru"),
+    {"initialisation": ("orthogonal", "identity")},
+    "chapter",
+)
+
+TIMES_AS_LONG = 2.0
+"""Half of the gradient must last so many times as long as in the plain RNN to count as back."""
+
+LASTS = ("At least twice as long", "Longer, but not twice as long", "No longer")
+
+
+def gates_rule(results: Results) -> Verdict:
+    """Does half of the gradient last twice as long as in the plain RNN, and from which start?"""
+    default = {matched.cell: matched for matched in results.of(DEFAULT_START)}
+    if len(default) < 3:
+        return not_measured("the chapter's network with each of the three cells")
+    plain, lstm, gru = default["rnn"], default["lstm"], default["gru"]
+    others = [lstm, gru, *results.of(FORGET_BIAS, UPDATE_BIAS, OTHER_STARTS)]
+    comparison = compare_matched({m.name: m for m in (plain, *others)})
+    twice = lasts_longer(comparison, [m.name for m in others], plain.name, TIMES_AS_LONG)
+    lives = {m.name: comparison.estimate(m.name, HALF_LIVES) for m in (plain, *others)}
+    back = [m for m in others if twice[m.name]]
+    figure = f"Half of the gradient is gone after {_half_lives(lives, (plain, lstm, gru))}."
+    if back:
+        steps = [f"{number(lives[m.name].value or 0.0)} steps in {m.name}" for m in back]
+        figure += f" It lasts at least twice as long as in {plain.name}: {listed(steps)}."
+    at_default, anywhere = [twice[lstm.name], twice[gru.name]], list(twice.values())
+    if False not in at_default:
+        parts: Sequence[Truth] = at_default
+    else:  # where one of the two cells fails as it is, whether any start helps
+        parts = [False, True if True in anywhere else None if None in anywhere else False]
+    longer = is_better(comparison, HALF_LIVES, lstm.name, plain.name)
+    if twice[lstm.name] is not False:
+        answer = LASTS[0] if twice[lstm.name] else None
+    else:
+        answer = None if longer is None else LASTS[1] if longer else LASTS[2]
+    return combined(
+        parts,
+        figure,
+        _starts(back),
+        answer=answer,
+        evidence=evidence(plain, *others),
+        numbers=lives,
+    )
+
+
+HALF_LIVES = "half_life_steps"
+
+
+def lasts_longer(
+    comparison: Comparison, names: Sequence[str], other: str, times: float
+) -> dict[str, Truth]:
+    """Whether each gradient's half-life is so many times the other's, by more than noise.
+
+    None where that is not distinguishable, or the seeds are too few. The names are the family.
+    """
+    result = comparison.result(HALF_LIVES)
+    if result is None or not result.values[other]:
+        return dict.fromkeys(names)
+    target = [HALF_LIFE.scale(rate, times) for rate in result.values[other]]
+    pairs = {(name, other): (result.values[name], target) for name in names}
+    verdicts = contrasts(pairs, HALF_LIFE, "higher")
+    return {verdict.first: TRUTHS.get(verdict.finding) for verdict in verdicts}
+
+
+def _starts(networks: Sequence[MatchedRuns]) -> str:
+    """`the LSTM starts with forget bias 1 or identity, and the GRU with update bias 1`."""
+    parts = []
+    for cell in ("LSTM", "GRU"):
+        # `forget bias 1` of `LSTM 64 · forget bias 1`; a default start has no more than its name
+        names = [m.name.partition(" · ")[2] for m in networks if m.cell == cell.lower()]
+        if names:
+            starts = listed([name or "what PyTorch draws" for name in names], "or")
+            parts.append(f"the {cell} starts with {starts}")
+    return ", and ".join(parts)
+
+
+def _half_lives(lives: Mapping[str, Estimate], networks: Sequence[MatchedRuns]) -> str:
+    """`1.05 steps in RNN 64 (95% CI …, n = 8), 1.45 steps in LSTM 64 (…)`."""
+    parts = [
+        f"{number(life)} steps in {m.name} ({spread(lives[m.name])})"
+        for m in networks
+        if (life := lives[m.name].value) is not None
+    ]
+    return listed(parts) if parts else "an unknown number of steps"
+
+
+GATES = Claim(
+    8,
+    "Gates bring it back",
+    "Replacing the RNN by an LSTM or a GRU brings the early gradients back.",
+    "The gradient's half-life in the chapter's network with each cell, at several starts. Back "
+    "means: at least twice as long as in the plain RNN, by more than noise.",
+    Question(
+        "The RNN is replaced by an LSTM as PyTorch starts it. How long does half of the gradient "
+        "last?",
+        LASTS,
+    ),
+    gates_rule,
+    (DEFAULT_START, FORGET_BIAS, UPDATE_BIAS, OTHER_STARTS),
+)
+
+
+DEPTH = Measurement("one layer and three", GRADIENT_DECAY, ("lstm",), {"layers": (1, 3)}, "chapter")
+
+SAME = 1.1
+"""Gradients whose half-lives are this close, interval and all, fade alike."""
+
+CHANGES = ("It fades more slowly", "It fades faster", "It fades alike")
+
+
+def depth_rule(results: Results) -> Verdict:
+    """Does the input's gradient fade at another rate under three layers than under one?"""
+    by_layers = {m.config.architecture.layers: m for m in results.of(DEPTH)}
+    if len(by_layers) < 2:
+        return not_measured("the chapter's LSTM with one layer and with three")
+    one, three = by_layers[1], by_layers[3]
+    comparison = compare_matched({one.name: one, three.name: three})
+    rates = {m: comparison.estimate(m.name, "decay_rate") for m in (one, three)}
+    alike = fade_alike(rates[one], rates[three])
+    slower = is_better(comparison, HALF_LIVES, three.name, one.name)
+    layers = rates_by_layer(results, three)
+    kept = [
+        f"{'unknown' if rate.value is None else number(rate.value)} in {m.name} ({spread(rate)})"
+        for m, rate in rates.items()
+    ]
+    figure = f"The gradient that is kept per step back: {', '.join(kept)}."
+    if layers:
+        parts = [f"{number(rate.value or 0.0)} in layer {layer}" for layer, rate in layers.items()]
+        figure += f" Of what each of the three layers reads: {listed(parts)}."
+    answers = {None: None, True: CHANGES[0], False: CHANGES[1]}
+    return combined(
+        [False if alike else None if slower is None else True],
+        figure,
+        answer=CHANGES[2] if alike else answers[slower],
+        evidence=evidence(one, three),
+        numbers={
+            "one layer": rates[one],
+            "three layers": rates[three],
+            **{f"layer {layer} of three": rate for layer, rate in layers.items()},
+        },
+    )
+
+
+def fade_alike(one: Estimate, other: Estimate) -> bool:
+    """Whether the half-lives are within SAME of each other, at either end of the intervals."""
+    ends = [end for end in (one.low, one.high, other.low, other.high) if end is not None]
+    if len(ends) < 4 or not all(0 < end < 1 for end in ends):
+        return False
+    low, high, other_low, other_high = (-math.log(end) for end in ends)
+    return max(low / other_high, other_low / high) <= SAME
+
+
+def rates_by_layer(results: Results, matched: MatchedRuns) -> Mapping[int, Estimate]:
+    """Of a stack, from its table `decay`: of each layer's input, over seeds."""
+    table = results.table(matched.run_id, "decay")
+    if table is None:
+        return {}
+    last = table[table["training_step"] == table["training_step"].max()]
+    rates = {
+        int(layer): geometric_mean_estimate(rows["decay_rate"].tolist())
+        for layer, rows in last.groupby("layer")
+    }
+    return {layer: rate for layer, rate in rates.items() if rate.value is not None}
+
+
+LAYERS = Claim(
+    11,
+    "Three layers",
+    "Depth changes how the gradient spreads over time, as in an LSTM of three layers.",
+    "The rate at which the input's gradient fades under one layer and under three, and layer by "
+    "layer; alike means half-lives within 10%.",
+    Question(
+        "Two more layers are put on top of the LSTM. What becomes of the input's gradient?", CHANGES
+    ),
+    depth_rule,
+    (DEPTH,),
+)

@@ -1,0 +1,175 @@
+"""Claims about memory: how far back a plain RNN learns to look (7), and what clipping cures (6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.analysis.comparison import Comparison
+from core.chapter.claim import (
+    Claim,
+    MatchedRuns,
+    Measurement,
+    Question,
+    Results,
+    Truth,
+    Verdict,
+    combined,
+    compare_matched,
+    evidence,
+    finding_of,
+    is_better,
+    not_measured,
+    number_of,
+)
+from core.experiments.memory_span import MEMORY_SPAN
+from core.formatting import listed, spread
+from core.stats.estimates import Estimate
+
+CELLS = ("rnn", "lstm", "gru")
+SMALL = {"hidden_size": (32,)}
+"""The width at which five seeds tell the cells apart; wider networks take longer."""
+SPANS = Measurement("the three cells", MEMORY_SPAN, CELLS, SMALL)
+ORTHOGONAL = Measurement(
+    "a plain RNN that starts orthogonal",
+    MEMORY_SPAN,
+    ("rnn",),
+    {**SMALL, "initialisation": ("orthogonal",)},
+)
+CHAPTER_SPAN = 20
+"""Steps: the far end of the chapter's 10 to 20."""
+REACH = ("Up to 10 steps", "11 to 20 steps", "More than 20 steps")
+
+
+def spans_in_words(spans: Iterable[tuple[MatchedRuns, Estimate]]) -> str:
+    """`lags up to 10 in RNN 64 (95% CI 7–10, n = 5)`."""
+    parts = []
+    for matched, span in spans:
+        if span.value is None:
+            parts.append(f"nothing known in {matched.name}")
+            continue
+        open_end = number_of(matched.run, "next_lag") is None
+        lags = f"lags up to {'at least ' if open_end else ''}{span.value:.0f}"
+        parts.append(f"{lags if span.value else 'no lag'} in {matched.name} ({spread(span)})")
+    return listed(parts)
+
+
+def struggle_rule(results: Results) -> Verdict:
+    """Does the plain RNN's span end within 20 steps, however it starts?"""
+    cells, orthogonal = results.of(SPANS), results.of(ORTHOGONAL)
+    plain = [matched for matched in cells if matched.cell == "rnn"]
+    if not plain:
+        return not_measured("the plain RNN's memory span")
+    matched_runs = (*plain, *orthogonal, *(m for m in cells if m.cell != "rnn"))
+    comparison = compare_matched({matched.name: matched for matched in matched_runs})
+    spans = {matched: comparison.estimate(matched.name, "span") for matched in matched_runs}
+    truths = {matched: _ends_early(spans[matched]) for matched in (*plain, *orthogonal)}
+    early = [matched.name for matched, truth in truths.items() if truth]
+    reached = spans[plain[0]].value or 0.0
+    reach = REACH[0] if reached <= 10 else REACH[1] if reached <= CHAPTER_SPAN else REACH[2]
+    steps = f"{plain[0].config.flat()['training_steps']:,} training steps"
+    return combined(
+        list(truths.values()),
+        f"Learned within {steps}: {spans_in_words(spans.items())}.",
+        f"the network is {listed(early, 'or')}",
+        answer=None if truths[plain[0]] is None else reach,
+        evidence=evidence(*spans),
+        numbers={matched.name: span for matched, span in spans.items()},
+        findings={
+            f"{one.name} against {other.name}": finding_of(comparison, "span", one.name, other.name)
+            for one in cells
+            for other in cells
+            if one is not other
+        },
+    )
+
+
+def _ends_early(span: Estimate) -> Truth:
+    """Whether the whole interval of a span is within 20 steps, or beyond."""
+    if span.low is None or span.high is None:
+        return None
+    return True if span.high <= CHAPTER_SPAN else False if span.low > CHAPTER_SPAN else None
+
+
+STRUGGLE = Claim(
+    7,
+    "Ten to twenty steps",
+    "A plain RNN struggles to use what lies more than about 10 to 20 steps back.",
+    "Delayed recall: a network is trained anew at every lag, and its span is the largest lag that "
+    "a majority of the seeds learned.",
+    Question("How far back does a plain RNN learn to look?", REACH),
+    struggle_rule,
+    (SPANS, ORTHOGONAL),
+)
+
+UNCLIPPED = Measurement("without clipping", MEMORY_SPAN, ("rnn",), {**SMALL, "clip": (None,)})
+EXPLODING = Measurement(
+    "a network that explodes, clipped and not",
+    MEMORY_SPAN,
+    ("rnn",),
+    {**SMALL, "recurrent_gain": (3.0,), "clip": (1.0, None)},
+)
+CURES = ("It learns every lag tried", "It still falls short")
+
+
+def clipping_rule(results: Results) -> Verdict:
+    """Does clipping let a plain RNN learn every lag tried that it does not learn without?"""
+    plain = [m for m in results.of(SPANS, UNCLIPPED, EXPLODING) if m.cell == "rnn"]
+    without = {m.name: m for m in plain if m.config.flat()["clip"] is None}
+    clipped = [m for m in plain if m.config.flat()["clip"] is not None and m.name in without]
+    if not clipped:
+        return not_measured("memory spans of a plain RNN with and without clipping")
+    unclipped = [without[m.name] for m in clipped]
+    named = {f"{m.name}, clipped": m for m in clipped}
+    named |= {f"{m.name}, not clipped": m for m in unclipped}
+    comparison = compare_matched(named)
+    spans = {name: comparison.estimate(name, "span") for name in named}
+    truths, effects = {}, []
+    for matched in clipped:
+        further = _further(comparison, matched)
+        reaches_all = _reaches_all(matched, spans[f"{matched.name}, clipped"])
+        if reaches_all:  # no cure only if it reached as far without
+            truths[matched.name] = False if further else None
+        else:
+            truths[matched.name] = None if reaches_all is None else True
+        effects.append(
+            f"In {matched.name} no difference is larger than noise."
+            if further is None
+            else f"{matched.name} reaches {'further' if further else 'less far'} with clipping."
+        )
+    usual = _reaches_all(clipped[0], spans[f"{clipped[0].name}, clipped"])
+    with_it = spans_in_words((m, spans[f"{m.name}, clipped"]) for m in clipped)
+    without_it = spans_in_words((m, spans[f"{m.name}, not clipped"]) for m in unclipped)
+    return combined(
+        list(truths.values()),
+        f"With clipping: {with_it}. Without: {without_it}. {' '.join(effects)}",
+        f"the network is {listed([name for name, truth in truths.items() if truth], 'or')}",
+        answer=None if usual is None else CURES[not usual],
+        evidence=evidence(*clipped, *unclipped),
+        numbers=spans,
+    )
+
+
+def _further(comparison: Comparison, matched: MatchedRuns) -> Truth:
+    names = f"{matched.name}, clipped", f"{matched.name}, not clipped"
+    return is_better(comparison, "span", *names)
+
+
+def _reaches_all(matched: MatchedRuns, span: Estimate) -> Truth:
+    """Whether it learned every lag tried, interval and all."""
+    longest = float(str(matched.config.flat()["longest_lag"]))
+    if span.low is None or span.high is None:
+        return None
+    return True if span.low >= longest else False if span.high < longest else None
+
+
+CLIPPING = Claim(
+    6,
+    "Clipping is no cure",
+    "Clipping treats explosion as a symptom, it is no cure.",
+    "Memory spans of a plain RNN with the gradient's norm clipped at 1 and without, as it usually "
+    "starts and with recurrent gain 3, where gradients explode. A cure would let it learn every "
+    "lag tried that it does not learn without.",
+    Question("A plain RNN is trained with clipping. How far back does it learn to look?", CURES),
+    clipping_rule,
+    (SPANS, UNCLIPPED, EXPLODING),
+)

@@ -1,0 +1,199 @@
+"""Claims about sequences: two directions (12), one vector for a sentence (13), and shapes (15)."""
+
+from __future__ import annotations
+
+from core.analysis.comparison import contrasts
+from core.chapter.claim import (
+    TO_COMPUTE,
+    TRUTHS,
+    Claim,
+    MatchedRuns,
+    Measurement,
+    Question,
+    Results,
+    Truth,
+    Verdict,
+    combined,
+    compare_matched,
+    computing,
+    evidence,
+    exactly,
+    finding_of,
+    not_measured,
+    number_of,
+    of_parts,
+)
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from core.formatting import listed, number, spread
+from core.models.architecture import variant_title
+from core.models.registry import variants
+from core.stats.aggregation import MEAN
+from core.stats.estimates import Estimate
+
+BOTH_SIDES = Measurement("one direction and two", TWO_SIDED_CONTEXT, tuple(variants()))
+GENERATES = ("It writes token by token", "It is refused")
+
+
+def sides_rule(results: Results) -> Verdict:
+    """Two directions against one of as many parameters; and what a decoder of two answers."""
+    facts = results.computed.get(12)
+    matched = {m.config.architecture.variant: m for m in results.of(BOTH_SIDES)}
+    cells = [cell for cell in matched if f"bi-{cell}" in matched]
+    answer = None if facts is None else GENERATES[bool(facts["refusal"])]
+    if facts is None or not cells:
+        missing = "one direction beside two, for a cell at least" if facts else TO_COMPUTE
+        return not_measured(missing, answer=answer)
+    comparison = compare_matched(matched)
+    ahead, wider = (comparison.result(f"{name}_accuracy") for name in ("ahead", "wider"))
+    samples = {
+        (f"bi-{cell}", cell): (
+            ahead.values[f"bi-{cell}"] if ahead else (),
+            wider.values[cell] if wider else (),
+        )
+        for cell in cells
+    }
+    verdicts = {v.second: v.finding for v in contrasts(samples, MEAN, "higher")}
+    one_way, both_ways = facts["widths"]
+    parts: dict[str, Truth] = {
+        f"a bidirectional {variant_title(cell)} sees both sides": TRUTHS.get(verdicts[cell])
+        for cell in cells
+    }
+    parts["its output is twice as wide"] = both_ways == 2 * one_way
+    parts["it cannot generate"] = bool(facts["refusal"])
+    two_sided = {cell: comparison.estimate(f"bi-{cell}", "ahead_accuracy") for cell in cells}
+    one_sided = {cell: comparison.estimate(cell, "wider_accuracy") for cell in cells}
+    accuracies = [
+        f"{_percent(two_sided[cell])} in {matched[f'bi-{cell}'].name} and "
+        f"{_percent(one_sided[cell])} in one direction"
+        for cell in cells
+    ]
+    refused = facts["refusal"] or "it was not refused"
+    return of_parts(
+        parts,
+        f"Where a token ahead is needed, accuracy at equal parameters is {listed(accuracies)}. The "
+        f"output has {both_ways} numbers against {one_way}. Asked to generate: {refused}.",
+        answer=answer,
+        evidence=evidence(*(matched[name] for cell in cells for name in (f"bi-{cell}", cell))),
+        numbers={
+            **{f"bi-{cell}": estimate for cell, estimate in two_sided.items()},
+            **one_sided,
+            "refused": exactly(float(bool(facts["refusal"]))),
+        },
+    )
+
+
+def _percent(accuracy: Estimate) -> str:
+    return f"{number(accuracy.value or 0.0)}% ({spread(accuracy)})"
+
+
+SIDES = Claim(
+    12,
+    "Both sides",
+    "A bidirectional RNN sees both sides, its output is twice as wide, and it cannot generate "
+    "token by token.",
+    "Tagging that needs a token ahead, against one direction of as many parameters; the output of "
+    "a real network; a decoder of two directions is asked for.",
+    Question("A decoder is to be bidirectional. What happens?", GENERATES),
+    sides_rule,
+    (BOTH_SIDES,),
+    computing("bidirectional"),
+)
+
+ATTENTION = Measurement(
+    "with and without attention",
+    LENGTH_QUALITY,
+    ("lstm",),
+    {"attention": ("none", "dot"), "seeds": (3,)},
+)
+CHAPTER_SHAPES = [[1, 3, 128], [1, 1, 128]]
+RECEIVES = ("One vector", "Three vectors")
+
+
+def attention_rule(results: Results) -> Verdict:
+    """Does accuracy halve without attention, later or never with it, over seeds?"""
+    matched = {str(m.config.flat()["attention"]): m for m in results.of(ATTENTION)}
+    if len(matched) < 2:
+        return not_measured("the translator with attention and without")
+    without, looking = matched["none"], matched["dot"]
+    comparison = compare_matched(matched)
+    lengths = {name: comparison.estimate(name, "bottleneck_length") for name in matched}
+    settings = without.config.flat()
+    trained, tested = settings["longest_trained"], settings["longest_tested"]
+    falls = {m: _falls(m) for m in (without, looking)}
+    moves = finding_of(comparison, "bottleneck_length", "dot", "none")
+    always: Truth = True if all(falls[without]) else None if any(falls[without]) else False
+    parts: dict[str, Truth] = {
+        "quality falls with length without attention": always,
+        "attention moves the fall to longer sentences": TRUTHS.get(moves),
+        f"attention keeps quality above half up to {tested} words": not _mostly(falls[looking]),
+    }
+    places, parameters = [], []
+    for m, name in ((without, "none"), (looking, "dot")):
+        at = "at" if _mostly(falls[m]) else "not before"
+        length = lengths[name]
+        places.append(f"{at} {number(length.value or 0.0)} words ({spread(length)})")
+        parameters.append(f"{number_of(m.run, 'parameters') or 0:,.0f}")
+    return of_parts(
+        parts,
+        f"Trained on sentences of up to {trained} words, token accuracy without attention is half "
+        f"of its start {places[0]}; with attention {places[1]}. Parameters: "
+        f"{' and '.join(parameters)}.",
+        answer=lengths["none"].value,
+        evidence=evidence(without, looking),
+        numbers={"without attention": lengths["none"], "with attention": lengths["dot"]},
+        findings={"with attention against without": moves},
+    )
+
+
+def _falls(matched: MatchedRuns) -> list[bool]:
+    """Of each seed, whether accuracy falls below half within what was tested."""
+    newest = {run["seed"]: run for run in matched.runs}
+    return [not number_of(run, "never_below_half") for run in newest.values()]
+
+
+def _mostly(truths: list[bool]) -> bool:
+    return 2 * sum(truths) > len(truths)
+
+
+def shapes_rule(results: Results) -> Verdict:
+    """What the encoder yields, and what the decoder reads of it without attention."""
+    facts = results.computed.get(15)
+    if facts is None:
+        return not_measured(TO_COMPUTE)
+    states, reads = facts["none"]["encoder states"], facts["none"]["decoder reads"]
+    return combined(
+        [[states, reads] == CHAPTER_SHAPES],
+        f"For three tokens the encoder yields {tuple(states)}; without attention the decoder "
+        f"reads {tuple(reads)}, with attention {tuple(facts['dot']['decoder reads'])}.",
+        answer={1: RECEIVES[0], 3: RECEIVES[1]}.get(reads[1]),
+        numbers={"vectors read without attention": exactly(reads[1])},
+    )
+
+
+ATTENTION_REPAIRS = Claim(
+    13,
+    "One vector for a sentence",
+    "Squeezing a sentence into one vector makes quality fall with length (translation beyond about "
+    "20 words); looking back at all encoder states repairs it.",
+    "A translator without and with attention, equal in parameters, trained on short sentences and "
+    "judged by length: the length at which token accuracy is half of its start.",
+    Question(
+        "Without attention, trained on up to 14 words: at which length is token accuracy half of "
+        "what it is for short sentences?",
+        unit="words",
+    ),
+    attention_rule,
+    (ATTENTION,),
+)
+
+SHAPES = Claim(
+    15,
+    "What the decoder receives",
+    "The encoder yields one state per position, (1, 3, 128) for three tokens; the decoder without "
+    "attention receives only the last one, (1, 1, 128).",
+    "Shapes in a real model with 128 hidden units, without and with attention.",
+    Question("Of three tokens read, what does a decoder without attention receive?", RECEIVES),
+    shapes_rule,
+    compute=computing("what_the_decoder_receives"),
+)

@@ -1,0 +1,36 @@
+"""How fast does the gradient fade with distance?"""
+
+from core.experiment import Experiment, Headline
+from core.experiments.gradient_decay.answers import by_seed, remarks, run_sentence
+from core.experiments.gradient_decay.declaration import (
+    DecayRow,
+    GradientDecayConfig,
+    GradientDecaySummary,
+    GradientRow,
+    JacobianRow,
+    LyapunovRow,
+    TrainingRow,
+    work,
+)
+
+GRADIENT_DECAY = Experiment(
+    name="gradient-decay",
+    title="Gradient flow",
+    question="How fast does the gradient fade with distance?",
+    config=GradientDecayConfig,
+    rows=(GradientRow, DecayRow, JacobianRow, LyapunovRow, TrainingRow, GradientDecaySummary),
+    module="core.experiments.gradient_decay.measure",
+    sentence=run_sentence,
+    remarks=remarks,
+    work=work,
+    by_seed=by_seed,
+    headlines=(Headline("half_life_steps", "keeps its gradient longest"),),
+    presets={
+        "chapter": {
+            "input_size": 32,
+            "hidden_size": 64,
+            "sequence_length": 100,
+            "loss": "sum",
+        }
+    },
+)

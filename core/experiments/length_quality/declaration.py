@@ -1,0 +1,440 @@
+"""How does seq2seq quality fall with length, and does attention save it?
+
+An encoder-decoder is trained on short sentences and judged by length, with attention off or on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from core.experiment import Config, Row, axis, measure, note, seed_axis
+from core.models.architecture import Architecture
+from core.models.counting import pass_cost
+from core.models.registry import variants
+from core.stats.aggregation import EXACT
+from core.stats.estimates import Estimate
+
+Task = Literal["grammar", "copy", "reverse", "multi30k", "tsv"]
+
+By = Literal["source", "reference"]
+
+Quality = Literal["token_accuracy", "bleu"]
+
+Decoding = Literal["free", "forced"]
+"""The model reads what it wrote itself (what a user gets), or the reference (teacher forcing)."""
+
+
+def quality_of(task: str) -> Quality:
+    """What falls with length: BLEU in running text, where one word too many shifts all others."""
+    return "bleu" if task in ("multi30k", "tsv") else "token_accuracy"
+
+
+def _one_directional(value: Any) -> Any:
+    if isinstance(value, str) and value in variants() and value.startswith("bi-"):
+        raise ValueError(
+            f"decoder is {value!r}; choose same, rnn, lstm or gru: a backward direction reads what "
+            "comes later, and a decoder has not written it yet"
+        )
+    return value
+
+
+AT_ONCE = 128
+"""Sentences that are judged side by side."""
+
+
+class LengthQualityConfig(Config):
+    """One seq2seq model, trained and judged once. The architecture is the encoder's."""
+
+    task: Task = Field(
+        "grammar",
+        title="Task",
+        description=(
+            "Sentences of a small English-German grammar, digits to copy or reverse, Multi30k "
+            "captions, or a file of your own with source, tab, target on every line."
+        ),
+        json_schema_extra={"noun": "task"},
+    )
+    attention: Literal["none", "additive", "dot", "general"] = Field(
+        "none",
+        title="Attention",
+        description=(
+            "none: the decoder reads the encoder's last state alone. additive: Bahdanau 2015; dot "
+            "and general: Luong 2015."
+        ),
+        json_schema_extra={"noun": "attention"},
+    )
+    training_steps: int = Field(
+        1500,
+        ge=1,
+        le=1_000_000,
+        title="Training steps",
+        description="Steps of Adam, one batch each.",
+    )
+    longest_trained: int = Field(
+        14,
+        ge=1,
+        le=1000,
+        title="Longest trained",
+        description="Source length in words that training reaches.",
+    )
+    longest_tested: int = Field(
+        28, ge=1, le=1000, title="Longest tested", description="Source length in words."
+    )
+    shortest: int = Field(
+        4,
+        ge=1,
+        le=1000,
+        title="Shortest",
+        description="Source length in words, in training and test.",
+    )
+    training_pairs: int = Field(
+        20_000,
+        ge=1,
+        le=10_000_000,
+        title="Training pairs",
+        description="Drawn for a synthetic task; from a text, at most so many.",
+    )
+    tested_pairs: int = Field(
+        60,
+        ge=2,
+        le=100_000,
+        title="Tested pairs",
+        description="For each length, if the task is synthetic.",
+    )
+    batch_size: int = Field(64, ge=1, le=4096, title="Batch size", description="Sentence pairs.")
+    embedding_size: int = Field(
+        64, ge=1, le=4096, title="Embedding size", description="Of source and target tokens."
+    )
+    decoder: Annotated[Literal["same", "rnn", "lstm", "gru"], BeforeValidator(_one_directional)] = (
+        Field(
+            "same",
+            title="Decoder",
+            description="Its cell; always one-directional, as deep and wide as the encoder.",
+            json_schema_extra={"noun": "decoder"},
+        )
+    )
+    learning_rate: float = Field(
+        2e-3, ge=1e-6, le=1.0, title="Learning rate", description="Of Adam, at the start."
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine",
+        title="Schedule",
+        description="Of the learning rate: cosine falls to zero.",
+        json_schema_extra={"noun": "schedule"},
+    )
+    clip: float | None = Field(
+        1.0, ge=1e-6, le=1e6, title="Clipping", description="Largest norm of the gradient."
+    )
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        title="Dropout",
+        description="Of embeddings and of the output layer's input.",
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="Patience",
+        description="Validations without a better loss after which training stops; 0: never.",
+    )
+    validations: int = Field(
+        15, ge=1, le=1000, title="Validations", description="Evenly spaced over training."
+    )
+    beam: int = Field(1, ge=1, le=100, title="Beam", description="Width; 1 is greedy.")
+    source_reversed: bool = Field(
+        False, title="Source reversed", description="Read from its end (Sutskever et al. 2014)."
+    )
+    vocabulary: int = Field(
+        6000,
+        ge=10,
+        le=100_000,
+        title="Vocabulary",
+        description="Subwords of a text, shared by both languages.",
+    )
+    source_language: Literal["de", "en", "fr"] = Field(
+        "de", title="From", description="Source language of Multi30k."
+    )
+    target_language: Literal["en", "de", "fr"] = Field(
+        "en", title="To", description="Target language of Multi30k."
+    )
+    joined_sentences: int = Field(
+        1,
+        ge=1,
+        le=20,
+        title="Joined sentences",
+        description="Up to so many consecutive sentences of a text are joined into one.",
+    )
+    folder: str = Field(
+        "",
+        title="Folder",
+        description="With Multi30k's files. Left out: the store's own, where fetching puts them.",
+    )
+    fetch: bool = Field(
+        False,
+        title="Fetch",
+        description="Download what is missing of Multi30k from its public home.",
+    )
+    file: str = Field("", title="File", description="The TSV file of the task tsv.")
+
+    @property
+    def features(self) -> int:
+        """Size of what is read at each step: an embedding."""
+        return self.embedding_size
+
+    @property
+    def decoding_architecture(self) -> Architecture:
+        """The decoder's: one-directional, with the encoder's other settings where they fit."""
+        shape = self.architecture
+        cell = shape.cell if self.decoder == "same" else self.decoder
+        if cell == shape.cell:
+            return shape.model_copy(update={"bidirectional": False})
+        return Architecture(cell=cell, hidden_size=shape.hidden_size, layers=shape.layers)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether sentences are drawn, at every length, instead of read from a text."""
+        return self.task in ("grammar", "copy", "reverse")
+
+    @property
+    def digits(self) -> bool:
+        """Whether sentences are digits, which have no BLEU and no chrF."""
+        return self.task in ("copy", "reverse")
+
+    @property
+    def quality(self) -> Quality:
+        """What falls with length."""
+        return quality_of(self.task)
+
+    @model_validator(mode="after")
+    def _lengths_are_in_order(self) -> Self:
+        if self.longest_trained < self.shortest:
+            raise ValueError(
+                f"longest_trained is {self.longest_trained}, but shortest is {self.shortest}; "
+                "give at least that"
+            )
+        if self.longest_tested < self.longest_trained:
+            raise ValueError(
+                f"longest_tested is {self.longest_tested}, but longest_trained is "
+                f"{self.longest_trained}; give at least that"
+            )
+        if self.task == "grammar" and self.shortest < 3:
+            raise ValueError(
+                f"shortest is {self.shortest}, but a sentence of the grammar has at least 3 words"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_text_is_named(self) -> Self:
+        if self.task == "tsv" and not self.file:
+            raise ValueError("file is '', but task is tsv; name the file with source, tab, target")
+        if self.task == "multi30k" and self.source_language == self.target_language:
+            raise ValueError(
+                f"target_language is {self.target_language}, and so is source_language; "
+                "choose another one"
+            )
+        return self
+
+
+def work(config: LengthQualityConfig) -> float:
+    """Multiply-accumulates of training and judging."""
+    return training_work(config) + sum(judging_work(config))
+
+
+def training_work(config: LengthQualityConfig) -> float:
+    """Multiply-accumulates of all training steps."""
+    words = (config.shortest + config.longest_trained) // 2 if config.synthetic else 14
+    return config.training_steps * _pass_work(config, words, config.batch_size, backward=True)
+
+
+def judging_work(config: LengthQualityConfig) -> tuple[float, float]:
+    """Multiply-accumulates of decoding the test sentences in both ways, and of scoring them.
+
+    BLEU and chrF of the sentences of one length, with a thousand resamples of each, take about as
+    long as 4e9.
+    """
+    words, sentences, lengths = 14, 1000, 12  # about those of Multi30k
+    if config.synthetic:
+        words = (config.shortest + config.longest_tested) // 2
+        lengths = config.longest_tested - config.shortest + 1
+        sentences = config.tested_pairs * lengths
+    steps = words * math.ceil(sentences / AT_ONCE)
+    decoding = 2 * _pass_work(config, steps, AT_ONCE * config.beam, backward=False)
+    return decoding, 0 if config.digits else lengths * 4e9
+
+
+def _pass_work(config: LengthQualityConfig, words: int, sentences: int, *, backward: bool) -> float:
+    """Reading so many words of each sentence, and writing as many."""
+    cost = partial(pass_cost, steps=words, sequences=sentences, backward=backward)
+    # At every step the decoder reads the encoder's context beside the word before.
+    written = config.embedding_size + config.architecture.hidden_size
+    outputs = 150 if config.synthetic else config.vocabulary
+    return cost(config.architecture, config.embedding_size) + cost(
+        config.decoding_architecture, written, outputs=outputs
+    )
+
+
+@dataclass(frozen=True)
+class TrainingRow(Row):
+    """Losses, gradient and speed of training, at one validation."""
+
+    table: ClassVar[str] = "training"
+    title: ClassVar[str] = "Training"
+
+    seed: int = seed_axis()
+    training_step: int = axis("Training step", unit="steps", curve=True)
+    validation_loss: float = measure(
+        "Validation loss",
+        unit="nats per token",
+        better="lower",
+        description="Cross-entropy, teacher-forced.",
+    )
+    training_loss: float = measure("Training loss", unit="nats per token", better="lower")
+    gradient_norm: float = measure("Gradient norm", description="Median since the row before.")
+    tokens_per_second: float = measure(
+        "Training speed",
+        unit="target tokens/s",
+        better="higher",
+        description="Since the row before.",
+    )
+
+
+@dataclass(frozen=True)
+class LengthRow(Row):
+    """Quality of the sentences of one length."""
+
+    table: ClassVar[str] = "lengths"
+    title: ClassVar[str] = "Quality by length"
+
+    by: By = axis("Length of", description="Source or reference, in words.")
+    decoding: Decoding = axis(
+        "Decoding", description="free: the model reads its own words; forced: the reference's."
+    )
+    seed: int = seed_axis()
+    length: int = axis("Length", unit="words", curve=True, description="The longest of its bucket.")
+    token_accuracy: Estimate = measure(
+        "Token accuracy",
+        unit="%",
+        better="higher",
+        description="Of the reference's tokens, at their own positions. 95% bootstrap interval.",
+    )
+    exact_match: Estimate = measure(
+        "Exact match", unit="%", better="higher", description="Sentences without any error."
+    )
+    bleu: Estimate = measure("BLEU", better="higher", description="sacrebleu, lowercased.")
+    chrf: Estimate = measure("chrF", better="higher", description="sacrebleu, chrF2.")
+    length_ratio: Estimate = measure("Length ratio", description="Output over reference tokens.")
+    sentences: int = measure("Sentences")
+    trained: int = measure(
+        "In the trained range",
+        description="1 or 0: whether training reached the length of all these sentences.",
+    )
+
+
+@dataclass(frozen=True)
+class PositionRow(Row):
+    """Accuracy at one position of the output."""
+
+    table: ClassVar[str] = "positions"
+    title: ClassVar[str] = "Accuracy by output position"
+
+    decoding: Decoding = axis("Decoding")
+    seed: int = seed_axis()
+    position: int = axis("Output position", unit="tokens", curve=True)
+    token_accuracy: Estimate = measure("Token accuracy", unit="%", better="higher")
+
+
+@dataclass(frozen=True)
+class SampleRow(Row):
+    """A sentence, its reference, and the model's output."""
+
+    table: ClassVar[str] = "samples"
+    title: ClassVar[str] = "Samples"
+
+    seed: int = seed_axis()
+    sample: int = axis("Sample")
+    length: int = measure("Length", unit="words")
+    score: float = measure("Score", unit="nats per token", better="higher")
+    exact: int = measure("Exact", description="1 or 0.")
+    source: str = note("Source")
+    reference: str = note("Reference")
+    output: str = note("Output")
+
+
+@dataclass(frozen=True)
+class AttentionRow(Row):
+    """Attention that one token of a sample's output pays to one token of its source."""
+
+    table: ClassVar[str] = "attention"
+    title: ClassVar[str] = "Attention"
+
+    seed: int = seed_axis()
+    sample: int = axis("Sample")
+    written: int = axis("Output position", unit="tokens")
+    read: int = axis("Source position", unit="tokens", curve=True)
+    weight: float = measure("Attention weight")
+    written_token: str = note(
+        "Output token", description="The last is end, or cut off at the greatest length."
+    )
+    read_token: str = note("Source token")
+
+
+@dataclass(frozen=True)
+class LengthQualitySummary(Row):
+    """Over all tested sentences; intervals from resampling the sentences."""
+
+    table: ClassVar[str] = "summary"
+    title: ClassVar[str] = "Summary"
+
+    bottleneck_length: Estimate = measure(
+        "Bottleneck length",
+        unit="words",
+        better="higher",
+        description=(
+            "Source length from which on quality, free-running, is below half of that of the "
+            "shortest sentences: token accuracy, of running text BLEU. The longest tested where it "
+            "never is; none where the shortest sentences are not clearly above a blind guess."
+        ),
+    )
+    token_accuracy: Estimate = measure(
+        "Token accuracy", unit="%", better="higher", description="Free-running, all sentences."
+    )
+    exact_match: Estimate = measure("Exact match", unit="%", better="higher")
+    bleu: Estimate = measure("BLEU", better="higher", description="See the signature.")
+    chrf: Estimate = measure("chrF", better="higher")
+    within_accuracy: Estimate = measure(
+        "Accuracy within", unit="%", better="higher", description="On lengths that were trained."
+    )
+    beyond_accuracy: Estimate = measure(
+        "Accuracy beyond", unit="%", better="higher", description="On longer sentences."
+    )
+    above_blind: Estimate = measure(
+        "Above a blind guess",
+        unit="points",
+        better="higher",
+        description=(
+            "Token accuracy of the shortest sentences less that of the best output that is the "
+            "same for all of them. Clearly above: the whole interval is above zero."
+        ),
+    )
+    never_below_half: int = measure(
+        "Never below half", description="1 where the bottleneck lies beyond what was tested."
+    )
+    context_size: int = measure(
+        "Context",
+        unit="numbers",
+        description="What the decoder reads in addition to its own state.",
+        pooled=EXACT,
+    )
+    parameters: int = measure(
+        "Parameters", better="lower", description="Of the whole model.", pooled=EXACT
+    )
+    training_seconds: float = measure("Training", unit="s", better="lower")
+    steps_trained: int = measure("Steps trained")
+    signature: str = note("BLEU signature")

@@ -1,0 +1,141 @@
+"""Translating with a finished run's model: text in; hypotheses and attention map out."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.experiments.length_quality.declaration import LengthQualityConfig
+from core.experiments.length_quality.model import as_read, output_labels, shape_of
+from core.models.decoding import attention_map, beam, max_output_tokens
+from core.models.seq2seq import Padded, Seq2Seq
+from core.settings import BadSetting
+from core.tasks.corpora import UNKNOWN, Codec, Pair, Subwords, Words, padded_sources
+
+MAX_WORDS = 200
+"""Longest source: far beyond what any model here was trained on."""
+
+MAX_BEAM = 20
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One output."""
+
+    text: str
+    score: float
+    """Log probability per token, nats."""
+    probability: float
+    """Probability of the whole output."""
+    finished: bool
+    """Whether the model ended it itself."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What a model made of one source."""
+
+    read: tuple[str, ...]
+    """The source's tokens in the order in which the encoder read them."""
+    alternatives: tuple[Alternative, ...]
+    """The best first."""
+    written: tuple[str, ...]
+    """The best one's tokens, then `end`, or `cut off` where it was too long for one."""
+    weights: tuple[tuple[float, ...], ...] | None
+    """For each token written, its attention to each token read; None without attention."""
+    unknown: tuple[str, ...]
+    """Words of the source that the model has no token for."""
+    words: int
+    longest_trained: int
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the source is longer than what the model was trained on."""
+        return self.words > self.longest_trained
+
+
+class Translator:
+    """Translates with the model that `length-quality` keeps under `model/`."""
+
+    def __init__(
+        self, config: LengthQualityConfig, model: Seq2Seq, source: Codec, target: Codec
+    ) -> None:
+        self.config, self.model, self.source, self.target = config, model.eval(), source, target
+
+    @classmethod
+    def load(cls, folder: Path) -> Translator:
+        """From a folder with `config.json`, `weights.pt` and both vocabularies.
+
+        Raises `BadSetting` when something is missing or does not fit together.
+        """
+        try:
+            config = LengthQualityConfig.from_flat(json.loads(_read(folder, "config.json")))
+            source, target = _codec(folder, "source"), _codec(folder, "target")
+            model = Seq2Seq(shape_of(config, source.size, target.size), config.seed)
+            weights = io.BytesIO(_read(folder, "weights.pt"))
+            state = torch.load(weights, map_location="cpu", weights_only=True)
+            model.load_state_dict(state)
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadSetting(f"this run's model cannot be loaded ({reason})") from error
+        return cls(config, model, source, target)
+
+    def translate(self, text: str, width: int = 4) -> Translation:
+        """The `width` best outputs. Raises `BadSetting` for an empty or endless source."""
+        prepared = self.prepared(text)
+        count = len(prepared.split())
+        if not 1 <= count <= MAX_WORDS:
+            raise BadSetting(f"source has {count} words; give 1 to {MAX_WORDS}")
+        if not 1 <= width <= MAX_BEAM:
+            raise BadSetting(f"beam is {width}; give a whole number from 1 to {MAX_BEAM}")
+        tokens = as_read(self.config, Pair(self.source.encode(prepared), ())).source
+        source = Padded(*padded_sources([tokens]))
+        (hypotheses,) = beam(self.model, source, width, max_output_tokens(len(tokens)))
+        best = hypotheses[0]
+        weights_TS = attention_map(self.model, source, best.tokens)
+        return Translation(
+            read=tuple(self.source.pieces(tokens)),
+            alternatives=tuple(
+                Alternative(
+                    text=self.target.decode(one.tokens),
+                    score=one.score,
+                    probability=float(torch.tensor(one.log_probability).exp()),
+                    finished=one.finished,
+                )
+                for one in hypotheses
+            ),
+            written=tuple(output_labels(self.target, best.tokens, finished=best.finished)),
+            weights=None if weights_TS is None else tuple(map(tuple, weights_TS.tolist())),
+            unknown=tuple(
+                dict.fromkeys(w for w in prepared.split() if UNKNOWN in self.source.encode(w))
+            ),
+            words=count,
+            longest_trained=self.config.longest_trained,
+        )
+
+    def prepared(self, text: str) -> str:
+        """The text as the task writes it: digits apart, grammar without marks and capitals."""
+        if self.config.digits:
+            return " ".join(re.sub(r"\s", "", text))
+        if self.config.task == "grammar":
+            return " ".join(re.sub(r"[.,;:!?\"]", " ", text.lower()).split())
+        return " ".join(text.split())
+
+
+def _codec(folder: Path, side: str) -> Codec:
+    if (folder / f"{side}.subwords").exists():
+        return Subwords(_read(folder, f"{side}.subwords"))
+    words: list[str] = json.loads(_read(folder, f"{side}.words.json"))
+    return Words(words[4:])
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError:
+        raise BadSetting(f"this run has kept no model: {name} is missing") from None

@@ -1,0 +1,331 @@
+"""How far back can it learn to look?
+
+The same network is trained anew at every lag, from a few seeds, for a stated number of steps. Its
+span is the largest lag that a majority of the seeds learned; beside it stands how fast the
+gradient of that very network fades, before and after training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from core.experiment import Config, Row, axis, measure, note, seed_axis
+from core.models.counting import pass_cost
+from core.stats.aggregation import EXACT, HALF_LIFE, MAJORITY, MEDIAN
+from core.stats.estimates import Estimate
+from core.tasks.lag_shapes import LagShape, TaskName, lag_shape
+
+LAG_GRID = (1, 2, 3, 5, 7, *(m * 10**power for power in range(4) for m in (10, 15, 20, 30, 50, 70)))
+"""The lags that are tried between the shortest and the longest, each about 1.4 times the last."""
+
+LEARNING_RATES = (1e-3, 3e-3, 1e-2)
+"""Tried where no learning rate is set. Half a decade apart: neighbours learn about as far."""
+
+
+class MemorySpanConfig(Config):
+    """One variant at every lag, all of its seeds in one batched pass."""
+
+    task: TaskName = Field(
+        "recall",
+        title="Task",
+        description=(
+            "recall: a symbol is shown once, noise follows, at the end it must be named. adding: "
+            "the sum of two marked numbers (Hochreiter & Schmidhuber 1997). copy: ten symbols, "
+            "again after a pause (Arjovsky et al. 2016)."
+        ),
+        json_schema_extra={"noun": "task"},
+    )
+    seeds: int = Field(
+        5,
+        ge=1,
+        le=256,
+        title="Seeds",
+        description="Independent draws of weights and sequences.",
+        json_schema_extra={"role": "replicate"},
+    )
+    training_steps: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        title="Training steps",
+        description="Steps of Adam at each lag: the budget within which a lag counts as learned.",
+    )
+    shortest_lag: int = Field(
+        2,
+        ge=1,
+        le=5000,
+        title="Shortest lag",
+        description="In steps; for adding, the length of the sequence.",
+    )
+    longest_lag: int = Field(
+        100,
+        ge=1,
+        le=5000,
+        title="Longest lag",
+        description=f"Between the two, lags are {', '.join(map(str, LAG_GRID[:8]))} and so on.",
+    )
+    give_up: int = Field(
+        2,
+        ge=1,
+        le=100,
+        title="Give up",
+        description=(
+            "After so many lags in a row that no majority of seeds learned, longer ones are not "
+            "tried."
+        ),
+    )
+    learning_rate: float | None = Field(
+        None,
+        ge=1e-6,
+        le=1.0,
+        title="Learning rate",
+        description=(
+            f"Of Adam. Left out: {', '.join(f'{rate:g}' for rate in LEARNING_RATES[:-1])} and "
+            f"{LEARNING_RATES[-1]:g} are tried, and the one that learned the longest lag on "
+            "validation sequences is reported. One that fails at a lag that another learned is "
+            "tried no further."
+        ),
+    )
+    clip: float | None = Field(
+        1.0,
+        ge=1e-6,
+        le=1e6,
+        title="Clipping",
+        description="Largest norm of each network's gradient. Left out: none.",
+    )
+    batch_size: int = Field(32, ge=1, le=4096, title="Batch size", description="Per seed and step.")
+    symbols: int = Field(
+        8,
+        ge=2,
+        le=256,
+        title="Symbols",
+        description="How many there are to recall or copy; chance is one in so many.",
+    )
+    validations: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        title="Validations",
+        description="Evenly spaced over the budget: how finely the steps to learn are known.",
+    )
+    tested_sequences: int = Field(
+        500,
+        ge=10,
+        le=100_000,
+        title="Tested sequences",
+        description="Per seed, in validation and in the test each.",
+    )
+
+    @property
+    def shape(self) -> LagShape:
+        """The shape of the task's sequences."""
+        return lag_shape(self.task, self.symbols)
+
+    @property
+    def features(self) -> int:
+        """Size of what is read at each step."""
+        return self.shape.inputs
+
+    @property
+    def lags(self) -> list[int]:
+        """Both ends, and the lags of the grid between them."""
+        first, last = self.shortest_lag, self.longest_lag
+        return sorted({first, *(lag for lag in LAG_GRID if first < lag < last), last})
+
+    @property
+    def learning_rates(self) -> tuple[float, ...]:
+        """The learning rates to try."""
+        return LEARNING_RATES if self.learning_rate is None else (self.learning_rate,)
+
+    @model_validator(mode="after")
+    def _lags_are_in_order(self) -> Self:
+        if self.longest_lag < self.shortest_lag:
+            raise ValueError(
+                f"longest_lag is {self.longest_lag}, but shortest_lag is {self.shortest_lag}; "
+                "give at least that"
+            )
+        if self.task == "adding" and self.shortest_lag < 2:
+            raise ValueError(
+                f"shortest_lag is {self.shortest_lag}, but adding marks two numbers: give 2"
+            )
+        return self
+
+
+def work(config: MemorySpanConfig) -> float:
+    """Multiply-accumulates that a run is expected to take."""
+    return sum(len(config.learning_rates) * lag_work(config, lag) for lag in config.lags)
+
+
+def lag_work(config: MemorySpanConfig, lag: int) -> float:
+    """Expected multiply-accumulates of one lag at one learning rate.
+
+    Nobody knows beforehand where a run gives up. Most spans are near 15 steps, so longer lags
+    count the less the longer they are.
+    """
+    shape, sequences = config.architecture, config.seeds * config.batch_size
+    steps, size = config.shape.steps(lag), config.features
+    training = pass_cost(shape, size, steps=steps, sequences=sequences)
+    tested = config.seeds * config.tested_sequences
+    validation = pass_cost(shape, size, steps=steps, sequences=tested, backward=False)
+    likely = min(1.0, (15 / lag) ** 2)
+    return likely * (config.training_steps * training + config.validations * validation)
+
+
+@dataclass(frozen=True)
+class TrainingRow(Row):
+    """How one seed learns one lag."""
+
+    table: ClassVar[str] = "training"
+    title: ClassVar[str] = "Training"
+
+    lag: int = axis("Lag", unit="steps")
+    learning_rate: float = axis("Learning rate")
+    seed: int = seed_axis()
+    training_step: int = axis("Training step", unit="steps", curve=True)
+    loss: float | None = measure(
+        "Validation loss",
+        better="lower",
+        description="Cross-entropy in nats; for adding, the squared error. Empty: not finite.",
+    )
+    accuracy: float | None = measure(
+        "Validation accuracy", unit="%", better="higher", description="Of symbols; adding has none."
+    )
+
+
+@dataclass(frozen=True)
+class AttemptRow(Row):
+    """The outcome of one seed at one lag and learning rate."""
+
+    table: ClassVar[str] = "attempts"
+    title: ClassVar[str] = "Every attempt"
+
+    learning_rate: float = axis("Learning rate")
+    seed: int = seed_axis()
+    lag: int = axis("Lag", unit="steps", curve=True)
+    learned: int = measure(
+        "Learned",
+        better="higher",
+        description=(
+            "1 if at a validation at least 90% of the symbols were right, and right then of the "
+            "test sequences too; for adding, if the squared error was below 0.01. Else 0."
+        ),
+    )
+    steps_to_learn: int | None = measure(
+        "Steps to learn",
+        unit="training steps",
+        better="lower",
+        description="The step of the first such validation; empty where there is none.",
+    )
+    loss: float | None = measure(
+        "Test loss", better="lower", description="As in training, on separate sequences."
+    )
+    accuracy: float | None = measure("Test accuracy", unit="%", better="higher")
+    half_life_start: float | None = measure(
+        "Half-life before",
+        unit="steps",
+        description=(
+            "Of the gradient of this network before training, on the task's sequences of 100 "
+            "steps; infinite if it grows."
+        ),
+    )
+    half_life_end: float | None = measure(
+        "Half-life after", unit="steps", description="Of the same network, after training."
+    )
+    trained_steps: int = measure(
+        "Steps taken", description="A seed that has learned trains no longer."
+    )
+
+
+@dataclass(frozen=True)
+class LagRow(Row):
+    """One lag, at the reported learning rate, over seeds."""
+
+    table: ClassVar[str] = "lags"
+    title: ClassVar[str] = "By lag"
+
+    lag: int = axis("Lag", unit="steps", curve=True)
+    success: Estimate = measure(
+        "Success",
+        unit="% of seeds",
+        better="higher",
+        description="Seeds that learned it within the budget; Wilson's 95% interval.",
+    )
+    accuracy: Estimate = measure(
+        "Accuracy", unit="%", better="higher", description="Of symbols, on test sequences."
+    )
+    loss: Estimate = measure(
+        "Loss", better="lower", description="Cross-entropy in nats; for adding, the squared error."
+    )
+    baseline: float = measure(
+        "Without memory",
+        description="The loss of the best answer that ignores the past: exact, not measured.",
+    )
+    chance: float | None = measure("Chance", unit="%", description="Its accuracy; adding has none.")
+    steps_to_learn: Estimate = measure(
+        "Steps to learn",
+        unit="training steps",
+        better="lower",
+        description="Median over the seeds that learned it.",
+    )
+    half_life_start: Estimate = measure("Half-life before", unit="steps")
+    half_life_end: Estimate = measure("Half-life after", unit="steps")
+
+
+@dataclass(frozen=True)
+class MemorySpanSummary(Row):
+    """The span, and the gradient of the networks that learned it."""
+
+    table: ClassVar[str] = "summary"
+    title: ClassVar[str] = "Summary"
+
+    span: Estimate = measure(
+        "Span",
+        unit="steps",
+        better="higher",
+        description=(
+            "The largest lag that a majority of the seeds learned, 0 if none; 95% bootstrap "
+            "interval over seeds."
+        ),
+        pooled=MAJORITY,
+    )
+    next_lag: int | None = measure(
+        "Not learned",
+        unit="steps",
+        description="The next longer lag tried: the true span lies below. Empty: none was tried.",
+    )
+    longest_lag_tried: int = measure(
+        "Longest tried", unit="steps", description="At the reported learning rate."
+    )
+    reported_learning_rate: float = measure(
+        "Learning rate", description="Chosen on validation sequences, for all lags of the run."
+    )
+    steps_to_learn: Estimate = measure(
+        "Steps to learn",
+        unit="training steps",
+        description="At the span; a longer span may take more.",
+        pooled=MEDIAN,
+    )
+    half_life_start: Estimate = measure(
+        "Half-life before",
+        unit="steps",
+        description="Of the gradient, before training; geometric mean over seeds.",
+        pooled=HALF_LIFE,
+    )
+    half_life_end: Estimate = measure(
+        "Half-life after",
+        unit="steps",
+        description="Of the networks trained at the span (if there is none, at the shortest lag).",
+        pooled=HALF_LIFE,
+    )
+    parameters: int = measure(
+        "Parameters", better="lower", description="Of the whole model.", pooled=EXACT
+    )
+    span_by_seed: str = note(
+        "Span of each seed", description="The largest lag that each seed learned, in steps."
+    )
+    rates_tried: str = note(
+        "Learning rates tried", description="Each with the largest lag that a majority learned."
+    )

@@ -1,0 +1,183 @@
+"""What `two-sided-context` says of its results: gains and controls; and its values by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from core.analysis.comparison import Comparison, contrasts
+from core.analysis.groups import Group, Identity, identity_of
+from core.experiment import Tables
+from core.experiments.two_sided_context.declaration import TwoSidedContextConfig
+from core.formatting import counted, known, listed, number, read_estimate, spread
+from core.settings import Value
+from core.stats.aggregation import MEAN
+from core.stats.estimates import Estimate
+
+MEASURES = {
+    "present_accuracy": ("itself", "mean", False),
+    "ahead_accuracy": ("itself", "mean", True),
+    "lowest_accuracy": ("itself", "min", True),
+    "highest_accuracy": ("itself", "max", True),
+    "wider_accuracy": ("wider", "mean", True),
+    "wider_highest_accuracy": ("wider", "max", True),
+    "delayed_accuracy": ("delayed", "mean", True),
+}
+"""Measure of the summary → network, statistic over look-aheads, and whether something ahead is
+needed, in the table `context`."""
+
+
+def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> str:
+    """`LSTM 64: 25.1% of tags right (…) where the token 1 to 10 steps ahead is needed, …`."""
+    name, last = config.architecture.label, config.furthest
+    present, ahead, lowest, wider, delayed = (
+        read_estimate(summary, f"{measure}_accuracy")
+        for measure in ("present", "ahead", "lowest", "wider", "delayed")
+    )
+    if last == 0 and present.value is not None:
+        right = f"{_percent(present)} of tags right ({_sure(present)})"
+        return f"{name}: {right} with nothing ahead needed."
+    if ahead.value is None:
+        return f"{name}: no accuracy, because networks of every seed diverged."
+    chance = known(summary.get("chance")) or 0.0
+    blind = ahead.low is not None and ahead.low <= chance
+    against = f", no better than chance ({chance:.3g}%)" if blind else f"; chance is {chance:.3g}%"
+    steps = f"1 to {last} steps" if last > 1 else "one step"
+    sentences = [
+        f"{name}: {_percent(ahead)} of tags right ({_sure(ahead)}) where the token {steps} ahead "
+        f"is needed{against}."
+    ]
+    if config.architecture.bidirectional:
+        sentences.append(f"At the hardest look-ahead {_percent(lowest)} are right.")
+    elif wider.value is not None and delayed.value is not None:
+        size = int(known(summary.get("wider_hidden_size")) or 0)
+        sentences.append(
+            f"With as many parameters as both directions (hidden size {size}) it gets "
+            f"{_percent(wider)}, when it may answer so many steps later {_percent(delayed)}."
+        )
+    if ahead.n < config.seeds:
+        diverged = counted(config.seeds - ahead.n, "seed")
+        sentences.append(f"Left out: {diverged} that diverged.")
+    return " ".join(sentences)
+
+
+class Pair(NamedTuple):
+    """The two-directional and the one-directional group of one cell, equal in all else."""
+
+    both: str
+    one: str
+
+
+def remarks(comparison: Comparison) -> Iterator[str]:
+    """Whether the gain holds at every look-ahead, what the controls say, and the tie without it."""
+    pairs = matching_pairs(comparison)
+    if not pairs:
+        missing = (
+            "one direction" if comparison.groups[0].settings["bidirectional"] else "two directions"
+        )
+        if len({g.settings["bidirectional"] for g in comparison.groups}) == 1:
+            yield f"Nothing that reads in {missing} is beside them."
+        return
+    chances = dict.fromkeys(
+        f"{chance:.3g}%" for s in comparison.summaries.values() if (chance := known(s["chance"]))
+    )
+    yield f"Chance is {listed(list(chances), 'or')}."
+    everywhere = _better(comparison, pairs, "lowest_accuracy", "highest_accuracy")
+    if everywhere:
+        hardest = min(
+            (comparison.estimate(pair.both, "lowest_accuracy") for pair in everywhere),
+            key=lambda estimate: estimate.value or 0.0,
+        )
+        yield (
+            f"{_names(everywhere)} {_verb(everywhere, 'gains', 'gain')} more than noise at every "
+            f"look-ahead; at the hardest {_percent(hardest)} are right."
+        )
+    yield from _controls(comparison, pairs)
+    present = comparison.result("present_accuracy")
+    ties = [v for p in pairs if present and (v := present.against(*p)) is not None]
+    if present and ties and not any(verdict.distinguished for verdict in ties):
+        values = [comparison.estimate(n, "present_accuracy") for pair in pairs for n in pair]
+        yield f"With nothing ahead needed one direction and two tie, at {_range(values)}."
+
+
+def matching_pairs(comparison: Comparison) -> list[Pair]:
+    """Groups of both forms of one cell that differ in nothing but their directions."""
+
+    def key(group: Group) -> Identity:
+        return identity_of(comparison.experiment, group.settings, without=("bidirectional",))
+
+    single = {key(g): g.name for g in comparison.groups if not g.settings["bidirectional"]}
+    return [
+        Pair(group.name, single[key(group)])
+        for group in comparison.groups
+        if group.settings["bidirectional"] and key(group) in single
+    ]
+
+
+def _better(comparison: Comparison, pairs: Sequence[Pair], both: str, one: str) -> list[Pair]:
+    """Pairs in which one measure of both directions is above another of one direction by more
+    than noise; the pairs are the family."""
+    first, second = comparison.result(both), comparison.result(one)
+    if first is None or second is None:
+        return []
+    samples = {tuple(p): (first.values[p.both], second.values[p.one]) for p in pairs}
+    verdicts = contrasts(samples, MEAN, "higher")  # type: ignore[arg-type]
+    return [Pair(v.first, v.second) for v in verdicts if v.finding == "better"]
+
+
+def _controls(comparison: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
+    """More parameters do not help, answering later does: only then is it about seeing."""
+    names = [pair.one for pair in pairs]
+    wider, delayed = (
+        [comparison.estimate(name, measure) for name in names]
+        for measure in ("wider_accuracy", "delayed_accuracy")
+    )
+    if any(estimate.value is None for estimate in (*wider, *delayed)):
+        return
+    sentence = (
+        f"With as many parameters as both, one direction gets {_range(wider)}, and when it may "
+        f"answer so many steps later {_range(delayed)}"
+    )
+    in_vain = _better(comparison, pairs, "ahead_accuracy", "wider_accuracy") == _better(
+        comparison, pairs, "ahead_accuracy", "ahead_accuracy"
+    )
+    alone = [Pair(name, name) for name in names]
+    later = len(_better(comparison, alone, "delayed_accuracy", "ahead_accuracy")) == len(names)
+    yield f"{sentence}: it is about seeing, not capacity." if in_vain and later else f"{sentence}."
+
+
+def _names(pairs: Sequence[Pair]) -> str:
+    return listed([pair.both for pair in pairs])
+
+
+def _verb(pairs: Sequence[Pair], one: str, several: str) -> str:
+    return one if len(pairs) == 1 else several
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{number(estimate.value or 0.0)}%"
+
+
+def _range(estimates: Sequence[Estimate]) -> str:
+    """`25.0% to 25.3%`, or the one that all are."""
+    ordered = sorted(estimates, key=lambda estimate: estimate.value or 0.0)
+    return " to ".join(dict.fromkeys([_percent(ordered[0]), _percent(ordered[-1])]))
+
+
+def _sure(estimate: Estimate) -> str:
+    """The interval, which ends at what is possible."""
+    return spread(estimate.within(0, 100))
+
+
+def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int, float]]:
+    """Measure → seed → value; a seed that diverged has none."""
+    context = tables("context")
+    if context is None or context.empty:
+        return {}
+    values: dict[str, dict[int, float]] = {}
+    for name, (network, statistic, ahead) in MEASURES.items():
+        rows = context[(context["network"] == network) & ((context["look_ahead"] > 0) == ahead)]
+        groups = rows.groupby("seed")["accuracy"]
+        whole = groups.agg(statistic)[groups.count() == groups.size()]
+        values[name] = {int(str(seed)): float(value) for seed, value in whole.items()}
+    return values

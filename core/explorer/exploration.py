@@ -1,0 +1,124 @@
+"""What is explored: `gradient-decay`'s own settings, for one sequence per seed, and typed text.
+
+A text is a sequence with one step for each letter, as people count letters: `naïve 👩‍👩‍👧` →
+n a ï v e ␣ 👩‍👩‍👧, however many code points they are made of. The first letter typed is the first
+step, in any writing direction. This module needs no torch.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import regex
+from pydantic import Field
+
+from core.experiment import Row, axis, measure
+from core.experiments.gradient_decay.declaration import GradientDecayConfig
+from core.formatting import counted
+
+LONGEST = 200
+"""The most steps of a sequence: a figure with one tick for each has room for no more."""
+
+MAX_CLUSTER = 16
+"""Code points of one letter: a family emoji has 11; a letter under a thousand accents has more."""
+
+Part = Literal["encoder", "decoder"]
+
+
+class ExplorerConfig(GradientDecayConfig):
+    """One cell: how it starts, and what it reads."""
+
+    sequence_length: int = Field(
+        100, ge=1, le=LONGEST, title="Length", description="Time steps T of a random sequence."
+    )
+    batch_size: int = Field(1, ge=1, le=1, title="Samples", description="Each seed reads one.")
+    spectrum: bool = Field(False, title="Jacobians", description="Taken where they are looked at.")
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """A cell, and the sequence that it reads."""
+
+    config: ExplorerConfig
+    text: str = ""
+    """The typed text; without a letter in it the sequence is drawn from N(0, 1)."""
+    one_hot: bool = False
+    """Whether a letter is a unit vector, instead of its own fixed draw from N(0, 1)."""
+
+
+class Typed(NamedTuple):
+    """The letters that are read, and a remark in a sentence if they are not the whole text."""
+
+    letters: tuple[str, ...]
+    remark: str
+
+
+def typed(text: str) -> Typed:
+    """Split a text into its letters, the first 200 of them."""
+    # No letter that counts lies further: the rest of an endless text is not looked through.
+    clusters = regex.findall(r"\X", text[: LONGEST * MAX_CLUSTER])
+    letters = tuple(_visible(cluster) for cluster in clusters[:LONGEST])
+    cut = len(clusters) > LONGEST or len(text) > LONGEST * MAX_CLUSTER
+    remark = f"Only the first {counted(len(letters), 'letter')} are read." if cut else ""
+    return Typed(letters, remark)
+
+
+def _visible(letter: str) -> str:
+    """A letter that can stand under a figure: spaces and unprintable ones have a sign."""
+    signs = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+    if letter in signs:
+        return signs[letter]
+    printable = "".join(c for c in letter[:MAX_CLUSTER] if c.isprintable() or c in "\u200d\ufe0f")
+    if printable and unicodedata.combining(printable[0]):
+        return f"◌{printable}"
+    return printable or "�"
+
+
+@dataclass(frozen=True)
+class ValueRow(Row):
+    """The value of one unit after one step."""
+
+    table: ClassVar[str] = "steps"
+    title: ClassVar[str] = "Steps"
+
+    step: int = axis("Step", curve=True)
+    token: str = axis("Read")
+    part: str = axis("Part")
+    unit: int = axis("Unit")
+    value: float = measure("Value")
+
+
+@dataclass(frozen=True)
+class NormRow(Row):
+    """The size of a gate, a candidate or a state after one step."""
+
+    table: ClassVar[str] = "norms"
+    title: ClassVar[str] = "Norms"
+
+    step: int = axis("Step", curve=True)
+    part: str = axis("Part")
+    norm: float = measure("Norm", description="Euclidean, over all units.")
+
+
+@dataclass(frozen=True)
+class LargestRow(Row):
+    """The largest singular value of ∂s_t/∂s_{t−1} at one step."""
+
+    table: ClassVar[str] = "largest"
+    title: ClassVar[str] = "Largest singular values"
+
+    step: int = axis("Step", curve=True)
+    largest_singular_value: float = measure("Largest singular value of the step Jacobian")
+
+
+@dataclass(frozen=True)
+class SpectrumRow(Row):
+    """One singular value of one step's Jacobian."""
+
+    table: ClassVar[str] = "spectrum"
+    title: ClassVar[str] = "Singular values"
+
+    index: int = axis("Index", curve=True, description="1 is the largest.")
+    singular_value: float = measure("Singular value of the step Jacobian")

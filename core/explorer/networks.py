@@ -1,0 +1,139 @@
+"""The networks that the explorer steps, the sequences that they read, and their gradient curve.
+
+Fresh networks are `gradient-decay`'s own, seed for seed: its sequences, loss directions and
+weights. The curve is its measurement of them.
+
+Shapes: S seeds, T time, B = 1, I input, H hidden.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.device import resolve_device
+from core.experiments.gradient_decay.declaration import DecayRow, GradientDecaySummary, GradientRow
+from core.experiments.gradient_decay.measure import (
+    GradientStudy,
+    decay_rows,
+    gradient_rows,
+    summarise,
+)
+from core.experiments.length_quality.model import as_read
+from core.experiments.length_quality.translator import Translator
+from core.explorer.exploration import LONGEST, Exploration, ExplorerConfig, Part, typed
+from core.measure.gradients import measure_gradients
+from core.models.recurrent import Recurrent
+from core.settings import BadSetting
+from core.tasks.corpora import BEGIN, Pair
+
+
+class Networks(NamedTuple):
+    """S networks of one architecture, one layer, one direction; each reads one sequence."""
+
+    config: ExplorerConfig
+    model: Recurrent
+    x_STBI: Tensor
+    grad_last_SBH: Tensor
+    tokens: tuple[str, ...]
+    """The name of what each step reads; empty strings where it is drawn."""
+
+
+def fresh(exploration: Exploration) -> Networks:
+    """Networks as the config starts them; letters take the place of the drawn sequences."""
+    letters = typed(exploration.text).letters
+    if not letters:
+        return _networks(exploration.config)
+    x_TI = one_hot(letters) if exploration.one_hot else drawn(letters, exploration.config.features)
+    return _networks(exploration.config, x_TI, letters)
+
+
+def _networks(
+    config: ExplorerConfig, x_TI: Tensor | None = None, tokens: tuple[str, ...] = ()
+) -> Networks:
+    """Networks whose seeds all read x, or each its own drawn sequence without."""
+    if x_TI is not None:
+        sizes = {"sequence_length": x_TI.shape[0], "input_size": x_TI.shape[1]}
+        config = config.model_copy(update=sizes)
+    study = GradientStudy(config, resolve_device("cpu", config.dtype))
+    x_STBI = study.x_STBI if x_TI is None else x_TI[:, None].expand_as(study.x_STBI)
+    tokens = tokens or ("",) * config.sequence_length
+    return Networks(config, study.model, x_STBI, study.grad_last_SBH, tokens)
+
+
+def drawn(letters: Sequence[str], input_size: int) -> Tensor:
+    """Letters as vectors from N(0, 1), TI: a letter has the same one in every text and seed."""
+    return torch.stack(
+        [
+            torch.randn(
+                input_size,
+                dtype=torch.float64,
+                generator=torch.Generator().manual_seed(zlib.crc32(letter.encode())),
+            )
+            for letter in letters
+        ]
+    )
+
+
+def one_hot(letters: Sequence[str]) -> Tensor:
+    """Letters as unit vectors, TI, numbered in the order in which they come up."""
+    index = {letter: number for number, letter in enumerate(dict.fromkeys(letters))}
+    return torch.eye(len(index), dtype=torch.float64)[[index[letter] for letter in letters]]
+
+
+def trained(translator: Translator, part: Part, exploration: Exploration) -> Networks:
+    """A finished run's weights: layer 1, the forward direction, from a state of zeros.
+
+    All S networks are this one: what differs between them is the drawn sequence (unless something
+    was typed, which is read as the run reads text) and the direction of the loss.
+    """
+    whole = translator.model.encoder if part == "encoder" else translator.model.decoder
+    shape = whole.architecture.model_copy(update={"layers": 1, "bidirectional": False})
+    update = {"architecture": shape, "input_size": whole.input_size}
+    config = exploration.config.model_copy(update=update)
+    text = exploration.text.strip()
+    networks = _networks(config, *(read(translator, part, text) if text else ()))
+    for parameter, weight in zip(networks.model.parameters(), whole.weights(0, 0), strict=True):
+        parameter.data = weight.detach().to(parameter.dtype).expand_as(parameter).contiguous()
+    return networks
+
+
+@torch.no_grad()
+def read(translator: Translator, part: Part, text: str) -> tuple[Tensor, tuple[str, ...]]:
+    """A text as a run's encoder or decoder reads it: embedded tokens (TI), and their names."""
+    prepared = translator.prepared(text)
+    if part == "encoder":
+        codec, embedding = translator.source, translator.model.read
+        tokens = list(as_read(translator.config, Pair(codec.encode(prepared), ())).source)
+        names = codec.pieces(tokens)
+    else:
+        codec, embedding = translator.target, translator.model.write
+        words = codec.encode(prepared)
+        tokens, names = [BEGIN, *words], ["begin", *codec.pieces(words)]
+    if not tokens:
+        raise BadSetting("nothing of this text is read; type a word")
+    tokens, names = tokens[:LONGEST], names[:LONGEST]
+    return embedding(torch.tensor(tokens)).double(), tuple(names)
+
+
+class Fading(NamedTuple):
+    """Rows of every seed, and their summary."""
+
+    rows: list[GradientRow]
+    decays: list[DecayRow]
+    summary: GradientDecaySummary
+
+
+def fading(networks: Networks) -> Fading:
+    """∂L/∂x_t and ∂L/∂(h_t, c_t) by distance, all seeds in one pass; no Jacobians."""
+    config = networks.config
+    seeds = range(config.seed, config.seed + config.seeds)
+    (layer,) = measure_gradients(
+        networks.model, networks.x_STBI, networks.grad_last_SBH, slice(None)
+    )
+    rows, decays = gradient_rows(0, seeds, layer), decay_rows(0, seeds, layer)
+    return Fading(rows, decays, summarise(config, rows, decays, (), ()))

@@ -1,0 +1,1 @@
+"""What is measured of a network: gradients, Jacobians, times, memory, text quality."""

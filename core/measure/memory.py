@@ -1,0 +1,225 @@
+"""How much memory does a pass take, how much may it take, and what does training keep?
+
+Peaks are those of torch's own allocations: exact, the same in every repetition, and free of what
+the operating system does with pages. What is kept between a forward and its backward pass is
+measured on the real graph: autograd hands over every tensor that it saves.
+
+Shapes: T time, B batch, I input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor
+from torch._C._profiler import RecordScope, _ExperimentalConfig
+
+from core.models.recurrent import Recurrent
+
+MIB = 2**20
+
+MARGIN = 64 * MIB
+"""Room for what is not the pass's own: freed pieces that do not fit, code made on the fly."""
+
+profiler: Any = torch.autograd  # its stubs lack what torch.profiler itself is built on
+
+
+def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
+    """Most that one call has allocated at once, in bytes; None where a device does not tell (MPS).
+
+    What a library takes without asking torch (oneDNN's scratch space) is not in it. The call must
+    not free what was there before: that would go uncounted.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        call()
+        return torch.cuda.max_memory_allocated(device) - before
+    return _cpu_peak(call) if device.type == "cpu" else None
+
+
+def _cpu_peak(call: Callable[[], object]) -> int:
+    """The highest running sum of torch's allocation events.
+
+    torch.profiler would record every operation as well: up to seven times slower for a loop over
+    1,024 steps. Asked for no scope that occurs here, the profiler underneath keeps to memory.
+    """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else each use writes to standard error
+    config = profiler.ProfilerConfig(
+        profiler.ProfilerState.KINETO, False, True, False, False, False, _ExperimentalConfig()
+    )
+    activities = {profiler.ProfilerActivity.CPU}
+    profiler._prepare_profiler(config, activities)
+    profiler._enable_profiler(config, activities, {RecordScope.USER_SCOPE})
+    try:
+        call()
+    finally:
+        recorded = profiler._disable_profiler()
+    events = [(e.start_ns(), e.nbytes()) for e in recorded.events() if e.name() == "[memory]"]
+    allocated = peak = 0
+    for _, change in sorted(events, key=lambda event: event[0]):
+        allocated += change
+        peak = max(peak, allocated)
+    return peak
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, in Python, torch or C++."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    phrases = ("can't allocate memory", "out of memory", "std::bad_alloc", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and (
+        any(phrase in str(error) for phrase in phrases)
+        # oneDNN: what it does not have fails before, when a primitive's descriptor is made.
+        or str(error).strip() == "could not create a primitive"
+    )
+
+
+class MemoryLimit:
+    """Makes an allocator raise where otherwise the kernel would kill the process.
+
+    On the CPU a process may take what is free; with `mib`, that much and a margin, so that a shape
+    that is far too large does not get far. On CUDA only `mib` limits anything. Whether a pass stays
+    within `mib` exactly, its peak tells. Enter it as often as needed, also within another one.
+    """
+
+    def __init__(self, device: torch.device, mib: int | None = None) -> None:
+        self.device = device
+        self._allowed = None if mib is None else mib * MIB + MARGIN
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Limit what the block takes beyond what is held now; lifted whatever happens."""
+        if self.device.type == "cpu":
+            soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+            more = free_bytes() if self._allowed is None else min(free_bytes(), self._allowed)
+            ends = (soft, hard, psutil.Process().memory_info().vms + more)
+            lowest = min(end for end in ends if end != resource.RLIM_INFINITY)
+            resource.setrlimit(resource.RLIMIT_AS, (lowest, hard))
+            try:
+                yield
+            finally:
+                resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        elif self.device.type == "cuda" and self._allowed is not None:
+            total = torch.cuda.get_device_properties(self.device).total_memory
+            share = (torch.cuda.memory_reserved(self.device) + self._allowed) / total
+            torch.cuda.set_per_process_memory_fraction(min(1.0, share), self.device)
+            try:
+                yield
+            finally:
+                torch.cuda.set_per_process_memory_fraction(1.0, self.device)
+        else:
+            yield
+
+
+def free_bytes() -> int:
+    """Memory that this process could still get: the machine's, or its control group's if less."""
+    return min([psutil.virtual_memory().available, *_left_in_groups()])
+
+
+def _left_in_groups(root: Path = Path("/sys/fs/cgroup"), own: str | None = None) -> Iterator[int]:
+    """Limit less use of the control groups (versions 2 and 1) that this process is in."""
+    groups = [] if own is None else [own]
+    if own is None:
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/self/cgroup").read_text().splitlines():
+                _, controllers, path = line.split(":", 2)
+                groups.append(f"{'memory' if controllers else ''}{path}".lstrip("/"))
+    files = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+    for folder in {root, root / "memory", *(root / g for g in groups)}:
+        for limit, used in files:
+            # 'max' is no number: no limit. A group that is not ours to see limits nothing we know.
+            with contextlib.suppress(OSError, ValueError):
+                left = int((folder / limit).read_text()) - int((folder / used).read_text())
+                lines = (folder / "memory.stat").read_text().splitlines()
+                stat = dict(line.split() for line in lines)
+                # Cached files count as used, and make way.
+                cached = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+                yield max(0, left + cached)
+
+
+@contextlib.contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Let glibc's malloc keep what is freed, as torch's CUDA allocator does.
+
+    Else it returns large pieces to the system, and every pass over a long sequence pays for fresh
+    pages: an LSTM's training then seems to grow as T^1.3. Elsewhere nothing is changed.
+    """
+    glibc = _glibc()
+    if glibc is None:
+        yield
+        return
+    trim_threshold, mmap_threshold, mmap_max = -1, -3, -4  # mallopt's numbers of its parameters
+    glibc.mallopt(mmap_max, 0)
+    glibc.mallopt(trim_threshold, 2**31 - 1)
+    try:
+        yield
+    finally:
+        # As far as its own rule would have got: 32 MiB for a mapping, twice that for the rest.
+        glibc.mallopt(mmap_max, 65_536)
+        glibc.mallopt(mmap_threshold, 32 * MIB)
+        glibc.mallopt(trim_threshold, 64 * MIB)
+        glibc.malloc_trim(0)
+
+
+def return_freed_memory(device: torch.device) -> None:
+    """Hand back the memory that is kept, before another shape is measured."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    glibc = _glibc()
+    if glibc is not None:
+        glibc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    """The C library, if it is one with these functions."""
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Bytes saved for the backward pass, parameters and input left out."""
+
+    graph: int
+    """All of them, for a sequence of T steps."""
+    per_step: float
+    """What each further step of one sequence adds."""
+
+
+def saved_bytes(model: Recurrent, x_TBI: Tensor) -> int:
+    """Bytes of the tensors that a forward pass saves: each storage once, views included."""
+    known = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), x_TBI)}
+    saved: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        graph = model(x_TBI)  # its name keeps it alive: no address is used twice
+    del graph
+    return sum(saved.values())
+
+
+def kept_for_backward(model: Recurrent, x_TBI: Tensor) -> Kept:
+    """What training over x keeps, and what each step of a sequence adds.
+
+    Some kernels round what they save up to whole pages (oneDNN's LSTM to 4 KiB), so the slope is
+    taken between two lengths of a batch that saves many of them.
+    """
+    lengths, batch, width = (8, 56), 16, x_TBI.shape[-1]
+    short, long = (saved_bytes(model, x_TBI.new_zeros(t, batch, width)) for t in lengths)
+    return Kept(saved_bytes(model, x_TBI), (long - short) / (lengths[1] - lengths[0]) / batch)

@@ -1,0 +1,189 @@
+"""How long does it take? Subjects in turns (A B C A B C), so that drift hits all of them alike.
+
+Every subject is warmed up, the device is synchronised before and after each sample, and a fast one
+is called so often that a sample lasts five milliseconds. While a turn is timed, garbage collection
+and our own threads wait. Times are in seconds per call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+import psutil
+import torch
+
+from core.machine_lock import TIMING_LOCK
+
+Call = Callable[[], object]
+
+Name = TypeVar("Name", bound=str)
+
+SHORTEST_SAMPLE_NS = 5_000_000
+"""Long enough that the first cost of coming back to a subject is lost in it. With a millisecond,
+and without an untimed call before, medians came out up to 7% above those of
+torch.utils.benchmark."""
+
+WARM_UP_CALLS = 10
+"""The most calls that warm a subject up; fewer where the last three agree within 5%."""
+
+PATIENCE_SECONDS = 1.0
+"""How long a turn waits for our own threads; after that it is timed beside them, and counted."""
+
+
+class Stopwatch:
+    """Times calls on one device; `clock` gives nanoseconds and may be another one for tests."""
+
+    def __init__(
+        self, device: torch.device, clock: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        self.clock = clock
+        self.synchronise: Callable[[], object] = lambda: None
+        if device.type == "cuda":
+            self.synchronise = lambda: torch.cuda.synchronize(device)
+        elif device.type == "mps":
+            self.synchronise = torch.mps.synchronize
+
+    def nanoseconds(self, call: Call, times: int = 1) -> int:
+        """The time of so many calls together, until the device has finished them."""
+        self.synchronise()
+        start = self.clock()
+        for _ in range(times):
+            call()
+        self.synchronise()
+        return self.clock() - start
+
+    def warm_up(self, call: Call) -> int:
+        """Call until times are stable; return how many calls make one sample."""
+        samples: list[int] = []
+        while len(samples) < WARM_UP_CALLS:
+            last = samples[-3:]
+            if len(last) == 3 and max(last) <= 1.05 * min(last):
+                break
+            samples.append(self.nanoseconds(call))
+        return max(1, math.ceil(SHORTEST_SAMPLE_NS / max(1, min(samples[-3:]))))
+
+
+class Turns(Generic[Name]):
+    """Subjects (name → what to call) that are timed in turns.
+
+    `context` surrounds every warm-up and turn, outside the time that is taken: inference mode, for
+    one. `problem_of` says in a few words why an error is no fault of ours, or ''; such a subject
+    drops out with that problem and the others go on. Any other error is raised.
+
+    With `singles`, a turn times so many calls of each subject one by one, after a few that bring
+    it back into the caches: then `seconds` holds as many samples per turn.
+    """
+
+    def __init__(
+        self,
+        calls: Mapping[Name, Call],
+        stopwatch: Stopwatch,
+        *,
+        context: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+        problem_of: Callable[[Exception], str] = lambda _: "",
+        singles: int = 0,
+    ) -> None:
+        self.calls = dict(calls)
+        self.stopwatch = stopwatch
+        self.problems: dict[Name, str] = {}
+        self.seconds: dict[Name, list[float]] = {name: [] for name in calls}
+        """Samples of the subjects without problems: index i is from turn i."""
+        self.empty_seconds: list[float] = []
+        """Samples of an empty region, timed as the fastest subject is."""
+        self.disturbed = 0
+        """Turns that were timed while another thread of ours did not pause."""
+        self._context, self._problem_of, self._singles = context, problem_of, singles
+        self._times: dict[Name, int] = {}
+
+    def warm_up(self) -> Iterator[Name]:
+        """Warm up one subject per step; yields its name."""
+        for name, call in self.calls.items():
+            with undisturbed(), self._context(), self._dropping_out(name):
+                self._times[name] = self.stopwatch.warm_up(call)
+            yield name
+
+    def take(self, turns: int) -> Iterator[int]:
+        """Take one turn per step; yields how many are done. Nothing is held in between."""
+        for done in range(1, turns + 1):
+            with undisturbed() as alone, self._context():
+                for name, times in list(self._times.items()):
+                    with self._dropping_out(name):
+                        self.seconds[name] += self._samples(self.calls[name], times)
+                longest = max(self._times.values(), default=1)
+                self.empty_seconds += self._samples(lambda: None, longest)
+            self.disturbed += not alone
+            yield done
+
+    def _samples(self, call: Call, times: int) -> list[float]:
+        if not self._singles:
+            if times > 1:
+                call()
+            return [self.stopwatch.nanoseconds(call, times) / times / 1e9]
+        for _ in range(3):  # another subject had the caches
+            call()
+        return [self.stopwatch.nanoseconds(call) / 1e9 for _ in range(self._singles)]
+
+    @contextlib.contextmanager
+    def _dropping_out(self, name: Name) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            problem = self._problem_of(error)
+            if not problem:
+                raise
+            self.problems[name] = problem
+            self._times.pop(name, None)
+            self.seconds.pop(name)
+
+    @property
+    def harness_share(self) -> float | None:
+        """Time of an empty region over that of the fastest subject; None if there is none."""
+        medians = [statistics.median(samples) for samples in self.seconds.values() if samples]
+        return statistics.median(self.empty_seconds) / min(medians) if medians else None
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[bool]:
+    """Keep garbage collection and our own threads waiting until the block is left.
+
+    Yields whether our threads do wait: a heartbeat that is stuck in a store which does not answer
+    must not hold a measurement up for longer than `PATIENCE_SECONDS`.
+    """
+    time.sleep(0.001)  # a lock that is taken again at once is hardly ever got by a waiting thread
+    collecting = gc.isenabled()
+    alone = TIMING_LOCK.acquire(timeout=PATIENCE_SECONDS)
+    gc.disable()
+    try:
+        yield alone
+    finally:
+        if collecting:
+            gc.enable()
+        if alone:
+            TIMING_LOCK.release()
+
+
+class OtherLoad:
+    """Processor time that is not ours, from creation on: other processes, and other guests of a
+    virtual machine's host as far as it tells."""
+
+    def __init__(self) -> None:
+        self._started, self._others = time.monotonic(), self._others_seconds()
+
+    def cores(self) -> float:
+        """The average since creation. The system counts in hundredths of a second."""
+        passed = time.monotonic() - self._started
+        return max(0.0, (self._others_seconds() - self._others) / passed) if passed > 0 else 0.0
+
+    @staticmethod
+    def _others_seconds() -> float:
+        system = psutil.cpu_times()
+        # A guest's time is in `user` already.
+        idle = sum(getattr(system, name, 0.0) for name in ("idle", "iowait", "guest", "guest_nice"))
+        own = psutil.Process().cpu_times()
+        return float(sum(system) - idle - own.user - own.system)

@@ -1,0 +1,128 @@
+"""What a recurrent network is made of: its cell, its directions, its size and how it starts.
+
+Every experiment compares the same six *variants*; an `Architecture` is one of them at a given
+width, depth and initialisation.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.models.registry import CellName, cell_kind, cells_with
+from core.settings import Settings
+
+MAX_HIDDEN_SIZE = 16_384
+"""A plain RNN of this width has 268 million recurrent weights; more is a slip of the keyboard."""
+
+
+class Architecture(Settings):
+    """One recurrent network, without its input size (which the task decides)."""
+
+    cell: CellName = Field("rnn", title="Cell", description="The equations of one time step.")
+    bidirectional: bool = Field(
+        False,
+        title="Bidirectional",
+        description="A second set of weights reads the sequence from its end.",
+    )
+    hidden_size: int = Field(
+        64,
+        ge=1,
+        le=MAX_HIDDEN_SIZE,
+        title="Hidden size",
+        description="Units in each direction's state.",
+    )
+    layers: int = Field(1, ge=1, le=8, title="Layers", description="Stacked recurrent layers.")
+    nonlinearity: Literal["tanh", "relu"] = Field(
+        "tanh",
+        title="Nonlinearity",
+        description="Of the plain RNN. LSTM and GRU always use tanh.",
+        json_schema_extra={"cells": list(cells_with("nonlinearity"))},
+    )
+    initialisation: Literal["torch", "orthogonal", "identity"] = Field(
+        "torch",
+        title="Initialisation",
+        description=(
+            "Of the recurrent weights: PyTorch's default (uniform in ±1/√H), orthogonal, or the "
+            "identity (with relu: the IRNN of Le et al. 2015)."
+        ),
+    )
+    recurrent_gain: float = Field(
+        1.0,
+        ge=0.0,
+        le=100.0,
+        title="Recurrent gain",
+        description="Factor on the recurrent weights after they are drawn.",
+    )
+    forget_bias: float | None = Field(
+        None,
+        ge=-20.0,
+        le=20.0,
+        title="Forget bias",
+        description=(
+            "Sum of the LSTM's two forget-gate biases at the start; a larger value keeps more of "
+            "the cell state. Left out: as drawn."
+        ),
+        json_schema_extra={"cells": list(cells_with("forget_bias"))},
+    )
+    update_bias: float | None = Field(
+        None,
+        ge=-20.0,
+        le=20.0,
+        title="Update bias",
+        description=(
+            "Sum of the GRU's two update-gate biases at the start; a larger value keeps more of "
+            "the old state. Left out: as drawn."
+        ),
+        json_schema_extra={"cells": list(cells_with("update_bias"))},
+    )
+
+    @model_validator(mode="after")
+    def _settings_fit_the_cell(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            cells, value = cells_with(name), getattr(self, name)
+            if cells and self.cell not in cells and value != field.default:
+                raise ValueError(
+                    f"{name} is {value}, but cell {self.cell} has none; "
+                    f"leave {name} out or choose cell {' or '.join(cells)}"
+                )
+        return self
+
+    @property
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @property
+    def variant(self) -> str:
+        """The variant's name on the command line: `bi-lstm`."""
+        return ("bi-" if self.bidirectional else "") + self.cell
+
+    @property
+    def label(self) -> str:
+        """The name that people read, with every setting that is not the default: `bi-LSTM 64`."""
+        return " · ".join([f"{variant_title(self.variant)} {self.hidden_size}", *self._details()])
+
+    @property
+    def kind(self) -> str:
+        """The label without the width: `LSTM · forget bias 1`."""
+        return " · ".join([variant_title(self.variant), *self._details()])
+
+    def _details(self) -> list[str]:
+        """Every setting but the variant and the width, where it is not the default."""
+        fields = type(self).model_fields
+        parts = [f"{self.layers} layers"] if self.layers > 1 else []
+        choices = (self.nonlinearity, self.initialisation)
+        parts += [choice for choice in choices if choice not in ("tanh", "torch")]
+        if self.recurrent_gain != 1.0:
+            parts.append(f"gain {self.recurrent_gain:g}")
+        biases = {"forget_bias": self.forget_bias, "update_bias": self.update_bias}
+        parts += [f"{fields[n].title} {v:g}".lower() for n, v in biases.items() if v is not None]
+        return parts
+
+
+def variant_title(variant: str) -> str:
+    """`bi-lstm` → `bi-LSTM`, as headings, legends and run names write it."""
+    prefix, _, cell = variant.rpartition("-")
+    title = cell_kind(cell).title
+    return f"{prefix}-{title}" if prefix else title

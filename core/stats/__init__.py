@@ -1,0 +1,1 @@
+"""Estimates with intervals, tests, and how values of single seeds become one."""

@@ -1,0 +1,1 @@
+"""Where runs are recorded: MLflow, and the local folder of a store."""

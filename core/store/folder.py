@@ -1,0 +1,82 @@
+"""Where a store is: its address, and the local folder beside it.
+
+`mlruns/` holds `mlflow.db` and `artifacts/` (what MLflow reads), and beside them what only this
+machine needs: `worker.lock`, `worker.log`, and `spool/RUN/`, where a run's rows are written as
+they are measured, so that even a `kill -9` loses none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+DEFAULT_URI = f"sqlite:///{PROJECT / 'mlruns' / 'mlflow.db'}"
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used. The message says why and what to do."""
+
+
+def tracking_uri() -> str:
+    """Where runs are recorded: `MLFLOW_TRACKING_URI`, or the project's own `mlruns/`."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or DEFAULT_URI
+    if not uri.startswith(("sqlite:///", "http://", "https://", "postgresql", "mysql", "mssql")):
+        raise StoreError(
+            f"MLFLOW_TRACKING_URI is {uri!r}; give sqlite:///PATH.db, a database address or the "
+            "http(s) address of an MLflow server, or unset it to use the project's mlruns/"
+        )
+    return uri
+
+
+def database_path(uri: str) -> Path | None:
+    """The SQLite file behind a URI; None when a server or another database keeps the store."""
+    return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:") else None
+
+
+def folder_of(uri: str) -> Path:
+    """The local folder for locks, logs and spools."""
+    database = database_path(uri)
+    if database is not None:
+        return database.parent
+    return PROJECT / "mlruns" / f"remote-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
+
+
+def ensure_folder(folder: Path) -> None:
+    """Create the folder; `StoreError` if it cannot be written."""
+    try:
+        (folder / "spool").mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(
+            f"the store's folder {folder} cannot be written ({error.strerror}); "
+            "make it writable, or point MLFLOW_TRACKING_URI elsewhere"
+        ) from error
+
+
+def require_server(uri: str) -> None:
+    """Find out in seconds that no server listens; MLflow itself would retry for minutes."""
+    address = urlsplit(uri)
+    if address.scheme not in ("http", "https"):
+        return
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        raise StoreError(
+            f"no MLflow server answers at {uri} ({error}); start it, or correct or unset "
+            "MLFLOW_TRACKING_URI"
+        ) from error
+
+
+def schema_lock(folder: Path) -> FileLock:
+    """Held while the schema or an experiment is created: several processes at once would fail."""
+    return FileLock(folder / "store.lock", timeout=120)

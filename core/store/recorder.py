@@ -1,0 +1,215 @@
+"""Where a run's rows go: to a local spool at once, to the store in batches.
+
+The spool is what makes a `kill -9` harmless: `salvage` uploads what a dead run left in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pandas
+
+from core.experiment import Artifact, Checkpoint, Event, Experiment, Progress, Row
+from core.settings import BadSetting
+from core.store.records import TAG_STATE, RunRecord
+from core.store.tracking import Store
+
+CHECKPOINT, FILES = "checkpoint", "files"
+"""Where the newest checkpoint and the artifacts lie in a run's spool."""
+
+HALF_WRITTEN = ".new"
+
+UPLOAD_SECONDS = 1.0
+
+UPLOAD_SHARE = 0.05
+"""At most this share of a run's time goes into showing its rows while it runs."""
+
+MAX_MESSAGE = 400
+"""Characters of a progress message: its JSON, at up to 12 a character, must fit into a tag."""
+
+
+class Recorder:
+    """Takes a run's events. Use from one thread. Raises `OSError` if the spool cannot be made."""
+
+    def __init__(self, store: Store, run_id: str, experiment: Experiment) -> None:
+        self._store, self._run_id, self._experiment = store, run_id, experiment
+        self._spool = store.spool(run_id)
+        self._tables = self._spool / "tables"
+        self._tables.mkdir(parents=True, exist_ok=True)
+        self._files: dict[str, IO[str]] = {}
+        self._changed: set[str] = set()
+        self._upload_at = 0.0
+        self._log = (self._spool / "log.txt").open("a", buffering=1)
+        self.rows = 0
+        self.progress = Progress(0, 1)
+        self.summary: dict[str, Any] = {}
+
+    def log(self, text: str) -> None:
+        """Add a line to the run's log; a full disk costs the line, not the run."""
+        with contextlib.suppress(OSError):
+            self._log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+    def take(self, event: Event) -> None:
+        """Record one event, and upload the tables when it is time to."""
+        if isinstance(event, Progress):
+            if event.message != self.progress.message:
+                self.log(event.message)
+            self.progress = event
+        elif isinstance(event, Artifact):
+            _write_atomically(self._spool / FILES / event.path, event.content)
+        elif isinstance(event, Checkpoint):
+            _write_atomically(self._spool / CHECKPOINT, event.content)
+        else:
+            self._write_row(event)
+        now = time.monotonic()
+        first_row = self.rows == 1 and self._changed
+        if first_row or now >= self._upload_at:
+            try:
+                self.upload()
+            except Exception as error:  # noqa: BLE001 - the rows are safe in the spool
+                self.log(f"the store did not take the rows so far ({error}); trying again")
+            cost = time.monotonic() - now
+            self._upload_at = time.monotonic() + max(UPLOAD_SECONDS, cost / UPLOAD_SHARE)
+
+    def _write_row(self, row: Row) -> None:
+        values = row.flat()
+        if row.table not in self._files:
+            # Line by line to the operating system: a killed process loses no row.
+            path = self._tables / f"{row.table}.csv"
+            self._files[row.table] = path.open("w", newline="", buffering=1)
+            csv.writer(self._files[row.table], lineterminator="\n").writerow(row.header())
+        csv.writer(self._files[row.table], lineterminator="\n").writerow(values)
+        self._changed.add(row.table)
+        self.rows += 1
+        if type(row) is self._experiment.summary:
+            self.summary = dict(zip(row.header(), values, strict=True))
+
+    def upload(self) -> None:
+        """Bring the store up to date with everything taken so far."""
+        for table in sorted(self._changed):
+            self._store.upload(self._run_id, self._tables / f"{table}.csv", "tables")
+        self._changed.clear()
+        self._store.upload(self._run_id, self._spool / "log.txt")
+        self.report_state()
+
+    def report_state(self) -> None:
+        """Store how far the run is, which is also a sign of life."""
+        share = self.progress.done / self.progress.total if self.progress.total else 0.0
+        message = self.progress.message
+        if len(message) > MAX_MESSAGE:
+            message = message[: MAX_MESSAGE - 1] + "…"
+        state = {
+            "beat": time.time(),
+            "fraction": round(min(1.0, share), 4),
+            "message": message,
+            "rows": self.rows,
+        }
+        self._store.set_tags(self._run_id, {TAG_STATE: json.dumps(state)})
+
+    def close(self, *, finished: bool = True) -> None:
+        """Upload everything, log the metrics, and empty the spool."""
+        for file in self._files.values():
+            file.close()
+        if finished:
+            (self._spool / CHECKPOINT).unlink(missing_ok=True)
+        salvage(self._store, self._run_id, self._experiment)
+        self.report_state()
+        with contextlib.suppress(OSError):
+            self._log.close()
+        shutil.rmtree(self._spool, ignore_errors=True)
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    """Write the whole file or nothing: the process may be killed meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + HALF_WRITTEN)
+    new.write_bytes(content)
+    new.replace(path)
+
+
+def salvage(store: Store, run_id: str, experiment: Experiment) -> int:
+    """Move a run's spool into the store: tables, metrics, log. Returns the number of rows."""
+    spool, rows = store.spool(run_id), 0
+    points: list[tuple[str, float, int]] = []
+    for row in experiment.rows:
+        path = spool / "tables" / f"{row.table}.csv"
+        if not path.exists():
+            continue
+        # A killed process may have left half a last line.
+        content = path.read_bytes()
+        complete = content[: content.rfind(b"\n") + 1]
+        if complete != content:
+            path.write_bytes(complete)
+        if not complete:
+            continue
+        store.upload(run_id, path, "tables")
+        table = pandas.read_csv(path)
+        rows += len(table)
+        points += metric_points(row, table)
+    non_finite = store.log_metrics(run_id, points)
+    if non_finite:
+        store.log_metrics(run_id, [("non_finite_values", float(non_finite), 0)])
+    for path in (spool / "log.txt", spool / CHECKPOINT):
+        if path.exists():
+            store.upload(run_id, path)
+    for path in sorted((spool / FILES).rglob("*")):
+        if path.is_file() and path.suffix != HALF_WRITTEN:
+            under = path.parent.relative_to(spool / FILES)
+            store.upload(run_id, path, None if under == Path() else str(under))
+    return rows
+
+
+def newest_checkpoint(store: Store, record: RunRecord) -> bytes | None:
+    """The checkpoint to go on from: that of the run which this one repeats, or of one before."""
+    earlier = record.retry_of
+    while earlier:
+        path = store.artifact(earlier, CHECKPOINT)
+        if path is not None:
+            return path.read_bytes()
+        try:
+            earlier = store.run(earlier).retry_of
+        except BadSetting:  # it was deleted for good
+            return None
+    return None
+
+
+def metric_points(row: type[Row], table: pandas.DataFrame) -> Iterator[tuple[str, float, int]]:
+    """MLflow's view of a table: (metric, value, step).
+
+    A summary gives plain names. A table whose curve axis has at least two values gives
+    `table/measure` over it: the mean over seeds, one chart per value of every other axis that has
+    more than one, and of an axis marked `latest` only the last value.
+    """
+    columns = row.columns()
+    curve = next((c.name for c in columns if c.curve), None)
+    axes = [c.name for c in columns if c.role == "axis" and not c.curve]
+    if not any(c.is_axis for c in columns):
+        notes = {c.name for c in columns if c.role == "note"}
+        for name in row.header():
+            if name in notes or name.endswith("_n"):
+                continue
+            for value in table[name].dropna().tail(1):
+                yield name, float(value), 0
+    if curve is None:
+        return
+    for column in columns:
+        if column.latest and len(table):
+            table = table[table[column.name] == table[column.name].iloc[-1]]
+    if table[curve].nunique() < 2:
+        return
+    charted = [name for name in axes if table[name].nunique() > 1]
+    for column in columns:
+        if column.role != "measure":
+            continue
+        means = table.groupby([*charted, curve], sort=True)[column.name].mean().dropna()
+        for key, value in means.items():
+            *coordinates, step = key if isinstance(key, tuple) else (key,)
+            suffix = "".join(f"/{n} {v}" for n, v in zip(charted, coordinates, strict=True))
+            yield f"{row.table}/{column.name}{suffix}", float(value), int(step)

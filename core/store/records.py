@@ -1,0 +1,128 @@
+"""A run as everyone but MLflow sees it, and the tags that carry what MLflow has no field for.
+
+Tags can be edited by hand in the MLflow UI, so what they say is checked wherever it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import psutil
+
+from core.settings import Value
+
+Status = Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+STATUSES: tuple[Status, ...] = ("SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED")
+
+ACTIVE: tuple[Status, ...] = ("SCHEDULED", "RUNNING")
+
+ENDED: tuple[Status, ...] = ("FINISHED", "FAILED", "KILLED")
+
+# These three hold JSON. How owner and heartbeat decide whether a run is lost is explained in
+# experiments/liveness.py.
+TAG_CONFIG = "unroll.config"
+TAG_OWNER = "unroll.owner"
+TAG_STATE = "unroll.state"
+
+TAG_SWEEP = "unroll.sweep"
+TAG_HEARTBEAT = "unroll.heartbeat"
+TAG_CANCEL = "unroll.cancel"
+TAG_ERROR = "unroll.error"
+TAG_TRACEBACK = "unroll.traceback"
+TAG_RETRY_OF = "unroll.retry_of"
+NOTE = "mlflow.note.content"
+
+OWNER_FIELDS = {"host": str, "pid": int, "created": (int, float), "started": (int, float)}
+
+STATE_FIELDS = {"beat": (int, float), "fraction": (int, float), "message": str, "rows": int}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as everyone but MLflow sees it."""
+
+    run_id: str
+    experiment_id: str
+    """MLflow's number for the experiment."""
+    experiment: str
+    name: str
+    status: Status
+    settings: Mapping[str, Value]
+    """The flat config."""
+    sweep: str
+    submitted: float
+    """Seconds since the epoch."""
+    ended: float | None
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str] = field(repr=False)
+    deleted: bool = False
+    """Somebody deleted the run in MLflow: lists leave it out, only its id still finds it."""
+
+    @property
+    def note(self) -> str:
+        """The result in one sentence, once there is one."""
+        return self.tags.get(NOTE, "")
+
+    @property
+    def error(self) -> str:
+        """Why a FAILED or KILLED run ended."""
+        return self.tags.get(TAG_ERROR, "")
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody has asked the run to stop."""
+        return TAG_CANCEL in self.tags
+
+    @property
+    def retry_of(self) -> str:
+        """The run that this one repeats, if any."""
+        return self.tags.get(TAG_RETRY_OF, "")
+
+    @cached_property
+    def owner(self) -> Mapping[str, Any]:
+        """The process that executes the run: `host`, `pid`, `created`, and when it `started`.
+
+        Empty while nobody has started the run, or if the tag cannot be read.
+        """
+        owner = _json_object(self.tags.get(TAG_OWNER, "{}"), OWNER_FIELDS)
+        return owner if len(owner) == len(OWNER_FIELDS) else {}
+
+    @cached_property
+    def state(self) -> Mapping[str, Any]:
+        """The newest progress report: `beat` (time), `fraction`, `message`, `rows`."""
+        return _json_object(self.tags.get(TAG_STATE, "{}"), STATE_FIELDS)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran, without waiting in the queue; None while unknown."""
+        started: float | None = self.owner.get("started")
+        if started is None:
+            return None
+        return max(0.0, (self.ended or time.time()) - started)
+
+
+def process_identity() -> dict[str, Any]:
+    """This process's host, id and creation time, which together name it for good."""
+    created = psutil.Process().create_time()
+    return {"host": socket.gethostname(), "pid": os.getpid(), "created": created}
+
+
+def _json_object(text: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a JSON object that have the expected type; none if the text is not one."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(values, dict):
+        return {}
+    return {
+        name: values[name] for name, kind in fields.items() if isinstance(values.get(name), kind)
+    }

@@ -1,0 +1,477 @@
+"""The store: what is to be run, what is running and what came out. The only file that uses MLflow.
+
+MLflow experiment = `Experiment.name`; MLflow run = one execution of one config. Params are the
+flat config for people, the tag `unroll.config` is the same for machines. MLflow takes seconds to
+load: that happens when something is written, or read from elsewhere than a local database.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import math
+import os
+import shlex
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import pandas
+
+from core.experiment import Config, Experiment
+from core.experiments import all_experiments, experiment_named
+from core.formatting import counted
+from core.settings import BadSetting, Value, settings_of
+from core.store.folder import (
+    StoreError,
+    database_path,
+    ensure_folder,
+    folder_of,
+    require_server,
+    schema_lock,
+    tracking_uri,
+)
+from core.store.records import (
+    ACTIVE,
+    NOTE,
+    TAG_CONFIG,
+    TAG_ERROR,
+    TAG_OWNER,
+    TAG_STATE,
+    TAG_SWEEP,
+    RunRecord,
+    Status,
+)
+from core.store.sqlite import Database, StoredRun, check_database
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+# Else MLflow prints addresses among the data on standard output.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+MAX_TAG_LENGTH = 5000
+"""Characters of a tag's value that every version of MLflow takes."""
+
+PAGE_RUNS = 50
+"""Runs asked for at once: MLflow holds a whole page of them as database objects."""
+
+QUEUE_PAGE_RUNS = 8
+"""Of the queue, where mostly the next one or two are wanted."""
+
+
+class Store:
+    """One MLflow store. Open it with `open_store`."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.folder = folder_of(uri)
+        self._experiment_ids: dict[str, str] = {}
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's own access to the store."""
+        from mlflow.tracking import MlflowClient
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        return MlflowClient(self.uri)
+
+    @cached_property
+    def database(self) -> Database | None:
+        """What answers instead of MLflow, where the store is a local database that is known."""
+        return Database.at(database_path(self.uri))
+
+    # Writing
+
+    def create(
+        self,
+        experiment: Experiment,
+        config: Config,
+        *,
+        sweep: str,
+        status: Literal["SCHEDULED", "RUNNING"] = "SCHEDULED",
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Record a run that is to be made and return its id.
+
+        The run becomes SCHEDULED only after its config is on it: nobody takes up half a run.
+        Raises `BadSetting` if the settings are too long to be recorded.
+        """
+        from mlflow.entities import Param
+        from mlflow.exceptions import MlflowException
+
+        flat = config.flat()
+        settings = json.dumps(flat)
+        if len(settings) > MAX_TAG_LENGTH:
+            raise BadSetting(
+                f"the settings take {len(settings):,} characters, and a run can record "
+                f"{MAX_TAG_LENGTH:,}; give shorter names of files and folders"
+            )
+        all_tags = {
+            TAG_CONFIG: settings,
+            TAG_SWEEP: sweep,
+            "mlflow.source.name": command_line(experiment, config),
+            "mlflow.source.type": "LOCAL",
+            "mlflow.user": _user(),
+            **(tags or {}),
+        }
+
+        def create_run() -> Run:
+            identifier = self._experiment_id(experiment.name)
+            return self.client.create_run(identifier, run_name=run_name(config), tags=all_tags)
+
+        try:
+            run = create_run()
+        except MlflowException:  # somebody deleted the experiment in the MLflow UI meanwhile
+            self._experiment_ids.pop(experiment.name, None)
+            run = create_run()
+        run_id: str = run.info.run_id
+        params = {"variant": config.architecture.variant}
+        params |= {name: _as_text(value) for name, value in flat.items() if value is not None}
+        self.client.log_batch(run_id, params=[Param(*item) for item in params.items()])
+        if status == "SCHEDULED":
+            self.client.update_run(run_id, status="SCHEDULED")
+        return run_id
+
+    def mark_running(self, run_id: str, owner: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Say who executes a run from now on, and on what."""
+        self.set_tags(run_id, {TAG_OWNER: json.dumps(owner), **tags})
+        self.client.update_run(run_id, status="RUNNING")
+
+    def end(self, run_id: str, status: Status, error: str = "") -> None:
+        """End a run, with the reason if it did not finish."""
+        if error:
+            self.set_tags(run_id, {TAG_ERROR: error})
+        self.client.set_terminated(run_id, status)
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags in one call. Text that MLflow would not take whole ends in an ellipsis.
+
+        Raises `ValueError` for JSON of that length: cut, it could not be read again.
+        """
+        from mlflow.entities import RunTag
+
+        entities = []
+        for key, value in tags.items():
+            if len(value) > MAX_TAG_LENGTH:
+                if key in (TAG_CONFIG, TAG_OWNER, TAG_STATE):
+                    raise ValueError(f"{key} has {len(value):,} characters; it cannot be cut")
+                value = value[: MAX_TAG_LENGTH - 1] + "…"
+            entities.append(RunTag(key, value))
+        self.client.log_batch(run_id, tags=entities)
+
+    def log_metrics(self, run_id: str, points: Iterable[tuple[str, float, int]]) -> int:
+        """Log (name, value, step) points in as few calls as MLflow allows.
+
+        Values that are not finite cannot be stored faithfully by MLflow; they are left out (the
+        tables keep them) and their number is returned.
+        """
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        points = list(points)
+        metrics = [Metric(n, float(v), now, s) for n, v, s in points if math.isfinite(v)]
+        for start in range(0, len(metrics), 1000):
+            self.client.log_batch(run_id, metrics=metrics[start : start + 1000])
+        return len(points) - len(metrics)
+
+    def upload(self, run_id: str, file: Path, under: str | None = None) -> None:
+        """Keep a file as the run's artifact."""
+        self.client.log_artifact(run_id, str(file), under)
+
+    # Reading
+
+    def run(self, run_id: str) -> RunRecord:
+        """One run, deleted or not; `BadSetting` if there is none of that id."""
+        stored: StoredRun | None
+        if self.database:
+            stored = self.database.run(run_id)
+        else:
+            from mlflow.exceptions import MlflowException
+
+            try:
+                stored = _stored_run(self.client.get_run(run_id))
+            except MlflowException as error:
+                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    raise StoreError(f"the store {self.uri} does not answer ({error})") from error
+                stored = None
+        record = None if stored is None else _record(stored, self._experiments_by_id())
+        if record is not None:
+            return record
+        if stored is not None and TAG_CONFIG in stored.tags:
+            raise BadSetting(
+                f"run is {run_id!r}, whose settings cannot be read; restore its tag {TAG_CONFIG} "
+                "in MLflow"
+            )
+        raise BadSetting(
+            f"run is {run_id!r}, but the store has no such run; "
+            "python -m experiments runs lists them"
+        )
+
+    def runs(
+        self,
+        experiment: str | None = None,
+        status: Status | None = None,
+        ended_since: float | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> list[RunRecord]:
+        """Runs in the order submitted, the oldest first; the arguments are `newest_first`'s."""
+        records = self.newest_first(experiment, status, ended_since, metrics)
+        return sorted(records, key=lambda record: (record.submitted, record.run_id))
+
+    def newest_first(
+        self,
+        experiment: str | None = None,
+        status: Status | None = None,
+        ended_since: float | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> Iterator[RunRecord]:
+        """Runs as they are read, the newest first.
+
+        `ended_since` (seconds since the epoch) restricts to runs that ended then or later, which
+        is how a reader keeps up with a large store. `metrics` restricts what is read of each.
+        Runs that were deleted, that are not ours, or whose settings cannot be read are left out.
+        """
+        names = self._experiments_by_id()
+        ids = [i for i, name in names.items() if experiment in (None, name)]
+        since = None if ended_since is None else int(ended_since * 1000)
+        if self.database:
+            stored = self.database.newest_first(ids, status, since, metrics)
+        else:
+            stored = self._search(ids, status, since, metrics)
+        records = (_record(run, names) for run in stored)
+        return (record for record in records if record is not None)
+
+    def waiting(self) -> Iterator[RunRecord]:
+        """The SCHEDULED runs in the order submitted.
+
+        Those of a server come a few at a time, as they are taken: whoever asks for the next one
+        of a long queue every other second must not read all of it.
+        """
+        if self.database:
+            return iter(self.runs(status="SCHEDULED"))
+        names = self._experiments_by_id()
+        stored = self._search(
+            list(names), "SCHEDULED", None, None, order="ASC", page_size=QUEUE_PAGE_RUNS
+        )
+        records = (_record(run, names) for run in stored)
+        return (record for record in records if record is not None)
+
+    def active(self) -> list[RunRecord]:
+        """Every SCHEDULED and RUNNING run, in the order submitted."""
+        # A run that starts between the two queries is in both answers: the later one counts.
+        records = {r.run_id: r for status in ACTIVE for r in self.runs(status=status)}
+        return sorted(records.values(), key=lambda record: record.submitted)
+
+    def table(self, run_id: str, name: str) -> pandas.DataFrame | None:
+        """A run's table, or None when it has not recorded any row of it."""
+        path = self.artifact(run_id, f"tables/{name}.csv")
+        return None if path is None else pandas.read_csv(path)
+
+    def log_text(self, run_id: str) -> str:
+        """What the run printed and reported, as far as it is known here."""
+        for path in (self.spool(run_id) / "log.txt", self.artifact(run_id, "log.txt")):
+            if path is not None and path.exists():
+                return path.read_text(errors="replace")
+        return ""
+
+    def artifact(self, run_id: str, path: str) -> Path | None:
+        """A local path to a run's artifact, fetched when the store is elsewhere."""
+        folder = self.database.artifacts(run_id) if self.database else None
+        if folder is not None:
+            return folder / path if (folder / path).exists() else None
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Path(self.client.download_artifacts(run_id, path))
+        except (MlflowException, OSError):
+            return None
+
+    def spool(self, run_id: str) -> Path:
+        """Where a run's rows are while it runs."""
+        return self.folder / "spool" / run_id
+
+    def _search(
+        self,
+        ids: Sequence[str],
+        status: str | None,
+        ended_since_ms: int | None,
+        metrics: Sequence[str] | None,
+        order: Literal["ASC", "DESC"] = "DESC",
+        page_size: int = PAGE_RUNS,
+    ) -> Iterator[StoredRun]:
+        terms = []
+        if status is not None:
+            terms.append(f"attributes.status = '{status}'")
+        if ended_since_ms is not None:
+            terms.append(f"attributes.end_time >= {ended_since_ms}")
+        order_by, token = [f"attributes.start_time {order}"], None
+        while ids:
+            page = self.client.search_runs(
+                list(ids), " AND ".join(terms), 1, page_size, order_by, token
+            )
+            yield from (_stored_run(run, metrics) for run in page)
+            token = page.token
+            if not token:
+                return
+
+    def _experiments_by_id(self) -> dict[str, str]:
+        """MLflow's number → name, of our experiments that have ever been run.
+
+        The numbers stay the same; the store is asked for those that are not known yet.
+        """
+        ours = [experiment.name for experiment in all_experiments()]
+        if any(name not in self._experiment_ids for name in ours):
+            if self.database:
+                stored = self.database.experiments()
+            else:
+                stored = {e.name: e.experiment_id for e in self.client.search_experiments()}
+            self._experiment_ids |= {name: stored[name] for name in ours if name in stored}
+        return {self._experiment_ids[n]: n for n in ours if n in self._experiment_ids}
+
+    def _experiment_id(self, name: str) -> str:
+        """MLflow's number for an experiment, which is created or restored if need be."""
+        self._experiments_by_id()
+        if name in self._experiment_ids:
+            return self._experiment_ids[name]
+        with schema_lock(self.folder):
+            existing = self.client.get_experiment_by_name(name)
+            if existing is None:
+                local = database_path(self.uri) is not None
+                location = str(self.folder / "artifacts" / name) if local else None
+                identifier = str(self.client.create_experiment(name, artifact_location=location))
+                self.client.set_experiment_tag(identifier, NOTE, experiment_named(name).question)
+                # Without it the MLflow UI opens the experiment on a page for language models.
+                kind = ("mlflow.experimentKind", "custom_model_development")
+                self.client.set_experiment_tag(identifier, *kind)
+            else:
+                identifier = str(existing.experiment_id)
+                if existing.lifecycle_stage == "deleted":
+                    self.client.restore_experiment(identifier)
+        self._experiment_ids[name] = identifier
+        return identifier
+
+
+def open_store(uri: str | None = None) -> Store:
+    """Open the store, creating or repairing it first. Raises `StoreError` with what to do."""
+    uri = uri or tracking_uri()
+    path = database_path(uri)
+    if path is not None:
+        uri = f"sqlite:///{path}"  # absolute: processes with another folder must find the same
+    require_server(uri)
+    ensure_folder(folder_of(uri))
+    try:
+        with schema_lock(folder_of(uri)):
+            if path is not None:
+                check_database(path)
+            if Database.at(path) is None:  # MLflow makes or brings up to date what it needs
+                Store(uri).client.search_experiments(max_results=1)
+            if path is not None:
+                check_database(path)
+            database = Database.at(path)
+            if database is not None:
+                database.repair_locations()
+    except StoreError:
+        raise
+    except Exception as error:  # MLflow lets errors of SQLAlchemy, alembic and urllib through
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise StoreError(
+            f"the store {uri} cannot be opened ({reason}); check MLFLOW_TRACKING_URI, or restore "
+            "the store from a copy"
+        ) from error
+    return Store(uri)
+
+
+def load_ahead() -> None:
+    """Import what writing to a local store needs, before somebody waits for it.
+
+    It takes seconds, which a forked run for instance is not to spend.
+    """
+    import mlflow.tracking
+    from mlflow.store.tracking import sqlalchemy_store
+
+    assert sqlalchemy_store, mlflow.tracking
+
+
+def _stored_run(run: Run, metrics: Sequence[str] | None = None) -> StoredRun:
+    latest: dict[str, float] = run.data.metrics
+    return StoredRun(
+        run_id=run.info.run_id,
+        experiment_id=run.info.experiment_id,
+        name=run.info.run_name or run.info.run_id[:8],
+        status=run.info.status,
+        start_ms=run.info.start_time or 0,
+        end_ms=run.info.end_time or None,
+        deleted=run.info.lifecycle_stage == "deleted",
+        tags=run.data.tags,
+        metrics={n: v for n, v in latest.items() if metrics is None or n in metrics},
+    )
+
+
+def _record(run: StoredRun, experiments: Mapping[str, str]) -> RunRecord | None:
+    """None for a run that somebody else put into our experiments, or whose config is garbled."""
+    try:
+        settings = json.loads(run.tags[TAG_CONFIG])
+    except (KeyError, ValueError):
+        return None
+    if not isinstance(settings, dict):
+        return None
+    return RunRecord(
+        run_id=run.run_id,
+        experiment_id=run.experiment_id,
+        experiment=experiments.get(run.experiment_id, ""),
+        name=run.name,
+        status=cast(Status, run.status),
+        settings=settings,
+        sweep=run.tags.get(TAG_SWEEP, ""),
+        submitted=run.start_ms / 1000,
+        ended=None if run.end_ms is None else run.end_ms / 1000,
+        metrics=run.metrics,
+        tags=run.tags,
+        deleted=run.deleted,
+    )
+
+
+def run_name(config: Config) -> str:
+    """`bi-LSTM 64 · dot attention · seed 0`, or `· 8 seeds` where one run measures several.
+
+    Between the architecture and the seeds stand the kinds (settings with a noun) that are not the
+    experiment's defaults: without them runs of one comparison would be called the same.
+    """
+    flat = config.flat()
+    kinds = [
+        setting.kind(flat[setting.name])
+        for setting in settings_of(type(config))
+        if setting.noun and flat[setting.name] != setting.default
+    ]
+    seeds = flat.get("seeds")
+    repeats = counted(int(seeds), "seed") if seeds else f"seed {flat['seed']}"
+    return " · ".join([config.architecture.label, *kinds, repeats])
+
+
+def command_line(experiment: Experiment, config: Config) -> str:
+    """The command that makes this very run again."""
+    default = experiment.config().flat()
+    flags = [f"--variants {config.architecture.variant}"]
+    for name, value in config.flat().items():
+        if value != default[name] and name not in ("cell", "bidirectional"):
+            flags.append(f"--{name.replace('_', '-')}={shlex.quote(_as_text(value))}")
+    return " ".join(["python -m experiments run", experiment.name, *flags])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return f"user {os.getuid()}"
+
+
+def _as_text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""Pure functions from a tidy DataFrame to a chart."""

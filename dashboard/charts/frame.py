@@ -1,0 +1,281 @@
+"""What charts share: axes, series with colours and a legend, names, captions and hover texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair
+import pandas
+
+from core.experiment import Column
+from dashboard.charts.curves import Repeats
+from dashboard.charts.scales import heading, value_axis
+from dashboard.charts.theme import NEUTRAL, Style
+from dashboard.ui.text import exact
+
+NARROW = 560
+"""Below so many pixels the names beside the curves give way to the legend under them."""
+
+CHARACTER_PIXELS = 6.4
+"""Width of a character of a name, roughly."""
+
+NAME_GAP = 15
+"""Pixels between names, across and upwards."""
+
+WIDTH = 820
+"""Pixels of a figure for which names are moved apart; a wider one only has more room."""
+
+DODGE_PIXELS = 4
+"""Between points at one place, which would hide each other's intervals."""
+
+FIT = altair.AutoSizeParams(type="fit-x", contains="padding")
+"""The plot keeps its height, whatever the legend takes under it."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """The labels of a chart in the legend's order, with their styles."""
+
+    styles: Mapping[str, Style]
+
+    @property
+    def longest_name(self) -> float:
+        """Pixels of the longest name."""
+        return CHARACTER_PIXELS * max((len(label) for label in self.styles), default=0)
+
+    def name_width(self, label: str) -> float:
+        """Pixels that a name takes, with the gap around it."""
+        return CHARACTER_PIXELS * len(label) + NAME_GAP
+
+    def colour(self) -> altair.Color:
+        """Encode the label as a colour."""
+        colours = [style.colour for style in self.styles.values()]
+        scale = altair.Scale(domain=list(self.styles), range=colours)
+        return altair.Color("label", type="nominal", scale=scale, legend=self._legend())
+
+    def dash(self) -> altair.StrokeDash:
+        """Encode the label as a dash, in the same legend."""
+        dashes = [list(style.dash) for style in self.styles.values()]
+        scale = altair.Scale(domain=list(self.styles), range=dashes)
+        return altair.StrokeDash("label", type="nominal", scale=scale, legend=self._legend())
+
+    def _legend(self) -> altair.Legend:
+        entry = f"{self.longest_name + 45:.0f}"  # 45 pixels are the symbol and its padding
+        return altair.Legend(
+            title=None,
+            orient="bottom",
+            columns={"expr": f"max(1, min(6, floor(width / {entry})))"},
+            symbolType="stroke",
+            symbolSize=300,
+            symbolStrokeWidth=2.5,
+            symbolOpacity=1,
+            labelLimit=300,
+        )
+
+
+@dataclass(frozen=True)
+class ChartFrame:
+    """The axes and series that all layers of a line chart share."""
+
+    x_column: Column
+    y_column: Column
+    series: Series
+    across: tuple[float, float]
+    """Both ends of the x axis."""
+    low: float
+    high: float
+    """Both ends of the curves on the y axis."""
+    height: int
+    zeros: tuple[str, ...] = ()
+    """The labels with exact zeros: each has a strip under the curves."""
+    sizes: tuple[float, ...] = ()
+    """The measured places of a logarithmic x axis; empty if the axis is linear."""
+
+    @property
+    def strip(self) -> float:
+        """Height of one strip, in units of y."""
+        return 0.028 * (self.high - self.low)
+
+    @property
+    def bottom(self) -> float:
+        """Where the y axis begins, below the strips."""
+        return self.low - self.strip * (len(self.zeros) + bool(self.zeros))
+
+    def x(self) -> altair.X:
+        """Encode x; on a wide screen the axis leaves room for the names on the right."""
+        if self.sizes:
+            axis = altair.Axis(
+                values=list(self.sizes), format=",d", labelOverlap="greedy", labelSeparation=6
+            )
+        else:
+            whole = all(float(end).is_integer() for end in self.across)
+            step = 1 if whole else altair.Undefined
+            axis = altair.Axis(tickCount={"expr": "max(3, width / 90)"}, tickMinStep=step)
+        axis.title, axis.grid = heading(self.x_column), False
+        room = f"{self.series.longest_name + 14:.0f}"
+        scale = altair.Scale(
+            type="log" if self.sizes else "linear",
+            domain=list(self.across),
+            nice=False,
+            rangeMax={"expr": f"width < {NARROW} ? width : width - {room}"},
+        )
+        return altair.X(self.x_column.name, type="quantitative", scale=scale, axis=axis)
+
+    def y(self, field: str = "value") -> altair.Y:
+        """Encode a field as y."""
+        scale = altair.Scale(domain=[self.bottom, self.high], nice=False, zero=False)
+        axis = value_axis(self.y_column, self.low, self.high, self.height)
+        return altair.Y(field, type="quantitative", scale=scale, axis=axis)
+
+    def curve(self) -> dict[str, Any]:
+        """Encode x, y and the label, as the curve of each label does."""
+        series = self.series
+        return {"x": self.x(), "y": self.y(), "color": series.colour(), "strokeDash": series.dash()}
+
+    def pixels(self, places: Iterable[float]) -> list[float]:
+        """Convert places on the x axis to pixels from the left, on a figure of the usual width."""
+        scaled = math.log if self.sizes else float
+        low, high = map(scaled, self.across)
+        return [WIDTH * (scaled(place) - low) / ((high - low) or 1.0) for place in places]
+
+    def dodged(self, bands: pandas.DataFrame) -> pandas.DataFrame:
+        """Move the labels' points at one place of a logarithmic axis beside one another."""
+        order = list(self.series.styles)
+        low, high = self.across
+        right = bands["label"].map(order.index) - (len(order) - 1) / 2
+        moved = bands[self.x_column.name] * (high / low) ** (right * DODGE_PIXELS / WIDTH)
+        return bands.assign(**{self.x_column.name: moved})
+
+
+def chart_frame(
+    x: Column,
+    y: Column,
+    styles: Mapping[str, Style],
+    tables: Sequence[pandas.DataFrame],
+    zeros: pandas.DataFrame,
+    *,
+    height: int,
+    reference: float | None = None,
+    sizes: bool = False,
+    dodge: bool = False,
+) -> ChartFrame:
+    """Find the frame that holds all values of the tables, the reference and the strips of zeros.
+
+    With `sizes` the x axis is logarithmic; with `dodge` it leaves room for dodged points at both
+    ends.
+    """
+    heights = [t[c].dropna() for t in tables for c in ("value", "low", "high") if c in t]
+    levels = [*pandas.concat(heights), *([] if reference is None else [reference])]
+    finite = [level for level in levels if math.isfinite(level)] or [0.0, 1.0]
+    margin = 0.04 * ((max(finite) - min(finite)) or 1.0)
+    places = pandas.concat([*(t[x.name] for t in tables), zeros[x.name]])
+    labels = set(pandas.concat([*(t["label"] for t in tables), zeros["label"]]))
+    series = Series({label: style for label, style in styles.items() if label in labels})
+    low, high = float(places.min()), float(places.max())
+    if sizes and low == high:
+        low, high = low / 1.5, high * 1.5
+    if sizes and dodge:
+        beyond = (high / low) ** (DODGE_PIXELS * (len(series.styles) + 1) / 2 / WIDTH)
+        low, high = low / beyond, high * beyond
+    return ChartFrame(
+        x_column=x,
+        y_column=y,
+        series=series,
+        across=(low, high),
+        low=min(finite) - margin,
+        high=max(finite) + margin,
+        height=height,
+        zeros=tuple(label for label in series.styles if label in set(zeros["label"])),
+        sizes=tuple(sorted({float(place) for place in places})) if sizes else (),
+    )
+
+
+def caption(title: str, subtitle: str) -> altair.TitleParams:
+    """A title above the left end of the plot, with a subtitle where there is one."""
+    params = altair.TitleParams(
+        title, anchor="start", frame="group", fontSize=13, fontWeight="normal", offset=10
+    )
+    if subtitle:
+        params.subtitle, params.subtitleColor, params.subtitlePadding = subtitle, NEUTRAL, 4
+    return params
+
+
+def label_tooltip() -> altair.Tooltip:
+    """The first line of a hover: the label, without a title."""
+    return altair.Tooltip("label", type="nominal", title=" ")
+
+
+def value_text(
+    bands: pandas.DataFrame, repeats: Repeats, *, logarithm: bool = False
+) -> pandas.DataFrame:
+    """Add `value_text` to the bands, and `interval_text` where any value has an interval."""
+    ends = ("value", "low", "high")
+    numbers = {end: 10 ** bands[end] if logarithm else bands[end] for end in ends}
+    texts = {end: [exact(n, whole=repeats.whole) for n in numbers[end]] for end in ends}
+    bands = bands.assign(value_text=texts["value"])
+    if bands["low"].isna().all():
+        return bands
+    pairs = zip(texts["low"], texts["high"], strict=True)
+    return bands.assign(interval_text=["–" if "–" in pair else " to ".join(pair) for pair in pairs])
+
+
+def interval_tooltips(bands: pandas.DataFrame, repeats: Repeats) -> list[altair.Tooltip]:
+    """Hover lines with the interval and the counts; none for exact numbers."""
+    interval = altair.Tooltip("interval_text", type="nominal", title=repeats.interval)
+    count = altair.Tooltip("n", type="quantitative", title=repeats.count, format=",")
+    counts = [
+        altair.Tooltip(name, type="quantitative", title=title, format=",")
+        for name, title in repeats.further
+    ]
+    return [interval] * ("interval_text" in bands) + [count] * bool(repeats.count) + counts
+
+
+def separated(
+    lefts: Sequence[float],
+    widths: Sequence[float],
+    heights: Sequence[float],
+    gap: float,
+    ends: tuple[float, float],
+) -> list[float]:
+    """Move names that start at `lefts` up or down where they would overlap."""
+    placed = list(heights)
+    for group in overlapping(lefts, widths):
+        moved = spread([heights[index] for index in group], gap, *ends)
+        for index, height in zip(group, moved, strict=True):
+            placed[index] = height
+    return placed
+
+
+def overlapping(lefts: Sequence[float], widths: Sequence[float]) -> list[list[int]]:
+    """Group the indices whose stretches from left to left + width are connected."""
+    groups: list[list[int]] = []
+    reached = -math.inf
+    for index in sorted(range(len(lefts)), key=lambda index: lefts[index]):
+        if lefts[index] >= reached:
+            groups.append([])
+        groups[-1].append(index)
+        reached = max(reached, lefts[index] + widths[index])
+    return groups
+
+
+def spread(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move heights at least a gap apart, each as little as possible, between low and high."""
+    order = sorted(range(len(heights)), key=lambda index: heights[index])
+    placed = [heights[index] for index in order]
+    for _ in range(60):
+        for upper in range(1, len(placed)):
+            overlap = gap - (placed[upper] - placed[upper - 1])
+            if overlap > 1e-9:
+                placed[upper - 1] -= overlap / 2
+                placed[upper] += overlap / 2
+        if placed and placed[0] < low:
+            placed[0] = low
+        if placed and placed[-1] > high:
+            placed[-1] = high
+    result = [0.0] * len(heights)
+    for index, height in zip(order, placed, strict=True):
+        result[index] = height
+    return result

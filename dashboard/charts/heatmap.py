@@ -1,0 +1,230 @@
+"""Heatmaps: a measure by two axes, the attention of a decoder, the verdict on every pair."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import altair
+import numpy
+import pandas
+
+from core.analysis.comparison import PairOutcome, Result
+from core.analysis.runs import Repeat
+from core.analysis.sentences import p_value, verdict
+from core.experiment import Column
+from dashboard.charts.dots import NAMES
+from dashboard.charts.frame import FIT
+from dashboard.charts.render import Chart, cached
+from dashboard.charts.scales import heading, is_logarithm, power_of_ten, tooltip
+from dashboard.charts.theme import BETTER, NEUTRAL, WORSE
+from dashboard.ui.text import exact
+
+MAX_TILES = 100
+"""In one direction; more values of x are binned."""
+
+MAX_LABELS = 32
+"""Tokens that are all named on an axis; of more, as many as there is room for."""
+
+SIGNS: dict[PairOutcome, str] = {
+    "better": "▲",
+    "worse": "▼",
+    "higher": "△",
+    "lower": "▽",
+    "equal": "=",
+    "not distinguishable": "≈",
+    "not enough seeds": "?",
+}
+"""The signs say what the colours say, so that no colour is needed."""
+
+VERDICT_COLOURS: dict[PairOutcome, str] = {
+    "better": BETTER,
+    "worse": WORSE,
+    "higher": BETTER,
+    "lower": WORSE,
+    "equal": NEUTRAL,
+    "not distinguishable": NEUTRAL,
+    "not enough seeds": NEUTRAL,
+}
+
+VERDICT_OPACITY = 0.2
+"""Pale, so that the sign on it stays readable."""
+
+
+@cached
+def heatmap(
+    rows: pandas.DataFrame,
+    x: Column,
+    y: Column,
+    measure: Column,
+    limits: tuple[float, float],
+    *,
+    sizes: bool = False,
+) -> Chart:
+    """Draw means of a measure by x and y; `limits` are the ends of the colour scale.
+
+    x is binned to what a screen shows; with `sizes` it is every measured size, all equally wide.
+    """
+    tiles = _binned(rows, x.name, y.name, measure.name, width=1 if sizes else None)
+    logarithm = is_logarithm(measure)
+    values = 10 ** tiles["value"] if logarithm else tiles["value"]
+    order = sorted(tiles[y.name].unique())
+    if sizes:
+        axis = altair.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=4, ticks=False)
+        scale = altair.Scale(round=True, padding=0)
+        across: dict[str, Any] = {
+            "x": altair.X("from", type="ordinal", title=heading(x), scale=scale, axis=axis)
+        }
+    else:
+        ends = [float(tiles["from"].min()), float(tiles["to"].max())]
+        axis = altair.Axis(grid=False, tickCount={"expr": "max(3, width / 90)"})
+        scale = altair.Scale(domain=ends, nice=False)
+        start = altair.X("from", type="quantitative", title=heading(x), scale=scale, axis=axis)
+        across = {"x": start, "x2": "over"}
+    return (
+        altair.Chart(tiles.assign(shown=[exact(value) for value in values]))
+        .mark_rect(clip=True)
+        .encode(
+            **across,
+            y=altair.Y(
+                y.name,
+                type="ordinal",
+                sort=order,
+                title=y.heading,
+                scale=altair.Scale(round=True, padding=0),
+            ),
+            color=altair.Color(
+                "value",
+                type="quantitative",
+                scale=altair.Scale(domain=list(limits)),
+                legend=altair.Legend(
+                    title=heading(measure),
+                    orient="bottom",
+                    labelExpr=power_of_ten("datum.value") if logarithm else "datum.label",
+                    gradientLength=220,
+                    titleLimit=320,
+                    tickMinStep=1 if logarithm else altair.Undefined,
+                ),
+            ),
+            tooltip=[
+                altair.Tooltip("from", type="quantitative", title=x.heading),
+                altair.Tooltip(y.name, type="ordinal", title=y.heading),
+                tooltip(measure, "shown"),
+            ],
+        )
+        .properties(height=max(110, min(360, 34 * len(order))), autosize=FIT)
+    )
+
+
+def _binned(
+    rows: pandas.DataFrame, x: str, y: str, measure: str, width: int | None
+) -> pandas.DataFrame:
+    """Columns y, from, value, to, over: means over bins of x, as wide as MAX_TILES needs."""
+    places = numpy.sort(rows[x].unique())
+    narrowest = int(numpy.ceil((places.max() - places.min() + 1) / MAX_TILES))
+    width = width or max(1, narrowest)
+    start = (rows[x] - places.min()) // width * width + places.min()
+    means = rows.assign(start=start).groupby([y, "start"])[measure].mean().dropna().reset_index()
+    tiles = means.rename(columns={"start": "from", measure: "value"})
+    # A tile is drawn a little over the next one, or seams show.
+    return tiles.assign(to=tiles["from"] + width, over=tiles["from"] + 1.6 * width)
+
+
+@cached
+def attention_heatmap(weights: pandas.DataFrame) -> Chart:
+    """Draw attention by source token (across) and output token (downwards), from 0 to 1.
+
+    `weights` has written, read (positions from 1), weight, written_token and read_token.
+    """
+    data = weights.assign(percent=[f"{100 * weight:.1f}%" for weight in weights["weight"]])
+    legend = altair.Legend(
+        title="Attention weight", orient="bottom", gradientLength=180, format=".1f"
+    )
+    return (
+        altair.Chart(data)
+        .mark_rect()
+        .encode(
+            x=altair.X("read", type="ordinal", axis=_token_axis("Source", weights, "read", -45)),
+            y=altair.Y(
+                "written", type="ordinal", axis=_token_axis("Output", weights, "written", 0)
+            ),
+            color=altair.Color(
+                "weight", type="quantitative", scale=altair.Scale(domain=[0, 1]), legend=legend
+            ),
+            tooltip=[
+                altair.Tooltip("written_token", type="nominal", title="Output"),
+                altair.Tooltip("read_token", type="nominal", title="Source"),
+                altair.Tooltip("percent", type="nominal", title="Weight"),
+            ],
+        )
+        .properties(height=min(640, max(80, 20 * weights["written"].nunique())), autosize=FIT)
+    )
+
+
+def _token_axis(title: str, weights: pandas.DataFrame, side: str, angle: int) -> altair.Axis:
+    """Positions labelled with their tokens: the same token may stand at several of them."""
+    first = weights.drop_duplicates(side).sort_values(side)
+    tokens = [str(token) for token in first[f"{side}_token"]]
+    return altair.Axis(
+        title=title,
+        labelExpr=f"{json.dumps(tokens)}[datum.value - 1]",
+        labelAngle=angle,
+        labelLimit=110,
+        labelOverlap="greedy" if len(tokens) > MAX_LABELS else False,
+        labelFlush=False,
+        ticks=False,
+        domain=False,
+    )
+
+
+def attention_in_words(weights: pandas.DataFrame) -> str:
+    """Describe attention for those who cannot see it: where each output token looked most."""
+    most = weights.loc[weights.groupby("written")["weight"].idxmax()]
+    pairs = zip(most["written_token"], most["read_token"], strict=True)
+    return "Looked most: " + "; ".join(f"{written} at {read}" for written, read in pairs) + "."
+
+
+@cached
+def tiles(result: Result, repeat: Repeat) -> Chart:
+    """Draw a tile per pair of groups, read from left to right: `LSTM is better than RNN`."""
+    names = [name for name, count in result.repeats.items() if count]
+    data = pandas.DataFrame(
+        [
+            {
+                "group": first,
+                "other": second,
+                "sign": SIGNS[difference.finding],
+                "finding": difference.finding,
+                "verdict": verdict(difference, repeat),
+                "raw": "–" if difference.p_value is None else p_value(difference.p_value),
+            }
+            for first in names
+            for second in names
+            if (difference := result.against(first, second)) is not None
+        ]
+    )
+    top = altair.Axis(title="than, or from", orient="top", labelAngle=-35, labelLimit=160)
+    base = altair.Chart(data).encode(
+        x=altair.X("other", type="nominal", sort=names, axis=top),
+        y=altair.Y("group", type="nominal", sort=names, axis=NAMES),
+        tooltip=[
+            altair.Tooltip("group", type="nominal", title=" "),
+            altair.Tooltip("verdict", type="nominal", title="is"),
+            altair.Tooltip("other", type="nominal", title="than, or from"),
+            altair.Tooltip("raw", type="nominal", title="p of this pair alone"),
+        ],
+    )
+    seen = [finding for finding in SIGNS if finding in set(data["finding"])]
+    scale = altair.Scale(domain=seen, range=[VERDICT_COLOURS[finding] for finding in seen])
+    colour = altair.Color("finding", type="nominal", scale=scale, legend=None)
+    boxes = base.mark_rect(opacity=VERDICT_OPACITY, stroke=NEUTRAL, strokeWidth=0.4).encode(
+        color=colour
+    )
+    signs = base.mark_text(fontSize=17, fontWeight=600, color=NEUTRAL).encode(text="sign:N")
+    return altair.layer(boxes, signs).properties(height=34 * len(names) + 10, autosize=FIT)
+
+
+def key(result: Result) -> str:
+    """Explain the signs of the tiles: `▲ better · ≈ not distinguishable`."""
+    seen = {one for d in result.differences for one in (d.finding, d.reversed.finding)}
+    return " · ".join(f"{sign} {finding}" for finding, sign in SIGNS.items() if finding in seen)

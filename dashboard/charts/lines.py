@@ -1,0 +1,286 @@
+"""Line charts: a curve with its interval for each label, exact zeros, names and hovers.
+
+Titles and units come from the Row's columns, colours from the theme. Charts fit any width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import altair
+import pandas
+
+from core.experiment import Column
+from dashboard.charts.curves import SEEDS, Repeats, thin
+from dashboard.charts.frame import (
+    FIT,
+    NAME_GAP,
+    NARROW,
+    ChartFrame,
+    caption,
+    chart_frame,
+    interval_tooltips,
+    label_tooltip,
+    separated,
+    value_text,
+)
+from dashboard.charts.render import Chart, cached
+from dashboard.charts.scales import heading, is_logarithm, of_a_logarithm, tooltip
+from dashboard.charts.theme import NEUTRAL, Style
+from dashboard.ui.text import exact
+
+HEIGHT = 440
+
+MAX_HOVERED = 100
+"""Points of one curve that the pointer finds."""
+
+TEXT_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+SYMBOL_FONT = f"DejaVu Sans, {TEXT_FONT}"
+"""For text with ∂, ‖ or superscripts, which few fonts have."""
+
+
+@dataclass(frozen=True)
+class ShadedRange:
+    """A part of the plot that is shaded and named: from its left end up to a value of x."""
+
+    end: float
+    text: str
+
+
+@cached
+def line_chart(
+    bands: pandas.DataFrame,
+    x: Column,
+    y: Column,
+    styles: Mapping[str, Style],
+    *,
+    seeds: pandas.DataFrame | None = None,
+    fits: pandas.DataFrame | None = None,
+    zeros: pandas.DataFrame | None = None,
+    reference: float | None = None,
+    baselines: pandas.DataFrame | None = None,
+    height: int = HEIGHT,
+    repeats: Repeats = SEEDS,
+    sizes: bool = False,
+    whiskers: bool = False,
+    where: str = "",
+    shaded: ShadedRange | None = None,
+) -> Chart:
+    """Draw one curve per label with its interval as a band.
+
+    `bands` has label, x, value, low, high, n. The optional arguments:
+
+    - `seeds` (label, seed, x, value): single seeds, drawn instead of bands.
+    - `fits` (label, x, value): fitted straight lines.
+    - `zeros` (label, x, share): where the measure is exactly zero.
+    - `reference`: a level to compare with; `baselines` (series, x, value, text): such curves.
+    - `repeats`: what the intervals are over; `where`: the subtitle.
+    - `sizes`: a logarithmic x axis for sizes; `whiskers`: intervals as bars, beside one another.
+    """
+    zeros = pandas.DataFrame(columns=["label", x.name, "share"]) if zeros is None else zeros
+    tables = [bands] if seeds is None else [bands, seeds]
+    tables += [] if baselines is None else [baselines.assign(label="")]
+    frame = chart_frame(
+        x,
+        y,
+        styles,
+        tables,
+        zeros,
+        height=height,
+        reference=reference,
+        sizes=sizes,
+        dodge=whiskers,
+    )
+    bands = bands.assign(place=bands[x.name])
+    bands = frame.dodged(bands) if whiskers else bands
+    layers = []
+    if shaded is not None:
+        layers.append(_shaded_range(frame, shaded))
+    if reference is not None:
+        level = altair.Chart(pandas.DataFrame({"value": [reference]}))
+        layers.append(level.mark_rule(strokeDash=[2, 3], color=NEUTRAL).encode(y=frame.y()))
+    if baselines is not None:
+        layers.append(_baseline_curves(frame, baselines))
+    if seeds is None:
+        layers.append(_intervals(frame, bands, whiskers=whiskers))
+    else:
+        layers.append(_single_seeds(frame, seeds))
+    layers.append(_means(frame, bands))
+    if fits is not None and not fits.empty:  # grey, over the curves, so that a bad fit shows
+        fit_lines = altair.Chart(fits).encode(x=frame.x(), y=frame.y(), detail="label:N")
+        layers.append(
+            fit_lines.mark_line(strokeWidth=1.5, strokeDash=[7, 3], color=NEUTRAL, clip=True)
+        )
+    if not zeros.empty:
+        layers += _exact_zeros(frame, zeros)
+    layers += [_names(frame, bands), _hover(frame, bands, repeats)]
+    title = caption(heading(y), where)
+    return altair.layer(*layers).properties(height=height, autosize=FIT, title=title)
+
+
+def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> Chart:
+    x = frame.x_column.name
+    row = {x: frame.across[0], "to": min(shaded.end, frame.across[1]), "text": shaded.text}
+    base = altair.Chart(pandas.DataFrame([row]))
+    area = base.mark_rect(opacity=0.1, color=NEUTRAL, clip=True, aria=False)
+    text = base.mark_text(align="left", dx=7, fontSize=12, fontStyle="italic", color=NEUTRAL)
+    text = text.encode(x=frame.x(), y=altair.value(frame.height - 12), text="text:N")
+    return area.encode(x=frame.x(), x2="to") + text
+
+
+def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> Chart:
+    """Curves to compare with, named near their left ends: the first point may lie apart."""
+    base = altair.Chart(baselines).encode(x=frame.x(), y=frame.y(), detail="series:N")
+    curve = base.mark_line(strokeDash=[2, 3], strokeWidth=1.5, color=NEUTRAL, clip=True)
+    starts = baselines.groupby("series").head(2).groupby("series").tail(1)
+    text = altair.Chart(starts).mark_text(
+        align="left", baseline="bottom", dx=2, dy=-4, fontSize=12, fontStyle="italic", color=NEUTRAL
+    )
+    return curve + text.encode(x=frame.x(), y=frame.y(), text="text:N")
+
+
+def _intervals(frame: ChartFrame, bands: pandas.DataFrame, *, whiskers: bool) -> Chart:
+    """Bands or whiskers; an infinite end is drawn as far as the figure goes."""
+    data = bands.dropna(subset=["low", "high"])[["label", frame.x_column.name, "low", "high"]]
+    chart = altair.Chart(data.assign(high=data["high"].clip(upper=frame.high)))
+    if whiskers:
+        mark = chart.mark_rule(strokeWidth=2, opacity=0.5, aria=False)
+    else:
+        mark = chart.mark_area(opacity=0.16, clip=True, aria=False)
+    return mark.encode(x=frame.x(), y=frame.y("low"), y2="high", color=frame.series.colour())
+
+
+def _single_seeds(frame: ChartFrame, seeds: pandas.DataFrame) -> Chart:
+    data = seeds[["label", "seed", frame.x_column.name, "value"]]
+    mark = altair.Chart(data).mark_line(strokeWidth=0.8, opacity=0.35, clip=True, aria=False)
+    return mark.encode(**frame.curve(), detail="seed:N")
+
+
+def _means(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
+    """The curves; a click on the legend highlights one."""
+    chosen = altair.selection_point(fields=["label"], bind="legend", name="highlighted")
+    emphasis = altair.when(chosen).then(altair.value(1.0)).otherwise(altair.value(0.2))
+    point = {"size": 26, "filled": True} if frame.sizes else False
+    mark = altair.Chart(bands[["label", frame.x_column.name, "value"]]).mark_line(
+        strokeWidth=2.2, clip=not frame.sizes, point=point
+    )
+    return mark.encode(**frame.curve(), opacity=emphasis).add_params(chosen)
+
+
+def _exact_zeros(frame: ChartFrame, zeros: pandas.DataFrame) -> list[Chart]:
+    """A strip per label under the curves, stronger where more samples are zero; and its caption."""
+    row = {label: index for index, label in enumerate(frame.zeros)}
+    height = frame.low - frame.strip * (0.5 + zeros["label"].map(row))
+    scale = altair.Scale(domain=[0, 1], range=[0.25, 1])
+    strips = (
+        altair.Chart(zeros.assign(value=height, percent=100 * zeros["share"]))
+        .mark_tick(thickness=3, height=7, clip=True, orient="vertical", aria=False)
+        .encode(
+            x=frame.x(),
+            y=frame.y(),
+            opacity=altair.Opacity("share", type="quantitative", scale=scale, legend=None),
+            color=frame.series.colour(),
+            tooltip=[
+                label_tooltip(),
+                altair.Tooltip(
+                    frame.x_column.name, type="quantitative", title=heading(frame.x_column)
+                ),
+                altair.Tooltip(
+                    "percent", type="quantitative", title="Exactly zero (%)", format=".3~g"
+                ),
+            ],
+        )
+    )
+    text = pandas.DataFrame({"text": ["exactly zero:"], "value": [frame.low - 0.5 * frame.strip]})
+    mark = altair.Chart(text).mark_text(
+        align="left", dx=4, fontSize=11, fontStyle="italic", color=NEUTRAL
+    )
+    return [strips, mark.encode(x=altair.value(0), y=frame.y(), text="text:N")]
+
+
+def _names(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
+    """Names beside the ends of the curves, moved apart; left out on a narrow screen."""
+    x = frame.x_column.name
+    ends = bands.sort_values(x).groupby("label", sort=False).tail(1)
+    heights = separated(
+        frame.pixels(ends[x]),
+        [frame.series.name_width(label) for label in ends["label"]],
+        list(ends["value"]),
+        NAME_GAP * (frame.high - frame.bottom) / frame.height,
+        (frame.bottom, frame.high),
+    )
+    data = ends.assign(value=heights)[["label", x, "value"]]
+    text = altair.value({"expr": f"width < {NARROW} ? '' : datum.label"})
+    mark = altair.Chart(data).mark_text(align="left", dx=8, fontSize=12, fontWeight=600)
+    return mark.encode(x=frame.x(), y=frame.y(), text=text, color=frame.series.colour())
+
+
+def _hover(frame: ChartFrame, bands: pandas.DataFrame, repeats: Repeats) -> Chart:
+    """The nearest point of a curve, with its numbers; `place` is its x before dodging."""
+    nearest = altair.selection_point(
+        name="hovered", nearest=True, on="pointerover", clear="pointerout", empty=False
+    )
+    visible = altair.when(nearest).then(altair.value(1.0)).otherwise(altair.value(0.0))
+    logarithm = is_logarithm(frame.y_column)
+    numbers = value_text(thin(bands, "place", MAX_HOVERED), repeats, logarithm=logarithm)
+    x_title = heading(frame.x_column)
+    return (
+        altair.Chart(numbers)
+        .mark_circle(size=70, clip=not frame.sizes, aria=False)
+        .encode(
+            x=frame.x(),
+            y=frame.y(),
+            opacity=visible,
+            color=frame.series.colour(),
+            tooltip=[
+                label_tooltip(),
+                altair.Tooltip("place", type="quantitative", title=x_title, format=","),
+                tooltip(frame.y_column, "value_text"),
+                *interval_tooltips(numbers, repeats),
+            ],
+        )
+        .add_params(nearest)
+    )
+
+
+def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) -> str:
+    """Describe a line chart in words, for those who cannot see it: both ends of each curve."""
+
+    def number(value: float) -> str:
+        if not is_logarithm(y):
+            return f"{value:.3g}"
+        return f"{10**value:.2g}" if of_a_logarithm(y) else exact(10**value)
+
+    parts = []
+    for label, curve in bands.sort_values(x.name).groupby("label", sort=False):
+        first, last = curve.iloc[0], curve.iloc[-1]
+        parts.append(
+            f"{label}: {number(first['value'])} at {exact(first[x.name])}, "
+            f"{number(last['value'])} at {exact(last[x.name])}"
+        )
+    return f"{chart_of} {heading(y)} against {heading(x)}. " + "; ".join(parts) + "."
+
+
+def for_print(chart: Chart, width: int = 900) -> Chart:
+    """Style a chart for a file: on white, in black type."""
+    return styled_for_print(chart.properties(width=width))
+
+
+def styled_for_print(chart: Any) -> Chart:
+    """Style a chart whose panels have their own width for a file."""
+    return chart.properties(background="white").configure(
+        font=TEXT_FONT,
+        padding=16,
+        axis=altair.AxisConfig(
+            gridColor="#e4e7e8",
+            labelFont=SYMBOL_FONT,
+            titleFont=TEXT_FONT,
+            titleFontWeight="normal",
+        ),
+        title=altair.TitleConfig(font=SYMBOL_FONT, subtitleFont=TEXT_FONT),
+        legend=altair.LegendConfig(titleFont=SYMBOL_FONT, titleFontWeight="normal"),
+        view=altair.ViewConfig(stroke=None),
+    )

@@ -1,0 +1,305 @@
+"""What every figure of a results page shares: the runs shown, measures, slices, charts and files.
+
+A view declares its figures. Each figure asks for a measure and a slice of its table, turns the rows
+into a chart, and puts the chart on the page with its files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pandas
+import streamlit as st
+
+from core.analysis.groups import labels, variant_of
+from core.experiment import Column, Experiment, Row
+from core.formatting import listed
+from core.store.records import RunRecord
+from dashboard.charts import curves, lines, render
+from dashboard.charts.curves import ESTIMATE_ENDS, UNBOUNDED, Repeats
+from dashboard.charts.render import Chart
+from dashboard.charts.scales import column_of, curve_of, has_seeds, in_order, whole_numbers
+from dashboard.charts.theme import Style, styles
+from dashboard.store import cache, sweeps
+from dashboard.ui import controls, downloads
+from dashboard.ui.text import in_words, plain
+
+MAX_PROBLEMS = 12
+"""Lines of the list of what has no value."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Runs of one experiment, read and labelled."""
+
+    experiment: Experiment
+    runs: tuple[RunRecord, ...]
+    results: pandas.DataFrame
+    labels: Mapping[str, str]
+    styles: Mapping[str, Style]
+
+    def rows(self, table: str) -> pandas.DataFrame:
+        """One table of all these runs, with run_id, label and variant."""
+        return sweeps.rows(self.experiment, self.runs, table, cache.reader().table)
+
+    def varies(self, table: str, axis: str) -> bool:
+        """Whether some run has more than one value of an axis of a table."""
+        tables = (cache.reader().table(run, table) for run in self.runs)
+        return any(t is not None and axis in t and t[axis].nunique() > 1 for t in tables)
+
+    def has(self, table: str, names: Collection[str]) -> bool:
+        """Whether some run has a number in one of these columns."""
+        tables = (cache.reader().table(run, table) for run in self.runs)
+        return any(t is not None and n in t and t[n].notna().any() for t in tables for n in names)
+
+    def column(self, table: str, name: str) -> Column:
+        """A declared column."""
+        return column_of(self.experiment.row(table), name)
+
+    def setting_of_runs(self, name: str) -> dict[str, object]:
+        """Run id → the run's value of a setting."""
+        return {run.run_id: run.settings.get(name) for run in self.runs}
+
+
+def read(experiment: Experiment, runs: Sequence[RunRecord]) -> Shown:
+    """Read and label runs, finished or not, as far as they are measured."""
+    results = sweeps.results(experiment, runs, cache.reader().table)
+    named = labels(experiment, runs)
+    variants = {named[run.run_id]: variant_of(run) for run in runs}
+    return Shown(experiment, tuple(runs), results, named, styles(variants, dark=cache.dark()))
+
+
+def pooled_results(experiment: Experiment, results: pandas.DataFrame) -> pandas.DataFrame:
+    """Pool the seeds of a label into one row of results, where each run is one seed.
+
+    Several seeds of an estimate have their mean with its t interval, any other number its mean; the
+    same seed measured twice counts once, the newest time.
+    """
+    if not experiment.one_run_per_seed or results.empty:
+        return results
+    measures = [column for column in experiment.summary.columns() if column.role == "measure"]
+    numbers = [
+        f"{c.name}{end}" for c in measures for end in (ESTIMATE_ENDS if c.estimate else ("",))
+    ]
+    once = results.astype(dict.fromkeys(numbers, float))
+    once = once.drop_duplicates(["label", "seed"], keep="last")
+    pooled = once.drop_duplicates("label", keep="last").set_index("label")
+    several = once[once.groupby("label")["seed"].transform("size") > 1]
+    for column in measures if len(several) else ():
+        bands = curves.bands(several, ["label"], column.name).set_index("label")
+        for end, name in zip(ESTIMATE_ENDS, ("value", "low", "high", "n"), strict=True):
+            if f"{column.name}{end}" in numbers:
+                pooled.loc[bands.index, f"{column.name}{end}"] = bands[name]
+    return pooled.reset_index()[list(results.columns)]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column that can be drawn: where its interval is, and what it is compared with."""
+
+    name: str
+    bounds: tuple[float, float] = UNBOUNDED
+    """What is possible: intervals end there."""
+    logarithm: bool = False
+    """Whether a line figure draws it on a logarithmic axis."""
+    reference: float | None = None
+    """A level to compare with."""
+    baseline: str = ""
+    """The column with an exact value to compare with at each place."""
+    zeros: str = ""
+    """The column that counts samples in which it is exactly zero and so has no logarithm."""
+    rate: str = ""
+    """The column with the slope of its straight line, in the figure's table of rates."""
+    quartiles: tuple[str, str] | tuple[()] = ()
+    """The columns of the first and the third quartile, if it is measured repeatedly."""
+    count: str = ""
+    """The column with the number of those repetitions."""
+    inverse_of: str = ""
+    """The column of a time that this is the inverse of: the quartiles are that time's."""
+
+    def bands(
+        self,
+        shown: Shown,
+        table: str,
+        rows: pandas.DataFrame,
+        across: Sequence[str],
+        sums: Sequence[str] = (),
+    ) -> pandas.DataFrame:
+        """Columns `across`, value, low, high, n: over seeds where the table has them.
+
+        An estimate per seed also has the `sums`. Rows without seeds keep their own intervals.
+        """
+        estimate = shown.column(table, self.name).estimate
+        if has_seeds(shown.experiment.row(table)):
+            if estimate:
+                return curves.estimate_bands(rows, across, self.name, sums, self.bounds)
+            return curves.clipped(curves.bands(rows, across, self.name), self.bounds)
+        ends: tuple[str, ...] = self.quartiles
+        count = self.count
+        if estimate:
+            ends, count = (f"{self.name}_low", f"{self.name}_high"), f"{self.name}_n"
+        elif self.inverse_of:  # what took longest is slowest
+            one = rows[self.name] * rows[self.inverse_of]
+            first, third = (rows[name] for name in self.quartiles)
+            rows, ends = rows.assign(low=one / third, high=one / first), ("low", "high")
+        bands = curves.median_bands(rows, across, self.name, ends, count)
+        return curves.clipped(bands, self.bounds)
+
+    def repeats(
+        self, shown: Shown, table: str, further: tuple[tuple[str, str], ...] = ()
+    ) -> Repeats:
+        """What its bands are over, in words; an estimate also has `further` counts."""
+        row, column = shown.experiment.row(table), shown.column(table, self.name)
+        if column.estimate or has_seeds(row):
+            count = "Repetitions" if shown.experiment.timed else "Seeds"
+            return Repeats(count=count, further=further if column.estimate else ())
+        count = shown.column(table, self.count).title if self.count else ""
+        return Repeats("Middle half", count, self.name in whole_numbers(row))
+
+
+def measures(*names: str, bounds: tuple[float, float] = UNBOUNDED) -> tuple[Measure, ...]:
+    """Measures that need nothing but their names and common bounds."""
+    return tuple(Measure(name, bounds) for name in names)
+
+
+class Figure(Protocol):
+    """One tab of a results page."""
+
+    @property
+    def title(self) -> str:
+        """The tab's name."""
+
+    def available(self, shown: Shown) -> bool:
+        """Whether the runs have recorded what it shows."""
+
+    def draw(self, shown: Shown) -> None:
+        """Put it on the page."""
+
+
+def tabs(shown: Shown, figures: Sequence[Figure]) -> None:
+    """Show a tab for each figure that the runs can fill; only the open one is drawn."""
+    available = [figure for figure in figures if figure.available(shown)]
+    if not available:
+        st.info("These runs have recorded nothing that a figure could show.")
+        return
+    places = controls.tabs([figure.title for figure in available], "figure")
+    for place, figure in zip(places, available, strict=True):
+        if place.open:
+            with place:
+                figure.draw(shown)
+
+
+def known_measures(shown: Shown, table: str, measures: Sequence[Measure]) -> Sequence[Measure]:
+    """The measures that some run has a value of; all of them if none has."""
+    return [m for m in measures if shown.has(table, [m.name])] or measures
+
+
+def choose_measure(
+    shown: Shown, table: str, measures: Sequence[Measure], key: str = ""
+) -> tuple[Measure, Column]:
+    """Ask which measure to draw, if there are several; `key` is its name in the address."""
+    titles = {shown.column(table, measure.name).title: measure for measure in measures}
+    title = next(iter(titles))
+    if len(titles) > 1:
+        title = controls.choice("Measure", list(titles), key or table)
+    return titles[title], shown.column(table, titles[title].name)
+
+
+def sliced(
+    shown: Shown, table: str, *, over: Collection[str] = (), ask: bool = True
+) -> pandas.DataFrame:
+    """A table at one value of each further axis but `over`: layer 1, the last training step.
+
+    Asks for each axis that has several values, or without `ask` takes what the address says.
+    """
+    rows = shown.rows(table)
+    row = shown.experiment.row(table)
+    for column in row.columns():
+        name = column.name
+        if column.role != "axis" or column.curve or name in over or rows.empty:
+            continue
+        values = [str(value) for value in in_order(row, name, rows[name])]
+        default = values[-1] if column.latest else values[0]
+        value = controls.value(name, values, default)
+        if ask and len(values) > 1:
+            value = controls.choice(column.title, values, name, default=default)
+        rows = rows[rows[name].astype(str) == value]
+    return rows
+
+
+def at_one_place(shown: Shown, table: str, rows: pandas.DataFrame) -> pandas.DataFrame:
+    """The rows at one value of the table's curve axis; asks, with the largest as the default."""
+    row = shown.experiment.row(table)
+    x = curve_of(row)
+    places = [str(value) for value in in_order(row, x.name, rows[x.name])]
+    place = places[-1]
+    if len(places) > 1:
+        place = controls.choice(x.title, places, f"at_{x.name}", default=place)
+    return rows[rows[x.name].astype(str) == place]
+
+
+def where(shown: Shown, table: str, rows: pandas.DataFrame, over: Collection[str]) -> str:
+    """`Pass: training · Baseline: linear`: the slice that was taken of axes with a choice."""
+    parts = []
+    for column in shown.experiment.row(table).columns():
+        values = set(rows[column.name]) if column.role == "axis" else set()
+        if len(values) == 1 and column.name not in over and shown.varies(table, column.name):
+            parts.append(f"{column.title}: {in_words(values.pop())}")
+    return " · ".join(parts)
+
+
+def put(shown: Shown, chart: Chart, alt: str, table: str, name: str, *, csv: bool = True) -> None:
+    """Put a chart on the page, with its table as CSV and itself as SVG and PNG underneath."""
+    render.show(chart, alt)
+    name = f"{shown.experiment.name}-{name}".replace(" ", "-").replace("·", "")
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        if csv:
+            table_file(shown, table, "CSV", key=f"{name}-csv")
+        chart_files(chart, name)
+
+
+def chart_files(chart: Chart, name: str) -> None:
+    """Offer a chart as SVG and PNG."""
+    downloads.pictures(name, lambda: lines.for_print(chart), name)
+
+
+def table_file(shown: Shown, table: str, title: str, key: str) -> None:
+    """Offer a table of the runs shown as CSV, every number as it was recorded."""
+    downloads.offer(
+        title,
+        f"{shown.experiment.name}-{table}.csv",
+        lambda: cache.exact_rows(shown.runs, shown.labels, table),
+        key,
+    )
+
+
+def problems(row: type[Row], rows: pandas.DataFrame, x: Column) -> list[str]:
+    """`attention, training, sequence length 2,048 and 4,096: out of memory`, one per problem."""
+    notes = [column.name for column in row.columns() if column.role == "note"]
+    if not notes or rows.empty:
+        return []
+    axes = [column.name for column in row.columns() if column.is_axis]
+    others = [name for name in axes if name not in (x.name, "subject")]
+    broken = rows[rows[notes[0]] != ""]
+    everywhere = rows[x.name].nunique()
+    sentences = []
+    for (*names, note), places in broken.groupby(["label", *others, notes[0]], sort=False)[x.name]:
+        parts = [in_words(name) for name in names]
+        if not places.nunique() == everywhere > 1:
+            values = [in_words(place) for place in sorted(set(places))]
+            parts.append(f"{x.title.lower()} {listed(values)}")
+        sentences.append(f"{', '.join(parts)}: {note}")
+    return sentences
+
+
+def list_problems(row: type[Row], rows: pandas.DataFrame, x: Column) -> None:
+    """Show where a figure has no value, and why, if that is so anywhere."""
+    sentences = problems(row, rows, x)
+    if not sentences:
+        return
+    bullets = [f"- {plain(sentence)}" for sentence in sentences[:MAX_PROBLEMS]]
+    if len(sentences) > MAX_PROBLEMS:
+        bullets.append(f"- and {len(sentences) - MAX_PROBLEMS} more, in the CSV")
+    st.caption("\n".join(["Without a value:", "", *bullets]))

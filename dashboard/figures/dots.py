@@ -1,0 +1,134 @@
+"""Figures with one line per label: estimates as dots, a ranking at one size, a stack of parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.analysis.groups import labels
+from dashboard.charts import curves, dots
+from dashboard.charts.curves import Repeats
+from dashboard.charts.scales import curve_of, in_order, logarithm_of
+from dashboard.charts.theme import PART_COLOURS
+from dashboard.figures import subjects
+from dashboard.figures.base import (
+    Measure,
+    Shown,
+    at_one_place,
+    choose_measure,
+    known_measures,
+    list_problems,
+    pooled_results,
+    put,
+    sliced,
+    where,
+)
+from dashboard.ui import controls
+
+AS_SET = "as set"
+
+
+@dataclass(frozen=True)
+class Dots:
+    """Estimates of the summary with their intervals, one line per label."""
+
+    title: str
+    measures: tuple[Measure, ...]
+
+    def available(self, shown: Shown) -> bool:
+        """Whether there is something to compare."""
+        return len(pooled_results(shown.experiment, shown.results)) > 1
+
+    def draw(self, shown: Shown) -> None:
+        """Show the chart, then the choice of measure."""
+        place = st.container()
+        experiment, table = shown.experiment, shown.experiment.summary.table
+        measure, column = choose_measure(shown, table, known_measures(shown, table, self.measures))
+        results = pooled_results(experiment, shown.results)
+        bands = curves.recorded_bands(results, ["label"], measure.name, measure.bounds)
+        repeats = Repeats(count="Repetitions" if experiment.timed else "Seeds")
+        if experiment.one_run_per_seed:
+            seeds = shown.results.groupby("label")["seed"].nunique()
+            repeats = Repeats(count="Seeds" if (seeds > 1).all() else "Seeds, or sentences of one")
+        with place:
+            if bands.empty:
+                st.info("There is no value to draw here.")
+                return
+            chart = dots.dot_chart(bands, column, shown.styles, repeats)
+            alt = f"{column.heading} by variant, with 95% intervals"
+            put(shown, chart, alt, table, measure.name)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Every series of a scaling figure at one size, the best first."""
+
+    title: str
+    table: str
+    measures: tuple[Measure, ...]
+
+    def available(self, shown: Shown) -> bool:
+        """Whether there is a number."""
+        return shown.has(self.table, [measure.name for measure in self.measures])
+
+    def draw(self, shown: Shown) -> None:
+        """Show the chart, its controls, and where there is no value."""
+        place = st.container()
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            measure, column = choose_measure(shown, self.table, self.measures)
+            rows = sliced(shown, self.table, over=(subjects.AXIS,))
+            rows = at_one_place(shown, self.table, rows)
+            selection = subjects.choose(shown, rows)
+        rows, series = subjects.series(shown, rows, selection)
+        bands = curves.logarithms(measure.bands(shown, self.table, rows, ["label"]))
+        best_first = column.better != "higher"
+        bands = bands.sort_values("value", ascending=best_first, kind="stable")
+        row = shown.experiment.row(self.table)
+        with place:
+            if bands.empty:
+                st.info("There is no value to draw here.")
+            else:
+                repeats = measure.repeats(shown, self.table)
+                at = where(shown, self.table, rows, (subjects.AXIS,))
+                chart = dots.dot_chart(bands, logarithm_of(column), series, repeats, at)
+                alt = f"{column.heading} at one length, best first: {', '.join(bands['label'])}"
+                put(shown, chart, alt, self.table, f"{measure.name}-ranking")
+            list_problems(row, rows, curve_of(row))
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A measure by part, at one size: that of each run's own settings, or one for all."""
+
+    title: str
+    table: str
+    part: str
+    measure: str
+
+    def available(self, shown: Shown) -> bool:
+        """Whether it was recorded."""
+        return shown.has(self.table, [self.measure])
+
+    def draw(self, shown: Shown) -> None:
+        """Show the chart, then the choice of size."""
+        place = st.container()
+        row = shown.experiment.row(self.table)
+        size, measure = curve_of(row), shown.column(self.table, self.measure)
+        rows = shown.rows(self.table)
+        sizes = [str(value) for value in in_order(row, size.name, rows[size.name])]
+        chosen = controls.choice(size.title, [AS_SET, *sizes], f"at_{size.name}")
+        if chosen == AS_SET:
+            own = rows["run_id"].map(shown.setting_of_runs(size.name))
+            rows = rows[rows[size.name] == own]
+        else:  # of one size for all, labels leave the size out
+            named = labels(shown.experiment, shown.runs, without=(size.name,))
+            rows = rows[rows[size.name] == int(chosen)]
+            rows = rows.assign(label=rows["run_id"].map(named))
+        parts = rows.rename(columns={self.part: "part", self.measure: "value"})
+        parts = parts.drop_duplicates(["label", "part"], keep="last")
+        with place:
+            chart = dots.stacked_bars(parts, measure, PART_COLOURS)
+            totals = parts.groupby("label", sort=False)["value"].sum()
+            words = "; ".join(f"{label}: {total:,}" for label, total in totals.items())
+            put(shown, chart, f"{measure.heading} by part. {words}.", self.table, self.measure)

@@ -1,0 +1,150 @@
+"""The figure that answers each question: first on its page, small on its card and while it runs.
+
+An experiment that declares no figure here has the first measure of its first curve.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Protocol
+
+import pandas
+
+from core.experiment import Experiment, Row
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.memory_span import MEMORY_SPAN
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
+from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from core.formatting import counted
+from dashboard.charts.lines import ShadedRange
+from dashboard.charts.render import Chart
+from dashboard.figures.base import Figure, Measure, Shown, measures
+from dashboard.figures.context import Control
+from dashboard.figures.lines import Curves, Scaling
+
+
+class Leading(Figure, Protocol):
+    """A figure that can be shown small."""
+
+    @property
+    def table(self) -> str:
+        """The table that it draws."""
+
+    def preview(self, shown: Shown, *, intervals: bool, height: int) -> Chart | None:
+        """The chart alone; None while there is nothing to draw."""
+
+
+PERCENT, POSITIVE = (0.0, 100.0), (0.0, math.inf)
+
+MAJORITY = 50.0
+"""A lag that more than this percentage of the seeds learned counts into the span."""
+
+ACCURACY = Measure("accuracy", bounds=PERCENT, baseline="chance")
+
+QUARTILES = ("milliseconds_q1", "milliseconds_q3")
+
+TIMES = (
+    Measure("milliseconds", quartiles=QUARTILES, count="repetitions"),
+    Measure(
+        "tokens_per_second", quartiles=QUARTILES, count="repetitions", inverse_of="milliseconds"
+    ),
+    Measure("peak_mib"),
+)
+
+
+def most_learned(rows: pandas.DataFrame, row: type[Row]) -> pandas.DataFrame:
+    """The attempts of each label at the learning rate that learned most so far."""
+    learned = rows.groupby(["label", "learning_rate"])["learned"].sum().reset_index()
+    best = learned.sort_values("learned", kind="stable").drop_duplicates("label", keep="last")
+    return rows.merge(best[["label", "learning_rate"]])
+
+
+def trained_range(shown: Shown, rows: pandas.DataFrame) -> ShadedRange | None:
+    """The trained range of source lengths, where it is the same for all runs."""
+    longest = set(shown.setting_of_runs("longest_trained").values())
+    if len(longest) != 1 or set(rows["by"]) != {"source"}:
+        return None
+    words = int(str(longest.pop()))
+    return ShadedRange(float(words), f"trained up to {counted(words, 'word')}")
+
+
+LEADING: Mapping[str, Leading] = {
+    GRADIENT_DECAY.name: Curves(
+        "By distance",
+        "gradient",
+        (
+            Measure("log10_input_gradient", zeros="input_zeros", rate="decay_rate"),
+            Measure("log10_state_gradient", zeros="state_zeros", rate="state_decay_rate"),
+        ),
+        missing=("overflows",),
+        samples="batch_size",
+        rates="decay",
+    ),
+    PARAMETER_COUNT.name: Scaling(
+        "By width",
+        "widths",
+        (
+            *measures("parameters", "effective_parameters", "parameters_total"),
+            Measure("over_rnn", reference=1.0),
+            *measures("state_bytes", "multiply_accumulates"),
+        ),
+    ),
+    THROUGHPUT.name: Scaling("Time by length", "times", TIMES),
+    LENGTH_QUALITY.name: Curves(
+        "By length",
+        "lengths",
+        (
+            *measures("token_accuracy", "exact_match", "bleu", "chrf", bounds=PERCENT),
+            Measure("length_ratio", bounds=POSITIVE, reference=1.0),
+        ),
+        further=(("sentences", "Sentences"),),
+        shaded=trained_range,
+    ),
+    MEMORY_SPAN.name: Curves(
+        "By lag",
+        "lags",
+        (
+            Measure("success", bounds=PERCENT, reference=MAJORITY),
+            Measure("accuracy", bounds=PERCENT, baseline="chance"),
+            Measure("loss", bounds=POSITIVE, baseline="baseline"),
+            Measure("steps_to_learn", bounds=POSITIVE),
+        ),
+        sizes=True,
+        whiskers=True,
+    ),
+    TWO_SIDED_CONTEXT.name: Control(
+        "By look-ahead", "itself", Curves("By look-ahead", "context", (ACCURACY,))
+    ),
+}
+
+TRAINING: Mapping[str, Curves] = {
+    LENGTH_QUALITY.name: Curves(
+        "Training",
+        "training",
+        measures("validation_loss", "training_loss", "gradient_norm", "tokens_per_second"),
+    ),
+    MEMORY_SPAN.name: Curves(
+        "Attempts",
+        "attempts",
+        (Measure("learned", bounds=(0.0, 1.0)),),
+        sizes=True,
+        whiskers=True,
+        preview_rows=most_learned,
+    ),
+    TWO_SIDED_CONTEXT.name: Curves(
+        "Training",
+        "training",
+        (Measure("accuracy", bounds=PERCENT), Measure("loss", bounds=POSITIVE)),
+    ),
+}
+"""How training goes, for experiments whose answer comes long after training began."""
+
+
+def leading(experiment: Experiment) -> Leading:
+    """The figure declared above, or the first measure of the first curve."""
+    row = next(row for row in experiment.rows if any(column.curve for column in row.columns()))
+    first = next(column.name for column in row.columns() if column.role == "measure")
+    return LEADING.get(experiment.name) or Curves(row.title, row.table, (Measure(first),))

@@ -1,0 +1,85 @@
+"""What the pages read of the store, the worker and MLflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+import pandas
+import streamlit as st
+
+from core.analysis.comparison import Comparison, compare
+from core.experiment import Experiment
+from core.experiments import experiment_named
+from core.store import folder
+from core.store.records import RunRecord
+from core.store.tracking import open_store
+from dashboard.store.reader import Reader, opened
+from dashboard.store.sweeps import Sweep, sweeps
+from experiments import worker
+from experiments.export import csv_text
+
+MLFLOW_VARIABLE = "UNROLL_MLFLOW_URL"
+"""The address of this store's MLflow UI; `python -m experiments serve` sets it."""
+
+
+def reader() -> Reader:
+    """The reader of the store that is configured now. Raises `StoreError`."""
+    return opened(folder.tracking_uri())
+
+
+def dark() -> bool:
+    """Whether the person looks at a dark page."""
+    return st.context.theme.type == "dark"
+
+
+def compared(experiment: Experiment) -> list[Sweep]:
+    """Every sweep of an experiment, the newest first."""
+    return sweeps(reader().runs(experiment.name))
+
+
+def comparison(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> Comparison:
+    """Finished runs side by side, computed once for everybody who looks at them."""
+    ids = tuple(run.run_id for run in runs)
+    return _comparison(reader().store.uri, experiment.name, ids, by, tuple(runs))
+
+
+@st.cache_resource(show_spinner=False, max_entries=30)
+def _comparison(
+    uri: str, experiment: str, run_ids: tuple[str, ...], by: str, _runs: Sequence[RunRecord]
+) -> Comparison:
+    return compare(experiment_named(experiment), _runs, reader().table, by)
+
+
+def worker_status() -> worker.WorkerStatus | None:
+    """The worker that serves this store, if one is alive."""
+    return worker.worker_status(reader().store)
+
+
+def exact_rows(runs: Sequence[RunRecord], labels: Mapping[str, str], table: str) -> str:
+    """A table of several runs as CSV, every number exactly as it was recorded."""
+    frames = []
+    for run in runs:
+        path = reader().store.artifact(run.run_id, f"tables/{table}.csv")
+        if path is not None:
+            recorded = pandas.read_csv(path, dtype=str, keep_default_na=False)
+            recorded.insert(0, "run_id", run.run_id)
+            recorded.insert(1, "label", labels[run.run_id])
+            frames.append(recorded)
+    return csv_text(pandas.concat(frames, ignore_index=True)) if frames else ""
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def model_files(uri: str, run_id: str) -> dict[str, int]:
+    """The model files of a finished run → their size in bytes."""
+    folder = open_store(uri).artifact(run_id, "model")
+    files = sorted(folder.iterdir()) if folder else []
+    return {file.name: file.stat().st_size for file in files}
+
+
+def mlflow_link(record: RunRecord) -> str | None:
+    """The address of a run in the MLflow UI, or None if no MLflow UI is known."""
+    url = os.environ.get(MLFLOW_VARIABLE, "").rstrip("/")
+    path = f"experiments/{quote(record.experiment_id)}/runs/{quote(record.run_id)}"
+    return f"{url}/#/{path}?workflowType=machine_learning" if url else None

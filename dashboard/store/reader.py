@@ -1,0 +1,311 @@
+"""Keeps up with a store of any size: ended runs are read once, only active ones again.
+
+A look at the store asks for the active runs and for those that ended since the last look. Now and
+then a full re-read in the background notices what somebody deleted or edited in MLflow. A page
+waits for the first full read, but not for long: the newest runs come first, older ones follow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import gc
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
+from io import BytesIO
+from typing import TypeVar
+
+import pandas
+
+from core.settings import BadSetting
+from core.store.folder import StoreError
+from core.store.records import ACTIVE, TAG_CONFIG, RunRecord
+from core.store.tracking import Store, load_ahead, open_store
+
+LOOK_SECONDS = 0.4
+"""Questions closer together than this share one answer, however many people watch."""
+
+OVERLAP_SECONDS = 10.0
+"""Looks overlap, because the clocks of the machines that end runs differ a little."""
+
+FIRST_SECONDS = 2.0
+"""A page waits at most this long for the first full read; 10,000 local runs take one second."""
+
+SHOWN_AT_ONCE = 250
+"""Runs that are shown together while the first full read goes on."""
+
+FULL_SECONDS = 60.0
+"""Full re-reads are at least this far apart …"""
+
+FULL_SHARE = 0.02
+"""… and take at most this share of the time."""
+
+MAX_TABLE_BYTES = 48 * 2**20
+"""Tables kept in memory."""
+
+MLFLOW_AFTER_SECONDS = 5.0
+"""By then the first page has been drawn; the first button that needs MLflow comes later."""
+
+KEPT_METRICS = ("seconds",)
+"""Results come from the tables; this one is for estimates of time."""
+
+DROPPED_TAGS = (TAG_CONFIG, "unroll.traceback")
+"""These are long, and read again where they are shown."""
+
+T = TypeVar("T")
+
+V = TypeVar("V")
+
+
+class Reader:
+    """All that the dashboard reads of one store. Safe to use from several sessions at once.
+
+    No lock that sessions need is held while the store is asked: one session looks, and the others
+    read what is known meanwhile.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._lock = threading.Lock()
+        """Guards what is known; held for moments only."""
+        self._looking = threading.Lock()
+        """Held by the session that asks the store."""
+        self._ended: dict[str, RunRecord] = {}
+        self._active: list[RunRecord] | None = None
+        self._listed: dict[str | None, list[RunRecord]] = {}
+        self._next_look = 0.0
+        self._seen_until = time.time()
+        self._reread_at = 0.0
+        self._full: Future[None] | None = None
+        self._patience_until = 0.0
+        self._bytes = 0
+        self._tables: OrderedDict[tuple[str, str], pandas.DataFrame | None] = OrderedDict()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run has been read, the oldest too."""
+        return self._reread_at > 0.0
+
+    def runs(self, experiment: str | None = None) -> list[RunRecord]:
+        """Every run as of now, oldest first. Raises `StoreError`.
+
+        The list is shared, and the same one until something has changed: copy it to change it.
+        """
+        self._keep_up()
+        with self._lock:
+            if experiment not in self._listed:
+                records = [*self._ended.values(), *(self._active or ())]
+                chosen = (r for r in records if experiment is None or r.experiment == experiment)
+                self._listed[experiment] = sorted(chosen, key=lambda record: record.submitted)
+            return self._listed[experiment]
+
+    def active(self) -> list[RunRecord]:
+        """The scheduled and running runs, in the order submitted. Raises `StoreError`."""
+        self._keep_up()
+        with self._lock:
+            return list(self._active or ())
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run with all that the store knows of it, or None if there is none of that id."""
+        if all(record.run_id != run_id for record in self.runs()):
+            return None
+        return self._ask(lambda: self.store.run(run_id))
+
+    def refresh(self) -> None:
+        """Look again now, because something has just been submitted or cancelled.
+
+        If the store does not answer, the next question says so.
+        """
+        with contextlib.suppress(StoreError, BadSetting), self._looking:
+            self._look()
+
+    def table(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
+        """A run's table, None if it has no row of it; of an active run, the rows so far.
+
+        The frame is shared: copy it before changing it.
+        """
+        if record.status in ACTIVE:
+            return self._unfinished(record, name)
+        key = (record.run_id, name)
+        with self._lock:
+            if key in self._tables:
+                self._tables.move_to_end(key)
+                return self._tables[key]
+        table = self._ask(lambda: self.store.table(record.run_id, name))
+        with self._lock:
+            if key not in self._tables:
+                self._bytes += _size(table)
+            self._tables[key] = table
+            while self._bytes > MAX_TABLE_BYTES and len(self._tables) > 1:
+                self._bytes -= _size(self._tables.popitem(last=False)[1])
+        return table
+
+    def reread(self) -> None:
+        """Read every run again: what was deleted in MLflow vanishes, what was edited is updated."""
+        started = time.time()
+        fresh: dict[str, RunRecord] = {}
+        unseen: list[RunRecord] = []
+        for record in self.store.newest_first(metrics=KEPT_METRICS):
+            if record.status not in ACTIVE:
+                fresh[record.run_id] = _slim(record)
+                unseen.append(fresh[record.run_id])
+            if len(unseen) == SHOWN_AT_ONCE and not self.complete:
+                with self._lock:
+                    self._take(unseen)
+                unseen.clear()
+        with self._lock:
+            newer = {
+                run_id: record
+                for run_id, record in self._ended.items()
+                if (record.ended or 0.0) >= started - OVERLAP_SECONDS
+            }
+            self._ended = fresh | newer
+            self._listed.clear()
+            cost = time.time() - started
+            self._reread_at = time.time() + max(FULL_SECONDS, cost / FULL_SHARE)
+
+    def _keep_up(self) -> None:
+        """Look at the store if it is time and nobody else does; wait only for the first look."""
+        if not self.complete:
+            self._begin()
+        if time.time() < self._next_look:
+            return
+        if self._looking.acquire(blocking=self._active is None):
+            try:
+                if time.time() >= self._next_look:
+                    self._look()
+            finally:
+                self._looking.release()
+
+    def _begin(self) -> None:
+        """Start the first full read and wait for it a little. Raises `StoreError` if it failed."""
+        with self._lock:
+            if self.complete:
+                return
+            if self._full is None or self._full.done():
+                self._full = self._reread_behind()
+                self._patience_until = time.time() + FIRST_SECONDS
+            full = self._full
+        wait([full], max(0.0, self._patience_until - time.time()))
+        if full.done():
+            self._ask(full.result)
+
+    def _look(self) -> None:
+        now = time.time()
+        if self.complete and now > self._reread_at:
+            # If it fails, this look at the store reports the same failure.
+            self._reread_at = now + FULL_SECONDS
+            self._reread_behind()
+        # Active first: a run that ends between the two questions is then seen as ended.
+        active = self._ask(self.store.active)
+        since = self._seen_until - OVERLAP_SECONDS
+        ended = self._ask(lambda: self.store.runs(ended_since=since, metrics=KEPT_METRICS))
+        slim = [_slim(record) for record in ended if record.status not in ACTIVE]
+        with self._lock:
+            self._take(slim)
+            active = [record for record in active if record.run_id not in self._ended]
+            if active != self._active:
+                self._active = active
+                self._listed.clear()
+        self._seen_until = now
+        self._next_look = time.time() + LOOK_SECONDS
+
+    def _take(self, ended: Iterable[RunRecord]) -> None:
+        for record in ended:
+            if self._ended.get(record.run_id) != record:
+                self._ended[record.run_id] = record
+                self._listed.clear()
+
+    def _reread_behind(self) -> Future[None]:
+        done: Future[None] = Future()
+
+        def read() -> None:
+            try:
+                self.reread()
+            except Exception as error:  # noqa: BLE001 - whoever waits gets it
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        threading.Thread(target=read, name="reread", daemon=True).start()
+        return done
+
+    def _unfinished(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
+        spooled = self.store.spool(record.run_id) / "tables" / f"{name}.csv"
+        try:
+            content = spooled.read_bytes()
+        except OSError:
+            return self._ask(lambda: self.store.table(record.run_id, name))
+        whole = content[: content.rfind(b"\n") + 1]
+        return pandas.read_csv(BytesIO(whole)) if whole else None
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """Turn whatever MLflow and its database raise into a `StoreError` with a sentence."""
+        try:
+            return question()
+        except (StoreError, BadSetting):
+            raise
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise StoreError(
+                f"the store {self.store.uri} does not answer ({reason}); check that it is there "
+                "and that MLFLOW_TRACKING_URI points to it"
+            ) from error
+
+
+def opened(uri: str) -> Reader:
+    """The reader of a store: one for everybody. Raises `StoreError`."""
+    with _opening:
+        reader = _opened(uri)
+        _load_later()
+        return reader
+
+
+_opening = threading.Lock()
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(uri: str) -> Reader:
+    return Reader(open_store(uri))
+
+
+@functools.cache
+def _load_later() -> None:
+    later = threading.Timer(MLFLOW_AFTER_SECONDS, _load_mlflow)
+    later.daemon = True
+    later.start()
+
+
+def _load_mlflow() -> None:
+    """Load MLflow, then exempt the libraries from garbage collection, once in a process.
+
+    Streamlit collects garbage after every run of a page, and 300,000 objects of libraries take it
+    0.3 s. Sessions that are open now become exempt too, so this happens early: soon after the
+    start of `python -m dashboard`, or after the first page of `streamlit run`, and never again.
+    """
+    load_ahead()
+    gc.collect()
+    gc.freeze()
+
+
+def _slim(record: RunRecord) -> RunRecord:
+    """What lists and figures need of an ended run, in a third of the memory."""
+    tags = {name: text for name, text in record.tags.items() if name not in DROPPED_TAGS}
+    return dataclasses.replace(record, settings=_shared(record.settings), tags=_shared(tags))
+
+
+def _shared(values: Mapping[str, V]) -> dict[str, V]:
+    """The same values, each text in memory once: most runs share machine, cell and commit."""
+    return {
+        sys.intern(name): sys.intern(value) if isinstance(value, str) else value  # type: ignore[misc]
+        for name, value in values.items()
+    }
+
+
+def _size(table: pandas.DataFrame | None) -> int:
+    return 0 if table is None else int(table.memory_usage().sum())

@@ -1,0 +1,1 @@
+"""Widgets, forms, states, tables and downloads that every page shares."""

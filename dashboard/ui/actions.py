@@ -1,0 +1,100 @@
+"""What the buttons do: launch, cancel, run again; each asks the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import streamlit as st
+
+from core.experiment import Config, Experiment
+from core.formatting import inline_text
+from core.settings import BadSetting
+from core.store.folder import StoreError
+from core.store.records import RunRecord
+from dashboard.store import cache
+from dashboard.ui.text import plain
+from experiments import queue, worker
+from experiments.suites import Suite
+
+T = TypeVar("T")
+
+
+def launch(experiment: Experiment, configs: Sequence[Config]) -> str | None:
+    """Queue one comparison and make sure that a worker is running; its name, or None if refused."""
+    store = cache.reader().store
+    run_ids = _submit(lambda: queue.submit(store, experiment, configs))
+    return store.run(run_ids[0]).sweep if run_ids else None
+
+
+def launch_suite(suite: Suite) -> bool:
+    """Queue a suite and make sure that a worker is running; whether it was accepted."""
+    return _submit(lambda: queue.submit_suite(cache.reader().store, suite)) is not None
+
+
+def launch_together(name: str, plan: Sequence[tuple[Experiment, Config]]) -> bool:
+    """Queue runs, maybe of several experiments, as one comparison; whether they were accepted."""
+    sweep = queue.new_sweep(name)
+    wanted = queue.Missing(tuple((*pair, sweep) for pair in plan), waiting=(), done=0)
+    return _submit(lambda: queue.submit_missing(cache.reader().store, wanted)) is not None
+
+
+def _submit(submit: Callable[[], T]) -> T | None:
+    """What the queue returns, or None and a message on the page if it refuses."""
+    try:
+        submitted = submit()
+    except BadSetting as error:
+        st.error(plain(str(error)), icon=":material/block:")
+        return None
+    wake()
+    return submitted
+
+
+def wake() -> None:
+    """Start a worker if none is running."""
+    reader = cache.reader()
+    reader.refresh()
+    with st.spinner("Starting the worker…"):
+        try:
+            worker.ensure_worker(reader.store)
+        except StoreError as error:
+            st.error(plain(f"The runs are queued, but {error}"), icon=":material/error:")
+
+
+def cancel(record: RunRecord) -> None:
+    """Stop a run (a button's callback)."""
+    _say(lambda: queue.cancel(cache.reader().store, record.run_id))
+
+
+def retry(record: RunRecord) -> None:
+    """Queue a run's config again (a button's callback)."""
+
+    def again() -> str:
+        store = cache.reader().store
+        new = queue.retry(store, record.run_id)
+        worker.ensure_worker(store)
+        st.query_params["run"] = new
+        return f"{inline_text(record.name)} is queued again"
+
+    _say(again)
+
+
+def cancel_button(record: RunRecord, key: str) -> None:
+    """A button that cancels an active run."""
+    st.button(
+        "Cancel",
+        key=f"{key}-{record.run_id}",
+        icon=":material/stop_circle:",
+        type="tertiary",
+        disabled=record.cancelled,
+        on_click=cancel,
+        args=(record,),
+    )
+
+
+def _say(act: Callable[[], str]) -> None:
+    try:
+        st.toast(plain(act()))
+    except (BadSetting, StoreError) as error:
+        st.toast(plain(str(error)), icon=":material/block:")
+    cache.reader().refresh()

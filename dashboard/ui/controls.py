@@ -1,0 +1,405 @@
+"""Widgets whose value is part of the page's address, so that a link reopens the same view.
+
+The address holds the value: a widget is set from it in every run and writes to it on a change.
+Streamlit's own `bind="query-params"` (1.67) cannot do this here. It writes the label that people
+read, so an address could not hold a run's id; it forbids every other write to a parameter, such
+as a click in a table or a choice that resets another; it leaves out every default, even one that
+changes when newer runs arrive; and it drops a bad value without saying so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.formatting import inline_text
+from dashboard.ui.text import plain
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+    from streamlit.elements.lib.mutable_tab_container import TabContainer
+
+MAX_DIGITS = 18
+"""A longer number in an address is refused: reading one of thousands of digits takes long."""
+
+MAX_INTEGER = 2**53 - 1
+"""The largest whole number that a browser can hold."""
+
+MAX_LIST = 100
+"""Letters of a list of what is possible; a longer one is only counted."""
+
+MAX_SIDE_BY_SIDE = 6
+"""Buttons in one row; more become a menu."""
+
+NONE = "none"
+"""How the address says that nothing is chosen where something usually is."""
+
+_notices: ContextVar[DeltaGenerator | None] = ContextVar("notices", default=None)
+
+
+@contextlib.contextmanager
+def notices() -> Iterator[None]:
+    """Show what is wrong with the address here, at the top, while the block runs."""
+    token = _notices.set(st.container())
+    try:
+        yield
+    finally:
+        _notices.reset(token)
+
+
+def say_bad_link(
+    key: str, wanted: str, instead: str, outcome: str = "The default is shown instead."
+) -> None:
+    """Explain that the address asks for something that does not exist."""
+    asked = f"The address asks for {key} “{inline_text(wanted)}”, which is not here ({instead}). "
+    (_notices.get() or st).warning(plain(asked) + outcome, icon=":material/link_off:")
+
+
+# The address: reading, checking and writing it.
+
+
+def put(key: str, value: str | Sequence[str], default: str | Sequence[str]) -> None:
+    """Put a value into the address, which leaves out a default."""
+    if value == default:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = value
+
+
+def whole_number(asked: str) -> bool:
+    """Whether the text is a whole number of a reasonable length."""
+    return asked.isdecimal() and len(asked) <= MAX_DIGITS
+
+
+def at_most(key: str, last: int, possible: int) -> None:
+    """Move a position back to the last one where what it counts has become shorter.
+
+    A position beyond `possible` stays, so that the widget explains it.
+    """
+    asked = st.query_params.get(key, "")
+    if whole_number(asked) and last < int(asked) <= possible:
+        st.query_params[key] = str(last)
+
+
+def check(key: str, options: Sequence[str]) -> bool:
+    """Whether the address asks for one of the options, or for nothing; explain it if not."""
+    wanted = st.query_params.get(key)
+    if not wanted or wanted in options:
+        return True
+    say_bad_link(key, wanted, _known(options))
+    return False
+
+
+def requested(key: str, options: Sequence[str]) -> str:
+    """The option that the address asks for, or an empty text; explain and drop a bad one."""
+    if check(key, options):
+        return str(st.query_params.get(key, ""))
+    del st.query_params[key]
+    return ""
+
+
+def value(key: str, options: Sequence[str], default: str) -> str:
+    """The value of a `choice` of that key, without showing it."""
+    asked = st.query_params.get(key, default)
+    return asked if asked in options else default
+
+
+def _requested_list(key: str, options: Sequence[str], instead: str) -> list[str]:
+    """The options that the address asks for, in its order; explain and drop bad ones."""
+    asked = st.query_params.get_all(key)
+    known = [option for option in asked if option in options]
+    if len(known) < len(asked):
+        unknown = next(option for option in asked if option not in options)
+        outcome = "The others are shown." if known else "The default is shown instead."
+        say_bad_link(key, unknown, instead, outcome)
+        put(key, known, [])
+    return known
+
+
+def _known(options: Sequence[str]) -> str:
+    known = ", ".join(options)
+    return known if len(known) <= MAX_LIST else f"{len(options)} others are"
+
+
+def _bound(name: str, value: Any, write: Callable[[Any], None]) -> dict[str, Any]:
+    """The arguments that show `value` in a widget and `write` what somebody changes it to."""
+    widget = f"control {name}"
+    st.session_state[widget] = value
+    return {"key": widget, "on_change": lambda: write(st.session_state[widget])}
+
+
+# One of several.
+
+
+def choice(
+    title: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    default: str = "",
+    then: Callable[[str], None] | None = None,
+    most: int = MAX_SIDE_BY_SIDE,
+    names: Mapping[str, str] | None = None,
+    help: str | None = None,
+    disabled: bool = False,
+) -> str:
+    """One of several options: the default (the first, if none is given) unless the address says
+    otherwise.
+
+    Up to `most` options are buttons side by side, more are a menu. `names` are what people read
+    instead of an option. `then` is called with an option that somebody chooses.
+    """
+    default = default or options[0]
+
+    def write(chosen: str) -> None:
+        put(key, chosen, default)
+        if then is not None:
+            then(chosen)
+
+    shared: dict[str, Any] = {
+        **_bound(key, requested(key, options) or default, write),
+        "format_func": lambda option: (names or {}).get(option, option),
+        "help": help,
+        "disabled": disabled,
+    }
+    if len(options) > most:
+        return str(st.selectbox(title, options, **shared))
+    return str(st.segmented_control(title, options, required=True, wrap=True, **shared) or default)
+
+
+def pick(
+    title: str, options: Sequence[str], key: str, default: str, *, resets: Sequence[str] = ()
+) -> str:
+    """One of many options that people named. The address holds the default too: it may change
+    when newer runs arrive.
+
+    Choosing another option drops the keys in `resets` from the address.
+    """
+    st.query_params[key] = requested(key, options) or default
+
+    def write(chosen: str) -> None:
+        st.query_params[key] = chosen
+        for other in resets:
+            st.query_params.pop(other, None)
+
+    widget = _bound(key, st.query_params[key], write)
+    return str(st.selectbox(title, options, format_func=inline_text, **widget))
+
+
+def tabs(titles: Sequence[str], key: str) -> Sequence[TabContainer]:
+    """Tabs, of which the open one is in the address."""
+    opened = requested(key, titles) or titles[0]
+    return st.tabs(titles, **_bound(key, opened, lambda chosen: put(key, chosen, titles[0])))
+
+
+def switch(
+    title: str, key: str, *, default: bool = False, help: str | None = None, disabled: bool = False
+) -> bool:
+    """On or off: the default unless the address says otherwise."""
+    usual = str(default).lower()
+    on = (requested(key, ("true", "false")) or usual) == "true"
+    widget = _bound(key, on, lambda now: put(key, str(now).lower(), usual))
+    return st.toggle(title, help=help, disabled=disabled, **widget)
+
+
+def position(
+    title: str,
+    options: Sequence[str],
+    key: str,
+    default: str,
+    *,
+    help: str | None = None,
+    disabled: bool = False,
+) -> str:
+    """A slider over ordered options: the default unless the address says otherwise."""
+    at = requested(key, options) or default
+    widget = _bound(key, at, lambda chosen: put(key, chosen, default))
+    return str(st.select_slider(title, options, help=help, disabled=disabled, **widget))
+
+
+# Several of several.
+
+
+def any_of(title: str, options: Sequence[str], key: str) -> list[str]:
+    """Any of a few options as a filter; none means that it does not matter."""
+    asked = _requested_list(key, options, _known(options))
+    return _pills(title, options, _bound(key, asked, lambda chosen: put(key, chosen, [])))
+
+
+def some_of(
+    title: str,
+    options: Sequence[str],
+    key: str,
+    default: Sequence[str],
+    *,
+    help: str | None = None,
+) -> list[str]:
+    """Any of a few options, in the order offered: the default unless the address says otherwise,
+    which may also ask for none.
+    """
+    nothing = st.query_params.get_all(key) in ([NONE], [""])
+    asked = [] if nothing else _requested_list(key, options, _known(options)) or list(default)
+
+    def write(chosen: Sequence[str]) -> None:
+        ordered = [option for option in options if option in chosen]
+        put(key, ordered or [NONE], list(default) or [NONE])
+
+    ordered = [option for option in options if option in asked]
+    return _pills(title, options, _bound(key, ordered, write), help)
+
+
+def _pills(
+    title: str, options: Sequence[str], widget: dict[str, Any], help: str | None = None
+) -> list[str]:
+    st.pills(
+        title, options, selection_mode="multi", format_func=plain, wrap=True, help=help, **widget
+    )
+    return list(st.session_state[widget["key"]])
+
+
+def several(title: str, options: Mapping[str, str], key: str, default: Sequence[str]) -> list[str]:
+    """At least one of many, by id: the address holds ids, people read the names.
+
+    Without any in the address it is the default, which may change when newer runs arrive.
+    """
+    known = _requested_list(key, list(options), "it may have been deleted") or list(default)
+    widget = _bound(key, known, lambda chosen: put(key, chosen, list(default)))
+    chosen = st.multiselect(title, list(options), format_func=lambda i: options[i], **widget)
+    return list(chosen) or list(default)
+
+
+def pinned(title: str, options: Sequence[str], key: str, default: Sequence[str]) -> list[str]:
+    """At least one of several by name, in the order offered. The address holds the default too:
+    it may change when newer runs arrive.
+    """
+    asked = _requested_list(key, options, f"{len(options)} others are")
+
+    def ordered(chosen: Sequence[str]) -> list[str]:
+        return [option for option in options if option in chosen] or list(default)
+
+    def write(chosen: Sequence[str]) -> None:
+        st.query_params[key] = ordered(chosen)
+
+    write(asked)
+    st.multiselect(title, list(options), **_bound(key, ordered(asked), write))
+    return ordered(asked)
+
+
+# Texts, days and numbers.
+
+
+def words(
+    title: str,
+    key: str,
+    *,
+    default: str = "",
+    placeholder: str = "",
+    help: str | None = None,
+    disabled: bool = False,
+) -> str:
+    """A line of text: the default unless the address says otherwise."""
+    asked = st.query_params.get(key, default)
+    widget = _bound(key, asked, lambda typed: put(key, typed, default))
+    return str(
+        st.text_input(title, placeholder=placeholder, help=help, disabled=disabled, **widget)
+    )
+
+
+def day(title: str, key: str) -> date | None:
+    """A day, none unless the address names one."""
+    asked = st.query_params.get(key, "")
+    chosen: date | None = None
+    try:
+        chosen = date.fromisoformat(asked) if asked else None
+    except ValueError:
+        say_bad_link(key, asked, "give a day as 2026-11-23")
+        del st.query_params[key]
+    widget = _bound(key, chosen, lambda now: put(key, now.isoformat() if now else "", ""))
+    st.date_input(title, format="YYYY-MM-DD", **widget)
+    return chosen
+
+
+def number(title: str, low: int, high: int, key: str, default: int) -> int:
+    """A whole number: the default unless the address says otherwise."""
+    allowed = f"{low:,} to {high:,} is possible"
+    entered = amount(title, key, default, kind=int, low=low, high=high, allowed=allowed, step=1)
+    return int(entered or 0)
+
+
+def amount(
+    title: str,
+    key: str,
+    default: float | None,
+    *,
+    kind: type[int] | type[float],
+    low: float | None,
+    high: float | None,
+    allowed: str,
+    **more: Any,
+) -> int | float | None:
+    """A number of a kind: the default, which may be none, unless the address says otherwise.
+
+    `allowed` says what is possible where the address asks for something else.
+    """
+    asked = st.query_params.get(key, "")
+    entered = default if default is None else kind(default)
+    if asked:
+        read = _read_number(asked, kind)
+        if read is None or not _within(read, low, high):
+            say_bad_link(key, asked, allowed)
+            del st.query_params[key]
+        else:
+            entered = read
+    return st.number_input(
+        title,
+        None if low is None else kind(low),
+        None if high is None else kind(high),
+        value=None if default is None else "min",  # none can be cleared
+        **_bound(key, entered, lambda now: put(key, _digits(now), _digits(default))),
+        **more,
+    )
+
+
+def _read_number(asked: str, kind: type[int] | type[float]) -> int | float | None:
+    try:
+        read: int | float = int(asked) if whole_number(asked) else float(asked)
+    except ValueError:
+        return None
+    if not math.isfinite(read) or (kind is int and (read != int(read) or abs(read) > MAX_INTEGER)):
+        return None
+    return kind(read)
+
+
+def _within(number: float, low: float | None, high: float | None) -> bool:
+    return (low is None or number >= low) and (high is None or number <= high)
+
+
+def _digits(number: float | None) -> str:
+    if number is None:
+        return ""
+    return str(int(number)) if number == int(number) else str(number)
+
+
+def span(title: str, low: int, high: int, key: str) -> tuple[int, int]:
+    """A range of whole numbers: all of it unless the address says otherwise."""
+    if low == high:
+        return low, high
+    asked = st.query_params.get_all(key)
+    ends = sorted(min(max(int(end), low), high) for end in asked if whole_number(end))
+    if asked and (len(ends) != 2 or ends[0] == ends[1]):
+        say_bad_link(key, " to ".join(asked), f"{low} to {high} is possible")
+        del st.query_params[key]
+        ends = []
+
+    def write(chosen: tuple[int, int]) -> None:
+        put(key, [str(end) for end in chosen], [str(low), str(high)])
+
+    widget = _bound(f"{key} from {low} to {high}", tuple(ends) or (low, high), write)
+    chosen: Any = st.slider(title, low, high, **widget)
+    return int(chosen[0]), int(chosen[1])

@@ -1,0 +1,65 @@
+"""Buttons for files, which are made when somebody presses them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from io import BytesIO
+from typing import Literal
+
+import streamlit as st
+
+from dashboard.charts import export, render
+from dashboard.charts.render import Chart
+
+FORMS: tuple[export.Form, ...] = ("svg", "png")
+
+MIME = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "tex": "application/x-tex",
+    "html": "text/html",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+
+
+def offer(
+    title: str,
+    file: str,
+    content: Callable[[], bytes | str | BytesIO],
+    key: str,
+    kind: Literal["secondary", "tertiary"] = "tertiary",
+) -> None:
+    """A button that downloads a file of that name, whose ending says what it is.
+
+    If `content` raises, Streamlit says at the button that the file failed, and logs the rest.
+    """
+    st.download_button(
+        title,
+        data=content,
+        file_name=file,
+        mime=MIME[file.rpartition(".")[2]],
+        type=kind,
+        icon=":material/download:",
+        on_click="ignore",
+        key=key,
+    )
+
+
+def pictures(file: str, chart: Callable[[], Chart], key: str) -> None:
+    """Buttons for a chart that is styled for print, as SVG and PNG."""
+    for form in FORMS:
+        offer(form.upper(), f"{file}.{form}", partial(picture, chart, form), f"{key}-{form}")
+
+
+def picture(chart: Callable[[], Chart], form: export.Form) -> BytesIO:
+    """A chart as the content of a file. Raises `RuntimeError` with a sentence if that fails."""
+    try:
+        return export.rendered(render.written_out(chart()), form)
+    except subprocess.TimeoutExpired as error:
+        reason = f"it took longer than {error.timeout:.0f} s"
+    except subprocess.CalledProcessError as error:
+        reason = f"the renderer ended with exit status {error.returncode}"
+    raise RuntimeError(f"the chart could not be drawn as {form.upper()}: {reason}; try the CSV")

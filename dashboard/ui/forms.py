@@ -1,0 +1,225 @@
+"""The launch form, derived from a Config: a widget for each setting, and the request they make.
+
+A setting that only some cells have appears when a chosen variant has that cell. Values are checked
+in one place only, when the configs are built.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.experiment import SEEDS, Config, Experiment
+from core.experiments import all_experiments
+from core.models.architecture import variant_title
+from core.models.registry import cell_kinds, variants
+from core.settings import Setting, Value, settings_of
+from dashboard.navigation import page_of
+from dashboard.ui import controls
+from dashboard.ui.text import plain
+
+MAX_COMMON = 4
+"""Of an experiment's own settings, declared most important first; the others are under More."""
+
+THE_VARIANT = ("cell", "bidirectional")
+"""These two are chosen as one variant."""
+
+WIDTH, BUDGET = "hidden_size", "parameter_budget"
+
+NOTHING = "Nothing"
+
+NO_PRESET = "Defaults"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a form asks for."""
+
+    experiment: Experiment
+    variants: tuple[str, ...]
+    settings: dict[str, list[Any]]
+
+    def configs(self) -> list[Config]:
+        """One validated config per run. Raises `BadSetting`."""
+        return self.experiment.configs(self.variants, self.settings)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The settings of an experiment as the form shows them."""
+
+    architecture: tuple[Setting, ...]
+    common: tuple[Setting, ...]
+    more: tuple[Setting, ...]
+    machine: tuple[Setting, ...]
+
+
+def groups(experiment: Experiment, variants: Sequence[str]) -> Groups:
+    """Settings that the variants have, in the order declared."""
+    cells = {variant.removeprefix("bi-") for variant in variants}
+    every = {s.name for s in settings_of(Config) if s.path[0] != "architecture"}
+    fitting = [
+        s
+        for s in experiment.settings
+        if s.name not in THE_VARIANT and cells & set(s.cells or cell_kinds())
+    ]
+    own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
+    common = sorted(own, key=lambda s: s is not SEEDS)[:MAX_COMMON]
+    size = [s for s in fitting if s.path[0] == "architecture"]
+    after = 1 + [s.name for s in size].index(WIDTH) if size else 0
+    size[after:after] = [s for s in fitting if s.name == BUDGET]  # either decides the size
+    return Groups(
+        architecture=tuple(size),
+        common=tuple(common),
+        more=tuple(s for s in own if s not in common),
+        machine=tuple(s for s in fitting if s.name in every and s.name != BUDGET),
+    )
+
+
+def request(experiment: Experiment) -> Request:
+    """Draw the form; return what it asks for now."""
+    titles = {variant_title(variant): variant for variant in variants()}
+    chosen = controls.some_of(
+        "Variants",
+        list(titles),
+        "variants",
+        list(titles),
+        help="The cells to compare, and their bidirectional forms.",
+    )
+    chosen_variants = tuple(titles[title] for title in chosen)
+    preset = NO_PRESET
+    if experiment.presets:
+        preset = controls.choice(
+            "Preset",
+            [NO_PRESET, *experiment.presets],
+            "preset",
+            then=lambda _: _clear(setting.name for setting in experiment.settings),
+            help="Fills the settings in; each can still be changed.",
+        )
+    usual = {setting.name: setting.default for setting in experiment.settings}
+    usual |= experiment.presets.get(preset, {})
+    shown = groups(experiment, chosen_variants)
+    varied, values = _vary(experiment, shown)
+    settings: dict[str, list[Any]] = {}
+    for title, members in (("Architecture", shown.architecture), ("Experiment", shown.common)):
+        st.markdown(f"**{title}**")
+        settings |= _widgets(members, usual, varied)
+    with st.expander("More settings", icon=":material/tune:"):
+        settings |= _widgets((*shown.more, *shown.machine), usual, varied)
+    if varied:
+        settings[varied] = values
+    return Request(experiment, chosen_variants, settings)
+
+
+def asked(setting: Setting, value: Value) -> dict[str, list[Any]]:
+    """What a widget's value adds to a request: nothing when it is the default."""
+    return {} if value == setting.default else {setting.name: [value]}
+
+
+def listed_values(setting: Setting, text: str) -> list[Any]:
+    """`0, 1, 3` → the values to compare, unchecked; `none` leaves an optional setting out."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return [None if setting.optional and part.lower() == "none" else part for part in parts]
+
+
+def widget(setting: Setting, usual: Value, *, disabled: bool = False, why: str = "") -> Value:
+    """The widget of a setting, filled in with its `usual` value; the value that it has.
+
+    `why` it is disabled stands in its help.
+    """
+    title, key = setting.title, setting.name
+    common: dict[str, Any] = {
+        "help": plain(" ".join(filter(None, (why, setting.description)))) or None,
+        "disabled": disabled,
+    }
+    if setting.choices:
+        return controls.choice(title, setting.choices, key, default=str(usual), most=0, **common)
+    if bool in setting.types:
+        return controls.switch(title, key, default=bool(usual), **common)
+    if str in setting.types:
+        return controls.words(title, key, default=str(usual), **common)
+    whole = float not in setting.types
+    given = None if usual is None else float(usual)
+    return controls.amount(
+        title,
+        key,
+        given,
+        kind=int if whole else float,
+        low=setting.minimum,
+        high=setting.maximum,
+        allowed=setting.allowed,
+        step=1 if whole else step(given),
+        format="%d" if whole else "%g",
+        placeholder="left out" if setting.optional else None,
+        **common,
+    )
+
+
+def step(default: Value) -> float:
+    """What the plus and minus of a number change: a tenth of 1, one thousandth of 0.001."""
+    if isinstance(default, int | float) and 0 < default < 1:
+        return float(10 ** math.floor(math.log10(default)))
+    return 0.5 if default is None else 0.1
+
+
+def start_over(name: str) -> None:
+    """Fill in another experiment's defaults: settings of the same name have others there."""
+    shared = {setting.name for setting in settings_of(Config)}
+    every = {setting.name for e in all_experiments() for setting in e.settings}
+    _clear([*(every - shared), "preset", "vary", "values"])
+    page = page_of(name)
+    first = page.first if page else {}
+    for key in {"vary", "values"} & set(first):
+        st.query_params[key] = first[key]
+
+
+def _clear(keys: Iterable[str]) -> None:
+    for key in keys:
+        st.query_params.pop(key, None)
+
+
+def _widgets(
+    settings: Sequence[Setting], usual: Mapping[str, Value], varied: str
+) -> dict[str, list[Any]]:
+    """The widgets in a grid, and what they ask for. A budget is read before the width."""
+    wanted: dict[str, list[Any]] = {}
+    with st.grid(4, min_column_width=160):
+        places = {setting.name: st.container() for setting in settings}
+    for setting in sorted(settings, key=lambda setting: setting.name == WIDTH):
+        decided = setting.name == WIDTH and (BUDGET in wanted or varied == BUDGET)
+        disabled = decided or setting.name == varied
+        why = "The parameter budget decides it for each variant." if decided else ""
+        with places[setting.name]:
+            value = widget(setting, usual[setting.name], disabled=disabled, why=why)
+        wanted |= {} if disabled else asked(setting, value)
+    return wanted
+
+
+def _vary(experiment: Experiment, shown: Groups) -> tuple[str, list[Any]]:
+    """The setting to compare at several values, and those values as they were typed."""
+    settings = {s.title: s for s in (*shown.architecture, *shown.common, *shown.more)}
+    settings.pop(SEEDS.title if SEEDS in shown.common else "", None)  # one number for a launch
+    if st.query_params.get("vary") in {s.title for s in experiment.settings} - set(settings):
+        _clear(["vary"])  # no variant that is chosen now has it
+    with st.grid(2, min_column_width=260):
+        title = controls.choice(
+            "Vary one setting",
+            [NOTHING, *settings],
+            "vary",
+            most=0,
+            help="One launch then compares every variant at each of these values.",
+        )
+        setting = settings.get(title)
+        text = controls.words(
+            "At these values",
+            "values",
+            disabled=setting is None,
+            placeholder="" if setting is None else f"separated by commas; {setting.allowed}",
+        )
+    if setting is None or not listed_values(setting, text):
+        return "", []
+    return setting.name, listed_values(setting, text)

@@ -1,0 +1,185 @@
+"""The states that every page shares: no store, no runs yet, runs in progress, failed runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import streamlit as st
+
+from core.analysis import groups
+from core.experiment import Experiment
+from core.formatting import counted, inline_text
+from core.store.folder import StoreError
+from core.store.records import RunRecord
+from dashboard.navigation import LAUNCH, RUNS, launching
+from dashboard.store import cache
+from dashboard.ui import actions, controls
+from dashboard.ui.text import duration, first_sentence, news, plain, progress
+from experiments import queue
+
+POLL_SECONDS = 1.0
+"""The page polls only while a run is active."""
+
+
+@contextlib.contextmanager
+def store_problems() -> Iterator[None]:
+    """Show a store that cannot be used as a message with what to do, not as a traceback."""
+    try:
+        yield
+    except StoreError as error:
+        text = str(error)
+        with st.container(border=True, key="store-problem"):
+            st.subheader(":material/database_off: The store cannot be used", anchor=False)
+            st.text(text[:1].upper() + text[1:].rstrip(".") + ".", width="stretch")
+            st.caption("Your runs are safe. Select **Retry** to try again.")
+            st.button("Retry", icon=":material/refresh:", key="retry_store")
+
+
+def live(watch: Callable[[], None], *, active: bool) -> None:
+    """Run a part of the page again every second for as long as something is active."""
+
+    def guarded() -> None:
+        with store_problems(), controls.notices():
+            watch()
+
+    st.fragment(guarded, run_every=POLL_SECONDS if active else None)()
+
+
+def older_runs() -> None:
+    """Say so while the older runs of a large store are still being read."""
+    reader = cache.reader()
+    reader.runs()
+    if reader.complete:
+        return
+
+    def look() -> None:
+        if cache.reader().complete:
+            st.rerun()
+        st.info(
+            f"{counted(len(cache.reader().runs()), 'run')} loaded so far, the newest first. Older "
+            "runs are added to this page as they load.",
+            icon=":material/hourglass_top:",
+        )
+
+    live(look, active=True)
+
+
+def answer(text: str) -> None:
+    """Show a page's answer: its first sentence as a heading, the rest under it."""
+    first, rest = first_sentence(text)
+    st.subheader(plain(first), anchor=False)
+    if rest:
+        st.markdown(plain(rest))
+
+
+def nothing_yet(experiment: Experiment) -> None:
+    """Say what an experiment without runs would show, and link to where it starts."""
+    text = (
+        f"{experiment.question} Launch a comparison: the answer and its figure appear here as soon "
+        "as the first variant is measured."
+    )
+    _first_step("Not measured yet", text, experiment, "Launch a comparison")
+
+
+def no_model_yet(experiment: Experiment) -> None:
+    """Say that no finished run has a model to translate with, and where one is trained."""
+    text = (
+        f"Every run of “{experiment.title}” trains and saves one. Train with attention off and on "
+        "to compare their translations of the same sentence here."
+    )
+    _first_step("There is no trained model yet", text, experiment, "Train the first models")
+
+
+def _first_step(title: str, text: str, experiment: Experiment, label: str) -> None:
+    with st.container(border=True, key="first-step"):
+        st.subheader(title, anchor=False)
+        st.text(text, width="stretch")
+        to_launch(experiment, label)
+
+
+def to_launch(experiment: Experiment, label: str) -> None:
+    """A link to the launch form, filled in with the experiment's first comparison."""
+    st.page_link(
+        LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=launching(experiment.name)
+    )
+
+
+def first_results_coming(runs: Sequence[RunRecord]) -> None:
+    """Show the progress of queued and running runs, none of which has finished."""
+    with st.container(border=True, key="coming"):
+        st.subheader("First results are coming", anchor=False)
+        for run in runs[:6]:
+            st.progress(progress(run), text=plain(f"{inline_text(run.name)}: {news(run)}"))
+        if len(runs) > 6:
+            st.caption(f"and {len(runs) - 6} more")
+        if cache.worker_status() is None and any(map(queue.needs_worker, runs)):
+            no_worker()
+
+
+def no_worker() -> None:
+    """Say that queued runs wait for a worker, and offer to start one."""
+    st.warning("No worker is running on this machine, so queued runs do not start.")
+    if st.button("Start a worker", icon=":material/play_circle:", key="start_worker"):
+        actions.wake()
+
+
+def all_failed(runs: Sequence[RunRecord]) -> None:
+    """Say why a comparison has no result: all of its runs failed or were cancelled."""
+    with st.container(border=True, key=f"all-failed-{runs[-1].run_id}"):
+        st.subheader(":material/error: This comparison has no result", anchor=False)
+        for run in runs[:6]:
+            st.text(f"{inline_text(run.name)}: {news(run)}", width="stretch")
+        st.page_link(
+            RUNS.path,
+            label="Open the log or run it again",
+            icon=RUNS.icon,
+            query_params={"run": runs[-1].run_id},
+        )
+
+
+def some_failed(runs: Sequence[RunRecord]) -> None:
+    """Say which runs are missing from the figure, and why."""
+    first = runs[0]
+    others = f", and {counted(len(runs) - 1, 'other')}" if len(runs) > 1 else ""
+    st.warning(
+        plain(f"Not in the figure: {inline_text(first.name)} ({news(first)}){others}."),
+        icon=":material/error:",
+    )
+    st.page_link(
+        RUNS.path,
+        label="Open the failed run",
+        icon=RUNS.icon,
+        query_params={"run": first.run_id},
+    )
+
+
+def what_a_gpu_would_add(experiment: Experiment) -> None:
+    """Say how to add results of a GPU, while an experiment was measured on CPUs only."""
+    runs = cache.reader().runs(experiment.name)
+    if any(run.status == "FINISHED" for run in runs) and groups.without_accelerator(runs):
+        st.caption(
+            ":material/memory: Measured on CPU only. To add results of a GPU, launch the same "
+            "comparison on a machine that has one, with MLFLOW\\_TRACKING\\_URI set to this store."
+        )
+
+
+def progress_line(runs: Sequence[RunRecord]) -> None:
+    """Show one progress bar for a comparison that is partly measured."""
+    done = sum(map(progress, runs)) / max(1, len(runs))
+    finished = sum(run.status == "FINISHED" for run in runs)
+    going = next((run for run in runs if run.status == "RUNNING"), None)
+    now = f" · {inline_text(going.name)}: {news(going)}" if going else ""
+    st.progress(done, text=plain(f"{finished} of {counted(len(runs), 'run')} measured{now}"))
+
+
+def estimate_line(number_of_runs: int, seconds: tuple[float, float] | None) -> str:
+    """`6 runs, about 4 to 9 s`, or that the time is not known yet and why."""
+    runs = counted(number_of_runs, "run")
+    if seconds is None:
+        return (
+            f"{runs}; how long they take is not known yet, because nothing similar has been "
+            "measured on this machine"
+        )
+    low, high = duration(seconds[0]), duration(seconds[1])
+    return f"{runs}, about {low}" if low == high else f"{runs}, about {low} to {high}"

@@ -1,0 +1,131 @@
+"""Numbers, times and states as text, and text that Markdown leaves alone."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+
+from core import formatting
+from core.formatting import counted, inline_text
+from core.store.records import RunRecord, Status
+
+STATUS_WORDS: dict[Status, str] = {
+    "SCHEDULED": "○ waiting",
+    "RUNNING": "● running",
+    "FINISHED": "✓ finished",
+    "FAILED": "✕ failed",
+    "KILLED": "■ cancelled",
+}
+
+STATUS_COLOURS: dict[Status, str] = {
+    "SCHEDULED": "gray",
+    "RUNNING": "blue",
+    "FINISHED": "green",
+    "FAILED": "red",
+    "KILLED": "orange",
+}
+
+LINK = re.compile(r"(https?:(?=//)|www(?=\.)|[\w.+-](?=@))", re.IGNORECASE)
+"""Where Markdown would make a link, escaped or not."""
+
+WORD_JOINER = "\u2060"
+"""A character that has no width and breaks no line."""
+
+ERROR_LETTERS = 300
+"""A longer error is cut in lists; the page of the run has all of it."""
+
+
+def plain(text: str) -> str:
+    """Text that Markdown leaves alone: no emphasis, links, formulas, icons or HTML."""
+    text = LINK.sub(f"\\1{WORD_JOINER}", text)
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])", r"\\\1", text)
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """A text's first sentence, and the rest."""
+    first, *rest = re.split(r"(?<=[.!?]) +(?=[A-Z])", text, maxsplit=1)
+    return first, " ".join(rest)
+
+
+def number(value: float | None) -> str:
+    """`0.637`, `13,800`, `1,280,000`, `∞`, and `–` for a missing value."""
+    if value is None or math.isnan(value):
+        return "–"
+    if _has_all_digits(value):
+        return exact(float(f"{value:.3g}"))
+    return formatting.number(value).replace("-", "−")
+
+
+def exact(value: float | None, *, whole: bool = False) -> str:
+    """All digits of a `whole` number, else four: `13,107,200`, `0.6371`, `12,345`, `1.234e−25`."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    text = f"{value:,.0f}" if whole or _has_all_digits(value) else f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+def _has_all_digits(value: float) -> bool:
+    """Whether every digit before the point is written: from a thousand to a trillion."""
+    return 1e3 <= abs(value) < 1e12
+
+
+def in_words(value: object) -> str:
+    """`training`, `1,024`: a value of an axis."""
+    return str(value) if isinstance(value, str) else exact(float(str(value)), whole=True)
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """`0.63 to 0.65`; empty where there is none."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"{number(low)} to {number(high)}"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.8 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(seconds: float) -> str:
+    """`23 Nov 2026, 04:30` in this machine's time zone."""
+    return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
+
+
+def ago(seconds: float) -> str:
+    """`12 s ago`, `3 h ago`, `23 Nov 2026, 04:30` after more than two days."""
+    passed = max(0.0, time.time() - seconds)
+    for size, unit in ((60, "s"), (60, "min"), (48, "h")):
+        if passed < size:
+            return f"{passed:.0f} {unit} ago"
+        passed /= 60
+    return moment(seconds)
+
+
+def progress(record: RunRecord) -> float:
+    """The share of a run that is done, from 0 to 1."""
+    if record.status == "FINISHED":
+        return 1.0
+    return min(1.0, max(0.0, float(record.state.get("fraction", 0.0))))
+
+
+def news(record: RunRecord) -> str:
+    """The latest about a run: its newest message, or why it ended."""
+    if record.status == "SCHEDULED":
+        return "waiting in the queue"
+    if record.status in ("FAILED", "KILLED"):
+        return inline_text(record.error, ERROR_LETTERS) or "no reason was recorded"
+    if record.cancelled and record.status == "RUNNING":
+        return "stopping"
+    rows = int(record.state.get("rows", 0))
+    measured = f"{counted(rows, 'row')} measured" if rows else ""
+    return " · ".join(filter(None, [measured, str(record.state.get("message", ""))]))

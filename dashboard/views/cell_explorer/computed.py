@@ -1,0 +1,111 @@
+"""What the Cell explorer computes, kept for as long as somebody may come back to it.
+
+Here and in `translating` the dashboard loads torch: when the page is first opened, not before.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas
+
+from core.experiment import Row
+from core.experiments.gradient_decay.declaration import GradientDecaySummary
+from core.explorer.exploration import Exploration, Part
+from core.formatting import listed
+from dashboard.views.translate import models
+
+if TYPE_CHECKING:
+    from core.explorer.networks import Networks
+    from core.explorer.stepping import Stepped
+
+
+MAX_NETWORKS, MAX_CURVES = 8, 64
+"""Kept in memory: eight networks of 128 units take 5 MB each, a curve 50 kB."""
+
+
+class Start(NamedTuple):
+    """A part of a finished run's model."""
+
+    uri: str
+    run_id: str
+    part: Part
+
+
+class Subject(NamedTuple):
+    """A cell that is explored, as it is called and drawn."""
+
+    label: str
+    variant: str
+    exploration: Exploration
+    start: Start | None = None
+    """None: a fresh start."""
+
+
+class Curve(NamedTuple):
+    """The gradient by distance, seed by seed, and what follows from it."""
+
+    rows: pandas.DataFrame
+    decays: pandas.DataFrame
+    """The decay rate of each seed."""
+    summary: GradientDecaySummary
+
+
+def load_torch() -> None:
+    """With all that is computed here."""
+    models.load_torch()
+    import core.explorer.networks
+    import core.explorer.stepping  # noqa: F401
+
+
+def curve(subject: Subject) -> Curve:
+    """Of several seeds. Raises `BadSetting` where a run's model cannot be had."""
+    return _curve(subject.exploration, subject.start)
+
+
+def stepped(subject: Subject) -> Stepped:
+    """The first seed's network. Raises `BadSetting` where a run's model cannot be had."""
+    return _stepped(subject.exploration, subject.start)
+
+
+def shortest(subjects: Sequence[Subject]) -> int:
+    """Steps that every cell takes: a run may cut a text into more tokens than it has letters."""
+    return min(stepped(subject).steps for subject in subjects)
+
+
+def example(subjects: Sequence[Subject]) -> str:
+    """Which networks are stepped: those of a seed, runs' own, or one of each."""
+    drawn = {f"that of seed {s.exploration.config.seed}" for s in subjects if s.start is None}
+    kept = {"a finished run's own" for s in subjects if s.start is not None}
+    return listed([*drawn, *kept])
+
+
+def table(rows: Sequence[Row]) -> pandas.DataFrame:
+    """Rows of one type."""
+    return pandas.DataFrame([row.flat() for row in rows], columns=type(rows[0]).header())
+
+
+@functools.lru_cache(maxsize=MAX_NETWORKS)
+def _networks(exploration: Exploration, start: Start | None) -> Networks:
+    from core.explorer.networks import fresh, trained
+
+    if start is None:
+        return fresh(exploration)
+    return trained(models.translator(start.uri, start.run_id), start.part, exploration)
+
+
+@functools.lru_cache(maxsize=MAX_CURVES)
+def _curve(exploration: Exploration, start: Start | None) -> Curve:
+    from core.explorer.networks import fading
+
+    found = fading(_networks(exploration, start))
+    return Curve(table(found.rows), table(found.decays), found.summary)
+
+
+@functools.lru_cache(maxsize=MAX_NETWORKS)
+def _stepped(exploration: Exploration, start: Start | None) -> Stepped:
+    from core.explorer.stepping import Stepped
+
+    return Stepped(_networks(exploration, start))

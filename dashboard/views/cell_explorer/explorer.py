@@ -1,0 +1,114 @@
+"""The Cell explorer from top to bottom: answer, controls, curve, then the steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+
+from core.explorer.exploration import LONGEST
+from core.settings import BadSetting
+from core.store.records import RunRecord
+from dashboard.navigation import RUNS
+from dashboard.ui import controls, states
+from dashboard.ui.text import plain
+from dashboard.views.cell_explorer import cells, computed, figures
+from dashboard.views.cell_explorer.cells import Sequenced
+from dashboard.views.cell_explorer.computed import Subject
+
+USUAL_STEP = 10
+
+BREATH_SECONDS = 0.15
+"""The browser draws the curve in this time, before it is given a dozen maps to draw."""
+
+FIGURES: Mapping[str, Callable[[Sequence[Subject], int], None]] = {
+    "Gates and states": figures.maps,
+    "Norms": figures.norms,
+    "Jacobian": figures.jacobian,
+    "Equations": figures.equations,
+}
+"""Of the steps, by the title of their tab."""
+
+METHOD = """
+The gradient curve is `gradient-decay`'s own measurement: each of eight seeds draws its sequence
+from N(0, 1), the direction v of the loss v·h_T, and the weights, in this order, and the same seed
+there gives the same numbers (one sample, float64). The band is Student's 95% interval over the
+seeds; a straight line through k = T/10 to 6T/10 gives the decay rate. Exact zeros are counted and
+never averaged.
+
+Everything below the curve is **one** network, that of the first seed: an example, not an estimate.
+Gates and the candidate are what the equations leave behind as they step; the calculation of a unit
+is the equation with its own numbers in it. The step Jacobian is ∂s_t/∂s_{t−1} of the full state s:
+(h, c) of an LSTM. Its singular values are exact, at up to 50 steps. One below 1 at every step makes
+the gradient vanish; one above 1 alone does not make it explode.
+
+Typed text is read letter by letter, as people count letters, and at most 200 of them: each letter
+has its own vector from N(0, 1), the same in every text and for every seed, or a unit vector. All
+seeds then read the same sequence and differ in v and, unless they are a finished run's, in weights.
+"""
+
+
+def explore(offered: Sequence[RunRecord]) -> None:
+    """The page below its title."""
+    place = st.container()
+    sequence = cells.ask_sequence()
+    left, right = st.columns([1, 2], gap="medium")
+    with left:
+        subjects = _subjects(sequence, offered)
+    with right:
+        computed.load_torch()
+        try:
+            figures.gradient(subjects)  # first: it follows the sliders
+            said = figures.answer(subjects)
+            steps = computed.shortest(subjects)
+        except BadSetting as error:
+            _cannot(error, subjects)
+            return
+    with place:
+        states.answer(said)
+    time.sleep(BREATH_SECONDS)
+    _steps(subjects, steps)
+    with st.expander("How this was measured", icon=":material/science:"):
+        st.markdown(METHOD)
+
+
+def _subjects(sequence: Sequenced, offered: Sequence[RunRecord]) -> list[Subject]:
+    """One cell or two, each in its own box."""
+    found = []
+    for prefix in ("", "second_"):
+        with st.container(border=True):
+            subject = cells.ask(prefix, sequence, offered)
+            found += [subject] if subject else []
+    if not offered:
+        cells.no_run_yet()
+    return cells.told_apart(found)
+
+
+def _steps(subjects: Sequence[Subject], steps: int) -> None:
+    """The step that is looked at, and what happens there; only the open tab is computed."""
+    options = [str(step) for step in range(1, steps + 1)]
+    controls.at_most("step", steps, LONGEST)
+    st.subheader("Step by step", anchor=False)
+    st.caption(f"One network as an example, not an estimate: {computed.example(subjects)}.")
+    step = 1
+    if steps > 1:
+        step = int(controls.position("Step", options, "step", str(min(USUAL_STEP, steps))))
+    places = controls.tabs(list(FIGURES), "figure")
+    for opened, draw in zip(places, FIGURES.values(), strict=True):
+        if opened.open:
+            with opened:
+                draw(subjects, step)
+
+
+def _cannot(error: BadSetting, subjects: Sequence[Subject]) -> None:
+    """A run's model that cannot be stepped: why, and where the run is."""
+    st.error(plain(str(error)), icon=":material/block:")
+    for subject in subjects:
+        if subject.start is not None:
+            st.page_link(
+                RUNS.path,
+                label="Open this run",
+                icon=RUNS.icon,
+                query_params={"run": subject.start.run_id},
+            )

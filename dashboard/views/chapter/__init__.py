@@ -1,0 +1,1 @@
+"""The page Chapter: the fifteen claims, exercises and a quiz."""

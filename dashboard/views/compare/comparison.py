@@ -1,0 +1,274 @@
+"""The Runs half of the page Compare: picked runs side by side, a part for each experiment.
+
+Each part has the answer, the measure by group, the verdict for every pair, curves, the settings
+that differ and every measure; then come the downloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import pandas
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.analysis.comparison import MAX_COMPARED, Comparison, Result
+from core.analysis.groups import groupings, mixed
+from core.analysis.sentences import MARKS, answer, method, repeats_in_words, verdict
+from core.experiment import Experiment
+from core.experiments import all_experiments
+from core.formatting import counted, exact_number, inline_text, interval, listed
+from core.store.records import ACTIVE, RunRecord
+from dashboard.charts import dots, heatmap, lines, render
+from dashboard.charts.curves import Repeats
+from dashboard.charts.render import Chart
+from dashboard.navigation import LAUNCH, RUNS
+from dashboard.store import cache
+from dashboard.ui import controls, downloads, states
+from dashboard.ui.text import plain
+from dashboard.views.compare import curves, picking
+from dashboard.views.compare.curves import NOBODY, Section, put_chart
+from dashboard.views.compare.picking import ID_LETTERS, Picked
+from experiments.export import as_json, csv, reproduction
+from experiments.reports.html import comparison_report
+from experiments.reports.latex import comparison_tables
+
+
+def draw_picked() -> None:
+    """The choice of runs, each experiment's comparison, and the files."""
+    runs = cache.reader().runs()
+    if not any(run.status == "FINISHED" for run in runs):
+        _nothing_yet(runs)
+        return
+    picked = picking.pick(runs)
+    experiments = [e for e in all_experiments() if any(r.experiment == e.name for r in picked.runs)]
+    st.caption(plain(_which_runs(picked, experiments)))
+    comparisons: list[Comparison] = []
+    drawings: dict[str, Chart] = {}
+    for experiment in experiments:
+        prefix = "" if len(experiments) == 1 else f"{experiment.name}-"
+        if prefix:
+            st.header(experiment.title, anchor=False, divider="gray")
+        top, row = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
+        with row:
+            section = Section(_compared(experiment, picked, prefix), prefix)
+        chart = draw_experiment(section, row, top)
+        comparisons.append(section.comparison)
+        drawings |= {} if chart is None else {experiment.name: chart}
+    _downloads(comparisons, drawings)
+
+
+def _nothing_yet(runs: Sequence[RunRecord]) -> None:
+    """There is no finished run to compare: what is coming, and where to start."""
+    active = sum(run.status in ACTIVE for run in runs)
+    with st.container(border=True, key="nothing-to-compare"):
+        st.subheader("Nothing to compare yet", anchor=False)
+        if active:
+            st.text(f"{counted(active, 'run')} on the way: they can be compared once finished.")
+        elif runs:
+            st.text("Every run so far failed or was cancelled.")
+        else:
+            st.text("As soon as two runs have finished, this page sets them side by side.")
+        place = RUNS if runs else LAUNCH
+        label = "Look at the runs" if runs else "Launch a comparison"
+        st.page_link(place.path, label=label, icon=place.icon)
+
+
+def _which_runs(picked: Picked, experiments: Sequence[Experiment]) -> str:
+    """`6 finished runs, picked by hand.`"""
+    how = "picked by hand" if picked.by_hand else "the newest comparison"
+    sweeps = {run.sweep for run in picked.runs}
+    if not picked.by_hand and len(sweeps) == 1:
+        how = f"all of {inline_text(sweeps.pop())}"
+    sentence = f"{counted(len(picked.runs), 'finished run')}, {how}."
+    if len(experiments) > 1:
+        titles = listed([experiment.title for experiment in experiments])
+        sentence += (
+            f" They are of {len(experiments)} experiments ({titles}): measures can be compared "
+            "within one only, so each has a part of its own."
+        )
+    return sentence
+
+
+def _compared(experiment: Experiment, picked: Picked, prefix: str) -> Comparison:
+    """The picked runs of one experiment, grouped as the address asks for."""
+    runs = tuple(run for run in picked.runs if run.experiment == experiment.name)
+    ways = groupings(experiment, runs)
+    by = controls.choice("Group by", list(ways), f"{prefix}group", most=0, names=ways)
+    comparison = cache.comparison(experiment, runs, by)
+    names = [result.column.name for result in comparison.results]
+    return replace(comparison, measure=controls.value(f"{prefix}measure", names, ""))
+
+
+def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) -> Chart | None:
+    """One experiment's part: the answer at the `top`, controls in a `row`; its chart of curves."""
+    comparison = section.comparison
+    result, default = comparison.headline, comparison.default_headline
+    highlighted = NOBODY
+    with row:
+        if result is not None and default is not None:
+            titles = {r.column.name: r.column.heading for r in comparison.results}
+            key, first = section.key("measure"), default.column.name
+            controls.choice("Measure", list(titles), key, default=first, most=0, names=titles)
+            names = [NOBODY, *(group.name for group in comparison.groups)]
+            highlighted = controls.choice("Highlight", names, section.key("highlight"), most=0)
+    with top:
+        states.answer(answer(comparison))
+        _remarks(comparison)
+    if result is not None:
+        _dots(section, result, highlighted)
+        _verdicts(section, result)
+    chart = curves.draw_curves(section, highlighted)
+    st.subheader("Settings that differ", anchor=False)
+    settings_table(comparison)
+    st.subheader("Every measure", anchor=False)
+    measures_table(comparison)
+    with st.expander("How this was measured", icon=":material/science:"):
+        st.markdown(plain(method(comparison)))
+    return chart
+
+
+def _remarks(comparison: Comparison) -> None:
+    """Runs that are left out, groups that pool other settings, and a single group."""
+    if comparison.without:
+        names = listed([inline_text(run.name) for run in comparison.without[:3]])
+        rest = len(comparison.without) - 3
+        more = f" and {counted(rest, 'other')}" if rest > 0 else ""
+        st.warning(plain(f"Left out, because nothing was recorded: {names}{more}."))
+    pooled = {g.name: mixed(comparison.experiment, g) for g in comparison.groups}
+    several = {name: titles for name, titles in pooled.items() if titles}
+    if several:
+        name, titles = next(iter(several.items()))
+        differ = f"{name} pools runs that differ in {listed(titles).lower()}"
+        st.caption(plain(f"{differ}: its interval includes these differences."))
+    if len(comparison.groups) == 1:
+        st.caption("Only one group is selected. Select more runs to compare.")
+
+
+def _dots(section: Section, result: Result, highlighted: str) -> None:
+    """The measure of every group with its interval."""
+    bands = pandas.DataFrame(
+        [
+            {"label": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n}
+            for name, e in result.estimates.items()
+            if e.value is not None
+        ],
+        columns=["label", "value", "low", "high", "n"],
+    ).astype({"value": float, "low": float, "high": float})
+    if bands.empty:
+        st.info("None of these runs has a value of this measure.")
+        return
+    repeats = Repeats(count="" if result.exact else "n")
+    look = section.styles(highlighted)
+    chart = dots.dot_chart(bands, result.column, look, repeats, clickable=True)
+    values = "; ".join(f"{n}: {exact_number(e.value)}" for n, e in result.estimates.items())
+    put_chart(section, chart, f"{result.column.heading} by group. {values}", "measure")
+
+
+def _verdicts(section: Section, result: Result) -> None:
+    """A tile per pair, and the same as a table of words."""
+    comparison, pairs = section.comparison, result.differences
+    if not pairs:
+        if len(comparison.groups) > MAX_COMPARED:
+            st.info(
+                f"{len(comparison.groups)} groups are too many to test pair by pair (at most "
+                f"{MAX_COMPARED}). Select fewer runs, or group them by a setting."
+            )
+        return
+    st.subheader("Is it more than noise?", anchor=False)
+    words = "; ".join(f"{d.first} is {d.finding} {d.second}" for d in pairs[:20])
+    st.caption(heatmap.key(result))
+    tiles = heatmap.tiles(result, comparison.repeat)
+    render.show(tiles, f"Verdict for every pair of groups. {words}")
+    with st.expander(f"The {counted(len(pairs), 'pair')} in words"):
+        st.dataframe(
+            pandas.DataFrame(
+                {
+                    "Group": [d.first for d in pairs],
+                    "is": [verdict(d, comparison.repeat) for d in pairs],
+                    "than, or from": [d.second for d in pairs],
+                    "p, corrected": [d.corrected_p for d in pairs],
+                    "p alone": [d.p_value for d in pairs],
+                }
+            ),
+            hide_index=True,
+            placeholder="–",
+            alt="Verdicts, one pair a line",
+        )
+
+
+def settings_table(comparison: Comparison) -> None:
+    """One line per group, only settings that differ."""
+    if not comparison.settings:
+        st.text("All settings are identical.")
+        return
+    names = [group.name for group in comparison.groups]
+    table = pandas.DataFrame({"Group": names})
+    for line in comparison.settings:
+        table[line.title] = [line.values[name] for name in names]
+    _wide_table(table, "Settings in which the groups differ, one line per group", {})
+
+
+def measures_table(comparison: Comparison) -> None:
+    """One line per group: each measure with its interval, n and mark; and the notes."""
+    names = [group.name for group in comparison.groups]
+    table = pandas.DataFrame({"Group": names})
+    table["Runs"] = [len(group.runs) for group in comparison.groups]
+    for result in comparison.results:
+        cells = []
+        for name in names:
+            estimate = result.estimates[name]
+            if estimate.value is None:
+                cells.append("–")
+                continue
+            ends = interval(estimate)
+            repeats = repeats_in_words(result, name, comparison.repeat)
+            parts = (
+                exact_number(estimate.value),
+                f"({ends})" if ends else "",
+                "" if result.exact else f"· {repeats}",
+                MARKS[result.marks.get(name, "")],
+            )
+            cells.append(" ".join(filter(None, parts)))
+        table[result.column.heading] = cells
+    for title, notes in comparison.notes.items():
+        table[title] = [notes.get(name, "") for name in names]
+    help_of = {r.column.heading: r.column.description or None for r in comparison.results}
+    _wide_table(table, "Every measure with its 95% interval and n, one line per group", help_of)
+
+
+def _wide_table(table: pandas.DataFrame, alt: str, help_of: Mapping[str, str | None]) -> None:
+    config = {title: st.column_config.TextColumn(help=text) for title, text in help_of.items()}
+    config["Group"] = st.column_config.TextColumn(pinned=True)
+    st.dataframe(table, hide_index=True, column_config=config, alt=alt)
+
+
+def _downloads(comparisons: Sequence[Comparison], drawings: Mapping[str, Chart]) -> None:
+    """Every format, made when somebody asks for it; and the commands that repeat the runs."""
+
+    def page() -> bytes:
+        pictures = {
+            name: [downloads.picture(partial(lines.for_print, chart), "svg").read().decode()]
+            for name, chart in drawings.items()
+        }
+        return comparison_report(comparisons, pictures).encode()
+
+    files: dict[str, tuple[str, Callable[[], bytes]]] = {
+        "HTML report": ("html", page),
+        "CSV": ("csv", lambda: csv(comparisons)),
+        "JSON": ("json", lambda: as_json(comparisons)),
+        "LaTeX": ("tex", lambda: comparison_tables(comparisons)),
+    }
+    st.subheader("Download", anchor=False)
+    with st.container(horizontal=True, gap="small"):
+        for title, (ending, content) in files.items():
+            name = f"comparison.{ending}"
+            downloads.offer(title, name, content, f"take-{name}", "secondary")
+    runs = [run for comparison in comparisons for run in comparison.runs]
+    with st.expander("Repeat these runs", icon=":material/terminal:"):
+        st.caption("One command per run; and the one that compares them.")
+        commands = "\n".join(reproduction(run) for run in runs)
+        ids = " ".join(run.run_id[:ID_LETTERS] for run in runs)
+        st.code(f"{commands}\npython -m experiments compare {ids}", None, wrap_lines=True)

@@ -1,0 +1,224 @@
+"""The curves of compared groups over one another: any measure of any table, against any axis.
+
+A `Section` is one experiment's part of the page: how its controls are called in the address, and
+how its groups look in every chart of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas
+import streamlit as st
+from pandas.api.types import is_numeric_dtype
+
+from core.analysis.comparison import Comparison
+from core.experiment import Column, Experiment, Row
+from dashboard.charts import curves, lines, render
+from dashboard.charts.render import Chart
+from dashboard.charts.scales import has_seeds, in_order
+from dashboard.charts.theme import Style, shade, styles
+from dashboard.figures.base import chart_files
+from dashboard.figures.leading import leading
+from dashboard.store import cache
+from dashboard.store.sweeps import Table
+from dashboard.ui import controls
+from dashboard.ui.controls import put
+
+NOBODY = "None"
+
+FADED = 0.65
+"""How far groups that are not highlighted fade into the background."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One experiment's part of the page: what is compared, and how it is drawn."""
+
+    comparison: Comparison
+    prefix: str = ""
+    """Of what the address calls its controls, where there are several sections."""
+
+    def key(self, name: str) -> str:
+        """How the address calls a control."""
+        return f"{self.prefix}{name}"
+
+    @property
+    def name(self) -> str:
+        """Of the experiment."""
+        return self.comparison.experiment.name
+
+    def styles(self, highlighted: str) -> dict[str, Style]:
+        """By group; all but the highlighted one are paler."""
+        dark = cache.dark()
+        found = styles({g.name: g.variant for g in self.comparison.groups}, dark=dark)
+        if highlighted == NOBODY:
+            return found
+        pale = -FADED if dark else FADED
+        return {
+            name: style if name == highlighted else Style(shade(style.colour, pale), style.dash)
+            for name, style in found.items()
+        }
+
+
+def put_chart(section: Section, chart: Chart, alt: str, name: str) -> None:
+    """A chart in which a click on a mark or on the legend highlights a group in all charts."""
+    key = f"{section.name} {name}"
+
+    def chosen() -> None:
+        found = st.session_state[key]["selection"].get("highlighted") or []
+        labels = (
+            [str(one["label"]) for one in found if "label" in one]
+            if isinstance(found, list)
+            else []
+        )
+        if labels:
+            place = section.key("highlight")
+            same = st.query_params.get(place) == labels[-1]
+            put(place, NOBODY if same else labels[-1], NOBODY)
+
+    render.show(chart, alt, key=key, on_select=chosen, selection_mode="highlighted")
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        chart_files(chart, f"{section.name}-{name}")
+
+
+MIN_SIZES, MAX_SIZES = 2, 12
+
+DOUBLINGS = 8.0
+"""An axis that spans more than so many times its beginning at few places is logarithmic."""
+
+MIN_STEP = 1.2
+"""From each place to the next: steps that grow."""
+
+
+def tables_with_curves(experiment: Experiment) -> dict[str, type[Row]]:
+    """Title → every table that is declared to have a curve. None is read for that."""
+    return {r.title: r for r in experiment.rows if any(c.curve for c in r.columns())}
+
+
+def drawable_axes(row: type[Row], seen: pandas.DataFrame) -> list[Column]:
+    """Axes of numbers that differ, the curve first; a seed is no place to draw against."""
+    found = [c for c in row.columns() if c.role == "axis"]
+    numbers = [c for c in found if is_numeric_dtype(seen[c.name]) and seen[c.name].nunique() > 1]
+    return sorted(numbers, key=lambda column: not column.curve)
+
+
+def drawable_measures(row: type[Row], seen: pandas.DataFrame) -> list[Column]:
+    """Those that have a value."""
+    return [c for c in row.columns() if c.role == "measure" and seen[c.name].notna().any()]
+
+
+def curve_rows(comparison: Comparison, row: type[Row], table: Table) -> pandas.DataFrame:
+    """The table of all runs, `label` being the group; the newest of what was measured twice."""
+    frames = []
+    for group in comparison.groups:
+        for run in group.runs:
+            frame = table(run, row.table)
+            if frame is not None and not frame.empty:
+                kind = "" if comparison.experiment.timed else _kind(run.settings)
+                frames.append(frame.assign(run_id=run.run_id, label=group.name, kind=kind))
+    if not frames:
+        return pandas.DataFrame(columns=["label", "run_id", *row.header()])
+    together = pandas.concat(frames, ignore_index=True)
+    if comparison.experiment.timed:
+        return together
+    axes = [column.name for column in row.columns() if column.is_axis]
+    return together.drop_duplicates(["label", "kind", *axes], keep="last")
+
+
+def _kind(settings: Mapping[str, object]) -> str:
+    return str(
+        sorted((n, str(v)) for n, v in settings.items() if n not in ("device", "threads", "seeds"))
+    )
+
+
+def curve_bands(
+    seen: pandas.DataFrame, row: type[Row], x: str, measure: Column
+) -> pandas.DataFrame:
+    """Columns label, x, value, low, high, n: over seeds; of a single run's own estimate its own."""
+    across = ["label", x]
+    if not measure.estimate:
+        return curves.bands(seen, across, measure.name)
+    if has_seeds(row):
+        return curves.estimate_bands(seen, across, measure.name)
+    if seen.groupby("label")["run_id"].nunique().max() == 1:
+        return curves.recorded_bands(seen, across, measure.name).sort_values(across)
+    return curves.bands(seen, across, measure.name)
+
+
+def logarithmic(values: pandas.Series[Any]) -> bool:
+    """Whether an axis of a few sizes that double is better drawn so."""
+    places = sorted({float(value) for value in values if math.isfinite(value)})
+    if not MIN_SIZES < len(places) <= MAX_SIZES or places[0] <= 0:
+        return False
+    steps = [later / before for before, later in itertools.pairwise(places)]
+    return places[-1] / places[0] > DOUBLINGS and min(steps) > MIN_STEP
+
+
+def draw_curves(section: Section, highlighted: str) -> Chart | None:
+    """The chart, then its controls; None where the chosen table has no curve."""
+    comparison = section.comparison
+    st.subheader("Curves", anchor=False)
+    place = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        row = _table(section)
+        rows = curve_rows(comparison, row, cache.reader().table)
+        ups, acrosses = drawable_measures(row, rows), drawable_axes(row, rows)
+        if not ups or not acrosses:
+            place.info(f"None of these runs has recorded a curve of “{row.title}”.")
+            return None
+        up = _column(ups, "Up", section.key("up"))
+        across = _column(acrosses, "Across", section.key("across"))
+        rows = _sliced(section, row, rows, across)
+    seen = curves.thin(rows.dropna(subset=[up.name]), across.name)
+    bands = curve_bands(seen, row, across.name, up)
+    if bands.empty:
+        place.info("None of these runs has a value there.")
+        return None
+    sizes = logarithmic(bands[across.name])
+    chart = lines.line_chart(bands, across, up, section.styles(highlighted), sizes=sizes)
+    with place:
+        alt = lines.description(comparison.experiment.question, bands, across, up)
+        put_chart(section, chart, alt, "curves")
+    return chart
+
+
+def _table(section: Section) -> type[Row]:
+    """The table in the address, or that of the figure which answers the question."""
+    experiment = section.comparison.experiment
+    found = tables_with_curves(experiment)
+    first = experiment.row(leading(experiment).table).title
+    key = section.key("table")
+    return found[controls.choice("Table", list(found), key, default=first, most=0)]
+
+
+def _column(columns: Sequence[Column], title: str, key: str) -> Column:
+    """The column that the address names, the first if none."""
+    titles = {column.name: column.title for column in columns}
+    if len(titles) == 1:
+        return columns[0]
+    chosen = controls.choice(title, list(titles), key, most=0, names=titles)
+    return next(column for column in columns if column.name == chosen)
+
+
+def _sliced(
+    section: Section, row: type[Row], rows: pandas.DataFrame, across: Column
+) -> pandas.DataFrame:
+    """At one value of every axis but the one drawn against."""
+    for column in row.columns():
+        name = column.name
+        if column.role != "axis" or name == across.name or rows.empty:
+            continue
+        values = [str(value) for value in in_order(row, name, rows[name])]
+        default = values[-1 if column.latest or column.curve else 0]
+        kept = default
+        if len(values) > 1:
+            kept = controls.choice(
+                column.title, values, section.key(f"at_{name}"), default=default, most=0
+            )
+        rows = rows[rows[name].astype(str) == kept]
+    return rows

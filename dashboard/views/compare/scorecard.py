@@ -1,0 +1,347 @@
+"""The Scorecard half of the page Compare: every question at once, on equal terms.
+
+Answer, choices, table and small multiples; then question by question how sure it is and what is
+missing, and the files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import altair
+import pandas
+import streamlit as st
+
+from core.analysis.scorecard import (
+    MODES,
+    USUAL,
+    MeasureLine,
+    QuestionCard,
+    Scorecard,
+    Terms,
+    fullest,
+    machines_there,
+    terms_there,
+    usual_kinds,
+)
+from core.analysis.scorecard_sentences import (
+    KEY,
+    NOT_YET,
+    SCORECARD_MARKS,
+    absence,
+    basis_in_words,
+    interval_of,
+    repeats_of,
+    scorecard_answer,
+    standing,
+    value_of,
+)
+from core.experiment import Config, Experiment
+from core.formatting import counted, inline_text, listed
+from core.models.architecture import variant_title
+from core.settings import Value
+from core.store.records import ACTIVE, RunRecord
+from dashboard.charts import dots, lines, render
+from dashboard.charts.curves import Repeats
+from dashboard.charts.render import Chart
+from dashboard.charts.scales import heading
+from dashboard.charts.theme import Style, styles
+from dashboard.navigation import CHAPTER, LAUNCH, RUNS
+from dashboard.store import cache
+from dashboard.ui import actions, controls, downloads, states
+from dashboard.ui.text import news, plain
+from dashboard.views.chapter import claims
+from experiments import scorecards
+from experiments.reports.html import scorecard_report
+from experiments.scorecards import Launch, ScorecardIndex, ScorecardSnapshot, launches
+
+
+def asked_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
+    """Those in the address, or the ones on which most questions have an answer."""
+    width = mode == MODES[0]
+    there = terms_there(snapshot.records, mode)
+    chosen = [snapshot.kinds[kind] for kind in kinds]
+    usual = fullest(snapshot.records, chosen, mode) or next(iter(there), None)
+    if usual is None:
+        return USUAL[mode]
+    options = {f"{next(iter(terms.settings.values()))}": terms for terms in there}
+    default = f"{next(iter(usual.settings.values()))}"
+    title, key = ("Hidden size", "width") if width else ("Parameter budget", "budget")
+    return options[controls.pick(title, list(options), key, default)]
+
+
+UNBROKEN = "\u00a0"
+"""A space at which no line ends: on a phone the table scrolls rather than breaks its numbers."""
+
+
+def draw_table(card: Scorecard) -> None:
+    """Wider than a phone it scrolls by itself."""
+    st.table(frame(card), border="horizontal")
+
+
+def frame(card: Scorecard) -> pandas.DataFrame:
+    """Markdown; the index names question and measure."""
+    lines = {}
+    for question in card.questions:
+        for line in question.lines:
+            lines[_heading(question, line)] = [_cell(line, kind.kind) for kind in card.kinds]
+        if not question.lines:
+            lines[f"**{plain(question.experiment.title)}**"] = [NOT_YET] * len(card.kinds)
+    columns = [plain(kind.kind) for kind in card.kinds]
+    return pandas.DataFrame.from_dict(lines, orient="index", columns=columns)
+
+
+def _heading(question: QuestionCard, line: MeasureLine) -> str:
+    first = line is question.lines[0]
+    title = f"**{plain(question.experiment.title)}**  \n" if first else ""
+    return title + plain(line.column.heading)
+
+
+def _cell(line: MeasureLine, kind: str) -> str:
+    """The value, marked, and in the next line how sure it is."""
+    cell = line.cells.get(kind)
+    if cell is None:
+        return NOT_YET
+    mark = line.marks.get(kind, "")
+    value = plain(" ".join(filter(None, [value_of(cell), SCORECARD_MARKS.get(mark, "")])))
+    sure = [part.replace(" ", UNBROKEN) for part in (interval_of(cell), repeats_of(cell)) if part]
+    spread = "  \n" + plain(" · ".join(sure)) if sure else ""
+    return (f"**{value}**" if mark == "best" else value) + spread
+
+
+PANELS_ACROSS, PANEL_PIXELS = 2, 380
+"""Of the figure as a file."""
+
+
+def draw_figures(card: Scorecard) -> None:
+    """Side by side where there is room, and all of them together as a file."""
+    drawn = panels(card, dark=cache.dark())
+    if not drawn:
+        return
+    places = st.grid(3, min_column_width=300)
+    for question, line, chart in drawn:
+        with places:
+            render.show(chart, _alt(question, line))
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        downloads.pictures("scorecard", lambda: lines.styled_for_print(figure(card)), "scorecard")
+
+
+def panels(card: Scorecard, *, dark: bool) -> list[tuple[QuestionCard, MeasureLine, Chart]]:
+    """A chart for every line with a value that the terms leave open."""
+    look = styles({kind.kind: kind.variant for kind in card.kinds}, dark=dark)
+    return list(_panels(card, look))
+
+
+def _panels(
+    card: Scorecard, look: Mapping[str, Style]
+) -> Iterator[tuple[QuestionCard, MeasureLine, Chart]]:
+    for question in card.questions:
+        for line in question.lines:
+            bands = _bands(line)
+            if not (bands.empty or line.fixed):
+                over = {cell.over for cell in line.cells.values()} - {""}
+                count = f"{over.pop().capitalize()}s" if len(over) == 1 else ""
+                repeats = Repeats(count=count, whole=not count)
+                title = question.experiment.title
+                yield question, line, dots.dot_chart(bands, line.column, look, repeats, title)
+
+
+def _bands(line: MeasureLine) -> pandas.DataFrame:
+    found = [
+        (kind, cell.estimate.value, cell.estimate.low, cell.estimate.high, cell.estimate.n)
+        for kind, cell in line.cells.items()
+        if cell.estimate.value is not None
+    ]
+    return pandas.DataFrame(found, columns=["label", "value", "low", "high", "n"])
+
+
+def _alt(question: QuestionCard, line: MeasureLine) -> str:
+    values = [f"{kind} {value_of(cell)}" for kind, cell in line.cells.items()]
+    return f"{question.experiment.title}, {heading(line.column)}: {'; '.join(values)}"
+
+
+def figure(card: Scorecard) -> Chart:
+    """All panels as one chart, for a file."""
+    drawn = []
+    for _, _, chart in panels(card, dark=False):
+        panel = chart.properties(width=PANEL_PIXELS)
+        panel.autosize = altair.Undefined  # only a whole chart has it
+        drawn.append(panel)
+    return altair.concat(*drawn, columns=PANELS_ACROSS).resolve_scale(color="independent")
+
+
+def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
+    """What was measured, as files; made when somebody asks."""
+    files = {
+        "CSV": ("csv", lambda: scorecards.csv(card)),
+        "JSON": ("json", lambda: scorecards.as_json(card, snapshot.properties())),
+        "LaTeX": ("tex", lambda: scorecards.latex(card)),
+        "HTML report": (
+            "html",
+            lambda: scorecard_report(card, snapshot.properties(), snapshot.runs).encode(),
+        ),
+    }
+    with st.container(horizontal=True, gap="small", key="scorecard-files"):
+        for title, (ending, content) in files.items():
+            downloads.offer(title, f"scorecard.{ending}", content, f"scorecard-{ending}")
+
+
+Asked = tuple[str, str]
+"""Experiment and settings: equal for a config and its runs."""
+
+
+def offer_missing(card: Scorecard) -> None:
+    """Nothing is said where nothing is missing."""
+    wanted = {_asked(e.name, c.flat()): (e, c) for e, c in card.missing}
+    if not wanted:
+        return
+    newest = {_asked(run.experiment, run.settings): run for run in cache.reader().runs()}
+    found = {asked: newest[asked] for asked in wanted if asked in newest}
+    active = {asked: run for asked, run in found.items() if run.status in ACTIVE}
+    broken = [run for run in found.values() if run.status in ("FAILED", "KILLED")]
+    if broken:
+        _say_failed(broken[-1], len(broken))
+    if active:
+        _watch(len(active))
+    plan = [pair for asked, pair in wanted.items() if asked not in active]
+    if plan:
+        _button(plan)
+
+
+def _asked(experiment: str, settings: Mapping[str, Value]) -> Asked:
+    return experiment, json.dumps(dict(settings), sort_keys=True)
+
+
+def _button(plan: list[tuple[Experiment, Config]]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="scorecard-missing"):
+        clicked = st.button(
+            "Queue all that is missing", icon=":material/playlist_play:", key="scorecard-queue"
+        )
+        st.text(claims.estimate(plan))
+    if clicked and actions.launch_together("scorecard", plan):
+        st.rerun()
+
+
+def _watch(coming: int) -> None:
+    """The page follows by itself: a new card with each run that ends."""
+    waiting = _active()
+
+    def look() -> None:
+        if _active() != waiting:
+            st.rerun()
+        st.caption(f":material/hourglass_top: {counted(coming, 'run')} of this scorecard to come…")
+        if cache.worker_status() is None:
+            states.no_worker()
+
+    states.live(look, active=True)
+
+
+def _active() -> frozenset[str]:
+    return frozenset(run.run_id for run in cache.reader().active())
+
+
+def _say_failed(newest: RunRecord, number: int) -> None:
+    others = f", and {counted(number - 1, 'other')}" if number > 1 else ""
+    st.warning(
+        plain(f"{inline_text(newest.name)}: {news(newest)}{others}."), icon=":material/error:"
+    )
+    st.page_link(
+        RUNS.path,
+        label="Look at what failed",
+        icon=RUNS.icon,
+        query_params={"run": newest.run_id},
+    )
+
+
+def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None:
+    """On a card of its own."""
+    name = question.experiment.name
+    with st.container(border=True, key=f"question-{name}"):
+        st.markdown(f"##### {plain(question.experiment.question)}")
+        for line in question.lines:
+            st.markdown(plain(standing(line)))
+        if question.basis is not None:
+            st.caption(plain(f"All of its runs: {basis_in_words(question.basis)}."))
+            if question.basis.terms.parameter_budget is not None:
+                st.caption(plain(f"Achieved: {_sizes(question)}."))
+        else:
+            st.text(absence(question))
+        claims.show_evidence(f"question-{name}", question.runs, runs)
+        for launch in launches(question.experiment, question.missing):
+            label = plain(f"Launch {listed(launch.kinds)}")
+            st.page_link(LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=query(launch))
+
+
+def _sizes(question: QuestionCard) -> str:
+    """`RNN 281 (99,474)`: hidden size, and recurrent parameters."""
+    sizes = question.sizes.items()
+    return listed([f"{kind} {s.hidden_size:,} ({s.parameters:,} parameters)" for kind, s in sizes])
+
+
+def query(launch: Launch) -> dict[str, str | Sequence[str]]:
+    """What fills the launch form in."""
+    settings = {name: _in_address(value) for name, value in launch.settings.items()}
+    titles = [variant_title(variant) for variant in launch.variants]
+    return {"experiment": launch.experiment.name, "variants": titles, **settings}
+
+
+def _in_address(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def draw_scorecard() -> None:
+    """Answer, choices, table, figure; then question by question how sure it is, and the files."""
+    reader = cache.reader()
+    snapshot = _index(reader.store.uri).at(reader.runs())
+    place = st.container()
+    kinds, terms, machine = _choices(snapshot)
+    card = snapshot.scorecard(kinds, terms, machine)
+    with place:
+        states.answer(scorecard_answer(card))
+    if any(question.lines for question in card.questions):
+        draw_table(card)
+        st.caption(plain(KEY))
+        draw_figures(card)
+    offer_missing(card)
+    st.subheader("Question by question", anchor=False)
+    for question in card.questions:
+        draw_question(question, snapshot.runs)
+    _properties(snapshot)
+    offer_files(card, snapshot)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _index(uri: str) -> ScorecardIndex:
+    return ScorecardIndex(lambda run, name: cache.reader().table(run, name))
+
+
+def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:
+    """Columns, terms and machine: in the address, so that a link reopens the same card."""
+    usual = usual_kinds(snapshot.records)
+    kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", usual)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        mode = controls.choice("Compared at", MODES, "mode")
+        terms = asked_terms(snapshot, kinds, mode)
+        machines = machines_there(snapshot.records)
+        machine = ""
+        if machines:
+            machine = controls.pick("Times measured on", machines, "machine", machines[0])
+    return kinds, terms, machine
+
+
+def _properties(snapshot: ScorecardSnapshot) -> None:
+    """The chapter's table of the three cells, as the Chapter page judges it."""
+    verdict = snapshot.properties()
+    st.subheader("The chapter's table of the three cells", anchor=False)
+    with st.container(border=True, key="properties"):
+        condition = f" **{plain(f'{verdict.condition}.')}**" if verdict.condition else ""
+        st.markdown(claims.outcome_mark(verdict.outcome) + condition)
+        st.table(claims.property_table(verdict.table), border="horizontal")
+        claims.show_evidence("properties", verdict.evidence, snapshot.runs)
+        st.page_link(
+            CHAPTER.path,
+            label="Claim 9 in the chapter: how it is measured, and what is missing",
+            icon=CHAPTER.icon,
+            query_params={"claim": "9"},
+        )

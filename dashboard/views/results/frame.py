@@ -1,0 +1,263 @@
+"""The frame of every results page: answer, choice of runs, figures, table, method.
+
+A results page is one call of `results_page` with its figures and its method; everything else
+follows from the experiment's declaration.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas
+import streamlit as st
+
+from core.analysis import groups, sentences
+from core.experiment import Experiment
+from core.formatting import counted, inline_text, listed
+from core.settings import settings_of
+from core.store.records import ACTIVE, RunRecord
+from dashboard.charts.scales import whole_numbers
+from dashboard.figures.base import Figure, Shown, read, tabs
+from dashboard.store import cache, sweeps
+from dashboard.store.sweeps import Sweep
+from dashboard.ui import controls, states
+from dashboard.ui.text import interval, moment, plain
+from dashboard.views.compare import picking
+from dashboard.views.compare.picking import ID_LETTERS
+
+MAX_RUNS = 500
+"""In the picker of single runs; older ones are reached through their comparison."""
+
+PROVENANCE = ("device", "chip", "host", "torch", "python", "mlflow.source.git.commit")
+
+
+def results_page(
+    experiment: Experiment,
+    figures: Sequence[Figure],
+    method: str,
+    *,
+    setup: Callable[[Shown], str] | None = None,
+    below: Callable[[], None] | None = None,
+) -> None:
+    """Draw a results page.
+
+    `setup` says in one line what the runs were set to; `below` draws what belongs to the page
+    under its figures, also while there are no runs yet.
+    """
+    st.title(experiment.title, anchor=False)
+    st.caption(experiment.question)
+    shown = _shown(experiment)
+    if shown is not None:
+        if setup is not None:
+            st.caption(plain(setup(shown)))
+        tabs(shown, figures)
+    if below is not None:
+        below()
+    if shown is not None:
+        st.subheader("Results", anchor=False)
+        results_table(shown)
+        picking.compare_link("Compare these runs", [run.run_id for run in shown.runs])
+        with st.expander("How this was measured", icon=":material/science:"):
+            st.markdown(method)
+            st.markdown(_columns_explained(experiment))
+            st.markdown(_circumstances(shown))
+
+
+def numbers_set(shown: Shown, setting: str) -> str:
+    """`1,000 and 2,000`: the values of a whole-numbered setting over all runs shown."""
+    values = {int(str(value)) for value in shown.setting_of_runs(setting).values()}
+    return listed([f"{value:,}" for value in sorted(values)])
+
+
+def _shown(experiment: Experiment) -> Shown | None:
+    """The answer and the choice of runs; None when there is nothing to draw yet."""
+    launches = cache.compared(experiment)
+    if not launches:
+        states.nothing_yet(experiment)
+        return None
+    answer = st.container()
+    chosen = choose(experiment, launches)
+    sweep = chosen.comparison
+    if sweep.broken and sweep.finished:
+        states.some_failed(sweep.broken)
+    if sweep.active and sweep.finished:
+        _watch(sweep)
+    newest = next((launch for launch in launches if launch.finished), None)
+    if newest is not None and newest.launched > sweep.launched:
+        name = inline_text(newest.name)
+        st.caption(plain(f"A newer comparison has results: {name} (under “Choose runs”)."))
+    if not chosen.runs:
+        _without_result(experiment, sweep)
+        return None
+    with answer:
+        states.answer(sentences.answer(cache.comparison(experiment, chosen.runs)))
+    return read(experiment, chosen.runs)
+
+
+def _watch(chosen: Sweep) -> None:
+    """While runs of this comparison are active: how far they are, and a new figure with each."""
+    waiting = {run.run_id for run in chosen.active}
+
+    def look() -> None:
+        now = [r for r in cache.reader().runs(chosen.runs[0].experiment) if r.sweep == chosen.name]
+        if {run.run_id for run in now if run.status in ACTIVE} != waiting:
+            st.rerun()
+        states.progress_line(now)
+
+    states.live(look, active=True)
+
+
+def _without_result(experiment: Experiment, chosen: Sweep) -> None:
+    if not chosen.active:
+        states.all_failed(chosen.broken)
+        return
+
+    def look() -> None:
+        now = next(c for c in cache.compared(experiment) if c.name == chosen.name)
+        if now.finished or not now.active:
+            st.rerun()
+        states.first_results_coming(now.active)
+
+    states.live(look, active=True)
+
+
+# Which runs are shown.
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The comparison that was chosen, and the finished runs to show."""
+
+    comparison: Sweep
+    runs: tuple[RunRecord, ...]
+
+
+def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
+    """The comparison in the address, or the newest one with a result; all of its finished runs.
+
+    For an experiment that measures times, also the same launch on every other machine.
+    """
+    newest = sweeps.newest_readable(launches) or launches[0]
+    line = st.container(horizontal=True, vertical_alignment="center")
+    with line.popover("Choose runs", icon=":material/tune:"):
+        by_name = {c.name: c for c in launches}
+        name = controls.pick(
+            "Comparison", list(by_name), "comparison", newest.name, resets=("runs",)
+        )
+        chosen = by_name[name]
+        every = cache.reader().runs(experiment.name)
+        elsewhere = groups.elsewhere(experiment, chosen.finished, every) if experiment.timed else []
+        by_id = _on_offer(every, chosen, elsewhere)
+        names = {
+            i: f"{inline_text(run.name)} · {moment(run.submitted)} · {i}"
+            for i, run in by_id.items()
+        }
+        default = [run.run_id[:ID_LETTERS] for run in (*chosen.finished, *elsewhere)]
+        picked = controls.several("Runs shown", names, "runs", default) if names else []
+        st.caption("The address of this page always reopens exactly what it shows.")
+    facts = [
+        counted(len(picked), "finished run") + ("" if picked == default else ", chosen by hand"),
+        inline_text(chosen.name),
+        f"launched {moment(chosen.launched)}",
+    ]
+    if elsewhere and picked == default:
+        machines = Counter(groups.machine_in_words(groups.machine_of(run)) for run in elsewhere)
+        facts.append(f"with {listed([f'{n} from {machine}' for machine, n in machines.items()])}")
+    line.caption(plain(" · ".join(facts)))
+    runs = [by_id[identifier] for identifier in picked]
+    return Choice(chosen, tuple(_filtered(runs) if experiment.timed else runs))
+
+
+def _on_offer(
+    every: Sequence[RunRecord], chosen: Sweep, elsewhere: Sequence[RunRecord]
+) -> dict[str, RunRecord]:
+    """Finished runs by short id: of the comparison, the newest others, and any asked for."""
+    others = [r for r in reversed(every) if r.status == "FINISHED" and r.sweep != chosen.name]
+    by_id = {run.run_id[:ID_LETTERS]: run for run in (*chosen.finished, *elsewhere, *others)}
+    asked = st.query_params.get_all("runs")
+    offered = dict.fromkeys([*list(by_id)[:MAX_RUNS], *(i for i in asked if i in by_id)])
+    return {identifier: by_id[identifier] for identifier in offered}
+
+
+def _filtered(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs of the devices and precisions that were chosen, where there is more than one."""
+    filtered = list(runs)
+    with st.container(horizontal=True, gap="medium"):
+        for title, key in (("Device", "device"), ("Precision", "dtype")):
+            # The tag has the device that `auto` resolved to.
+            of_run = {r.run_id: r.tags.get(key) or str(r.settings.get(key, "")) for r in filtered}
+            offered = sorted({*of_run.values()} - {""})
+            if len(offered) > 1:
+                asked = controls.any_of(title, offered, key)
+                filtered = [r for r in filtered if not asked or of_run[r.run_id] in asked]
+    return filtered
+
+
+# The table of results, what its columns mean, and the circumstances.
+
+
+def results_table(shown: Shown) -> None:
+    """One line per run: each summary measure, its interval where it has one, and each note."""
+    results, summary = shown.results, shown.experiment.summary
+    whole = whole_numbers(summary)
+    table = pandas.DataFrame({"Variant": results["label"]})
+    config: dict[str, Any] = {"Variant": st.column_config.TextColumn(pinned=True)}
+    if shown.experiment.one_run_per_seed and results["seed"].nunique() > 1:
+        table["Seed"] = results["seed"]
+    for column in summary.columns():
+        name, heading, help_text = column.name, column.heading, column.description or None
+        if results[name].isna().all():
+            continue
+        table[heading] = results[name]
+        if column.role == "note":
+            config[heading] = st.column_config.TextColumn(help=help_text)
+        else:
+            digits = "%,d" if name in whole else "%,.4g"
+            config[heading] = st.column_config.NumberColumn(help=help_text, format=digits)
+        if column.estimate and results[f"{name}_low"].notna().any():
+            ends = zip(results[f"{name}_low"], results[f"{name}_high"], strict=True)
+            table[f"{name} interval"] = [interval(low, high) for low, high in ends]
+            config[f"{name} interval"] = st.column_config.TextColumn("95% interval")
+    st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="–",
+        column_config=config,
+        alt=f"Results of {shown.experiment.title}, one line per variant",
+    )
+
+
+def _columns_explained(experiment: Experiment) -> str:
+    lines = [
+        f"- **{plain(column.heading)}**: {plain(column.description)}"
+        for column in experiment.summary.columns()
+        if column.description
+    ]
+    return "\n".join(lines)
+
+
+def _circumstances(shown: Shown) -> str:
+    """The settings that all runs share, and what they ran on."""
+    shared = []
+    for setting in settings_of(shown.experiment.config):
+        values = {run.settings.get(setting.name) for run in shown.runs}
+        if setting.name in ("cell", "bidirectional") or len(values) != 1 or values & {None, ""}:
+            continue
+        (value,) = values
+        shared.append(
+            groups.setting_in_words(setting, value)
+            if setting.noun
+            else f"{setting.title.lower()} {groups.value_in_words(value)}"
+        )
+    machine = []
+    for tag in PROVENANCE:
+        seen = sorted({inline_text(run.tags[tag]) for run in shown.runs if tag in run.tags})
+        if seen:
+            machine.append(f"{tag.removeprefix('mlflow.source.git.')} {listed(seen)}")
+    lines = [f"- All of these runs: {plain(', '.join(shared))}."]
+    if machine:
+        lines.append(f"- Measured with {plain(', '.join(machine))}.")
+    return "\n".join(lines)

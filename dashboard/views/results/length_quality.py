@@ -1,0 +1,108 @@
+"""How does seq2seq quality fall with length, and does attention save it?"""
+
+from __future__ import annotations
+
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.formatting import listed
+from core.store.records import RunRecord
+from dashboard.figures.base import Measure, Shown, measures
+from dashboard.figures.dots import Dots
+from dashboard.figures.heatmap import AttentionMaps
+from dashboard.figures.leading import PERCENT, POSITIVE, TRAINING, leading
+from dashboard.figures.lines import BySetting, Curves
+from dashboard.figures.samples import Samples
+from dashboard.views.results.frame import numbers_set, results_page
+
+METHOD = """
+An encoder reads the source, a decoder writes the target, both are trained together (Adam, teacher
+forcing) on sources up to the longest trained length, and judged on other sentences, longer ones
+too. With patience set, the weights of the best validation are the ones judged. *Free* is what a
+user gets: the decoder reads the tokens that it wrote itself, greedily or with the beam that was
+set. *Forced*: it reads the reference's tokens, and each next one is judged by itself; BLEU and chrF
+are not computed of that.
+
+**Attention off** does not mean a smaller model. At every step the decoder's output is computed from
+its own state and one context vector, through one and the same map. Without attention that context
+is the encoder's last state (of both directions, where it has two), with attention a weighted mean
+of all of its states. With dot attention both have exactly equally many parameters; additive and
+general attention add the weights of their scores. Either way the decoder starts from the encoder's
+last state; without attention this is all that it ever gets of the source.
+
+A drawn task (grammar, copy, reverse) is tested on equally many sentences of every length, as far as
+there are so many that training has not seen, a bucket per word. A text is tested on the sentences
+that it has, a bucket per three words, by its longest length. Token accuracy counts the tokens of
+the reference that stand at their own position in the output. BLEU and chrF are sacrebleu's, of all
+sentences of a bucket together, lowercased.
+
+One seed has the bootstrap's 95% interval: its sentences are drawn a thousand times, as many as
+there are, with replacement. It says nothing of other seeds. Several seeds of a model are pooled:
+mean, and Student's 95% interval over the seeds, cut off at what is possible (0 and 100%).
+
+The bottleneck length is where free-running quality by source length first falls below half of what
+the shortest bucket has, on the straight line between two buckets: token accuracy, or of a text BLEU
+(one word too many shifts all that follow, and then no token is at its own position), in buckets of
+at least ten sentences. Half of almost nothing
+says nothing: a model has a bottleneck length only if its shortest sentences are clearly above a
+*blind guess*, the best output that is the same for all of them (at each position the token that
+most of their references have there), which no model that ignores its source can beat. Clearly
+above means that the whole bootstrap interval of the difference is above zero. Where several seeds
+are pooled, those without a length are left out. Samples are spaced evenly
+over all tested sentences in order of length; their score is the log probability per token, 0 being
+certain.
+"""
+
+TASKS = {
+    "grammar": "sentences of a small grammar, English → German",
+    "copy": "digits, to be copied",
+    "reverse": "digits, to be written backwards",
+}
+
+FIGURES = (
+    leading(LENGTH_QUALITY),
+    Samples("Samples", "samples"),
+    AttentionMaps("Attention", "attention", "samples"),
+    Curves("By position", "positions", (Measure("token_accuracy", bounds=PERCENT),)),
+    TRAINING[LENGTH_QUALITY.name],
+    Dots(
+        "By variant",
+        measures(
+            "bottleneck_length", "token_accuracy", "bleu", "within_accuracy", "beyond_accuracy"
+        ),
+    ),
+    BySetting(
+        "Capacity",
+        "hidden_size",
+        measures("bottleneck_length", "token_accuracy", "bleu", bounds=POSITIVE),
+        note=(
+            "The bottleneck is measured against what the same model reaches on the shortest "
+            "sentences: where that is little, a long one says little, and where it is not clearly "
+            "above a blind guess, there is none."
+        ),
+    ),
+)
+
+
+def setup(shown: Shown) -> str:
+    """Which task, trained and tested how far, and how BLEU was computed."""
+    tasks = listed(list(dict.fromkeys(map(task_in_words, shown.runs))))
+    trained, tested = (numbers_set(shown, name) for name in ("longest_trained", "longest_tested"))
+    sentences = [f"Task: {tasks}. Trained up to {trained} words of source, tested up to {tested}."]
+    attention = sorted({str(kind) for kind in shown.setting_of_runs("attention").values()})
+    if len(attention) == 1:  # otherwise the labels say it
+        sentences.append(f"Attention: {attention[0]}.")
+    signatures = sorted({s for s in shown.results["signature"] if isinstance(s, str) and s})
+    return " ".join([*sentences, *(f"BLEU: {signature}." for signature in signatures)])
+
+
+def task_in_words(run: RunRecord) -> str:
+    """What a run's model translates."""
+    settings = run.settings
+    if settings["task"] == "multi30k":
+        languages = f"{settings['source_language']} → {settings['target_language']}"
+        return f"Multi30k captions, {languages}"
+    if settings["task"] == "tsv":
+        return f"the text of {settings['file']}"
+    return TASKS[str(settings["task"])]
+
+
+results_page(LENGTH_QUALITY, FIGURES, METHOD, setup=setup)

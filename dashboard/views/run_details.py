@@ -1,0 +1,251 @@
+"""Everything about one run: result, settings, log, error, tables, model, and how to repeat it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas
+import streamlit as st
+
+from core.experiment import Column
+from core.experiments import experiment_named
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.formatting import MAX_LETTERS, counted, inline_text, listed, one_line
+from core.settings import settings_of
+from core.store.records import ACTIVE, RunRecord
+from dashboard.charts.scales import whole_numbers
+from dashboard.navigation import COMPARE, TRANSLATE, page_of
+from dashboard.store import cache
+from dashboard.ui import actions, controls, downloads
+from dashboard.ui.text import (
+    STATUS_COLOURS,
+    STATUS_WORDS,
+    duration,
+    exact,
+    interval,
+    moment,
+    news,
+    number,
+    plain,
+    progress,
+)
+from dashboard.views.compare.picking import ID_LETTERS
+from experiments.export import reproduction
+
+PREVIEW_ROWS = 200
+
+NOTE_LETTERS = 300
+"""A longer note is cut where it stands in large letters."""
+
+TAG_LETTERS = 500
+
+LOG_LETTERS = 20_000
+"""The end of a log; the beginning is in the artifact."""
+
+
+def show_run(run_id: str) -> None:
+    """Everything that is known of a run, or a sentence if there is no run of that id."""
+    record = cache.reader().run(run_id)
+    if record is None:
+        st.warning(
+            plain(f"The address asks for run {run_id[:40]}, which is not in this store."),
+            icon=":material/link_off:",
+        )
+        return
+    with st.container(border=True, key="details"):
+        _head(record)
+        _texts_in_full(record)
+        _buttons(record)
+        names = ["Result", "Settings", "Log", "Tables", "Repeat it"]
+        result, settings, log, tables, repeat = st.tabs(names)
+        with result:
+            _result(record)
+        with settings:
+            _settings(record)
+        with log:
+            text = cache.reader().store.log_text(record.run_id)
+            st.code(text[-LOG_LETTERS:] or "Nothing logged yet.", language=None, height=300)
+        with tables:
+            _tables(record)
+        with repeat:
+            st.caption("This command repeats the run in the foreground.")
+            st.code(reproduction(record), None, wrap_lines=True)
+
+
+def _head(record: RunRecord) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(inline_text(record.name)), anchor=False, width="content")
+        colour: Any = STATUS_COLOURS[record.status]
+        st.badge(STATUS_WORDS[record.status], color=colour)
+    facts = [record.experiment, inline_text(record.sweep), f"submitted {moment(record.submitted)}"]
+    if record.seconds is not None:
+        facts.append(f"ran for {duration(record.seconds)}")
+    facts.append(record.run_id)
+    st.caption(plain(" · ".join(filter(None, facts))))
+    if record.status in ACTIVE:
+        st.progress(progress(record), text=plain(news(record)))
+
+
+def _texts_in_full(record: RunRecord) -> None:
+    """Every letter of a text that is cut elsewhere, or that does not fit on one line there."""
+    typed = {
+        "Name": (record.name, MAX_LETTERS),
+        "Comparison": (record.sweep, MAX_LETTERS),
+        "Note": (record.note, NOTE_LETTERS),
+    }
+    cut = {
+        title: text
+        for title, (text, limit) in typed.items()
+        if len(text) > limit or text != one_line(text)
+    }
+    if not cut:
+        return
+    titles = listed([title.lower() for title in cut])
+    with st.expander(f"Full text: {titles}", icon=":material/notes:"):
+        for title, text in cut.items():
+            st.caption(title)
+            st.code(text, None, wrap_lines=True, height=200 if len(text) > 1000 else "content")
+
+
+def _buttons(record: RunRecord) -> None:
+    page, link = page_of(record.experiment), cache.mlflow_link(record)
+    alone = {"runs": record.run_id[:ID_LETTERS]}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if record.status in ACTIVE:
+            actions.cancel_button(record, "cancel")
+        else:
+            st.button(
+                "Run it again",
+                key="retry",
+                icon=":material/replay:",
+                on_click=actions.retry,
+                args=(record,),
+            )
+        if page is not None and record.status == "FINISHED":
+            st.page_link(
+                page.path,
+                label=page.title,
+                icon=page.icon,
+                query_params={"comparison": record.sweep or record.run_id},
+            )
+        if record.status == "FINISHED":
+            st.page_link(
+                COMPARE.path,
+                label="Compare it",
+                icon=COMPARE.icon,
+                query_params={"comparison": record.sweep} if record.sweep else alone,
+            )
+        if record.experiment == LENGTH_QUALITY.name and record.status == "FINISHED":
+            st.page_link(
+                TRANSLATE.path,
+                label="Translate with it",
+                icon=TRANSLATE.icon,
+                query_params=alone,
+            )
+        if link is not None:
+            st.link_button("MLflow", link, icon=":material/open_in_new:", type="tertiary")
+
+
+def _result(record: RunRecord) -> None:
+    if record.error:
+        st.error(plain(record.error), icon=":material/error:")
+    if record.note:
+        st.markdown(f"##### {plain(inline_text(record.note, NOTE_LETTERS))}")
+    traceback = record.tags.get("unroll.traceback", "")
+    if traceback:
+        long = traceback.count("\n") > 12
+        st.code(traceback, None, wrap_lines=True, height=300 if long else "content")
+    summary = experiment_named(record.experiment).summary
+    measured = cache.reader().table(record, summary.table)
+    if measured is None or measured.empty:
+        st.text("No result." if record.status not in ACTIVE else "No result yet.")
+        return
+    values = measured.iloc[-1]
+    whole = whole_numbers(summary)
+    lines = [
+        {
+            "Measure": column.heading,
+            "Value": _measured(column, values.get(column.name), whole=column.name in whole),
+            "95% interval": (
+                interval(values.get(f"{column.name}_low"), values.get(f"{column.name}_high"))
+                if column.estimate
+                else ""
+            ),
+        }
+        for column in summary.columns()
+    ]
+    st.table(pandas.DataFrame(lines), border="horizontal", hide_index=True, alt="Summary")
+
+
+def _measured(column: Column, value: Any, *, whole: bool) -> str:
+    """A count with all its digits, a measure with three, a note as it is."""
+    if column.role == "note":
+        return "" if pandas.isna(value) else plain(str(value))
+    return exact(value, whole=True) if whole else number(value)
+
+
+def _settings(record: RunRecord) -> None:
+    declared = settings_of(experiment_named(record.experiment).config)
+    lines = [
+        {
+            "Setting": setting.title,
+            "Value": _value(record.settings.get(setting.name)),
+            "Default": _value(setting.default),
+        }
+        for setting in declared
+        if not setting.cells or record.settings.get("cell") in setting.cells
+    ]
+    st.table(pandas.DataFrame(lines), border="horizontal", hide_index=True, alt="Settings")
+    tags = {k: v for k, v in record.tags.items() if not k.startswith(("unroll.", "mlflow.note"))}
+    with st.expander("Machine and software"):
+        st.table(
+            pandas.DataFrame(
+                {"Tag": list(map(_typed, tags)), "Value": list(map(_typed, tags.values()))}
+            ),
+            border="horizontal",
+            hide_index=True,
+            alt="Provenance",
+        )
+
+
+def _typed(text: str) -> str:
+    """A tag as plain text: anybody may have set it, and a table shows Markdown."""
+    return plain(inline_text(text, TAG_LETTERS))
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "left out"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return plain(str(value))
+
+
+def _tables(record: RunRecord) -> None:
+    """One of the run's tables, all of it as CSV, and the files of its model."""
+    measured = {}
+    for row in experiment_named(record.experiment).rows:
+        table = cache.reader().table(record, row.table)
+        if table is not None and not table.empty:
+            measured[row.title] = (row, table)
+    if not measured:
+        st.text("No rows yet." if record.status in ACTIVE else "No rows were measured.")
+        return
+    row, table = measured[controls.choice("Table", list(measured), "table", most=0)]
+    headings = {column.name: column.heading for column in row.columns()}
+    st.caption(
+        f"{counted(len(table), 'row')}; the first {min(len(table), PREVIEW_ROWS):,} are shown"
+    )
+    st.dataframe(table.head(PREVIEW_ROWS).rename(columns=headings), hide_index=True, alt=row.title)
+    downloads.offer(
+        "CSV",
+        f"{record.experiment}-{record.run_id[:8]}-{row.table}.csv",
+        lambda: cache.exact_rows([record], {record.run_id: record.name}, row.table),
+        "run-table-csv",
+        "secondary",
+    )
+    if record.status == "FINISHED":
+        files = cache.model_files(cache.reader().store.uri, record.run_id).items()
+        sizes = ", ".join(f"{name} ({exact(size, whole=True)} bytes)" for name, size in files)
+        if sizes:
+            st.caption(plain(f"Saved with the run, under model/: {sizes}."))

@@ -1,0 +1,120 @@
+"""The models of finished runs: which ones to ask, and their translations.
+
+Only here and in the cell explorer the dashboard loads torch, and only when somebody needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import streamlit as st
+
+from core.analysis.groups import labels
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.settings import BadSetting
+from core.store.records import RunRecord
+from core.store.tracking import open_store
+from dashboard.store import cache, sweeps
+from dashboard.ui import controls
+from dashboard.ui.text import moment
+from dashboard.views.compare.picking import ID_LETTERS
+from dashboard.views.results.frame import MAX_RUNS
+
+if TYPE_CHECKING:
+    from core.experiments.length_quality.translator import Translation, Translator
+
+
+MAX_MODELS = 8
+"""Models side by side, and in memory."""
+
+DEFAULT_MODELS = 4
+"""Models side by side, unless the address asks for others."""
+
+
+def finished() -> list[RunRecord]:
+    """Every run that has a model to translate with, the newest first."""
+    runs = cache.reader().runs(LENGTH_QUALITY.name)
+    return [run for run in reversed(runs) if run.status == "FINISHED"][:MAX_RUNS]
+
+
+def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs in the address; else the first seed of each model of the newest comparison."""
+    by_id = {run.run_id[:ID_LETTERS]: run for run in offered}
+    label_of = {
+        run_id: label
+        for launched in sweeps.sweeps(offered[::-1])
+        for run_id, label in labels(LENGTH_QUALITY, launched.runs, without=("task",)).items()
+    }
+    names = {
+        short: f"{label_of[run.run_id]} · {run.settings['task']} · seed {run.settings['seed']} · "
+        f"{moment(run.submitted)}"
+        for short, run in by_id.items()
+    }
+    default = [run.run_id[:ID_LETTERS] for run in first_seeds(offered)[:DEFAULT_MODELS]]
+    picked = controls.several("Models", names, "runs", default)
+    return [by_id[short] for short in picked[:MAX_MODELS]]
+
+
+def first_seeds(offered: Sequence[RunRecord]) -> list[RunRecord]:
+    """One run per label of the newest comparison: the one with the lowest seed."""
+    newest = sweeps.newest_readable(sweeps.sweeps(offered[::-1]))
+    runs = newest.finished if newest else ()
+    label_of = labels(LENGTH_QUALITY, runs)
+    firsts: dict[str, RunRecord] = {}
+    for run in sorted(runs, key=lambda run: int(str(run.settings["seed"]))):
+        firsts.setdefault(label_of[run.run_id], run)
+    return [run for run in runs if run in firsts.values()]
+
+
+def named(runs: Sequence[RunRecord]) -> dict[str, str]:
+    """Run id → label, with the seed where several runs have the same label."""
+    label_of = labels(LENGTH_QUALITY, runs)
+    if len(set(label_of.values())) == len(runs):
+        return label_of
+    return {run.run_id: f"{label_of[run.run_id]} · seed {run.settings['seed']}" for run in runs}
+
+
+class Sample(NamedTuple):
+    """A source that models were tested on: its length and its reference translation."""
+
+    words: int
+    reference: str
+
+
+def samples(runs: Sequence[RunRecord]) -> dict[str, Sample]:
+    """Sources that the runs were tested on and saved, the shortest first."""
+    by_source: dict[str, Sample] = {}
+    for run in runs:
+        table = cache.reader().table(run, "samples")
+        for row in () if table is None else table.to_dict("records"):
+            sample = Sample(int(row["length"]), str(row["reference"]))
+            by_source.setdefault(str(row["source"]), sample)
+    return dict(sorted(by_source.items(), key=lambda pair: pair[1].words))
+
+
+def translate(run: RunRecord, text: str, width: int) -> Translation:
+    """The translation of a source by a run's model. Raises `BadSetting` if it cannot translate."""
+    return translator(cache.reader().store.uri, run.run_id).translate(text, width)
+
+
+@st.cache_resource(show_spinner="Loading the model…", max_entries=MAX_MODELS)
+def translator(uri: str, run_id: str) -> Translator:
+    """A run's model. Raises `BadSetting` if the run has none."""
+    folder = open_store(uri).artifact(run_id, "model")
+    if folder is None:
+        raise BadSetting("this run has kept no model; run it again to have one")
+    load_torch()
+    from core.experiments.length_quality.translator import Translator
+
+    return Translator.load(folder)
+
+
+@st.cache_resource(show_spinner="Loading PyTorch: once, a few seconds…")
+def load_torch() -> None:
+    """Load torch with one thread: nothing here gains from more, and runs need the others."""
+    import torch
+
+    import core.experiments.length_quality.translator  # noqa: F401
+
+    torch.set_num_threads(1)

@@ -1,0 +1,234 @@
+"""The grammar of the command line: which words choose which command, with flags derived from the
+declarations of the experiments.
+
+Values of settings are validated where a config is built from them, all others here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, NoReturn
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from core.experiment import Experiment
+from core.experiments import all_experiments
+from core.models.registry import variants
+from core.settings import BadSetting
+from core.store.records import STATUSES
+from experiments import commands
+from experiments.export import EXPORT_FORMATS
+from experiments.suites import SUITES
+
+VARIANT_SETTINGS = ("cell", "bidirectional")
+"""Settings that have no flag of their own: `--variants` stands for them."""
+
+
+INVALID_CHOICE = re.compile(
+    r"argument (--)?(?P<name>\S+): invalid choice: (?P<value>.+) \(choose from (?P<known>.+)\)"
+)
+"""How argparse says it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line on standard error and exit status 2, instead of argparse's usage block."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+        )
+
+    def error(self, message: str) -> NoReturn:
+        choice = INVALID_CHOICE.fullmatch(message)
+        if choice:
+            name = choice["name"].lower().replace("-", "_")
+            known = choice["known"].replace("'", "")
+            raise BadSetting(f"{name} is {choice['value']}; choose from {known}")
+        raise BadSetting(f"{message.removeprefix('argument ')}; {self.prog} --help explains")
+
+    def flags(self) -> list[str]:
+        """The flags of this parser, the way they are written out."""
+        flags = (flag for flag in self._option_string_actions if flag.startswith("--"))
+        return [flag for flag in flags if flag != "--help"]
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The chosen command with its options; `BadSetting` in one line for anything else."""
+    joined: list[str] = []
+    for word in words:
+        # `--forget-bias -2,0` → `--forget-bias=-2,0`: argparse would take the value for a flag.
+        negative = len(word) > 1 and word[0] == "-" and (word[1].isdigit() or word[1] == ".")
+        if negative and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    chosen, unknown = _parser().parse_known_args(joined)
+    if unknown:
+        flags = chosen.parser.flags()
+        near = difflib.get_close_matches(unknown[0].split("=")[0], flags, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        known = f"the options are {', '.join(flags)}" if flags else "there are none"
+        raise BadSetting(f"{unknown[0]} is no option here; {hint}{known}")
+    if getattr(chosen, "output", None) and getattr(chosen, "format", "") == "table":
+        raise BadSetting(
+            f"output is {chosen.output!r}, but the format is table, which is for a terminal; "
+            "choose another --format"
+        )
+    return chosen
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m experiments",
+        description="Unroll: what recurrent networks remember, what they cost, where they break.",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+    names = [experiment.name for experiment in all_experiments()]
+
+    def verb(name: str, text: str, command: commands.Command) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text, prog=f"{parser.prog} {name}")
+        added.set_defaults(command=command, parser=added)
+        return added
+
+    _add_json(verb("list", "the experiments, their settings and the suites", commands.list_all))
+    for name, command, text in (
+        ("run", commands.run, "make runs here and now, with a table at the end"),
+        ("submit", commands.submit, "queue runs for the worker"),
+    ):
+        added = verb(name, text, command)
+        experiments = added.add_subparsers(dest="experiment", metavar="EXPERIMENT", required=True)
+        for experiment in all_experiments():
+            _add_experiment(
+                experiments, experiment, f"{parser.prog} {name} {experiment.name}", command
+            )
+    suite = verb("suite", "make a suite's runs, skipping those that are done", commands.suite)
+    suite.add_argument("name", metavar="NAME", help=", ".join(s.name for s in SUITES))
+    suite.add_argument("--queue", action="store_true", help="queue all of them for the worker")
+    _add_json(suite)
+    worker = verb("worker", "take runs off the queue until stopped", commands.worker)
+    worker.add_argument("--exit-when-idle", type=SECONDS, metavar="SECONDS")
+    runs = verb("runs", "the recorded runs", commands.runs)
+    runs.add_argument("--experiment", choices=names, metavar="E", help="only of this experiment")
+    statuses = f"one of {', '.join(STATUSES)}"
+    runs.add_argument("--status", type=str.upper, choices=STATUSES, metavar="S", help=statuses)
+    _add_json(runs)
+    for name, command, text in (
+        ("cancel", commands.cancel, "stop a queued or running run"),
+        ("retry", commands.retry, "queue an ended run again"),
+    ):
+        added = verb(name, text, command)
+        added.add_argument("run", metavar="RUN", help="a run's id, or its beginning")
+    export = verb("export", "rows of finished runs, tidy, to standard output", commands.export)
+    export.add_argument("experiment", choices=names, metavar="EXPERIMENT")
+    export.add_argument("--table", metavar="T", help="default: the summary")
+    export.add_argument("--runs", metavar="RUN,…", help="default: every finished run")
+    _add_format(export, "csv", EXPORT_FORMATS)
+    _add_compare(verb("compare", "finished runs side by side, with verdicts", commands.compare))
+    _add_scorecard(verb("scorecard", "every question on equal terms", commands.scorecard))
+    report = verb("report", "the chapter's claims and verdicts, one HTML file", commands.report)
+    report.add_argument("--output", metavar="FILE", help="default: standard output")
+    match = verb("match", "each variant's hidden size at one parameter budget", commands.match)
+    match.add_argument("budget", metavar="BUDGET", help="recurrent parameters: 1M, 250k, 100000")
+    match.add_argument("--input-size", default="64", metavar="INT", help="default: 64")
+    match.add_argument("--layers", default="1", metavar="INT", help="default: 1")
+    _add_json(match)
+    serve = verb("serve", "worker, MLflow UI and dashboard together", commands.serve)
+    serve.add_argument("--dashboard-port", type=PORT, default=8501, metavar="PORT")
+    serve.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
+    mlflow = verb("mlflow", "the MLflow UI alone", commands.mlflow)
+    mlflow.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
+    return parser
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    names = [experiment.name for experiment in all_experiments()]
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
+    parser.add_argument("--experiment", choices=names, metavar="E", help="all of its finished runs")
+    parser.add_argument("--comparison", metavar="S", help="only the runs that it launched")
+    grouping = "kind (the default), run, variant, comparison, device, or a setting"
+    parser.add_argument("--group-by", default="", metavar="SETTING", help=grouping)
+    parser.add_argument("--measure", default="", metavar="M", help="default: the first judged one")
+    _add_format(parser, "table", ("table", *commands.COMPARE_FORMATS))
+    parser.add_argument("--output", metavar="FILE", help="default: standard output")
+    _add_json(parser, dest="format")
+
+
+def _add_scorecard(parser: argparse.ArgumentParser) -> None:
+    variants = "variants, or kinds as a scorecard calls them; default: the usual ones"
+    parser.add_argument("--variants", metavar="V,…", help=variants)
+    terms = parser.add_mutually_exclusive_group()
+    terms.add_argument("--hidden-size", metavar="INT", help="default: the most complete one")
+    terms.add_argument("--parameter-budget", metavar="BUDGET", help="instead: 100k, 1M")
+    parser.add_argument("--machine", metavar="M", help="of times: part of its name")
+    _add_format(parser, "table", ("table", *commands.SCORECARD_FORMATS))
+    parser.add_argument("--output", metavar="FILE", help="default: standard output")
+    _add_json(parser, dest="format")
+
+
+def _add_experiment(
+    experiments: argparse._SubParsersAction[argparse.ArgumentParser],
+    experiment: Experiment,
+    prog: str,
+    command: commands.Command,
+) -> None:
+    added = experiments.add_parser(
+        experiment.name,
+        help=experiment.question,
+        prog=prog,
+        description=f"{experiment.question}\n\nSeveral values, separated by commas, make one run "
+        "each: --hidden-size 32,64",
+    )
+    added.set_defaults(command=command, parser=added)
+    added.add_argument(
+        "--variants", default=",".join(variants()), metavar="V,…", help=", ".join(variants())
+    )
+    if experiment.presets:
+        presets = ", ".join(experiment.presets)
+        added.add_argument("--preset", default="", metavar="P", help=f"one of {presets}")
+    for setting in experiment.settings:
+        if setting.name in VARIANT_SETTINGS:
+            continue
+        cells = f" ({', '.join(setting.cells)} only)" if setting.cells else ""
+        default = "" if setting.default is None else f" Default {str(setting.default).lower()}."
+        text = f"{setting.title}{cells}. {setting.description}{default}"
+        kind = "|".join(setting.choices) or setting.types[0].__name__.upper()
+        flag = "--" + setting.name.replace("_", "-")
+        added.add_argument(flag, metavar=kind, help=text.replace("%", "%%"))
+    _add_json(added)
+
+
+def _add_format(parser: argparse.ArgumentParser, default: str, formats: Iterable[str]) -> None:
+    choices = list(formats)
+    text = f"{', '.join(choices)}; default: {default}"
+    parser.add_argument("--format", default=default, choices=choices, metavar="F", help=text)
+
+
+def _add_json(parser: argparse.ArgumentParser, dest: str = "json") -> None:
+    """`--json`: a switch of its own, or short for `--format json`."""
+    if dest == "json":
+        parser.add_argument("--json", action="store_true", help="for programs")
+    else:
+        parser.add_argument(
+            "--json", action="store_const", dest=dest, const="json", help="short for --format json"
+        )
+
+
+def _number(kind: Any, allowed: str) -> Callable[[str], Any]:
+    """What argparse converts a word with; the error names what came and what is allowed."""
+    adapter = TypeAdapter(kind)
+
+    def convert(text: str) -> Any:
+        try:
+            return adapter.validate_python(text)
+        except ValidationError:
+            raise argparse.ArgumentTypeError(f"is {text!r}; give {allowed}") from None
+
+    return convert
+
+
+PORT = _number(Annotated[int, Field(ge=1, le=65535)], "a whole number from 1 to 65,535")
+
+SECONDS = _number(Annotated[float, Field(ge=0, allow_inf_nan=False)], "a number of at least 0")

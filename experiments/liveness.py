@@ -1,0 +1,78 @@
+"""Why a run is called lost.
+
+1. The process that executes a run writes itself on it as the owner (host, process id, creation
+   time) before it starts, and a new heartbeat every few seconds: `core/runner.py`, with the names
+   of the tags in `core/store/records.py`.
+2. A run is lost when the executor knows that its owner is gone. It alone decides: `is_alive` is
+   True, False, or None where this machine cannot tell, because the owner is on another machine.
+3. A run of another machine is never ended for its silence, as that machine may be well and only
+   cut off from the store. Once somebody cancels it, it is ended if no heartbeat comes. Silence
+   is timed by this machine's clock alone, from when it first saw the newest heartbeat.
+4. A run without an owner that stays so was never started: its submitter was interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+
+import psutil
+
+from core.store.records import TAG_HEARTBEAT, TAG_OWNER, TAG_STATE, RunRecord
+
+UNSTARTED_SECONDS = 60.0
+"""A run that is RUNNING without an owner for so long was never started."""
+
+SILENT_SECONDS = 120.0
+"""A cancelled run of another machine is ended after so long without a heartbeat."""
+
+
+class LostRuns:
+    """Decides which RUNNING runs are lost; remembers when it last saw a new sign of life."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, tuple[tuple[str | None, ...], float]] = {}
+
+    def reason(self, record: RunRecord, alive: bool | None) -> str:
+        """Why the run is lost, or "" if it may go on; `alive` is what the executor knows."""
+        if alive is not None:
+            return "" if alive else "its process is gone"
+        sign = tuple(record.tags.get(tag) for tag in (TAG_OWNER, TAG_HEARTBEAT, TAG_STATE))
+        now = time.monotonic()
+        newest, since = self._newest.get(record.run_id, (None, now))
+        if sign != newest:
+            since = now
+            self._newest[record.run_id] = (sign, now)
+        if TAG_OWNER not in record.tags:
+            if now - since > UNSTARTED_SECONDS:
+                return "the run was created but never started (its submitter was interrupted)"
+        elif record.cancelled and now - since > SILENT_SECONDS:
+            host = record.owner.get("host", "its owner")
+            return f"no heartbeat from {host} for {SILENT_SECONDS:g} s"
+        return ""
+
+
+def is_alive(record: RunRecord) -> bool | None:
+    """Whether the process that executes the run exists; None unless it is on this machine."""
+    if record.owner.get("host") != socket.gethostname():
+        return None
+    return process_exists(record.owner["pid"], record.owner["created"])
+
+
+def process_exists(pid: int, created: float) -> bool:
+    """Whether this very process (not a later one with its number) is alive and no zombie."""
+    with contextlib.suppress(psutil.Error, ValueError, OverflowError):
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def signal_owner(record: RunRecord, number: signal.Signals) -> None:
+    """Send a signal to the process that executes the run, if it is on this machine."""
+    if is_alive(record):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(record.owner["pid"], number)

@@ -1,0 +1,1 @@
+"""Comparisons, scorecards and the chapter as files that open offline."""

@@ -1,0 +1,244 @@
+"""Reports as single HTML files that open offline: a comparison, a scorecard, the chapter.
+
+They load nothing and run nothing, and what people typed stays text: the templates escape it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from core.analysis.comparison import Comparison, Result
+from core.analysis.scorecard import Scorecard
+from core.analysis.scorecard_sentences import (
+    KEY,
+    NOT_YET,
+    absence,
+    basis_in_words,
+    scorecard_answer,
+    standing,
+)
+from core.analysis.sentences import MARKS, answer, method, repeats_in_words, verdict
+from core.chapter import CLAIMS
+from core.chapter.claim import Facts, Verdict
+from core.chapter.quiz import EXERCISES, QUIZ
+from core.formatting import counted, exact_number, inline_text, interval, listed
+from core.stats.estimates import Estimate
+from core.store.folder import PROJECT
+from core.store.records import RunRecord
+from core.store.tracking import Store, command_line
+from experiments.evidence import AGREEMENT, ChapterStatus, Evidence, capital, head, needed_by
+from experiments.export import VERSIONS, reproduction
+from experiments.scorecards import cell_texts, launches
+
+MAX_PAIRS = 200
+"""Verdicts that a page lists of one measure."""
+
+MAX_NAME_LENGTH = 300
+"""Letters of a run's name in a list of runs; JSON has all of it."""
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing and what a screen reader says of it."""
+
+    svg: Markup
+    description: str
+
+
+def comparison_report(
+    comparisons: Sequence[Comparison], drawings: Mapping[str, Sequence[str]] | None = None
+) -> str:
+    """Runs side by side: the answers, then their evidence.
+
+    `drawings` has further SVG by experiment, which is taken as it is.
+    """
+    charts = {
+        c.experiment.name: (c.headline.column.heading, c.headline.estimates)
+        for c in comparisons
+        if c.headline is not None
+    }
+    return _rendered(
+        "comparison.html.j2",
+        title=f"{listed([c.experiment.title for c in comparisons])}: runs side by side",
+        written=_now(),
+        run_count=sum(len(comparison.runs) for comparison in comparisons),
+        comparisons=comparisons,
+        figures=drawn_figures(charts),
+        drawings=drawings or {},
+        cell_lines=_cell_lines,
+        max_pairs=MAX_PAIRS,
+        answer=answer,
+        method=method,
+        verdict=verdict,
+        names=lambda runs: listed([inline_text(run.name) for run in runs]),
+    )
+
+
+def _cell_lines(comparison: Comparison, result: Result, group: str) -> list[str]:
+    """Value, interval, repeats and mark of a group; empty if nothing is measured."""
+    estimate = result.estimates[group]
+    if estimate.value is None:
+        return []
+    lines = [
+        exact_number(estimate.value),
+        interval(estimate),
+        repeats_in_words(result, group, comparison.repeat),
+        MARKS[result.marks.get(group, "")],
+    ]
+    return [line for line in lines if line]
+
+
+def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, RunRecord]) -> str:
+    """The answer, the table, and for every question what it was measured with."""
+    charts = {
+        (question.experiment.name, line.column.name): (
+            line.column.heading,
+            {kind: cell.estimate for kind, cell in line.cells.items()},
+        )
+        for question in card.questions
+        for line in question.lines
+        if not line.fixed
+    }
+    return _rendered(
+        "scorecard.html.j2",
+        title="Scorecard",
+        written=_now(),
+        card=card,
+        answer=scorecard_answer(card),
+        key=KEY,
+        not_yet=NOT_YET,
+        properties=properties,
+        figures=drawn_figures(charts),
+        finished=lambda run_ids: [runs[run_id] for run_id in run_ids if run_id in runs],
+        absence=absence,
+        basis_in_words=basis_in_words,
+        cell_texts=cell_texts,
+        launches=launches,
+        standing=standing,
+    )
+
+
+def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:
+    """The chapter's claims, exercises and quiz, judged by the runs of a store."""
+    evidence = Evidence(lambda run, name: store.table(run.run_id, name))
+    judged = evidence.judge(store.runs(), computed)
+    claims = []
+    for claim in CLAIMS:
+        reached = judged.verdicts[claim.number]
+        known = reached.outcome in ("holds", "holds only when", "does not hold here")
+        claims.append(
+            {
+                "number": claim.number,
+                "title": claim.title,
+                "statement": claim.statement,
+                "method": claim.method,
+                "verdict": reached,
+                "outcome": capital(f"{reached.outcome} {reached.condition}".strip()),
+                "colour": reached.outcome.replace(" ", "-") if known else "open",
+                "runs": [judged.runs[i] for i in reached.evidence if i in judged.runs],
+                "commands": [command_line(*p) for p in needed_by([claim], judged).to_start],
+            }
+        )
+    return _rendered(
+        "chapter.html.j2",
+        title="What the chapter claims, and what was measured",
+        headline=head(judged.verdicts.values()),
+        written=_circumstances(judged),
+        claims=claims,
+        verdicts=judged.verdicts,
+        exercises=EXERCISES,
+        quiz=QUIZ,
+    )
+
+
+def _circumstances(judged: ChapterStatus) -> str:
+    """When the report was written, with what, and on what the runs were measured."""
+    packages = ("torch", "mlflow", "numpy", "pandas")
+    here = listed([f"{name} {metadata.version(name)}" for name in packages])
+    text = f"Written {_now()} with {here}, from {counted(len(judged.runs), 'run')}"
+    versions = []
+    for tag, title in VERSIONS.items():
+        seen = {inline_text(run.tags[tag]) for run in judged.runs.values() if run.tags.get(tag)}
+        if seen and title not in ("host", "python"):
+            versions.append(f"{title} {listed(sorted(seen))}")
+    return f"{text} measured on {', '.join(versions)}." if versions else f"{text}."
+
+
+def drawn_figures(charts: Mapping[Key, tuple[str, Mapping[str, Estimate]]]) -> dict[Key, Figure]:
+    """Heading and estimates by key → figures; nothing for a key without a finite value."""
+    requests: dict[Key, dict[str, Any]] = {}
+    for key, (heading, estimates) in charts.items():
+        rows: list[dict[str, Any]] = []
+        for name, estimate in estimates.items():
+            if estimate.value is not None:
+                ends = interval(estimate)
+                text = exact_number(estimate.value) + (f" ({ends})" if ends else "")
+                numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+                rows.append({"name": name, "text": text, **numbers})
+        values = (row[end] for row in rows for end in ("value", "low", "high"))
+        if any(value is not None and math.isfinite(value) for value in values):
+            requests[key] = {"heading": heading, "rows": rows}
+    if not requests:
+        return {}
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.reports.charts"],
+        input=json.dumps(list(requests.values())).encode(),
+        stdout=subprocess.PIPE,
+        cwd=PROJECT,
+        timeout=60,
+        check=True,
+    )
+    figures = {}
+    for (key, request), svg in zip(requests.items(), json.loads(done.stdout), strict=True):
+        lines = "; ".join(f"{row['name']}: {row['text']}" for row in request["rows"])
+        figures[key] = Figure(svg=Markup(svg), description=f"{request['heading']}. {lines}.")
+    return figures
+
+
+def _run_row(run: RunRecord) -> dict[str, str]:
+    """A run in a list of runs."""
+    versions = (
+        f"{title} {inline_text(run.tags[tag])}"
+        for tag, title in VERSIONS.items()
+        if run.tags.get(tag)
+    )
+    return {
+        "run_id": run.run_id,
+        "name": inline_text(run.name, MAX_NAME_LENGTH),
+        "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.submitted)),
+        "versions": ", ".join(versions),
+        "command": reproduction(run),
+    }
+
+
+def _rendered(template: str, **context: Any) -> str:
+    return TEMPLATES.get_template(template).render(context)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%d %H:%M %Z")
+
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.globals.update(counted=counted, run_row=_run_row, agreement=AGREEMENT)

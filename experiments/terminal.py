@@ -1,0 +1,196 @@
+"""How results are shown on a terminal: data on standard output, everything else beside it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from core.analysis.comparison import Comparison, compare
+from core.analysis.scorecard import Scorecard
+from core.analysis.scorecard_sentences import KEY, NOT_YET, basis_in_words, scorecard_answer
+from core.analysis.sentences import MARKS, answer, method, verdict
+from core.experiment import Experiment
+from core.formatting import exact_number, inline_text, read_estimate
+from core.settings import BadSetting
+from core.stats.estimates import Estimate
+from core.store.records import RunRecord
+from core.store.tracking import Store
+from experiments.export import with_settings
+from experiments.scorecards import cell_texts
+
+MAX_COLUMNS = 9
+"""A wider table is turned on its side: one line per measure instead of one per run."""
+
+MAX_PAIRS = 30
+"""Verdicts that a terminal lists; the other formats have all of them."""
+
+MAX_NOTE_LENGTH = 300
+"""Letters of a note or an error in the list of runs."""
+
+OUT = Console(highlight=False)
+if not OUT.is_terminal:
+    OUT = Console(highlight=False, width=240)  # a pipe has no width: keep each row on one line
+
+ERR = Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Tell a person something, on standard error."""
+    ERR.print(text, markup=False, soft_wrap=True)
+
+
+def write(content: bytes, output: str | None) -> None:
+    """Write to a file of that name, or to standard output; `BadSetting` if that is impossible."""
+    if not output:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        Path(output).write_bytes(content)
+    except OSError as error:
+        raise BadSetting(
+            f"output is {output!r}, which cannot be written ({error.strerror}); give the "
+            "name of a file in an existing folder"
+        ) from error
+    say(f"{output}: {max(1, len(content) // 1024):,} KiB")
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows, of which the first is the heading."""
+    lines = rows if len(rows[0]) <= MAX_COLUMNS else list(zip(*rows, strict=True))
+    heading, *others = [[escape(cell) for cell in line] for line in lines]
+    table = Table(*heading)
+    for line in others:
+        table.add_row(*line)
+    OUT.print(table)
+
+
+def with_interval(estimate: Estimate) -> str:
+    """`0.567 [0.550, 0.584]`."""
+    value = exact_number(estimate.value)
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} [{exact_number(estimate.low)}, {exact_number(estimate.high)}]"
+
+
+def print_experiment(experiment: Experiment) -> None:
+    """Print an experiment's settings, tables and presets."""
+    table = Table("setting", "default", "allowed", "description", title_justify="left")
+    table.title = f"{experiment.name}: {experiment.question}"
+    for setting in experiment.settings:
+        cells = f" ({', '.join(setting.cells)} only)" if setting.cells else ""
+        default = "–" if setting.default is None else str(setting.default)
+        table.add_row(setting.name, default, setting.allowed, setting.description + cells)
+    OUT.print(table)
+    OUT.print(f"tables: {', '.join(row.table for row in experiment.rows)}")
+    OUT.print(f"presets: {', '.join(experiment.presets) or 'none'}\n")
+
+
+def print_runs(records: Sequence[RunRecord]) -> None:
+    """Print a line for each run."""
+    rows = [("run", "experiment", "name", "status", "submitted", "seconds", "result")]
+    for record in records:
+        status = record.status.lower()
+        if record.status == "RUNNING":
+            status += f" {100 * record.state.get('fraction', 0):.0f}%"
+        rows.append(
+            (
+                record.run_id[:8],
+                record.experiment,
+                inline_text(record.name),
+                status,
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(record.submitted)),
+                "" if record.seconds is None else f"{record.seconds:.1f}",
+                inline_text(record.error or record.note, MAX_NOTE_LENGTH),
+            )
+        )
+    print_table(rows)
+
+
+def print_results(store: Store, experiment: Experiment, records: Sequence[RunRecord]) -> None:
+    """Print the answer of some runs in a sentence, then a table with a line for each of them."""
+    summaries = [(r, store.table(r.run_id, experiment.summary.table)) for r in records]
+    measured = [(r, summary) for r, summary in summaries if summary is not None]
+    if not measured:
+        return
+    frames = [with_settings(record, summary) for record, summary in measured]
+    frame = pandas.concat(frames, ignore_index=True)
+    finished = [record for record, _ in measured]
+    comparison = compare(experiment, finished, lambda run, name: store.table(run.run_id, name))
+    OUT.print(answer(comparison) + "\n", markup=False)
+    columns = [
+        column
+        for column in experiment.summary.columns()
+        if column.name in frame and not frame[column.name].isna().all()
+    ]
+    rows = [["run", *(column.heading for column in columns)]]
+    lines: list[dict[Any, Any]] = frame.to_dict("records")
+    for (record, _), line in zip(measured, lines, strict=True):
+        cells = [inline_text(record.name)]
+        for column in columns:
+            value = line[column.name]
+            if isinstance(value, str | bool):
+                cells.append(str(value))
+            elif column.estimate:
+                cells.append(with_interval(read_estimate(line, column.name)))
+            else:
+                cells.append(exact_number(None if pandas.isna(value) else value))
+        rows.append(cells)
+    print_table(rows)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print the answer, the settings that differ, the measures and the verdicts."""
+    OUT.print(answer(comparison) + "\n", markup=False)
+    for record in comparison.without:
+        say(f"{inline_text(record.name)} is left out: it has no recorded result")
+    names = [group.name for group in comparison.groups]
+    if comparison.settings:
+        heading = ("setting", *(line.title for line in comparison.settings))
+        rows = [(name, *(line.values[name] for line in comparison.settings)) for name in names]
+        print_table([heading, *rows])
+    table = [["measure", *(result.column.heading for result in comparison.results)]]
+    for name in names:
+        cells = [
+            f"{with_interval(result.estimates[name])} {MARKS[result.marks.get(name, '')]}".strip()
+            for result in comparison.results
+        ]
+        table.append([name, *cells])
+    print_table(table)
+    result = comparison.headline
+    if result is None:
+        return
+    for pair in result.differences[:MAX_PAIRS]:
+        text = f"{pair.first}: {verdict(pair, comparison.repeat)} – {pair.second}"
+        OUT.print(text, markup=False)
+    if len(result.differences) > MAX_PAIRS:
+        say(f"and {len(result.differences) - MAX_PAIRS} more pairs: --format csv has them all")
+    say(method(comparison))
+
+
+def print_scorecard(card: Scorecard) -> None:
+    """Print the answer, the table, and what the runs of each question share."""
+    OUT.print(scorecard_answer(card) + "\n", markup=False)
+    table = Table("", *(escape(kind.kind) for kind in card.kinds), show_lines=True)
+    for question in card.questions:
+        title = question.experiment.title
+        for line in question.lines:
+            cells = ["\n".join(cell_texts(line, kind.kind) or [NOT_YET]) for kind in card.kinds]
+            table.add_row(*map(escape, (f"{title}: {line.column.heading}", *cells)))
+        if not question.lines:
+            table.add_row(escape(title), *[NOT_YET] * len(card.kinds))
+    OUT.print(table)
+    OUT.print(KEY, markup=False)
+    for question in card.questions:
+        if question.basis is not None:
+            OUT.print(
+                f"{question.experiment.title}: {basis_in_words(question.basis)}", markup=False
+            )

@@ -1,0 +1,211 @@
+"""A store of any size: a few runs measured, small ones, and recorded many times over.
+
+    python -m tests.bench scale --runs 10000 --store FOLDER
+
+makes it where there is none yet, and then measures the dashboard over it.
+
+Each copy says of which run it is one: a throw-away store for measuring the dashboard, not results.
+MLflow takes 50 ms to record a run, so copies are rows copied inside its database.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from core.experiment import Config
+from core.experiments import all_experiments, experiment_named
+from core.models.registry import variants
+from core.runner import execute
+from core.settings import BadSetting
+from core.store.records import NOTE, TAG_CONFIG, TAG_SWEEP, RunRecord
+from core.store.sqlite import analyze
+from core.store.tracking import Store, open_store, run_name
+
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "gradient-decay": {"seeds": 3},
+    "parameter-count": {},
+    "throughput": {
+        "sequence_length": 128,
+        "batch_size": 4,
+        "repetitions": 3,
+        "streamed_tokens": 30,
+    },
+    "length-quality": {
+        "training_steps": 40,
+        "training_pairs": 300,
+        "tested_pairs": 8,
+        "longest_trained": 8,
+        "longest_tested": 12,
+    },
+    "memory-span": {"seeds": 3, "training_steps": 60, "longest_lag": 20},
+    "two-sided-context": {"seeds": 3, "training_steps": 40, "furthest": 5},
+}
+"""What each experiment is asked for, so that all variants of all together take a minute or so."""
+
+WIDTHS = (16, 32, 64, 128)
+"""Each copied comparison is said to have one of them."""
+
+SECONDS_APART = 60.0
+"""Between the launches of copied comparisons: the last of them is now."""
+
+TAG_COPY_OF = "unroll.copy_of"
+
+MARK = ".copies"
+"""A folder with this file in it holds nothing but copies."""
+
+
+def store_of(folder: Path, number: int) -> Store:
+    """The store with so many finished runs in a folder: the one that is there, or a new one.
+
+    Raises `BadSetting` for a folder that holds something else.
+    """
+    mark = folder / MARK
+    if mark.exists() and mark.read_text() == str(number):
+        return open_store(f"sqlite:///{folder / 'mlflow.db'}")
+    if folder.exists() and any(folder.iterdir()):
+        raise BadSetting(
+            f"store is {folder}, which holds something else than copies of {number:,} runs; "
+            "give a new folder"
+        )
+    store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
+    fill(store, number)
+    mark.write_text(str(number))
+    return store
+
+
+def fill(store: Store, number: int) -> None:
+    """Measure one small run of everything, and copy them in turns until there are enough."""
+    templates = [store.run(run_id) for run_id in _measured(store)]
+    path = store.folder / "mlflow.db"
+    with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+        copies = [Copies(connection, template) for template in templates]
+        for copy in itertools.islice(_planned(templates, number - len(templates)), number):
+            copies[copy.template].add(copy)
+    analyze(path)
+
+
+def _measured(store: Store) -> Iterator[str]:
+    for experiment in all_experiments():
+        settings = {name: [value] for name, value in SMALL.get(experiment.name, {}).items()}
+        seeds = {"seeds": [1]} if experiment.one_run_per_seed else {}
+        for config in experiment.configs(list(variants()), settings | seeds):
+            run_id = store.create(experiment, config, sweep=f"measured {experiment.name}")
+            if execute(store, run_id) != "FINISHED":
+                raise RuntimeError(f"{run_name(config)} did not finish: {store.run(run_id).error}")
+            yield run_id
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One run to be recorded again: which, as what and when."""
+
+    template: int
+    config: Config
+    sweep: str
+    submitted: float
+
+
+def _planned(templates: Sequence[RunRecord], number: int) -> Iterator[Copy]:
+    """Comparisons of all variants of an experiment, at two seeds each; the experiments in turns."""
+    of: dict[str, list[int]] = {}
+    for index, template in enumerate(templates):
+        of.setdefault(template.experiment, []).append(index)
+    each = [(index, seed) for seed in (0, 1) for index in range(len(variants()))]
+    launches = -(-number // len(each))
+    begin = time.time() - SECONDS_APART * launches
+    planned = (
+        Copy(
+            members[index],
+            _config(templates[members[index]], 2 * launch + seed, WIDTHS[launch % len(WIDTHS)]),
+            f"copies {launch:04d} {name}",
+            begin + SECONDS_APART * launch + index + seed / 2,
+        )
+        for launch, (name, members) in zip(
+            range(launches), itertools.cycle(of.items()), strict=False
+        )
+        for index, seed in each
+    )
+    return itertools.islice(planned, number)
+
+
+def _config(template: RunRecord, seed: int, width: int) -> Config:
+    """The template's, at another seed and width."""
+    flat = {**template.settings, "seed": seed, "hidden_size": width}
+    return experiment_named(template.experiment).config.from_flat(flat)
+
+
+class Copies:
+    """Records one run again and again, in the tables of MLflow's database."""
+
+    TABLES = ("params", "tags", "metrics", "latest_metrics")
+
+    def __init__(self, connection: sqlite3.Connection, template: RunRecord) -> None:
+        self._connection, self._template = connection, template
+        self._run = self._columns("runs")
+        self._rest = {table: self._columns(table) for table in self.TABLES}
+
+    def add(self, copy: Copy) -> None:
+        """One more. It has the template's artifacts: the very files."""
+        run_id, flat = secrets.token_hex(16), copy.config.flat()
+        took = (self._template.ended or 0.0) - self._template.submitted
+        self._insert("runs", self._run, run_id)
+        self._connection.execute(
+            "UPDATE runs SET name = ?, start_time = ?, end_time = ? WHERE run_uuid = ?",
+            (run_name(copy.config), *self._milliseconds(copy.submitted, took), run_id),
+        )
+        for table, columns in self._rest.items():
+            self._insert(table, columns, run_id)
+        tags = {
+            TAG_CONFIG: json.dumps(flat),
+            TAG_SWEEP: copy.sweep,
+            NOTE: f"Copied to measure the dashboard. {self._template.note}",
+            TAG_COPY_OF: self._template.run_id,
+            "mlflow.runName": run_name(copy.config),
+        }
+        self._set("tags", tags, run_id)
+        changed = {name: str(flat[name]) for name in ("seed", "hidden_size")}
+        self._set("params", changed, run_id)
+
+    def _columns(self, table: str) -> list[str]:
+        rows = self._connection.execute(f"SELECT name FROM pragma_table_info('{table}')")
+        return [name for (name,) in rows if name != "run_uuid"]
+
+    def _insert(self, table: str, columns: Sequence[str], run_id: str) -> None:
+        names = ", ".join(f'"{name}"' for name in columns)
+        self._connection.execute(
+            f"INSERT INTO {table} (run_uuid, {names}) "
+            f"SELECT ?, {names} FROM {table} WHERE run_uuid = ?",
+            (run_id, self._template.run_id),
+        )
+
+    def _set(self, table: str, values: Mapping[str, str], run_id: str) -> None:
+        self._connection.executemany(
+            f"INSERT OR REPLACE INTO {table} (key, value, run_uuid) VALUES (?, ?, ?)",
+            [(name, value, run_id) for name, value in values.items()],
+        )
+
+    def _milliseconds(self, submitted: float, took: float) -> tuple[int, int]:
+        return int(1000 * submitted), int(1000 * (submitted + took))
+
+
+def tables(folder: Path, number: int) -> list[Table]:
+    """How long it took to make, and whether MLflow finds it complete."""
+    started = time.perf_counter()
+    store = store_of(folder, number)
+    took = time.perf_counter() - started
+    count = len(store.runs(status="FINISHED", metrics=[]))
+    table = Table("copies", "runs", "seconds", "database MiB")
+    size = (folder / "mlflow.db").stat().st_size / 2**20
+    table.add_row(str(folder), f"{count:,}", f"{took:.0f}", f"{size:.0f}")
+    return [table]

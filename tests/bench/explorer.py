@@ -1,0 +1,102 @@
+"""Does the gradient curve of the Cell explorer follow a slider? 64 units, 100 steps, eight seeds.
+
+`python -m tests.bench explorer`. A real browser moves the slider of the recurrent gain by one
+position with the keyboard, which releases it at once; the time is that until the figure has its
+new numbers. Beside it what the computing alone takes. What else the machine does is said too.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from core.explorer.exploration import Exploration, ExplorerConfig
+from core.explorer.networks import fading, fresh
+from core.models.registry import cell_kinds
+from tests.bench.window import READY, chromium, served, temporary_store
+
+REPEATS, WARM_UP = 25, 3
+
+TARGET = "0.3"
+
+WATCH = """
+() => {
+  window.follows = [];
+  let since = null;
+  document.addEventListener("keydown", () => { since = performance.now(); }, true);
+  new MutationObserver(() => {
+    if (since === null) return;
+    window.follows.push(performance.now() - since);
+    since = null;
+  }).observe(document.querySelector("[data-testid='stVegaLiteChart']"),
+             {subtree: true, childList: true, attributes: true});
+}
+"""
+
+VIEWS = {
+    "LSTM, maps of gates and states open": "",
+    "LSTM, equations open": "figure=Equations",
+    "LSTM beside GRU, maps open": "second_cell=GRU",
+}
+
+
+def tables() -> list[Table]:
+    """One table; without a browser only the computing."""
+    torch.set_num_threads(1)
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    table = Table("explorer", "median s", "worst s", "target s", title=load, title_justify="left")
+    for cell in cell_kinds():
+        _add(table, f"computing alone: {cell_kinds()[cell].title}", _computing(cell), "")
+    with chromium() as browser, temporary_store() as store:
+        if browser is None:
+            table.add_row("slider to curve: not measured, no chromium on the PATH")
+            return [table]
+        with served(store) as (address, _):
+            for name, query in VIEWS.items():
+                times = _slides(browser, f"{address}/cell-explorer?{query}")
+                _add(table, f"slider to curve: {name}", times, TARGET)
+    return [table]
+
+
+def _add(table: Table, name: str, times: list[float], target: str) -> None:
+    table.add_row(name, f"{statistics.median(times):.3f}", f"{max(times):.3f}", target)
+
+
+def _computing(cell: str) -> list[float]:
+    """Drawing eight networks, their pass forward and back, and the rows."""
+    times = []
+    for position in range(REPEATS + WARM_UP):
+        gain = 1 + position / 20
+        config = ExplorerConfig.from_flat({"cell": cell, "recurrent_gain": gain})
+        start = time.perf_counter()
+        fading(fresh(Exploration(config)))
+        times.append(time.perf_counter() - start)
+    return times[WARM_UP:]
+
+
+def _slides(browser: Any, address: str) -> list[float]:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(address)
+    page.get_by_test_id("stVegaLiteChart").first.locator("svg").wait_for(timeout=60_000)
+    _settle(page)
+    page.evaluate(WATCH)
+    slider = page.get_by_role("slider", name="Recurrent gain").first
+    for count in range(1, REPEATS + WARM_UP + 1):
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(f"() => window.follows.length >= {count}", timeout=60_000)
+        _settle(page)
+    times: list[float] = page.evaluate("() => window.follows")
+    page.close()
+    return [milliseconds / 1000 for milliseconds in times[WARM_UP : REPEATS + WARM_UP]]
+
+
+def _settle(page: Any) -> None:
+    page.wait_for_timeout(300)
+    page.wait_for_selector(READY, state="attached", timeout=60_000)
+    page.wait_for_timeout(500)

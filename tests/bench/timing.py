@@ -1,0 +1,161 @@
+"""What does the harness add to what it times, does torch's timer agree, how does time grow?
+
+    python -m tests.bench timing
+
+Everything in turns, so that a noisy machine hits all of it. One thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from rich.table import Table
+from torch.utils.benchmark import Timer
+
+from core.experiments.throughput.bench import context_of
+from core.experiments.throughput.declaration import MODES, Mode, Subject, ThroughputConfig
+from core.experiments.throughput.rows import growth_exponent, quantile
+from core.experiments.throughput.subjects import build_subjects, normal, output_size, pass_of
+from core.measure.memory import freed_memory_kept
+from core.measure.timing import Call, Stopwatch, Turns
+from core.models.registry import cell_kinds
+from core.stats.estimates import Estimate
+from tests.bench.gradients import table_of
+
+TURNS = 15
+
+LENGTHS = (128, 256, 512, 1024, 2048)
+
+STATEMENT_LENGTH = 256
+
+CPU = torch.device("cpu")
+
+STATEMENTS: tuple[tuple[Subject, Mode], ...] = (
+    ("fused", "forward"),
+    ("fused", "training"),
+    ("linear", "forward"),
+)
+
+
+def tables() -> list[Table]:
+    """All three; takes about a minute."""
+    torch.set_num_threads(1)
+    return [harness_table(), agreement_table(), growth_table()]
+
+
+def harness_table() -> Table:
+    """An empty region timed by the harness."""
+    title = "An empty region over the fastest subject (aim: < 1%)"
+    rows = [(mode, f"{100 * share:.3f}%") for mode, share in harness_shares().items()]
+    return table_of(title, ("pass", "share"), rows)
+
+
+def agreement_table() -> Table:
+    """The harness against torch.utils.benchmark."""
+    title = f"LSTM 64 → 64, T = {STATEMENT_LENGTH}, batch 16: harness and torch.utils.benchmark"
+    header = ("statement", "harness", "middle half", "torch's timer", "middle half", "apart by", "")
+    rows = []
+    for name, one in agreements().items():
+        apart = f"{100 * (one.ours[1] / one.theirs[1] - 1):+.1f}%"
+        verdict = "agree within noise" if one.within_noise else "DISAGREE"
+        rows.append((name, *_times(one.ours), *_times(one.theirs), apart, verdict))
+    return table_of(title, header, rows)
+
+
+def growth_table() -> Table:
+    """Exponents of T, forward and backward."""
+    title = f"Time ∝ T^b, T = {LENGTHS[0]} to {LENGTHS[-1]}, training (aim: 1.0 ± 0.1; above 1)"
+    rows = [
+        (name, f"{e.value:.3f}", f"{e.low:.3f} to {e.high:.3f}")
+        for name, e in growth_exponents().items()
+    ]
+    return table_of(title, ("subject", "b", "95% interval"), rows)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Lower quartile, median and upper quartile of both, in seconds."""
+
+    ours: tuple[float, float, float]
+    theirs: tuple[float, float, float]
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether the medians are no further apart than the wider of the two middle halves."""
+        widths = (self.ours[2] - self.ours[0], self.theirs[2] - self.theirs[0])
+        return abs(self.ours[1] - self.theirs[1]) <= max(widths)
+
+
+def harness_shares() -> dict[Mode, float]:
+    """By pass, beside the fastest subject of a short run."""
+    shares: dict[Mode, float] = {}
+    with freed_memory_kept():
+        for mode in MODES:
+            calls = {name: _call(config(), name, mode, 128) for name in ("fused", "linear")}
+            turns = Turns(calls, Stopwatch(CPU), context=context_of(mode))
+            for _ in (*turns.warm_up(), *turns.take(TURNS)):
+                pass
+            shares[mode] = turns.harness_share or 0.0
+    return shares
+
+
+def agreements() -> dict[str, Agreement]:
+    """The same statements by both, one sample of each in every turn."""
+    results: dict[str, Agreement] = {}
+    with freed_memory_kept():
+        for name, mode in STATEMENTS:
+            call = _call(config(), name, mode, STATEMENT_LENGTH)
+            turns = Turns({"": call}, Stopwatch(CPU), context=context_of(mode))
+            timer = Timer("call()", globals={"call": call}, num_threads=1)
+            list(turns.warm_up())
+            theirs = []
+            for _ in turns.take(TURNS):
+                with context_of(mode)():
+                    theirs.append(timer.timeit(10).mean)
+            results[f"{name}, {mode}"] = Agreement(
+                _quartiles(turns.seconds[""]), _quartiles(theirs)
+            )
+    return results
+
+
+def growth_exponents() -> dict[str, Estimate]:
+    """By cell, and of attention; all lengths and subjects in the same turns."""
+    calls: dict[str, Call] = {}
+    for cell in cell_kinds():
+        for length in LENGTHS:
+            calls[f"{cell} {length}"] = _call(config(cell), "fused", "training", length)
+    for length in LENGTHS:
+        calls[f"attention {length}"] = _call(config(), "attention", "training", length)
+    with freed_memory_kept():
+        turns = Turns(calls, Stopwatch(CPU))
+        for _ in (*turns.warm_up(), *turns.take(TURNS)):
+            pass
+    medians = {name: quantile(taken, 0.5) for name, taken in turns.seconds.items()}
+    return {
+        name: growth_exponent({length: medians[f"{name} {length}"] for length in LENGTHS})
+        for name in (*cell_kinds(), "attention")
+    }
+
+
+def config(cell: str = "lstm") -> ThroughputConfig:
+    """The default: 64 → 64, batch 16."""
+    return ThroughputConfig.from_flat({"cell": cell})
+
+
+def _call(made: ThroughputConfig, name: Subject, mode: Mode, length: int) -> Call:
+    x_TBI = normal(made, CPU, length, made.batch_size, made.input_size)
+    size = output_size(name, made.architecture)
+    grad_TBO = normal(made, CPU, length, made.batch_size, size)
+    model = build_subjects(made, CPU)[name]
+    return pass_of(model, mode, x_TBI.requires_grad_(mode == "training"), grad_TBO)
+
+
+def _quartiles(seconds: list[float]) -> tuple[float, float, float]:
+    low, middle, high = (quantile(seconds, share) for share in (0.25, 0.5, 0.75))
+    return low, middle, high
+
+
+def _times(quartiles: tuple[float, float, float]) -> tuple[str, str]:
+    low, middle, high = (1000 * seconds for seconds in quartiles)
+    return f"{middle:.3f} ms", f"{low:.3f} to {high:.3f}"

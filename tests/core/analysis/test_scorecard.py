@@ -1,0 +1,327 @@
+"""Which runs stand side by side on a scorecard, and what it says of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import astuple, replace
+from typing import Any
+
+import pandas
+import pytest
+
+from core.analysis.scorecard import (
+    MODES,
+    PLAIN,
+    QuestionCard,
+    Record,
+    Scorecard,
+    Terms,
+    fullest,
+    headlines,
+    kind_of,
+    kinds_there,
+    machines_there,
+    scorecard,
+    terms_there,
+    usual_kinds,
+)
+from core.analysis.scorecard_sentences import absence, basis_in_words, scorecard_answer, standing
+from core.experiment import Experiment
+from core.experiments import all_experiments
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
+from core.models.registry import variants
+from core.stats.estimates import Estimate
+
+AT_64 = Terms(hidden_size=64)
+
+THREE = tuple(PLAIN.values())[:3]
+
+
+class Made:
+    """Finished runs, oldest first, with a summary each; remembers whose tables were read."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.summaries: dict[str, pandas.DataFrame] = {}
+        self.read: set[str] = set()
+        self._ids = (f"run{number}" for number in itertools.count())
+
+    def add(
+        self,
+        experiment: Experiment,
+        variant: str = "rnn",
+        *,
+        chip: str = "one",
+        device: str = "cpu",
+        measured: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> Record:
+        seed = settings.pop("seed", 0)
+        (config, *_) = experiment.configs([variant], {n: [v] for n, v in settings.items()})
+        flat = {**config.flat(), "seed": seed}
+        record = Record(next(self._ids), experiment.name, flat, device, chip)
+        self.records.append(record)
+        row: dict[str, Any] = {}
+        for name, value in (measured or {}).items():
+            row[name] = value
+            if isinstance(value, Estimate):
+                ends = (name, *(f"{name}_{end}" for end in ("low", "high", "n")))
+                row |= dict(zip(ends, astuple(value), strict=True))
+        self.summaries[record.run_id] = pandas.DataFrame([row])
+        return record
+
+    def table(self, run_id: str, name: str) -> pandas.DataFrame | None:
+        self.read.add(run_id)
+        return self.summaries[run_id] if name == "summary" else None
+
+    def card(self, terms: Terms = AT_64, machine: str = "") -> Scorecard:
+        return scorecard(self.records, THREE, terms, self.table, machine)
+
+    def question(
+        self, experiment: Experiment, terms: Terms = AT_64, machine: str = ""
+    ) -> QuestionCard:
+        card = self.card(terms, machine)
+        return next(q for q in card.questions if q.experiment is experiment)
+
+
+@pytest.fixture
+def made() -> Made:
+    return Made()
+
+
+def counts(parameters: int) -> dict[str, Any]:
+    return {"parameters": parameters, "activation_mib": 0.5, "state_bytes": 256}
+
+
+def quality(length: float) -> dict[str, Any]:
+    return {
+        "bottleneck_length": Estimate(length, length - 1, length + 1, 60),
+        "beyond_accuracy": Estimate(50.0, 45.0, 55.0, 60),
+    }
+
+
+def test_every_headline_is_a_judged_measure_of_its_summary() -> None:
+    for experiment in all_experiments():
+        judged = {c.name for c in experiment.summary.columns() if c.better}
+        assert headlines(experiment)
+        assert {headline.name for headline in headlines(experiment)} <= judged
+
+
+def test_an_experiment_without_headlines_shows_its_first_judged_measure() -> None:
+    (headline,) = headlines(replace(PARAMETER_COUNT, headlines=()))
+    assert headline.name == "parameters"
+    assert headline.best == "has the lowest Recurrent parameters"
+
+
+def test_a_kind_is_an_architecture_whatever_its_width() -> None:
+    wide, narrow = (LENGTH_QUALITY.configs(["lstm"], {"hidden_size": [w]})[0] for w in (64, 256))
+    assert kind_of(wide.flat()) == kind_of(narrow.flat()) == PLAIN["LSTM"]
+    (biased, *_) = LENGTH_QUALITY.configs(["lstm"], {"forget_bias": [1]})
+    kind = kind_of(biased.flat())
+    assert kind is not None
+    assert kind.kind == "LSTM · forget bias 1"
+    assert kind_of({"cell": "of a later version"}) is None
+
+
+def test_terms_are_a_width_or_a_budget() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        Terms(hidden_size=64, parameter_budget=1000)
+    with pytest.raises(ValueError, match="not both"):
+        Terms()
+
+
+def test_runs_of_other_settings_are_never_mixed(made: Made) -> None:
+    for variant in ("rnn", "lstm", "gru"):
+        made.add(PARAMETER_COUNT, variant, measured=counts(1), input_size=32)
+    newer = made.add(PARAMETER_COUNT, "rnn", measured=counts(2), input_size=16)
+    question = made.question(PARAMETER_COUNT)
+    assert question.basis is not None
+    assert question.basis.shared["input_size"] == 32, "it covers more of the variants"
+    assert newer.run_id not in question.runs
+    assert newer.run_id not in made.read, "of runs that are not chosen nothing is read"
+    assert "input size 32" in basis_in_words(question.basis)
+
+
+def test_of_settings_that_cover_as_much_the_newest_count(made: Made) -> None:
+    made.add(PARAMETER_COUNT, "rnn", measured=counts(1), input_size=32)
+    newer = made.add(PARAMETER_COUNT, "lstm", measured=counts(2), input_size=16)
+    assert made.question(PARAMETER_COUNT).runs == (newer.run_id,)
+
+
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
+def test_each_setting_but_the_variant_and_its_repetition_separates_runs(
+    experiment: Experiment, made: Made
+) -> None:
+    """Walks the settings, so that one that is added later is held apart too."""
+    free = {"seed", "seeds", "repetitions", "device", *(() if experiment.timed else ("threads",))}
+    base = experiment.config().flat()
+    for setting in experiment.settings:
+        if setting.path[0] == "architecture" or setting.name in free:
+            continue
+        other = {**base, setting.name: f"not {base[setting.name]}"}
+        if setting.name == "parameter_budget":
+            other[setting.name] = 1000
+        one, two = (Record("", experiment.name, s, "cpu", "") for s in (base, other))
+        assert (one.shared, one.terms) != (two.shared, two.terms), setting.name
+
+
+def test_a_width_takes_no_run_of_a_budget_and_none_of_another_width(made: Made) -> None:
+    made.add(PARAMETER_COUNT, "rnn", measured=counts(1), parameter_budget=8320)
+    made.add(PARAMETER_COUNT, "rnn", measured=counts(1), hidden_size=32)
+    question = made.question(PARAMETER_COUNT)
+    assert question.basis is None
+    assert absence(question) == (
+        "Not measured here; it is at hidden size 32 and a budget of 8,320 recurrent parameters."
+    )
+
+
+def test_equal_parameters_give_the_achieved_sizes(made: Made) -> None:
+    for variant in ("rnn", "lstm"):
+        made.add(PARAMETER_COUNT, variant, measured=counts(1), parameter_budget=100_000)
+    sizes = made.question(PARAMETER_COUNT, Terms(parameter_budget=100_000)).sizes
+    for kind, size in sizes.items():
+        blocks = {"RNN": 1, "LSTM": 4}[kind]
+        width = size.hidden_size
+        assert size.parameters == blocks * (64 * width + width**2 + 2 * width)
+        assert abs(size.parameters - 100_000) < 2500
+    assert sizes["RNN"].hidden_size > sizes["LSTM"].hidden_size
+
+
+def test_at_equal_parameters_nobody_has_the_fewest(made: Made) -> None:
+    for variant, parameters in (("rnn", 99_990), ("lstm", 100_010)):
+        made.add(PARAMETER_COUNT, variant, measured=counts(parameters), parameter_budget=100_000)
+    terms = Terms(parameter_budget=100_000)
+    line = made.question(PARAMETER_COUNT, terms).lines[0]
+    assert (line.column.name, line.best, line.differences) == ("parameters", "", ())
+    assert not any(line.marks.values())
+    assert "equal on these terms" in standing(line)
+    assert "fewest" not in scorecard_answer(made.card(terms))
+
+
+def test_exact_counts_need_no_repetition_to_be_told_apart(made: Made) -> None:
+    for variant, parameters in (("rnn", 100), ("lstm", 400), ("gru", 300)):
+        made.add(PARAMETER_COUNT, variant, measured=counts(parameters))
+    lines = {line.column.name: line for line in made.question(PARAMETER_COUNT).lines}
+    assert lines["parameters"].best == "RNN"
+    assert standing(lines["parameters"]) == "Recurrent parameters: RNN is the best (exact)."
+    assert lines["state_bytes"].best == "", "all are equal"
+
+
+def test_one_seed_makes_no_best(made: Made) -> None:
+    made.add(LENGTH_QUALITY, "rnn", measured=quality(5.0))
+    made.add(LENGTH_QUALITY, "lstm", measured=quality(25.0))
+    line = made.question(LENGTH_QUALITY).lines[0]
+    assert line.best == ""
+    assert not any(line.marks.values())
+    assert standing(line) == "Bottleneck length: too few seeds to tell (1 seed each)."
+    cell = line.cells["RNN"]
+    assert cell.estimate == Estimate(5.0, 4.0, 6.0, 60), "its own interval, over sentences"
+    assert cell.over == "sentence"
+
+
+def test_several_seeds_are_their_mean_and_the_best_is_marked_where_it_is_no_noise(
+    made: Made,
+) -> None:
+    for seed, (low, high) in enumerate([(5.0, 20.0), (6.0, 22.0), (7.0, 21.0)]):
+        made.add(LENGTH_QUALITY, "rnn", measured=quality(low), seed=seed)
+        made.add(LENGTH_QUALITY, "lstm", measured=quality(high), seed=seed)
+    again = made.add(LENGTH_QUALITY, "rnn", measured=quality(6.0), seed=0)
+    line = made.question(LENGTH_QUALITY).lines[0]
+    cell = line.cells["RNN"]
+    assert sorted(cell.values) == [6.0, 6.0, 7.0], "a seed that was measured twice counts once"
+    assert again.run_id in cell.runs
+    assert (cell.estimate.n, cell.over) == (3, "seed")
+    assert cell.estimate.value == pytest.approx(19 / 3)
+    assert line.best == "LSTM"
+    assert "1 pair by Holm, 3 seeds each" in standing(line)
+
+
+def test_what_is_within_noise_is_called_so(made: Made) -> None:
+    for seed in range(3):
+        made.add(LENGTH_QUALITY, "rnn", measured=quality(5.0 + seed), seed=seed)
+        made.add(LENGTH_QUALITY, "lstm", measured=quality(20.0 + seed), seed=seed)
+        made.add(LENGTH_QUALITY, "gru", measured=quality(20.5 + seed), seed=seed)
+    line = made.question(LENGTH_QUALITY).lines[0]
+    assert line.best == ""
+    marked = {kind for kind, mark in line.marks.items() if mark == "among the best"}
+    assert marked == {"LSTM", "GRU"}
+    assert "LSTM and GRU are not distinguishable from the best" in standing(line)
+    said = scorecard_answer(made.card())
+    assert "Not distinguishable from the best: bottleneck length (LSTM and GRU)." in said
+    assert "holds the longest sentences" not in said
+
+
+def test_times_of_two_machines_never_stand_side_by_side(made: Made) -> None:
+    speed = {"tokens_per_second": Estimate(10.0, 9.0, 11.0, 9), "latency_p50_us": float("nan")}
+    here = [made.add(THROUGHPUT, v, measured=speed, chip="one") for v in ("rnn", "lstm")]
+    there = made.add(THROUGHPUT, "gru", measured=speed, chip="two")
+    assert made.question(THROUGHPUT).runs == tuple(run.run_id for run in here)
+    assert made.question(THROUGHPUT, machine="CPU (two)").runs == (there.run_id,)
+    nowhere = made.question(THROUGHPUT, machine="CPU (three)")
+    assert absence(nowhere) == "Not measured on this machine; it is on CPU (one) and CPU (two)."
+    assert machines_there(made.records) == ["CPU (two)", "CPU (one)"]
+    line = made.question(THROUGHPUT).lines[0]
+    assert line.best == "", "one run each: nothing is known of how runs differ"
+    assert line.cells["RNN"].over == "repetition"
+
+
+def test_what_is_missing_is_asked_for_with_the_settings_of_what_is_there(made: Made) -> None:
+    for seed in (0, 1):
+        made.add(LENGTH_QUALITY, "rnn", measured=quality(5.0), seed=seed, clip=None, tested_pairs=9)
+    missing = made.question(LENGTH_QUALITY).missing
+    assert [(c.architecture.kind, c.seed) for c in missing] == [
+        ("LSTM", 0),
+        ("LSTM", 1),
+        ("GRU", 0),
+        ("GRU", 1),
+    ]
+    assert {(c.flat()["clip"], c.flat()["tested_pairs"]) for c in missing} == {(None, 9)}
+    for config in missing:
+        made.add(LENGTH_QUALITY, config.architecture.variant, measured=quality(5.0))
+        made.records[-1].settings.update(config.flat())  # type: ignore[attr-defined]
+    assert made.question(LENGTH_QUALITY).missing == ()
+
+
+def test_a_question_without_runs_is_asked_for_as_it_was_measured_elsewhere(made: Made) -> None:
+    made.add(PARAMETER_COUNT, "rnn", measured=counts(1), hidden_size=32, input_size=7)
+    missing = made.question(PARAMETER_COUNT).missing
+    assert {(c.architecture.hidden_size, c.features) for c in missing} == {(64, 7)}
+    budget = made.question(PARAMETER_COUNT, Terms(parameter_budget=50_000)).missing
+    assert {c.parameter_budget for c in budget} == {50_000}
+    assert len({c.architecture.hidden_size for c in budget}) == 3
+
+
+def test_an_empty_store_asks_for_the_defaults_of_every_experiment(made: Made) -> None:
+    card = made.card()
+    assert scorecard_answer(card) == "Nothing is measured at hidden size 64 yet."
+    for question in card.questions:
+        assert absence(question) == "Not measured yet."
+        (default, *_) = question.experiment.configs(["rnn"], {"hidden_size": [64]})
+        assert default in question.missing
+
+
+def test_the_answer_names_each_best_once_and_counts_what_is_missing(made: Made) -> None:
+    for variant, parameters in (("rnn", 100), ("lstm", 400)):
+        made.add(PARAMETER_COUNT, variant, measured=counts(parameters))
+    assert scorecard_answer(made.card()) == (
+        "At hidden size 64, RNN has the fewest parameters (100). "
+        "5 of 6 questions are not measured yet."
+    )
+
+
+def test_choices_are_what_the_store_has(made: Made) -> None:
+    made.add(PARAMETER_COUNT, "rnn", hidden_size=32)
+    made.add(PARAMETER_COUNT, "lstm", hidden_size=32, forget_bias=1)
+    made.add(LENGTH_QUALITY, "rnn", hidden_size=64)
+    made.add(PARAMETER_COUNT, "rnn", hidden_size=64)
+    made.add(PARAMETER_COUNT, "gru", parameter_budget=9000)
+    assert terms_there(made.records, MODES[0]) == [Terms(hidden_size=32), Terms(hidden_size=64)]
+    assert terms_there(made.records, MODES[1]) == [Terms(parameter_budget=9000)]
+    assert fullest(made.records, THREE, MODES[0]) == Terms(hidden_size=64), "two questions"
+    assert list(kinds_there(made.records)) == [*PLAIN, "LSTM · forget bias 1"]
+    assert usual_kinds(made.records) == ["RNN", "LSTM", "GRU"]
+    made.add(PARAMETER_COUNT, "bi-gru")
+    assert len(usual_kinds(made.records)) == len(variants())

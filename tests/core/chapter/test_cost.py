@@ -1,0 +1,244 @@
+"""Claims 9, 10 and 14: from runs of parameter-count, throughput and memory-span."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas
+
+from core.chapter.claim import Verdict
+from core.chapter.cost import LINEAR, PROPERTIES, WIDTH
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.memory_span import MEMORY_SPAN
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
+from core.models.architecture import Architecture
+from core.models.counting import count_parameters, gates
+from core.models.registry import cell_kind
+from core.stats.estimates import Estimate
+from tests.core.made import Made, around, results, run
+
+CELLS = ("rnn", "lstm", "gru")
+
+
+def counted(cell: str, *, times: float = 1.0, **settings: Any) -> Made:
+    """A run with the counts of the formula, times a factor that they should not have."""
+    config = PARAMETER_COUNT.configs((cell,), {n: (v,) for n, v in settings.items()}, "chapter")[0]
+    shape, features = config.architecture, config.features
+    plain = count_parameters(Architecture(hidden_size=shape.hidden_size), features).core
+    own = int(times * count_parameters(shape, features).core)
+    return run(
+        PARAMETER_COUNT,
+        cell,
+        "chapter",
+        settings,
+        parameters=own,
+        over_rnn=own / plain,
+        gates=gates(shape),
+        state_vectors=len(cell_kind(cell).states),
+    )
+
+
+def widths(*inputs: int, **wrong: float) -> list[Made]:
+    return [
+        counted(cell, times=wrong.get(cell, 1.0), hidden_size=width, input_size=size)
+        for size in inputs
+        for cell in CELLS
+        for width in (256, 64)
+    ]
+
+
+def width(*runs: Made) -> Verdict:
+    return WIDTH.verdict(results(*runs))
+
+
+def test_counts_shrink_quadratically_where_the_input_is_small() -> None:
+    found = width(*widths(16))
+    assert found.outcome == "holds"
+    assert "13.4 times, as the width to the power 1.87" in found.figure
+
+
+def test_counts_shrink_less_where_the_input_is_not_small() -> None:
+    found = width(*widths(128))
+    assert (found.outcome, found.answer) == ("does not hold here", "About 8 times")
+    assert "from 395,264 to 49,664 in the LSTM, 7.96 times" in found.figure
+    both = width(*widths(128, 16))
+    assert both.outcome == "holds only when"
+    assert both.condition == "the input is small beside the hidden state: 16 features"
+    assert len(both.evidence) == 12
+
+
+def test_counts_out_of_ratio_refute() -> None:
+    found = width(*widths(16, gru=1.1))
+    assert found.outcome == "does not hold here"
+    assert "is not 1 : 4 : 3" in found.figure
+
+
+def test_both_widths_of_all_three_cells_are_needed() -> None:
+    assert width(*widths(128)[:5]).outcome == "not measured yet"
+
+
+def timed(cell: str, over_rnn: Estimate, device: str = "cpu", **more: Any) -> Made:
+    return run(
+        THROUGHPUT,
+        cell,
+        "chapter",
+        more.pop("settings", {}),
+        more.pop("tables", None),
+        over_rnn=over_rnn,
+        device=device,
+        chip="chip",
+        **more,
+    )
+
+
+def ratios(*over: tuple[int, float]) -> dict[str, pandas.DataFrame]:
+    """Forward time over the linear layer's, by length; a row of something else in between."""
+    rows = []
+    for length, times in over:
+        common = {"baseline": "linear", "mode": "forward", "sequence_length": length}
+        ends = {"times_as_fast_low": 0.99 / times, "times_as_fast_high": 1.01 / times}
+        own = {**common, "times_as_fast": 1 / times, **ends, "times_as_fast_n": 9}
+        rows += [{"subject": "equations", **own}, {"subject": "fused", **own}]
+    return {"ratios": pandas.DataFrame(rows)}
+
+
+def beside(times: float, start: float, device: str = "cpu", n: int = 9) -> Made:
+    tables = ratios((64, start), (512, times))
+    over = around(times, 0.1, n)
+    return timed("lstm", around(3.0), device, tables=tables, over_linear=over)
+
+
+def linear(*runs: Made) -> Verdict:
+    return LINEAR.verdict(results(*runs))
+
+
+def test_fourteen_times_holds_where_it_is_more_and_widens() -> None:
+    found = linear(beside(20.0, 9.5))
+    assert (found.outcome, found.answer) == ("holds", "More than 14 times as long")
+    assert "20.0 times as long (95% CI 19.9–20.1, n = 9 repetitions)" in found.figure
+    assert "at T = 64 9.50 times" in found.figure
+    assert "A GPU has not been measured" in found.figure
+
+
+def test_a_gpu_counts_beside_the_cpu() -> None:
+    assert linear(beside(20.0, 9.5), beside(90.0, 30.0, "cuda")).outcome == "holds"
+    found = linear(beside(8.0, 4.0), beside(90.0, 30.0, "cuda"))
+    assert found.outcome == "holds only when"
+    assert "that it takes over 14 times as long on CUDA (chip)" in found.condition
+    assert "that the gap is wider on a GPU" in found.condition
+    assert "14 times as long on CPU" not in found.condition
+
+
+def test_fourteen_times_does_not_hold_where_it_is_less_and_does_not_widen() -> None:
+    found = linear(beside(8.0, 9.5))
+    assert (found.outcome, found.answer) == ("does not hold here", "Less than 14 times as long")
+
+
+def test_few_repetitions_do_not_tell_and_no_run_is_not_measured() -> None:
+    found = linear(beside(20.0, 9.5, n=1))
+    assert (found.outcome, found.answer) == ("not enough data to tell", None)
+    assert linear().outcome == "not measured yet"
+
+
+def learner(cell: str, span: int) -> Made:
+    return run(
+        MEMORY_SPAN,
+        cell,
+        settings={"hidden_size": 32},
+        span=Estimate(span, span, span, 5),
+        span_by_seed=", ".join([str(span)] * 5),
+        next_lag=span + 5,
+    )
+
+
+COUNTS = [counted(cell) for cell in CELLS]
+
+SPANS = [learner("rnn", 10), learner("lstm", 20), learner("gru", 30)]
+
+
+def launches(cell: str, times: float, device: str = "cpu", noise: float = 0.02) -> list[Made]:
+    """Three launches, whose times over the plain RNN's differ a little."""
+    return [
+        timed(cell, around(times + noise * step, 0.1), device, settings={"seed": step + 1})
+        for step in (-1, 0, 1)
+    ]
+
+
+AS_CLAIMED = [*launches("lstm", 3.0), *launches("gru", 2.0)]
+
+GRU_SLOWEST = [*launches("lstm", 2.0), *launches("gru", 3.0)]
+
+
+def properties(*runs: Made) -> Verdict:
+    return PROPERTIES.verdict(results(*runs))
+
+
+def test_the_table_holds_where_every_line_is_as_claimed() -> None:
+    found = properties(*COUNTS, *SPANS, *AS_CLAIMED)
+    assert (found.outcome, found.answer) == ("holds", "LSTM")
+    assert [line.measured for line in found.table[:3]] == [
+        ("0", "3", "2"),
+        ("1", "2", "1"),
+        ("1", "4", "3"),
+    ]
+    assert found.table[3].measured == ("lags up to 10", "lags up to 20", "lags up to 30")
+    assert len(found.evidence) == 3 + 3 + 6
+
+
+def test_the_table_holds_but_for_who_is_slowest_here() -> None:
+    found = properties(*COUNTS, *SPANS, *GRU_SLOWEST)
+    assert (found.outcome, found.answer) == ("holds only when", "GRU")
+    assert "training speed" not in found.condition
+    assert "that long range is poor / good / good" in found.condition
+    assert "training speed on cpu (chip) time 1, 2.00 times and 3.00 times" in found.figure
+
+
+def test_who_is_slowest_may_depend_on_the_machine() -> None:
+    elsewhere = [*launches("lstm", 3.0, "cuda"), *launches("gru", 2.0, "cuda")]
+    found = properties(*COUNTS, *SPANS, *GRU_SLOWEST, *elsewhere)
+    assert found.answer == "That depends on the machine"
+    assert [line.truth for line in found.table[4:]] == [False, True]
+
+
+def test_the_table_does_not_hold_where_no_line_does() -> None:
+    wrong = [
+        run(PARAMETER_COUNT, cell, "chapter", over_rnn=2.0, gates=1, state_vectors=3)
+        for cell in CELLS
+    ]
+    short = [learner("rnn", 30), learner("lstm", 10), learner("gru", 10)]
+    assert properties(*wrong, *short, *GRU_SLOWEST).outcome == "does not hold here"
+
+
+def test_the_gradient_stands_in_for_spans_that_were_not_measured() -> None:
+    rates = {"rnn": 0.5, "lstm": 0.86, "gru": 0.8}
+    fading = [run(GRADIENT_DECAY, c, "chapter", decay_rate=around(r)) for c, r in rates.items()]
+    found = properties(*COUNTS, *fading, *AS_CLAIMED)
+    assert found.outcome == "holds"
+    assert found.table[3].measured == ("half-life 1.0", "half-life 4.6", "half-life 3.1")
+
+
+def test_what_is_not_distinguishable_leaves_the_table_open() -> None:
+    once = [timed("lstm", around(3.0, 0.1)), timed("gru", around(2.0, 0.1))]
+    assert properties(*COUNTS, *SPANS, *once).table[4].truth is None, "one launch of each"
+    wide = [*launches("lstm", 2.4, noise=0.5), *launches("gru", 2.0, noise=0.5)]
+    found = properties(*COUNTS, *SPANS, *wide)
+    assert (found.outcome, found.answer) == ("not enough data to tell", None)
+    single = [
+        run(
+            MEMORY_SPAN,
+            c,
+            settings={"hidden_size": 32, "seeds": 1},
+            span=around(s, n=1),
+            span_by_seed=str(s),
+        )
+        for c, s in zip(CELLS, (10, 20, 30), strict=True)
+    ]
+    assert properties(*COUNTS, *single, *AS_CLAIMED).outcome == "not enough data to tell"
+
+
+def test_lines_that_are_missing_are_named() -> None:
+    found = properties(*COUNTS)
+    assert found.outcome == "not measured yet"
+    assert found.figure == "Missing: long range and training speed."
+    assert found.table[0].truth is True

@@ -1,0 +1,203 @@
+"""Claims 4, 5, 8 and 11: from runs of gradient-decay in the chapter's set-up."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas
+import pytest
+
+from core.chapter.claim import Verdict
+from core.chapter.gradients import GATES, LAYERS, RATIO, SINGULAR_VALUES
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.stats.estimates import Estimate
+from tests.core.made import Made, around, results, run
+
+
+def network(variant: str = "rnn", rate: float = 0.5, n: int = 8, **more: Any) -> Made:
+    """A run of the chapter's network; `more` are settings, but for a ratio, zeros and tables."""
+    measured = {
+        "decay_rate": around(rate, 0.01, n),
+        "log10_last_over_first": more.pop("ratio", around(28.6, 2.0, n)),
+        "zero_percent": more.pop("zeros", 0.0),
+    }
+    tables = more.pop("tables", None)
+    return run(GRADIENT_DECAY, variant, "chapter", {"seeds": n, **more}, tables, **measured)
+
+
+def ratio(*runs: Made) -> Verdict:
+    return RATIO.verdict(results(*runs))
+
+
+def test_the_ratio_holds_where_it_is_about_400_000() -> None:
+    found = ratio(network(ratio=around(5.5, 0.4)))
+    assert found.outcome == "holds"
+    assert found.answer == 5.5
+
+
+def test_the_ratio_holds_only_at_a_gain_where_the_default_start_is_far_off() -> None:
+    default, doubled = network(), network(recurrent_gain=2.0, ratio=around(5.5, 1.0))
+    found = ratio(default, doubled, network(recurrent_gain=3.0, ratio=around(-2.4, 0.5)))
+    assert found.outcome == "holds only when"
+    assert found.condition == "the recurrent weights are multiplied by 2"
+    assert "10^28.6 in RNN 64 (95% CI 26.6–30.6, n = 8)" in found.figure
+    assert {default.columns["run_id"], doubled.columns["run_id"]} < {*found.evidence}
+
+
+def test_the_ratio_does_not_hold_where_nothing_comes_near() -> None:
+    assert ratio(network()).outcome == "does not hold here"
+    assert ratio(network(), network(recurrent_gain=3.0, ratio=around(-2.4))).outcome == (
+        "does not hold here"
+    )
+
+
+def test_too_few_seeds_or_too_wide_an_interval_do_not_tell_the_ratio() -> None:
+    assert ratio(network(n=1)).outcome == "not enough data to tell"
+    assert ratio(network(ratio=around(5.5, 4.0))).outcome == "not enough data to tell"
+    lost = ratio(network(ratio=Estimate(None, None, None, 0), zeros=100.0))
+    assert lost.outcome == "not enough data to tell"
+    assert "exactly zero" in lost.figure
+
+
+def test_zeros_in_float32_are_told_as_they_were_counted() -> None:
+    found = ratio(network(), network(dtype="float32", zeros=12.5))
+    assert "In float32 12.5% of the gradients are exactly zero" in found.figure
+    none = ratio(network(), network(dtype="float32"))
+    assert "In float32 no gradient is exactly zero" in none.figure
+
+
+def jacobians(*networks: tuple[float, float]) -> dict[str, pandas.DataFrame]:
+    """Seed by seed: the largest singular value of every step, and log10 of the product's norm."""
+    rows = [
+        {
+            "training_step": 0,
+            "layer": 1,
+            "direction": "forward",
+            "seed": seed,
+            "steps_back": k,
+            "largest_singular_value": value,
+            "log10_product_norm": product * k / 96,
+        }
+        for seed, (value, product) in enumerate(networks)
+        for k in (0, 48, 96)
+    ]
+    return {"jacobian": pandas.DataFrame(rows)}
+
+
+BELOW = network(recurrent_gain=0.5, tables=jacobians((0.6, -60.0), (0.7, -50.0)))
+
+
+def singular_values(*runs: Made) -> Verdict:
+    return SINGULAR_VALUES.verdict(results(*runs))
+
+
+def test_singular_values_hold_where_below_vanishes_and_above_explodes() -> None:
+    found = singular_values(BELOW, network(recurrent_gain=3.0, tables=jacobians((2.5, 3.0))))
+    assert found.outcome == "holds"
+    assert found.answer == "It must explode"
+
+
+def test_one_network_above_one_that_vanishes_is_enough_to_refute_that_half() -> None:
+    above = network(recurrent_gain=2.0, tables=jacobians((1.8, -4.5), (1.8, 0.5)))
+    found = singular_values(BELOW, above)
+    assert found.outcome == "holds only when"
+    assert "necessary to explode, not sufficient" in found.condition
+    assert "Of 2 networks with singular values above 1 the product explodes in 1" in found.figure
+    assert "One with 1.80 on average shrinks the gradient to 10^-4.50" in found.figure
+    assert found.answer == "It may still vanish"
+
+
+def test_singular_values_do_not_hold_where_neither_half_does() -> None:
+    wrong = network(recurrent_gain=0.5, tables=jacobians((0.6, 2.0)))
+    other = network(recurrent_gain=2.0, tables=jacobians((1.8, -4.5)))
+    assert singular_values(wrong, other).outcome == "does not hold here"
+
+
+def test_a_product_that_is_exactly_zero_has_vanished() -> None:
+    dead = network(recurrent_gain=0.5, tables=jacobians((0.6, math.nan)))
+    above = network(recurrent_gain=3.0, tables=jacobians((2.5, 3.0)))
+    assert singular_values(dead, above).outcome == "holds"
+
+
+def test_both_sides_of_one_are_needed() -> None:
+    assert singular_values(BELOW).outcome == "not measured yet"
+    assert singular_values(network()).outcome == "not measured yet"  # no table was recorded
+
+
+def gates(*runs: Made) -> Verdict:
+    return GATES.verdict(results(*runs))
+
+
+RNN, WEAK_LSTM, WEAK_GRU = network(), network("lstm", 0.62), network("gru", 0.63)
+
+
+def test_gates_hold_where_both_keep_half_twice_as_long() -> None:
+    found = gates(RNN, network("lstm", 0.86), network("gru", 0.8))
+    assert (found.outcome, found.answer) == ("holds", "At least twice as long")
+    assert found.numbers["RNN 64"].value == pytest.approx(1.0)
+
+
+def test_gates_hold_only_with_the_bias_that_helps() -> None:
+    found = gates(RNN, WEAK_LSTM, WEAK_GRU, network("lstm", 0.86, forget_bias=1))
+    assert found.outcome == "holds only when"
+    assert found.condition == "the LSTM starts with forget bias 1"
+    assert "It lasts at least twice as long as in RNN 64: 4.60 steps in LSTM 64" in found.figure
+    assert found.answer == "Longer, but not twice as long"
+    assert len(found.evidence) == 4
+
+
+def test_each_cell_that_helps_is_named_with_its_starts() -> None:
+    found = gates(RNN, WEAK_LSTM, network("gru", 0.8), network("lstm", 0.86, forget_bias=1))
+    assert found.condition == (
+        "the LSTM starts with forget bias 1, and the GRU starts with what PyTorch draws"
+    )
+
+
+def test_gates_do_not_hold_where_no_start_helps() -> None:
+    assert gates(RNN, WEAK_LSTM, WEAK_GRU).outcome == "does not hold here"
+    faster = gates(RNN, network("lstm", 0.3), WEAK_GRU)
+    assert (faster.outcome, faster.answer) == ("does not hold here", "No longer")
+
+
+def test_one_seed_does_not_tell_of_gates_and_one_cell_is_not_enough() -> None:
+    found = gates(*(network(cell, 0.6, n=1) for cell in ("rnn", "lstm", "gru")))
+    assert (found.outcome, found.answer) == ("not enough data to tell", None)
+    assert gates(RNN).outcome == "not measured yet"
+
+
+def test_an_interval_that_reaches_from_zero_to_infinity_tells_nothing() -> None:
+    lost = run(GRADIENT_DECAY, "rnn", "chapter", decay_rate=Estimate(0.5, 0.0, math.inf, 2))
+    assert gates(lost, WEAK_LSTM, WEAK_GRU).outcome == "not enough data to tell"
+
+
+def decays(*rates: float) -> dict[str, pandas.DataFrame]:
+    rows = [
+        {"training_step": 0, "layer": layer, "seed": seed, "decay_rate": rate}
+        for layer, rate in enumerate(rates, start=1)
+        for seed in range(3)
+    ]
+    return {"decay": pandas.DataFrame(rows)}
+
+
+def depth(*runs: Made) -> Verdict:
+    return LAYERS.verdict(results(*runs))
+
+
+def test_depth_holds_where_the_gradient_fades_otherwise() -> None:
+    deep = network("lstm", 0.7, layers=3, tables=decays(0.7, 0.65, 0.6))
+    found = depth(network("lstm", 0.6), deep)
+    assert (found.outcome, found.answer) == ("holds", "It fades more slowly")
+    assert "0.700 in layer 1, 0.650 in layer 2 and 0.600 in layer 3" in found.figure
+    assert depth(network("lstm", 0.6), network("lstm", 0.5, layers=3)).answer == "It fades faster"
+
+
+def test_depth_does_not_hold_where_it_fades_alike() -> None:
+    found = depth(network("lstm", 0.62), network("lstm", 0.622, layers=3))
+    assert (found.outcome, found.answer) == ("does not hold here", "It fades alike")
+
+
+def test_one_seed_does_not_tell_of_depth_and_one_depth_is_not_enough() -> None:
+    shallow, deep = (network("lstm", r, n=1, layers=k) for r, k in ((0.6, 1), (0.7, 3)))
+    assert depth(shallow, deep).outcome == "not enough data to tell"
+    assert depth(shallow).outcome == "not measured yet"

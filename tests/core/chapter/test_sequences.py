@@ -1,0 +1,110 @@
+"""Claims 12 and 13: from runs of two-sided-context and length-quality."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.chapter.claim import Verdict
+from core.chapter.sequences import ATTENTION_REPAIRS, SIDES
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from core.stats.estimates import Estimate
+from tests.core.made import Made, around, results, run
+
+REFUSED = {"widths": [64, 128], "refusal": "decoder is bi-RNN; choose rnn, lstm or gru"}
+
+
+def pair(cell: str, both: float, one: float, n: int = 3) -> list[Made]:
+    settings = {"seeds": n}
+    return [
+        run(TWO_SIDED_CONTEXT, cell, settings=settings, wider_accuracy=around(one, 1.0, n)),
+        run(TWO_SIDED_CONTEXT, f"bi-{cell}", settings=settings, ahead_accuracy=around(both, 1, n)),
+    ]
+
+
+def sides(*runs: Made, facts: Any = REFUSED) -> Verdict:
+    return SIDES.verdict(results(*runs, computed={} if facts is None else {12: facts}))
+
+
+def test_two_directions_hold_where_they_see_more_and_are_refused_as_decoders() -> None:
+    found = sides(*pair("rnn", 95.0, 25.0), *pair("lstm", 99.0, 25.0))
+    assert (found.outcome, found.answer) == ("holds", "It is refused")
+    assert "95.0% (95% CI 94.0–96.0, n = 3) in bi-RNN 64" in found.figure
+    assert "128 numbers against 64" in found.figure
+    assert len(found.evidence) == 4
+
+
+def test_a_cell_that_does_not_see_more_is_left_out() -> None:
+    found = sides(*pair("rnn", 95.0, 25.0), *pair("lstm", 20.0, 25.0))
+    assert found.outcome == "holds only when"
+    assert "that a bidirectional RNN sees both sides" in found.condition
+    assert "LSTM" not in found.condition
+
+
+def test_two_directions_do_not_hold_where_nothing_is_as_claimed() -> None:
+    allowed = {"widths": [64, 64], "refusal": ""}
+    found = sides(*pair("rnn", 20.0, 25.0), facts=allowed)
+    assert (found.outcome, found.answer) == ("does not hold here", "It writes token by token")
+
+
+def test_one_seed_does_not_tell_what_two_directions_see() -> None:
+    assert sides(*pair("rnn", 95.0, 25.0, n=1)).outcome == "not enough data to tell"
+
+
+def test_runs_and_the_refusal_are_both_needed() -> None:
+    assert sides(*pair("rnn", 95.0, 25.0), facts=None).outcome == "not measured yet"
+    assert sides(pair("rnn", 95.0, 25.0)[0]).outcome == "not measured yet"
+    assert sides().answer == "It is refused"
+
+
+def translators(attention: str, *lengths: float, beyond: bool = False) -> list[Made]:
+    return [
+        run(
+            LENGTH_QUALITY,
+            "lstm",
+            settings={"attention": attention, "seeds": 1, "seed": seed},
+            bottleneck_length=Estimate(length, length - 1, length + 1, 1500),
+            never_below_half=int(beyond),
+            parameters=70_000,
+        )
+        for seed, length in enumerate(lengths)
+    ]
+
+
+FALLS = translators("none", 13.0, 12.9, 13.1)
+
+
+def attention(*runs: Made) -> Verdict:
+    return ATTENTION_REPAIRS.verdict(results(*runs))
+
+
+def test_attention_holds_where_quality_stays_up_with_it() -> None:
+    found = attention(*FALLS, *translators("dot", 28.0, 28.0, 27.9, beyond=True))
+    assert (found.outcome, found.answer) == ("holds", 13.0)
+    assert "at 13.0 words (95% CI 12.8–13.2, n = 3)" in found.figure
+    assert "with attention not before 28.0 words" in found.figure
+    assert len(found.evidence) == 6
+
+
+def test_attention_only_moves_the_fall_where_quality_falls_with_it_too() -> None:
+    found = attention(*FALLS, *translators("dot", 22.0, 21.0, 23.0))
+    assert found.outcome == "holds only when"
+    assert "that attention moves the fall to longer sentences" in found.condition
+    assert "28 words" not in found.condition
+
+
+def test_attention_does_not_hold_where_nothing_falls_or_it_makes_it_worse() -> None:
+    never = translators("none", 28.0, 28.0, 28.0, beyond=True)
+    found = attention(*never, *translators("dot", 9.0, 10.0, 11.0))
+    assert found.outcome == "does not hold here"
+
+
+def test_one_seed_and_lengths_that_overlap_do_not_tell() -> None:
+    one = [*translators("none", 13.0), *translators("dot", 28.0, beyond=True)]
+    assert attention(*one).outcome == "not enough data to tell"
+    vague = translators("dot", 28.0, 12.0, 9.0, beyond=True)
+    assert attention(*FALLS, *vague).outcome == "not enough data to tell"
+
+
+def test_both_models_are_needed() -> None:
+    assert attention(*FALLS).outcome == "not measured yet"

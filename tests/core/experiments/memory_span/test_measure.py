@@ -1,0 +1,416 @@
+"""`memory-span`: what it learns and gives up, and that its rows follow from its config alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from core.experiment import Checkpoint, Progress, Row
+from core.experiments.memory_span import MEMORY_SPAN
+from core.experiments.memory_span.declaration import (
+    LEARNING_RATES,
+    AttemptRow,
+    LagRow,
+    MemorySpanConfig,
+    MemorySpanSummary,
+    TrainingRow,
+    lag_work,
+)
+from core.experiments.memory_span.spans import Attempt, best_rate, remaining_rates, summarise
+from core.experiments.memory_span.training import EvalResult, LagTaskSetup, LagTraining
+from core.models.counting import count_parameters
+from core.models.registry import variants
+from core.settings import BadSetting
+from core.stats.estimates import Estimate
+from core.stats.tests import rank_sum_test
+
+TINY: dict[str, Any] = {
+    "hidden_size": 8,
+    "seeds": 3,
+    "training_steps": 30,
+    "shortest_lag": 2,
+    "longest_lag": 5,
+    "batch_size": 8,
+    "symbols": 3,
+    "validations": 6,
+    "tested_sequences": 40,
+}
+
+CPU = torch.device("cpu")
+
+ORDERING: dict[str, Any] = {
+    **TINY,
+    "hidden_size": 16,
+    "symbols": 4,
+    "shortest_lag": 15,
+    "longest_lag": 15,
+    "training_steps": 600,
+    "learning_rate": 1e-2,
+    "batch_size": 16,
+    "seeds": 5,
+    "validations": 10,
+    "tested_sequences": 100,
+}
+
+
+def config(**settings: Any) -> MemorySpanConfig:
+    return MemorySpanConfig.from_flat({**TINY, **settings})
+
+
+def run(**settings: Any) -> list[Any]:
+    return list(MEMORY_SPAN.measure(config(**settings)))
+
+
+def of(events: list[Any], kind: type) -> list[Any]:
+    return [event for event in events if type(event) is kind]
+
+
+def rows_of(events: list[Any]) -> list[Row]:
+    return [event for event in events if isinstance(event, Row)]
+
+
+def summary_of(events: list[Any]) -> MemorySpanSummary:
+    (summary,) = of(events, MemorySpanSummary)
+    assert events[-1] is summary
+    return summary
+
+
+@pytest.mark.parametrize("task", ["recall", "adding", "copy"])
+@pytest.mark.parametrize("variant", variants())
+def test_every_variant_yields_rows_that_agree_with_each_other(variant: str, task: str) -> None:
+    asked = config(task=task, learning_rate=1e-2, longest_lag=3, **variants()[variant])
+    events = list(MEMORY_SPAN.measure(asked))
+    summary, attempts, by_lag = summary_of(events), of(events, AttemptRow), of(events, LagRow)
+    assert {type(row) for row in rows_of(events)} == set(MEMORY_SPAN.rows)
+    reported = [a for a in attempts if a.learning_rate == summary.reported_learning_rate]
+    assert [row.lag for row in by_lag] == sorted({a.lag for a in reported})
+    for row in by_lag:
+        learned = [a.learned for a in reported if a.lag == row.lag]
+        assert row.success.value == pytest.approx(100 * sum(learned) / asked.seeds)
+        assert row.steps_to_learn.n == sum(learned)
+    for attempt in attempts:
+        assert attempt.learned == (attempt.steps_to_learn is not None)
+        assert (attempt.accuracy is None) == (task == "adding")
+        assert attempt.trained_steps == (attempt.steps_to_learn or asked.training_steps)
+    best = [max([a.lag for a in reported if a.seed == s and a.learned] or [0]) for s in range(3)]
+    assert by_seed(events) == best
+    assert summary.span.n == asked.seeds
+    shape = asked.shape
+    counts = count_parameters(asked.architecture, shape.inputs, outputs=shape.outputs)
+    assert summary.parameters == counts.total
+
+
+def test_a_gated_cell_learns_a_lag_that_the_plain_rnn_does_not() -> None:
+    spans = {
+        str(settings["cell"]): by_seed(run(**{**ORDERING, **settings}))
+        for settings in (
+            {"cell": "rnn"},
+            {"cell": "lstm", "forget_bias": 2.0},
+            {"cell": "gru", "update_bias": 1.0},
+        )
+    }
+    assert sum(span == 0 for span in spans["rnn"]) > 2
+    for gated in ("lstm", "gru"):
+        result = rank_sum_test(spans[gated], spans["rnn"])
+        assert result.higher
+        assert result.p_value <= 0.05
+
+
+def by_seed(events: list[Any]) -> list[int]:
+    return [int(span) for span in summary_of(events).span_by_seed.split(", ")]
+
+
+def test_the_same_config_gives_the_same_rows_and_another_seed_others() -> None:
+    first = rows_of(run(learning_rate=1e-2))
+    assert rows_of(run(learning_rate=1e-2)) == first
+    assert rows_of(run(learning_rate=1e-2, seed=1)) != first
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_seed_alone_comes_to_what_it_comes_to_among_others(cell: str) -> None:
+    """To the last bit, although the others stop training one by one."""
+    settings = {"cell": cell, "learning_rate": 3e-2, "training_steps": 120, "validations": 24}
+    among = run(**settings, longest_lag=2)
+    alone = run(**settings, longest_lag=2, seeds=1, seed=1)
+    attempts = of(among, AttemptRow)
+    assert len({a.trained_steps for a in attempts}) > 1
+    assert of(alone, AttemptRow) == [a for a in attempts if a.seed == 1]
+    assert of(alone, TrainingRow) == [row for row in of(among, TrainingRow) if row.seed == 1]
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_ends_the_same() -> None:
+    whole = run(cell="lstm")
+    checkpoints = of(whole, Checkpoint)
+    assert len(checkpoints) == len({(a.lag, a.learning_rate) for a in of(whole, AttemptRow)}) > 3
+    assert MEMORY_SPAN.resumable
+    for checkpoint in (checkpoints[0], checkpoints[3], checkpoints[-1]):
+        rest = list(MEMORY_SPAN.measure(config(cell="lstm"), checkpoint.content))
+        assert rows_of(rest) == rows_of(whole)
+        assert len(of(rest, Checkpoint)) == len(checkpoints) - checkpoints.index(checkpoint) - 1
+
+
+def test_progress_rises_to_the_whole_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.training.Throttle.due", lambda self: True)
+    progress = of(run(give_up=1, longest_lag=20), Progress)
+    assert len(progress) > 30
+    assert progress[0].done == 0
+    assert "computing on cpu" in progress[0].message
+    assert all(a.done <= b.done for a, b in itertools.pairwise(progress))
+    assert {p.total for p in progress} == {MEMORY_SPAN.work(config(give_up=1, longest_lag=20))}
+    assert progress[-1].done == progress[-1].total
+
+
+def test_networks_that_diverge_leave_fields_empty_and_the_others_alone() -> None:
+    settings = {"nonlinearity": "relu", "recurrent_gain": 30.0, "clip": None, "longest_lag": 2}
+    events = run(**settings, learning_rate=1.0, shortest_lag=2, training_steps=12, seeds=4)
+    attempts = of(events, AttemptRow)
+    for row in rows_of(events):
+        for name, value in zip(row.header(), row.flat(), strict=True):
+            if isinstance(value, float) and not name.startswith("half_life"):
+                assert math.isfinite(value), (row.table, name)
+    summary = dict(zip(MemorySpanSummary.header(), summary_of(events).flat(), strict=True))
+    assert MEMORY_SPAN.sentence(config(**settings), summary).endswith(".")
+    assert len(attempts) == 4
+
+
+def test_a_diverged_network_spoils_no_other() -> None:
+    setup = LagTaskSetup(config(), CPU)
+    spoiled, healthy = LagTraining(setup, 2, 1e-2), LagTraining(setup, 2, 1e-2)
+    with torch.no_grad():
+        spoiled.networks.readout_SHC[1] = math.nan
+    for training in (spoiled, healthy):
+        for _ in training.steps():
+            pass
+    ours, theirs = spoiled.attempts(), healthy.attempts()
+    assert [ours[0], ours[2]] == [theirs[0], theirs[2]]
+    assert (ours[1].loss, ours[1].accuracy, ours[1].learned_step) == (None, None, None)
+
+
+class TestExactNetworks:
+    def prepare(self, task: str, lag: int, **settings: Any) -> tuple[LagTaskSetup, Any, Any]:
+        setup = LagTaskSetup(config(task=task, seeds=2, **settings), CPU)
+        return setup, setup.networks(), setup.draw(setup.generators("test", lag), lag, 200)
+
+    @pytest.mark.parametrize("lag", [1, 30, 300])
+    def test_a_hand_set_network_that_keeps_what_was_cued_names_every_symbol(self, lag: int) -> None:
+        """Units k detect symbol k with its cue (noise stays below), units 3 + k sum them up."""
+        shape = {"hidden_size": 6, "nonlinearity": "relu", "symbols": 3}
+        setup, networks, batch = self.prepare("recall", lag, **shape)
+        with torch.no_grad():
+            for parameter in networks.parameters():
+                parameter.zero_()
+            for k in range(3):
+                networks.recurrent.weight_ih_l0[:, k, k] = 1
+                networks.recurrent.weight_ih_l0[:, k, 3] = 100
+                networks.recurrent.bias_ih_l0[:, k] = -100
+                networks.recurrent.weight_hh_l0[:, 3 + k, k] = 1
+                networks.recurrent.weight_hh_l0[:, 3 + k, 3 + k] = 1
+                networks.readout_SHC[:, [k, 3 + k], k] = 20
+        result = setup.evaluate(networks, lag, batch)
+        assert result.accuracies_S == [100.0, 100.0]
+        assert max(result.losses_S) < 1e-6
+        assert result.passed_S == [True, True]
+
+    def test_a_hand_set_network_that_sums_what_is_marked_adds_exactly(self) -> None:
+        """relu(number + mark − 1) is the number where it is marked, else 0."""
+        shape = {"hidden_size": 2, "nonlinearity": "relu"}
+        setup, networks, batch = self.prepare("adding", 40, **shape)
+        with torch.no_grad():
+            for parameter in networks.parameters():
+                parameter.zero_()
+            networks.recurrent.weight_ih_l0[:, 0] = 1
+            networks.recurrent.bias_ih_l0[:, 0] = -1
+            networks.recurrent.weight_hh_l0[:, 1] = 1
+            networks.readout_SHC[:] = 1
+        assert max(setup.evaluate(networks, 40, batch).losses_S) < 1e-10
+
+    def test_networks_whose_recurrent_weights_stay_zero_name_as_many_as_chance_has_it(self) -> None:
+        training = LagTraining(LagTaskSetup(config(tested_sequences=4000), CPU), 1, 1e-2)
+        for _ in training.steps():
+            with torch.no_grad():
+                training.networks.recurrent.weight_hh_l0.zero_()
+        for one in training.attempts():
+            assert one.accuracy == pytest.approx(100 / 3, abs=3)
+            assert one.loss > math.log(3) - 0.01
+
+
+def test_a_result_does_not_depend_on_how_the_sequences_are_split(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    setup = LagTaskSetup(config(cell="gru"), CPU)
+    batch = setup.draw(setup.generators("test", 5), 5, 50)
+    whole = setup.evaluate(setup.networks(), 5, batch)
+    monkeypatch.setattr("core.experiments.memory_span.training.PASS_BYTES", 1)
+    split = setup.evaluate(setup.networks(), 5, batch)
+    assert split.losses_S == pytest.approx(whole.losses_S)
+    assert split.accuracies_S == whole.accuracies_S
+
+
+def test_what_counts_as_learned() -> None:
+    assert EvalResult([0.1, 0.1, None], [90.0, 89.9, None]).passed_S == [True, False, False]
+    assert EvalResult([0.0099, 0.01, None], [None] * 3).passed_S == [True, False, False]
+
+
+def test_sequences_of_training_validation_and_test_differ_and_so_do_lags() -> None:
+    setup = LagTaskSetup(config(task="adding"), CPU)
+    first = [
+        float(setup.draw(setup.generators(purpose, lag), 5, 1).x_STBI[0, 0, 0, 0])
+        for purpose in ("training", "validation", "test", "gradient")
+        for lag in (5, 6)
+    ]
+    assert len(set(first)) == len(first)
+
+
+def test_half_lives_before_training_are_those_of_gradient_decays_instrument() -> None:
+    """In float64, on sequences of the task of 100 steps."""
+    setup = LagTaskSetup(config(task="copy", cell="lstm"), CPU)
+    assert setup.gradient_STBI.shape[1] == 100
+    assert len(setup.decay_start) == 3
+    assert all(0 < rate < 1 for rate in setup.decay_start)
+    events = run(task="copy", cell="lstm", learning_rate=1e-2, longest_lag=2)
+    (row,) = of(events, LagRow)
+    assert row.half_life_start.value != row.half_life_end.value
+
+
+def attempt(rate: float, lag: int, seed: int, step: int | None, *, test: bool = True) -> Attempt:
+    return Attempt(
+        learning_rate=rate,
+        seed=seed,
+        lag=lag,
+        passed_step=step,
+        learned_step=step if test else None,
+        loss=0.1,
+        accuracy=95.0,
+        decay_start=0.5,
+        decay_end=0.9,
+        trained_steps=step or 30,
+    )
+
+
+def attempts_of(steps: dict[tuple[float, int], list[int | None]]) -> list[Attempt]:
+    return [
+        attempt(rate, lag, seed, step)
+        for (rate, lag), by_seed in steps.items()
+        for seed, step in enumerate(by_seed)
+    ]
+
+
+SLOW_RATE, MIDDLE, FAST = LEARNING_RATES
+
+
+class TestLearningRates:
+    def test_all_are_tried_at_the_shortest_lag_and_a_set_one_alone(self) -> None:
+        assert remaining_rates(config(), []) == LEARNING_RATES
+        assert remaining_rates(config(learning_rate=0.5), []) == (0.5,)
+
+    def test_one_drops_out_where_another_learns_and_it_does_not(self) -> None:
+        made = attempts_of(
+            {
+                (SLOW_RATE, 2): [30, None, None],
+                (MIDDLE, 2): [10, 10, None],
+                (FAST, 2): [None, 5, 10],
+            }
+        )
+        assert remaining_rates(config(), made) == (MIDDLE, FAST)
+
+    def test_where_none_learns_all_go_on_until_they_give_up(self) -> None:
+        failed = {(rate, 2): [None, None, 30] for rate in LEARNING_RATES}
+        assert remaining_rates(config(give_up=2), attempts_of(failed)) == LEARNING_RATES
+        assert remaining_rates(config(give_up=1), attempts_of(failed)) == ()
+        both = {**failed, **{(rate, 3): [None, None, None] for rate in LEARNING_RATES}}
+        assert remaining_rates(config(give_up=2), attempts_of(both)) == ()
+        assert remaining_rates(config(give_up=3), attempts_of(both)) == LEARNING_RATES
+        late = {**failed, **{(rate, 3): [30, 30, None] for rate in LEARNING_RATES}}
+        assert remaining_rates(config(give_up=2), attempts_of(late)) == LEARNING_RATES
+
+    def test_the_longest_span_on_validation_is_chosen_whatever_the_test_says(self) -> None:
+        lucky = [attempt(FAST, 3, seed, 30, test=False) for seed in range(3)]
+        made = attempts_of({(rate, 2): [10, 10, 10] for rate in LEARNING_RATES})
+        made += [*lucky, *attempts_of({(SLOW_RATE, 3): [None] * 3, (MIDDLE, 3): [None] * 3})]
+        assert best_rate(config(), made) == FAST
+        assert summarise(config(), made, 1).span.value == 2
+
+    def test_of_equal_spans_the_quicker_one_is_chosen(self) -> None:
+        steps = {SLOW_RATE: [20, 20, 20], MIDDLE: [10, 25, 20], FAST: [None, 10, 25]}
+        made = attempts_of({(rate, 2): by_seed for rate, by_seed in steps.items()})
+        assert best_rate(config(), made) == MIDDLE
+
+
+class TestSummary:
+    def test_the_span_is_the_largest_lag_of_a_majority(self) -> None:
+        made = attempts_of(
+            {(FAST, 2): [10, 10, 10], (FAST, 3): [20, 20, None], (FAST, 5): [None, 30, None]}
+        )
+        summary = summarise(config(learning_rate=FAST), made, 7)
+        assert summary.span == Estimate(3, 2, 5, 3)
+        assert (summary.next_lag, summary.longest_lag_tried, summary.parameters) == (5, 5, 7)
+        assert summary.span_by_seed == "3, 5, 2"
+        assert summary.rates_tried == "0.01: 3"
+        assert summary.steps_to_learn.value == 20
+
+    def test_half_of_the_seeds_are_no_majority(self) -> None:
+        made = attempts_of({(FAST, 2): [10, 10], (FAST, 3): [20, None]})
+        assert summarise(config(learning_rate=FAST, seeds=2), made, 1).span.value == 2
+
+    def test_where_nothing_is_learned_the_span_is_zero(self) -> None:
+        summary = summarise(config(learning_rate=FAST), attempts_of({(FAST, 2): [None] * 3}), 1)
+        assert summary.span == Estimate(0, 0, 0, 3)
+        assert (summary.next_lag, summary.steps_to_learn.n) == (2, 0)
+        assert summary.half_life_end.value == pytest.approx(math.log(0.5) / math.log(0.9))
+
+    def test_one_seed_has_no_interval_and_the_last_lag_no_next_one(self) -> None:
+        made = attempts_of({(FAST, 2): [10], (FAST, 5): [20]})
+        summary = summarise(config(learning_rate=FAST, seeds=1), made, 1)
+        assert summary.span == Estimate(5, None, None, 1)
+        assert summary.next_lag is None
+
+
+def test_lags_grow_by_about_a_half_between_both_ends() -> None:
+    for (first, last), expected in {
+        (2, 100): [2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100],
+        (1, 4): [1, 2, 3, 4],
+        (12, 500): [12, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500],
+        (50, 50): [50],
+        (999, 1001): [999, 1000, 1001],
+    }.items():
+        assert config(shortest_lag=first, longest_lag=last).lags == expected
+
+
+def test_work_grows_with_everything_that_takes_time() -> None:
+    base = config()
+    for more in (
+        {"seeds": 4},
+        {"training_steps": 60},
+        {"longest_lag": 7},
+        {"batch_size": 16},
+        {"hidden_size": 16},
+        {"layers": 2},
+        {"bidirectional": True},
+        {"cell": "gru"},
+        {"validations": 20},
+        {"tested_sequences": 80},
+        {"task": "copy"},
+    ):
+        assert MEMORY_SPAN.work(config(**more)) > MEMORY_SPAN.work(base), more
+    assert MEMORY_SPAN.work(config(learning_rate=0.1)) < MEMORY_SPAN.work(base)
+    assert lag_work(base, 5) > lag_work(base, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"longest_lag": 1}, "longest_lag is 1, but shortest_lag is 2; give at least that"),
+        ({"task": "adding", "shortest_lag": 1}, "adding marks two numbers: give 2"),
+        ({"task": "recal"}, "task is 'recal'; give recall, adding or copy"),
+        ({"learning_rate": 0}, "learning_rate is 0; give a number from 1e-06 to 1"),
+        ({"symbols": 1}, "symbols is 1; give a whole number from 2 to 256"),
+        ({"give_up": 0}, "give_up is 0; give a whole number from 1 to 100"),
+    ],
+)
+def test_bad_settings_are_sentences(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(BadSetting, match=sentence):
+        config(**settings)

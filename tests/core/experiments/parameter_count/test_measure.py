@@ -1,0 +1,90 @@
+"""`parameter-count`: every number of every row against torch's tensors or the formula."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from torch import nn
+
+from core.experiment import Progress, Row
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.parameter_count.declaration import (
+    ActivationRow,
+    ParameterCountConfig,
+    ParameterCountSummary,
+    PartRow,
+    WidthRow,
+)
+from core.models.registry import variants
+from core.settings import BadSetting
+
+SMALL = {"smallest_width": [4], "largest_width": [16], "hidden_size": [6], "sequence_length": [10]}
+
+
+def measured(variant: str, **settings: Any) -> list[Row]:
+    (config,) = PARAMETER_COUNT.configs(
+        [variant], {**SMALL, **{name: [value] for name, value in settings.items()}}
+    )
+    return [event for event in PARAMETER_COUNT.measure(config) if isinstance(event, Row)]
+
+
+def of(rows: list[Row], kind: type[Row]) -> list[Any]:
+    return [row for row in rows if type(row) is kind]
+
+
+@pytest.mark.parametrize("variant", variants())
+def test_every_width_has_its_rows_and_they_agree(variant: str) -> None:
+    rows = measured(variant, vocabulary=50, outputs=7, layers=2)
+    widths = of(rows, WidthRow)
+    assert [row.hidden_size for row in widths] == [4, 6, 8, 16]
+    for row in widths:
+        assert row.tensors_total == row.parameters_total
+        parts = [p for p in of(rows, PartRow) if p.hidden_size == row.hidden_size]
+        assert sum(p.parameters for p in parts) == row.parameters_total
+        assert [p.part for p in parts] == ["input", "recurrent", "bias", "embedding", "output"]
+        kept = [a for a in of(rows, ActivationRow) if a.hidden_size == row.hidden_size]
+        assert [a.implementation for a in kept] == ["fused", "equations"]
+        assert all(0 < a.activation_mib <= a.graph_mib for a in kept)
+    (summary,) = of(rows, ParameterCountSummary)
+    assert summary.parameters == widths[1].parameters
+    assert rows[-1] is summary
+
+
+def test_the_ratio_is_one_to_four_to_three_at_any_width_and_depth() -> None:
+    for cell, ratio in (("rnn", 1), ("lstm", 4), ("gru", 3)):
+        for directions in ("", "bi-"):
+            rows = of(measured(directions + cell, layers=1), WidthRow)
+            assert {row.over_rnn for row in rows} == {ratio * (2 if directions else 1)}
+
+
+def test_the_chapters_exercise_256_to_64_shrinks_about_quadratically() -> None:
+    rows = of(measured("lstm", input_size=64, smallest_width=64, largest_width=256), WidthRow)
+    counts = {row.hidden_size: row.parameters for row in rows}
+    assert counts[256] == sum(p.numel() for p in nn.LSTM(64, 256).parameters())
+    assert 9 < counts[256] / counts[64] < 16
+
+
+def test_progress_reaches_its_total() -> None:
+    (config,) = PARAMETER_COUNT.configs(["gru"], SMALL)
+    reports = [event for event in PARAMETER_COUNT.measure(config) if isinstance(event, Progress)]
+    assert reports[0].done == 0
+    assert reports[-1].done == pytest.approx(reports[-1].total) == PARAMETER_COUNT.work(config)
+
+
+def test_without_embedding_and_head_there_are_no_such_parts() -> None:
+    parts = {row.part for row in of(measured("rnn"), PartRow)}
+    assert parts == {"input", "recurrent", "bias"}
+
+
+def test_the_state_takes_half_the_bytes_in_half_precision() -> None:
+    sizes = {
+        dtype: of(measured("lstm", dtype=dtype), ParameterCountSummary)[0].state_bytes
+        for dtype in ("float64", "float32", "bfloat16")
+    }
+    assert sizes == {"float64": 2 * 6 * 8, "float32": 2 * 6 * 4, "bfloat16": 2 * 6 * 2}
+
+
+def test_a_sweep_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(BadSetting, match="smallest_width is 512, but largest_width is 8; give"):
+        ParameterCountConfig.from_flat({"smallest_width": 512, "largest_width": 8})

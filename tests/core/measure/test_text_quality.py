@@ -1,0 +1,213 @@
+"""Scores against sums by hand and against sacrebleu; where a curve falls below half."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sacrebleu import corpus_bleu, corpus_chrf
+
+from core.measure.text_quality import (
+    ScoredSentence,
+    above_blind,
+    agreeing,
+    bleu,
+    bleu_signature,
+    blind_guess,
+    bottleneck,
+    by_length,
+    chrf,
+    exact_match,
+    length_ratio,
+    ratio,
+    token_accuracy,
+)
+
+OUTPUTS = ["the cat sat on the mat", "a dog barks at the tree", "birds sing"]
+
+REFERENCES = ["the cat sat on the mat", "the dog barks at a tree", "the birds sing loudly"]
+
+
+def judged(reference: tuple[int, ...], output: tuple[int, ...], length: int = 3) -> ScoredSentence:
+    return ScoredSentence(length, length, reference, output)
+
+
+def translations() -> list[ScoredSentence]:
+    return [
+        ScoredSentence(5, 5, (), (), reference_text=r, output_text=o)
+        for o, r in zip(OUTPUTS, REFERENCES, strict=True)
+    ]
+
+
+def test_accuracies_are_the_sums_by_hand() -> None:
+    result = [
+        judged((1, 2, 3), (1, 2, 3)),
+        judged((1, 2, 3, 4, 5), (1, 9, 3)),
+        judged((7,), (7, 8)),
+    ]
+    assert token_accuracy(result).value == pytest.approx(100 * (3 + 2 + 1) / 9)
+    assert exact_match(result).value == pytest.approx(100 / 3)
+    assert length_ratio(result).value == pytest.approx(8 / 9)
+    assert token_accuracy(result).n == 3
+
+
+def test_a_shifted_output_is_wrong_at_every_position() -> None:
+    assert token_accuracy([judged((1, 2, 3), (9, 1, 2, 3))]).value == 0.0
+
+
+def test_what_is_the_same_for_all_sentences_has_no_width() -> None:
+    estimate = ratio([1.0] * 10, [2.0] * 10)
+    assert (estimate.value, estimate.low, estimate.high, estimate.n) == (0.5, 0.5, 0.5, 10)
+
+
+def test_one_sentence_has_no_interval_and_none_no_value() -> None:
+    assert ratio([1.0], [2.0]).low is None
+    assert ratio([], []).value is None
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=60))
+def test_the_interval_holds_the_value(right: list[bool]) -> None:
+    estimate = ratio(right, [1] * len(right))
+    assert estimate.low <= estimate.value <= estimate.high
+    assert estimate == ratio(right, [1] * len(right)), "resampling is always the same"
+
+
+def test_the_bootstrap_interval_is_about_the_binomial_one() -> None:
+    estimate = ratio([1] * 50 + [0] * 150, [1] * 200)
+    assert estimate.low == pytest.approx(0.25 - 1.96 * (0.25 * 0.75 / 200) ** 0.5, abs=0.01)
+    assert estimate.high == pytest.approx(0.25 + 1.96 * (0.25 * 0.75 / 200) ** 0.5, abs=0.01)
+
+
+def test_bleu_and_chrf_are_sacrebleus() -> None:
+    result = bleu(translations())
+    assert result.value == pytest.approx(corpus_bleu(OUTPUTS, [REFERENCES], lowercase=True).score)
+    assert result.low < result.value < result.high
+    expected = corpus_chrf(OUTPUTS, [REFERENCES]).score
+    assert chrf(translations()).value == pytest.approx(expected)
+    assert bleu_signature().startswith("nrefs:1|case:lc|eff:no|tok:13a|smooth:exp|version:")
+
+
+def test_a_bucket_is_named_after_its_longest_length() -> None:
+    result = [judged((), (), length) for length in (1, 2, 3, 4, 6, 7)]
+    buckets = by_length(result, lambda one: one.source_words, 3)
+    assert {k: [j.source_words for j in v] for k, v in buckets.items()} == {
+        3: [1, 2, 3],
+        6: [4, 6],
+        9: [7],
+    }
+
+
+TOKENS = st.integers(1, 3)
+
+SENTENCES = st.lists(TOKENS, min_size=1, max_size=4).map(tuple)
+
+
+def curve(*accuracies: float) -> dict[int, list[ScoredSentence]]:
+    """Buckets of lengths 5, 10, … in which that share of 100 one-token sentences is right.
+
+    All references differ, so a blind guess has 1% of them.
+    """
+    return {
+        5 * place: [judged((i,), (i if i < 100 * share else -1,), 5 * place) for i in range(100)]
+        for place, share in enumerate(accuracies, start=1)
+    }
+
+
+def test_the_bottleneck_is_where_the_line_crosses_half_of_the_start() -> None:
+    result = bottleneck(curve(1.0, 0.8, 0.4, 0.1))
+    assert result.length.value == pytest.approx(10 + 5 * (0.8 - 0.5) / (0.8 - 0.4))
+    assert not result.never
+    assert result.length.low < result.length.value < result.length.high
+
+
+def test_half_is_of_what_short_sentences_reach() -> None:
+    assert bottleneck(curve(0.6, 0.4, 0.2)).length.value == pytest.approx(12.5)
+
+
+def test_a_curve_that_stays_up_has_no_bottleneck() -> None:
+    result = bottleneck(curve(1.0, 1.0, 0.9))
+    assert result.never
+    assert result.length.value == 15
+
+
+def texts(length: int, number: int, right: int) -> list[ScoredSentence]:
+    """Sentences of that length, of which the first few are right and the others all wrong."""
+    sentences = []
+    for index in range(number):
+        words = [f"w{length}x{index}x{place}" for place in range(length)]
+        output = words if index < right else ["nothing"] * length
+        tokens = tuple(range(index * length, (index + 1) * length))
+        written = tokens if index < right else (-1,) * length
+        sentences.append(
+            ScoredSentence(length, length, tokens, written, " ".join(words), " ".join(output))
+        )
+    return sentences
+
+
+def test_of_running_text_bleu_decides_whatever_the_positions() -> None:
+    """One word too many: every token is right, and none at its own position."""
+    shifted = [
+        ScoredSentence(
+            20, 20, one.reference, (-1, *one.output), one.reference_text, f"so {one.output_text}"
+        )
+        for one in texts(20, 20, 20)
+    ]
+    buckets = {10: texts(10, 20, 20), 20: shifted}
+    assert bottleneck(buckets, "token_accuracy").length.value < 20
+    assert bottleneck(buckets, "bleu").never
+    fallen = bottleneck({10: texts(10, 20, 20), 20: texts(20, 20, 4)}, "bleu")
+    assert 10 < fallen.length.low <= fallen.length.value <= fallen.length.high <= 20
+    assert not fallen.never
+
+
+def test_too_few_sentences_for_bleu_join_the_bucket_before() -> None:
+    lone = {10: texts(10, 20, 20), 20: texts(20, 20, 20), 30: texts(30, 1, 0)}
+    result = bottleneck(lone, "bleu")
+    assert result.never, "one wrong sentence is no bottleneck"
+    assert result.length.value == pytest.approx((20 * 20 + 30) / 21)
+
+
+def test_the_blind_guess_has_the_commonest_token_at_each_position() -> None:
+    assert blind_guess([(1, 2, 3), (1, 5, 3), (4, 2)]) == (1, 2, 3)
+    assert blind_guess([]) == ()
+
+
+@given(st.lists(SENTENCES, min_size=1, max_size=8), SENTENCES)
+def test_no_other_output_that_is_always_the_same_is_better(
+    references: list[tuple[int, ...]], output: tuple[int, ...]
+) -> None:
+    blind = blind_guess(references)
+    assert sum(agreeing(r, output) for r in references) <= sum(
+        agreeing(r, blind) for r in references
+    )
+
+
+@given(st.lists(SENTENCES, min_size=1, max_size=8), SENTENCES)
+def test_a_model_that_ignores_its_source_has_no_bottleneck(
+    references: list[tuple[int, ...]], output: tuple[int, ...]
+) -> None:
+    result = bottleneck({3: [judged(reference, output) for reference in references]})
+    assert result.above_blind.value <= 0
+    assert result.length.value is None
+    assert not result.never
+
+
+def test_above_the_blind_guess_is_the_difference_on_the_same_sentences() -> None:
+    result = [judged((1, 2), (1, 2)), judged((1, 3), (1, 3)), judged((4, 3), (1, 3))]
+    above = above_blind(result)  # 5 of 6 tokens are right, the guess 1 3 has 4
+    assert above.value == pytest.approx(100 * (5 - 4) / 6)
+    assert above.n == 3
+
+
+def test_what_may_be_noise_is_not_above_the_blind_guess() -> None:
+    lucky = [judged((i % 10,), (i % 10 if i < 14 else -1,)) for i in range(100)]
+    above = above_blind(lucky)
+    assert above.value == pytest.approx(4)
+    assert above.low < 0
+    result = bottleneck({5: lucky, 10: [judged((1,), (2,))] * 100})
+    assert result.length.value is None
+    assert result.above_blind == above
+
+
+def test_a_single_sentence_proves_nothing() -> None:
+    assert bottleneck({3: [judged((1, 2, 3), (1, 2, 3))]}).length.value is None

@@ -1,0 +1,166 @@
+"""Estimates and verdicts, against scipy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from core.stats.estimates import (
+    MISSING,
+    Estimate,
+    bootstrap_estimate,
+    finite,
+    geometric_mean_estimate,
+    half_life,
+    intervals_apart,
+    mean_estimate,
+    median_estimate,
+    ratio_estimate,
+    success_estimate,
+)
+
+VALUES = st.lists(st.floats(-100, 100).map(lambda x: round(x, 3)), min_size=2, max_size=30)
+
+
+def spread_out(values: list[float]) -> bool:
+    return float(np.std(values)) > 1e-3
+
+
+@given(VALUES)
+def test_the_mean_has_scipys_t_interval(values: list[float]) -> None:
+    assume(spread_out(values))
+    ours = mean_estimate(values)
+    low, high = stats.t.interval(
+        0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values)
+    )
+    assert (ours.low, ours.high) == pytest.approx((low, high), rel=1e-9, abs=1e-9)
+    assert ours.value == pytest.approx(np.mean(values), abs=1e-12)
+    assert ours.n == len(values)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=30))
+def test_the_geometric_mean_is_scipys_and_lies_within_its_interval(values: list[float]) -> None:
+    ours = geometric_mean_estimate(values)
+    assert ours.value == pytest.approx(stats.gmean(values))
+    if len(values) > 1:
+        assert ours.low <= ours.value * (1 + 1e-12)
+        assert ours.value <= ours.high * (1 + 1e-12)
+
+
+@given(st.lists(st.floats(-100, 100), min_size=1, max_size=60))
+def test_the_median_is_numpys_and_has_an_interval_from_six_values_on(values: list[float]) -> None:
+    ours = median_estimate(values)
+    assert ours.value == np.median(values)
+    if len(values) < 6:
+        assert ours.low is ours.high is None
+    else:
+        assert ours.low <= ours.value <= ours.high
+
+
+@pytest.mark.parametrize(("n", "j"), [(6, 1), (8, 1), (9, 2), (20, 6), (100, 40)])
+def test_the_medians_interval_is_the_narrowest_pair_of_order_statistics(n: int, j: int) -> None:
+    """The tables of any textbook: for 9 values the second smallest and the second largest."""
+    ours = median_estimate(range(1, n + 1))
+    assert (ours.low, ours.high) == (j, n + 1 - j)
+    assert 2 * stats.binom.cdf(j - 1, n, 0.5) <= 0.05 < 2 * stats.binom.cdf(j, n, 0.5)
+
+
+@pytest.mark.parametrize("make", [mean_estimate, geometric_mean_estimate, median_estimate])
+def test_one_value_has_no_interval_and_none_has_nothing(make) -> None:
+    assert make([2.0]) == Estimate(pytest.approx(2.0), None, None, 1)
+    assert make([]) == MISSING
+    assert make([None, math.nan, math.inf, 2.0]).n == 1
+
+
+def test_a_very_wide_geometric_interval_is_infinite_rather_than_an_error() -> None:
+    ours = geometric_mean_estimate([1e-300, 1e300])
+    assert ours.value == pytest.approx(1.0)
+    assert (ours.low, ours.high) == (0.0, math.inf)
+
+
+def test_half_life_is_infinite_where_nothing_is_lost() -> None:
+    assert half_life(0.5) == 1
+    assert half_life(0.5**0.25) == pytest.approx(4)
+    assert half_life(1.0) == half_life(1.5) == math.inf
+    assert half_life(0.0) == 0
+
+
+def test_the_half_lifes_interval_is_that_of_its_endpoints() -> None:
+    rate = Estimate(0.9, 0.8, 1.01, 5)
+    assert rate.transformed(half_life) == Estimate(half_life(0.9), half_life(0.8), math.inf, 5)
+
+
+def test_intervals_are_apart_or_overlap_or_cannot_be_compared() -> None:
+    low, high = Estimate(1.0, 0.5, 1.5, 4), Estimate(3.0, 2.0, 4.0, 4)
+    assert intervals_apart(low, high) is intervals_apart(high, low) is True
+    assert intervals_apart(low, Estimate(2.0, 1.5, 2.5, 4)) is False
+    assert intervals_apart(low, Estimate(3.0, None, None, 1)) is None
+
+
+def test_a_ratio_has_the_widest_interval_that_both_allow() -> None:
+    ratio = ratio_estimate(Estimate(6.0, 4.0, 8.0, 5), Estimate(2.0, 1.0, 4.0, 3))
+    assert ratio == Estimate(3.0, 1.0, 8.0, 3)
+    assert ratio_estimate(MISSING, ratio) == ratio_estimate(ratio, MISSING) == MISSING
+    assert ratio_estimate(Estimate(6.0, None, None, 1), ratio).low is None
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(0, 5, 0.0, 43.45), (5, 5, 56.55, 100.0), (3, 5, 23.07, 88.24), (81, 263, 25.53, 36.62)],
+)
+def test_the_success_interval_is_wilsons(successes: int, n: int, low: float, high: float) -> None:
+    """81 of 263: Newcombe (1998), table I; the rest against scipy, too."""
+    ours = success_estimate(successes, n)
+    assert (ours.value, ours.n) == (pytest.approx(100 * successes / n), n)
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.01)
+    theirs = stats.binomtest(successes, n).proportion_ci(method="wilson")
+    assert (ours.low, ours.high) == pytest.approx((100 * theirs.low, 100 * theirs.high))
+
+
+@given(st.integers(0, 300), st.integers(1, 300))
+def test_a_success_interval_is_within_the_possible_and_around_its_value(k: int, n: int) -> None:
+    ours = success_estimate(min(k, n), n)
+    assert 0 <= ours.low <= ours.value + 1e-9
+    assert ours.value - 1e-9 <= ours.high <= 100
+
+
+def test_no_trials_have_no_success() -> None:
+    assert success_estimate(0, 0) == MISSING
+
+
+def test_the_bootstrap_of_few_values_is_their_exact_distribution() -> None:
+    """The largest of two values 1 and 2 is 1 in one of four resamples, 2 in three."""
+    assert bootstrap_estimate([1, 2], max) == Estimate(2, 1, 2, 2)
+    # Of five values one outlier is drawn at least three times with probability 5.8%, as median.
+    assert bootstrap_estimate([1.0, 1, 1, 1, 9], np.median) == Estimate(1.0, 1, 9, 5)
+    # Of three, all of one kind once in 27 draws: more than 2.5%.
+    assert bootstrap_estimate([1.0, 2, 3], np.mean) == Estimate(2.0, 1.0, 3.0, 3)
+
+
+def test_the_bootstrap_of_many_values_is_scipys_and_always_the_same() -> None:
+    values = np.random.default_rng(3).normal(size=40).tolist()
+    ours = bootstrap_estimate(values, np.mean)
+    theirs = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=10_000, random_state=0
+    ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.05)
+    assert bootstrap_estimate(values, np.mean) == ours
+
+
+def test_one_value_is_not_resampled_and_none_is_missing() -> None:
+    assert bootstrap_estimate([7.0], max) == Estimate(7.0, None, None, 1)
+    assert bootstrap_estimate([], max) == MISSING
+
+
+def test_an_interval_is_cut_to_what_is_possible() -> None:
+    assert Estimate(99.0, 90.0, 108.0, 5).within(0, 100) == Estimate(99.0, 90.0, 100, 5)
+    assert Estimate(1.0, None, None, 1).within(0, 100) == Estimate(1.0, None, None, 1)
+
+
+def test_only_finite_values_are_kept() -> None:
+    assert [finite(value) for value in (1.5, math.inf, -math.inf, math.nan)] == [1.5, *[None] * 3]

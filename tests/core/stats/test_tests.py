@@ -1,0 +1,116 @@
+"""Tests against scipy's and counting by hand."""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from core.stats.tests import doubled_ranks, holm, rank_sum_test, welch_test
+
+SPANS = st.lists(st.sampled_from([0.0, 5.0, 10.0, 15.0, 20.0]), min_size=2, max_size=5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(SPANS, SPANS)
+def test_with_ties_it_is_scipys_exact_permutation_test(first, second) -> None:
+    pooled = stats.rankdata([*first, *second])
+    expected = len(first) * (len(pooled) + 1) / 2
+
+    def away(chosen, rest, axis=-1):
+        return np.abs(np.sum(chosen, axis=axis) - expected)
+
+    halves = (pooled[: len(first)], pooled[len(first) :])
+    theirs = stats.permutation_test(halves, away, alternative="greater", n_resamples=1e5).pvalue
+    assert rank_sum_test(first, second).p_value == pytest.approx(theirs)
+
+
+@given(st.permutations(range(11)), st.integers(1, 10))
+def test_without_ties_it_is_scipys_exact_rank_sum_test(values: list[int], n: int) -> None:
+    theirs = stats.mannwhitneyu(values[:n], values[n:], method="exact").pvalue
+    assert rank_sum_test(values[:n], values[n:]).p_value == pytest.approx(theirs)
+
+
+@given(st.lists(st.integers(0, 9), min_size=40, max_size=60), st.integers(15, 25))
+def test_many_values_are_taken_as_normal_with_scipys_correction_for_ties(values, n) -> None:
+    theirs = stats.mannwhitneyu(
+        values[:n], values[n:], method="asymptotic", use_continuity=False
+    ).pvalue
+    ours = rank_sum_test(values[:n], values[n:]).p_value
+    assert ours == pytest.approx(1.0 if len(set(values)) == 1 else theirs)
+
+
+def test_equal_values_share_the_mean_of_their_ranks() -> None:
+    assert doubled_ranks([5, 7, 7, 1]) == [4, 7, 7, 2]
+
+
+def test_five_against_five_that_do_not_overlap() -> None:
+    """Two of 252 ways to divide ten values are as far apart."""
+    result = rank_sum_test([15, 15, 15, 20, 15], [10, 10, 5, 10, 10])
+    assert result.higher
+    assert result.p_value == result.min_p == pytest.approx(2 / 252)
+    assert not rank_sum_test([10, 10, 5, 10], [15, 15, 15, 15]).higher
+
+
+def test_three_against_three_cannot_go_below_a_tenth() -> None:
+    result = rank_sum_test([100, 200, 300], [1, 2, 3])
+    assert result.p_value == result.min_p == pytest.approx(0.1)
+    assert rank_sum_test([1], [2]).min_p == 1.0
+
+
+def test_equal_ranks_have_p_one() -> None:
+    assert rank_sum_test([10] * 5, [10] * 5).p_value == 1.0
+
+
+def test_nothing_cannot_be_compared() -> None:
+    with pytest.raises(ValueError, match="at least one value on each side"):
+        rank_sum_test([], [1.0])
+    with pytest.raises(ValueError, match="at least two values"):
+        welch_test([1.0], [1.0, 2.0])
+
+
+VALUES = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12)
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")
+@given(VALUES, VALUES)
+def test_means_are_compared_by_scipys_welch_test(first: list[float], second: list[float]) -> None:
+    assume(len({*first}) > 1 or len({*second}) > 1)
+    result = welch_test(first, second)
+    theirs = stats.ttest_ind(first, second, equal_var=False).pvalue
+    assert result.p_value == pytest.approx(theirs, nan_ok=True)
+    assert result.higher == (statistics.fmean(first) > statistics.fmean(second))
+
+
+def test_welch_of_a_worked_example() -> None:
+    """Means 2 and 5, variances 1 and 4, n = 3 and 3: t = -3 / sqrt(5/3), 2.94 degrees."""
+    result = welch_test([1.0, 2.0, 3.0], [3.0, 5.0, 7.0])
+    t, degrees = -3 / (5 / 3) ** 0.5, (1 / 3 + 4 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2)
+    assert result.p_value == pytest.approx(2 * stats.t.cdf(t, degrees))
+    assert not result.higher
+
+
+def test_values_without_any_spread_are_certain() -> None:
+    assert welch_test([1.0, 1.0], [2.0, 2.0]).p_value == 0.0
+    assert welch_test([2.0, 2.0], [2.0, 2.0]).p_value == 1.0
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_holm_corrects_as_it_is_defined(p_values: list[float]) -> None:
+    corrected = holm(p_values)
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    for place, index in enumerate(order):
+        steps = [min(1.0, (len(order) - k) * p_values[order[k]]) for k in range(place + 1)]
+        assert corrected[index] == max(steps)
+    bonferroni = [min(1.0, len(p_values) * p) for p in p_values]
+    assert all(
+        raw <= one <= most for raw, one, most in zip(p_values, corrected, bonferroni, strict=True)
+    )
+
+
+def test_holm_of_a_worked_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])

@@ -1,0 +1,116 @@
+"""A local database read directly says what MLflow says; tables not checked are left to MLflow."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.store import sqlite
+from core.store.recorder import Recorder
+from core.store.sqlite import Database
+from core.store.tracking import Store
+from tests.toy import TOY, ToyConfig
+
+Pair = tuple[Store, Store]
+
+
+@pytest.fixture
+def pair(store: Store, toy: object) -> Pair:
+    """A store with every kind of run, and the same as MLflow reads it."""
+    made = [
+        store.create(TOY, ToyConfig(seed=seed), sweep=f"“s” {seed}", status="RUNNING")
+        for seed in range(7)
+    ]
+    finished, failed, killed, deleted, renamed, unnamed, _running = made
+    recorder = Recorder(store, finished, TOY)
+    for event in TOY.measure(ToyConfig()):
+        recorder.take(event)
+    recorder.close()
+    store.log_metrics(finished, [("seconds", 2.0, 0), ("seconds", 3.0, 1)])
+    store.client.log_metric(failed, "seconds", math.inf)
+    store.end(finished, "FINISHED")
+    store.end(failed, "FAILED", "it's <b>" + "x" * 6000)
+    store.end(killed, "KILLED")
+    store.client.delete_run(deleted)
+    store.client.update_run(renamed, name="renamed ' \" עברית")
+    store.client.create_run(store.client.get_run(finished).info.experiment_id)  # somebody else's
+    store.create(TOY, ToyConfig(seed=9), sweep="")
+    with closing(sqlite3.connect(store.folder / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE runs SET name = NULL WHERE run_uuid = ?", (unnamed,))
+    by_mlflow = Store(store.uri)
+    by_mlflow.__dict__["database"] = None
+    return store, by_mlflow
+
+
+def test_the_database_says_what_mlflow_says(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BATCH_RUNS", 3)
+    direct, by_mlflow = pair
+    assert direct.database is not None
+    records = direct.runs()
+    assert len(records) == 7
+    assert records == by_mlflow.runs()
+    assert [r.run_id for r in records] == [r.run_id for r in reversed([*direct.newest_first()])]
+    assert any("squares/square" in record.metrics for record in records)
+    for record in records:
+        assert direct.run(record.run_id) == by_mlflow.run(record.run_id) == record
+    asked: list[dict[str, object]] = [
+        {"experiment": "toy", "status": "FAILED"},
+        {"status": "SCHEDULED"},
+        {"metrics": ["seconds"]},
+        {"ended_since": records[0].ended, "metrics": []},
+        {"ended_since": 1e10},
+    ]
+    for question in asked:
+        assert direct.runs(**question) == by_mlflow.runs(**question)  # type: ignore[arg-type]
+    assert {len(direct.runs(**q)) for q in asked} == {1, 7, 3, 0}  # type: ignore[arg-type]
+    assert direct.active() == by_mlflow.active()
+
+
+def test_a_deleted_run_is_known_by_its_id_only(pair: Pair) -> None:
+    direct, by_mlflow = pair
+    (deleted,) = by_mlflow.client.search_runs(["1"], run_view_type=2)
+    assert direct.run(deleted.info.run_id) == by_mlflow.run(deleted.info.run_id)
+    assert direct.run(deleted.info.run_id).deleted
+    assert all(record.run_id != deleted.info.run_id for record in direct.runs())
+
+
+def test_artifacts_are_read_where_mlflow_finds_them(pair: Pair) -> None:
+    direct, by_mlflow = pair
+    (finished,) = direct.runs(status="FINISHED")
+    for path in ("tables/squares.csv", "log.txt"):
+        read = [store.artifact(finished.run_id, path) for store in pair]
+        assert read[0] is not None
+        assert read[1] is not None
+        assert read[0].read_bytes() == read[1].read_bytes()
+    assert direct.artifact(finished.run_id, "tables") == read[0].parent / "tables"
+    assert direct.artifact(finished.run_id, "tables/none.csv") is None
+    assert direct.artifact("0" * 32, "log.txt") is by_mlflow.artifact("0" * 32, "log.txt") is None
+
+
+def test_tables_of_another_version_are_left_to_mlflow(store: Store, toy: object) -> None:
+    store.create(TOY, ToyConfig(), sweep="s")
+    path = store.folder / "mlflow.db"
+    assert Database.at(path) is not None
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'of another one'")
+    newer = Store(store.uri)
+    assert newer.database is None
+    newer.client = store.client  # a client of its own would refuse these tables
+    assert [record.sweep for record in newer.runs()] == ["s"]
+
+
+def test_there_is_no_database_before_mlflow_made_it(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    assert Database.at(None) is Database.at(path) is None
+    assert not path.exists()
+    path.touch()
+    assert Database.at(path) is None
+
+
+def test_a_folder_with_odd_characters_can_hold_a_store(store: Store) -> None:
+    there = store.folder.rename(store.folder.with_name("what? 100% #1"))
+    assert Database.at(there / "mlflow.db") is not None

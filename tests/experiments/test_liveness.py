@@ -1,0 +1,162 @@
+"""A run is called lost by what its executor knows of it, and never because of another machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from core.store.records import TAG_CANCEL, TAG_HEARTBEAT, TAG_OWNER, RunRecord, process_identity
+from core.store.tracking import Store
+from experiments import liveness
+from experiments.executors.base import ResourceRequest
+from experiments.liveness import LostRuns
+from experiments.worker import Worker
+from tests.toy import TOY, ToyConfig
+
+HERE = {**process_identity(), "started": 1.0}
+
+GONE = {**HERE, "pid": 2**22 + 1}
+
+ELSEWHERE = {"host": "elsewhere", "pid": 1, "created": 1.0, "started": 1.0}
+
+
+@dataclass
+class FakeExecutor:
+    """Executes nothing; `ended` is what it reports of its children."""
+
+    ended: list[tuple[str, str]] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+    running: tuple[str, ...] = ()
+
+    def warm_up(self) -> None: ...
+
+    def has_room(self, request: ResourceRequest, others: Sequence[ResourceRequest] = ()) -> bool:
+        return True
+
+    def start(self, record: RunRecord) -> None:
+        self.started.append(record.run_id)
+
+    def wait(self, seconds: float) -> list[tuple[str, str]]:
+        ended, self.ended = self.ended, []
+        return ended
+
+    def stop(self, run_id: str, *, force: bool = False) -> None: ...
+
+    def is_alive(self, record: RunRecord) -> bool | None:
+        return liveness.is_alive(record)
+
+
+def look_once(store: Store, executor: FakeExecutor) -> None:
+    Worker(store, print, executor).serve(watch=lambda: True)
+
+
+def owned_by(store: Store, owner: dict[str, object]) -> str:
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    store.mark_running(run_id, owner, {TAG_HEARTBEAT: "1.0"})
+    return run_id
+
+
+def test_what_waits_is_started_by_the_executor_that_was_given(store: Store, toy) -> None:
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    executor = FakeExecutor()
+    look_once(store, executor)
+    assert executor.started == [run_id]
+
+
+def test_a_child_that_ended_does_not_end_a_run_that_lives_elsewhere(store: Store, toy) -> None:
+    run_ids = [owned_by(store, owner) for owner in (ELSEWHERE, HERE)]
+    how = "its process ended with exit status 0"
+    look_once(store, FakeExecutor(ended=[(run_id, how) for run_id in run_ids]))
+    assert {store.run(run_id).status for run_id in run_ids} == {"RUNNING"}
+
+
+def test_a_child_that_ended_without_ending_its_run_is_lost(store: Store, toy) -> None:
+    owned, unowned = owned_by(store, GONE), store.create(TOY, ToyConfig(), sweep="s")
+    how = "its process ended with exit status 1"
+    look_once(store, FakeExecutor(ended=[(owned, how), (unowned, how)]))
+    for run_id in (owned, unowned):
+        assert store.run(run_id).error == f"lost: {how}; retry runs it again"
+
+
+def test_a_run_whose_process_on_this_machine_is_gone_is_lost(store: Store, toy) -> None:
+    run_id = owned_by(store, GONE)
+    look_once(store, FakeExecutor())
+    assert "lost: its process is gone" in store.run(run_id).error
+
+
+def test_a_run_of_another_machine_is_not_ended_for_its_old_heartbeat(store: Store, toy) -> None:
+    run_id = owned_by(store, ELSEWHERE)
+    look_once(store, FakeExecutor())
+    assert store.run(run_id).status == "RUNNING"
+
+
+def test_a_waiting_run_that_another_machine_is_starting_is_left_to_it(store: Store, toy) -> None:
+    run_id = owned_by(store, ELSEWHERE)
+    store.client.update_run(run_id, status="SCHEDULED")
+    executor = FakeExecutor()
+    look_once(store, executor)
+    assert executor.started == []
+    assert store.run(run_id).status == "SCHEDULED"
+
+
+@pytest.mark.parametrize(
+    ("owner", "cancelled", "reason"),
+    [
+        (ELSEWHERE, True, "no heartbeat from elsewhere for 120 s"),
+        (ELSEWHERE, False, ""),
+        (
+            None,
+            False,
+            "the run was created but never started (its submitter was interrupted)",
+        ),
+    ],
+)
+def test_silence_is_timed_from_when_it_was_first_seen(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch, owner, cancelled: bool, reason: str
+) -> None:
+    run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")
+    if owner is not None:
+        store.mark_running(run_id, owner, {TAG_HEARTBEAT: "1.0"})
+    if cancelled:
+        store.set_tags(run_id, {TAG_CANCEL: "1.0"})
+    lost, now = LostRuns(), time.monotonic()
+    answers = []
+    for seconds in (0.0, 59.0, 121.0):
+        monkeypatch.setattr(liveness.time, "monotonic", lambda now=now + seconds: now)
+        answers.append(lost.reason(store.run(run_id), None))
+    assert answers == ["", "", reason]
+    store.set_tags(run_id, {TAG_HEARTBEAT: "2.0"})
+    assert lost.reason(store.run(run_id), None) == ""
+
+
+def test_an_owner_that_cannot_be_read_is_nobody_known(store: Store, toy) -> None:
+    run_id = owned_by(store, HERE)
+    store.set_tags(run_id, {TAG_OWNER: "edited"})
+    record = store.run(run_id)
+    assert liveness.is_alive(record) is None
+    look_once(store, FakeExecutor())
+    assert store.run(run_id).status == "RUNNING"
+
+
+def test_a_later_process_of_the_same_number_is_not_the_owner() -> None:
+    assert liveness.process_exists(os.getpid(), HERE["created"])
+    assert not liveness.process_exists(os.getpid(), HERE["created"] - 10)
+
+
+def test_a_worker_gives_the_signals_back(store: Store, toy) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    look_once(store, FakeExecutor())
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_worker_of_a_server_says_that_it_must_be_the_only_one(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("experiments.worker.database_path", lambda _: None)
+    look_once(store, FakeExecutor())
+    assert "start no worker for this store on another machine" in capsys.readouterr().out
