@@ -211,6 +211,10 @@ class Result:
                 return difference.reversed
         return None
 
+    def of(self, name: str) -> list[Difference]:
+        """The verdicts on a group against each of the others."""
+        return [d for other in self.repeats if (d := self.against(name, other)) is not None]
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:

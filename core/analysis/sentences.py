@@ -48,15 +48,17 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
         yield f"{top}: {title} {value}."
     elif len({result.estimates[name].value for name in order}) == 1:
         amount = quantity(result.estimates[top].value, result.column.unit)
-        yield f"All {len(order)} have the same {title}: {amount}."
+        all_of = "Both" if len(order) == 2 else f"All {len(order)}"
+        yield f"{all_of} have the same {title}: {amount}."
     else:
         last = others[-1]
         against = f"{last} has {quantity(result.estimates[last].value, result.column.unit)}"
         phrases = {h.name: h.best for h in comparison.experiment.headlines}
         end = "lowest" if result.column.better == "lower" else "highest"
-        if result.differences and not any(d.distinguished for d in result.differences):
+        ahead = [d.distinguished for d in result.of(top)]
+        if ahead and not any(ahead):
             yield f"No clear winner in {title}: {top} has the {end}, {value}; {against}."
-        elif phrase := phrases.get(result.column.name):
+        elif ahead and all(ahead) and (phrase := phrases.get(result.column.name)):
             yield f"{top} {phrase}: {title} {value}; {against}."
         else:
             yield f"{top} has the {end} {title}: {value}; {against}."
@@ -73,7 +75,7 @@ def _verdict(result: Result, top: str, repeat: Repeat) -> Iterator[str]:
     if not result.differences:
         yield f"More than {MAX_COMPARED} groups are not tested pair by pair: select fewer."
         return
-    against = [d for name in result.repeats if (d := result.against(top, name)) is not None]
+    against = result.of(top)
     if result.exact:
         yield "These numbers are exact: they need no test."
         return
