@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def _installed_packages_are_looked_through_once() -> Iterator[None]:
         scan = functools.cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _main_module_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `AppTest` leaves its script as `__main__`, which processes started later would import."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(autouse=True)
