@@ -27,7 +27,7 @@ run: setup  ## worker, MLflow UI and dashboard; ARGS="--dashboard-port 8600" pas
 	@$(BIN)/python -m experiments serve $(ARGS)
 
 test: setup-dev  ## the usual suite; without a browser its browser tests skip and say so
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: setup-dev  ## what takes minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)

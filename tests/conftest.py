@@ -16,6 +16,15 @@ from tests.toy import TOY
 
 Once = Callable[[str, Callable[[Path], None]], Path]
 
+SLOWEST = ("browser", "experiments")
+"""These folders start processes. They come first, so that no worker is left alone with them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the longest files to the front."""
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in SLOWEST)
+
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:

@@ -20,6 +20,8 @@ TEXT = (PROJECT / "docs" / "extending.md").read_text()
 FILES = dict(re.findall(r"^`([\w/]+\.py)`\n\n```python\n(.*?)```", TEXT, re.DOTALL | re.MULTILINE))
 """Path → the block that the page gives for it."""
 
+END = "— end of a command —"
+
 
 def block_after(words: str) -> str:
     """The first block of code below some words of the page."""
@@ -66,7 +68,26 @@ def python(copy: Path, store: Store) -> Callable[..., str]:
     return run
 
 
-def test_an_experiment_with_its_page_and_chart(copy: Path, python: Callable[..., str]) -> None:
+@pytest.fixture
+def commands(python: Callable[..., str]) -> Callable[..., list[str]]:
+    """Carry out commands of the copy, one after another in one process; what each prints."""
+
+    def run(*lines: str) -> list[str]:
+        code = (
+            "import shlex\n"
+            "from experiments.__main__ import main\n"
+            f"for line in {lines!r}:\n"
+            "    assert main(shlex.split(line)) == 0, line\n"
+            f"    print({END!r})"
+        )
+        return python("-c", code).split(f"{END}\n")[:-1]
+
+    return run
+
+
+def test_an_experiment_with_its_page_and_chart(
+    copy: Path, python: Callable[..., str], commands: Callable[..., list[str]]
+) -> None:
     assert len(FILES) == 7
     for name, content in FILES.items():
         path = copy / name
@@ -92,14 +113,16 @@ def test_an_experiment_with_its_page_and_chart(copy: Path, python: Callable[...,
             '        experiment="state-norm",\n    ),\n',
         ),
     )
-    assert "How large does the state get?" in python("-m", "experiments", "list")
-    small = ("--variants", "rnn,lstm", "--seeds", "3", "--hidden-size", "8")
-    runs = json.loads(python("-m", "experiments", "run", "state-norm", *small, "--json"))
-    assert [run["status"] for run in runs] == ["FINISHED", "FINISHED"]
-    compared = python("-m", "experiments", "compare", "--experiment", "state-norm")
+    listing, runs, compared, rows = commands(
+        "list",
+        "run state-norm --variants rnn,lstm --seeds 3 --hidden-size 8 --json",
+        "compare --experiment state-norm",
+        "export state-norm --table norms",
+    )
+    assert "How large does the state get?" in listing
+    assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]
     assert "keeps the smallest state: last norm" in compared
     assert "more than noise against" in compared
-    rows = python("-m", "experiments", "export", "state-norm", "--table", "norms")
     assert len(rows.splitlines()) == 1 + 2 * 3 * 20
     page = python(
         "-c",
@@ -113,7 +136,7 @@ def test_an_experiment_with_its_page_and_chart(copy: Path, python: Callable[...,
     assert "keeps the smallest state" in page
 
 
-def test_a_cell(copy: Path, python: Callable[..., str]) -> None:
+def test_a_cell(copy: Path, python: Callable[..., str], commands: Callable[..., list[str]]) -> None:
     cells, registry = copy / "core/models/cells.py", copy / "core/models/registry.py"
     kind = block_after("Add to `_KINDS`").rstrip()
     indented = "".join(f"    {line}\n" for line in f"{kind},".splitlines())
@@ -143,10 +166,10 @@ def test_a_cell(copy: Path, python: Callable[..., str]) -> None:
         "assert torch.autograd.gradcheck(lambda x: model(x)[0], (x,))\n"
     )
     python("-c", gradient)
-    small = ("--seeds", "3", "--hidden-size", "8", "--sequence-length", "20")
-    words = ("run", "gradient-decay", "--variants", "leaky,rnn", *small, "--json")
-    runs = json.loads(python("-m", "experiments", *words))
-    assert [run["status"] for run in runs] == ["FINISHED", "FINISHED"]
-    assert "Leaky RNN keeps its gradient longest" in python(
-        "-m", "experiments", "compare", "--experiment", "gradient-decay"
+    small = "--seeds 3 --hidden-size 8 --sequence-length 20"
+    runs, compared = commands(
+        f"run gradient-decay --variants leaky,rnn {small} --json",
+        "compare --experiment gradient-decay",
     )
+    assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]
+    assert "Leaky RNN keeps its gradient longest" in compared

@@ -28,7 +28,7 @@ TALL = """most => [...document.querySelectorAll(
   "[data-testid='stMain'] :is(p, h1, h2, h3, h4, h5, h6, label, button, td, a)")]
   .filter(e => e.getBoundingClientRect().height > most).map(e => e.innerText.slice(0, 80))"""
 
-SHOWN = ("right to left", "letters")
+SHOWN = ("letters",)
 
 SOME = (
     *SHOWN,
@@ -51,8 +51,8 @@ def look(visitor: Visitor, url: str) -> None:
 
 
 def looked_at(page: Page) -> Any:
-    """Most pages show names in one of the ways of these four."""
-    often = page.title in ("Overview", "Runs", "Throughput", "Compare")
+    """Most pages show names in one of the ways of these two."""
+    often = page.title in ("Throughput", "Compare")
     return pytest.param(page, id=page.title, marks=() if often else pytest.mark.slow)
 
 

@@ -133,6 +133,7 @@ def test_a_chart_has_a_name_and_shows_numbers_under_the_pointer(
     shown.get_by_text("95% interval").wait_for(timeout=5_000)
 
 
+@pytest.mark.slow
 def test_a_budget_leads_to_a_comparison_at_equal_parameters(
     visitor: Visitor, address: str, served_store: Store, tmp_path: Path
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_budget_leads_to_a_comparison_at_equal_parameters(
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_a_sentence_is_translated_by_models_launched_from_the_page(
     visitor: Visitor, address: str, served_store: Store
 ) -> None:

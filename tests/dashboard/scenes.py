@@ -167,12 +167,13 @@ def fill(store: Store, statuses: Sequence[Status], *, wide: bool = False) -> Non
 def fill_hostile(store: Store) -> None:
     """As `fill`, but everything that people can type is what they should not: see `hostile`.
 
-    Each experiment has a comparison of every text, and another one of them is its newest.
+    The first experiment has a comparison of every text, and the newest one of each is another's.
     """
     texts = list(TEXTS.values())
     for place, experiment in enumerate(all_experiments()):
         newest = texts[place]
-        for text in [*texts[place + 1 :], *texts[:place], newest]:
+        others = [*texts[place + 1 :], *texts[:place]]
+        for text in [*(others if place == 0 else others[:1]), newest]:
             statuses = HOSTILE_STATUSES if text == newest else HOSTILE_STATUSES[:1]
             for variant, status in zip(variants(), statuses, strict=False):
                 config, *_ = experiment.configs([variant], {})

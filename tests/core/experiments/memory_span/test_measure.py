@@ -79,8 +79,10 @@ def summary_of(events: list[Any]) -> MemorySpanSummary:
     return summary
 
 
-@pytest.mark.parametrize("task", ["recall", "adding", "copy"])
-@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize(
+    ("variant", "task"),
+    [*((variant, "recall") for variant in variants()), ("gru", "adding"), ("bi-lstm", "copy")],
+)
 def test_every_variant_yields_rows_that_agree_with_each_other(variant: str, task: str) -> None:
     asked = config(task=task, learning_rate=1e-2, longest_lag=3, **variants()[variant])
     events = list(MEMORY_SPAN.measure(asked))

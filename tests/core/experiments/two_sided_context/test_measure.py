@@ -24,7 +24,7 @@ from core.experiments.two_sided_context.declaration import (
 from core.experiments.two_sided_context.measure import generates, revision_rows
 from core.experiments.two_sided_context.training import Taggers, TaggingTask, generator
 from core.models.counting import count_parameters
-from core.models.registry import variants
+from core.models.registry import cell_kinds, variants
 from core.models.seq2seq import Seq2SeqShape
 from core.settings import BadSetting
 from core.stats.estimates import mean_estimate
@@ -51,6 +51,9 @@ LEARNING: dict[str, Any] = {
     "tested_sequences": 100,
     "validations": 1,
 }
+
+CELLS = [pytest.param(cell, marks=[pytest.mark.slow] * (cell != "gru")) for cell in cell_kinds()]
+"""One is trained in the usual suite, and all in the slow one."""
 
 
 def config(variant: str = "lstm", **settings: Any) -> TwoSidedContextConfig:
@@ -86,9 +89,8 @@ def accuracy(events: Any, network: str) -> dict[int, float]:
     return {ahead: sum(those) / len(those) for ahead, those in values.items()}
 
 
-@pytest.mark.parametrize(
-    ("cell", "rule"), [("rnn", "ahead"), ("lstm", "ahead"), ("gru", "ahead"), ("gru", "compare")]
-)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("rule", ["ahead", pytest.param("compare", marks=pytest.mark.slow)])
 def test_both_directions_see_ahead_and_one_does_not(cell: str, rule: str) -> None:
     both, one = learned(f"bi-{cell}", rule), learned(cell, rule)
     chance = Tagging(rule, 4).chance(1)  # type: ignore[arg-type]
@@ -209,14 +211,14 @@ def test_a_seed_is_the_same_alone_and_among_others(monkeypatch: pytest.MonkeyPat
     assert sorted(map(str, apart)) == sorted(map(str, together))
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_one_direction_never_revises_a_tag(cell: str) -> None:
     revisions = of(learned(cell), RevisionRow)
     assert len(revisions) == 3 * 2 * 5
     assert {row.revised for row in revisions} == {0.0}
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_both_directions_revise_until_the_needed_token_is_read(cell: str) -> None:
     for row in of(learned(f"bi-{cell}"), RevisionRow):
         if row.read_on < row.look_ahead:
