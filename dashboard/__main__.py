@@ -1,5 +1,5 @@
-"""`python -m dashboard` is `streamlit run dashboard/app.py` with the same options, ready for the
-first person: the libraries are loaded and the store is being read before somebody opens a page.
+"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and loads the
+libraries and reads the store before anybody opens a page.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ assert altair, experiments  # imported so that the first page does not wait for 
 def _read_ahead() -> None:
     # The page says what is wrong with the store.
     with contextlib.suppress(StoreError, BadSetting):
-        reader.opened(folder.tracking_uri()).runs()
+        reader.open_reader(folder.tracking_uri()).runs()
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ PAGES: tuple[Page, ...] = (
         title="Runs",
         icon=":material/list_alt:",
         section="Workbench",
-        summary="Every run, with its settings, log, tables and how to repeat it.",
+        summary="Every run, with its settings, log, tables and how to reproduce it.",
     ),
     Page(
         path="views/results/gradient_flow.py",

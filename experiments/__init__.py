@@ -1,1 +1,1 @@
-"""Which runs to make, and making them."""
+"""Planning and executing runs: command line, queue, worker, exports and reports."""

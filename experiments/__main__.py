@@ -16,8 +16,8 @@ from experiments.cli import parse
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
     try:
-        chosen = parse(sys.argv[1:] if arguments is None else arguments)
-        return int(chosen.command(chosen))
+        args = parse(sys.argv[1:] if arguments is None else arguments)
+        return int(args.command(args))
     except BadSetting as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,5 +1,5 @@
-"""The grammar of the command line: which words choose which command, with flags derived from the
-declarations of the experiments.
+"""The parser of the command line: the commands, with flags derived from the declarations of the
+experiments.
 
 Values of settings are validated where a config is built from them, all others here.
 """
@@ -30,7 +30,7 @@ VARIANT_SETTINGS = ("cell", "bidirectional")
 INVALID_CHOICE = re.compile(
     r"argument (--)?(?P<name>\S+): invalid choice: (?P<value>.+) \(choose from (?P<known>.+)\)"
 )
-"""How argparse says it."""
+"""The message of argparse for a value that is not among the choices."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,16 +47,16 @@ class _Parser(argparse.ArgumentParser):
             name = choice["name"].lower().replace("-", "_")
             known = choice["known"].replace("'", "")
             raise BadSetting(f"{name} is {choice['value']}; choose from {known}")
-        raise BadSetting(f"{message.removeprefix('argument ')}; {self.prog} --help explains")
+        raise BadSetting(f"{message.removeprefix('argument ')}; see {self.prog} --help")
 
     def flags(self) -> list[str]:
-        """The flags of this parser, the way they are written out."""
+        """The long flags of this parser."""
         flags = (flag for flag in self._option_string_actions if flag.startswith("--"))
         return [flag for flag in flags if flag != "--help"]
 
 
 def parse(words: list[str]) -> argparse.Namespace:
-    """The chosen command with its options; `BadSetting` in one line for anything else."""
+    """The parsed command with its options; `BadSetting` in one line for anything else."""
     joined: list[str] = []
     for word in words:
         # `--forget-bias -2,0` → `--forget-bias=-2,0`: argparse would take the value for a flag.
@@ -65,19 +65,19 @@ def parse(words: list[str]) -> argparse.Namespace:
             joined[-1] += f"={word}"
         else:
             joined.append(word)
-    chosen, unknown = _parser().parse_known_args(joined)
+    args, unknown = _parser().parse_known_args(joined)
     if unknown:
-        flags = chosen.parser.flags()
+        flags = args.parser.flags()
         near = difflib.get_close_matches(unknown[0].split("=")[0], flags, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         known = f"the options are {', '.join(flags)}" if flags else "there are none"
-        raise BadSetting(f"{unknown[0]} is no option here; {hint}{known}")
-    if getattr(chosen, "output", None) and getattr(chosen, "format", "") == "table":
+        raise BadSetting(f"{unknown[0]} is not an option of this command; {hint}{known}")
+    if getattr(args, "output", None) and getattr(args, "format", "") == "table":
         raise BadSetting(
-            f"output is {chosen.output!r}, but the format is table, which is for a terminal; "
+            f"output is {args.output!r}, but the format is table, which is for a terminal; "
             "choose another --format"
         )
-    return chosen
+    return args
 
 
 def _parser() -> _Parser:
@@ -93,9 +93,11 @@ def _parser() -> _Parser:
         added.set_defaults(command=command, parser=added)
         return added
 
-    _add_json(verb("list", "the experiments, their settings and the suites", commands.list_all))
+    _add_json(
+        verb("list", "list the experiments, their settings and the suites", commands.list_all)
+    )
     for name, command, text in (
-        ("run", commands.run, "make runs here and now, with a table at the end"),
+        ("run", commands.run, "make runs in this process and print their results"),
         ("submit", commands.submit, "queue runs for the worker"),
     ):
         added = verb(name, text, command)
@@ -108,9 +110,9 @@ def _parser() -> _Parser:
     suite.add_argument("name", metavar="NAME", help=", ".join(s.name for s in SUITES))
     suite.add_argument("--queue", action="store_true", help="queue all of them for the worker")
     _add_json(suite)
-    worker = verb("worker", "take runs off the queue until stopped", commands.worker)
+    worker = verb("worker", "execute queued runs until stopped", commands.worker)
     worker.add_argument("--exit-when-idle", type=SECONDS, metavar="SECONDS")
-    runs = verb("runs", "the recorded runs", commands.runs)
+    runs = verb("runs", "list the recorded runs", commands.runs)
     runs.add_argument("--experiment", choices=names, metavar="E", help="only of this experiment")
     statuses = f"one of {', '.join(STATUSES)}"
     runs.add_argument("--status", type=str.upper, choices=STATUSES, metavar="S", help=statuses)
@@ -121,24 +123,28 @@ def _parser() -> _Parser:
     ):
         added = verb(name, text, command)
         added.add_argument("run", metavar="RUN", help="a run's id, or its beginning")
-    export = verb("export", "rows of finished runs, tidy, to standard output", commands.export)
+    export = verb("export", "write rows of finished runs to standard output", commands.export)
     export.add_argument("experiment", choices=names, metavar="EXPERIMENT")
     export.add_argument("--table", metavar="T", help="default: the summary")
     export.add_argument("--runs", metavar="RUN,…", help="default: every finished run")
     _add_format(export, "csv", EXPORT_FORMATS)
-    _add_compare(verb("compare", "finished runs side by side, with verdicts", commands.compare))
-    _add_scorecard(verb("scorecard", "every question on equal terms", commands.scorecard))
-    report = verb("report", "the chapter's claims and verdicts, one HTML file", commands.report)
+    _add_compare(verb("compare", "compare finished runs, with verdicts", commands.compare))
+    _add_scorecard(
+        verb("scorecard", "compare variants on every question, on equal terms", commands.scorecard)
+    )
+    report = verb(
+        "report", "write the chapter's claims and verdicts as one HTML file", commands.report
+    )
     report.add_argument("--output", metavar="FILE", help="default: standard output")
-    match = verb("match", "each variant's hidden size at one parameter budget", commands.match)
+    match = verb("match", "find each variant's hidden size for a parameter budget", commands.match)
     match.add_argument("budget", metavar="BUDGET", help="recurrent parameters: 1M, 250k, 100000")
     match.add_argument("--input-size", default="64", metavar="INT", help="default: 64")
     match.add_argument("--layers", default="1", metavar="INT", help="default: 1")
     _add_json(match)
-    serve = verb("serve", "worker, MLflow UI and dashboard together", commands.serve)
+    serve = verb("serve", "run worker, MLflow UI and dashboard together", commands.serve)
     serve.add_argument("--dashboard-port", type=PORT, default=8501, metavar="PORT")
     serve.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
-    mlflow = verb("mlflow", "the MLflow UI alone", commands.mlflow)
+    mlflow = verb("mlflow", "run the MLflow UI alone", commands.mlflow)
     mlflow.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
     return parser
 
@@ -147,10 +153,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     names = [experiment.name for experiment in all_experiments()]
     parser.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
     parser.add_argument("--experiment", choices=names, metavar="E", help="all of its finished runs")
-    parser.add_argument("--comparison", metavar="S", help="only the runs that it launched")
+    parser.add_argument("--comparison", metavar="S", help="only the runs of this comparison")
     grouping = "kind (the default), run, variant, comparison, device, or a setting"
     parser.add_argument("--group-by", default="", metavar="SETTING", help=grouping)
-    parser.add_argument("--measure", default="", metavar="M", help="default: the first judged one")
+    parser.add_argument(
+        "--measure", default="", metavar="M", help="default: the experiment's headline measure"
+    )
     _add_format(parser, "table", ("table", *commands.COMPARE_FORMATS))
     parser.add_argument("--output", metavar="FILE", help="default: standard output")
     _add_json(parser, dest="format")
@@ -161,8 +169,12 @@ def _add_scorecard(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variants", metavar="V,…", help=variants)
     terms = parser.add_mutually_exclusive_group()
     terms.add_argument("--hidden-size", metavar="INT", help="default: the most complete one")
-    terms.add_argument("--parameter-budget", metavar="BUDGET", help="instead: 100k, 1M")
-    parser.add_argument("--machine", metavar="M", help="of times: part of its name")
+    terms.add_argument(
+        "--parameter-budget", metavar="BUDGET", help="instead of a hidden size: 100k, 1M"
+    )
+    parser.add_argument(
+        "--machine", metavar="M", help="where times were measured: part of its name"
+    )
     _add_format(parser, "table", ("table", *commands.SCORECARD_FORMATS))
     parser.add_argument("--output", metavar="FILE", help="default: standard output")
     _add_json(parser, dest="format")
@@ -209,7 +221,7 @@ def _add_format(parser: argparse.ArgumentParser, default: str, formats: Iterable
 def _add_json(parser: argparse.ArgumentParser, dest: str = "json") -> None:
     """`--json`: a switch of its own, or short for `--format json`."""
     if dest == "json":
-        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument("--json", action="store_true", help="print JSON")
     else:
         parser.add_argument(
             "--json", action="store_const", dest=dest, const="json", help="short for --format json"
@@ -217,7 +229,7 @@ def _add_json(parser: argparse.ArgumentParser, dest: str = "json") -> None:
 
 
 def _number(kind: Any, allowed: str) -> Callable[[str], Any]:
-    """What argparse converts a word with; the error names what came and what is allowed."""
+    """A converter for argparse; its error says what came and what is allowed."""
     adapter = TypeAdapter(kind)
 
     def convert(text: str) -> Any:

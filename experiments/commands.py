@@ -73,9 +73,9 @@ SCORECARD_FORMATS: Mapping[str, Callable[[Scorecard, Verdict, Mapping[str, RunRe
 }
 
 
-def list_all(chosen: argparse.Namespace) -> int:
-    """`list`: the experiments and the suites."""
-    if chosen.json:
+def list_all(args: argparse.Namespace) -> int:
+    """`list`: print the experiments and the suites."""
+    if args.json:
         content = [files.experiment_data(experiment) for experiment in all_experiments()]
         print(json.dumps(content, indent=2, ensure_ascii=False))
         return 0
@@ -86,28 +86,28 @@ def list_all(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """`run`: in this process, one after the other."""
-    experiment, configs = configs_of(chosen)
+def run(args: argparse.Namespace) -> int:
+    """`run`: make runs in this process, one after the other."""
+    experiment, configs = configs_of(args)
     store = open_store()
     sweep = queue.new_sweep(experiment.name)
     records = run_here(store, [(experiment, config, sweep) for config in configs])
-    return _report(store, records, len(configs), as_json=chosen.json)
+    return _report(store, records, len(configs), as_json=args.json)
 
 
-def submit(chosen: argparse.Namespace) -> int:
-    """`submit`: for the worker."""
-    experiment, configs = configs_of(chosen)
+def submit(args: argparse.Namespace) -> int:
+    """`submit`: queue runs for the worker."""
+    experiment, configs = configs_of(args)
     store = open_store()
-    return _print_queued(store, queue.submit(store, experiment, configs), as_json=chosen.json)
+    return _print_queued(store, queue.submit(store, experiment, configs), as_json=args.json)
 
 
-def suite(chosen: argparse.Namespace) -> int:
-    """`suite`: all of it, or what is missing of it."""
-    named = suite_named(chosen.name)
+def suite(args: argparse.Namespace) -> int:
+    """`suite`: make the runs of a suite, or queue all of them."""
+    named = suite_named(args.name)
     store = open_store()
-    if chosen.queue:
-        return _print_queued(store, queue.submit_suite(store, named), as_json=chosen.json)
+    if args.queue:
+        return _print_queued(store, queue.submit_suite(store, named), as_json=args.json)
     missing = queue.missing(store, named)
     if missing.done:
         total = missing.done + len(missing.waiting) + len(missing.plan)
@@ -120,11 +120,11 @@ def suite(chosen: argparse.Namespace) -> int:
             f"{counted(rest, 'run')} still queued: python -m experiments suite {named.name} "
             "goes on with them"
         )
-    return _report(store, records, len(run_ids), as_json=chosen.json)
+    return _report(store, records, len(run_ids), as_json=args.json)
 
 
-def _report(store: Store, records: Sequence[RunRecord], asked: int, *, as_json: bool) -> int:
-    """Show what came of runs, experiment by experiment; what failed goes to standard error."""
+def _report(store: Store, records: Sequence[RunRecord], expected: int, *, as_json: bool) -> int:
+    """Show the results of runs, experiment by experiment; failures go to standard error."""
     for experiment in all_experiments():
         mine = [record for record in records if record.experiment == experiment.name]
         for record in mine:
@@ -137,7 +137,7 @@ def _report(store: Store, records: Sequence[RunRecord], asked: int, *, as_json: 
     if as_json and not records:
         print("[]")
     finished = [record for record in records if record.status == "FINISHED"]
-    return 0 if len(finished) == asked else 1
+    return 0 if len(finished) == expected else 1
 
 
 def _print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> int:
@@ -149,12 +149,12 @@ def _print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> int
     return 0
 
 
-def configs_of(chosen: argparse.Namespace) -> tuple[Experiment, list[Config]]:
+def configs_of(args: argparse.Namespace) -> tuple[Experiment, list[Config]]:
     """The experiment and the configs that the flags of `run` and `submit` describe."""
-    experiment = experiment_named(chosen.experiment)
+    experiment = experiment_named(args.experiment)
     given: dict[str, Sequence[Any]] = {}
     for setting in experiment.settings:
-        text = getattr(chosen, setting.name, None)
+        text = getattr(args, setting.name, None)
         if text is None:
             continue
         if setting.name == "parameter_budget" and re.fullmatch(r"\d{1,3}(,\d{3})+", text):
@@ -166,16 +166,16 @@ def configs_of(chosen: argparse.Namespace) -> tuple[Experiment, list[Config]]:
             )
         values = text.split(",")
         given[setting.name] = [None if setting.optional and v == "none" else v for v in values]
-    variants = [variant.strip() for variant in chosen.variants.split(",")]
-    return experiment, experiment.configs(variants, given, getattr(chosen, "preset", ""))
+    variants = [variant.strip() for variant in args.variants.split(",")]
+    return experiment, experiment.configs(variants, given, getattr(args, "preset", ""))
 
 
-def worker(chosen: argparse.Namespace) -> int:
+def worker(args: argparse.Namespace) -> int:
     """`worker`: take runs off the queue."""
     store = open_store()
     try:
         Worker(store, lambda text: say(f"{time.strftime('%H:%M:%S')} {text}")).serve(
-            chosen.exit_when_idle
+            args.exit_when_idle
         )
     except WorkerRunning as error:
         say(f"error: {error}")
@@ -183,46 +183,46 @@ def worker(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def runs(chosen: argparse.Namespace) -> int:
-    """`runs`: the recorded runs, or some of them."""
-    records = open_store().runs(chosen.experiment, chosen.status)
-    if chosen.json:
+def runs(args: argparse.Namespace) -> int:
+    """`runs`: print the recorded runs, or some of them."""
+    records = open_store().runs(args.experiment, args.status)
+    if args.json:
         print(json.dumps([files.run_data(record) for record in records], ensure_ascii=False))
     elif records:
         print_runs(records)
-    elif chosen.experiment or chosen.status:
+    elif args.experiment or args.status:
         say("No run matches; python -m experiments runs lists them all.")
     else:
         say("No run is recorded yet; python -m experiments suite first-look makes the first.")
     return 0
 
 
-def cancel(chosen: argparse.Namespace) -> int:
+def cancel(args: argparse.Namespace) -> int:
     """`cancel RUN`: stop a queued or running run."""
-    say(queue.cancel(open_store(), chosen.run))
+    say(queue.cancel(open_store(), args.run))
     return 0
 
 
-def retry(chosen: argparse.Namespace) -> int:
+def retry(args: argparse.Namespace) -> int:
     """`retry RUN`: queue an ended run again."""
     store = open_store()
-    return _print_queued(store, [queue.retry(store, chosen.run)], as_json=False)
+    return _print_queued(store, [queue.retry(store, args.run)], as_json=False)
 
 
-def export(chosen: argparse.Namespace) -> int:
-    """`export`: rows of finished runs."""
-    experiment = experiment_named(chosen.experiment)
-    row = experiment.row(chosen.table) if chosen.table else experiment.summary
+def export(args: argparse.Namespace) -> int:
+    """`export`: write rows of finished runs."""
+    experiment = experiment_named(args.experiment)
+    row = experiment.row(args.table) if args.table else experiment.summary
     store = open_store()
-    if chosen.runs:
-        records = queue.find_all(store, chosen.runs.split(","))
+    if args.runs:
+        records = queue.find_all(store, args.runs.split(","))
         for record in records:
             _require_experiment(record, experiment.name)
     else:
         records = store.runs(experiment.name, "FINISHED")
     frame = files.tidy(store, records, row.table)
     if len(frame):
-        write(files.EXPORT_FORMATS[chosen.format](frame), None)
+        write(files.EXPORT_FORMATS[args.format](frame), None)
     else:
         say(f"No finished run of {experiment.name} has a row of {row.table} yet.")
     return 0
@@ -235,10 +235,10 @@ def _require_experiment(run: RunRecord, name: str) -> None:
         )
 
 
-def compare(chosen: argparse.Namespace) -> int:
-    """`compare`: finished runs side by side, one comparison for each experiment."""
+def compare(args: argparse.Namespace) -> int:
+    """`compare`: compare finished runs, one comparison for each experiment."""
     store = open_store()
-    selected = _selected_runs(store, chosen)
+    selected = _selected_runs(store, args)
 
     @functools.cache
     def read(run_id: str, name: str) -> pandas.DataFrame | None:
@@ -249,103 +249,103 @@ def compare(chosen: argparse.Namespace) -> int:
             experiment,
             [run for run in selected if run.experiment == experiment.name],
             lambda run, name: read(run.run_id, name),
-            chosen.group_by,
-            chosen.measure,
+            args.group_by,
+            args.measure,
         )
         for experiment in all_experiments()
         if any(run.experiment == experiment.name for run in selected)
     ]
     measures = [r.column.name for one in comparisons for r in one.results]
-    if chosen.measure and chosen.measure not in measures:
+    if args.measure and args.measure not in measures:
         raise BadSetting(
-            f"measure is {chosen.measure!r}; these runs have {', '.join(measures) or 'none'}"
+            f"measure is {args.measure!r}; these runs have {', '.join(measures) or 'none'}"
         )
-    if chosen.format == "table":
+    if args.format == "table":
         for one in comparisons:
             print_comparison(one)
     else:
-        write(COMPARE_FORMATS[chosen.format](comparisons), chosen.output)
+        write(COMPARE_FORMATS[args.format](comparisons), args.output)
     return 0
 
 
-def _selected_runs(store: Store, chosen: argparse.Namespace) -> list[RunRecord]:
+def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
     """The finished runs that are named, or all of an experiment or a comparison."""
-    if not chosen.runs and not chosen.experiment and not chosen.comparison:
+    if not args.runs and not args.experiment and not args.comparison:
         raise BadSetting("runs is empty; name runs, or give --experiment or --comparison")
-    if chosen.runs:
-        named = queue.find_all(store, chosen.runs)
+    if args.runs:
+        named = queue.find_all(store, args.runs)
         selected = list({run.run_id: run for run in named}.values())
     else:
-        selected = store.runs(chosen.experiment, "FINISHED")
+        selected = store.runs(args.experiment, "FINISHED")
     for run in selected:
         if run.status != "FINISHED":
             raise BadSetting(
                 f"runs has {inline_text(run.name)!r}, which is {run.status}; give finished runs"
             )
-        if chosen.experiment:
-            _require_experiment(run, chosen.experiment)
-    if chosen.comparison:
+        if args.experiment:
+            _require_experiment(run, args.experiment)
+    if args.comparison:
         sweeps = [repr(name) for name in dict.fromkeys(run.sweep for run in selected) if name]
-        selected = [run for run in selected if run.sweep == chosen.comparison]
+        selected = [run for run in selected if run.sweep == args.comparison]
         if not selected:
             newest = ", ".join(sweeps[:-4:-1])
-            known = f"the newest are {newest}" if newest else "there is none of that kind yet"
-            raise BadSetting(f"comparison is {chosen.comparison!r}; {known}")
+            known = f"the newest are {newest}" if newest else "there is none yet"
+            raise BadSetting(f"comparison is {args.comparison!r}; {known}")
     if not selected:
         raise BadSetting(
-            f"experiment is {chosen.experiment!r}, of which no run has finished yet; python -m "
-            f"experiments run {chosen.experiment} makes some"
+            f"experiment is {args.experiment!r}, of which no run has finished yet; python -m "
+            f"experiments run {args.experiment} makes some"
         )
     return selected
 
 
-def scorecard(chosen: argparse.Namespace) -> int:
-    """`scorecard`: every question on equal terms, and the commands for what is missing."""
+def scorecard(args: argparse.Namespace) -> int:
+    """`scorecard`: compare on equal terms, and print the commands for what is missing."""
     terms = None
-    if chosen.hidden_size is not None:
-        shape = Architecture.from_flat({"hidden_size": chosen.hidden_size})
+    if args.hidden_size is not None:
+        shape = Architecture.from_flat({"hidden_size": args.hidden_size})
         terms = Terms(hidden_size=shape.hidden_size)
-    if chosen.parameter_budget is not None:
-        config = PARAMETER_COUNT.config.from_flat({"parameter_budget": chosen.parameter_budget})
+    if args.parameter_budget is not None:
+        config = PARAMETER_COUNT.config.from_flat({"parameter_budget": args.parameter_budget})
         terms = Terms(parameter_budget=config.parameter_budget)
     store = open_store()
     index = scorecards.ScorecardIndex(lambda run, name: store.table(run.run_id, name))
     snapshot = index.at(store.runs())
     kinds = usual_kinds(snapshot.records)
-    if chosen.variants is not None:
-        kinds = scorecards.find_kinds(chosen.variants.split(","), snapshot.kinds)
+    if args.variants is not None:
+        kinds = scorecards.find_kinds(args.variants.split(","), snapshot.kinds)
     if terms is None:
         shapes = [snapshot.kinds[kind] for kind in kinds]
         measured = (fullest(snapshot.records, shapes, mode) for mode in MODES)
         terms = next((terms for terms in measured if terms is not None), USUAL[MODES[0]])
     machines = machines_there(snapshot.records)
     machine = next(iter(machines), "")
-    if chosen.machine is not None:
-        machine = scorecards.find_machine(chosen.machine, machines)
+    if args.machine is not None:
+        machine = scorecards.find_machine(args.machine, machines)
     card = snapshot.scorecard(kinds, terms, machine)
-    if chosen.format == "table":
+    if args.format == "table":
         print_scorecard(card)
     else:
-        content = SCORECARD_FORMATS[chosen.format](card, snapshot.properties(), snapshot.runs)
-        write(content, chosen.output)
+        content = SCORECARD_FORMATS[args.format](card, snapshot.properties(), snapshot.runs)
+        write(content, args.output)
     for question in card.questions:
         for launch in scorecards.launches(question.experiment, question.missing):
             say(f"not measured yet: {launch.command}")
     return 0
 
 
-def report(chosen: argparse.Namespace) -> int:
-    """`report`: the chapter's claims as one file."""
-    write(chapter_report(open_store(), compute_all()).encode(), chosen.output)
+def report(args: argparse.Namespace) -> int:
+    """`report`: write the chapter's claims as one file."""
+    write(chapter_report(open_store(), compute_all()).encode(), args.output)
     return 0
 
 
-def match(chosen: argparse.Namespace) -> int:
-    """`match BUDGET`: the hidden size of each variant at one number of parameters."""
+def match(args: argparse.Namespace) -> int:
+    """`match BUDGET`: print the hidden size of each variant at one number of parameters."""
     settings = {
-        "parameter_budget": [chosen.budget],
-        "input_size": [chosen.input_size],
-        "layers": [chosen.layers],
+        "parameter_budget": [args.budget],
+        "input_size": [args.input_size],
+        "layers": [args.layers],
     }
     matches = {}
     for config in PARAMETER_COUNT.configs(list(variants()), settings):
@@ -355,23 +355,23 @@ def match(chosen: argparse.Namespace) -> int:
             "parameters": count_parameters(shape, config.features).core,
             "parameter_budget": config.parameter_budget or 0,
         }
-    if chosen.json:
+    if args.json:
         print(json.dumps(matches))
         return 0
     table = Table("variant", "hidden size", "recurrent parameters", "off the budget by")
-    for variant, found in matches.items():
-        off = f"{100 * (found['parameters'] / found['parameter_budget'] - 1):+.2f}%"
-        numbers = (f"{found['hidden_size']:,}", f"{found['parameters']:,}")
+    for variant, size in matches.items():
+        off = f"{100 * (size['parameters'] / size['parameter_budget'] - 1):+.2f}%"
+        numbers = (f"{size['hidden_size']:,}", f"{size['parameters']:,}")
         table.add_row(variant_title(variant), *numbers, off)
     OUT.print(table)
     return 0
 
 
-def serve(chosen: argparse.Namespace) -> int:
-    """`serve`: worker, MLflow UI and dashboard together."""
-    return serve_all(open_store(), say, chosen.dashboard_port, chosen.mlflow_port)
+def serve(args: argparse.Namespace) -> int:
+    """`serve`: run worker, MLflow UI and dashboard together."""
+    return serve_all(open_store(), say, args.dashboard_port, args.mlflow_port)
 
 
-def mlflow(chosen: argparse.Namespace) -> int:
-    """`mlflow`: the MLflow UI alone."""
-    run_mlflow(open_store(), chosen.mlflow_port)
+def mlflow(args: argparse.Namespace) -> int:
+    """`mlflow`: run the MLflow UI alone."""
+    run_mlflow(open_store(), args.mlflow_port)

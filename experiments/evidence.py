@@ -1,4 +1,4 @@
-"""What the runs of a store say of the chapter's claims, and which runs the claims still lack."""
+"""The chapter's claims judged by the runs of a store, and the runs that the claims still lack."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ OUTCOME_VERBS: Mapping[Outcome, tuple[str, str]] = {
     "does not hold here": ("does not hold here", "do not hold here"),
     "not enough data to tell": ("is still open", "are still open"),
 }
-"""What one measured claim does, and what several do."""
+"""The verb phrase for one measured claim, and for several."""
 
-AGREEMENT = {True: "yes", False: "no", None: "cannot be told apart"}
+AGREEMENT = {True: "yes", False: "no", None: "not distinguishable"}
 """Whether a line of the table of the three cells is as claimed."""
 
 
@@ -51,7 +51,7 @@ class ChapterStatus:
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
     """Run id → the finished runs that were read."""
     finished: frozenset[Kind] = frozenset()
-    """What need not be measured again."""
+    """The kinds that need not be measured again."""
     active: Mapping[Kind, RunRecord] = field(default_factory=dict)
     """Of each kind, the newest queued or running run."""
     broken: Mapping[Kind, RunRecord] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Evidence:
         newest: dict[object, RunRecord] = {}
         for kind, run in asked:
             if run.status == "FINISHED":
-                # Equal in all that a verdict can depend on.
+                # These are equal in all that a verdict can depend on.
                 repeats = tuple(run.settings.get(name) for name in ("seeds", "repetitions"))
                 key = kind, repeats, run.tags.get("device"), run.tags.get("chip")
                 newest.pop(key, None)
@@ -116,7 +116,7 @@ class Evidence:
         )
 
     def _kind(self, record: RunRecord) -> Kind | None:
-        """None for a run that no claim asks for."""
+        """The kind of a run; None if no claim asks for it."""
         if record.run_id not in self._kinds:
             try:
                 kind = kind_of(experiment_named(record.experiment), record.settings)
@@ -128,7 +128,7 @@ class Evidence:
 
 
 def kind_of(experiment: Experiment, settings: Mapping[str, Any]) -> Kind:
-    """From flat settings; equal for a config and for the runs that answer it."""
+    """The kind of flat settings; equal for a config and for its runs."""
     seed = int(settings["seed"]) if experiment.one_run_per_seed else None
     return experiment.name, key_of(experiment, settings), seed
 
@@ -216,7 +216,7 @@ def seconds(plan: Plan, finished: Sequence[RunRecord]) -> tuple[float, float] | 
     return low, high
 
 
-def head(verdicts: Iterable[Verdict]) -> str:
+def headline(verdicts: Iterable[Verdict]) -> str:
     """`9 of 15 claims are measured: 4 hold, 3 hold only under a condition and 2 are still open.`"""
     outcomes = [verdict.outcome for verdict in verdicts]
     counts = {outcome: outcomes.count(outcome) for outcome in OUTCOME_VERBS if outcome in outcomes}
@@ -228,7 +228,7 @@ def head(verdicts: Iterable[Verdict]) -> str:
     return f"{measured} of {len(outcomes)} claims {are} measured: {listed(parts)}."
 
 
-def capital(text: str) -> str:
+def capitalize(text: str) -> str:
     """`does not hold here` → `Does not hold here`; the rest of the text stays as it is."""
     return f"{text[:1].upper()}{text[1:]}"
 

@@ -28,7 +28,7 @@ VERSIONS = {
     "python": "python",
     "mlflow.source.git.commit": "commit",
 }
-"""Tags of a run that tell where and with what it was measured → their names."""
+"""Tag that records where or with what a run was measured → its name in files."""
 
 COLUMNS = (
     "experiment", "kind", "name", "unit", "group", "against", "value", "low", "high", "n",
@@ -118,7 +118,7 @@ def reproduction(record: RunRecord) -> str:
 
 
 def run_data(record: RunRecord) -> dict[str, Any]:
-    """A run for programs."""
+    """A run as data for JSON."""
     return {
         "run_id": record.run_id,
         "experiment": record.experiment,
@@ -136,7 +136,7 @@ def run_data(record: RunRecord) -> dict[str, Any]:
 
 
 def experiment_data(experiment: Experiment) -> dict[str, Any]:
-    """What an experiment takes and gives, for programs."""
+    """An experiment's settings, tables and presets as data for JSON."""
     return {
         "name": experiment.name,
         "question": experiment.question,
@@ -153,7 +153,7 @@ def experiment_data(experiment: Experiment) -> dict[str, Any]:
 
 
 def csv(comparisons: Iterable[Comparison]) -> bytes:
-    """Settings that differ, results and verdicts of comparisons, one a line."""
+    """Settings that differ, results and verdicts of comparisons, one per line."""
     lines = [line for comparison in comparisons for line in _lines(comparison)]
     frame = pandas.DataFrame(lines, columns=list(COLUMNS)).astype(object)
     return csv_text(frame).encode()
@@ -187,7 +187,7 @@ def as_json(comparisons: Iterable[Comparison]) -> bytes:
 
 
 def as_data(comparison: Comparison) -> dict[str, Any]:
-    """A comparison for programs."""
+    """A comparison as data for JSON."""
     return {
         "experiment": comparison.experiment.name,
         "question": comparison.experiment.question,

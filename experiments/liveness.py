@@ -1,14 +1,14 @@
-"""Why a run is called lost.
+"""When a run is considered lost.
 
-1. The process that executes a run writes itself on it as the owner (host, process id, creation
+1. The process that executes a run records itself as its owner (host, process id, creation
    time) before it starts, and a new heartbeat every few seconds: `core/runner.py`, with the names
    of the tags in `core/store/records.py`.
 2. A run is lost when the executor knows that its owner is gone. It alone decides: `is_alive` is
    True, False, or None where this machine cannot tell, because the owner is on another machine.
-3. A run of another machine is never ended for its silence, as that machine may be well and only
-   cut off from the store. Once somebody cancels it, it is ended if no heartbeat comes. Silence
+3. A run of another machine is never ended for its silence, as that machine may be healthy and
+   only cut off from the store. Once somebody cancels it, it is ended if no heartbeat comes. Silence
    is timed by this machine's clock alone, from when it first saw the newest heartbeat.
-4. A run without an owner that stays so was never started: its submitter was interrupted.
+4. A run that stays without an owner was never started: its submitter was interrupted.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ import psutil
 from core.store.records import TAG_HEARTBEAT, TAG_OWNER, TAG_STATE, RunRecord
 
 UNSTARTED_SECONDS = 60.0
-"""A run that is RUNNING without an owner for so long was never started."""
+"""A run that is RUNNING without an owner for this long was never started."""
 
 SILENT_SECONDS = 120.0
-"""A cancelled run of another machine is ended after so long without a heartbeat."""
+"""A cancelled run of another machine is ended after this long without a heartbeat."""
 
 
 class LostRuns:

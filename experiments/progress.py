@@ -1,4 +1,4 @@
-"""Runs from here to their end under one progress display: made in this process, or by a worker."""
+"""Make runs in this process, or wait for those of a worker, under one progress display."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class _Watch:
             self._checked = time.monotonic()
 
     def _check(self, absent: Sequence[str]) -> None:
-        """See to runs that are neither queued nor running nor known to have ended.
+        """Handle runs that are neither queued nor running nor known to have ended.
 
         One that is absent twice in a row was deleted: once may be a run that an interrupted worker
         puts back into the queue at this moment. MLflow still has a deleted run by its id, so that
@@ -181,6 +181,6 @@ def _display() -> Progress:
 
 
 def _say_ended(record: RunRecord) -> None:
-    """A line for each run where there is no screen for a display."""
+    """Print a line for each run if there is no terminal for a display."""
     if not ERR.is_terminal:
         say(f"{record.status.lower()}: {record.experiment} · {inline_text(record.name)}")

@@ -32,10 +32,10 @@ from experiments.suites import Suite
 ID_LENGTH = 32
 
 MIN_ID_LETTERS = 4
-"""A run can be named by so many first letters of its id, or more."""
+"""A run can be named by at least this many first letters of its id."""
 
 MAX_QUEUED = 1000
-"""More than anyone waits for; a slip in a sweep would otherwise fill the store."""
+"""More than anyone waits for; a mistyped sweep would otherwise fill the store."""
 
 USUAL_RATES = (5e9, 2e10)
 """Multiply-accumulates per second, in slow runs and in fast ones, on a core of a current CPU."""
@@ -115,7 +115,7 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
 
 
 def _run_key(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
-    """What makes a run the same as another; where it was made too, if it measured time."""
+    """What identifies equal runs; the machine belongs to it if the run measured time."""
     timed = experiment_named(experiment).timed
     return experiment, json.dumps(dict(settings)), host if timed else ""
 
@@ -137,7 +137,7 @@ def require_devices(configs: Iterable[Config]) -> None:
 def devices_here() -> Mapping[str, bool]:
     """Which devices this machine has.
 
-    Another process is asked, unless torch is loaded anyway: it would stay in the dashboard's.
+    Another process is asked unless torch is loaded: it would stay in the dashboard's memory.
     """
     if "torch" in sys.modules:
         return available_devices()
@@ -200,7 +200,7 @@ def find(store: Store, text: str) -> RunRecord:
 
 
 def find_all(store: Store, texts: Sequence[str]) -> list[RunRecord]:
-    """As `find`, of several runs; the store is read once at most."""
+    """As `find`, for several runs; the store is read at most once."""
     runs = [] if all(len(text) == ID_LENGTH for text in texts) else store.runs()
     records = []
     for text in texts:
@@ -219,7 +219,7 @@ def find_all(store: Store, texts: Sequence[str]) -> list[RunRecord]:
 
 
 class _Measured(NamedTuple):
-    """A finished run, as far as it tells how long another one will take."""
+    """What a finished run tells about how long another one will take."""
 
     settings: Mapping[str, Value]
     work: float

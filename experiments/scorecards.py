@@ -1,4 +1,4 @@
-"""The scorecard of a store: read by name, launched where runs are missing, and written as files."""
+"""The scorecard of a store: its columns by name, launches of missing runs, and its files."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from core.models.architecture import Architecture
 from core.settings import BadSetting, Value
 from core.store.records import RunRecord
 from experiments.export import EXPORT_FORMATS
-from experiments.reports.latex import escaped, estimated, table
+from experiments.reports.latex import escaped, estimate_cell, table
 
 Read = Callable[[RunRecord, str], pandas.DataFrame | None]
 
 
 class ScorecardIndex:
-    """The finished runs of one store; how a run is to be read is worked out once."""
+    """The finished runs of one store; each is prepared for scorecards only once."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -43,7 +43,7 @@ class ScorecardIndex:
         self._properties: dict[str, bool] = {}
 
     def at(self, runs: Iterable[RunRecord]) -> ScorecardSnapshot:
-        """The store with these runs, the oldest first."""
+        """The snapshot of a store with these runs, the oldest first."""
         finished = {run.run_id: run for run in runs if run.status == "FINISHED"}
         for run_id, run in finished.items():
             if run_id not in self._records:
@@ -111,7 +111,7 @@ class ScorecardSnapshot:
 
 
 def find_kinds(names: Iterable[str], kinds: Mapping[str, Architecture]) -> list[str]:
-    """`lstm` or `LSTM · forget bias 1` → kinds; `BadSetting` for what nobody has measured."""
+    """`lstm` or `LSTM · forget bias 1` → kinds; `BadSetting` for what is not measured."""
     by_name = {kind.lower(): kind for kind in kinds}
     for kind, architecture in kinds.items():
         cell, bidirectional = architecture.cell, architecture.bidirectional
@@ -169,7 +169,7 @@ def launches(experiment: Experiment, configs: Iterable[Config]) -> list[Launch]:
         flat = config.flat().items()
         differing = [(k, value) for k, value in flat if k not in free and value != default[k]]
         groups.setdefault(tuple(differing), []).append(config)
-    made = []
+    grouped = []
     for differing_settings, members in groups.items():
         settings = dict(differing_settings)
         if experiment.one_run_per_seed:
@@ -177,7 +177,7 @@ def launches(experiment: Experiment, configs: Iterable[Config]) -> list[Launch]:
             settings |= {"seed": seeds[0]} if seeds[0] else {}
             settings |= {"seeds": len(seeds)} if len(seeds) != SEEDS.default else {}
         shapes = [config.architecture for config in members]
-        made.append(
+        grouped.append(
             Launch(
                 experiment=experiment,
                 kinds=tuple(dict.fromkeys(shape.kind for shape in shapes)),
@@ -185,7 +185,7 @@ def launches(experiment: Experiment, configs: Iterable[Config]) -> list[Launch]:
                 settings=settings,
             )
         )
-    return made
+    return grouped
 
 
 def cell_texts(line: MeasureLine, kind: str) -> list[str]:
@@ -303,6 +303,6 @@ def _latex_cell(line: MeasureLine, kind: str) -> str:
         return "--"
     bold = bool(line.marks.get(kind))
     if cell.over:
-        return estimated(cell.estimate, bold=bold)
+        return estimate_cell(cell.estimate, bold=bold)
     value = escaped(value_of(cell))  # a count has all of its digits
     return rf"\textbf{{{value}}}" if bold else value

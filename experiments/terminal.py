@@ -1,4 +1,4 @@
-"""How results are shown on a terminal: data on standard output, everything else beside it."""
+"""Results on a terminal: data on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def print_comparison(comparison: Comparison) -> None:
     if result is None:
         return
     for pair in result.differences[:MAX_PAIRS]:
-        text = f"{pair.first}: {verdict(pair, comparison.repeat)} – {pair.second}"
+        text = f"{pair.first} vs {pair.second}: {verdict(pair, comparison.repeat)}"
         OUT.print(text, markup=False)
     if len(result.differences) > MAX_PAIRS:
         say(f"and {len(result.differences) - MAX_PAIRS} more pairs: --format csv has them all")

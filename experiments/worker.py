@@ -1,4 +1,4 @@
-"""The one process per store that takes runs off the queue and sees each to its end."""
+"""The one process per store that takes runs off the queue and executes them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ START_SECONDS = 60.0
 """How long a worker may take to start (torch and MLflow are loaded first)."""
 
 ANALYZE_AFTER_RUNS = 6
-"""SQLite's statistics are refreshed when the worker is idle and so many runs have ended."""
+"""SQLite's statistics are refreshed when the worker is idle after this many runs."""
 
 
 class WorkerRunning(RuntimeError):
@@ -63,7 +63,7 @@ class WorkerStatus:
 class Worker:
     """Owns the store's queue while its lock is held.
 
-    There is one worker per store. A lock prevents a second one on this machine. Of a store on a
+    There is one worker per store. A lock prevents a second one on this machine. For a store on a
     server nothing prevents one on another machine, which would take the same runs: start only one.
     """
 
@@ -80,7 +80,8 @@ class Worker:
     def serve(
         self, exit_when_idle: float | None = None, watch: Callable[[], bool] | None = None
     ) -> None:
-        """Work until SIGTERM or SIGINT, or until nothing was to do for so many seconds.
+        """Work until SIGTERM or SIGINT, or until there was nothing to do for `exit_when_idle`
+        seconds.
 
         `watch` is called between looks, some twenty times a second; it ends the work when true.
         Raises `WorkerRunning` if there is another worker on this machine.
@@ -139,7 +140,7 @@ class Worker:
                 return
 
     def _collect(self, seconds: float) -> bool:
-        """Wait for runs of the executor to end, and end those that did not do so themselves."""
+        """Wait for runs of the executor to end, and mark as lost those that did not record it."""
         ended = self._executor.wait(seconds)
         for run_id, how in ended:
             with self._reporting(run_id):
@@ -184,8 +185,8 @@ class Worker:
             self._ended_since_analyze = 0
 
     def _take_up(self, record: RunRecord, others: Sequence[ResourceRequest]) -> bool:
-        """See to a waiting run; False if it must wait for room, and so must those behind it."""
-        if record.run_id in self._executor.running:  # our child, which has not said so yet
+        """Handle a waiting run; False if it must wait for room, and so must those behind it."""
+        if record.run_id in self._executor.running:  # our child, which has not recorded it yet
             self._enforce_cancellation(record)
         elif record.cancelled:
             self._store.end(record.run_id, "KILLED", "cancelled before it started")
@@ -222,7 +223,7 @@ class Worker:
         shutil.rmtree(spool, ignore_errors=True)
 
     def _enforce_cancellation(self, record: RunRecord) -> None:
-        """End by force what was asked to stop and has not done so within its grace."""
+        """Kill a run that was asked to stop and has not done so within the grace period."""
         if time.time() - float(record.tags.get(TAG_CANCEL, "inf")) > GRACE_SECONDS:
             if record.run_id in self._executor.running:
                 self._executor.stop(record.run_id, force=True)
@@ -230,7 +231,7 @@ class Worker:
                 signal_owner(record, signal.SIGKILL)
 
     def _requeue_on_shutdown(self) -> None:
-        """Stop the children; queue what nobody cancelled again, for the next worker."""
+        """Stop the children, and queue those again that nobody cancelled."""
         interrupted = self._executor.running
         for run_id in interrupted:
             self._executor.stop(run_id)

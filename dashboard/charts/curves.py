@@ -18,17 +18,17 @@ from core.stats.estimates import CONFIDENCE
 from dashboard.charts.scales import in_order
 
 MAX_POINTS = 240
-"""Points of one curve: a figure is hardly wider than three times that."""
+"""Most points of one curve: a figure is hardly wider than three pixels for each."""
 
-ESTIMATE_ENDS = ("", "_low", "_high", "_n")
-"""What the four columns of an Estimate add to its name."""
+ESTIMATE_SUFFIXES = ("", "_low", "_high", "_n")
+"""The suffixes of the four columns of an Estimate."""
 
 UNBOUNDED = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """What a band is over, as the hover says it."""
+    """The repetitions behind a band, as the tooltip describes them."""
 
     interval: str = "95% interval"
     count: str = ""
@@ -47,7 +47,7 @@ def bands(rows: pandas.DataFrame, across: Sequence[str], measure: str) -> pandas
 
     A single seed has no interval: low and high are empty then.
     """
-    from scipy.special import stdtrit  # takes longer to import than a page to show
+    from scipy.special import stdtrit  # slower to import than a page is to draw
 
     measured = rows.dropna(subset=[measure])
     groups = measured.groupby(list(across), sort=True, observed=True)[measure]
@@ -67,8 +67,8 @@ def estimate_bands(
 ) -> pandas.DataFrame:
     """Columns `across`, value, low, high, n (seeds) and the `sums`, of an Estimate per seed.
 
-    Several seeds have the mean of their values with its t interval, which says how another seed may
-    turn out; a single one keeps its own interval, which does not. No interval exceeds the `bounds`.
+    Several seeds give the mean of their values with its t interval, which says how another seed may
+    turn out; a single seed keeps its own interval, which does not. No interval exceeds `bounds`.
     """
     measured = rows.dropna(subset=[measure])
     groups = measured.groupby(list(across), sort=True, observed=True)
@@ -80,7 +80,7 @@ def estimate_bands(
     pooled = bands(rows, across, measure).merge(own, on=list(across))
     for end in ("low", "high"):
         pooled[end] = pooled[end].where(pooled["n"] > 1, pooled[f"own_{end}"]).astype(float)
-    return clipped(pooled.drop(columns=["own_low", "own_high"]), bounds)
+    return clip(pooled.drop(columns=["own_low", "own_high"]), bounds)
 
 
 def recorded_bands(
@@ -90,10 +90,10 @@ def recorded_bands(
     bounds: tuple[float, float] = UNBOUNDED,
 ) -> pandas.DataFrame:
     """Columns `across`, value, low, high, n of an Estimate, row by row as it was recorded."""
-    names = zip(ESTIMATE_ENDS, ("value", "low", "high", "n"), strict=True)
+    names = zip(ESTIMATE_SUFFIXES, ("value", "low", "high", "n"), strict=True)
     columns = {f"{measure}{end}": name for end, name in names}
     estimates = rows[[*across, *columns]].rename(columns=columns).dropna(subset=["value"])
-    return clipped(estimates, bounds)
+    return clip(estimates, bounds)
 
 
 def median_bands(
@@ -101,8 +101,8 @@ def median_bands(
 ) -> pandas.DataFrame:
     """Columns `across`, value, low, high, n: one measurement, or several of the same thing.
 
-    Several have their median, from the lowest low to the highest high, and all repetitions. `ends`
-    names the columns of low and high, `count` that of the repetitions; empty where there are none.
+    Several give their median, the lowest low, the highest high and the sum of their repetitions.
+    `ends` names the columns of low and high, `count` that of the repetitions; both may be empty.
     """
     known = rows.assign(
         value=rows[measure],
@@ -116,8 +116,8 @@ def median_bands(
     ).reset_index()
 
 
-def clipped(bands: pandas.DataFrame, bounds: tuple[float, float]) -> pandas.DataFrame:
-    """End the intervals at what is possible."""
+def clip(bands: pandas.DataFrame, bounds: tuple[float, float]) -> pandas.DataFrame:
+    """Clip the intervals to the possible values."""
     ends = bands[["low", "high"]].astype(float).clip(*bounds)
     return bands.assign(low=ends["low"], high=ends["high"])
 
@@ -131,12 +131,12 @@ def logarithms(bands: pandas.DataFrame) -> pandas.DataFrame:
     )
 
 
-def thin(rows: pandas.DataFrame, axis: str, most: int = MAX_POINTS) -> pandas.DataFrame:
-    """Keep at most so many evenly spaced values of an axis, first and last included."""
+def thin(rows: pandas.DataFrame, axis: str, max_values: int = MAX_POINTS) -> pandas.DataFrame:
+    """Keep at most `max_values` evenly spaced values of an axis, first and last included."""
     values = numpy.sort(rows[axis].unique())
-    if len(values) <= most:
+    if len(values) <= max_values:
         return rows
-    chosen = values[numpy.linspace(0, len(values) - 1, most).round().astype(int)]
+    chosen = values[numpy.linspace(0, len(values) - 1, max_values).round().astype(int)]
     return rows[rows[axis].isin(chosen)]
 
 
@@ -184,21 +184,21 @@ def relative(rows: pandas.DataFrame, axis: str, measure: str) -> pandas.DataFram
 
 
 def baselines(rows: pandas.DataFrame, axis: str, baseline: str) -> pandas.DataFrame:
-    """Columns series, axis, value: every different curve in the column `baseline`.
+    """Columns series, axis, value: every distinct curve in the column `baseline`.
 
     Most labels share one curve: it is drawn once, as far as the longest of them goes.
     """
     known = rows.dropna(subset=[baseline]).sort_values(axis)
-    different: list[dict[float, float]] = []
+    distinct: list[dict[float, float]] = []
     for _, part in known.groupby("label", sort=False):
         curve = dict(zip(part[axis], part[baseline], strict=True))
-        for other in different:
+        for other in distinct:
             if all(other.get(x, y) == y for x, y in curve.items()):
                 other.update(curve)
                 break
         else:
-            different.append(curve)
-    lines = [(str(i), x, y) for i, curve in enumerate(different) for x, y in sorted(curve.items())]
+            distinct.append(curve)
+    lines = [(str(i), x, y) for i, curve in enumerate(distinct) for x, y in sorted(curve.items())]
     return pandas.DataFrame(lines, columns=["series", axis, "value"])
 
 

@@ -1,4 +1,4 @@
-"""Charts with one line per label: dots with intervals, and bars stacked of parts."""
+"""Charts with one line per label: dots with intervals, and stacked bars."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOTAL_PIXELS = 7.2
 """Width of a character of a total, roughly."""
 
 NAMES = altair.Axis(title=None, labelLimit=220, labelFlush=False)
-"""Each name stands beside its line: flush with the plot, the first one would not."""
+"""The axis of names; flush labels would shift the first one away from its line."""
 
 
 @cached
@@ -88,7 +88,7 @@ def dot_chart(
 
 @cached
 def stacked_bars(parts: pandas.DataFrame, measure: Column, colours: Mapping[str, str]) -> Chart:
-    """Draw one bar per label, stacked of parts, with its total beside it.
+    """Draw one stacked bar per label, with its total beside it.
 
     `parts` has label, part and value; empty parts are left out of the legend.
     """

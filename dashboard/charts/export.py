@@ -1,7 +1,7 @@
 """Figures as files: `python -m dashboard.charts.export svg < chart.json`.
 
 The renderer brings a whole JavaScript engine, which would double the dashboard's memory. So it runs
-as a process of its own and is gone after the click. This file imports neither Altair nor Streamlit.
+in its own process, which ends after the download. This file imports neither Altair nor Streamlit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PNG_SCALE = 2.0
 """Pixels per point: sharp in print and on a dense screen."""
 
 
-def rendered(specification: dict[str, Any], form: Form) -> io.BytesIO:
+def render(specification: dict[str, Any], form: Form) -> io.BytesIO:
     """Render a Vega-Lite chart as a file. Raises `CalledProcessError` if it cannot be drawn."""
     done = subprocess.run(
         [sys.executable, "-m", "dashboard.charts.export", form],

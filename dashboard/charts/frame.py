@@ -1,4 +1,4 @@
-"""What charts share: axes, series with colours and a legend, names, captions and hover texts."""
+"""What charts share: axes, series with colours and a legend, names, captions and tooltips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.charts.theme import NEUTRAL, Style
 from dashboard.ui.text import exact
 
 NARROW = 560
-"""Below so many pixels the names beside the curves give way to the legend under them."""
+"""Below this width in pixels, the legend replaces the names beside the curves."""
 
 CHARACTER_PIXELS = 6.4
 """Width of a character of a name, roughly."""
@@ -204,7 +204,7 @@ def caption(title: str, subtitle: str) -> altair.TitleParams:
 
 
 def label_tooltip() -> altair.Tooltip:
-    """The first line of a hover: the label, without a title."""
+    """The first line of a tooltip: the label, without a title."""
     return altair.Tooltip("label", type="nominal", title=" ")
 
 
@@ -223,7 +223,7 @@ def value_text(
 
 
 def interval_tooltips(bands: pandas.DataFrame, repeats: Repeats) -> list[altair.Tooltip]:
-    """Hover lines with the interval and the counts; none for exact numbers."""
+    """Tooltip lines with the interval and the counts; none for exact numbers."""
     interval = altair.Tooltip("interval_text", type="nominal", title=repeats.interval)
     count = altair.Tooltip("n", type="quantitative", title=repeats.count, format=",")
     counts = [

@@ -21,10 +21,10 @@ from dashboard.charts.theme import BETTER, NEUTRAL, WORSE
 from dashboard.ui.text import exact
 
 MAX_TILES = 100
-"""In one direction; more values of x are binned."""
+"""Tiles along x; more values are binned."""
 
 MAX_LABELS = 32
-"""Tokens that are all named on an axis; of more, as many as there is room for."""
+"""Up to this many tokens, every one is labelled; of more, as many as fit."""
 
 SIGNS: dict[PairOutcome, str] = {
     "better": "▲",
@@ -178,10 +178,12 @@ def _token_axis(title: str, weights: pandas.DataFrame, side: str, angle: int) ->
 
 
 def attention_in_words(weights: pandas.DataFrame) -> str:
-    """Describe attention for those who cannot see it: where each output token looked most."""
+    """Describe attention for a screen reader: the highest weight of each output token."""
     most = weights.loc[weights.groupby("written")["weight"].idxmax()]
     pairs = zip(most["written_token"], most["read_token"], strict=True)
-    return "Looked most: " + "; ".join(f"{written} at {read}" for written, read in pairs) + "."
+    return (
+        "Highest attention: " + "; ".join(f"{written} on {read}" for written, read in pairs) + "."
+    )
 
 
 @cached
@@ -203,15 +205,15 @@ def tiles(result: Result, repeat: Repeat) -> Chart:
             if (difference := result.against(first, second)) is not None
         ]
     )
-    top = altair.Axis(title="than, or from", orient="top", labelAngle=-35, labelLimit=160)
+    top = altair.Axis(title="Compared with", orient="top", labelAngle=-35, labelLimit=160)
     base = altair.Chart(data).encode(
         x=altair.X("other", type="nominal", sort=names, axis=top),
         y=altair.Y("group", type="nominal", sort=names, axis=NAMES),
         tooltip=[
             altair.Tooltip("group", type="nominal", title=" "),
-            altair.Tooltip("verdict", type="nominal", title="is"),
-            altair.Tooltip("other", type="nominal", title="than, or from"),
-            altair.Tooltip("raw", type="nominal", title="p of this pair alone"),
+            altair.Tooltip("verdict", type="nominal", title="Verdict"),
+            altair.Tooltip("other", type="nominal", title="Compared with"),
+            altair.Tooltip("raw", type="nominal", title="p (uncorrected)"),
         ],
     )
     seen = [finding for finding in SIGNS if finding in set(data["finding"])]
@@ -224,7 +226,7 @@ def tiles(result: Result, repeat: Repeat) -> Chart:
     return altair.layer(boxes, signs).properties(height=34 * len(names) + 10, autosize=FIT)
 
 
-def key(result: Result) -> str:
+def legend(result: Result) -> str:
     """Explain the signs of the tiles: `▲ better · ≈ not distinguishable`."""
     seen = {one for d in result.differences for one in (d.finding, d.reversed.finding)}
     return " · ".join(f"{sign} {finding}" for finding, sign in SIGNS.items() if finding in seen)

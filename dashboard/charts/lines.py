@@ -1,4 +1,4 @@
-"""Line charts: a curve with its interval for each label, exact zeros, names and hovers.
+"""Line charts: a curve with its interval for each label, exact zeros, names and tooltips.
 
 Titles and units come from the Row's columns, colours from the theme. Charts fit any width.
 """
@@ -34,7 +34,7 @@ from dashboard.ui.text import exact
 HEIGHT = 440
 
 MAX_HOVERED = 100
-"""Points of one curve that the pointer finds."""
+"""Points of one curve that have a tooltip."""
 
 TEXT_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
@@ -247,7 +247,7 @@ def _hover(frame: ChartFrame, bands: pandas.DataFrame, repeats: Repeats) -> Char
 
 
 def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) -> str:
-    """Describe a line chart in words, for those who cannot see it: both ends of each curve."""
+    """Describe a line chart for a screen reader: both ends of each curve."""
 
     def number(value: float) -> str:
         if not is_logarithm(y):

@@ -2,7 +2,7 @@
 
 Altair takes a quarter of a second to write out a chart, most of it to check the result. Here the
 Vega-Lite is written by hand. The specification of the curve depends on nothing that a slider moves,
-so that the browser keeps the figure and takes the new numbers. A map of a cell is an image with
+so the browser keeps the figure and only replaces the numbers. A map of a cell is an image with
 axes: a rectangle for each of thousands of values would take a browser a second.
 
 Shapes: T time, H hidden.
@@ -40,7 +40,7 @@ PIXELS = 6
 """Width of a value in a map's image, so that a browser that smooths it has nothing to blur."""
 
 MAX_LABELS = 40
-"""Tokens that are all named under a map; of more, as many as there is room for."""
+"""Up to this many tokens, every one is labelled; of more, as many as fit."""
 
 GATE_LIGHT = ("#fdf6e3", "#c98b2b", "#4a2a0a")
 
@@ -57,8 +57,8 @@ def numbers(
 ) -> pandas.DataFrame:
     """Combine bands (label, x, value, low, high, n) and shares of exact zeros (label, x, share).
 
-    Value, low and high stay logarithms for the axes; texts are for the pointer. `place` tells the
-    cells apart, because a slider can change their names.
+    Value, low and high stay logarithms for the axes; texts are for tooltips. `place` identifies a
+    cell, because a slider can change its name.
     """
     data = bands.assign(share=0.0)
     if not zeros.empty:  # merging takes longer than everything else here
@@ -227,7 +227,7 @@ def cell_map(
 
     Returns the specification and its data: a row for each step. A gate is drawn from 0 to 1.
     """
-    limits = limits_of(values_TH, gate=gate)
+    limits = colour_limits(values_TH, gate=gate)
     colours = (
         (GATE_DARK if dark else GATE_LIGHT) if gate else (SIGNED_DARK if dark else SIGNED_LIGHT)
     )
@@ -261,7 +261,7 @@ def cell_map(
         "step": places,
         "from": places - 0.5,
         "to": places + 0.5,
-        "token": [token or "drawn" for token in tokens],
+        "token": [token or "random" for token in tokens],
         "level": limits[0],
         "mean": [exact(float(v)) for v in values_TH.mean(1)],
         "least": [exact(float(v)) for v in values_TH.min(1)],
@@ -270,14 +270,14 @@ def cell_map(
     return map_of_cell, pandas.DataFrame(data)
 
 
-def limits_of(values: numpy.ndarray[Any, Any], *, gate: bool) -> tuple[float, float]:
+def colour_limits(values: numpy.ndarray[Any, Any], *, gate: bool) -> tuple[float, float]:
     """Ends of the colour scale: 0 and 1 for a gate, else as far below zero as above."""
     largest = float(numpy.abs(values).max()) or 1.0
     return (0.0, 1.0) if gate else (-largest, largest)
 
 
 def in_words(title: str, values_TH: numpy.ndarray[Any, Any], step: int) -> str:
-    """Describe a map for those who cannot see it."""
+    """Describe a map for a screen reader."""
     low, mean, high = (
         exact(float(f(values_TH[step - 1]))) for f in (numpy.min, numpy.mean, numpy.max)
     )
@@ -291,7 +291,7 @@ def in_words(title: str, values_TH: numpy.ndarray[Any, Any], step: int) -> str:
 def _pointer_columns(
     x: Specification, limits: tuple[float, float], colours: Sequence[str]
 ) -> Specification:
-    """Unseen columns, one per step, in which the pointer finds numbers; they bring the legend."""
+    """Invisible columns, one per step, that carry the tooltips and the legend."""
     legend = {
         "title": None,
         "orient": "right",
@@ -302,7 +302,7 @@ def _pointer_columns(
         "format": ".2~g",
     }
     scale = {"domain": [limits[0], sum(limits) / 2, limits[1]], "range": list(colours)}
-    titles = {"step": "Step", "token": "Read", "mean": "Mean", "least": "Least", "most": "Most"}
+    titles = {"step": "Step", "token": "Read", "mean": "Mean", "least": "Min", "most": "Max"}
     return {
         "mark": {"type": "rect", "opacity": 0},
         "encoding": {

@@ -31,13 +31,13 @@ MAX_CHARTS = 200
 
 P = ParamSpec("P")
 
-_altair_settings = threading.Lock()
-"""Altair has one setting of how data is written out, for all threads."""
+_altair_lock = threading.Lock()
+"""Altair has one data transformer for all threads."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart that is built when one of its attributes is first asked for."""
+    """A chart that is built only when one of its attributes is accessed."""
 
     key: str
     """The same for the same arguments, and for no others."""
@@ -77,15 +77,15 @@ def show(chart: Drawing, alt: str, **options: Any) -> None:
     st.vega_lite_chart(spec=spec, width="stretch", alt=alt, **options)
 
 
-def written_out(chart: Chart) -> dict[str, Any]:
-    """Write the chart with its data in it, for a file."""
-    with _altair_settings:
+def to_vega_lite(chart: Chart) -> dict[str, Any]:
+    """Convert a chart to Vega-Lite that contains its data, for a file."""
+    with _altair_lock:
         specification: dict[str, Any] = chart.to_dict()
     return specification
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles arguments for their digest; functions, which a Column may hold, by what made them."""
+    """Pickles arguments for their digest; functions (a Column may hold one) by name and closure."""
 
     def reducer_override(self, value: Any) -> Any:
         if not isinstance(value, types.FunctionType):
@@ -109,7 +109,7 @@ def _specification(key: str, _chart: Drawing) -> Specification:
         return {"name": name}
 
     chart = _chart.draw()
-    with _altair_settings:
+    with _altair_lock:
         altair.data_transformers.register("set aside", set_aside)
         with altair.theme.enable("none"), altair.data_transformers.enable("set aside"):
             return Specification(json.dumps(chart.to_dict()), tables)

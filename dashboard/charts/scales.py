@@ -29,19 +29,19 @@ def whole_numbers(row: type[Row]) -> frozenset[str]:
     )
 
 
-def possible(row: type[Row], name: str) -> tuple[str, ...]:
+def declared_values(row: type[Row], name: str) -> tuple[str, ...]:
     """The values that a column may have, in the order declared; empty if it may have any."""
     hint = get_type_hints(row)[name]
     return tuple(str(v) for v in get_args(hint)) if get_origin(hint) is Literal else ()
 
 
 def in_order(row: type[Row], name: str, values: Iterable[Any]) -> list[Any]:
-    """The different values of a column: as declared, else numbers sorted and words as they come."""
-    different = list(dict.fromkeys(values))
-    declared = possible(row, name)
+    """The distinct values of a column: as declared, else numbers sorted and texts as they come."""
+    distinct = list(dict.fromkeys(values))
+    declared = declared_values(row, name)
     if declared:
-        return sorted(different, key=declared.index)
-    return different if any(isinstance(v, str) for v in different) else sorted(different)
+        return sorted(distinct, key=declared.index)
+    return distinct if any(isinstance(v, str) for v in distinct) else sorted(distinct)
 
 
 def curve_of(row: type[Row]) -> Column:
@@ -70,7 +70,7 @@ def logarithm_of(column: Column) -> Column:
 
 
 def of_a_logarithm(column: Column) -> bool:
-    """Whether the measure itself is a logarithm: those run over decades that nobody counts."""
+    """Whether the measure itself is a logarithm: such a measure spans very many decades."""
     return column.unit.startswith("log₁₀")
 
 
@@ -85,13 +85,13 @@ def heading(column: Column) -> str:
 
 
 def tooltip(column: Column, field: str) -> altair.Tooltip:
-    """A hover line for numbers that are in `field` as text."""
+    """A tooltip line for numbers that are in `field` as text."""
     title = column.title if of_a_logarithm(column) else column.heading
     return altair.Tooltip(field, title=title, type="nominal")
 
 
 def value_axis(column: Column, low: float, high: float, pixels: int) -> altair.Axis:
-    """The axis of a measure that spans low to high on so many pixels."""
+    """The axis of a measure that spans low to high on this many pixels."""
     if not is_logarithm(column):
         # Longer numbers have no room beside an axis.
         form = ",~r" if max(abs(low), abs(high)) < 1e9 else ".2~e"
@@ -105,11 +105,11 @@ def value_axis(column: Column, low: float, high: float, pixels: int) -> altair.A
     return altair.Axis(title=None, values=ticks, labelExpr=label)
 
 
-def decades(low: float, high: float, most: int) -> list[float]:
-    """Whole exponents from low to high, at most so many, in even steps."""
+def decades(low: float, high: float, max_ticks: int) -> list[float]:
+    """Whole exponents from low to high, at most `max_ticks` of them, evenly spaced."""
     first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
     steps = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-    step = next((s for s in steps if (last - first) / s <= most), steps[-1])
+    step = next((s for s in steps if (last - first) / s <= max_ticks), steps[-1])
     return [float(e) for e in range(math.ceil(first / step) * step, last + 1, step)]
 
 

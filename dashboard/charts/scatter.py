@@ -179,16 +179,16 @@ def scatter(
     places = {name: x_axis.placed(marks[name]) for name in X + BEFORE}
     places |= {name: y_axis.placed(marks[name]) for name in Y}
     data = marks.assign(**places).dropna(subset=["x", "y"])
-    data = data.assign(level=data["y"], y=_untied(data["y"], frame.pixel)).reset_index(drop=True)
+    data = data.assign(level=data["y"], y=_untie(data["y"], frame.pixel)).reset_index(drop=True)
     layers = [
         *_axis_breaks(frame),
         *(_diagonal(frame, diagonal) if diagonal else ()),
         *_intervals(frame, data),
     ]
     moved = data.dropna(subset=["before"])
-    way = altair.Chart(moved).mark_rule(strokeWidth=2, aria=False)
+    path = altair.Chart(moved).mark_rule(strokeWidth=2, aria=False)
     layers.append(
-        way.encode(
+        path.encode(
             x=frame.x("before"),
             x2="x",
             y=frame.y(),
@@ -203,7 +203,7 @@ def scatter(
     return altair.layer(*layers).properties(height=HEIGHT, autosize=FIT, title=title)
 
 
-def _untied(heights: pandas.Series[float], pixel: float) -> pandas.Series[float]:
+def _untie(heights: pandas.Series[float], pixel: float) -> pandas.Series[float]:
     """Put marks of equal height one above the other: 9 pixels apart where there is room.
 
     All marks of one height take at most 0.6 of the room up to the next height.

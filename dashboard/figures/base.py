@@ -18,7 +18,7 @@ from core.experiment import Column, Experiment, Row
 from core.formatting import listed
 from core.store.records import RunRecord
 from dashboard.charts import curves, lines, render
-from dashboard.charts.curves import ESTIMATE_ENDS, UNBOUNDED, Repeats
+from dashboard.charts.curves import ESTIMATE_SUFFIXES, UNBOUNDED, Repeats
 from dashboard.charts.render import Chart
 from dashboard.charts.scales import column_of, curve_of, has_seeds, in_order, whole_numbers
 from dashboard.charts.theme import Style, styles
@@ -27,7 +27,7 @@ from dashboard.ui import controls, downloads
 from dashboard.ui.text import in_words, plain
 
 MAX_PROBLEMS = 12
-"""Lines of the list of what has no value."""
+"""Lines of the list of missing values."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def pooled_results(experiment: Experiment, results: pandas.DataFrame) -> pandas.
         return results
     measures = [column for column in experiment.summary.columns() if column.role == "measure"]
     numbers = [
-        f"{c.name}{end}" for c in measures for end in (ESTIMATE_ENDS if c.estimate else ("",))
+        f"{c.name}{end}" for c in measures for end in (ESTIMATE_SUFFIXES if c.estimate else ("",))
     ]
     once = results.astype(dict.fromkeys(numbers, float))
     once = once.drop_duplicates(["label", "seed"], keep="last")
@@ -89,7 +89,7 @@ def pooled_results(experiment: Experiment, results: pandas.DataFrame) -> pandas.
     several = once[once.groupby("label")["seed"].transform("size") > 1]
     for column in measures if len(several) else ():
         bands = curves.bands(several, ["label"], column.name).set_index("label")
-        for end, name in zip(ESTIMATE_ENDS, ("value", "low", "high", "n"), strict=True):
+        for end, name in zip(ESTIMATE_SUFFIXES, ("value", "low", "high", "n"), strict=True):
             if f"{column.name}{end}" in numbers:
                 pooled.loc[bands.index, f"{column.name}{end}"] = bands[name]
     return pooled.reset_index()[list(results.columns)]
@@ -135,17 +135,17 @@ class Measure:
         if has_seeds(shown.experiment.row(table)):
             if estimate:
                 return curves.estimate_bands(rows, across, self.name, sums, self.bounds)
-            return curves.clipped(curves.bands(rows, across, self.name), self.bounds)
+            return curves.clip(curves.bands(rows, across, self.name), self.bounds)
         ends: tuple[str, ...] = self.quartiles
         count = self.count
         if estimate:
             ends, count = (f"{self.name}_low", f"{self.name}_high"), f"{self.name}_n"
-        elif self.inverse_of:  # what took longest is slowest
+        elif self.inverse_of:  # the longest time is the lowest rate
             one = rows[self.name] * rows[self.inverse_of]
             first, third = (rows[name] for name in self.quartiles)
             rows, ends = rows.assign(low=one / third, high=one / first), ("low", "high")
         bands = curves.median_bands(rows, across, self.name, ends, count)
-        return curves.clipped(bands, self.bounds)
+        return curves.clip(bands, self.bounds)
 
     def repeats(
         self, shown: Shown, table: str, further: tuple[tuple[str, str], ...] = ()
@@ -182,7 +182,7 @@ def tabs(shown: Shown, figures: Sequence[Figure]) -> None:
     """Show a tab for each figure that the runs can fill; only the open one is drawn."""
     available = [figure for figure in figures if figure.available(shown)]
     if not available:
-        st.info("These runs have recorded nothing that a figure could show.")
+        st.info("These runs recorded nothing to plot.")
         return
     places = controls.tabs([figure.title for figure in available], "figure")
     for place, figure in zip(places, available, strict=True):
@@ -302,4 +302,4 @@ def list_problems(row: type[Row], rows: pandas.DataFrame, x: Column) -> None:
     bullets = [f"- {plain(sentence)}" for sentence in sentences[:MAX_PROBLEMS]]
     if len(sentences) > MAX_PROBLEMS:
         bullets.append(f"- and {len(sentences) - MAX_PROBLEMS} more, in the CSV")
-    st.caption("\n".join(["Without a value:", "", *bullets]))
+    st.caption("\n".join(["Missing values:", "", *bullets]))

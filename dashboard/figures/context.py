@@ -1,4 +1,4 @@
-"""Figures of a second direction beside a control of one direction, and of what it costs."""
+"""Figures of bidirectional runs beside a one-directional control, and of what they cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dashboard.ui.text import plain
 
 @dataclass(frozen=True)
 class ControlShown(Shown):
-    """The same runs, each with one of its networks: of one direction that of a control."""
+    """The same runs, each with one of its networks: a control where it has one direction."""
 
     network: Network
     networks: Mapping[str, str]
@@ -37,7 +37,7 @@ class ControlShown(Shown):
 
 
 def with_control(shown: Shown, network: Network) -> ControlShown:
-    """The runs shown, those of one direction with the network of that control."""
+    """The same runs, those of one direction with the network of that control."""
     sizes = dict(zip(shown.results["run_id"], shown.results["wider_hidden_size"], strict=True))
     networks, names = {}, {}
     for run in shown.runs:
@@ -66,13 +66,13 @@ def with_control(shown: Shown, network: Network) -> ControlShown:
 
 @dataclass(frozen=True)
 class Control:
-    """Bidirectional runs as they are against one network of the runs of one direction."""
+    """Bidirectional runs against one network of the one-directional runs."""
 
     title: str
     network: Network
     curves: Curves
     note: str = ""
-    """A sentence on what it shows."""
+    """A sentence that explains the figure."""
 
     @property
     def table(self) -> str:
@@ -100,12 +100,12 @@ class Control:
 
 @dataclass(frozen=True)
 class Generating:
-    """How reading on revises tags already given, and what a decoder answers if asked to write."""
+    """How reading on revises earlier tags, and what a decoder answers if asked to generate."""
 
     title: str
     curves: Curves
     note: str
-    """A sentence on what it shows."""
+    """A sentence that explains the figure."""
 
     def available(self, shown: Shown) -> bool:
         """Whether any run has read on."""

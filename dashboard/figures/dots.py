@@ -50,10 +50,10 @@ class Dots:
         repeats = Repeats(count="Repetitions" if experiment.timed else "Seeds")
         if experiment.one_run_per_seed:
             seeds = shown.results.groupby("label")["seed"].nunique()
-            repeats = Repeats(count="Seeds" if (seeds > 1).all() else "Seeds, or sentences of one")
+            repeats = Repeats(count="Seeds" if (seeds > 1).all() else "Seeds or sentences")
         with place:
             if bands.empty:
-                st.info("There is no value to draw here.")
+                st.info("There are no values to plot.")
                 return
             chart = dots.dot_chart(bands, column, shown.styles, repeats)
             alt = f"{column.heading} by variant, with 95% intervals"
@@ -87,7 +87,7 @@ class Ranking:
         row = shown.experiment.row(self.table)
         with place:
             if bands.empty:
-                st.info("There is no value to draw here.")
+                st.info("There are no values to plot.")
             else:
                 repeats = measure.repeats(shown, self.table)
                 at = where(shown, self.table, rows, (subjects.AXIS,))

@@ -239,7 +239,7 @@ class Scaling:
         bands = self._bands(shown, measure, rows)
         with place:
             if bands.empty:
-                st.info("There is no value to draw here.")
+                st.info("There are no values to plot.")
             else:
                 chart = self._chart(shown, measure, rows, bands, series, lines.HEIGHT)
                 alt = lines.description(shown.experiment.question, bands, x, logarithm_of(y))
@@ -333,7 +333,7 @@ class BySetting:
 
 
 def varies_within(shown: Shown, setting: str) -> bool:
-    """Whether some runs differ in a setting, and in nothing else that tells runs apart."""
+    """Whether some runs differ in a setting, and in nothing else that distinguishes them."""
     named = labels(shown.experiment, shown.runs, without=(setting,))
     values = shown.setting_of_runs(setting)
     places = {(named[run_id], value) for run_id, value in values.items()}

@@ -30,7 +30,7 @@ class Scatter:
     beyond: str = ""
     """The next larger y that was tried. Where it is empty, y may be larger than measured."""
     hovered: tuple[str, ...] = ()
-    """Other columns that the hover gives."""
+    """Other columns in the tooltip."""
     diagonal: str = ""
     """The name of the line where y equals x."""
     key: str = ""
@@ -83,7 +83,7 @@ class Scatter:
 
 
 def _remarks(marks: pandas.DataFrame, missing: list[str], x: Column, y: Column) -> Iterator[str]:
-    """Sentences on marks that a quick reader would misread, and on runs without a mark."""
+    """Sentences on marks that are easily misread, and on runs without a mark."""
     labels_where = {
         f"{x.title} is infinite, so it stands at the right edge": marks["x"] == math.inf,
         f"{x.title} is 0, so it stands at the left edge": marks["x"] == 0,

@@ -43,7 +43,7 @@ VARIANT_SETTINGS = (
     "update_bias",
     "nonlinearity",
 )
-"""Settings that the variant has and its baselines have not."""
+"""Settings that a variant has and its baselines do not."""
 
 ONE_LAYER = ("linear", "attention")
 """Baselines of one layer, however deep the variant is."""
@@ -58,7 +58,7 @@ class Selection:
 
 
 def default(shown: Shown, rows: pandas.DataFrame, without: Collection[str] = ()) -> Selection:
-    """The fused networks, with linear and attention where those are only few networks."""
+    """The fused networks, with linear and attention where these are only a few networks."""
     present = set(rows[AXIS]) if AXIS in rows else set()
     names = _baseline_distinctions(shown, DEFAULT_BASELINES[0], without).values()
     few = len(set(map(tuple, names))) <= MAX_NETWORKS
@@ -116,6 +116,6 @@ def series(
 def _baseline_distinctions(
     shown: Shown, name: str, without: Collection[str]
 ) -> dict[str, list[str]]:
-    """Run id → what tells its baseline of that name from those of the other runs."""
+    """Run id → what distinguishes its baseline of that name from the other runs'."""
     depth = ("layers",) if name in ONE_LAYER else ()
     return distinctions(shown.experiment, shown.runs, (*without, *depth, *VARIANT_SETTINGS))

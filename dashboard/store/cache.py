@@ -1,4 +1,4 @@
-"""What the pages read of the store, the worker and MLflow."""
+"""What the pages read from the store, the worker and MLflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.experiments import experiment_named
 from core.store import folder
 from core.store.records import RunRecord
 from core.store.tracking import open_store
-from dashboard.store.reader import Reader, opened
+from dashboard.store.reader import Reader, open_reader
 from dashboard.store.sweeps import Sweep, sweeps
 from experiments import worker
 from experiments.export import csv_text
@@ -26,7 +26,7 @@ MLFLOW_VARIABLE = "UNROLL_MLFLOW_URL"
 
 def reader() -> Reader:
     """The reader of the store that is configured now. Raises `StoreError`."""
-    return opened(folder.tracking_uri())
+    return open_reader(folder.tracking_uri())
 
 
 def dark() -> bool:
@@ -34,13 +34,13 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def compared(experiment: Experiment) -> list[Sweep]:
+def sweeps_of(experiment: Experiment) -> list[Sweep]:
     """Every sweep of an experiment, the newest first."""
     return sweeps(reader().runs(experiment.name))
 
 
 def comparison(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> Comparison:
-    """Finished runs side by side, computed once for everybody who looks at them."""
+    """The comparison of finished runs, computed once for all sessions."""
     ids = tuple(run.run_id for run in runs)
     return _comparison(reader().store.uri, experiment.name, ids, by, tuple(runs))
 

@@ -245,7 +245,7 @@ class Reader:
         return pandas.read_csv(BytesIO(whole)) if whole else None
 
     def _ask(self, question: Callable[[], T]) -> T:
-        """Turn whatever MLflow and its database raise into a `StoreError` with a sentence."""
+        """Ask the store; turn whatever MLflow and its database raise into a `StoreError`."""
         try:
             return question()
         except (StoreError, BadSetting):
@@ -253,24 +253,24 @@ class Reader:
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise StoreError(
-                f"the store {self.store.uri} does not answer ({reason}); check that it is there "
+                f"the store {self.store.uri} does not answer ({reason}); check that it exists "
                 "and that MLFLOW_TRACKING_URI points to it"
             ) from error
 
 
-def opened(uri: str) -> Reader:
-    """The reader of a store: one for everybody. Raises `StoreError`."""
-    with _opening:
-        reader = _opened(uri)
+def open_reader(uri: str) -> Reader:
+    """The reader of a store, shared by all sessions. Raises `StoreError`."""
+    with _open_lock:
+        reader = _reader_of(uri)
         _load_later()
         return reader
 
 
-_opening = threading.Lock()
+_open_lock = threading.Lock()
 
 
 @functools.lru_cache(maxsize=2)
-def _opened(uri: str) -> Reader:
+def _reader_of(uri: str) -> Reader:
     return Reader(open_store(uri))
 
 

@@ -32,20 +32,20 @@ MAX_INTEGER = 2**53 - 1
 """The largest whole number that a browser can hold."""
 
 MAX_LIST = 100
-"""Letters of a list of what is possible; a longer one is only counted."""
+"""Letters of a list of the possible values; of a longer one only the length is given."""
 
 MAX_SIDE_BY_SIDE = 6
 """Buttons in one row; more become a menu."""
 
 NONE = "none"
-"""How the address says that nothing is chosen where something usually is."""
+"""The address's value for an empty choice where the default is not empty."""
 
 _notices: ContextVar[DeltaGenerator | None] = ContextVar("notices", default=None)
 
 
 @contextlib.contextmanager
 def notices() -> Iterator[None]:
-    """Show what is wrong with the address here, at the top, while the block runs."""
+    """Show notices about the address here, at the top of the page, while the block runs."""
     token = _notices.set(st.container())
     try:
         yield
@@ -57,7 +57,9 @@ def say_bad_link(
     key: str, wanted: str, instead: str, outcome: str = "The default is shown instead."
 ) -> None:
     """Explain that the address asks for something that does not exist."""
-    asked = f"The address asks for {key} “{inline_text(wanted)}”, which is not here ({instead}). "
+    asked = (
+        f"The address asks for {key} “{inline_text(wanted)}”, which is not available ({instead}). "
+    )
     (_notices.get() or st).warning(plain(asked) + outcome, icon=":material/link_off:")
 
 
@@ -223,7 +225,7 @@ def position(
     return str(st.select_slider(title, options, help=help, disabled=disabled, **widget))
 
 
-# Several of several.
+# Several of many.
 
 
 def any_of(title: str, options: Sequence[str], key: str) -> list[str]:

@@ -57,7 +57,7 @@ def pictures(file: str, chart: Callable[[], Chart], key: str) -> None:
 def picture(chart: Callable[[], Chart], form: export.Form) -> BytesIO:
     """A chart as the content of a file. Raises `RuntimeError` with a sentence if that fails."""
     try:
-        return export.rendered(render.written_out(chart()), form)
+        return export.render(render.to_vega_lite(chart()), form)
     except subprocess.TimeoutExpired as error:
         reason = f"it took longer than {error.timeout:.0f} s"
     except subprocess.CalledProcessError as error:

@@ -23,10 +23,10 @@ from dashboard.ui import controls
 from dashboard.ui.text import plain
 
 MAX_COMMON = 4
-"""Of an experiment's own settings, declared most important first; the others are under More."""
+"""An experiment's own settings (most important first) that are not under More settings."""
 
-THE_VARIANT = ("cell", "bidirectional")
-"""These two are chosen as one variant."""
+VARIANT_SETTINGS = ("cell", "bidirectional")
+"""Settings without a widget of their own: the choice of variants stands for them."""
 
 WIDTH, BUDGET = "hidden_size", "parameter_budget"
 
@@ -65,7 +65,7 @@ def groups(experiment: Experiment, variants: Sequence[str]) -> Groups:
     fitting = [
         s
         for s in experiment.settings
-        if s.name not in THE_VARIANT and cells & set(s.cells or cell_kinds())
+        if s.name not in VARIANT_SETTINGS and cells & set(s.cells or cell_kinds())
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
     common = sorted(own, key=lambda s: s is not SEEDS)[:MAX_COMMON]
@@ -115,7 +115,7 @@ def request(experiment: Experiment) -> Request:
     return Request(experiment, chosen_variants, settings)
 
 
-def asked(setting: Setting, value: Value) -> dict[str, list[Any]]:
+def request_entry(setting: Setting, value: Value) -> dict[str, list[Any]]:
     """What a widget's value adds to a request: nothing when it is the default."""
     return {} if value == setting.default else {setting.name: [value]}
 
@@ -127,9 +127,9 @@ def listed_values(setting: Setting, text: str) -> list[Any]:
 
 
 def widget(setting: Setting, usual: Value, *, disabled: bool = False, why: str = "") -> Value:
-    """The widget of a setting, filled in with its `usual` value; the value that it has.
+    """Draw the widget of a setting, filled in with its `usual` value; return the value that it has.
 
-    `why` it is disabled stands in its help.
+    `why` says in its help why it is disabled.
     """
     title, key = setting.title, setting.name
     common: dict[str, Any] = {
@@ -154,13 +154,13 @@ def widget(setting: Setting, usual: Value, *, disabled: bool = False, why: str =
         allowed=setting.allowed,
         step=1 if whole else step(given),
         format="%d" if whole else "%g",
-        placeholder="left out" if setting.optional else None,
+        placeholder="not set" if setting.optional else None,
         **common,
     )
 
 
 def step(default: Value) -> float:
-    """What the plus and minus of a number change: a tenth of 1, one thousandth of 0.001."""
+    """The step of a number's plus and minus buttons, by the size of its default."""
     if isinstance(default, int | float) and 0 < default < 1:
         return float(10 ** math.floor(math.log10(default)))
     return 0.5 if default is None else 0.1
@@ -195,7 +195,7 @@ def _widgets(
         why = "The parameter budget decides it for each variant." if decided else ""
         with places[setting.name]:
             value = widget(setting, usual[setting.name], disabled=disabled, why=why)
-        wanted |= {} if disabled else asked(setting, value)
+        wanted |= {} if disabled else request_entry(setting, value)
     return wanted
 
 
@@ -204,7 +204,7 @@ def _vary(experiment: Experiment, shown: Groups) -> tuple[str, list[Any]]:
     settings = {s.title: s for s in (*shown.architecture, *shown.common, *shown.more)}
     settings.pop(SEEDS.title if SEEDS in shown.common else "", None)  # one number for a launch
     if st.query_params.get("vary") in {s.title for s in experiment.settings} - set(settings):
-        _clear(["vary"])  # no variant that is chosen now has it
+        _clear(["vary"])  # none of the selected variants has it
     with st.grid(2, min_column_width=260):
         title = controls.choice(
             "Vary one setting",

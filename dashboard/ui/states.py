@@ -15,7 +15,7 @@ from core.store.records import RunRecord
 from dashboard.navigation import LAUNCH, RUNS, launching
 from dashboard.store import cache
 from dashboard.ui import actions, controls
-from dashboard.ui.text import duration, first_sentence, news, plain, progress
+from dashboard.ui.text import duration, first_sentence, plain, progress, status_message
 from experiments import queue
 
 POLL_SECONDS = 1.0
@@ -110,7 +110,9 @@ def first_results_coming(runs: Sequence[RunRecord]) -> None:
     with st.container(border=True, key="coming"):
         st.subheader("First results are coming", anchor=False)
         for run in runs[:6]:
-            st.progress(progress(run), text=plain(f"{inline_text(run.name)}: {news(run)}"))
+            st.progress(
+                progress(run), text=plain(f"{inline_text(run.name)}: {status_message(run)}")
+            )
         if len(runs) > 6:
             st.caption(f"and {len(runs) - 6} more")
         if cache.worker_status() is None and any(map(queue.needs_worker, runs)):
@@ -129,7 +131,7 @@ def all_failed(runs: Sequence[RunRecord]) -> None:
     with st.container(border=True, key=f"all-failed-{runs[-1].run_id}"):
         st.subheader(":material/error: This comparison has no result", anchor=False)
         for run in runs[:6]:
-            st.text(f"{inline_text(run.name)}: {news(run)}", width="stretch")
+            st.text(f"{inline_text(run.name)}: {status_message(run)}", width="stretch")
         st.page_link(
             RUNS.path,
             label="Open the log or run it again",
@@ -143,7 +145,7 @@ def some_failed(runs: Sequence[RunRecord]) -> None:
     first = runs[0]
     others = f", and {counted(len(runs) - 1, 'other')}" if len(runs) > 1 else ""
     st.warning(
-        plain(f"Not in the figure: {inline_text(first.name)} ({news(first)}){others}."),
+        plain(f"Not in the figure: {inline_text(first.name)} ({status_message(first)}){others}."),
         icon=":material/error:",
     )
     st.page_link(
@@ -154,7 +156,7 @@ def some_failed(runs: Sequence[RunRecord]) -> None:
     )
 
 
-def what_a_gpu_would_add(experiment: Experiment) -> None:
+def cpu_only_note(experiment: Experiment) -> None:
     """Say how to add results of a GPU, while an experiment was measured on CPUs only."""
     runs = cache.reader().runs(experiment.name)
     if any(run.status == "FINISHED" for run in runs) and groups.without_accelerator(runs):
@@ -168,8 +170,8 @@ def progress_line(runs: Sequence[RunRecord]) -> None:
     """Show one progress bar for a comparison that is partly measured."""
     done = sum(map(progress, runs)) / max(1, len(runs))
     finished = sum(run.status == "FINISHED" for run in runs)
-    going = next((run for run in runs if run.status == "RUNNING"), None)
-    now = f" · {inline_text(going.name)}: {news(going)}" if going else ""
+    running = next((run for run in runs if run.status == "RUNNING"), None)
+    now = f" · {inline_text(running.name)}: {status_message(running)}" if running else ""
     st.progress(done, text=plain(f"{finished} of {counted(len(runs), 'run')} measured{now}"))
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.formatting import counted, inline_text
 from core.store.records import RunRecord
-from dashboard.ui.text import STATUS_COLOURS, STATUS_WORDS, duration, news, progress
+from dashboard.ui.text import STATUS_COLOURS, STATUS_WORDS, duration, progress, status_message
 
 MAX_ROWS = 1000
 
@@ -36,9 +36,9 @@ def frame(runs: Sequence[RunRecord]) -> pandas.DataFrame:
             "Status": [[STATUS_WORDS[run.status]] for run in runs],
             "Run": [inline_text(run.name, LETTERS) for run in runs],
             "Progress": [100 * progress(run) for run in runs],
-            "Took": [duration(run.seconds) for run in runs],
+            "Duration": [duration(run.seconds) for run in runs],
             "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
-            "News": [inline_text(run.note or news(run), LETTERS) for run in runs],
+            "Message": [inline_text(run.note or status_message(run), LETTERS) for run in runs],
             "Experiment": [run.experiment for run in runs],
             "Comparison": [inline_text(run.sweep, LETTERS) for run in runs],
         }
@@ -84,8 +84,8 @@ def table(runs: Sequence[RunRecord]) -> None:
             "Progress": st.column_config.ProgressColumn(
                 min_value=0, max_value=100, format="%.0f%%", width="small"
             ),
-            "Took": st.column_config.TextColumn(width="small"),
-            "News": st.column_config.TextColumn(width="large"),
+            "Duration": st.column_config.TextColumn(width="small"),
+            "Message": st.column_config.TextColumn(width="large"),
             "Submitted": st.column_config.DatetimeColumn(format="D MMM, HH:mm", width=115),
         },
         alt="Runs, newest first",

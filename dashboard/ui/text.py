@@ -118,7 +118,7 @@ def progress(record: RunRecord) -> float:
     return min(1.0, max(0.0, float(record.state.get("fraction", 0.0))))
 
 
-def news(record: RunRecord) -> str:
+def status_message(record: RunRecord) -> str:
     """The latest about a run: its newest message, or why it ended."""
     if record.status == "SCHEDULED":
         return "waiting in the queue"

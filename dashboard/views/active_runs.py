@@ -17,7 +17,7 @@ from dashboard.figures.leading import TRAINING, leading
 from dashboard.navigation import page_of
 from dashboard.store import cache
 from dashboard.ui import actions, states
-from dashboard.ui.text import STATUS_WORDS, ago, duration, news, plain, progress
+from dashboard.ui.text import STATUS_WORDS, ago, duration, plain, progress, status_message
 from experiments import queue
 
 MAX_LINES = 8
@@ -85,7 +85,7 @@ def _line(run: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         words = [STATUS_WORDS[run.status], inline_text(run.name)]
         if run.status != "SCHEDULED":
-            words.append(news(run))
+            words.append(status_message(run))
         if run.status == "RUNNING" or run.seconds is not None:
             words.append(duration(run.seconds))
         st.progress(progress(run), text=plain(" · ".join(filter(None, words))))

@@ -26,7 +26,7 @@ MAX_CARDS = 48
 
 def answer(experiment: Experiment) -> None:
     """The card of one question, in whatever state its runs are."""
-    newest = sweeps.newest_readable(cache.compared(experiment))
+    newest = sweeps.newest_readable(cache.sweeps_of(experiment))
     with st.container(border=True, key=f"card-{experiment.name}"):
         st.markdown(f"##### {plain(experiment.question)}")
         if newest is None:
@@ -43,8 +43,8 @@ def answer(experiment: Experiment) -> None:
 
 
 def headline(experiment: Experiment, results: pandas.DataFrame) -> list[tuple[str, str, str]]:
-    """What, how much, and whose with which interval: the highest and the lowest value of the
-    first measure that has a better direction, and the best of the second.
+    """The metrics of a card (title, value, label with interval): the highest and the lowest value
+    of the first measure that has a better direction, and the best of the second.
     """
     columns = experiment.summary.columns()
     judged = [c for c in columns if c.better is not None and results[c.name].nunique() > 1]

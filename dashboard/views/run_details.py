@@ -1,4 +1,4 @@
-"""Everything about one run: result, settings, log, error, tables, model, and how to repeat it."""
+"""Everything about one run: result, settings, log, error, tables, model, how to reproduce it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from dashboard.ui.text import (
     exact,
     interval,
     moment,
-    news,
     number,
     plain,
     progress,
+    status_message,
 )
 from dashboard.views.compare.picking import ID_LETTERS
 from experiments.export import reproduction
@@ -35,7 +35,7 @@ from experiments.export import reproduction
 PREVIEW_ROWS = 200
 
 NOTE_LETTERS = 300
-"""A longer note is cut where it stands in large letters."""
+"""A longer note is cut in the heading."""
 
 TAG_LETTERS = 500
 
@@ -56,8 +56,8 @@ def show_run(run_id: str) -> None:
         _head(record)
         _texts_in_full(record)
         _buttons(record)
-        names = ["Result", "Settings", "Log", "Tables", "Repeat it"]
-        result, settings, log, tables, repeat = st.tabs(names)
+        names = ["Result", "Settings", "Log", "Tables", "Reproduce"]
+        result, settings, log, tables, reproduce = st.tabs(names)
         with result:
             _result(record)
         with settings:
@@ -67,7 +67,7 @@ def show_run(run_id: str) -> None:
             st.code(text[-LOG_LETTERS:] or "Nothing logged yet.", language=None, height=300)
         with tables:
             _tables(record)
-        with repeat:
+        with reproduce:
             st.caption("This command repeats the run in the foreground.")
             st.code(reproduction(record), None, wrap_lines=True)
 
@@ -83,7 +83,7 @@ def _head(record: RunRecord) -> None:
     facts.append(record.run_id)
     st.caption(plain(" · ".join(filter(None, facts))))
     if record.status in ACTIVE:
-        st.progress(progress(record), text=plain(news(record)))
+        st.progress(progress(record), text=plain(status_message(record)))
 
 
 def _texts_in_full(record: RunRecord) -> None:
@@ -200,7 +200,7 @@ def _settings(record: RunRecord) -> None:
     with st.expander("Machine and software"):
         st.table(
             pandas.DataFrame(
-                {"Tag": list(map(_typed, tags)), "Value": list(map(_typed, tags.values()))}
+                {"Tag": list(map(_tag_text, tags)), "Value": list(map(_tag_text, tags.values()))}
             ),
             border="horizontal",
             hide_index=True,
@@ -208,14 +208,14 @@ def _settings(record: RunRecord) -> None:
         )
 
 
-def _typed(text: str) -> str:
+def _tag_text(text: str) -> str:
     """A tag as plain text: anybody may have set it, and a table shows Markdown."""
     return plain(inline_text(text, TAG_LETTERS))
 
 
 def _value(value: object) -> str:
     if value is None:
-        return "left out"
+        return "not set"
     if isinstance(value, bool):
         return "on" if value else "off"
     return plain(str(value))

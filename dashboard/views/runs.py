@@ -1,4 +1,4 @@
-"""Every run, newest first: its status, what it measured, and how to repeat it."""
+"""Every run, newest first: its status, what it measured, and how to reproduce it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         "Experiment", [ALL, *(e.name for e in all_experiments())], "experiment"
     )
     words = controls.any_of("Status", [STATUS_WORDS[status] for status in STATUSES], "status")
-    text = controls.words("Containing", "text", placeholder="name or note")
+    text = controls.words("Search", "text", placeholder="name or note")
 
 
 def look() -> None:

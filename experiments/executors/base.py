@@ -20,7 +20,7 @@ class ResourceRequest:
 
     @classmethod
     def of(cls, record: RunRecord) -> ResourceRequest:
-        """As its config and its experiment say. Raises `BadSetting` for an unknown experiment."""
+        """The request of a run. Raises `BadSetting` for an unknown experiment."""
         threads = int(record.settings.get("threads") or 1)
         return cls(threads, experiment_named(record.experiment).timed)
 

@@ -38,7 +38,7 @@ from core.stats.estimates import Estimate
 from core.store.folder import PROJECT
 from core.store.records import RunRecord
 from core.store.tracking import Store, command_line
-from experiments.evidence import AGREEMENT, ChapterStatus, Evidence, capital, head, needed_by
+from experiments.evidence import AGREEMENT, ChapterStatus, Evidence, capitalize, headline, needed_by
 from experiments.export import VERSIONS, reproduction
 from experiments.scorecards import cell_texts, launches
 
@@ -72,13 +72,13 @@ def comparison_report(
         for c in comparisons
         if c.headline is not None
     }
-    return _rendered(
+    return _render(
         "comparison.html.j2",
         title=f"{listed([c.experiment.title for c in comparisons])}: runs side by side",
         written=_now(),
         run_count=sum(len(comparison.runs) for comparison in comparisons),
         comparisons=comparisons,
-        figures=drawn_figures(charts),
+        figures=draw_figures(charts),
         drawings=drawings or {},
         cell_lines=_cell_lines,
         max_pairs=MAX_PAIRS,
@@ -104,7 +104,7 @@ def _cell_lines(comparison: Comparison, result: Result, group: str) -> list[str]
 
 
 def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, RunRecord]) -> str:
-    """The answer, the table, and for every question what it was measured with."""
+    """The answer, the table, and every question with its verdicts and runs."""
     charts = {
         (question.experiment.name, line.column.name): (
             line.column.heading,
@@ -114,7 +114,7 @@ def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, Ru
         for line in question.lines
         if not line.fixed
     }
-    return _rendered(
+    return _render(
         "scorecard.html.j2",
         title="Scorecard",
         written=_now(),
@@ -123,7 +123,7 @@ def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, Ru
         key=KEY,
         not_yet=NOT_YET,
         properties=properties,
-        figures=drawn_figures(charts),
+        figures=draw_figures(charts),
         finished=lambda run_ids: [runs[run_id] for run_id in run_ids if run_id in runs],
         absence=absence,
         basis_in_words=basis_in_words,
@@ -139,25 +139,25 @@ def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:
     judged = evidence.judge(store.runs(), computed)
     claims = []
     for claim in CLAIMS:
-        reached = judged.verdicts[claim.number]
-        known = reached.outcome in ("holds", "holds only when", "does not hold here")
+        judgement = judged.verdicts[claim.number]
+        known = judgement.outcome in ("holds", "holds only when", "does not hold here")
         claims.append(
             {
                 "number": claim.number,
                 "title": claim.title,
                 "statement": claim.statement,
                 "method": claim.method,
-                "verdict": reached,
-                "outcome": capital(f"{reached.outcome} {reached.condition}".strip()),
-                "colour": reached.outcome.replace(" ", "-") if known else "open",
-                "runs": [judged.runs[i] for i in reached.evidence if i in judged.runs],
+                "verdict": judgement,
+                "outcome": capitalize(f"{judgement.outcome} {judgement.condition}".strip()),
+                "colour": judgement.outcome.replace(" ", "-") if known else "open",
+                "runs": [judged.runs[i] for i in judgement.evidence if i in judged.runs],
                 "commands": [command_line(*p) for p in needed_by([claim], judged).to_start],
             }
         )
-    return _rendered(
+    return _render(
         "chapter.html.j2",
         title="What the chapter claims, and what was measured",
-        headline=head(judged.verdicts.values()),
+        headline=headline(judged.verdicts.values()),
         written=_circumstances(judged),
         claims=claims,
         verdicts=judged.verdicts,
@@ -179,8 +179,8 @@ def _circumstances(judged: ChapterStatus) -> str:
     return f"{text} measured on {', '.join(versions)}." if versions else f"{text}."
 
 
-def drawn_figures(charts: Mapping[Key, tuple[str, Mapping[str, Estimate]]]) -> dict[Key, Figure]:
-    """Heading and estimates by key → figures; nothing for a key without a finite value."""
+def draw_figures(charts: Mapping[Key, tuple[str, Mapping[str, Estimate]]]) -> dict[Key, Figure]:
+    """Draw a figure for each key's heading and estimates, if any value is finite."""
     requests: dict[Key, dict[str, Any]] = {}
     for key, (heading, estimates) in charts.items():
         rows: list[dict[str, Any]] = []
@@ -226,7 +226,7 @@ def _run_row(run: RunRecord) -> dict[str, str]:
     }
 
 
-def _rendered(template: str, **context: Any) -> str:
+def _render(template: str, **context: Any) -> str:
     return TEMPLATES.get_template(template).render(context)
 
 

@@ -43,7 +43,7 @@ ESCAPES = str.maketrans({
 })  # fmt: skip
 
 MAX_COLUMNS = 4
-"""Measures of a table: more do not fit a page."""
+"""Measures in a table: more do not fit on a page."""
 
 
 def escaped(text: str) -> str:
@@ -61,7 +61,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
     return f"% needs \\usepackage{{booktabs}}\n{latex}"
 
 
-def estimated(estimate: Estimate, *, bold: bool) -> str:
+def estimate_cell(estimate: Estimate, *, bold: bool) -> str:
     r"""`\textbf{0.632} [0.624, 0.641]`."""
     if estimate.value is None:
         return "--"
@@ -88,7 +88,7 @@ def _comparison(comparison: Comparison) -> str:
         [
             escaped(group.name),
             *(
-                estimated(result.estimates[group.name], bold=bool(result.marks.get(group.name)))
+                estimate_cell(result.estimates[group.name], bold=bool(result.marks.get(group.name)))
                 for result in results
             ),
         ]

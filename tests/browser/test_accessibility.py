@@ -87,7 +87,7 @@ def test_axe_finds_nothing_serious_in_a_run(
 ) -> None:
     failed = open_store(scene_uri("failed")).runs(status="FAILED")[0].run_id
     visitor.open(f"{scene_address('failed')}/runs?run={failed}")
-    for tab in ("Result", "Settings", "Log", "Tables", "Repeat it"):
+    for tab in ("Result", "Settings", "Log", "Tables", "Reproduce"):
         visitor.page.get_by_role("tab", name=tab).click()
         visitor.settle()
         assert violations(visitor.page) == []

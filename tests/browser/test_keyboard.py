@@ -60,8 +60,8 @@ def test_a_slider_moves(visitor: Visitor, scene_address: Callable[[str], str]) -
 def test_runs_are_picked(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
     page, keyboard = visitor.page, Keyboard(visitor)
     visitor.open(f"{scene_address('full')}/compare")
-    page.get_by_text("Pick runs").wait_for()
-    keyboard.reach("summary", "Pick runs")
+    page.get_by_text("Select runs").wait_for()
+    keyboard.reach("summary", "Select runs")
     keyboard.press("Enter")
     page.get_by_text("Shift+Space selects a row").wait_for()
     keyboard.reach("combobox", "Variant")
@@ -72,7 +72,7 @@ def test_runs_are_picked(visitor: Visitor, scene_address: Callable[[str], str]) 
     page.wait_for_url(re.compile("runs=[0-9a-f]{8}$"))
     keyboard.press("ArrowDown", "Shift+Space")
     page.wait_for_url(re.compile("runs=[0-9a-f]{8}&runs=[0-9a-f]{8}$"))
-    page.get_by_text("2 finished runs, picked by hand").wait_for()
+    page.get_by_text("2 finished runs, selected by hand").wait_for()
     assert visitor.problems == []
 
 

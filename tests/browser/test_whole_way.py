@@ -202,5 +202,5 @@ def test_a_sentence_is_translated_by_models_launched_from_the_page(
     visitor.settle()
     assert "source=the+dog" in page.url
     page.get_by_text("LSTM · dot attention", exact=True).wait_for()
-    assert page.get_by_label(re.compile("^Looked most: ")).count() >= 1
+    assert page.get_by_label(re.compile("^Highest attention: ")).count() >= 1
     assert visitor.problems == []

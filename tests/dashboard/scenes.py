@@ -51,7 +51,7 @@ PROBLEM = "out of memory: *4 GiB*"
 NOTES = {"device": "cpu", "chip": "Made-up(R) chip CPU @ 2.00GHz"}
 """On what everything was made up, unless a test says otherwise."""
 
-possible = functools.cache(scales.possible)
+declared = functools.cache(scales.declared_values)
 
 hints_of = functools.cache(get_type_hints)
 
@@ -72,8 +72,8 @@ def _places(row: type[Row], name: str, config: Config, *, wide: bool) -> list[An
         return (
             own if experiment_of(row).one_run_per_seed else [*own, config.seed + 1, config.seed + 2]
         )
-    if possible(row, name):
-        return list(possible(row, name))
+    if declared(row, name):
+        return list(declared(row, name))
     if hints_of(row)[name] is str:
         return ["forward", "backward"] if wide else ["forward"]
     if any(column.curve and column.name == name for column in row.columns()):
@@ -115,7 +115,7 @@ def _amount(row: type[Row], name: str, rate: float, at: Mapping[str, Any], curve
     if any(column.role == "seed" for column in row.columns()):
         zero = hints_of(row)[name] is int
         return 0.0 if zero else -rate * at.get(curve, 1) - 0.01 * at.get("seed", 0)
-    slower = 1 + list(possible(row, "subject")).index(at["subject"]) if "subject" in at else 1
+    slower = 1 + list(declared(row, "subject")).index(at["subject"]) if "subject" in at else 1
     quartile = {"q1": 0.9, "q3": 1.1}.get(name.rpartition("_")[2], 1.0)
     return 1000 * rate * slower * quartile * at.get(curve, 1)
 

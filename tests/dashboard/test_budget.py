@@ -55,7 +55,7 @@ def test_what_is_typed_is_in_the_address(store: Store, show: Show) -> None:
 def test_a_senseless_address_is_explained(store: Store, show: Show) -> None:
     app = show(PAGE, budget_layers="many")
     assert not app.exception
-    assert "which is not here" in app.warning[0].value
+    assert "which is not available" in app.warning[0].value
     assert app.number_input(key="control budget_layers").value == 1
 
 

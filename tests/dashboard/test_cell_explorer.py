@@ -191,7 +191,7 @@ def test_every_tab_draws_for_one_cell_and_for_two(figure: str, explore: Show) ->
 
 def test_the_same_cell_twice_has_two_names(explore: Show) -> None:
     app = explore(second_cell="LSTM")
-    assert set(drawn(app)["name"].dropna()) == {"LSTM 8", "LSTM 8 · again"}
+    assert set(drawn(app)["name"].dropna()) == {"LSTM 8", "LSTM 8 (2)"}
 
 
 NONSENSE = {
@@ -248,7 +248,7 @@ def test_a_text_has_as_many_steps_as_letters_and_a_cut_one_says_so(explore: Show
 @pytest.mark.parametrize("text", ["", "  "])
 def test_while_nothing_is_typed_a_random_sequence_is_read(text: str, explore: Show) -> None:
     app = explore(sequence=TYPED, text=text)
-    assert "Nothing is typed: a random sequence of 100 steps is read." in texts(app)
+    assert "No text: a random sequence of 100 steps is read." in texts(app)
     assert drawn(app)["value"].tolist() == drawn(explore(length="100"))["value"].tolist()
 
 
@@ -314,7 +314,7 @@ def test_a_gradient_of_exact_zeros_has_no_curve_and_says_so(explore: Show) -> No
 
 def test_without_a_trained_model_it_leads_to_one(explore: Show) -> None:
     app = explore()
-    assert "No finished run has kept a model" in texts(app)
+    assert "No finished run has saved a model" in texts(app)
     links = [str(link.proto.query_string) for link in app.get("page_link")]
     assert any("experiment=length-quality" in link for link in links)
 

@@ -106,7 +106,7 @@ def test_a_guess_stays_for_the_session(store: Store, show: Show) -> None:
     app.switch_page(CHAPTER).run()
     app.query_params["claim"] = "2"
     app.run()
-    assert plain("You guessed 6, and so it is.") in texts(app)
+    assert plain("You guessed 6, which is right.") in texts(app)
 
 
 def test_who_does_not_guess_can_be_shown_one_or_all(store: Store, show: Show) -> None:
@@ -123,7 +123,7 @@ def test_a_guess_waits_for_a_measurement(store: Store, show: Show) -> None:
     app = show(CHAPTER, claim="10")
     app.radio(key="guess-10").set_value("About 8 times").run()
     app.button(key="commit-10").click().run()
-    assert plain("it waits here for the measurement") in texts(app)
+    assert plain("it is not measured yet") in texts(app)
     assert "Not measured yet" in label_of(app, 10)
 
 
@@ -193,7 +193,7 @@ def test_a_measured_claim_links_its_runs(store: Store, show: Show) -> None:
     app.radio(key=f"choice-{asked}").set_value(QUIZ[asked].choices[0]).run()
     app.button(key=f"check-{asked}").click().run()
     assert "Measured here" in texts(app)
-    assert ("Right" in texts(app)) != ("Not here" in texts(app))
+    assert ("Right" in texts(app)) != ("Wrong" in texts(app))
 
 
 def test_with_everything_measured_nothing_is_left_to_start(store: Store, show: Show) -> None:
@@ -235,9 +235,9 @@ def test_the_quiz_answers_with_what_was_measured(store: Store, show: Show) -> No
     app.radio(key=f"choice-{cited}").set_value(QUIZ[cited].choices[0]).run()
     app.button(key=f"check-{cited}").click().run()
     assert not app.exception
-    assert "Nobody can tell yet" in texts(app)
+    assert "Not known yet" in texts(app)
     app.button(key=f"again-{cited}").click().run()
-    assert "Nobody can tell yet" not in texts(app)
+    assert "Not known yet" not in texts(app)
 
 
 def test_a_link_to_no_claim_is_explained(store: Store, show: Show) -> None:
@@ -276,22 +276,26 @@ def verdict(answer: str | float | None) -> Verdict:
 
 
 def test_a_guess_is_right_wrong_or_open() -> None:
-    assert predictions.right(Guess("a"), verdict("a")) is True
-    assert predictions.right(Guess("b"), verdict("a")) is False
-    assert predictions.right(Guess(28.0), verdict(28.6)) is True
-    assert predictions.right(Guess(20.0), verdict(28.6)) is False
-    assert predictions.right(Guess("a"), verdict(None)) is None
-    assert predictions.right(Guess(), verdict("a")) is None
+    assert predictions.is_right(Guess("a"), verdict("a")) is True
+    assert predictions.is_right(Guess("b"), verdict("a")) is False
+    assert predictions.is_right(Guess(28.0), verdict(28.6)) is True
+    assert predictions.is_right(Guess(20.0), verdict(28.6)) is False
+    assert predictions.is_right(Guess("a"), verdict(None)) is None
+    assert predictions.is_right(Guess(), verdict("a")) is None
 
 
 def test_a_guess_is_told_beside_what_was_measured() -> None:
-    assert predictions.told(Guess("a"), verdict("a"), CHOICE) == "You guessed “a”, and so it is."
-    assert predictions.told(Guess("a"), verdict("b"), CHOICE) == "You guessed “a”; measured: “b”."
-    assert predictions.told(Guess(28.0), verdict(28.6), NUMBER) == (
-        "You guessed 28 steps, and so it is: 28.6 steps."
+    assert (
+        predictions.feedback(Guess("a"), verdict("a"), CHOICE) == "You guessed “a”, which is right."
     )
-    assert "leaves that open" in predictions.told(Guess("a"), verdict(None), CHOICE)
-    assert predictions.told(Guess(), verdict("a"), CHOICE) == ""
+    assert (
+        predictions.feedback(Guess("a"), verdict("b"), CHOICE) == "You guessed “a”; measured: “b”."
+    )
+    assert predictions.feedback(Guess(28.0), verdict(28.6), NUMBER) == (
+        "You guessed 28 steps, which is right (measured: 28.6 steps)."
+    )
+    assert "do not decide it" in predictions.feedback(Guess("a"), verdict(None), CHOICE)
+    assert predictions.feedback(Guess(), verdict("a"), CHOICE) == ""
 
 
 def test_the_score_counts_what_is_known() -> None:
@@ -311,9 +315,9 @@ def test_the_quiz_counts_what_somebody_can_tell() -> None:
 
 
 def test_every_outcome_has_a_mark_in_words() -> None:
-    for outcome in claims.LOOKS:
-        assert outcome.split()[0] in claims.outcome_mark(outcome).lower()
-    assert len({look.icon for look in claims.LOOKS.values()}) == len(claims.LOOKS)
+    for outcome in claims.BADGES:
+        assert outcome.split()[0] in claims.outcome_badge(outcome).lower()
+    assert len({badge.icon for badge in claims.BADGES.values()}) == len(claims.BADGES)
 
 
 def test_the_table_of_the_cells_shows_what_machines_are_called_as_text() -> None:
@@ -324,7 +328,7 @@ def test_the_table_of_the_cells_shows_what_machines_are_called_as_text() -> None
     shown = claims.property_table(lines)
     assert shown.index[0] == plain(f"Speed on {NASTY}")
     assert shown["LSTM"].tolist() == [r"\*2\*", "–"]
-    assert shown["As claimed"].tolist() == ["cannot be told apart", "–"]
+    assert shown["As claimed"].tolist() == ["not distinguishable", "–"]
 
 
 def test_claims_are_numbered_as_the_address_numbers_them() -> None:

@@ -225,7 +225,7 @@ def test_a_figure_is_described_in_words() -> None:
 @pytest.mark.parametrize(("form", "start"), [("svg", b"<svg"), ("png", b"\x89PNG")])
 def test_a_figure_is_a_file(form: export.Form, start: bytes) -> None:
     chart = lines.for_print(lines.line_chart(bands(X.name), X, MEASURE, STYLES))
-    content = export.rendered(chart.to_dict(), form).read()
+    content = export.render(chart.to_dict(), form).read()
     assert content.startswith(start)
     if form == "svg":
         assert "bi-LSTM" in content.decode()

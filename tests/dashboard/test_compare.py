@@ -55,7 +55,7 @@ def test_the_runs_in_the_address_are_those_that_are_compared(scene: Scene, show:
     store = scene("full")
     app = show(PAGE, runs=ids(store, "throughput")[:2], measure="latency_p50_us")
     assert not app.exception
-    assert "2 finished runs, picked by hand" in said(app)
+    assert "2 finished runs, selected by hand" in said(app)
     assert options(app, "Measure").value == "latency_p50_us"
     assert "latency, median" in app.subheader[0].value.lower()
     settings, results = app.dataframe[-2:]
@@ -95,7 +95,7 @@ def test_one_run_alone_has_its_measures_and_no_verdict(scene: Scene, show: Show)
     ("name", "told"),
     [
         ("empty", "As soon as two runs have finished"),
-        ("coming", "on the way"),
+        ("coming", "in progress"),
         ("all failed", "failed or was cancelled"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_run_that_was_deleted_is_explained_and_the_others_stay(scene: Scene, s
     app = show(PAGE, runs=["00000000", *ids(store, "parameter-count")[:2]])
     assert not app.exception
     assert "it may have been deleted" in said(app)
-    assert "2 finished runs, picked by hand" in said(app)
+    assert "2 finished runs, selected by hand" in said(app)
 
 
 def test_a_run_that_failed_is_explained(scene: Scene, show: Show) -> None:
@@ -128,10 +128,10 @@ def test_a_run_that_failed_is_explained(scene: Scene, show: Show) -> None:
 def test_filters_in_the_address_narrow_what_can_be_picked(scene: Scene, show: Show) -> None:
     scene("full")
     app = show(PAGE, experiment="throughput", variant="bi-lstm")
-    assert "1 finished run fit" in said(app)
+    assert "1 matching run," in said(app)
     assert list(app.dataframe[0].value["Experiment"]) == ["throughput"]
     app = show(PAGE, text="lstm", until="2000-01-01")
-    assert "No finished run fits these filters" in said(app)
+    assert "No finished runs match these filters" in said(app)
     assert "6 finished runs" in said(app), "what is compared stays"
     app = show(PAGE, since="yesterday")
     assert "give a day as 2026-11-23" in said(app)
@@ -142,7 +142,7 @@ def test_all_that_fits_is_picked_at_once_and_cleared(scene: Scene, show: Show) -
     app = show(PAGE, experiment="throughput", variant="lstm")
     app.button(key="pick-all").click().run()
     assert app.query_params["runs"] == ids(store, "throughput")[1]
-    assert "1 finished run, picked by hand" in said(app)
+    assert "1 finished run, selected by hand" in said(app)
     app.button(key="pick-none").click().run()
     assert "runs" not in app.query_params
 

@@ -181,7 +181,7 @@ def test_a_picture_that_fails_is_a_sentence(
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(render, "written_out", lambda chart: chart)
-    monkeypatch.setattr(export, "rendered", fail)
+    monkeypatch.setattr(render, "to_vega_lite", lambda chart: chart)
+    monkeypatch.setattr(export, "render", fail)
     with pytest.raises(RuntimeError, match=sentence):
         downloads.picture(dict, "png")

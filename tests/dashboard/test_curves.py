@@ -37,10 +37,10 @@ def test_one_seed_has_no_interval_and_missing_values_do_not_count() -> None:
 
 def test_thinning_keeps_both_ends_and_no_more_than_asked() -> None:
     rows = table(k=[k for k in range(5000) for _ in range(2)], y=0.0)
-    kept = curves.thin(rows, "k", most=100)
+    kept = curves.thin(rows, "k", max_values=100)
     assert (kept["k"].min(), kept["k"].max(), kept["k"].nunique()) == (0, 4999, 100)
     assert len(kept) == 200
-    assert curves.thin(rows, "k", most=5000) is rows
+    assert curves.thin(rows, "k", max_values=5000) is rows
 
 
 def test_a_curve_ends_for_all_seeds_where_one_sample_is_lost() -> None:

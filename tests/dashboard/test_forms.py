@@ -24,7 +24,7 @@ def shown(experiment: Experiment, variants: list[str]) -> list[str]:
 
 @EVERY
 def test_every_setting_is_in_the_form_once(experiment: Experiment) -> None:
-    names = [s.name for s in experiment.settings if s.name not in forms.THE_VARIANT]
+    names = [s.name for s in experiment.settings if s.name not in forms.VARIANT_SETTINGS]
     assert sorted(shown(experiment, list(variants()))) == sorted(names)
 
 
@@ -64,7 +64,7 @@ def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
     app = AppTest.from_function(form, args=(experiment.name,)).run()
     assert not app.exception
     for setting in experiment.settings:
-        if setting.name in forms.THE_VARIANT:
+        if setting.name in forms.VARIANT_SETTINGS:
             continue
         if setting.choices:
             box = app.selectbox(key=f"control {setting.name}")
@@ -119,8 +119,8 @@ def test_several_budgets_can_be_compared(experiment: Experiment) -> None:
 
 def test_only_what_differs_from_the_default_is_asked_for() -> None:
     seeds = next(s for s in settings_of(all_experiments()[0].config) if s.name == "hidden_size")
-    assert forms.asked(seeds, seeds.default) == {}
-    assert forms.asked(seeds, 7) == {"hidden_size": [7]}
+    assert forms.request_entry(seeds, seeds.default) == {}
+    assert forms.request_entry(seeds, 7) == {"hidden_size": [7]}
 
 
 def test_values_to_compare_are_split_at_commas_and_none_leaves_out() -> None:

@@ -222,7 +222,7 @@ def test_a_map_has_its_tokens_on_the_axes_and_one_scale() -> None:
     assert encoding["x"]["axis"]["labelExpr"] == r'["the", "\"dog\""][datum.value - 1]'
     assert encoding["y"]["axis"]["labelExpr"] == '["der", "end"][datum.value - 1]'
     assert encoding["color"]["scale"]["domain"] == [0, 1]
-    assert heatmap.attention_in_words(made) == 'Looked most: der at the; end at "dog".'
+    assert heatmap.attention_in_words(made) == 'Highest attention: der on the; end on "dog".'
 
 
 def test_capacity_needs_several_sizes_of_one_series(measured: Any, show: Show) -> None:

@@ -23,8 +23,8 @@ from dashboard.charts.live import (
     SIGNED_DARK,
     SIGNED_LIGHT,
     cell_map,
+    colour_limits,
     in_words,
-    limits_of,
 )
 from dashboard.charts.scales import curve_of
 from dashboard.charts.theme import styles
@@ -140,9 +140,9 @@ def test_zero_has_the_middle_colour_of_what_has_a_sign(
 
 
 def test_limits_do_not_depend_on_a_gates_values_and_are_symmetric_otherwise() -> None:
-    assert limits_of(numpy.array([0.4, 0.5]), gate=True) == (0.0, 1.0)
-    assert limits_of(SIGNED_TH, gate=False) == (-2.0, 2.0)
-    assert limits_of(numpy.zeros(3), gate=False) == (-1.0, 1.0)
+    assert colour_limits(numpy.array([0.4, 0.5]), gate=True) == (0.0, 1.0)
+    assert colour_limits(SIGNED_TH, gate=False) == (-2.0, 2.0)
+    assert colour_limits(numpy.zeros(3), gate=False) == (-1.0, 1.0)
 
 
 def test_the_legend_has_the_limits_and_colours_of_the_image() -> None:
@@ -170,7 +170,7 @@ def test_the_pointer_finds_what_the_units_of_a_step_come_to() -> None:
     assert [v.replace("−", "-") for v in found["least"]] == ["-2", "-1"]
     assert list(found["most"]) == ["1", "0.5"]
     _, drawn = cell_map(SIGNED_TH, RANDOM, 1, gate=False, dark=False)
-    assert set(drawn["token"]) == {"drawn"}
+    assert set(drawn["token"]) == {"random"}
 
 
 @pytest.mark.parametrize("tokens", [RANDOM, ("a", '"</script>'), ("begin", "Hund")])

@@ -249,10 +249,10 @@ def test_libraries_are_exempt_from_garbage_collection_once(
     frozen = threading.Semaphore(0)
     monkeypatch.setattr(module.gc, "freeze", frozen.release)
     module._load_later.cache_clear()
-    module.opened(store.uri)
+    module.open_reader(store.uri)
     assert frozen.acquire(timeout=30)
-    module._opened.cache_clear()
-    module.opened(store.uri)
+    module._reader_of.cache_clear()
+    module.open_reader(store.uri)
     assert not frozen.acquire(timeout=0.2)
 
 

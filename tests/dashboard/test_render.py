@@ -11,7 +11,7 @@ import pytest
 
 from core.experiment import Column
 from core.experiments.gradient_decay.declaration import GradientDecaySummary
-from dashboard.charts.render import Drawing, cached, show, written_out
+from dashboard.charts.render import Drawing, cached, show, to_vega_lite
 
 built: list[str] = []
 
@@ -62,7 +62,7 @@ def test_the_browser_gets_what_altair_writes_with_the_numbers_beside(
     (name,) = spec["datasets"]
     assert spec["data"] == {"name": name}
     assert pyarrow.ipc.open_stream(spec["datasets"][name]).read_pandas().equals(NUMBERS)
-    whole = written_out(chart)
+    whole = to_vega_lite(chart)
     assert (spec["mark"], spec["encoding"]) == (whole["mark"], whole["encoding"])
     (rows,) = whole["datasets"].values()
     assert rows == NUMBERS.to_dict("records")

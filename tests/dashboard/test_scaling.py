@@ -213,8 +213,8 @@ def test_the_page_lists_where_there_is_no_value(shown: Any, show: Show, figure: 
     said = texts(show(PAGE, figure=figure)).replace("\\", "")
     assert f"{SIZES[-1]:,}: {PROBLEM}" in said
     without = show(PAGE, figure=figure, compared=["linear"])
-    assert "Without a value" not in texts(without)
-    assert "Without a value" not in texts(show(PAGE, figure=figure, compared="none"))
+    assert "Missing values" not in texts(without)
+    assert "Missing values" not in texts(show(PAGE, figure=figure, compared="none"))
 
 
 def test_a_figure_by_batch_appears_with_a_second_batch(shown: Any, show: Show) -> None:

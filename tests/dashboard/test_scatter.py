@@ -148,6 +148,6 @@ def test_an_axis_of_one_value_has_room_and_one_of_none_is_there() -> None:
 
 def test_a_scatter_is_a_file() -> None:
     chart = for_print(drawn(mark("RNN", 2.0, 0.0, before=1.0), mark("LSTM", math.inf, 50.0)))
-    content = export.rendered(chart.to_dict(), "svg").read().decode()
+    content = export.render(chart.to_dict(), "svg").read().decode()
     assert "LSTM" in content
     assert "∞" in content

@@ -119,7 +119,7 @@ def test_one_question_alone_leaves_the_others_open(
     (gru,) = (run for run in queued if run.experiment == PARAMETER_COUNT.name)
     assert (gru.settings["cell"], gru.settings["input_size"]) == ("gru", 7)
     assert "scorecard-queue" not in keys(app), "all of it is on its way"
-    assert f"{len(queued)} runs of this scorecard to come" in texts(app)
+    assert f"{len(queued)} runs of this scorecard in progress" in texts(app)
 
 
 def test_what_failed_is_said_and_can_be_queued_again(store: Store, show_card: Show) -> None:

@@ -112,5 +112,5 @@ def test_the_first_seed_of_each_model_of_the_newest_comparison_is_shown(store: S
         ("new", "none", 3),
         ("new", "dot", 3),
     ]
-    both = models.named([run for run in newest_first if run.sweep == "old"])
+    both = models.unique_labels([run for run in newest_first if run.sweep == "old"])
     assert set(both.values()) == {"LSTM · seed 0", "LSTM · seed 1"}

@@ -170,7 +170,7 @@ class TestResultsPages:
         chosen = [run.run_id[:8] for run in store.runs(page.experiment)][:2]
         app = show(page.path, runs=chosen)
         assert len(app.dataframe[-1].value) == 2
-        assert "chosen by hand" in texts(app)
+        assert "selected by hand" in texts(app)
         assert not app.warning
 
 
@@ -183,7 +183,7 @@ def test_a_run_in_full(scene: Scene, show: Show) -> None:
     said = texts(app)
     assert f"Traceback\n{NASTY}" in said
     assert "python -m experiments run" in said
-    assert [tab.label for tab in app.tabs] == ["Result", "Settings", "Log", "Tables", "Repeat it"]
+    assert [tab.label for tab in app.tabs] == ["Result", "Settings", "Log", "Tables", "Reproduce"]
 
 
 def test_a_link_to_a_run_that_is_gone_is_explained(scene: Scene, show: Show) -> None:

@@ -1,6 +1,6 @@
-"""Which cells are explored, from which start, and what they read: the page's controls.
+"""The page's controls: which cells to explore, with which weights, and the input they read.
 
-Sliders and menus follow from what an `Architecture` can be set to; the address keeps all of it.
+Sliders and menus follow from the settings of `Architecture`; the address keeps all of it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ POSITIONS: dict[str, Sequence[str]] = {
     "forget_bias": BIASES,
     "update_bias": BIASES,
 }
-"""Of the sliders: what teaches something, not all that is allowed."""
+"""The positions of the sliders: the instructive range, not all that is allowed."""
 
 SHARED = ("cell", "bidirectional", "layers", "hidden_size")
-"""Settings that both cells have in common, or that a single step does not know."""
+"""Settings that both cells have in common, or that do not affect a single step."""
 
 WIDEST = 128
 
@@ -54,7 +54,7 @@ USUAL_TEXT = "the cat sat on the mat"
 
 MAX_SEED = 9999
 
-DECODER_READS = " A decoder reads what it has written so far: type in the language that it writes."
+DECODER_READS = " A decoder reads its own output: type in the target language."
 
 SETTINGS = {setting.name: setting for setting in settings_of(ExplorerConfig)}
 
@@ -63,8 +63,8 @@ USUAL_LENGTH = int(str(SETTINGS["sequence_length"].default))
 SEEDS = int(str(SETTINGS["seeds"].default))
 
 
-class Sequenced(NamedTuple):
-    """What all cells read, and how wide the fresh ones are."""
+class InputSequence(NamedTuple):
+    """The sequence that all cells read, and the width of cells with random weights."""
 
     length: int
     width: int
@@ -73,15 +73,15 @@ class Sequenced(NamedTuple):
     one_hot: bool
 
     def of(self, architecture: Architecture) -> Exploration:
-        """A cell that reads it."""
+        """The exploration of a cell that reads it."""
         config = ExplorerConfig(
             architecture=architecture, sequence_length=self.length, seed=self.seed
         )
         return Exploration(config, self.text, self.one_hot)
 
 
-def ask_sequence() -> Sequenced:
-    """The sequence, its length, the width and the seed."""
+def ask_sequence() -> InputSequence:
+    """Ask for the sequence, its length, the width and the seed."""
     with st.grid(4, min_column_width=200):
         kind = controls.choice("Sequence", (RANDOM, TYPED), "sequence")
         with st.container():
@@ -91,15 +91,15 @@ def ask_sequence() -> Sequenced:
             WIDTHS,
             "hidden_size",
             str(SETTINGS["hidden_size"].default),
-            help="Of fresh cells.",
+            help="Of cells with random weights.",
         )
         seed = controls.number(SETTINGS["seed"].title, 0, MAX_SEED, "seed", 0)
     one_hot = kind == TYPED and st.query_params.get("letters") == ONE_HOT
-    return Sequenced(length, int(width), seed, text, one_hot)
+    return InputSequence(length, int(width), seed, text, one_hot)
 
 
-def ask(prefix: str, sequence: Sequenced, offered: Sequence[RunRecord]) -> Subject | None:
-    """One cell with its start; None where the second one is left out."""
+def ask(prefix: str, sequence: InputSequence, offered: Sequence[RunRecord]) -> Subject | None:
+    """Ask for one cell and its weights; None if the second cell is left out."""
     titles = {kind.title: name for name, kind in cell_kinds().items()}
     options = (NOTHING, *titles) if prefix else tuple(titles)
     title = controls.choice(
@@ -120,25 +120,25 @@ def ask(prefix: str, sequence: Sequenced, offered: Sequence[RunRecord]) -> Subje
     return Subject(architecture.label, architecture.variant, sequence.of(architecture))
 
 
-def told_apart(subjects: Sequence[Subject]) -> list[Subject]:
-    """The same cell twice needs two names."""
+def with_unique_labels(subjects: Sequence[Subject]) -> list[Subject]:
+    """Number the second of two cells that have the same label."""
     if len({subject.label for subject in subjects}) == len(subjects):
         return list(subjects)
     first, second = subjects
-    return [first, second._replace(label=f"{second.label} · again")]
+    return [first, second._replace(label=f"{second.label} (2)")]
 
 
 def no_run_yet() -> None:
-    """Nothing to load: where a run is trained that keeps its model."""
+    """Say that no run has a model to load, and link to where one is trained."""
     st.caption(
-        f"No finished run has kept a model that could be stepped. “{LENGTH_QUALITY.title}” "
-        "trains one and keeps it."
+        f"No finished run has saved a model to step through. “{LENGTH_QUALITY.title}” "
+        "trains and saves one."
     )
     states.to_launch(LENGTH_QUALITY, "Train the first model")
 
 
 def _forget(prefix: str) -> None:
-    """Another cell has other runs."""
+    """Drop the choice of a run, because another cell has other runs."""
     st.query_params.pop(f"{prefix}start", None)
     st.query_params.pop(f"{prefix}part", None)
 
@@ -148,11 +148,11 @@ def _length() -> str:
 
 
 def _text() -> tuple[str, int]:
-    """What was typed, as it will be read, and its number of steps."""
+    """Ask for a text; return it with its number of steps."""
     text = controls.words("Text", "text", default=USUAL_TEXT, placeholder="Type something")
     controls.choice("Letters as", (VECTORS, ONE_HOT), "letters")
     if not text.strip():
-        st.caption(f"Nothing is typed: a random sequence of {USUAL_LENGTH} steps is read.")
+        st.caption(f"No text: a random sequence of {USUAL_LENGTH} steps is read.")
         return "", USUAL_LENGTH
     read = typed(text)
     if read.remark:
@@ -161,9 +161,9 @@ def _text() -> tuple[str, int]:
 
 
 def _fits(setting: Setting, cell: str) -> bool:
-    """Whether the cell has it and the page a widget for it."""
-    drawn = setting.name in POSITIONS or setting.choices
-    return setting.name not in SHARED and bool(drawn) and cell in (setting.cells or cell_kinds())
+    """Whether the cell has the setting and the page has a widget for it."""
+    has_widget = setting.name in POSITIONS or bool(setting.choices)
+    return setting.name not in SHARED and has_widget and cell in (setting.cells or cell_kinds())
 
 
 def _setting(prefix: str, setting: Setting) -> Value:
@@ -178,21 +178,21 @@ def _setting(prefix: str, setting: Setting) -> Value:
 
 
 def _run(prefix: str, fitting: Sequence[RunRecord]) -> RunRecord | None:
-    """The finished run whose weights are loaded, if one was chosen."""
+    """Ask whose weights to load: a finished run's, or None for random weights."""
     by_id = {run.run_id[:ID_LETTERS]: run for run in fitting}
-    names = {FRESH: "Random weights (from the sliders)"}
+    names = {FRESH: "Random weights (set by the sliders)"}
     names |= {i: f"{inline_text(run.name)} · {moment(run.submitted)}" for i, run in by_id.items()}
-    return by_id.get(controls.choice("Start", list(names), f"{prefix}start", most=0, names=names))
+    return by_id.get(controls.choice("Weights", list(names), f"{prefix}start", most=0, names=names))
 
 
-def _trained(prefix: str, sequence: Sequenced, cell: str, run: RunRecord) -> Subject:
+def _trained(prefix: str, sequence: InputSequence, cell: str, run: RunRecord) -> Subject:
     """A part of a finished run's model: those parts that are such a cell."""
     parts = [p for p in PARTS if cell == (cell_of(run) if p == "encoder" else _decoder(run))]
     part = controls.choice("Part", parts, f"{prefix}part")
     st.caption(
-        "Its trained weights are stepped as they are: sliders of the start would change nothing. "
-        "Layer 1, read forwards, from a state of zeros; typed text is read as the run reads it. "
-        f"{counted(SEEDS, 'seed')} draw the sequence and the loss, never the weights."
+        "The trained weights are used unchanged, so there are no sliders. Layer 1 reads forwards "
+        "from a zero state; typed text is split into tokens as in the run. "
+        f"{counted(SEEDS, 'seed')} vary the sequence and the loss, never the weights."
         + (DECODER_READS if part == "decoder" and sequence.text else "")
     )
     label = f"{cell_kind(cell).title} · {part} {run.run_id[:ID_LETTERS]}"
@@ -204,5 +204,5 @@ def _trained(prefix: str, sequence: Sequenced, cell: str, run: RunRecord) -> Sub
 
 def _decoder(run: RunRecord) -> str:
     """The decoder's cell."""
-    asked = str(run.settings.get("decoder", "same"))
-    return cell_of(run) if asked == "same" else asked
+    cell = str(run.settings.get("decoder", "same"))
+    return cell_of(run) if cell == "same" else cell

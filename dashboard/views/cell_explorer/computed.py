@@ -1,6 +1,6 @@
 """What the Cell explorer computes, kept for as long as somebody may come back to it.
 
-Here and in `translating` the dashboard loads torch: when the page is first opened, not before.
+Only here and in `translate.models` does the dashboard load torch, when a page first needs it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Start(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """A cell that is explored, as it is called and drawn."""
+    """A cell to explore, its label, and the variant that decides its colour."""
 
     label: str
     variant: str
     exploration: Exploration
     start: Start | None = None
-    """None: a fresh start."""
+    """None for random weights."""
 
 
 class Curve(NamedTuple):
@@ -54,36 +54,36 @@ class Curve(NamedTuple):
 
 
 def load_torch() -> None:
-    """With all that is computed here."""
+    """Load torch with the modules that compute the results of this page."""
     models.load_torch()
     import core.explorer.networks
     import core.explorer.stepping  # noqa: F401
 
 
 def curve(subject: Subject) -> Curve:
-    """Of several seeds. Raises `BadSetting` where a run's model cannot be had."""
+    """The gradient over several seeds. Raises `BadSetting` if a run's model cannot be loaded."""
     return _curve(subject.exploration, subject.start)
 
 
 def stepped(subject: Subject) -> Stepped:
-    """The first seed's network. Raises `BadSetting` where a run's model cannot be had."""
+    """The first seed's network, stepped. Raises `BadSetting` if a run's model cannot be loaded."""
     return _stepped(subject.exploration, subject.start)
 
 
 def shortest(subjects: Sequence[Subject]) -> int:
-    """Steps that every cell takes: a run may cut a text into more tokens than it has letters."""
+    """The least number of steps of a cell: a run may split a text into more tokens than letters."""
     return min(stepped(subject).steps for subject in subjects)
 
 
 def example(subjects: Sequence[Subject]) -> str:
-    """Which networks are stepped: those of a seed, runs' own, or one of each."""
-    drawn = {f"that of seed {s.exploration.config.seed}" for s in subjects if s.start is None}
-    kept = {"a finished run's own" for s in subjects if s.start is not None}
-    return listed([*drawn, *kept])
+    """Which networks are stepped: that of a seed, a finished run's, or one of each."""
+    fresh = {f"that of seed {s.exploration.config.seed}" for s in subjects if s.start is None}
+    trained = {"a finished run's own" for s in subjects if s.start is not None}
+    return listed([*fresh, *trained])
 
 
 def table(rows: Sequence[Row]) -> pandas.DataFrame:
-    """Rows of one type."""
+    """Rows of one type as a table."""
     return pandas.DataFrame([row.flat() for row in rows], columns=type(rows[0]).header())
 
 
@@ -100,8 +100,8 @@ def _networks(exploration: Exploration, start: Start | None) -> Networks:
 def _curve(exploration: Exploration, start: Start | None) -> Curve:
     from core.explorer.networks import fading
 
-    found = fading(_networks(exploration, start))
-    return Curve(table(found.rows), table(found.decays), found.summary)
+    fades = fading(_networks(exploration, start))
+    return Curve(table(fades.rows), table(fades.decays), fades.summary)
 
 
 @functools.lru_cache(maxsize=MAX_NETWORKS)

@@ -14,13 +14,13 @@ from dashboard.navigation import RUNS
 from dashboard.ui import controls, states
 from dashboard.ui.text import plain
 from dashboard.views.cell_explorer import cells, computed, figures
-from dashboard.views.cell_explorer.cells import Sequenced
+from dashboard.views.cell_explorer.cells import InputSequence
 from dashboard.views.cell_explorer.computed import Subject
 
 USUAL_STEP = 10
 
-BREATH_SECONDS = 0.15
-"""The browser draws the curve in this time, before it is given a dozen maps to draw."""
+DRAW_SECONDS = 0.15
+"""Time for the browser to draw the curve before it gets a dozen maps to draw."""
 
 FIGURES: Mapping[str, Callable[[Sequence[Subject], int], None]] = {
     "Gates and states": figures.maps,
@@ -28,7 +28,7 @@ FIGURES: Mapping[str, Callable[[Sequence[Subject], int], None]] = {
     "Jacobian": figures.jacobian,
     "Equations": figures.equations,
 }
-"""Of the steps, by the title of their tab."""
+"""Title of a tab → the figure that it shows of a step."""
 
 METHOD = """
 The gradient curve is `gradient-decay`'s own measurement: each of eight seeds draws its sequence
@@ -38,8 +38,8 @@ seeds; a straight line through k = T/10 to 6T/10 gives the decay rate. Exact zer
 never averaged.
 
 Everything below the curve is **one** network, that of the first seed: an example, not an estimate.
-Gates and the candidate are what the equations leave behind as they step; the calculation of a unit
-is the equation with its own numbers in it. The step Jacobian is ∂s_t/∂s_{t−1} of the full state s:
+Gates and the candidate are recorded as the equations are evaluated; the calculation of a unit is
+the equation with its own numbers in it. The step Jacobian is ∂s_t/∂s_{t−1} of the full state s:
 (h, c) of an LSTM. Its singular values are exact, at up to 50 steps. One below 1 at every step makes
 the gradient vanish; one above 1 alone does not make it explode.
 
@@ -50,7 +50,7 @@ seeds then read the same sequence and differ in v and, unless they are a finishe
 
 
 def explore(offered: Sequence[RunRecord]) -> None:
-    """The page below its title."""
+    """Draw the page below its title."""
     place = st.container()
     sequence = cells.ask_sequence()
     left, right = st.columns([1, 2], gap="medium")
@@ -60,33 +60,33 @@ def explore(offered: Sequence[RunRecord]) -> None:
         computed.load_torch()
         try:
             figures.gradient(subjects)  # first: it follows the sliders
-            said = figures.answer(subjects)
+            sentence = figures.answer(subjects)
             steps = computed.shortest(subjects)
         except BadSetting as error:
-            _cannot(error, subjects)
+            _show_error(error, subjects)
             return
     with place:
-        states.answer(said)
-    time.sleep(BREATH_SECONDS)
+        states.answer(sentence)
+    time.sleep(DRAW_SECONDS)
     _steps(subjects, steps)
     with st.expander("How this was measured", icon=":material/science:"):
         st.markdown(METHOD)
 
 
-def _subjects(sequence: Sequenced, offered: Sequence[RunRecord]) -> list[Subject]:
-    """One cell or two, each in its own box."""
-    found = []
+def _subjects(sequence: InputSequence, offered: Sequence[RunRecord]) -> list[Subject]:
+    """Ask for one cell or two, each in its own box."""
+    subjects: list[Subject] = []
     for prefix in ("", "second_"):
         with st.container(border=True):
             subject = cells.ask(prefix, sequence, offered)
-            found += [subject] if subject else []
+            subjects += [subject] if subject else []
     if not offered:
         cells.no_run_yet()
-    return cells.told_apart(found)
+    return cells.with_unique_labels(subjects)
 
 
 def _steps(subjects: Sequence[Subject], steps: int) -> None:
-    """The step that is looked at, and what happens there; only the open tab is computed."""
+    """Ask for a step and show its figures; only the open tab is computed."""
     options = [str(step) for step in range(1, steps + 1)]
     controls.at_most("step", steps, LONGEST)
     st.subheader("Step by step", anchor=False)
@@ -94,15 +94,15 @@ def _steps(subjects: Sequence[Subject], steps: int) -> None:
     step = 1
     if steps > 1:
         step = int(controls.position("Step", options, "step", str(min(USUAL_STEP, steps))))
-    places = controls.tabs(list(FIGURES), "figure")
-    for opened, draw in zip(places, FIGURES.values(), strict=True):
-        if opened.open:
-            with opened:
+    tabs = controls.tabs(list(FIGURES), "figure")
+    for tab, draw in zip(tabs, FIGURES.values(), strict=True):
+        if tab.open:
+            with tab:
                 draw(subjects, step)
 
 
-def _cannot(error: BadSetting, subjects: Sequence[Subject]) -> None:
-    """A run's model that cannot be stepped: why, and where the run is."""
+def _show_error(error: BadSetting, subjects: Sequence[Subject]) -> None:
+    """Say why a run's model cannot be stepped, and link to the run."""
     st.error(plain(str(error)), icon=":material/block:")
     for subject in subjects:
         if subject.start is not None:

@@ -1,7 +1,7 @@
 """The Cell explorer's figures: gradient curve, equations with values, gates and states, Jacobian.
 
-Every number is exact, of one network, without an interval, but for the gradient curve over seeds;
-each figure has its downloads.
+Every number is exact and of one network, without an interval; only the gradient curve is over
+seeds. Each figure has its downloads.
 """
 
 from __future__ import annotations
@@ -44,35 +44,35 @@ if TYPE_CHECKING:
 
 
 HEIGHT = 240
-"""Of two charts side by side."""
+"""Pixels of two charts side by side."""
 
 
 def styles_of(subjects: Sequence[Subject]) -> dict[str, Style]:
-    """As everywhere: one colour per cell."""
+    """Give every subject the colour of its cell."""
     return styles({s.label: s.variant for s in subjects}, dark=cache.dark())
 
 
 def exact_lines(rows: pandas.DataFrame, x: Column, y: Column) -> pandas.DataFrame:
-    """One network's numbers: exact, without an interval."""
-    kept = rows[["label", x.name, y.name]].rename(columns={y.name: "value"})
-    return kept.assign(low=float("nan"), high=float("nan"), n=1)
+    """The bands of one network's numbers, which are exact and have no interval."""
+    bands = rows[["label", x.name, y.name]].rename(columns={y.name: "value"})
+    return bands.assign(low=float("nan"), high=float("nan"), n=1)
 
 
 def put(chart: Chart, alt: str, name: str, rows: pandas.DataFrame) -> None:
-    """A chart with its files."""
+    """Show a chart with its files."""
     render.show(chart, alt)
     chart_and_table(lambda: chart, name, rows)
 
 
 def chart_and_table(chart: Callable[[], Chart], name: str, rows: pandas.DataFrame) -> None:
-    """A figure's numbers, every one that is drawn, and the figure itself."""
+    """Offer every number that a figure draws as CSV, and the figure itself."""
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         table(lambda: rows.to_csv(index=False), name, "CSV")
         downloads.pictures(_file(name), lambda: lines.for_print(chart()), name)
 
 
 def table(content: Callable[[], str], name: str, title: str) -> None:
-    """Numbers alone."""
+    """Offer numbers as CSV."""
     downloads.offer(title, f"{_file(name)}.csv", content, f"{name}-csv")
 
 
@@ -82,7 +82,7 @@ def _file(name: str) -> str:
 
 
 HEIGHTS = {1: 330, 2: 520}
-"""As tall as the boxes of one cell or two beside it."""
+"""Pixels of the gradient curve: as tall as the boxes of one cell or two beside it."""
 
 MEASURES = {
     "Input gradient": ("log10_input_gradient", "input_zeros"),
@@ -91,7 +91,7 @@ MEASURES = {
 
 
 def answer(subjects: Sequence[Subject]) -> str:
-    """The sentence that any comparison of these cells gets."""
+    """The answer of a comparison of these cells."""
     curves_of = {subject.label: computed.curve(subject) for subject in subjects}
     groups = [
         Group(s.label, (finished_run(s.label, GRADIENT_DECAY.name, _settings(s)),))
@@ -113,20 +113,20 @@ def _settings(subject: Subject) -> Mapping[str, Value]:
 
 
 def gradient(subjects: Sequence[Subject]) -> None:
-    """The gradient by distance: a band over seeds for each cell."""
+    """Draw the gradient by distance: a band over seeds for each cell."""
     place = st.container()
     title = controls.choice("Measure", list(MEASURES), "gradient")
     name, zeros = MEASURES[title]
     x, y = curve_of(GradientRow), column_of(GradientRow, name)
     tables = [computed.curve(s).rows.assign(label=s.label, run_id=s.label) for s in subjects]
     rows = pandas.concat(tables, ignore_index=True)
-    spoilt = [column for column in (zeros, "overflows") if rows[column].any()]
-    whole = curves.complete(rows, x.name, spoilt)
-    bands = curves.bands(whole, ["label", x.name], name)
-    lost = pandas.DataFrame(columns=["label", x.name, "share"])
-    if zeros in spoilt:
-        lost = curves.shares(rows, x.name, zeros, {s.label: 1 for s in subjects})
-    drawn = styles_of(subjects)
+    incomplete = [column for column in (zeros, "overflows") if rows[column].any()]
+    complete = curves.complete(rows, x.name, incomplete)
+    bands = curves.bands(complete, ["label", x.name], name)
+    zero_shares = pandas.DataFrame(columns=["label", x.name, "share"])
+    if zeros in incomplete:
+        zero_shares = curves.shares(rows, x.name, zeros, {s.label: 1 for s in subjects})
+    series = styles_of(subjects)
     # What changes with a slider, a name with its gain for one, would make the browser draw anew.
     cells = [variant_title(subject.variant) for subject in subjects]
     with place:
@@ -134,20 +134,20 @@ def gradient(subjects: Sequence[Subject]) -> None:
             st.info("Here every gradient is exactly zero or too large: there is no curve to draw.")
             return
         st.vega_lite_chart(
-            live.numbers(bands, lost, x.name, list(drawn)),
-            live.specification(x, y, drawn, HEIGHTS[len(subjects)]),
+            live.numbers(bands, zero_shares, x.name, list(series)),
+            live.specification(x, y, series, HEIGHTS[len(subjects)]),
             width="stretch",
             alt=f"{heading(y)} against {heading(x)}, {listed(cells)}; the heading says how fast.",
         )
         chart_and_table(
-            lambda: lines.line_chart(bands, x, y, drawn, zeros=lost),
+            lambda: lines.line_chart(bands, x, y, series, zeros=zero_shares),
             "gradient",
             rows.drop(columns="run_id"),
         )
 
 
 def equations(subjects: Sequence[Subject], step: int) -> None:
-    """Each cell's equations with the values of one unit at the step."""
+    """Show each cell's equations with the values of one unit at the step."""
     widest = max(computed.stepped(subject).units for subject in subjects)
     options = [str(unit) for unit in range(1, widest + 1)]
     controls.at_most("unit", widest, WIDEST)
@@ -179,17 +179,17 @@ class Singular(NamedTuple):
 
 
 def jacobian(subjects: Sequence[Subject], step: int) -> None:
-    """Singular values of the step Jacobian, of each cell."""
-    found = [_singular(subject, step) for subject in subjects]
-    st.markdown(plain(" ".join(map(_in_words, found))))
-    taken = max(len(one.largest) for one in found)
+    """Draw the singular values of each cell's step Jacobian."""
+    singular = [_singular(subject, step) for subject in subjects]
+    st.markdown(plain(" ".join(map(_in_words, singular))))
+    count = max(len(one.largest) for one in singular)
     with st.grid(2, min_column_width=330):
         with st.container():
-            tables = [one.largest for one in found]
-            where = f"at {counted(taken, 'step')}"
+            tables = [one.largest for one in singular]
+            where = f"at {counted(count, 'step')}"
             _chart(LargestRow, "largest_singular_value", subjects, tables, where)
         with st.container():
-            tables = [one.spectrum for one in found]
+            tables = [one.spectrum for one in singular]
             _chart(SpectrumRow, "singular_value", subjects, tables, f"at step {step}")
 
 
@@ -203,13 +203,13 @@ def _singular(subject: Subject, step: int) -> Singular:
     )
 
 
-def _in_words(found: Singular) -> str:
-    top = found.largest.iloc[int(found.largest["largest_singular_value"].argmax())]
-    taken, steps = len(found.largest), found.steps
-    among = f"of all {steps} steps" if taken == steps else f"of {taken} of the {steps} steps"
+def _in_words(singular: Singular) -> str:
+    top = singular.largest.iloc[int(singular.largest["largest_singular_value"].argmax())]
+    count, steps = len(singular.largest), singular.steps
+    among = f"of all {steps} steps" if count == steps else f"of {count} of the {steps} steps"
     return (
-        f"{found.label}: the largest singular value of the step Jacobian is "
-        f"{number(float(found.spectrum['singular_value'].iloc[0]))} at this step; the largest "
+        f"{singular.label}: the largest singular value of the step Jacobian is "
+        f"{number(float(singular.spectrum['singular_value'].iloc[0]))} at this step; the largest "
         f"{among} is {number(float(top['largest_singular_value']))}, at step {int(top['step'])}."
     )
 
@@ -221,12 +221,12 @@ def _chart(
     tables: Sequence[pandas.DataFrame],
     where: str,
 ) -> None:
-    """Every cell in one figure, with the level of 1, below which a step only shrinks."""
+    """Draw every cell in one figure, with a line at 1, below which every step shrinks."""
     x, y = curve_of(row), column_of(row, name)
     rows = pandas.concat(tables, ignore_index=True)
     lines = exact_lines(rows, x, y)
-    drawn = styles_of(subjects)
-    chart = line_chart(lines, x, y, drawn, reference=1.0, height=HEIGHT, where=where)
+    series = styles_of(subjects)
+    chart = line_chart(lines, x, y, series, reference=1.0, height=HEIGHT, where=where)
     put(chart, description("", lines, x, y), row.table, rows)
 
 
@@ -234,7 +234,7 @@ GATE_DASHES = ((2, 2), (7, 3), (8, 3, 2, 3))
 
 
 def maps(subjects: Sequence[Subject], step: int) -> None:
-    """Gates, candidate and states of each cell, one map each."""
+    """Draw gates, candidate and states of each cell, one map each."""
     for subject in subjects:
         if len(subjects) > 1:
             st.markdown(f"**{plain(subject.label)}**")
@@ -248,23 +248,23 @@ def maps(subjects: Sequence[Subject], step: int) -> None:
 def _map(subject: Subject, equation: Equation, step: int) -> None:
     stepped = computed.stepped(subject)
     values_TH = stepped.made(equation).numpy()
-    specification, found = live.cell_map(
+    specification, data = live.cell_map(
         values_TH, stepped.tokens, step, gate=equation.gate, dark=cache.dark()
     )
     alt = live.in_words(equation.title, values_TH, step)
     st.markdown(f"{equation.title} ${_symbol(equation.makes)}$")
-    st.vega_lite_chart(found, specification, width="stretch", alt=f"{subject.label}: {alt}")
+    st.vega_lite_chart(data, specification, width="stretch", alt=f"{subject.label}: {alt}")
 
 
 def norms(subjects: Sequence[Subject], step: int) -> None:
-    """How large each part is, step by step; the parts of a cell in shades of its colour."""
+    """Draw the norm of each part by step; the parts of a cell in shades of its colour."""
     x, y = curve_of(NormRow), column_of(NormRow, "norm")
     with st.grid(2, min_column_width=330):
         for subject in subjects:
             rows = computed.table(computed.stepped(subject).norm_rows())
             lines = exact_lines(rows.rename(columns={"part": "label"}), x, y)
-            drawn = _styles(subject)
-            chart = line_chart(lines, x, y, drawn, height=HEIGHT, where=subject.label)
+            series = _styles(subject)
+            chart = line_chart(lines, x, y, series, height=HEIGHT, where=subject.label)
             with st.container():
                 alt = description(f"{subject.label}:", lines, x, y)
                 put(chart, alt, f"norms-{subject.label}", rows)
@@ -272,12 +272,12 @@ def norms(subjects: Sequence[Subject], step: int) -> None:
 
 def _styles(subject: Subject) -> dict[str, Style]:
     """Shades of the cell's colour; the gates, which are often equally large, in dashes too."""
-    found = computed.stepped(subject).equations
-    shades = styles({e.title: subject.variant for e in found}, dark=cache.dark())
+    equations = computed.stepped(subject).equations
+    shades = styles({e.title: subject.variant for e in equations}, dark=cache.dark())
     dashes = iter(GATE_DASHES)
     return {
         e.title: replace(shades[e.title], dash=next(dashes)) if e.gate else shades[e.title]
-        for e in found
+        for e in equations
     }
 
 

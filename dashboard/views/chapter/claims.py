@@ -1,7 +1,7 @@
-"""The claims on the page: what this store says of them, cached and without torch in this process.
+"""The claims on the page, judged by this store's runs, without torch in this process.
 
 Closed, a claim is a line with its verdict; open, it has the guess, the verdict with its numbers and
-runs, and the button that starts exactly the runs that it lacks.
+runs, and the button that starts exactly the runs that are missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dashboard.navigation import RUNS, page_of
 from dashboard.store import cache
 from dashboard.ui import actions, states
 from dashboard.ui.controls import check
-from dashboard.ui.text import moment, news, plain, progress
+from dashboard.ui.text import moment, plain, progress, status_message
 from dashboard.views.chapter import predictions
 from dashboard.views.compare.picking import ID_LETTERS
 from experiments.evidence import (
@@ -35,7 +35,7 @@ from experiments.evidence import (
     Needed,
     NotComputed,
     Plan,
-    capital,
+    capitalize,
     compute_in_subprocess,
     needed_by,
     seconds,
@@ -43,7 +43,7 @@ from experiments.evidence import (
 
 
 def status() -> ChapterStatus:
-    """Every claim, by what is measured now and what is computed so far."""
+    """Every claim, judged by the runs measured and the facts computed so far."""
     reader = cache.reader()
     computed: dict[int, Facts] = {}
     task = _computing()
@@ -58,7 +58,7 @@ def still_computing() -> bool:
 
 
 def show_computing_error() -> None:
-    """That the claims that need no run could not be computed, and why."""
+    """Say why the claims that need no run could not be computed, if they could not."""
     task = _computing()
     error = task.exception() if task.done() else None
     if isinstance(error, NotComputed):
@@ -72,7 +72,7 @@ def show_computing_error() -> None:
 
 
 def watch() -> None:
-    """While something is on its way: how far it is, and the page anew with each result."""
+    """Show what is being computed or run, and redraw the page with each result."""
     before = _waiting()
     active = any(before)
 
@@ -94,7 +94,7 @@ def _waiting() -> tuple[frozenset[str], bool]:
 
 @st.cache_resource(show_spinner=False)
 def _computing() -> Future[dict[int, Facts]]:
-    """Started once for all sessions; a page does not wait for it."""
+    """The computation, started once for all sessions; a page does not wait for it."""
     return ThreadPoolExecutor(1, "computing").submit(compute_in_subprocess)
 
 
@@ -107,47 +107,47 @@ Colour = Literal["green", "orange", "red", "blue", "gray"]
 
 
 @dataclass(frozen=True)
-class Look:
-    """How an outcome is marked: in words, an icon and a colour, so that none carries it alone."""
+class Badge:
+    """The icon and colour of an outcome, beside its words."""
 
     icon: str
     colour: Colour
 
 
-LOOKS: Mapping[Outcome, Look] = {
-    "holds": Look(":material/check_circle:", "green"),
-    "holds only when": Look(":material/rule:", "orange"),
-    "does not hold here": Look(":material/cancel:", "red"),
-    "not enough data to tell": Look(":material/help:", "gray"),
-    "not measured yet": Look(":material/radio_button_unchecked:", "gray"),
+BADGES: Mapping[Outcome, Badge] = {
+    "holds": Badge(":material/check_circle:", "green"),
+    "holds only when": Badge(":material/rule:", "orange"),
+    "does not hold here": Badge(":material/cancel:", "red"),
+    "not enough data to tell": Badge(":material/help:", "gray"),
+    "not measured yet": Badge(":material/radio_button_unchecked:", "gray"),
 }
 
 SHORT: Mapping[Outcome, str] = {"holds only when": "Holds only when …"}
-"""Where the condition is not beside it."""
+"""The text of a badge without its condition beside it."""
 
 MAX_LINKS = 40
 
 
-def outcome_mark(outcome: Outcome) -> str:
-    """A badge in Markdown."""
-    look = LOOKS[outcome]
-    return f":{look.colour}-badge[{look.icon} {SHORT.get(outcome, capital(outcome))}]"
+def outcome_badge(outcome: Outcome) -> str:
+    """The badge of an outcome in Markdown."""
+    badge = BADGES[outcome]
+    return f":{badge.colour}-badge[{badge.icon} {SHORT.get(outcome, capitalize(outcome))}]"
 
 
-def draw_verdict(claim: Claim, verdict: Verdict, guessed: str) -> None:
-    """The verdict on a card: badge, what it says, the figure, and how the guess compares."""
+def draw_verdict(claim: Claim, verdict: Verdict, feedback: str) -> None:
+    """Draw the verdict on a card: badge, condition, the numbers, and feedback on the guess."""
     with st.container(border=True, key=f"verdict-{claim.number}"):
         condition = f" **{plain(f'{verdict.condition}.')}**" if verdict.condition else ""
-        st.markdown(outcome_mark(verdict.outcome) + condition)
+        st.markdown(outcome_badge(verdict.outcome) + condition)
         st.markdown(plain(verdict.figure))
         if verdict.table:
             st.table(property_table(verdict.table), border="horizontal")
-        if guessed:
-            st.markdown(f":material/psychology: {plain(guessed)}")
+        if feedback:
+            st.markdown(f":material/psychology: {plain(feedback)}")
 
 
 def property_table(lines: Iterable[PropertyRow]) -> pandas.DataFrame:
-    """Claim 9: what the chapter says of each cell beside what was measured."""
+    """The table of claim 9: the chapter's statement on each cell beside what was measured."""
     return pandas.DataFrame(
         [
             {
@@ -162,12 +162,12 @@ def property_table(lines: Iterable[PropertyRow]) -> pandas.DataFrame:
 
 
 def show_evidence(key: str, ids: Iterable[str], runs: Mapping[str, RunRecord]) -> None:
-    """Links to the runs that a verdict was computed from, and to their figures."""
-    found = [runs[run_id] for run_id in ids if run_id in runs]
-    if not found:
+    """Link to the runs that a verdict was computed from, and to their figures."""
+    evidence = [runs[run_id] for run_id in ids if run_id in runs]
+    if not evidence:
         return
     by_experiment: dict[str, list[RunRecord]] = {}
-    for run in found:
+    for run in evidence:
         by_experiment.setdefault(run.experiment, []).append(run)
     with st.container(horizontal=True, vertical_alignment="center", key=f"evidence-{key}"):
         for name, members in by_experiment.items():
@@ -179,7 +179,7 @@ def show_evidence(key: str, ids: Iterable[str], runs: Mapping[str, RunRecord]) -
                     icon=page.icon,
                     query_params={"runs": [run.run_id[:ID_LETTERS] for run in members]},
                 )
-        with st.popover(f"The {counted(len(found), 'run')}", icon=":material/list_alt:"):
+        with st.popover(f"The {counted(len(evidence), 'run')}", icon=":material/list_alt:"):
             for name, members in by_experiment.items():
                 _links(experiment_named(name), members)
 
@@ -203,9 +203,9 @@ Ask = Callable[[], Needed]
 
 
 def offer(key: str, sweep: str, ask: Ask, *, first: bool = True) -> None:
-    """Failures, the button that starts what is missing, and progress of runs that are not finished.
+    """Show failures, the button that starts missing runs, and the progress of active runs.
 
-    `first`: whether starting them is the next step, so that the button stands out.
+    `first` says whether starting them is the next step, so that the button stands out.
     """
     needed = ask()
     if needed.broken:
@@ -217,12 +217,12 @@ def offer(key: str, sweep: str, ask: Ask, *, first: bool = True) -> None:
 
 
 def offer_all() -> None:
-    """Everything that any claim lacks, behind a second click: it may take long."""
+    """Offer to run all that any claim lacks, behind a second click because it may take long."""
     needed = needed_by(CLAIMS, status())
     if not needed.to_start:
         return
     place = st.popover(
-        "Measure all that is missing",
+        "Run all that is missing",
         icon=":material/playlist_play:",
         key="all-missing",
         on_change="rerun",
@@ -259,13 +259,13 @@ def _start_button(key: str, sweep: str, needed: Needed, *, primary: bool) -> Non
 
 
 def _watch(ask: Ask) -> None:
-    """One bar for the runs that are on their way. The page follows them by itself."""
+    """Show one progress bar for the active runs and keep it up to date."""
 
     def look() -> None:
         now = ask()
         done = now.finished + sum(map(progress, now.active))
-        going = next((run for run in now.active if run.status == "RUNNING"), None)
-        doing = f" · {inline_text(going.name)}: {news(going)}" if going else ""
+        running = next((run for run in now.active if run.status == "RUNNING"), None)
+        doing = f" · {inline_text(running.name)}: {status_message(running)}" if running else ""
         words = f"{now.finished} of {counted(now.total, 'run')} measured"
         st.progress(min(1.0, done / max(1, now.total)), text=plain(words + doing))
 
@@ -277,11 +277,12 @@ def _say_failed(needed: Needed) -> None:
     others = f", and {counted(len(needed.broken) - 1, 'other')}" if len(needed.broken) > 1 else ""
     with st.container(key=f"failed-{first.run_id}"):
         st.warning(
-            plain(f"{inline_text(first.name)}: {news(first)}{others}."), icon=":material/error:"
+            plain(f"{inline_text(first.name)}: {status_message(first)}{others}."),
+            icon=":material/error:",
         )
         st.page_link(
             RUNS.path,
-            label="Look at what failed",
+            label="Open the failed run",
             icon=RUNS.icon,
             query_params={"run": first.run_id},
         )
@@ -300,7 +301,7 @@ ON_ITS_WAY = ":blue-badge[:material/hourglass_top: Being measured]"
 
 
 def draw_claims(judged: ChapterStatus) -> None:
-    """All fifteen, in the chapter's order."""
+    """Draw all fifteen claims, in the chapter's order."""
     opened = _opened()
     for claim in CLAIMS:
         key = _key(claim.number)
@@ -327,7 +328,7 @@ def _badge(claim: Claim, judged: ChapterStatus) -> str:
     if needed.broken and outcome == "not measured yet":
         return FAILED
     if outcome == "not measured yet" or predictions.revealed(claim):
-        return outcome_mark(outcome)
+        return outcome_badge(outcome)
     return NEXT_GUESS
 
 
@@ -336,8 +337,8 @@ def _draw_claim(claim: Claim, judged: ChapterStatus) -> None:
     st.markdown(f"**{plain(claim.statement)}**")
     known = predictions.revealed(claim)
     if known:
-        guess = predictions.made().get(claim.number, predictions.Guess())
-        draw_verdict(claim, verdict, predictions.told(guess, verdict, claim.question))
+        guess = predictions.guesses().get(claim.number, predictions.Guess())
+        draw_verdict(claim, verdict, predictions.feedback(guess, verdict, claim.question))
         show_evidence(str(claim.number), verdict.evidence, judged.runs)
     else:
         predictions.ask(claim)
@@ -347,7 +348,7 @@ def _draw_claim(claim: Claim, judged: ChapterStatus) -> None:
 
 
 def _opened() -> Sequence[str]:
-    """What the address asks for; a notice for what is no claim."""
+    """The numbers of the open claims in the address; a notice for one that is no claim."""
     asked = st.query_params.get_all(OPEN)
     known = [number for number in asked if number in NUMBERS]
     if len(known) < len(asked):

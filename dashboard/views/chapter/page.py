@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.ui.text import plain
 from dashboard.views.chapter import claims, predictions, quiz
-from experiments.evidence import head
+from experiments.evidence import headline
 
 st.title("What the chapter claims", anchor=False)
 
@@ -14,9 +14,9 @@ st.caption("Fifteen claims on recurrent networks. Predict each, then see what wa
 
 judged = claims.status()
 
-st.subheader(plain(head(judged.verdicts.values())), anchor=False)
+st.subheader(plain(headline(judged.verdicts.values())), anchor=False)
 
-if score := predictions.score(predictions.made(), judged.verdicts):
+if score := predictions.score(predictions.guesses(), judged.verdicts):
     st.markdown(plain(score))
 
 claims.show_computing_error()

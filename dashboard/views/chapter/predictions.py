@@ -26,19 +26,19 @@ SHOW = "show"
 
 @dataclass(frozen=True)
 class Guess:
-    """What a person committed to; nothing if they asked to be shown."""
+    """What a person committed to; the value is None if they chose not to guess."""
 
     value: str | float | None = None
 
 
-def made() -> dict[int, Guess]:
-    """The guesses of this session."""
-    found: dict[int, Guess] = st.session_state.setdefault(GUESSES, {})
-    return found
+def guesses() -> dict[int, Guess]:
+    """The guesses of this session by claim number."""
+    by_claim: dict[int, Guess] = st.session_state.setdefault(GUESSES, {})
+    return by_claim
 
 
 def show_switch() -> None:
-    """For those who teach: everything without guessing, also in a link."""
+    """Offer a switch, for teaching, that shows every verdict without guessing."""
     controls.switch(
         "Show every verdict without guessing",
         SHOW,
@@ -48,11 +48,11 @@ def show_switch() -> None:
 
 def revealed(claim: Claim) -> bool:
     """Whether this person may see what was measured."""
-    return claim.number in made() or st.query_params.get(SHOW) == "true"
+    return claim.number in guesses() or st.query_params.get(SHOW) == "true"
 
 
 def ask(claim: Claim) -> None:
-    """The question, and two ways on: a guess, or none."""
+    """Ask for a guess, with a way to see the verdict without one."""
     question = claim.question
     with st.container(border=True, key=f"predict-{claim.number}"):
         st.markdown("**Predict first**")
@@ -73,12 +73,12 @@ def ask(claim: Claim) -> None:
         if committed and guess is None:
             st.warning("Choose or type a guess first.", icon=":material/edit:")
         elif committed or shown:
-            made()[claim.number] = Guess(guess if committed else None)
+            guesses()[claim.number] = Guess(guess if committed else None)
             st.rerun()
 
 
 def _control(question: Question, key: str) -> str | float | None:
-    """The label is a name for those who do not see it: there, Markdown would be read aloud."""
+    """Draw the input for a guess; its hidden label is for screen readers, without Markdown."""
     st.markdown(plain(question.text))
     if question.choices:
         return st.radio(
@@ -96,8 +96,8 @@ def _control(question: Question, key: str) -> str | float | None:
     )
 
 
-def right(guess: Guess, verdict: Verdict) -> bool | None:
-    """Whether a guess was right; None without a guess or while nobody can tell."""
+def is_right(guess: Guess, verdict: Verdict) -> bool | None:
+    """Whether a guess was right; None without a guess or while that is not known."""
     if guess.value is None or verdict.answer is None:
         return None
     if isinstance(guess.value, str) or isinstance(verdict.answer, str):
@@ -105,18 +105,19 @@ def right(guess: Guess, verdict: Verdict) -> bool | None:
     return abs(guess.value - verdict.answer) <= CLOSE * abs(verdict.answer)
 
 
-def told(guess: Guess, verdict: Verdict, question: Question) -> str:
-    """`You guessed “No longer”, and so it is.`; empty for those who did not guess."""
+def feedback(guess: Guess, verdict: Verdict, question: Question) -> str:
+    """`You guessed “No longer”, which is right.`; empty without a guess."""
     if guess.value is None:
         return ""
     yours = f"You guessed {_quoted(guess.value, question)}"
     if verdict.outcome == "not measured yet" and verdict.answer is None:
-        return f"{yours}; it waits here for the measurement."
+        return f"{yours}; it is not measured yet."
     if verdict.answer is None:
-        return f"{yours}; what was measured leaves that open."
+        return f"{yours}; the measurements do not decide it."
     measured = _quoted(verdict.answer, question)
-    if right(guess, verdict):
-        return f"{yours}, and so it is{'' if guess.value == verdict.answer else f': {measured}'}."
+    if is_right(guess, verdict):
+        exact = "" if guess.value == verdict.answer else f" (measured: {measured})"
+        return f"{yours}, which is right{exact}."
     return f"{yours}; measured: {measured}."
 
 
@@ -130,7 +131,7 @@ def _quoted(answer: str | float, question: Question) -> str:
 def score(guesses: Mapping[int, Guess], verdicts: Mapping[int, Verdict]) -> str:
     """`You predicted 3 claims, 2 of them right.`; empty before the first guess."""
     committed = [n for n, guess in guesses.items() if guess.value is not None]
-    known = [v for n in committed if (v := right(guesses[n], verdicts[n])) is not None]
+    known = [v for n in committed if (v := is_right(guesses[n], verdicts[n])) is not None]
     if not committed:
         return ""
     predicted = f"You predicted {counted(len(committed), 'claim')}"

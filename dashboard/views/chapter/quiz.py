@@ -12,7 +12,7 @@ from experiments.evidence import ChapterStatus, needed_for
 
 
 def draw_exercises(judged: ChapterStatus) -> None:
-    """Side by side where there is room."""
+    """Draw the exercises side by side where there is room."""
     with st.grid(len(EXERCISES), min_column_width=260):
         for number, exercise in enumerate(EXERCISES, start=1):
             with st.container(border=True, key=f"exercise-{number}"):
@@ -34,7 +34,7 @@ def _exercise(number: int, exercise: Exercise, judged: ChapterStatus) -> None:
         return
     verdict = judged.verdicts[claim.number]
     if predictions.revealed(claim):
-        st.markdown(claims.outcome_mark(verdict.outcome))
+        st.markdown(claims.outcome_badge(verdict.outcome))
         st.markdown(plain(verdict.figure))
         return
     st.caption(f"Measured. Claim {claim.number} asks for your prediction first.")
@@ -51,7 +51,7 @@ CHOSEN = "quiz"
 
 
 def draw_quiz(judged: ChapterStatus) -> None:
-    """Every question, and how many were right."""
+    """Draw every question, and how many answers were right."""
     chosen: dict[int, str] = st.session_state.setdefault(CHOSEN, {})
     answers = [question.answer(judged.verdicts[question.claim]) for question in QUIZ]
     if words := score(chosen, answers):
@@ -66,7 +66,7 @@ def draw_quiz(judged: ChapterStatus) -> None:
 
 
 def score(chosen: dict[int, str], answers: list[Answer]) -> str:
-    """`2 of 3 right.`; what nobody can tell yet does not count."""
+    """`2 of 3 right.`; questions whose answer is not known yet do not count."""
     known = [n for n in chosen if answers[n].choice is not None]
     right = sum(chosen[n] == answers[n].choice for n in known)
     return f"{right} of {len(known)} right." if known else ""
@@ -91,18 +91,16 @@ def _answered(
 ) -> None:
     st.markdown(f"**{number + 1}.** {plain(question.text)}")
     if answer.choice is None:
-        st.markdown(
-            f":gray-badge[:material/help: Nobody can tell yet] You chose “{plain(choice)}”."
-        )
+        st.markdown(f":gray-badge[:material/help: Not known yet] You chose “{plain(choice)}”.")
     elif choice == answer.choice:
         st.markdown(f":green-badge[:material/check_circle: Right] {plain(choice)}")
     else:
         st.markdown(
-            f":red-badge[:material/cancel: Not here] You chose “{plain(choice)}”; "
+            f":red-badge[:material/cancel: Wrong] You chose “{plain(choice)}”; "
             f"it is “{plain(answer.choice)}”."
         )
     st.markdown(plain(answer.because))
     claims.show_evidence(f"quiz-{number}", answer.evidence, judged.runs)
-    if st.button("Ask again", key=f"again-{number}", type="tertiary", icon=":material/replay:"):
+    if st.button("Try again", key=f"again-{number}", type="tertiary", icon=":material/replay:"):
         st.session_state[CHOSEN].pop(number)
         st.rerun()

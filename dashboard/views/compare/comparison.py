@@ -1,6 +1,6 @@
-"""The Runs half of the page Compare: picked runs side by side, a part for each experiment.
+"""The Runs half of the page Compare: selected runs side by side, a section for each experiment.
 
-Each part has the answer, the measure by group, the verdict for every pair, curves, the settings
+Each section has the answer, the measure by group, the verdict for every pair, curves, the settings
 that differ and every measure; then come the downloads.
 """
 
@@ -29,7 +29,7 @@ from dashboard.store import cache
 from dashboard.ui import controls, downloads, states
 from dashboard.ui.text import plain
 from dashboard.views.compare import curves, picking
-from dashboard.views.compare.curves import NOBODY, Section, put_chart
+from dashboard.views.compare.curves import NO_HIGHLIGHT, Section, put_chart
 from dashboard.views.compare.picking import ID_LETTERS, Picked
 from experiments.export import as_json, csv, reproduction
 from experiments.reports.html import comparison_report
@@ -37,7 +37,7 @@ from experiments.reports.latex import comparison_tables
 
 
 def draw_picked() -> None:
-    """The choice of runs, each experiment's comparison, and the files."""
+    """Draw the choice of runs, each experiment's comparison, and the downloads."""
     runs = cache.reader().runs()
     if not any(run.status == "FINISHED" for run in runs):
         _nothing_yet(runs)
@@ -61,24 +61,24 @@ def draw_picked() -> None:
 
 
 def _nothing_yet(runs: Sequence[RunRecord]) -> None:
-    """There is no finished run to compare: what is coming, and where to start."""
+    """Say that no run has finished yet, and link to the runs or to the launch form."""
     active = sum(run.status in ACTIVE for run in runs)
     with st.container(border=True, key="nothing-to-compare"):
         st.subheader("Nothing to compare yet", anchor=False)
         if active:
-            st.text(f"{counted(active, 'run')} on the way: they can be compared once finished.")
+            st.text(f"{counted(active, 'run')} in progress. Finished runs can be compared here.")
         elif runs:
             st.text("Every run so far failed or was cancelled.")
         else:
-            st.text("As soon as two runs have finished, this page sets them side by side.")
+            st.text("As soon as two runs have finished, this page shows them side by side.")
         place = RUNS if runs else LAUNCH
-        label = "Look at the runs" if runs else "Launch a comparison"
+        label = "Open the runs" if runs else "Launch a comparison"
         st.page_link(place.path, label=label, icon=place.icon)
 
 
 def _which_runs(picked: Picked, experiments: Sequence[Experiment]) -> str:
-    """`6 finished runs, picked by hand.`"""
-    how = "picked by hand" if picked.by_hand else "the newest comparison"
+    """`6 finished runs, selected by hand.`"""
+    how = "selected by hand" if picked.by_hand else "the newest comparison"
     sweeps = {run.sweep for run in picked.runs}
     if not picked.by_hand and len(sweeps) == 1:
         how = f"all of {inline_text(sweeps.pop())}"
@@ -86,14 +86,14 @@ def _which_runs(picked: Picked, experiments: Sequence[Experiment]) -> str:
     if len(experiments) > 1:
         titles = listed([experiment.title for experiment in experiments])
         sentence += (
-            f" They are of {len(experiments)} experiments ({titles}): measures can be compared "
-            "within one only, so each has a part of its own."
+            f" They belong to {len(experiments)} experiments ({titles}). Measures can be compared "
+            "within one only, so each has its own section."
         )
     return sentence
 
 
 def _compared(experiment: Experiment, picked: Picked, prefix: str) -> Comparison:
-    """The picked runs of one experiment, grouped as the address asks for."""
+    """The selected runs of one experiment, grouped as the address asks for."""
     runs = tuple(run for run in picked.runs if run.experiment == experiment.name)
     ways = groupings(experiment, runs)
     by = controls.choice("Group by", list(ways), f"{prefix}group", most=0, names=ways)
@@ -103,16 +103,16 @@ def _compared(experiment: Experiment, picked: Picked, prefix: str) -> Comparison
 
 
 def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) -> Chart | None:
-    """One experiment's part: the answer at the `top`, controls in a `row`; its chart of curves."""
+    """Draw one experiment's section: answer in `top`, controls in `row`; return its curves."""
     comparison = section.comparison
     result, default = comparison.headline, comparison.default_headline
-    highlighted = NOBODY
+    highlighted = NO_HIGHLIGHT
     with row:
         if result is not None and default is not None:
             titles = {r.column.name: r.column.heading for r in comparison.results}
             key, first = section.key("measure"), default.column.name
             controls.choice("Measure", list(titles), key, default=first, most=0, names=titles)
-            names = [NOBODY, *(group.name for group in comparison.groups)]
+            names = [NO_HIGHLIGHT, *(group.name for group in comparison.groups)]
             highlighted = controls.choice("Highlight", names, section.key("highlight"), most=0)
     with top:
         states.answer(answer(comparison))
@@ -131,7 +131,7 @@ def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) 
 
 
 def _remarks(comparison: Comparison) -> None:
-    """Runs that are left out, groups that pool other settings, and a single group."""
+    """Point out runs that are left out, groups that pool other settings, and a single group."""
     if comparison.without:
         names = listed([inline_text(run.name) for run in comparison.without[:3]])
         rest = len(comparison.without) - 3
@@ -148,7 +148,7 @@ def _remarks(comparison: Comparison) -> None:
 
 
 def _dots(section: Section, result: Result, highlighted: str) -> None:
-    """The measure of every group with its interval."""
+    """Draw the measure of every group with its interval."""
     bands = pandas.DataFrame(
         [
             {"label": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n}
@@ -158,7 +158,7 @@ def _dots(section: Section, result: Result, highlighted: str) -> None:
         columns=["label", "value", "low", "high", "n"],
     ).astype({"value": float, "low": float, "high": float})
     if bands.empty:
-        st.info("None of these runs has a value of this measure.")
+        st.info("None of these runs has a value for this measure.")
         return
     repeats = Repeats(count="" if result.exact else "n")
     look = section.styles(highlighted)
@@ -168,7 +168,7 @@ def _dots(section: Section, result: Result, highlighted: str) -> None:
 
 
 def _verdicts(section: Section, result: Result) -> None:
-    """A tile per pair, and the same as a table of words."""
+    """Draw a tile per pair, and the same as a table in words."""
     comparison, pairs = section.comparison, result.differences
     if not pairs:
         if len(comparison.groups) > MAX_COMPARED:
@@ -179,7 +179,7 @@ def _verdicts(section: Section, result: Result) -> None:
         return
     st.subheader("Is it more than noise?", anchor=False)
     words = "; ".join(f"{d.first} is {d.finding} {d.second}" for d in pairs[:20])
-    st.caption(heatmap.key(result))
+    st.caption(heatmap.legend(result))
     tiles = heatmap.tiles(result, comparison.repeat)
     render.show(tiles, f"Verdict for every pair of groups. {words}")
     with st.expander(f"The {counted(len(pairs), 'pair')} in words"):
@@ -187,20 +187,20 @@ def _verdicts(section: Section, result: Result) -> None:
             pandas.DataFrame(
                 {
                     "Group": [d.first for d in pairs],
-                    "is": [verdict(d, comparison.repeat) for d in pairs],
-                    "than, or from": [d.second for d in pairs],
-                    "p, corrected": [d.corrected_p for d in pairs],
-                    "p alone": [d.p_value for d in pairs],
+                    "Verdict": [verdict(d, comparison.repeat) for d in pairs],
+                    "Compared with": [d.second for d in pairs],
+                    "p (corrected)": [d.corrected_p for d in pairs],
+                    "p (uncorrected)": [d.p_value for d in pairs],
                 }
             ),
             hide_index=True,
             placeholder="–",
-            alt="Verdicts, one pair a line",
+            alt="Verdicts, one line per pair",
         )
 
 
 def settings_table(comparison: Comparison) -> None:
-    """One line per group, only settings that differ."""
+    """Show the settings that differ, one line per group."""
     if not comparison.settings:
         st.text("All settings are identical.")
         return
@@ -212,7 +212,7 @@ def settings_table(comparison: Comparison) -> None:
 
 
 def measures_table(comparison: Comparison) -> None:
-    """One line per group: each measure with its interval, n and mark; and the notes."""
+    """Show each measure with its interval, n and mark, and the notes, one line per group."""
     names = [group.name for group in comparison.groups]
     table = pandas.DataFrame({"Group": names})
     table["Runs"] = [len(group.runs) for group in comparison.groups]
@@ -246,7 +246,7 @@ def _wide_table(table: pandas.DataFrame, alt: str, help_of: Mapping[str, str | N
 
 
 def _downloads(comparisons: Sequence[Comparison], drawings: Mapping[str, Chart]) -> None:
-    """Every format, made when somebody asks for it; and the commands that repeat the runs."""
+    """Offer every format, and the commands that reproduce the runs."""
 
     def page() -> bytes:
         pictures = {
@@ -267,8 +267,8 @@ def _downloads(comparisons: Sequence[Comparison], drawings: Mapping[str, Chart])
             name = f"comparison.{ending}"
             downloads.offer(title, name, content, f"take-{name}", "secondary")
     runs = [run for comparison in comparisons for run in comparison.runs]
-    with st.expander("Repeat these runs", icon=":material/terminal:"):
-        st.caption("One command per run; and the one that compares them.")
+    with st.expander("Reproduce these runs", icon=":material/terminal:"):
+        st.caption("One command per run, and one that compares them.")
         commands = "\n".join(reproduction(run) for run in runs)
         ids = " ".join(run.run_id[:ID_LETTERS] for run in runs)
         st.code(f"{commands}\npython -m experiments compare {ids}", None, wrap_lines=True)

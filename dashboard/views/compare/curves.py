@@ -1,7 +1,7 @@
 """The curves of compared groups over one another: any measure of any table, against any axis.
 
-A `Section` is one experiment's part of the page: how its controls are called in the address, and
-how its groups look in every chart of it.
+A `Section` is one experiment's part of the page: the keys of its controls in the address, and the
+styles of its groups in every chart.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dashboard.store.sweeps import Table
 from dashboard.ui import controls
 from dashboard.ui.controls import put
 
-NOBODY = "None"
+NO_HIGHLIGHT = "None"
 
 FADED = 0.65
 """How far groups that are not highlighted fade into the background."""
@@ -41,79 +41,79 @@ class Section:
 
     comparison: Comparison
     prefix: str = ""
-    """Of what the address calls its controls, where there are several sections."""
+    """The prefix of its controls' keys in the address, where there are several sections."""
 
     def key(self, name: str) -> str:
-        """How the address calls a control."""
+        """The key of a control in the address."""
         return f"{self.prefix}{name}"
 
     @property
     def name(self) -> str:
-        """Of the experiment."""
+        """The experiment's name."""
         return self.comparison.experiment.name
 
     def styles(self, highlighted: str) -> dict[str, Style]:
-        """By group; all but the highlighted one are paler."""
+        """Group → style; all but the highlighted one are paler."""
         dark = cache.dark()
-        found = styles({g.name: g.variant for g in self.comparison.groups}, dark=dark)
-        if highlighted == NOBODY:
-            return found
+        style_of = styles({g.name: g.variant for g in self.comparison.groups}, dark=dark)
+        if highlighted == NO_HIGHLIGHT:
+            return style_of
         pale = -FADED if dark else FADED
         return {
             name: style if name == highlighted else Style(shade(style.colour, pale), style.dash)
-            for name, style in found.items()
+            for name, style in style_of.items()
         }
 
 
 def put_chart(section: Section, chart: Chart, alt: str, name: str) -> None:
-    """A chart in which a click on a mark or on the legend highlights a group in all charts."""
+    """Show a chart in which a click on a mark or the legend highlights a group in all charts."""
     key = f"{section.name} {name}"
 
-    def chosen() -> None:
-        found = st.session_state[key]["selection"].get("highlighted") or []
+    def highlight() -> None:
+        points = st.session_state[key]["selection"].get("highlighted") or []
         labels = (
-            [str(one["label"]) for one in found if "label" in one]
-            if isinstance(found, list)
+            [str(point["label"]) for point in points if "label" in point]
+            if isinstance(points, list)
             else []
         )
         if labels:
             place = section.key("highlight")
             same = st.query_params.get(place) == labels[-1]
-            put(place, NOBODY if same else labels[-1], NOBODY)
+            put(place, NO_HIGHLIGHT if same else labels[-1], NO_HIGHLIGHT)
 
-    render.show(chart, alt, key=key, on_select=chosen, selection_mode="highlighted")
+    render.show(chart, alt, key=key, on_select=highlight, selection_mode="highlighted")
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         chart_files(chart, f"{section.name}-{name}")
 
 
 MIN_SIZES, MAX_SIZES = 2, 12
 
-DOUBLINGS = 8.0
-"""An axis that spans more than so many times its beginning at few places is logarithmic."""
+MIN_RANGE = 8.0
+"""An axis of few places is logarithmic if the last is more than this many times the first …"""
 
 MIN_STEP = 1.2
-"""From each place to the next: steps that grow."""
+"""… and each is more than this many times the one before."""
 
 
 def tables_with_curves(experiment: Experiment) -> dict[str, type[Row]]:
-    """Title → every table that is declared to have a curve. None is read for that."""
+    """Title → every table that is declared to have a curve; no table is read."""
     return {r.title: r for r in experiment.rows if any(c.curve for c in r.columns())}
 
 
 def drawable_axes(row: type[Row], seen: pandas.DataFrame) -> list[Column]:
-    """Axes of numbers that differ, the curve first; a seed is no place to draw against."""
-    found = [c for c in row.columns() if c.role == "axis"]
-    numbers = [c for c in found if is_numeric_dtype(seen[c.name]) and seen[c.name].nunique() > 1]
+    """The numeric axes with several values, the curve's first; the seed is not one of them."""
+    axes = [c for c in row.columns() if c.role == "axis"]
+    numbers = [c for c in axes if is_numeric_dtype(seen[c.name]) and seen[c.name].nunique() > 1]
     return sorted(numbers, key=lambda column: not column.curve)
 
 
 def drawable_measures(row: type[Row], seen: pandas.DataFrame) -> list[Column]:
-    """Those that have a value."""
+    """The measures that have a value."""
     return [c for c in row.columns() if c.role == "measure" and seen[c.name].notna().any()]
 
 
 def curve_rows(comparison: Comparison, row: type[Row], table: Table) -> pandas.DataFrame:
-    """The table of all runs, `label` being the group; the newest of what was measured twice."""
+    """The table of all runs, labelled with their groups; of repeated measurements the newest."""
     frames = []
     for group in comparison.groups:
         for run in group.runs:
@@ -139,7 +139,7 @@ def _kind(settings: Mapping[str, object]) -> str:
 def curve_bands(
     seen: pandas.DataFrame, row: type[Row], x: str, measure: Column
 ) -> pandas.DataFrame:
-    """Columns label, x, value, low, high, n: over seeds; of a single run's own estimate its own."""
+    """Columns label, x, value, low, high, n: over seeds, or a single run's own estimates."""
     across = ["label", x]
     if not measure.estimate:
         return curves.bands(seen, across, measure.name)
@@ -151,38 +151,38 @@ def curve_bands(
 
 
 def logarithmic(values: pandas.Series[Any]) -> bool:
-    """Whether an axis of a few sizes that double is better drawn so."""
+    """Whether an axis of a few growing sizes is better drawn on a logarithmic scale."""
     places = sorted({float(value) for value in values if math.isfinite(value)})
     if not MIN_SIZES < len(places) <= MAX_SIZES or places[0] <= 0:
         return False
     steps = [later / before for before, later in itertools.pairwise(places)]
-    return places[-1] / places[0] > DOUBLINGS and min(steps) > MIN_STEP
+    return places[-1] / places[0] > MIN_RANGE and min(steps) > MIN_STEP
 
 
 def draw_curves(section: Section, highlighted: str) -> Chart | None:
-    """The chart, then its controls; None where the chosen table has no curve."""
+    """Draw the chart, then its controls; return None if the chosen table has no curve."""
     comparison = section.comparison
     st.subheader("Curves", anchor=False)
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         row = _table(section)
         rows = curve_rows(comparison, row, cache.reader().table)
-        ups, acrosses = drawable_measures(row, rows), drawable_axes(row, rows)
-        if not ups or not acrosses:
+        measures, axes = drawable_measures(row, rows), drawable_axes(row, rows)
+        if not measures or not axes:
             place.info(f"None of these runs has recorded a curve of “{row.title}”.")
             return None
-        up = _column(ups, "Up", section.key("up"))
-        across = _column(acrosses, "Across", section.key("across"))
-        rows = _sliced(section, row, rows, across)
-    seen = curves.thin(rows.dropna(subset=[up.name]), across.name)
-    bands = curve_bands(seen, row, across.name, up)
+        y = _column(measures, "Y axis", section.key("up"))
+        x = _column(axes, "X axis", section.key("across"))
+        rows = _sliced(section, row, rows, x)
+    seen = curves.thin(rows.dropna(subset=[y.name]), x.name)
+    bands = curve_bands(seen, row, x.name, y)
     if bands.empty:
-        place.info("None of these runs has a value there.")
+        place.info("None of these runs has a value here.")
         return None
-    sizes = logarithmic(bands[across.name])
-    chart = lines.line_chart(bands, across, up, section.styles(highlighted), sizes=sizes)
+    sizes = logarithmic(bands[x.name])
+    chart = lines.line_chart(bands, x, y, section.styles(highlighted), sizes=sizes)
     with place:
-        alt = lines.description(comparison.experiment.question, bands, across, up)
+        alt = lines.description(comparison.experiment.question, bands, x, y)
         put_chart(section, chart, alt, "curves")
     return chart
 
@@ -190,10 +190,10 @@ def draw_curves(section: Section, highlighted: str) -> Chart | None:
 def _table(section: Section) -> type[Row]:
     """The table in the address, or that of the figure which answers the question."""
     experiment = section.comparison.experiment
-    found = tables_with_curves(experiment)
+    tables = tables_with_curves(experiment)
     first = experiment.row(leading(experiment).table).title
     key = section.key("table")
-    return found[controls.choice("Table", list(found), key, default=first, most=0)]
+    return tables[controls.choice("Table", list(tables), key, default=first, most=0)]
 
 
 def _column(columns: Sequence[Column], title: str, key: str) -> Column:
@@ -206,19 +206,19 @@ def _column(columns: Sequence[Column], title: str, key: str) -> Column:
 
 
 def _sliced(
-    section: Section, row: type[Row], rows: pandas.DataFrame, across: Column
+    section: Section, row: type[Row], rows: pandas.DataFrame, x: Column
 ) -> pandas.DataFrame:
-    """At one value of every axis but the one drawn against."""
+    """The rows at one value of every axis but x."""
     for column in row.columns():
         name = column.name
-        if column.role != "axis" or name == across.name or rows.empty:
+        if column.role != "axis" or name == x.name or rows.empty:
             continue
-        values = [str(value) for value in in_order(row, name, rows[name])]
+        values = [str(v) for v in in_order(row, name, rows[name])]
         default = values[-1 if column.latest or column.curve else 0]
-        kept = default
+        value = default
         if len(values) > 1:
-            kept = controls.choice(
+            value = controls.choice(
                 column.title, values, section.key(f"at_{name}"), default=default, most=0
             )
-        rows = rows[rows[name].astype(str) == kept]
+        rows = rows[rows[name].astype(str) == value]
     return rows

@@ -1,7 +1,7 @@
 """Which finished runs are compared: those in the address, or the newest comparison.
 
-Filters narrow down what can be picked; what is picked stays picked. All of it works on what is
-known of runs in memory, whatever the size of the store.
+Filters narrow down what can be selected; what is selected stays selected. All of it works on the
+runs in memory, whatever the size of the store.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ ID_LETTERS = 8
 ALL = "All"
 
 MAX_PICKED = 100
-"""Runs side by side: more are refused with a sentence, and none is read."""
+"""Most runs side by side; any beyond that are left out."""
 
 MAX_LINES = 200
-"""Of the table in which runs are picked, the newest first."""
+"""Lines of the table in which runs are selected, the newest first."""
 
 MAX_COMPARISONS = 200
 
@@ -48,7 +48,7 @@ TABLE_HEIGHT = 290
 
 @dataclass(frozen=True)
 class Picked:
-    """What is compared, and where it came from."""
+    """The runs to compare, and how they were selected."""
 
     runs: tuple[RunRecord, ...]
     by_hand: bool
@@ -56,12 +56,16 @@ class Picked:
 
 
 def pick(runs: Sequence[RunRecord]) -> Picked:
-    """Filters and the table of runs, closed until somebody opens them; the runs to compare."""
+    """Draw the filters and the table of runs, closed at first; return the runs to compare."""
     finished = [run for run in reversed(runs) if run.status == "FINISHED"]
     by_id = {run.run_id[:ID_LETTERS]: run for run in finished}
-    asked = _asked(by_id, {run.run_id[:ID_LETTERS]: run for run in runs})
+    asked = _requested(by_id, {run.run_id[:ID_LETTERS]: run for run in runs})
     with st.expander(
-        "Pick runs", icon=":material/checklist:", expanded=_open(), key="picker", on_change="rerun"
+        "Select runs",
+        icon=":material/checklist:",
+        expanded=_open(),
+        key="picker",
+        on_change="rerun",
     ) as place:
         if place.open:
             wanted = _filtered(finished)
@@ -72,27 +76,29 @@ def pick(runs: Sequence[RunRecord]) -> Picked:
 
 
 def _open() -> bool:
-    """Whether the address has filters: who sent the link wanted them seen."""
+    """Whether the address has filters, which a link should then show."""
     return any(st.query_params.get(key) for key in ("variant", "on", "text", "since", "until"))
 
 
-def _asked(finished: dict[str, RunRecord], known: dict[str, RunRecord]) -> tuple[RunRecord, ...]:
-    """The runs in the address that are there; a notice for each kind that is not."""
+def _requested(
+    finished: dict[str, RunRecord], known: dict[str, RunRecord]
+) -> tuple[RunRecord, ...]:
+    """The finished runs in the address; a notice for the first one that is not finished."""
     ids = list(dict.fromkeys(i[:ID_LETTERS] for i in st.query_params.get_all(KEY)))
-    found = [identifier for identifier in ids if identifier in finished]
+    present = [identifier for identifier in ids if identifier in finished]
     for identifier in [i for i in ids if i not in finished][:1]:
         here = known.get(identifier)
         why = f"it is {here.status.lower()}" if here else "it may have been deleted"
         say_bad_link(KEY, identifier, why)
-        _put(found)
-    return tuple(finished[identifier] for identifier in found[:MAX_PICKED])
+        _put(present)
+    return tuple(finished[identifier] for identifier in present[:MAX_PICKED])
 
 
 def _default(finished: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
     """The comparison in the address, else the newest of the first experiment with a result."""
     name, experiment = (st.query_params.get(k, ALL) for k in ("comparison", "experiment"))
-    if name != ALL and (found := [run for run in finished if run.sweep == name]):
-        return tuple(found[:MAX_PICKED][::-1])
+    if name != ALL and (members := [run for run in finished if run.sweep == name]):
+        return tuple(members[:MAX_PICKED][::-1])
     for one in all_experiments():
         if experiment in (ALL, one.name):
             mine = [run for run in reversed(finished) if run.experiment == one.name]
@@ -103,7 +109,7 @@ def _default(finished: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
 
 
 def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
-    """What fits the filters, the newest first."""
+    """Ask for filters; return the runs that match them, the newest first."""
     places = {run.run_id: groups.machine_in_words(groups.machine_of(run)) for run in finished}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         names = [ALL, *(e.name for e in all_experiments())]
@@ -115,7 +121,7 @@ def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
         sweeps = {ALL: ALL} | {name: inline_text(name) for name in _sweeps(finished)}
         sweep = controls.choice("Comparison", list(sweeps), "comparison", most=0, names=sweeps)
         since, until = controls.day("From", "since"), controls.day("Until", "until")
-        text = controls.words("Containing", "text", placeholder="name or note")
+        text = controls.words("Search", "text", placeholder="name or note")
     first, last = _moment(since), _moment(until, days=1)
     return [
         run
@@ -131,7 +137,7 @@ def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def _sweeps(finished: Sequence[RunRecord]) -> list[str]:
-    """The newest ones, and the one that the address asks for."""
+    """The names of the newest sweeps, and of the one that the address asks for."""
     every = dict.fromkeys(run.sweep for run in finished if run.sweep)
     asked = st.query_params.get("comparison", ALL)
     return list(dict.fromkeys([*list(every)[:MAX_COMPARISONS], *([asked] * (asked in every))]))
@@ -145,20 +151,20 @@ def _moment(day: date | None, days: int = 0) -> float | None:
 
 
 def _table(wanted: Sequence[RunRecord], picked: Sequence[str], by_hand: bool) -> None:
-    """The table, and what can be done with all of it."""
-    lines = f"{counted(len(wanted), 'finished run')} fit, {len(picked)} picked"
-    lines += "; the newest are listed" if len(wanted) > MAX_LINES else ""
+    """Draw the table, and the buttons that select all of it or nothing."""
+    lines = f"{counted(len(wanted), 'matching run')}, {len(picked)} selected"
+    lines += "; only the newest are listed" if len(wanted) > MAX_LINES else ""
     st.caption(plain(f"{lines}. {tables.BY_KEYBOARD}"))
     if wanted:
         _lines_to_pick(wanted[:MAX_LINES], picked if by_hand else ())
     else:
-        st.text("No finished run fits these filters.")
+        st.text("No finished runs match these filters.")
     with st.container(horizontal=True):
         st.button(
-            "Pick all of these",
+            "Select all of these",
             key="pick-all",
             disabled=not 0 < len(wanted) <= MAX_PICKED,
-            help=f"Up to {MAX_PICKED} can stand side by side.",
+            help=f"Up to {MAX_PICKED} runs can be compared.",
             on_click=_take,
             args=([run.run_id[:ID_LETTERS] for run in wanted],),
         )
@@ -166,7 +172,7 @@ def _table(wanted: Sequence[RunRecord], picked: Sequence[str], by_hand: bool) ->
 
 
 def _lines_to_pick(shown: Sequence[RunRecord], picked: Sequence[str]) -> None:
-    """The table itself; what is picked and not listed stays picked."""
+    """Draw the table itself; what is selected and not listed stays selected."""
     ids = [run.run_id[:ID_LETTERS] for run in shown]
     key = f"pick {st.session_state.get('picks', 0)} {hash(tuple(ids))}"
     elsewhere = [identifier for identifier in picked if identifier not in ids]
@@ -186,7 +192,7 @@ def _lines_to_pick(shown: Sequence[RunRecord], picked: Sequence[str]) -> None:
         selection_mode="multi-row",
         selection_default={"selection": {"rows": rows, "columns": []}},
         column_config=config,
-        alt="Finished runs to pick from, newest first",
+        alt="Finished runs to select from, newest first",
     )
 
 
@@ -204,7 +210,7 @@ def _lines(runs: Sequence[RunRecord]) -> pandas.DataFrame:
 
 
 def _take(ids: Sequence[str]) -> None:
-    """Pick exactly these; the table then begins anew."""
+    """Select exactly these runs, in a new table."""
     _put(ids)
     st.session_state["picks"] = st.session_state.get("picks", 0) + 1
 
@@ -217,6 +223,6 @@ def _put(ids: Sequence[str]) -> None:
 
 
 def compare_link(label: str, run_ids: Iterable[str]) -> None:
-    """To the page, with these runs picked: of those that have not finished it says so."""
+    """Link to Compare with these runs selected; it explains those that have not finished."""
     ids = [run_id[:ID_LETTERS] for run_id in run_ids][:MAX_PICKED]
     st.page_link(COMPARE.path, label=label, icon=COMPARE.icon, query_params={KEY: ids})

@@ -1,7 +1,7 @@
 """The Scorecard half of the page Compare: every question at once, on equal terms.
 
-Answer, choices, table and small multiples; then question by question how sure it is and what is
-missing, and the files.
+Answer, choices, table and small multiples; then each question with its verdicts and what is
+missing, and the downloads.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ from dashboard.charts.theme import Style, styles
 from dashboard.navigation import CHAPTER, LAUNCH, RUNS
 from dashboard.store import cache
 from dashboard.ui import actions, controls, downloads, states
-from dashboard.ui.text import news, plain
+from dashboard.ui.text import plain, status_message
 from dashboard.views.chapter import claims
 from experiments import scorecards
 from experiments.reports.html import scorecard_report
 from experiments.scorecards import Launch, ScorecardIndex, ScorecardSnapshot, launches
 
 
-def asked_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
-    """Those in the address, or the ones on which most questions have an answer."""
+def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
+    """The terms in the address, or those on which most questions have an answer."""
     width = mode == MODES[0]
     there = terms_there(snapshot.records, mode)
     chosen = [snapshot.kinds[kind] for kind in kinds]
@@ -71,17 +71,17 @@ def asked_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) ->
     return options[controls.pick(title, list(options), key, default)]
 
 
-UNBROKEN = "\u00a0"
-"""A space at which no line ends: on a phone the table scrolls rather than breaks its numbers."""
+NBSP = "\u00a0"
+"""On a phone the table scrolls rather than breaks its numbers."""
 
 
 def draw_table(card: Scorecard) -> None:
-    """Wider than a phone it scrolls by itself."""
+    """Show the table, which scrolls on a screen that is too narrow."""
     st.table(frame(card), border="horizontal")
 
 
 def frame(card: Scorecard) -> pandas.DataFrame:
-    """Markdown; the index names question and measure."""
+    """The table in Markdown; the index names question and measure."""
     lines = {}
     for question in card.questions:
         for line in question.lines:
@@ -99,28 +99,28 @@ def _heading(question: QuestionCard, line: MeasureLine) -> str:
 
 
 def _cell(line: MeasureLine, kind: str) -> str:
-    """The value, marked, and in the next line how sure it is."""
+    """The value with its mark, and on the next line its interval and repeats."""
     cell = line.cells.get(kind)
     if cell is None:
         return NOT_YET
     mark = line.marks.get(kind, "")
     value = plain(" ".join(filter(None, [value_of(cell), SCORECARD_MARKS.get(mark, "")])))
-    sure = [part.replace(" ", UNBROKEN) for part in (interval_of(cell), repeats_of(cell)) if part]
+    sure = [part.replace(" ", NBSP) for part in (interval_of(cell), repeats_of(cell)) if part]
     spread = "  \n" + plain(" · ".join(sure)) if sure else ""
     return (f"**{value}**" if mark == "best" else value) + spread
 
 
 PANELS_ACROSS, PANEL_PIXELS = 2, 380
-"""Of the figure as a file."""
+"""Panels side by side and their width, in the figure as a file."""
 
 
 def draw_figures(card: Scorecard) -> None:
-    """Side by side where there is room, and all of them together as a file."""
-    drawn = panels(card, dark=cache.dark())
-    if not drawn:
+    """Draw the panels side by side where there is room, and offer them as one file."""
+    charts = panels(card, dark=cache.dark())
+    if not charts:
         return
     places = st.grid(3, min_column_width=300)
-    for question, line, chart in drawn:
+    for question, line, chart in charts:
         with places:
             render.show(chart, _alt(question, line))
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
@@ -148,12 +148,12 @@ def _panels(
 
 
 def _bands(line: MeasureLine) -> pandas.DataFrame:
-    found = [
+    values = [
         (kind, cell.estimate.value, cell.estimate.low, cell.estimate.high, cell.estimate.n)
         for kind, cell in line.cells.items()
         if cell.estimate.value is not None
     ]
-    return pandas.DataFrame(found, columns=["label", "value", "low", "high", "n"])
+    return pandas.DataFrame(values, columns=["label", "value", "low", "high", "n"])
 
 
 def _alt(question: QuestionCard, line: MeasureLine) -> str:
@@ -163,16 +163,16 @@ def _alt(question: QuestionCard, line: MeasureLine) -> str:
 
 def figure(card: Scorecard) -> Chart:
     """All panels as one chart, for a file."""
-    drawn = []
+    charts = []
     for _, _, chart in panels(card, dark=False):
         panel = chart.properties(width=PANEL_PIXELS)
         panel.autosize = altair.Undefined  # only a whole chart has it
-        drawn.append(panel)
-    return altair.concat(*drawn, columns=PANELS_ACROSS).resolve_scale(color="independent")
+        charts.append(panel)
+    return altair.concat(*charts, columns=PANELS_ACROSS).resolve_scale(color="independent")
 
 
 def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
-    """What was measured, as files; made when somebody asks."""
+    """Offer the scorecard as files, which are made on request."""
     files = {
         "CSV": ("csv", lambda: scorecards.csv(card)),
         "JSON": ("json", lambda: scorecards.as_json(card, snapshot.properties())),
@@ -187,50 +187,52 @@ def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
             downloads.offer(title, f"scorecard.{ending}", content, f"scorecard-{ending}")
 
 
-Asked = tuple[str, str]
+RunKey = tuple[str, str]
 """Experiment and settings: equal for a config and its runs."""
 
 
 def offer_missing(card: Scorecard) -> None:
-    """Nothing is said where nothing is missing."""
-    wanted = {_asked(e.name, c.flat()): (e, c) for e, c in card.missing}
+    """Offer to queue the missing runs; show nothing if there are none."""
+    wanted = {_run_key(e.name, c.flat()): (e, c) for e, c in card.missing}
     if not wanted:
         return
-    newest = {_asked(run.experiment, run.settings): run for run in cache.reader().runs()}
-    found = {asked: newest[asked] for asked in wanted if asked in newest}
-    active = {asked: run for asked, run in found.items() if run.status in ACTIVE}
-    broken = [run for run in found.values() if run.status in ("FAILED", "KILLED")]
+    newest = {_run_key(run.experiment, run.settings): run for run in cache.reader().runs()}
+    attempts = {key: newest[key] for key in wanted if key in newest}
+    active = {key: run for key, run in attempts.items() if run.status in ACTIVE}
+    broken = [run for run in attempts.values() if run.status in ("FAILED", "KILLED")]
     if broken:
         _say_failed(broken[-1], len(broken))
     if active:
         _watch(len(active))
-    plan = [pair for asked, pair in wanted.items() if asked not in active]
+    plan = [pair for key, pair in wanted.items() if key not in active]
     if plan:
         _button(plan)
 
 
-def _asked(experiment: str, settings: Mapping[str, Value]) -> Asked:
+def _run_key(experiment: str, settings: Mapping[str, Value]) -> RunKey:
     return experiment, json.dumps(dict(settings), sort_keys=True)
 
 
 def _button(plan: list[tuple[Experiment, Config]]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="scorecard-missing"):
         clicked = st.button(
-            "Queue all that is missing", icon=":material/playlist_play:", key="scorecard-queue"
+            "Run all that is missing", icon=":material/playlist_play:", key="scorecard-queue"
         )
         st.text(claims.estimate(plan))
     if clicked and actions.launch_together("scorecard", plan):
         st.rerun()
 
 
-def _watch(coming: int) -> None:
-    """The page follows by itself: a new card with each run that ends."""
+def _watch(count: int) -> None:
+    """Redraw the scorecard with each run that ends."""
     waiting = _active()
 
     def look() -> None:
         if _active() != waiting:
             st.rerun()
-        st.caption(f":material/hourglass_top: {counted(coming, 'run')} of this scorecard to come…")
+        st.caption(
+            f":material/hourglass_top: {counted(count, 'run')} of this scorecard in progress…"
+        )
         if cache.worker_status() is None:
             states.no_worker()
 
@@ -244,18 +246,19 @@ def _active() -> frozenset[str]:
 def _say_failed(newest: RunRecord, number: int) -> None:
     others = f", and {counted(number - 1, 'other')}" if number > 1 else ""
     st.warning(
-        plain(f"{inline_text(newest.name)}: {news(newest)}{others}."), icon=":material/error:"
+        plain(f"{inline_text(newest.name)}: {status_message(newest)}{others}."),
+        icon=":material/error:",
     )
     st.page_link(
         RUNS.path,
-        label="Look at what failed",
+        label="Open the failed run",
         icon=RUNS.icon,
         query_params={"run": newest.run_id},
     )
 
 
 def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None:
-    """On a card of its own."""
+    """Draw one question on a card of its own."""
     name = question.experiment.name
     with st.container(border=True, key=f"question-{name}"):
         st.markdown(f"##### {plain(question.experiment.question)}")
@@ -280,7 +283,7 @@ def _sizes(question: QuestionCard) -> str:
 
 
 def query(launch: Launch) -> dict[str, str | Sequence[str]]:
-    """What fills the launch form in."""
+    """The query of a link that fills in the launch form."""
     settings = {name: _in_address(value) for name, value in launch.settings.items()}
     titles = [variant_title(variant) for variant in launch.variants]
     return {"experiment": launch.experiment.name, "variants": titles, **settings}
@@ -291,7 +294,7 @@ def _in_address(value: Value) -> str:
 
 
 def draw_scorecard() -> None:
-    """Answer, choices, table, figure; then question by question how sure it is, and the files."""
+    """Draw answer, choices, table and figure, then each question in detail, and the downloads."""
     reader = cache.reader()
     snapshot = _index(reader.store.uri).at(reader.runs())
     place = st.container()
@@ -317,12 +320,12 @@ def _index(uri: str) -> ScorecardIndex:
 
 
 def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:
-    """Columns, terms and machine: in the address, so that a link reopens the same card."""
+    """Ask for columns, terms and machine; a link reopens the same scorecard."""
     usual = usual_kinds(snapshot.records)
     kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", usual)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         mode = controls.choice("Compared at", MODES, "mode")
-        terms = asked_terms(snapshot, kinds, mode)
+        terms = choose_terms(snapshot, kinds, mode)
         machines = machines_there(snapshot.records)
         machine = ""
         if machines:
@@ -331,12 +334,12 @@ def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:
 
 
 def _properties(snapshot: ScorecardSnapshot) -> None:
-    """The chapter's table of the three cells, as the Chapter page judges it."""
+    """Draw the chapter's table of the three cells, as the Chapter page judges it."""
     verdict = snapshot.properties()
     st.subheader("The chapter's table of the three cells", anchor=False)
     with st.container(border=True, key="properties"):
         condition = f" **{plain(f'{verdict.condition}.')}**" if verdict.condition else ""
-        st.markdown(claims.outcome_mark(verdict.outcome) + condition)
+        st.markdown(claims.outcome_badge(verdict.outcome) + condition)
         st.table(claims.property_table(verdict.table), border="horizontal")
         claims.show_evidence("properties", verdict.evidence, snapshot.runs)
         st.page_link(

@@ -20,7 +20,7 @@ ROW_PIXELS = 35
 
 
 def box() -> None:
-    """The budget to enter, what it buys as a table, and links to launch at equal parameters."""
+    """Draw the budget input, a table of what it buys, and links to launch at equal parameters."""
     with st.container(border=True, key="budget"):
         st.subheader("What a budget buys", anchor=False)
         with st.grid(3, min_column_width=160):

@@ -45,7 +45,7 @@ def results_page(
     """Draw a results page.
 
     `setup` says in one line what the runs were set to; `below` draws what belongs to the page
-    under its figures, also while there are no runs yet.
+    under its figures, even while there are no runs yet.
     """
     st.title(experiment.title, anchor=False)
     st.caption(experiment.question)
@@ -74,13 +74,13 @@ def numbers_set(shown: Shown, setting: str) -> str:
 
 def _shown(experiment: Experiment) -> Shown | None:
     """The answer and the choice of runs; None when there is nothing to draw yet."""
-    launches = cache.compared(experiment)
+    launches = cache.sweeps_of(experiment)
     if not launches:
         states.nothing_yet(experiment)
         return None
     answer = st.container()
     chosen = choose(experiment, launches)
-    sweep = chosen.comparison
+    sweep = chosen.sweep
     if sweep.broken and sweep.finished:
         states.some_failed(sweep.broken)
     if sweep.active and sweep.finished:
@@ -88,7 +88,7 @@ def _shown(experiment: Experiment) -> Shown | None:
     newest = next((launch for launch in launches if launch.finished), None)
     if newest is not None and newest.launched > sweep.launched:
         name = inline_text(newest.name)
-        st.caption(plain(f"A newer comparison has results: {name} (under “Choose runs”)."))
+        st.caption(plain(f"A newer comparison has results: {name} (under “Select runs”)."))
     if not chosen.runs:
         _without_result(experiment, sweep)
         return None
@@ -98,7 +98,7 @@ def _shown(experiment: Experiment) -> Shown | None:
 
 
 def _watch(chosen: Sweep) -> None:
-    """While runs of this comparison are active: how far they are, and a new figure with each."""
+    """Show the progress of a comparison, and redraw the page with each run that ends."""
     waiting = {run.run_id for run in chosen.active}
 
     def look() -> None:
@@ -116,7 +116,7 @@ def _without_result(experiment: Experiment, chosen: Sweep) -> None:
         return
 
     def look() -> None:
-        now = next(c for c in cache.compared(experiment) if c.name == chosen.name)
+        now = next(c for c in cache.sweeps_of(experiment) if c.name == chosen.name)
         if now.finished or not now.active:
             st.rerun()
         states.first_results_coming(now.active)
@@ -129,9 +129,9 @@ def _without_result(experiment: Experiment, chosen: Sweep) -> None:
 
 @dataclass(frozen=True)
 class Choice:
-    """The comparison that was chosen, and the finished runs to show."""
+    """The selected comparison, and the finished runs to show."""
 
-    comparison: Sweep
+    sweep: Sweep
     runs: tuple[RunRecord, ...]
 
 
@@ -142,7 +142,7 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
     """
     newest = sweeps.newest_readable(launches) or launches[0]
     line = st.container(horizontal=True, vertical_alignment="center")
-    with line.popover("Choose runs", icon=":material/tune:"):
+    with line.popover("Select runs", icon=":material/tune:"):
         by_name = {c.name: c for c in launches}
         name = controls.pick(
             "Comparison", list(by_name), "comparison", newest.name, resets=("runs",)
@@ -159,7 +159,7 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
         picked = controls.several("Runs shown", names, "runs", default) if names else []
         st.caption("The address of this page always reopens exactly what it shows.")
     facts = [
-        counted(len(picked), "finished run") + ("" if picked == default else ", chosen by hand"),
+        counted(len(picked), "finished run") + ("" if picked == default else ", selected by hand"),
         inline_text(chosen.name),
         f"launched {moment(chosen.launched)}",
     ]
@@ -174,7 +174,7 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
 def _on_offer(
     every: Sequence[RunRecord], chosen: Sweep, elsewhere: Sequence[RunRecord]
 ) -> dict[str, RunRecord]:
-    """Finished runs by short id: of the comparison, the newest others, and any asked for."""
+    """Finished runs by short id: of the comparison, the newest others, and any in the address."""
     others = [r for r in reversed(every) if r.status == "FINISHED" and r.sweep != chosen.name]
     by_id = {run.run_id[:ID_LETTERS]: run for run in (*chosen.finished, *elsewhere, *others)}
     asked = st.query_params.get_all("runs")
@@ -183,7 +183,7 @@ def _on_offer(
 
 
 def _filtered(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """The runs of the devices and precisions that were chosen, where there is more than one."""
+    """Ask for devices and precisions if there are several; return the runs that match."""
     filtered = list(runs)
     with st.container(horizontal=True, gap="medium"):
         for title, key in (("Device", "device"), ("Precision", "dtype")):

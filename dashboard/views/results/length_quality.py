@@ -19,36 +19,35 @@ forcing) on sources up to the longest trained length, and judged on other senten
 too. With patience set, the weights of the best validation are the ones judged. *Free* is what a
 user gets: the decoder reads the tokens that it wrote itself, greedily or with the beam that was
 set. *Forced*: it reads the reference's tokens, and each next one is judged by itself; BLEU and chrF
-are not computed of that.
+are not computed for it.
 
 **Attention off** does not mean a smaller model. At every step the decoder's output is computed from
 its own state and one context vector, through one and the same map. Without attention that context
 is the encoder's last state (of both directions, where it has two), with attention a weighted mean
-of all of its states. With dot attention both have exactly equally many parameters; additive and
+of all of its states. With dot attention both have the same number of parameters; additive and
 general attention add the weights of their scores. Either way the decoder starts from the encoder's
 last state; without attention this is all that it ever gets of the source.
 
-A drawn task (grammar, copy, reverse) is tested on equally many sentences of every length, as far as
-there are so many that training has not seen, a bucket per word. A text is tested on the sentences
-that it has, a bucket per three words, by its longest length. Token accuracy counts the tokens of
-the reference that stand at their own position in the output. BLEU and chrF are sacrebleu's, of all
-sentences of a bucket together, lowercased.
+A generated task (grammar, copy, reverse) is tested on equally many sentences of every length, as
+far as there are enough that training has not seen, in buckets of one word. A text is tested on the
+sentences that it has, in buckets of three words named by their longest length. Token accuracy
+counts the tokens of the reference that stand at their own position in the output. BLEU and chrF are
+sacrebleu's, of all sentences of a bucket together, lowercased.
 
-One seed has the bootstrap's 95% interval: its sentences are drawn a thousand times, as many as
-there are, with replacement. It says nothing of other seeds. Several seeds of a model are pooled:
+One seed has a bootstrap 95% interval: its sentences are resampled a thousand times with
+replacement. It says nothing about other seeds. Several seeds of a model are pooled:
 mean, and Student's 95% interval over the seeds, cut off at what is possible (0 and 100%).
 
-The bottleneck length is where free-running quality by source length first falls below half of what
-the shortest bucket has, on the straight line between two buckets: token accuracy, or of a text BLEU
-(one word too many shifts all that follow, and then no token is at its own position), in buckets of
-at least ten sentences. Half of almost nothing
-says nothing: a model has a bottleneck length only if its shortest sentences are clearly above a
-*blind guess*, the best output that is the same for all of them (at each position the token that
-most of their references have there), which no model that ignores its source can beat. Clearly
-above means that the whole bootstrap interval of the difference is above zero. Where several seeds
-are pooled, those without a length are left out. Samples are spaced evenly
-over all tested sentences in order of length; their score is the log probability per token, 0 being
-certain.
+The bottleneck length is the source length at which free-running quality first falls below half of
+that of the shortest bucket, interpolated linearly between buckets of at least ten sentences. The
+quality is token accuracy, or BLEU for a text (where one extra word shifts all that follow, and then
+no token is at its own position). Half of almost nothing means nothing: a model has a bottleneck
+length only if its shortest sentences are clearly above a *blind guess*, the best output that is the
+same for all of them (at each position the token that most of their references have there), which no
+model that ignores its source can beat. Clearly above means that the whole bootstrap interval of the
+difference is above zero. Where several seeds are pooled, those without a length are left out.
+Samples are spaced evenly over all tested sentences in order of length; their score is the log
+probability per token, 0 being certain.
 """
 
 TASKS = {
@@ -74,8 +73,8 @@ FIGURES = (
         "hidden_size",
         measures("bottleneck_length", "token_accuracy", "bleu", bounds=POSITIVE),
         note=(
-            "The bottleneck is measured against what the same model reaches on the shortest "
-            "sentences: where that is little, a long one says little, and where it is not clearly "
+            "The bottleneck length is relative to the same model's quality on the shortest "
+            "sentences: where that is low, a large value means little, and where it is not clearly "
             "above a blind guess, there is none."
         ),
     ),
@@ -83,7 +82,7 @@ FIGURES = (
 
 
 def setup(shown: Shown) -> str:
-    """Which task, trained and tested how far, and how BLEU was computed."""
+    """The task, the trained and tested lengths, and the signature of BLEU."""
     tasks = listed(list(dict.fromkeys(map(task_in_words, shown.runs))))
     trained, tested = (numbers_set(shown, name) for name in ("longest_trained", "longest_tested"))
     sentences = [f"Task: {tasks}. Trained up to {trained} words of source, tested up to {tested}."]

@@ -14,32 +14,32 @@ from dashboard.views.results.frame import numbers_set, results_page
 
 METHOD = """
 **Recall**: one symbol is shown, noise follows, and after the lag the last output must name it.
-**Adding** (Hochreiter & Schmidhuber 1997): of a sequence of random numbers two are marked, and the
+**Adding** (Hochreiter & Schmidhuber 1997): in a sequence of random numbers two are marked, and the
 last output must be their sum; the lag is the length. **Copy** (Arjovsky et al. 2016): ten symbols
 are shown, and after a pause as long as the lag they must be written out in order.
 
 At every lag each seed starts again from the same weights of its own and is trained with Adam for at
 most the stated number of steps, on sequences drawn afresh; its training ends when it has learned.
-*Learned* means at least 90% of the symbols right, of adding a squared error below 0.01: on
-validation sequences, and right then on test sequences that nothing else used. Lags grow by 1, 1.5,
-2, 3, 5, 7, 10 …; once no majority of the seeds learned at as many lags in a row as *give up* says,
-longer ones are not tried.
+*Learned* means at least 90% of the symbols right (for adding, a squared error below 0.01) on
+validation sequences, and at once also on test sequences that nothing else uses. Lags grow by 1,
+1.5, 2, 3, 5, 7, 10 …; once no majority of the seeds learned at as many lags in a row as *give up*
+says, longer ones are not tried.
 
-Where no learning rate is set, several are tried at the same lags. One drops out as soon as most
-seeds failed with it where they passed with another. The one that came furthest on *validation*
-sequences is reported, for all lags of a run; of equals the one with the fewest steps. Success is a
-share of few seeds: its bar is Wilson's 95% interval. The span is the largest lag that more than
-half of the seeds learned (above the dotted line), its interval a bootstrap over seeds.
+Where no learning rate is set, several are tried at the same lags. One is dropped as soon as most
+seeds fail with it at a lag that they learn with another. The one that gets furthest on *validation*
+sequences is reported, for all lags of a run; a tie goes to the one with the fewest steps. Success
+is a proportion of few seeds: its bar is Wilson's 95% interval. The span is the largest lag that
+more than half of the seeds learned (above the dotted line), its interval a bootstrap over seeds.
 
 The half-life is measured on the very network that was trained: the number of steps back after which
-half is left of the gradient of its last output, at its first weights and again after training. A
+half is left of the gradient of its last output, with its initial weights and after training. A
 gradient that grows has an infinite half-life. At the span, it is that of the networks trained
 there. A bidirectional network answers from its last output, where its second direction has read one
 symbol: it has to remember as far as any other.
 
 The references are exact: chance is one in the number of symbols, and the loss *without memory* is
-that of the best answer that ignores the past (ln of the number of symbols; of adding 1/6, the
-variance of the sum; of copy 10 · ln(symbols) / (lag + 20)).
+that of the best answer that ignores the past (ln of the number of symbols; for adding 1/6, the
+variance of the sum; for copy 10 · ln(symbols) / (lag + 20)).
 """
 
 TASKS = {
@@ -81,9 +81,9 @@ FIGURES = (
         reported="reported_learning_rate",
         tried="rates_tried",
         note=(
-            "The learning rate that came furthest on validation sequences is reported, for all "
-            "lags of a run; of equals the one that took fewest steps. One that has fallen behind "
-            "is not tried at longer lags."
+            "The learning rate that gets furthest on validation sequences is reported, for all "
+            "lags of a run; a tie goes to the one with the fewest steps. One that has fallen "
+            "behind is not tried at longer lags."
         ),
     ),
     Curves(
@@ -96,7 +96,7 @@ FIGURES = (
 
 
 def setup(shown: Shown) -> str:
-    """Which task, within which budget, over how many seeds."""
+    """The task, the training steps, the seeds and the lags."""
     tasks = [TASKS[str(task)] for task in dict.fromkeys(shown.setting_of_runs("task").values())]
     seeds = numbers_set(shown, "seeds")
     return (

@@ -48,4 +48,4 @@ FIGURES = (
     Scaling("By width", "times", TIMES, setting="hidden_size"),
 )
 
-results_page(THROUGHPUT, FIGURES, METHOD, below=lambda: states.what_a_gpu_would_add(THROUGHPUT))
+results_page(THROUGHPUT, FIGURES, METHOD, below=lambda: states.cpu_only_note(THROUGHPUT))

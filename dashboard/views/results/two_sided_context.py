@@ -17,9 +17,9 @@ Tokens are drawn evenly, and every step has a tag. **Ahead**: the token d steps 
 of a sequence that have no token so far ahead are not counted. Networks are recurrent layers with a
 linear readout at every step, one network for each look-ahead d and seed, all trained side by side
 with Adam on sequences drawn afresh, each on its own loss. A seed starts from the same weights at
-every look-ahead. Accuracy is of the last weights, on test sequences that nothing else used (the
-training curves are of 50 others); the band is Student's 95% interval over the seeds, cut off at 0
-and 100%, of one seed over its test sequences.
+every look-ahead. Accuracy is that of the final weights on test sequences that nothing else uses
+(the training curves use 50 others); the band is Student's 95% interval over the seeds, or over the
+test sequences of a single seed, cut off at 0 and 100%.
 
 **Chance** is exact: the tokens read say nothing about a token to come, so the best answer names
 any token (*ahead*: one in as many as there are), or the likeliest outcome for the present token
@@ -85,7 +85,7 @@ FIGURES = (
 
 
 def setup(shown: Shown) -> str:
-    """Which rule, how many tokens, how it was trained."""
+    """The rule, the tokens, the training steps and the seeds."""
     rules = [RULES[str(rule)] for rule in dict.fromkeys(shown.setting_of_runs("rule").values())]
     seeds = numbers_set(shown, "seeds")
     return (

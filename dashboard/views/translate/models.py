@@ -1,6 +1,6 @@
 """The models of finished runs: which ones to ask, and their translations.
 
-Only here and in the cell explorer the dashboard loads torch, and only when somebody needs it.
+Only here and in the cell explorer does the dashboard load torch, and only when a page needs it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def first_seeds(offered: Sequence[RunRecord]) -> list[RunRecord]:
     return [run for run in runs if run in firsts.values()]
 
 
-def named(runs: Sequence[RunRecord]) -> dict[str, str]:
+def unique_labels(runs: Sequence[RunRecord]) -> dict[str, str]:
     """Run id → label, with the seed where several runs have the same label."""
     label_of = labels(LENGTH_QUALITY, runs)
     if len(set(label_of.values())) == len(runs):
@@ -110,9 +110,9 @@ def translator(uri: str, run_id: str) -> Translator:
     return Translator.load(folder)
 
 
-@st.cache_resource(show_spinner="Loading PyTorch: once, a few seconds…")
+@st.cache_resource(show_spinner="Loading PyTorch (once, a few seconds)…")
 def load_torch() -> None:
-    """Load torch with one thread: nothing here gains from more, and runs need the others."""
+    """Load torch with one thread: more would gain nothing here, and runs need the others."""
     import torch
 
     import core.experiments.length_quality.translator  # noqa: F401

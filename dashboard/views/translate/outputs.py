@@ -30,12 +30,12 @@ MAX_OPTION = 90
 
 
 def ask(samples: Mapping[str, Sample]) -> tuple[str, int]:
-    """The sentence to translate and the beam width, both in the address.
+    """Ask for the sentence to translate and the beam width, both in the address.
 
     A sample can replace the sentence, and then its reference translation is shown.
     """
     offered = list(samples)
-    # A shorter sample is one that most models can translate.
+    # Most models can translate a shorter sample.
     default = offered[len(offered) // 3] if offered else ""
     text = controls.words("Source", "source", default=default, placeholder="Type a sentence")
     st.session_state[SAMPLE] = text if text in samples else None
@@ -63,8 +63,8 @@ def ask(samples: Mapping[str, Sample]) -> tuple[str, int]:
 
 
 def side_by_side(runs: Sequence[RunRecord], text: str, width: int) -> None:
-    """A box for each model."""
-    names = models.named(runs)
+    """Draw a box for each model."""
+    names = models.unique_labels(runs)
     with st.grid(2, min_column_width=330):
         for run in runs:
             with st.container(border=True, key=f"translation-{run.run_id}"):

@@ -10,7 +10,7 @@ import vl_convert
 
 from core.stats.estimates import MISSING, Estimate
 from experiments.reports.charts import interval_chart
-from experiments.reports.html import drawn_figures
+from experiments.reports.html import draw_figures
 
 ROWS: list[dict[str, Any]] = [
     {"name": "<b>", "value": 1.5, "low": 1.0, "high": 2.0, "text": "1.50 (1.00 to 2.00)"},
@@ -49,7 +49,7 @@ def test_only_values_of_several_sizes_have_a_logarithmic_axis() -> None:
 def test_a_figure_says_its_numbers_to_screen_readers_and_is_left_out_without_any() -> None:
     estimates = {"a": Estimate(0.6321, 0.62, 0.65, 8), "b": Estimate(7.0, None, None, 1)}
     nothing = {"a": MISSING, "b": Estimate(math.inf, None, None, 1)}
-    figures = drawn_figures({"some": ("Rate", estimates), "none": ("Rate", nothing)})
+    figures = draw_figures({"some": ("Rate", estimates), "none": ("Rate", nothing)})
     assert list(figures) == ["some"]
     assert figures["some"].description == "Rate. a: 0.632 (0.620–0.650); b: 7."
     assert figures["some"].svg.startswith("<svg")

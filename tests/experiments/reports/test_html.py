@@ -18,7 +18,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import shortened
 from core.store.tracking import Store, command_line
 from experiments.__main__ import main
-from experiments.evidence import head
+from experiments.evidence import headline
 from experiments.reports.html import chapter_report
 from tests.dashboard.scenes import record
 
@@ -144,10 +144,12 @@ def test_the_head_counts_what_is_measured() -> None:
         "not enough data to tell",
         "not measured yet",
     )
-    assert head(Verdict(outcome, "") for outcome in outcomes) == (
+    assert headline(Verdict(outcome, "") for outcome in outcomes) == (
         "4 of 5 claims are measured: 2 hold, 1 holds only under a condition and 1 is still open."
     )
-    assert head([Verdict("not measured yet", "")] * 3) == "None of the 3 claims is measured yet."
-    assert head([Verdict("does not hold here", "")]) == (
+    assert (
+        headline([Verdict("not measured yet", "")] * 3) == "None of the 3 claims is measured yet."
+    )
+    assert headline([Verdict("does not hold here", "")]) == (
         "1 of 1 claims is measured: 1 does not hold here."
     )
