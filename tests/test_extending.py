@@ -98,7 +98,7 @@ def test_an_experiment_with_its_page_and_chart(copy: Path, python: Callable[...,
     assert [run["status"] for run in runs] == ["FINISHED", "FINISHED"]
     compared = python("-m", "experiments", "compare", "--experiment", "state-norm")
     assert "keeps the smallest state: last norm" in compared
-    assert "more than noise against" in compared
+    assert "by more than noise" in compared
     rows = python("-m", "experiments", "export", "state-norm", "--table", "norms")
     assert len(rows.splitlines()) == 1 + 2 * 3 * 20
     page = python(
