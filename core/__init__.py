@@ -1,1 +1,1 @@
-"""What is measured, and how. Imports neither Streamlit nor Altair."""
+"""The networks, their measurements and the store; imports neither Streamlit nor Altair."""

@@ -1,7 +1,7 @@
-"""Which device computes, and how it is described beside every number.
+"""The device that computes, and the description of it that is recorded with every number.
 
-torch takes seconds and 175 MB to import, so only the functions that ask it do so: the dashboard
-checks a choice of device without.
+Importing torch takes seconds and 175 MB, so only the functions that need torch import it: the
+dashboard checks a choice of device without.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def resolve_device(choice: str, dtype: str) -> torch.device:
-    """The device that `choose_device` names. Raises `BadSetting` as it does."""
+    """The device that `choose_device` selects on this machine; raises `BadSetting` if it does."""
     import torch
 
     return torch.device(choose_device(choice, dtype, available_devices()))
@@ -39,16 +39,18 @@ def available_devices() -> dict[str, bool]:
 def choose_device(choice: str, dtype: str, available: Mapping[str, bool]) -> str:
     """`auto` takes CUDA, then MPS, then the CPU; MPS only for what it can do (no float64).
 
-    Raises `BadSetting` for a device that this machine has not, or that cannot compute in `dtype`.
+    Raises `BadSetting` for a device that this machine lacks or that cannot compute in `dtype`.
     """
-    able = {"cuda": True, "mps": dtype != "float64", "cpu": True}
+    supported = {"cuda": True, "mps": dtype != "float64", "cpu": True}
     if choice == "auto":
-        return next(name for name in available if available[name] and able[name])
-    if not able[choice]:
-        raise BadSetting(f"device is mps, which has no {dtype}; choose dtype float32 or device cpu")
+        return next(name for name in available if available[name] and supported[name])
+    if not supported[choice]:
+        raise BadSetting(
+            f"device is mps, which does not support {dtype}; choose dtype float32 or device cpu"
+        )
     if not available[choice]:
         others = " or ".join(name for name in available if available[name])
-        raise BadSetting(f"device is {choice}, but there is none here; choose auto or {others}")
+        raise BadSetting(f"device is {choice}, but this machine has none; choose auto or {others}")
     return choice
 
 
@@ -69,7 +71,7 @@ def describe_device(device: torch.device) -> dict[str, str]:
 
 
 def device_sentence(device: torch.device) -> str:
-    """`computing on cpu (Intel Xeon), 1 thread`."""
+    """The device in words: `computing on cpu (Intel Xeon), 1 thread`."""
     facts = describe_device(device)
     threads = int(facts["threads"])
     return (

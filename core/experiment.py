@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 Better = Literal["higher", "lower"]
 
 Role = Literal["axis", "seed", "measure", "note"]
-"""Of a Row's field: where something was measured, by which seed, what was measured, or a remark."""
+"""The role of a Row's field: where something was measured, its seed, what it was, a remark."""
 
 
 MAX_SEEDS = 1000
-"""Of one launch: each is a run."""
+"""The most seeds of one launch, if each seed is a run."""
 
 SEEDS = Setting(
     name="seeds",
     title="Seeds",
-    description="Independent runs, from the first seed on: what differs between them is noise.",
+    description="Number of independent runs, from the first seed on; they differ by noise alone.",
     default=3,
     types=(int,),
     choices=(),
@@ -56,7 +56,7 @@ def _as_amount(value: Any) -> Any:
 
 
 class Config(Settings):
-    """What every experiment lets a person set. Subclasses add their own fields."""
+    """The settings that all experiments share. Subclasses add their own fields."""
 
     architecture: Architecture = Field(default_factory=lambda: Architecture(), title="Architecture")
     parameter_budget: Annotated[int | None, BeforeValidator(_as_amount)] = Field(
@@ -66,7 +66,7 @@ class Config(Settings):
         title="Parameter budget",
         description=(
             "Compare at equal parameters: every variant gets the hidden size that brings its "
-            "recurrent layers closest to this many. Left out: equal hidden size."
+            "recurrent layers closest to this number. Left out: equal hidden size."
         ),
     )
     seed: int = Field(
@@ -74,13 +74,13 @@ class Config(Settings):
         ge=0,
         le=2**31 - 1,
         title="First seed",
-        description="Decides every random draw.",
+        description="Determines every random draw.",
         json_schema_extra={"role": "replicate"},
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto",
         title="Device",
-        description="auto takes CUDA, then MPS, then the CPU, whichever is there.",
+        description="auto takes the first that is available of CUDA, MPS and the CPU.",
         json_schema_extra={"role": "machine"},
     )
     threads: int = Field(
@@ -94,29 +94,29 @@ class Config(Settings):
 
     @property
     def features(self) -> int:
-        """Size of what the recurrent layers read at each step: a parameter budget depends on it."""
+        """Features that the recurrent layers read at each step; a parameter budget needs them."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its network reads")
 
     @property
     def precision(self) -> str:
-        """The type of the numbers that it computes with."""
+        """The dtype that the networks compute in."""
         return str(self.flat().get("dtype", "float32"))
 
     @model_validator(mode="after")
     def _the_budget_decides_the_width(self) -> Self:
         if self.parameter_budget is None:
             return self
-        asked = self.architecture
-        fitting = match_parameters(asked, self.features, self.parameter_budget).architecture
-        given = "hidden_size" in asked.model_fields_set
-        if given and asked.hidden_size != fitting.hidden_size:
+        shape = self.architecture
+        match = match_parameters(shape, self.features, self.parameter_budget).architecture
+        explicit = "hidden_size" in shape.model_fields_set
+        if explicit and shape.hidden_size != match.hidden_size:
             raise ValueError(
-                f"hidden_size is {asked.hidden_size}, but parameter_budget "
-                f"{self.parameter_budget} makes it {fitting.hidden_size} for {asked.variant}; "
+                f"hidden_size is {shape.hidden_size}, but parameter_budget "
+                f"{self.parameter_budget} makes it {match.hidden_size} for {shape.variant}; "
                 "leave one of the two out"
             )
         # The only place where a config is completed; from here on it is as frozen as any other.
-        object.__setattr__(self, "architecture", fitting)
+        object.__setattr__(self, "architecture", match)
         return self
 
 
@@ -133,8 +133,8 @@ class Column:
     better: Better | None
     description: str
     estimate: bool
-    pooled: Aggregation = MEAN
-    """How values of single seeds become one, and are compared."""
+    aggregation: Aggregation = MEAN
+    """How values of single seeds are combined and compared."""
 
     @property
     def is_axis(self) -> bool:
@@ -164,7 +164,7 @@ def axis(
 
 
 def seed_axis() -> Any:
-    """The Row field with the seed that a value is of: what estimates are over."""
+    """The Row field that holds the seed of a value; estimates are taken over the seeds."""
     return _column("seed", "Seed", "", "")
 
 
@@ -174,17 +174,17 @@ def measure(
     unit: str = "",
     better: Better | None = None,
     description: str = "",
-    pooled: Aggregation = MEAN,
+    aggregation: Aggregation = MEAN,
 ) -> Any:
     """A Row field that says *what* was measured, and which direction is better if one is.
 
-    `pooled` says how the values of single seeds become a summary's one, and are compared.
+    `aggregation` says how the values of single seeds are combined for a summary, and compared.
     """
-    return _column("measure", title, unit, description, better=better, pooled=pooled)
+    return _column("measure", title, unit, description, better=better, aggregation=aggregation)
 
 
 def note(title: str, *, description: str = "") -> Any:
-    """A Row field with a few words on the measurement: why there is none, what it was made on."""
+    """A Row field with a remark, such as why a measurement is missing or on which chip it ran."""
     return _column("note", title, "", description)
 
 
@@ -197,10 +197,19 @@ def _column(
     curve: bool = False,
     latest: bool = False,
     better: Better | None = None,
-    pooled: Aggregation = MEAN,
+    aggregation: Aggregation = MEAN,
 ) -> Any:
     column = Column(
-        "", title, unit, role, curve, latest, better, description, estimate=False, pooled=pooled
+        "",
+        title,
+        unit,
+        role,
+        curve,
+        latest,
+        better,
+        description,
+        estimate=False,
+        aggregation=aggregation,
     )
     return dataclasses.field(metadata={"column": column})
 
@@ -267,7 +276,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """From where a run that dies can go on. The newest counts; a finished run needs none."""
+    """The state from which an interrupted run can resume. Only the newest one is kept."""
 
     content: bytes
 
@@ -275,7 +284,7 @@ class Checkpoint:
 Event = Row | Progress | Artifact | Checkpoint
 
 Tables = Callable[[str], "pandas.DataFrame | None"]
-"""A run's table by name; None where it has recorded no row of it."""
+"""(table name) → the rows that a run recorded; None if there are none."""
 
 
 @dataclass(frozen=True)
@@ -286,7 +295,7 @@ class Headline:
     best: str
     """What the best variant does: completes `the LSTM …`."""
     fixed_by: str = ""
-    """The setting that makes it equal for all: nobody is the best at it then."""
+    """If this setting is fixed, the measure is equal by construction and is not ranked."""
 
 
 @dataclass(frozen=True)
@@ -304,39 +313,40 @@ class Experiment:
     sentence: Callable[[Any, Mapping[str, Any]], str]
     """(config, flat summary) → one run's result in words; kept as its MLflow note."""
     work: Callable[[Any], float]
-    """Arithmetic of a config in multiply-accumulates: what time estimates scale with."""
+    """A config's cost in multiply-accumulates, from which its time is estimated."""
     presets: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
     resumable: bool = False
-    """Whether `measure` goes on from a checkpoint."""
+    """Whether `measure` can resume from a checkpoint."""
     one_run_per_seed: bool = False
-    """Asked for `seeds`, it makes that many runs, from the config's first seed on."""
+    """Whether each of the `seeds` is a run of its own, from the config's first seed on."""
     by_seed: Callable[[Mapping[str, Value], Tables], Mapping[str, Mapping[int, float]]] | None = (
         None
     )
     """(flat config, its tables) → measure of the summary → seed → value, where one run measures
     several seeds."""
     timed: bool = False
-    """Its numbers are times: a run is alone on the machine, and machines are told apart."""
+    """Whether it measures times: runs then have the machine to themselves, and results of different
+    machines are kept apart."""
     headlines: tuple[Headline, ...] = ()
-    """The measures that answer the question, the most telling first."""
+    """The measures that answer the question, the most important first."""
     remarks: Callable[[Any], Iterable[str]] | None = None
-    """(`core.analysis.comparison.Comparison`) → the sentences that only this question needs; who is
-    best, by how much and how surely is said for every experiment alike."""
+    """(`core.analysis.comparison.Comparison`) → the sentences that only this question needs. The
+    sentences on who is best, by how much and how surely are the same for every experiment."""
 
     def measure(self, config: Config, checkpoint: bytes | None = None) -> Iterator[Event]:
-        """Measure what a config asks for; from a checkpoint on, earlier rows are yielded too."""
+        """Measure what a config asks for; when resuming, earlier rows are yielded again."""
         events = importlib.import_module(self.module).measure
         return events(config, checkpoint) if self.resumable else events(config)  # type: ignore[no-any-return]
 
     @functools.cached_property
     def summary(self) -> type[Row]:
-        """The Row type without axes: one row per run, its measures are what people sort by."""
+        """The Row type without axes: one row per run, by whose measures people sort."""
         return next(r for r in self.rows if not any(c.is_axis for c in r.columns()))
 
     @functools.cached_property
     def identity(self) -> tuple[Setting, ...]:
-        """The settings that make another measurement; the others only repeat one or move it to
-        another machine. Where times are measured, threads decide what is measured too."""
+        """The settings that define what is measured; the others only repeat a measurement or move
+        it to another machine. Where times are measured, threads are one of them."""
         return tuple(
             setting
             for setting in settings_of(self.config)
@@ -361,12 +371,12 @@ class Experiment:
     ) -> list[Config]:
         """Every combination of variants and setting values, as validated configs.
 
-        A setting that only some cells have (a forget bias) goes to those alone: that is why
-        variants rnn and lstm with forget_bias 0 and 1 make three configs, not four.
-        Raises `BadSetting` with one line for the first thing that cannot be used.
+        A setting that only some cells have (a forget bias) applies to those alone, so variants rnn
+        and lstm with forget_bias 0 and 1 make three configs, not four.
+        Raises `BadSetting` with one line for the first invalid value.
         """
         values = {**{k: [v] for k, v in self._preset(preset).items()}, **settings}
-        seeds = _count(values.pop("seeds", [SEEDS.default])) if self.one_run_per_seed else 1
+        seeds = _seed_count(values.pop("seeds", [SEEDS.default])) if self.one_run_per_seed else 1
         cells_of = {s.name: s.cells or tuple(cell_kinds()) for s in settings_of(self.config)}
         for name in settings:
             cells = cells_of.get(name, tuple(cell_kinds()))
@@ -378,11 +388,11 @@ class Experiment:
         configs: dict[Config, None] = {}
         for variant in variants:
             kind = _kind(variant)
-            used = {
+            applicable = {
                 n: v for n, v in values.items() if kind["cell"] in cells_of.get(n, cell_kinds())
             }
-            for combination in itertools.product(*used.values()):
-                flat = {**dict(zip(used, combination, strict=True)), **kind}
+            for combination in itertools.product(*applicable.values()):
+                flat = {**dict(zip(applicable, combination, strict=True)), **kind}
                 if flat.get("parameter_budget") is not None and "hidden_size" not in settings:
                     flat.pop("hidden_size", None)  # the preset's width gives way to the budget
                 first = self.config.from_flat(flat)
@@ -397,11 +407,11 @@ class Experiment:
         return self.presets[name] if name else {}
 
 
-def _count(asked: Sequence[Any]) -> int:
-    """How many seeds, each a run of its own; one number, whatever else is compared."""
-    text = str(asked[0]).strip() if len(asked) == 1 else ""
+def _seed_count(values: Sequence[Any]) -> int:
+    """Parse the number of seeds, which must be a single value."""
+    text = str(values[0]).strip() if len(values) == 1 else ""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SEEDS):
-        shown = ",".join(str(value) for value in asked)
+        shown = ",".join(str(value) for value in values)
         raise BadSetting(f"seeds is {shown!r}; give {SEEDS.allowed}")
     return int(text)
 

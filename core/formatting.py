@@ -10,11 +10,11 @@ from typing import Any
 from core.stats.estimates import Estimate
 
 MAX_WHOLE = 1e12
-"""From here on whole numbers are rounded too."""
+"""Whole numbers from this size on are rounded too."""
 
 
 def number(value: float, digits: int = 3) -> str:
-    """To so many significant digits, zeros included: `0.860`, `4.00`, `1,230`, `2.66e-05`."""
+    """Format to significant digits, zeros included: `0.860`, `4.00`, `1,230`, `2.66e-05`."""
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞"
     rounded = float(f"{value:.{digits}g}")
@@ -25,7 +25,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def exact_number(value: float | None) -> str:
-    """Whole numbers to their last digit, `33,280`; others to three: `0.632`; `–` where missing."""
+    """Format whole numbers in full, `33,280`, others to three digits, `0.632`; `–` if missing."""
     if value is None:
         return "–"
     whole = float(value).is_integer() and abs(value) < MAX_WHOLE
@@ -33,14 +33,14 @@ def exact_number(value: float | None) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """`12.3 steps`, `98.1%`, `5,248`."""
+    """Format a value with its unit: `12.3 steps`, `98.1%`, `5,248`."""
     if value is None:
         return "–"
     return f"{exact_number(value)}{'' if unit.startswith('%') else ' '}{unit}".strip()
 
 
 def interval(estimate: Estimate, digits: int = 3) -> str:
-    """`0.63–0.65`; with `to` where an end is negative, and empty where there is none."""
+    """Format the interval: `0.63–0.65`, with `to` if an end is negative; empty if there is none."""
     if estimate.low is None or estimate.high is None:
         return ""
     low, high = number(estimate.low, digits), number(estimate.high, digits)
@@ -48,7 +48,7 @@ def interval(estimate: Estimate, digits: int = 3) -> str:
 
 
 def spread(estimate: Estimate, digits: int = 3, over: str = "seed") -> str:
-    """How sure an estimate is: `95% CI 0.85–0.87, n = 8`, `n = 12 repetitions`."""
+    """The uncertainty of an estimate: `95% CI 0.85–0.87, n = 8`, `n = 12 repetitions`."""
     if estimate.value is None:
         return "not measured"
     if estimate.n == 1:
@@ -59,59 +59,59 @@ def spread(estimate: Estimate, digits: int = 3, over: str = "seed") -> str:
 
 
 def listed(names: Sequence[str], conjunction: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`; empty if there is none."""
+    """Join words into a list: `a`, `a and b`, `a, b and c`; empty if there is none."""
     return f" {conjunction} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 run`, `2 runs`, `3 launches`."""
+    """A number with its noun: `1 run`, `2 runs`, `3 launches`."""
     plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 
 def shortened_list(names: Sequence[str], limit: int, noun: str = "other") -> str:
-    """All names up to a limit; of more, the first ones and how many others there are."""
+    """All names, or if they are more than `limit`, the first ones and the number of the others."""
     if len(names) <= limit:
         return listed(names)
     return listed([*names[: limit - 1], counted(len(names) - limit + 1, noun)])
 
 
 def read_estimate(columns: Mapping[str, Any], name: str) -> Estimate:
-    """An Estimate from its four flat columns, in which anything may be missing, None or nan."""
+    """Read an Estimate from its four flat columns, each of which may be missing, None or nan."""
     value, low, high, n = (
-        known(columns.get(f"{name}{part}")) for part in ("", "_low", "_high", "_n")
+        as_number(columns.get(f"{name}{part}")) for part in ("", "_low", "_high", "_n")
     )
     return Estimate(value, low, high, int(n or 0))
 
 
-def known(value: Any) -> float | None:
+def as_number(value: Any) -> float | None:
     """A number, or None for what a table leaves empty."""
     return None if value is None or math.isnan(float(value)) else float(value)
 
 
 # --- Names and notes that people typed. They can hold anything: markup, line breaks, letters that
 # read from right to left or that change the direction of what follows, and ten thousand letters.
-# Escaping is up to whoever writes them down.
+# Escaping is left to the code that displays them.
 
 MAX_LETTERS = 80
-"""Of a name in the middle of a sentence."""
+"""The most letters of a name within a sentence."""
 END_LETTERS = 20
-"""Of them at its end: names that begin alike are told apart there."""
+"""How many of them are taken from its end, where names that begin alike differ."""
 DIRECTION_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Embed, override or isolate a direction: unclosed, they reorder what stands beside them."""
+"""They embed, override or isolate a direction; unclosed, they reorder the text beside them."""
 CONTROL = (*range(0x20), *range(0x7F, 0xA0))
-"""A terminal would obey these."""
+"""Control characters, which a terminal would act on."""
 CLEANED = {ord(letter): None for letter in DIRECTION_CONTROLS} | dict.fromkeys(CONTROL, " ")
 RIGHT_TO_LEFT = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 FORMULA = "=+-@\t\r"
-"""A spreadsheet computes what begins with one of these."""
+"""A spreadsheet evaluates a cell that begins with one of these."""
 
 
 def one_line(text: str) -> str:
-    """All visible letters, with single spaces between words."""
+    """The text on one line: no control characters, single spaces between words."""
     return " ".join(text.translate(CLEANED).split())
 
 
@@ -121,7 +121,7 @@ def isolate_direction(text: str) -> str:
 
 
 def shortened(text: str, letters: int = MAX_LETTERS) -> str:
-    """On one line; of a long text the beginning and the end: `xxxxxx…xxx`."""
+    """The text on one line; of a long text, only the beginning and the end: `xxxxxx…xxx`."""
     line = one_line(text)
     if len(line) <= letters:
         return line
@@ -129,12 +129,12 @@ def shortened(text: str, letters: int = MAX_LETTERS) -> str:
 
 
 def inline_text(text: str, letters: int = MAX_LETTERS) -> str:
-    """Shortened, and without an effect on the direction of the words beside it."""
+    """The text shortened, and without effect on the direction of the words beside it."""
     return isolate_direction(shortened(text, letters))
 
 
 def csv_cell(text: str) -> str:
-    """Text for a CSV file that a spreadsheet opens: no formula, but a number stays a number."""
+    """Quote a text that a spreadsheet would evaluate as a formula; numbers stay as they are."""
     if not text.startswith(tuple(FORMULA)):
         return text
     try:

@@ -1,4 +1,4 @@
-"""Config → seeded, recorded run. The one way in which anything is ever executed."""
+"""Execution of a config as a seeded, recorded run. Every run is executed here."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ from core.store.tracking import Store
 HEARTBEAT_SECONDS = 5.0
 
 HEARTBEAT_PATIENCE = 30.0
-"""Seconds that a heartbeat waits for a measurement of time to pause."""
+"""Seconds that a heartbeat waits for a timed section to end."""
 
 
 class Cancelled(BaseException):
-    """Raised inside a run that is asked to stop. Not an error, hence not an Exception."""
+    """Raised inside a run that is asked to stop. It is not an error, hence not an Exception."""
 
 
 def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = None) -> Status:
-    """Run what a run's config says, record it, end it; return how it ended.
+    """Execute a submitted run, record its events and its end; return its final status.
 
     A failure of the experiment ends the run as FAILED with its traceback and is not raised;
     SIGTERM, SIGINT and a cancel request end it as KILLED. Rows measured until then are kept.
@@ -72,14 +72,14 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 raise Cancelled
             owner = {**process_identity(), "started": time.time()}
             store.mark_running(run_id, owner, _provenance())
-            if store.run(run_id).cancelled:  # while it was being taken up
+            if store.run(run_id).cancelled:  # in the meantime
                 raise Cancelled
             with _heartbeat(store, run_id):
-                waiting = partial(_report_waiting, recorder, watch)
+                on_wait = partial(_report_waiting, recorder, watch)
                 machine_slot.enter_context(
-                    acquire_machine_slot(store.folder, alone=experiment.timed, waiting=waiting)
+                    acquire_machine_slot(store.folder, exclusive=experiment.timed, on_wait=on_wait)
                 )
-                # Until it had its slot it only waited, if for as little as the call above takes.
+                # Before it had its slot the run only waited, so its time counts from here.
                 owner["started"] = time.time()
                 config = config_of(record)
                 store.mark_running(run_id, owner, _prepare(config))
@@ -87,7 +87,7 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 started = time.perf_counter()
                 checkpoint = newest_checkpoint(store, record) if experiment.resumable else None
                 if checkpoint is not None:
-                    recorder.log(f"goes on from the checkpoint of {record.retry_of}")
+                    recorder.log(f"resuming from the checkpoint of {record.retry_of}")
                 for event in experiment.measure(config, checkpoint):
                     with cancellation.deferred():
                         recorder.take(event)
@@ -122,7 +122,7 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
 
 
 def _report_waiting(recorder: Recorder, watch: Callable[[Event], None]) -> None:
-    event = Progress(0, 1, "waits until other runs on this machine have ended")
+    event = Progress(0, 1, "waiting for other runs on this machine to end")
     if event != recorder.progress:  # once, however often the lock is tried
         recorder.take(event)
         recorder.report_state()
@@ -158,7 +158,7 @@ class _Cancellation:
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """Hold a request to stop back until the block is done."""
+        """Delay a request to stop until the block is done."""
         already, self._deferring = self._asked, True
         try:
             yield
@@ -184,7 +184,7 @@ def stop_signals(handler: Callable[[int, FrameType | None], Any]) -> Iterator[No
 
 @contextlib.contextmanager
 def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
-    """Give a sign of life every few seconds, and look whether somebody asked the run to stop."""
+    """Record a heartbeat every few seconds, and check whether the run was asked to stop."""
     stop = threading.Event()
 
     def beat() -> None:
@@ -193,7 +193,7 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
             # run seem dead.
             paused = TIMING_LOCK.acquire(timeout=HEARTBEAT_PATIENCE)
             try:
-                # A store that is away for a moment must not end the run: the next beat tries again.
+                # A briefly unavailable store must not end the run: the next beat tries again.
                 with contextlib.suppress(Exception):
                     store.set_tags(run_id, {TAG_HEARTBEAT: str(time.time())})
                     if TAG_CANCEL in store.run(run_id).tags and not stop.is_set():
@@ -213,8 +213,8 @@ def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
 
 
 def _prepare(config: Config) -> dict[str, str]:
-    """Pin the threads, seed torch; the device that will compute, as tags."""
-    import torch  # only now: whoever queues runs or watches them does without it
+    """Pin the threads and seed torch; return tags that describe the device."""
+    import torch  # not at the top: queueing and watching runs do without it
 
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -222,7 +222,7 @@ def _prepare(config: Config) -> dict[str, str]:
 
 
 def _provenance() -> dict[str, str]:
-    """What a number depends on besides its config: versions and the code's commit."""
+    """Tags for what a number depends on besides its config: versions and the code's commit."""
     tags = {package: metadata.version(package) for package in ("torch", "mlflow", "numpy")}
     tags["host"] = socket.gethostname()
     commit = _git("rev-parse", "HEAD")
@@ -234,9 +234,9 @@ def _provenance() -> dict[str, str]:
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=5, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

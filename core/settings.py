@@ -1,4 +1,4 @@
-"""Validated, immutable settings, and the one place that turns a bad value into a sentence.
+"""Validated, immutable settings; a bad value becomes an error message here and nowhere else.
 
 Command-line flags, launch forms, MLflow params and error messages are all derived from the
 `Setting`s that `settings_of` reads off a `Settings` class.
@@ -26,16 +26,16 @@ the last two repeat one measurement: groups, labels and the matching of runs fol
 
 
 class BadSetting(ValueError):
-    """A setting that cannot be used. One line: the field, what came, what is allowed."""
+    """A setting that cannot be used. One line names the field, the value and what is allowed."""
 
 
 class Settings(BaseModel):
-    """Base of everything that is configured: frozen, and unknown names are refused."""
+    """Base class of everything that is configured: frozen, and unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def flat(self) -> dict[str, Value]:
-        """Every setting by its plain name; nested settings are lifted to the top."""
+        """Name → value of every setting; nested settings are lifted to the top."""
         flat: dict[str, Value] = {}
         for name in type(self).model_fields:
             value = getattr(self, name)
@@ -44,7 +44,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> Self:
-        """Build from plain names; raise `BadSetting` with one line for the first bad value."""
+        """Build from flat settings; raise `BadSetting` with one line for the first bad value."""
         known = {setting.name: setting for setting in settings_of(cls)}
         for name, value in values.items():
             if name not in known:
@@ -68,7 +68,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as a form, a flag or a message needs it."""
+    """One setting, with all that a form, a flag or a message needs."""
 
     name: str
     title: str
@@ -84,8 +84,8 @@ class Setting:
     path: tuple[str, ...]
     role: Role = "identity"
     noun: str = ""
-    """What its choices are kinds of, where they say little alone: `dot attention`. Part of a run's
-    name where it is not the default."""
+    """A noun for choices that say little alone: `dot attention`. Such a choice is part of a run's
+    name if it is not the default."""
 
     @property
     def of_architecture(self) -> bool:

@@ -1,8 +1,8 @@
-"""The one training loop: of one network, or of many seeds of it in one batched pass.
+"""The training loop, for one network or for many seeds of it in one batched pass.
 
 Each network's loss depends on its own parameters alone and Adam works element by element, so a
-step on the sum of the losses is one independent step for every seed. Beside the loop stands what
-every training needs: steps to validate after, and how often to report and to save.
+step on the sum of the losses is one independent step for every seed. The module also
+decides after which steps to validate, and how often to report and to save.
 
 Shapes: S seeds, T time, B batch, I input, C classes, P parameters, N = steps·B, D·H output of the
 recurrent layers.
@@ -73,7 +73,7 @@ class TrainingStep(NamedTuple):
 
 
 class Trainer:
-    """Adam for a number of steps; from a saved state it goes on to the very same result.
+    """Trains with Adam for a number of steps; resuming from a saved state gives the same result.
 
     `losses_of_step` is given the number of the step and returns the losses, S, or one loss. It
     must draw all that is random in a step from that number alone, or from generators of its own
@@ -116,14 +116,14 @@ class Trainer:
         return TrainingStep(self.step, losses_S.detach(), norms_S)
 
     @torch.no_grad()
-    def narrow(self, staying: Sequence[int]) -> None:
+    def narrow(self, indices: Sequence[int]) -> None:
         """Train only these networks from here on; their results stay the same."""
         for parameter in self.parameters:
-            parameter.data = parameter.data[staying]
+            parameter.data = parameter.data[indices]
             moments = self.optimizer.state[parameter]
             for name in ("exp_avg", "exp_avg_sq"):
-                moments[name] = moments[name][staying]
-        self.seeds = len(staying)
+                moments[name] = moments[name][indices]
+        self.seeds = len(indices)
 
     def rate_of(self, step: int) -> float:
         """The learning rate of a step."""
@@ -136,7 +136,7 @@ class Trainer:
         return {"step": self.step, "optimizer": self.optimizer.state_dict()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `state` returned."""
+        """Resume from a state that `state` returned."""
         self.step = state["step"]
         self.optimizer.load_state_dict(state["optimizer"])
 
@@ -168,7 +168,7 @@ def evenly_spaced(steps: int, count: int) -> set[int]:
 
 
 class Throttle:
-    """Limits how often something happens: at most once in `seconds`, the first time at once."""
+    """Limits how often something happens: once per `seconds`, and the first time immediately."""
 
     def __init__(self, seconds: float = 0.2) -> None:
         self.seconds = seconds
@@ -187,7 +187,7 @@ class Throttle:
 
 
 class Checkpointer:
-    """Limits what checkpoints cost: one every `seconds` at most, and `share` of the time at most.
+    """Limits the cost of checkpoints: at most one per `seconds`, and at most `share` of the time.
 
     The first one is due `seconds` after creation. A checkpoint that takes long to save and to
     record makes the next one come later.
@@ -204,7 +204,7 @@ class Checkpointer:
     def events(self, save: Callable[[], bytes]) -> Iterator[Checkpoint]:
         """Yield a checkpoint of what `save` returns if one is due, else nothing."""
         if self.due():
-            begun = time.monotonic()
+            start = time.monotonic()
             yield Checkpoint(save())
             now = time.monotonic()
-            self._next = now + max(self.seconds, (now - begun) / self.share)
+            self._next = now + max(self.seconds, (now - start) / self.share)

@@ -16,13 +16,13 @@ from rich.table import Table
 from core.analysis import comparison
 from core.analysis.comparison import Comparison
 from core.analysis.scorecard import (
+    DEFAULT_TERMS,
     MODES,
-    USUAL,
     Scorecard,
     Terms,
-    fullest,
-    machines_there,
-    usual_kinds,
+    available_machines,
+    default_kinds,
+    fullest_terms,
 )
 from core.chapter import compute_all
 from core.chapter.claim import Verdict
@@ -311,14 +311,14 @@ def scorecard(args: argparse.Namespace) -> int:
     store = open_store()
     index = scorecards.ScorecardIndex(lambda run, name: store.table(run.run_id, name))
     snapshot = index.at(store.runs())
-    kinds = usual_kinds(snapshot.records)
+    kinds = default_kinds(snapshot.records)
     if args.variants is not None:
         kinds = scorecards.find_kinds(args.variants.split(","), snapshot.kinds)
     if terms is None:
         shapes = [snapshot.kinds[kind] for kind in kinds]
-        measured = (fullest(snapshot.records, shapes, mode) for mode in MODES)
-        terms = next((terms for terms in measured if terms is not None), USUAL[MODES[0]])
-    machines = machines_there(snapshot.records)
+        measured = (fullest_terms(snapshot.records, shapes, mode) for mode in MODES)
+        terms = next((terms for terms in measured if terms is not None), DEFAULT_TERMS[MODES[0]])
+    machines = available_machines(snapshot.records)
     machine = next(iter(machines), "")
     if args.machine is not None:
         machine = scorecards.find_machine(args.machine, machines)

@@ -219,7 +219,7 @@ def _measure(result: Result) -> dict[str, Any]:
         "title": result.column.title,
         "unit": result.column.unit,
         "better": result.column.better,
-        "estimate": result.column.pooled.name,
+        "estimate": result.column.aggregation.name,
         "results": {
             name: {
                 "value": json_value(estimate.value),

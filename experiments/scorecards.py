@@ -10,7 +10,14 @@ from typing import Any
 
 import pandas
 
-from core.analysis.scorecard import MeasureLine, Record, Scorecard, Terms, kinds_there, scorecard
+from core.analysis.scorecard import (
+    MeasureLine,
+    Record,
+    Scorecard,
+    Terms,
+    available_kinds,
+    scorecard,
+)
 from core.analysis.scorecard_sentences import (
     SCORECARD_MARKS,
     basis_in_words,
@@ -88,7 +95,7 @@ class ScorecardSnapshot:
     @cached_property
     def kinds(self) -> Mapping[str, Architecture]:
         """Every possible column."""
-        return kinds_there(self.records)
+        return available_kinds(self.records)
 
     def scorecard(self, kinds: Sequence[str], terms: Terms, machine: str = "") -> Scorecard:
         """The scorecard with these columns; times are those of one machine."""

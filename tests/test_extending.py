@@ -122,7 +122,7 @@ def test_an_experiment_with_its_page_and_chart(
     assert "How large does the state get?" in listing
     assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]
     assert "keeps the smallest state: last norm" in compared
-    assert "more than noise against" in compared
+    assert "by more than noise" in compared
     assert len(rows.splitlines()) == 1 + 2 * 3 * 20
     page = python(
         "-c",

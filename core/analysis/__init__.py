@@ -1,1 +1,1 @@
-"""What finished runs say of each other: groups, estimates, verdicts, sentences."""
+"""Comparison of finished runs: groups, estimates, verdicts, sentences."""

@@ -1,10 +1,10 @@
-"""Runs side by side: groups, estimates and verdicts. The one place that says what is better.
+"""Comparison of runs: groups, estimates and verdicts. What is better is decided here alone.
 
-Every page, command, report and claim of the chapter asks here, so that the same runs never get two
-answers. The groups that are compared are the family: every pair of them is tested by the test that
-the measure declares, p is corrected by Holm's method for all pairs, counts are compared exactly and
-times over launches. Where the seeds could not support a verdict even in principle, it says how many
-would.
+Every page, command, report and claim of the chapter uses this module, so that the same runs never
+get two answers. All pairs of the compared groups are one family of tests: each pair is tested by
+the test that the measure declares, and p is corrected by Holm's method for all pairs. Counts are
+compared exactly, times over launches. Where there are too few seeds for any verdict, the result
+says how many are needed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from core.analysis.groups import Group, SettingDifference, grouped, setting_differences
-from core.analysis.runs import Measured, Repeat, per_seed_values, repeat_of
+from core.analysis.runs import MeasuredRun, Repeat, per_seed_values, repeat_of
 from core.experiment import Column, Experiment
-from core.formatting import known, read_estimate
+from core.formatting import as_number, read_estimate
 from core.settings import Value
 from core.stats.aggregation import Aggregation, Values
 from core.stats.estimates import CONFIDENCE, MISSING, Estimate
@@ -33,8 +33,8 @@ Table = Callable[[RunRecord, str], "pandas.DataFrame | None"]
 PairOutcome = Literal[
     "better", "worse", "higher", "lower", "equal", "not distinguishable", "not enough seeds"
 ]
-"""Of the first group against the second. Higher and lower where no direction is better; equal only
-of exact numbers; not enough seeds where no values of so few could differ."""
+"""The verdict on the first group against the second: higher and lower if no direction is better,
+equal only for exact numbers, not enough seeds if no values of so few could differ significantly."""
 OPPOSITE: Mapping[PairOutcome, PairOutcome] = {
     "better": "worse",
     "worse": "better",
@@ -45,7 +45,7 @@ DISTINGUISHED: tuple[PairOutcome, ...] = ("better", "worse", "higher", "lower")
 CORRECTION = "Holm"
 LEVEL = 1 - CONFIDENCE
 MAX_COMPARED = 16
-"""Groups of which every pair is tested: 120 pairs. Each makes all of them harder to tell apart."""
+"""The most groups whose pairs are all tested: 120 pairs. Each pair weakens all of the tests."""
 Mark = Literal["best", "among the best", ""]
 Pair = tuple[str, str]
 
@@ -58,15 +58,15 @@ class Difference:
     second: str
     finding: PairOutcome
     test: str
-    """Empty for exact numbers, and where there were too few seeds for one."""
+    """Its name; empty for exact numbers, and where there were too few seeds for a test."""
     n: tuple[int, int]
-    """Seeds of both."""
+    """The number of seeds in each group."""
     p_value: float | None
-    """Of this pair alone."""
+    """For this pair alone, uncorrected."""
     corrected_p: float | None
-    """By Holm's method, for all the pairs that were compared."""
+    """Corrected by Holm's method for all the pairs that were compared."""
     seeds_needed: int | None = None
-    """With too few seeds: how many in each group could tell so many pairs apart."""
+    """If there are too few seeds: how many in each group so many pairs need."""
 
     @property
     def reversed(self) -> Difference:
@@ -128,8 +128,8 @@ def contrasts(
                 finding = _direction(result, p, better)
             else:
                 finding = "not enough seeds" if min_p > level else "not distinguishable"
-            short = needed if finding == "not enough seeds" else None
-            verdict = Difference(a, b, finding, aggregation.test_name, n, result.p_value, p, short)
+            seeds = needed if finding == "not enough seeds" else None
+            verdict = Difference(a, b, finding, aggregation.test_name, n, result.p_value, p, seeds)
         differences.append(verdict)
     return differences
 
@@ -150,7 +150,7 @@ def marks(
     better: Literal["higher", "lower"] | None,
 ) -> dict[str, Mark]:
     """Which groups are best: one only if it is better than all others by more than noise, else all
-    that are not distinguishable from the best value; none where seeds are too few to tell."""
+    that are not distinguishable from the best value; none if seeds are too few for a verdict."""
     known = {name: value for name, value in values.items() if value is not None}
     none: dict[str, Mark] = dict.fromkeys(values, "")
     if better is None or len(known) < 2:
@@ -161,12 +161,12 @@ def marks(
         for d in differences
         if top in (d.first, d.second)
     }
-    level = [name for name in known if name != top and not against[name].distinguished]
-    too_few = any(against[name].finding == "not enough seeds" for name in level)
-    if too_few or len(level) == len(known) - 1:
+    ties = [name for name in known if name != top and not against[name].distinguished]
+    too_few = any(against[name].finding == "not enough seeds" for name in ties)
+    if too_few or len(ties) == len(known) - 1:
         return none
-    mark: Mark = "among the best" if level else "best"
-    return none | dict.fromkeys([top, *level], mark)
+    mark: Mark = "among the best" if ties else "best"
+    return none | dict.fromkeys([top, *ties], mark)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,9 +177,9 @@ class Result:
     estimates: Mapping[str, Estimate]
     """By the name of the group."""
     values: Mapping[str, Values]
-    """One for each seed or launch: what the verdicts are made of."""
+    """One value for each seed or launch, which the verdicts compare."""
     differences: tuple[Difference, ...]
-    """Of every pair of groups; empty where there are too many groups, or a single one."""
+    """The verdict on every pair of groups; empty for too many groups, or for a single one."""
     marks: Mapping[str, Mark]
 
     @property
@@ -190,11 +190,11 @@ class Result:
     @property
     def exact(self) -> bool:
         """Whether the measure is counted rather than estimated."""
-        return self.column.pooled.exact
+        return self.column.aggregation.exact
 
     @property
     def repeats(self) -> Mapping[str, int]:
-        """Of each group: seeds, launches, or runs of what is counted."""
+        """Group → its number of seeds, of launches, or for counts of runs."""
         return {name: len(values) for name, values in self.values.items()}
 
     def ordered(self) -> list[str]:
@@ -232,11 +232,11 @@ class Comparison:
     """Runs that have recorded no summary."""
     grouped_by: str = ""
     measure: str = ""
-    """The one that the answer is about; empty: the first headline that differs."""
+    """The measure that the answer is about; if empty, the default headline."""
 
     @property
     def repeat(self) -> Repeat:
-        """What is repeated."""
+        """The unit that is repeated."""
         return repeat_of(self.experiment)
 
     @property
@@ -263,7 +263,7 @@ class Comparison:
         """The first declared headline that differs between groups; else the first headline, or the
         first measure that has a better direction.
 
-        A headline that a setting of all runs makes equal (parameters at one budget) is none."""
+        A headline that a setting of all runs makes equal (parameters at one budget) is skipped."""
         declared = [
             self.result(headline.name)
             for headline in self.experiment.headlines
@@ -310,7 +310,7 @@ def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table
         group.name: per_seed_values(
             experiment,
             [
-                Measured(run.run_id, run.settings, lambda name, run=run: table(run, name))  # type: ignore[misc]
+                MeasuredRun(run.run_id, run.settings, lambda name, run=run: table(run, name))  # type: ignore[misc]
                 for run in group.runs
             ],
         )
@@ -329,7 +329,7 @@ def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table
             continue
         known = {name: numbers for name, numbers in values.items() if numbers}
         differences = (
-            pairwise_tests(known, column.pooled, column.better)
+            pairwise_tests(known, column.aggregation, column.better)
             if len(known) <= MAX_COMPARED
             else []
         )
@@ -361,12 +361,12 @@ def _newest_summary(experiment: Experiment, group: Group, table: Table) -> Mappi
 def _estimate(
     column: Column, group: Group, values: Values, summary: Mapping[str, Value]
 ) -> Estimate:
-    """The recorded estimate of a single run; of several runs the one over all their seeds."""
+    """The recorded estimate of a single run; for several runs, the one over all their seeds."""
     if len(group.runs) > 1:
-        estimate = column.pooled.estimate(values) if values else MISSING
+        estimate = column.aggregation.estimate(values) if values else MISSING
     elif column.estimate:
         estimate = read_estimate(summary, column.name)
     else:
-        value = known(summary.get(column.name))
+        value = as_number(summary.get(column.name))
         estimate = MISSING if value is None else Estimate(value, None, None, max(1, len(values)))
     return estimate.within(0.0, 100.0) if column.unit.startswith("%") else estimate

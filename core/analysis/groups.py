@@ -1,9 +1,9 @@
-"""Which runs belong together, what they are called, and what tells them apart.
+"""Groups of runs: which runs belong together, how they are labelled, and how groups differ.
 
-By default runs that differ in nothing but their seeds are one group; grouped by a setting, runs of
-one value are pooled, whatever else differs among them. What all runs have in common is left out of
-a label: with one hidden size for all, `LSTM · forget bias 1` says enough. Where times are measured
-the machine tells runs apart: a device with its chip, so two computers with the same chip are one.
+By default, runs that differ only in their seeds are one group; grouped by a setting, runs of the
+same value are pooled, whatever else differs among them. What all runs have in common is left out of
+a label: with one hidden size for all, `LSTM · forget bias 1` says enough. Where times are measured,
+runs also differ by machine: a device with its chip, so two computers with the same chip are one.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ ACCELERATORS = ("cuda", "mps")
 CHIP_NOISE = re.compile(r"\((R|TM|C)\)|\bCPU\b|\bProcessor\b|@.*$", re.IGNORECASE)
 """Parts of a processor's name that distinguish nothing."""
 MAX_MACHINE_LETTERS = 48
-"""Of a device or a chip: they are tags of a run, which people can set too."""
+"""The most letters of a device or a chip: they are tags of a run, which people can edit."""
 
 
 def machine_of(run: RunRecord) -> tuple[str, str]:
-    """(device, chip), empty where the run does not say."""
+    """(device, chip) of a run, empty where it has no such tag."""
     device, chip = (run.tags.get(name, "") for name in MEASURED_WHERE)
     chip = CHIP_NOISE.sub(" ", chip)
     return inline_text(device, MAX_MACHINE_LETTERS), inline_text(chip, MAX_MACHINE_LETTERS)
 
 
 def machine_in_words(machine: tuple[str, str]) -> str:
-    """`cuda, NVIDIA H100`."""
+    """A machine in words: `cuda, NVIDIA H100`."""
     return ", ".join(filter(None, machine))
 
 
 def elsewhere(
     experiment: Experiment, chosen: Sequence[RunRecord], runs: Sequence[RunRecord]
 ) -> list[RunRecord]:
-    """The same launch on other machines: of each, the newest comparison of the same settings.
+    """Runs of the same settings on other machines: from each, those of its newest comparison.
 
-    Variants may be others, and so may what only some cells have. Runs with other settings are not
-    added by themselves, but can be chosen by hand.
+    Variants may differ, and so may settings that only some cells have. Runs with other settings
+    are not added automatically, but can be chosen by hand.
     """
-    of_a_cell = [setting.name for setting in experiment.identity if setting.cells]
+    cell_settings = [setting.name for setting in experiment.identity if setting.cells]
 
     def shape(run: RunRecord) -> Identity:
-        left_out = ("cell", "bidirectional", "threads", *of_a_cell)
+        left_out = ("cell", "bidirectional", "threads", *cell_settings)
         return identity_of(experiment, run.settings, left_out)
 
     shapes = {shape(run) for run in chosen}
@@ -82,10 +82,10 @@ Identity = tuple[Value, ...]
 def identity_of(
     experiment: Experiment, settings: Mapping[str, Value], without: Collection[str] = ()
 ) -> Identity:
-    """The settings that decide what a run measures, but for some; equal for its repeats.
+    """Values of the settings that decide what a run measures, except those in `without`.
 
-    A setting that is newer than the run is at its default. A parameter budget stands for the hidden
-    size that it decides where the cell or the directions are left out.
+    They are equal for repeats of the run. A setting that is newer than the run is at its default.
+    If the cell or the directions are left out, so is a hidden size that a parameter budget decides.
     """
     budget = settings.get("parameter_budget") is not None
     resized = budget and bool({"cell", "bidirectional"} & {*without})
@@ -100,13 +100,13 @@ def identity_of(
 # --- Labels
 
 MACHINE = "machine"
-"""Leaves the machine out of labels, for words that name it themselves."""
+"""In `without`, leaves the machine out of labels whose context names it already."""
 
 
 def labels(
     experiment: Experiment, runs: Sequence[RunRecord], without: Collection[str] = ()
 ) -> dict[str, str]:
-    """Run id → label: the variant, and what tells it from other runs of its cell."""
+    """Run id → label: the variant, and what distinguishes it from other runs of its cell."""
     parts = distinctions(experiment, runs, without)
     return {r.run_id: " · ".join([variant_title(variant_of(r)), *parts[r.run_id]]) for r in runs}
 
@@ -114,7 +114,7 @@ def labels(
 def distinctions(
     experiment: Experiment, runs: Sequence[RunRecord], without: Collection[str] = ()
 ) -> dict[str, list[str]]:
-    """Run id → each setting that tells runs of its cell apart, and its machine if times are
+    """Run id → each setting that distinguishes runs of its cell, and its machine if times are
     measured on several; `without` leaves settings out, or the machine."""
     left_out = {"cell", "bidirectional", *without}
     settings = [s for s in experiment.identity if s.name not in left_out]
@@ -127,7 +127,7 @@ def distinctions(
             setting_in_words(s, value_of(run, s)) for s in differing if has(run, s)
         ]
         if experiment.timed and MACHINE not in without:
-            # A run that still waits has no machine yet, and distinguishes nobody.
+            # A queued run has no machine yet, so there is nothing to add.
             device, chip = machines[run.run_id]
             where = (device if len(devices) > 1 else "", chip if len(chips) > 1 else "")
             parts[run.run_id] += filter(None, [machine_in_words(where)])
@@ -156,7 +156,7 @@ def value_in_words(value: Value) -> str:
 
 
 def variant_of(run: RunRecord) -> str:
-    """`bi-lstm`."""
+    """The run's variant: `bi-lstm`."""
     return ("bi-" if run.settings.get("bidirectional") else "") + cell_of(run)
 
 
@@ -178,14 +178,14 @@ def value_of(run: RunRecord, setting: Setting) -> Value:
 
 ID_LETTERS = 8
 MAX_TEXT = 60
-"""Letters of what people typed, in a name or a cell of a table."""
+"""The most letters of typed text in a name or a cell of a table."""
 MAX_VALUES = 6
-"""Values of one setting in one group, all of which are listed."""
+"""The most values of a setting in one group that are all listed."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that are read as one, oldest first."""
+    """Runs that are analysed as one, oldest first."""
 
     name: str
     runs: tuple[RunRecord, ...]
@@ -198,7 +198,7 @@ class Group:
 
     @property
     def settings(self) -> Mapping[str, Value]:
-        """Of the newest run."""
+        """The settings of the newest run."""
         return self.runs[-1].settings
 
 
@@ -212,7 +212,7 @@ class SettingDifference:
 
 
 def groupings(experiment: Experiment, runs: Sequence[RunRecord]) -> dict[str, str]:
-    """The ways in which these runs can be grouped → how each is called."""
+    """`group_by` → its title, for every way in which these runs can be grouped."""
     names = {"kind": "Kind", "run": "Run", "variant": "Variant"}
     names |= {"comparison": "Comparison", "device": "Machine"}
     settings = [s for s in settings_of(experiment.config) if _differs(runs, s)]
@@ -283,7 +283,7 @@ def setting_differences(
 
 
 def mixed(experiment: Experiment, group: Group) -> list[str]:
-    """Titles of the settings of the measurement in which a group's runs differ."""
+    """Titles of the settings that decide what is measured and differ within a group."""
     return [s.title for s in experiment.identity if _differs(group.runs, s)]
 
 
@@ -309,8 +309,8 @@ def _listed_values(texts: Sequence[str]) -> str:
 
 
 def _distinct_text(text: str) -> str:
-    """What people typed, on one line: if that is not all of it, its beginning and a checksum that
-    tells it from other texts that begin alike."""
+    """Typed text on one line; if it is shortened or changed, its beginning and a checksum, so that
+    texts that begin alike stay distinct."""
     line = one_line(text)
     if len(line) > MAX_TEXT or line != text:
         line = f"{line[: MAX_TEXT - 10]}… {zlib.crc32(text.encode()):08x}"

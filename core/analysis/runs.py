@@ -1,6 +1,6 @@
-"""Per-seed values of finished runs: what every verdict on a difference is made of.
+"""Per-seed values of finished runs, which every test of a difference compares.
 
-An interval says how sure one number is, not whether two of them differ. Where times are measured a
+An interval says how certain one number is, not whether two differ. Where times are measured, a
 launch is one sample, because its repetitions share a process; a count is one number, whatever the
 seed.
 """
@@ -13,7 +13,7 @@ from typing import Literal
 
 from core.analysis.groups import Identity, identity_of
 from core.experiment import Column, Experiment, Tables
-from core.formatting import known
+from core.formatting import as_number
 from core.settings import Value
 from core.store.records import RunRecord
 
@@ -25,7 +25,7 @@ PerSeedValues = dict[str, dict[Unit, float]]
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRun:
     """A finished run, as far as per-seed values need it."""
 
     run_id: str
@@ -34,14 +34,14 @@ class Measured:
 
 
 def repeat_of(experiment: Experiment) -> Repeat:
-    """What is repeated, so that something can be said of noise."""
+    """The unit whose repetition shows the noise."""
     if experiment.timed:
         return "launch"
     return "seed" if experiment.by_seed or experiment.one_run_per_seed else "count"
 
 
-def per_seed_values(experiment: Experiment, runs: Iterable[Measured]) -> PerSeedValues:
-    """The values of runs, the newest last: a seed that was measured twice counts once, the newest.
+def per_seed_values(experiment: Experiment, runs: Iterable[MeasuredRun]) -> PerSeedValues:
+    """The values of runs, the newest last. Of a seed that was measured twice, the newest counts.
 
     The same seed is the same sample whatever its device and threads.
     """
@@ -57,7 +57,7 @@ def per_seed_values(experiment: Experiment, runs: Iterable[Measured]) -> PerSeed
     return values
 
 
-def _of_run(experiment: Experiment, run: Measured) -> dict[str, dict[int, float]]:
+def _of_run(experiment: Experiment, run: MeasuredRun) -> dict[str, dict[int, float]]:
     """Measure → seed → value; missing values are left out."""
     summary = run.tables(experiment.summary.table)
     if summary is None or summary.empty:
@@ -68,7 +68,7 @@ def _of_run(experiment: Experiment, run: Measured) -> dict[str, dict[int, float]
         for column in experiment.summary.columns()
         if column.role == "measure" and column.name in summary and is_one_sample(experiment, column)
     ]
-    last = {column.name: known(summary[column.name].iloc[-1]) for column in measured}
+    last = {column.name: as_number(summary[column.name].iloc[-1]) for column in measured}
     values = {name: {seed: value} for name, value in last.items() if value is not None}
     if experiment.by_seed is not None:
         by_seed = experiment.by_seed(run.settings, run.tables)
@@ -79,7 +79,7 @@ def _of_run(experiment: Experiment, run: Measured) -> dict[str, dict[int, float]
 
 def is_one_sample(experiment: Experiment, column: Column) -> bool:
     """Whether the summary's number is one sample, rather than an estimate over several seeds."""
-    return column.pooled.exact or experiment.timed or experiment.one_run_per_seed
+    return column.aggregation.exact or experiment.timed or experiment.one_run_per_seed
 
 
 def finished_run(

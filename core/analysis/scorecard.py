@@ -4,8 +4,8 @@
 
 A column is a *kind*, an architecture whatever its width: `LSTM · forget bias 1`. Terms say what is
 equal: the width, or the parameters. The runs of one question share their *basis*: every setting but
-the architecture and what the terms fix, and the device that measured them; where times are measured
-the very machine. `table(run_id, name)` reads what a run has recorded, of the chosen runs only.
+the architecture and what the terms fix, and the device that measured them; where times are
+measured, the machine. `table(run_id, name)` reads what a run has recorded, of the chosen runs only.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PLAIN: Mapping[str, Architecture] = {
 
 
 def kind_of(settings: Mapping[str, Any]) -> Architecture | None:
-    """Of a run's flat settings, at the default width: equal for runs of one column.
+    """The architecture of a run's flat settings, at the default width: equal within a column.
 
     None for a run that this version of Unroll no longer understands.
     """
@@ -85,13 +85,13 @@ class Terms:
 
     @property
     def settings(self) -> Mapping[str, int]:
-        """What they ask of a config."""
-        asked = {WIDTH: self.hidden_size, BUDGET: self.parameter_budget}
-        return {name: value for name, value in asked.items() if value is not None}
+        """The setting that they fix in a config."""
+        settings = {WIDTH: self.hidden_size, BUDGET: self.parameter_budget}
+        return {name: value for name, value in settings.items() if value is not None}
 
 
 def terms_of(settings: Mapping[str, Any]) -> Terms | None:
-    """On which a run was made; None for one that does not say."""
+    """The terms on which a run was made; None if its settings do not say."""
     if (budget := settings.get(BUDGET)) is not None:
         return Terms(parameter_budget=int(budget))
     width = settings.get(WIDTH)
@@ -101,7 +101,7 @@ def terms_of(settings: Mapping[str, Any]) -> Terms | None:
 # --- Which runs may stand side by side? Those that share all but what is compared.
 
 MAX_READ = 100
-"""Runs of one kind: of more that repeat each other only the newest are read."""
+"""The most runs of one kind that are read; of more, only the newest are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,22 +112,22 @@ class Record:
     experiment: str
     settings: Mapping[str, Any] = field(repr=False)
     device: str
-    """`cpu`, `cuda`, `mps`; empty where it does not say."""
+    """`cpu`, `cuda`, `mps`; empty if it is not known."""
     chip: str
 
     @property
     def machine(self) -> str:
-        """`CPU (Intel …)`."""
+        """The machine in words: `CPU (Intel …)`."""
         return f"{self.device.upper()} ({self.chip})"
 
     @cached_property
     def terms(self) -> Terms | None:
-        """At which width, or budget."""
+        """The width or the budget at which it was made."""
         return terms_of(self.settings)
 
     @cached_property
     def architecture(self) -> Architecture | None:
-        """Its kind."""
+        """The architecture that stands for its kind."""
         return kind_of(self.settings)
 
     @cached_property
@@ -165,8 +165,8 @@ def on_terms(
 ) -> list[Basis]:
     """Every basis of an experiment with a run of any of these kinds, the best choice first.
 
-    Best is what covers most of the kinds; of equals the one that was measured last. `terms` and,
-    where times are measured, `machine` leave only those.
+    The best one covers the most kinds; among equals, it is the one that was measured last. `terms`
+    and, where times are measured, `machine` restrict the choice.
     """
     groups: dict[tuple[Terms, Identity, str], dict[str, list[Record]]] = {}
     order: dict[tuple[Terms, Identity, str], int] = {}
@@ -217,9 +217,9 @@ class Cell:
     estimate: Estimate
     """Without a value where a kind has none: a bidirectional network's latency."""
     over: str
-    """What its n counts: `seed`, `run`, `repetition`, `sentence`; empty of an exact number."""
+    """What its n counts: `seed`, `run`, `repetition`, `sentence`; empty for an exact number."""
     values: tuple[float, ...]
-    """One for each seed, or timed run: what a verdict is made of."""
+    """One value for each seed, or timed run, which the verdicts compare."""
     runs: tuple[str, ...]
     """Ids of the runs that it was read from."""
 
@@ -229,7 +229,7 @@ def _cell(group: Group, column: Column, result: Result | None, experiment: Exper
     if result is None or result.estimates[group.name].value is None:
         return Cell(MISSING, "", (), runs)
     within = len(runs) == 1 and column.estimate
-    if column.pooled.exact:
+    if column.aggregation.exact:
         over = ""
     elif experiment.timed:
         over = "repetition" if within else "run"
@@ -241,28 +241,28 @@ def _cell(group: Group, column: Column, result: Result | None, experiment: Exper
 # --- Which runs would fill the empty cells? Exactly what the other cells were made with.
 
 
-def wanted(
+def configs_like(
     experiment: Experiment,
     architectures: Sequence[Architecture],
     terms: Terms,
     like: Basis | None,
 ) -> list[Config]:
-    """Configs of these kinds with the shared settings and the seeds of a basis; without one with
-    the experiment's defaults. A kind that cannot be had on these terms has none."""
-    found = []
+    """Configs of these kinds with the shared settings and the seeds of a basis, or without one with
+    the experiment's defaults. A kind that is impossible on these terms has none."""
+    configs = []
     for architecture in architectures:
         shape = {name: value for name, value in architecture.flat().items() if name != WIDTH}
         for seed in _seeds(experiment, like):
-            asked = {**shape, **_shared_values(like), **seed, **terms.settings}
+            flat = {**shape, **_shared_values(like), **seed, **terms.settings}
             try:
-                found.append(experiment.config.from_flat(asked))
+                configs.append(experiment.config.from_flat(flat))
             except BadSetting:
                 break
-    return found
+    return configs
 
 
 def _shared_values(like: Basis | None) -> Mapping[str, Value]:
-    """The settings of its runs, with the most seeds or repetitions that any of them has."""
+    """The settings that its runs share, with the most seeds or repetitions that any of them has."""
     if like is None:
         return {}
     repeats = {
@@ -297,13 +297,13 @@ class MeasureLine:
     headline: Headline
     column: Column
     cells: Mapping[str, Cell]
-    """Kind → what was measured; what has not been run is not in it."""
+    """Kind → what was measured; kinds that were not measured are left out."""
     differences: tuple[Difference, ...]
-    """Of every pair of kinds, corrected for all of them."""
+    """The verdict on every pair of kinds, corrected for all of them."""
     marks: Mapping[str, Mark]
     """Kind → whether it is the best by more than noise."""
     fixed: bool
-    """Whether the terms make it equal for all, as nearly as they can."""
+    """Whether the terms make it equal for all kinds, as nearly as possible."""
 
     @property
     def best(self) -> str:
@@ -313,11 +313,11 @@ class MeasureLine:
 
 @dataclass(frozen=True, eq=False)
 class Size:
-    """What a kind comes to on the terms of a scorecard."""
+    """The size of a kind on the terms of a scorecard."""
 
     hidden_size: int
     parameters: int
-    """Of its recurrent layers, achieved."""
+    """Of its recurrent layers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,14 +327,14 @@ class QuestionCard:
     experiment: Experiment
     basis: Basis | None
     """What its runs share; None where there are none on these terms."""
-    elsewhere: tuple[Terms, ...]
-    """On which other terms there are runs of these kinds."""
-    machines: tuple[str, ...]
-    """On which other machines there are some on these terms, if times are measured."""
+    other_terms: tuple[Terms, ...]
+    """Other terms on which there are runs of these kinds."""
+    other_machines: tuple[str, ...]
+    """Other machines with runs on these terms, if times are measured."""
     lines: tuple[MeasureLine, ...]
     sizes: Mapping[str, Size]
     missing: tuple[Config, ...]
-    """What would fill the empty cells, in the order of the columns."""
+    """The runs that would fill the empty cells, in the order of the columns."""
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -367,7 +367,7 @@ def scorecard(
     table: Table,
     machine: str = "",
 ) -> Scorecard:
-    """From finished runs, oldest first. Of runs that are not chosen no table is read."""
+    """Build it from finished runs, oldest first; tables are read only of the chosen runs."""
     questions = tuple(
         _question(experiment, records, kinds, terms, table, machine)
         for experiment in all_experiments()
@@ -384,23 +384,23 @@ def _question(
     machine: str,
 ) -> QuestionCard:
     names = [kind.kind for kind in kinds]
-    there = on_terms(experiment, records, names, terms, machine)
-    basis = there[0] if there else None
+    bases = on_terms(experiment, records, names, terms, machine)
+    basis = bases[0] if bases else None
     anywhere = on_terms(experiment, records, names)
-    others = tuple(dict.fromkeys(b.terms for b in anywhere if b.terms != terms))
+    other_terms = tuple(dict.fromkeys(b.terms for b in anywhere if b.terms != terms))
     machines = tuple(b.where for b in on_terms(experiment, records, names, terms))
     lines = tuple(_lines(basis, table)) if basis else ()
-    there_already = {name for line in lines for name in line.cells}
-    absent = [kind for kind in kinds if kind.kind not in there_already]
+    present = {name for line in lines for name in line.cells}
+    absent = [kind for kind in kinds if kind.kind not in present]
     like = basis or next(iter(anywhere), None)
-    missing = tuple(wanted(experiment, absent, terms, like))
+    missing = tuple(configs_like(experiment, absent, terms, like))
     sizes = _sizes(basis) if basis else {}
-    elsewhere = tuple(dict.fromkeys(machines)) if experiment.timed and basis is None else ()
-    return QuestionCard(experiment, basis, others, elsewhere, lines, sizes, missing)
+    other_machines = tuple(dict.fromkeys(machines)) if experiment.timed and basis is None else ()
+    return QuestionCard(experiment, basis, other_terms, other_machines, lines, sizes, missing)
 
 
 def _lines(basis: Basis, table: Table) -> Iterator[MeasureLine]:
-    """Every headline of the runs on one basis, as any comparison of these runs says it."""
+    """Every headline of the runs on one basis, as in any comparison of these runs."""
     experiment = basis.experiment
 
     def read(run: RunRecord, name: str) -> pandas.DataFrame | None:
@@ -421,19 +421,19 @@ def _lines(basis: Basis, table: Table) -> Iterator[MeasureLine]:
         column, result = columns[headline.name], comparison.result(headline.name)
         cells = {group.name: _cell(group, column, result, experiment) for group in groups}
         fixed = headline.fixed_by in basis.terms.settings
-        open_line = None if fixed else result
+        ranked = None if fixed else result
         yield MeasureLine(
             headline,
             column,
             cells,
-            open_line.differences if open_line else (),
-            open_line.marks if open_line else {},
+            ranked.differences if ranked else (),
+            ranked.marks if ranked else {},
             fixed,
         )
 
 
 def headlines(experiment: Experiment) -> tuple[Headline, ...]:
-    """As declared; of an experiment that declares none the first measure that is judged."""
+    """The declared headlines; if there are none, the first measure with a better direction."""
     if experiment.headlines:
         return experiment.headlines
     judged = [column for column in experiment.summary.columns() if column.better]
@@ -456,18 +456,18 @@ def _size(basis: Basis, run: Record) -> Size | None:
     return Size(width, count_parameters(shape, config.features).core)
 
 
-# --- What can a scorecard of these runs be asked for, and what does it show if nobody asks?
+# --- Which terms, kinds and machines can a scorecard of these runs show, and which by default?
 
 MODES = ("Equal width", "Equal parameters")
 
-USUAL: Mapping[str, Terms] = {
+DEFAULT_TERMS: Mapping[str, Terms] = {
     MODES[0]: Terms(hidden_size=64),
     MODES[1]: Terms(parameter_budget=100_000),
 }
-"""Asked for while nothing is measured in that mode."""
+"""The terms of each mode while nothing is measured in it."""
 
 
-def terms_there(records: Iterable[Record], mode: str) -> list[Terms]:
+def available_terms(records: Iterable[Record], mode: str) -> list[Terms]:
     """Every width, or every budget, at which something was measured, in rising order."""
     found = {run.terms for run in records if run.terms is not None and run.kind}
     if mode == MODES[0]:
@@ -477,9 +477,11 @@ def terms_there(records: Iterable[Record], mode: str) -> list[Terms]:
     return [Terms(parameter_budget=budget) for budget in budgets]
 
 
-def fullest(records: Iterable[Record], kinds: Sequence[Architecture], mode: str) -> Terms | None:
-    """The terms on which most questions have an answer; of equals those on which most is measured,
-    then those of the newest run. None where nothing is measured in this mode."""
+def fullest_terms(
+    records: Iterable[Record], kinds: Sequence[Architecture], mode: str
+) -> Terms | None:
+    """The terms on which most questions have an answer; ties are broken by the number of cells,
+    then by the newest run. None if nothing is measured in this mode."""
     names = {kind.kind for kind in kinds}
     questions: dict[Terms, set[str]] = {}
     cells: dict[Terms, set[tuple[str, str]]] = {}
@@ -489,11 +491,11 @@ def fullest(records: Iterable[Record], kinds: Sequence[Architecture], mode: str)
             questions.setdefault(run.terms, set()).add(run.experiment)
             cells.setdefault(run.terms, set()).add((run.experiment, run.kind))
             newest[run.terms] = index
-    there = [t for t in questions if (t.hidden_size is not None) == (mode == MODES[0])]
-    return max(there, key=lambda t: (len(questions[t]), len(cells[t]), newest[t]), default=None)
+    terms = [t for t in questions if (t.hidden_size is not None) == (mode == MODES[0])]
+    return max(terms, key=lambda t: (len(questions[t]), len(cells[t]), newest[t]), default=None)
 
 
-def kinds_there(records: Iterable[Record]) -> dict[str, Architecture]:
+def available_kinds(records: Iterable[Record]) -> dict[str, Architecture]:
     """The six variants, then whatever else was measured, in the order of the cells."""
     order = list(PLAIN.values())
     found = {run.kind: run.architecture for run in records if run.architecture is not None}
@@ -503,13 +505,13 @@ def kinds_there(records: Iterable[Record]) -> dict[str, Architecture]:
     return {**PLAIN, **dict(ranked)}
 
 
-def usual_kinds(records: Iterable[Record]) -> list[str]:
+def default_kinds(records: Iterable[Record]) -> list[str]:
     """The three cells; the six variants once there is a run of a bidirectional one."""
     both = any(run.architecture and run.architecture.bidirectional for run in records)
     return [kind for kind, shape in PLAIN.items() if both or not shape.bidirectional]
 
 
-def machines_there(records: Sequence[Record]) -> list[str]:
+def available_machines(records: Sequence[Record]) -> list[str]:
     """Where times were measured, the machine of the newest run first."""
     timed = (run.machine for run in reversed(records) if experiment_named(run.experiment).timed)
     return list(dict.fromkeys(timed))

@@ -16,11 +16,11 @@ from core.formatting import counted, listed, number
 from core.settings import Setting, Value
 
 SCORECARD_MARKS: Mapping[str, str] = {"best": "★", "among the best": "☆"}
-"""How a cell is marked; a text beside it always says what that means."""
+"""The marks of cells; a text beside them always says what they mean."""
 
 KEY = (
-    "★ best, by more than noise. ☆ not distinguishable from the best. Unmarked where the best is "
-    "better by more than noise, or where there are too few seeds to tell."
+    "★ best, by more than noise. ☆ not distinguishable from the best. No mark: worse than the best "
+    "by more than noise, or too few seeds for a verdict."
 )
 
 NONE = "none"
@@ -29,63 +29,63 @@ NOT_YET = "not yet"
 
 
 def scorecard_answer(card: Scorecard) -> str:
-    """Who is best at what, where nobody can tell, and what is not measured yet."""
+    """Who is best at what, where there is no verdict, and what is not measured yet."""
     measured = [question for question in card.questions if question.lines]
     total = len(card.questions)
     if not measured:
         return f"Nothing is measured at {card.terms.in_words} yet."
-    told = [_best(card, measured), *_level(measured)]
-    left = total - len(measured)
-    if left:
-        are = "is" if left == 1 else "are"
-        told.append(f"{left} of {total} questions {are} not measured yet.")
-    return " ".join(filter(None, told))
+    sentences = [_best(card, measured), *_undecided(measured)]
+    missing = total - len(measured)
+    if missing:
+        are = "is" if missing == 1 else "are"
+        sentences.append(f"{missing} of {total} questions {are} not measured yet.")
+    return " ".join(filter(None, sentences))
 
 
 def _best(card: Scorecard, questions: Sequence[QuestionCard]) -> str:
-    """By kind, so that each is named once."""
-    praised: dict[str, list[str]] = {}
+    """Who is best at what, by kind, so that each is named once."""
+    strengths: dict[str, list[str]] = {}
     for line in map(_first, questions):
         if line.best:
             value = quantity(line, line.cells[line.best])
-            praised.setdefault(line.best, []).append(f"{line.headline.best} ({value})")
-    if not praised:
-        return f"At {card.terms.in_words} no variant is the best at anything by more than noise."
-    parts = [f"{spoken(kind)} {listed(what)}" for kind, what in praised.items()]
+            strengths.setdefault(line.best, []).append(f"{line.headline.best} ({value})")
+    if not strengths:
+        return f"At {card.terms.in_words}, no variant is best at anything by more than noise."
+    parts = [f"{spoken(kind)} {listed(what)}" for kind, what in strengths.items()]
     return f"At {card.terms.in_words}, {'; '.join(parts)}."
 
 
 def _first(question: QuestionCard) -> MeasureLine:
-    """Its most telling line of those that the terms leave open."""
+    """Its first line that the terms do not fix."""
     return next((line for line in question.lines if not line.fixed), question.lines[0])
 
 
-def _level(questions: Sequence[QuestionCard]) -> Iterator[str]:
-    """Of questions without a best one: who is among the best, and where nobody can tell."""
+def _undecided(questions: Sequence[QuestionCard]) -> Iterator[str]:
+    """For questions without a best kind: who is among the best, and where there is no verdict."""
     lines = [line for line in map(_first, questions) if not line.best]
     marked = {
         line.column.title.lower(): [spoken(kind) for kind, mark in line.marks.items() if mark]
         for line in lines
     }
-    level = [f"{title} ({listed(kinds)})" for title, kinds in marked.items() if kinds]
-    if level:
-        yield f"Not distinguishable from the best: {'; '.join(level)}."
-    why = {
-        "Too few runs or seeds to tell in": [x for x in lines if x.differences and _too_few(x)],
-        "Only one variant is measured in": [x for x in lines if not x.differences],
-        "No best one can be told in": [
-            x for x in lines if not _too_few(x) and not any(x.marks.values())
+    ties = [f"{title} ({listed(kinds)})" for title, kinds in marked.items() if kinds]
+    if ties:
+        yield f"Not distinguishable from the best: {'; '.join(ties)}."
+    reasons = {
+        "Too few runs or seeds for a verdict in": [
+            x for x in lines if x.differences and _too_few(x)
         ],
+        "Only one variant is measured in": [x for x in lines if not x.differences],
+        "No clear winner in": [x for x in lines if not _too_few(x) and not any(x.marks.values())],
     }
-    for words, left in why.items():
-        if left:
-            yield f"{words} {listed([x.column.title.lower() for x in left])}."
+    for words, affected in reasons.items():
+        if affected:
+            yield f"{words} {listed([x.column.title.lower() for x in affected])}."
 
 
 def spoken(kind: str) -> str:
-    """`LSTM · forget bias 1` → `LSTM with forget bias 1`."""
-    name, *told = kind.split(" · ")
-    return f"{name} with {listed(told)}" if told else name
+    """A kind within a sentence: `LSTM · forget bias 1` → `LSTM with forget bias 1`."""
+    name, *details = kind.split(" · ")
+    return f"{name} with {listed(details)}" if details else name
 
 
 def quantity(line: MeasureLine, cell: Cell) -> str:
@@ -110,7 +110,7 @@ def interval_of(cell: Cell) -> str:
 
 
 def repeats_of(cell: Cell) -> str:
-    """`8 seeds`; empty of what is counted."""
+    """`8 seeds`; empty for an exact number."""
     known = cell.over and cell.estimate.value is not None
     return counted(cell.estimate.n, cell.over) if known else ""
 
@@ -121,25 +121,25 @@ def _shown(value: float) -> str:
 
 
 def absence(question: QuestionCard) -> str:
-    """Why there is nothing, and where there is something."""
-    if question.machines:
-        return f"Not measured on this machine; it is on {listed(question.machines)}."
-    if question.elsewhere:
-        there = listed([terms.in_words for terms in question.elsewhere])
-        return f"Not measured here; it is at {there}."
+    """Why a question has no runs on these terms, and where it has some."""
+    if question.other_machines:
+        return f"Not measured on this machine, but on {listed(question.other_machines)}."
+    if question.other_terms:
+        others = listed([terms.in_words for terms in question.other_terms])
+        return f"Not measured on these terms, but at {others}."
     return "Not measured yet."
 
 
 def basis_in_words(basis: Basis) -> str:
     """`input size 32, loss sum; all else at its default; on cpu`."""
-    told = [
+    differing = [
         shared_setting_in_words(setting, basis.shared[setting.name])
         for setting in shared_settings(basis.experiment)
         if basis.shared[setting.name] != setting.default
     ]
-    rest = "all else at its default" if told else "every setting at its default"
+    rest = "all else at its default" if differing else "every setting at its default"
     where = f"measured on {basis.where}" if basis.where else ""
-    return "; ".join(filter(None, [", ".join(told), rest, where]))
+    return "; ".join(filter(None, [", ".join(differing), rest, where]))
 
 
 def shared_setting_in_words(setting: Setting, value: Value) -> str:
@@ -153,10 +153,10 @@ def shared_setting_in_words(setting: Setting, value: Value) -> str:
 
 
 def standing(line: MeasureLine) -> str:
-    """Who is best, by which test over how many, or why nobody can tell."""
+    """Who is best, by which test over how many, or why there is no verdict."""
     title = line.column.title
     if line.fixed:
-        return f"{title}: equal on these terms, as nearly as whole hidden sizes come."
+        return f"{title}: equal on these terms, as nearly as whole hidden sizes allow."
     values = [cell for cell in line.cells.values() if cell.values]
     if len(values) < 2:
         return f"{title}: nothing to compare with."
@@ -165,11 +165,11 @@ def standing(line: MeasureLine) -> str:
     if line.best:
         return f"{title}: {marked} is the best ({how})."
     if marked:
-        level = "equally good" if _counted(line) else "not distinguishable from the best"
-        return f"{title}: {marked} are {level} ({how})."
+        tie = "equally good" if _counted(line) else "not distinguishable from the best"
+        return f"{title}: {marked} are {tie} ({how})."
     if _too_few(line):
-        return f"{title}: too few {_repeats(values)} to tell ({how})."
-    return f"{title}: no best one can be told ({how})."
+        return f"{title}: too few {_repeats(values)} for a verdict ({how})."
+    return f"{title}: no clear winner ({how})."
 
 
 def _too_few(line: MeasureLine) -> bool:
@@ -188,7 +188,7 @@ def _how(line: MeasureLine, values: Sequence[Cell]) -> str:
 
 
 def _counted(line: MeasureLine) -> bool:
-    return not line.column.pooled.test_name
+    return not line.column.aggregation.test_name
 
 
 def _repeats(values: Sequence[Cell]) -> str:

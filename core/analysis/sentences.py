@@ -16,9 +16,9 @@ from core.stats.aggregation import MAJORITY, MEDIAN
 from core.stats.estimates import intervals_apart
 
 MAX_NAMED = 4
-"""Groups that a sentence names; more are counted."""
+"""The most groups that a sentence names; the others are counted."""
 MIN_P = 0.001
-"""Smaller p values are shown as below it."""
+"""Smaller p values are shown as `p < 0.001`."""
 REPEAT_NOUNS: dict[Repeat, str] = {"seed": "seed", "launch": "launch", "count": "run"}
 MARKS = {"best": "★ best", "among the best": "☆ among the best", "": ""}
 """In words and by a sign, so that no colour is needed."""
@@ -71,7 +71,7 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
 
 
 def _verdict(result: Result, top: str, repeat: Repeat) -> Iterator[str]:
-    """Against which groups the first one is ahead by more than noise."""
+    """From which groups the first one differs by more than noise."""
     if not result.differences:
         yield f"More than {MAX_COMPARED} groups are not tested pair by pair: select fewer."
         return
@@ -80,34 +80,37 @@ def _verdict(result: Result, top: str, repeat: Repeat) -> Iterator[str]:
         yield "These numbers are exact: they need no test."
         return
     ahead = [d.second for d in against if d.distinguished]
-    level = [d.second for d in against if d.finding == "not distinguishable"]
+    ties = [d.second for d in against if d.finding == "not distinguishable"]
     few = [d for d in against if d.finding == "not enough seeds"]
     if ahead:
-        yield f"That is more than noise against {_some(ahead, len(against))} ({_tested(result)})."
-    if level:
+        names = _some(ahead, len(against))
+        yield f"It differs from {names} by more than noise ({_tested(result)})."
+    if ties:
         tested = "" if ahead else f" ({_tested(result)})"
-        yield f"It is not distinguishable from {_some(level, len(against))}{tested}."
+        yield f"It is not distinguishable from {_some(ties, len(against))}{tested}."
     if few:
         yield _too_few(result, few, repeat)
 
 
 def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
-    """How many seeds there are, and how many it takes."""
+    """How many seeds there are, and how many are needed."""
     names = _some([d.second for d in few], len(few))
     counts, noun = sorted({n for d in few for n in d.n}), REPEAT_NOUNS[repeat]
     each = f"{counted(counts[-1], noun)} each"
     if len(counts) > 1:
         each = f"{counts[0]} to {each}"
     needed = few[0].seeds_needed
-    takes = f": it takes {counted(needed, noun)} each" if needed else ""
+    need = f"; {counted(needed, noun)} each are needed" if needed else ""
     pairs = len(result.differences)
     if pairs > 1 and needed and counts[-1] > 1:
-        takes += f" for {pairs} pairs"
-    sentence = f"With {each} no difference from {names} can be told from noise{takes}."
+        need += f" for {pairs} pairs"
+    sentence = f"With {each}, no difference from {names} is distinguishable from noise{need}."
     if repeat == "launch":
         estimates = [(result.estimates[d.first], result.estimates[d.second]) for d in few]
         apart = sum(intervals_apart(*pair) is True for pair in estimates)
-        sentence += f" Intervals over repetitions are apart from those of {apart} of {len(few)}."
+        sentence += (
+            f" Its interval over repetitions does not overlap with those of {apart} of {len(few)}."
+        )
     return sentence
 
 
@@ -117,7 +120,7 @@ def _tested(result: Result) -> str:
     corrected = f", corrected for {len(tested)} pairs by {CORRECTION}" if len(tested) > 1 else ""
     counts = sorted({n for d in tested for n in d.n})
     ends = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{result.column.pooled.test_name}, n = {ends}{corrected}"
+    return f"{result.column.aggregation.test_name}, n = {ends}{corrected}"
 
 
 def _some(names: Sequence[str], of: int) -> str:
@@ -161,7 +164,7 @@ def verdict(difference: Difference, repeat: Repeat) -> str:
     if finding == "not enough seeds":
         what = "launches" if repeat == "launch" else "seeds"
         needed = difference.seeds_needed
-        return f"not enough {what} (n = {n}{f'; {needed} each would do' if needed else ''})"
+        return f"not enough {what} (n = {n}{f'; {needed} each are needed' if needed else ''})"
     if difference.corrected_p is None:
         return f"{finding} (exact)"
     return f"{finding} ({difference.test}, {p_value(difference.corrected_p)}, n = {n})"
@@ -173,22 +176,22 @@ def p_value(p: float) -> str:
 
 
 def method(comparison: Comparison) -> str:
-    """How verdicts are reached, in a paragraph."""
-    aggregations = {result.column.pooled for result in comparison.results}
+    """The statistical method of the verdicts, in a paragraph."""
+    aggregations = {result.column.aggregation for result in comparison.results}
     if comparison.repeat == "count":
         return "Counts are exact: they are compared as they are, and need no test."
     over = "launches" if comparison.repeat == "launch" else "seeds"
     ranks = (
         " Medians and what a majority reached are compared by the exact rank-sum test (Wilcoxon "
-        "1945), which assumes nothing about the distribution of the values."
+        "1945), which makes no assumption about the distribution of the values."
         if aggregations & {MEDIAN, MAJORITY}
         else ""
     )
     return (
-        f"A verdict compares the values of single {over} of two groups, two-sided: means by "
-        f"Welch's t test (1947), geometric means by the same test of logarithms.{ranks} Each p is "
-        "corrected for all pairs of groups by Holm's method (1979), within one measure, at a "
-        f"level of 5%. Where so few {over} could not differ enough whatever their values, there "
-        "is no verdict, and the number that it takes is given. The same seed of the same settings "
-        "measured twice counts once, the newest time. Counts are compared exactly."
+        f"A verdict is a two-sided test of the values of single {over} in two groups: means by "
+        "Welch's t test (1947), geometric means by the same test on logarithms."
+        f"{ranks} Within one measure, p is corrected for all pairs of groups by Holm's method "
+        f"(1979), at a level of 5%. If no values of so few {over} could differ significantly, "
+        "there is no verdict, and the number that is needed is given. If the same seed of the "
+        "same settings was measured twice, the newest value counts. Counts are compared exactly."
     )

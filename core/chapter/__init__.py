@@ -16,7 +16,7 @@
 - `QUIZ`: `question.answer(verdict_of_its_claim)` is the right choice with the numbers that decide.
 
 Nothing here imports torch but `compute_all()` and `claim.compute()` when they are called. A store
-may be large: `claims_measured_by(experiment, settings)` tells which runs are worth reading.
+may be large: `claims_measured_by(experiment, settings)` says which runs are worth reading.
 """
 
 from __future__ import annotations
@@ -90,5 +90,5 @@ def claims_measured_by(experiment: Experiment, settings: Mapping[str, Any]) -> t
 
 
 def compute_all() -> dict[int, Facts]:
-    """Claim number → what it computes on the spot: a second with torch's import, kept as JSON."""
+    """Claim number → what it computes on the spot, for JSON; takes a second with torch's import."""
     return {claim.number: claim.compute() for claim in CLAIMS if claim.compute is not None}

@@ -21,10 +21,10 @@ from core.formatting import listed, number
 CHAPTER_MATRICES = [[[2, 1], [6, 3]], [[2, 3], [2, 0]]]
 
 ROUNDING = 1e-9
-"""Relative; of float64 over a hundred steps."""
+"""Relative tolerance of float64 over a hundred steps."""
 
 SAME_STEP = 1e-5
-"""Absolute; float32 sums in another order."""
+"""Absolute tolerance: float32 sums are taken in another order."""
 
 AS_MANY = ("As many", "10 times as many", "100 times as many")
 
@@ -37,12 +37,12 @@ def one_cell_rule(results: Results) -> Verdict:
     if facts is None:
         return not_measured(TO_COMPUTE)
     counts = {int(steps): int(count) for steps, count in facts["parameters"]}
-    told = [f"{count:,} at T = {steps}" for steps, count in counts.items()]
+    by_length = [f"{count:,} at T = {steps}" for steps, count in counts.items()]
     norms = ", ".join(number(norm) for norm in facts["hidden_norms"])
     growth = math.log10(counts[max(counts)] / counts[min(counts)])
     return combined(
         [len(set(counts.values())) == 1 and facts["largest_difference"] < SAME_STEP],
-        f"Parameters that the last output depends on: {listed(told)}. Stepped through five "
+        f"Parameters that the last output depends on: {listed(by_length)}. Stepped through five "
         f"tokens, the hidden state's norm is {norms}; it differs from the whole pass by at most "
         f"{number(facts['largest_difference'])}.",
         answer=AS_MANY[min(range(3), key=lambda decades: abs(decades - growth))],
@@ -51,7 +51,7 @@ def one_cell_rule(results: Results) -> Verdict:
 
 
 def jacobian_rule(results: Results) -> Verdict:
-    """Entry by entry."""
+    """Compare both matrices with the chapter's, entry by entry."""
     facts = results.computed.get(2)
     if facts is None:
         return not_measured(TO_COMPUTE)
@@ -71,22 +71,22 @@ def _matrix(rows: Sequence[Sequence[float]]) -> str:
 
 
 def hundred_steps_rule(results: Results) -> Verdict:
-    """The pipeline's factors against arithmetic, and both against the chapter's digits."""
+    """Compare the measured factors with arithmetic, and both with the chapter's digits."""
     facts = results.computed.get(3)
     if facts is None:
         return not_measured(TO_COMPUTE)
-    kept, grown = facts["kept"], facts["grown"]
+    decay, growth = facts["kept"], facts["grown"]
     return combined(
         [
-            _close(kept, facts["kept_by_arithmetic"])
-            and _close(grown, facts["grown_by_arithmetic"])
-            and (round(kept * 1e7), round(grown)) == (266, 13_781)
+            _close(decay, facts["kept_by_arithmetic"])
+            and _close(growth, facts["grown_by_arithmetic"])
+            and (round(decay * 1e7), round(growth)) == (266, 13_781)
         ],
-        f"Through a linear recurrence that keeps 0.9 a step, {number(kept)} of the gradient is "
-        f"left after 100 steps; with 1.1 it grows {grown:,.0f}-fold. Arithmetic gives "
+        f"Through a linear recurrence with factor 0.9 per step, {number(decay)} of the gradient is "
+        f"left after 100 steps; with 1.1 it grows {growth:,.0f}-fold. Arithmetic gives "
         f"{number(facts['kept_by_arithmetic'])} and {facts['grown_by_arithmetic']:,.0f}.",
-        answer=LEFT[0] if kept > 0.01 else LEFT[1] if kept > 1e-4 else LEFT[2],
-        numbers={"left of 1": exactly(kept), "grown from 1": exactly(grown)},
+        answer=LEFT[0] if decay > 0.01 else LEFT[1] if decay > 1e-4 else LEFT[2],
+        numbers={"left of 1": exactly(decay), "grown from 1": exactly(growth)},
     )
 
 
@@ -111,7 +111,7 @@ JACOBIAN = Claim(
     "A Jacobian collects the partial derivatives of a vector function: (x₁² + x₂, 3x₁x₂) at (1, 2) "
     "gives [[2, 1], [6, 3]], and (2x₁ + 3x₂, x₁²) at (1, 1) gives [[2, 3], [2, 0]].",
     "Automatic differentiation in float64, entry by entry.",
-    Question("Of (x₁² + x₂, 3x₁x₂) at (1, 2): what stands in the lower left corner?"),
+    Question("What is the lower left entry of the Jacobian of (x₁² + x₂, 3x₁x₂) at (1, 2)?"),
     jacobian_rule,
     compute=computing("jacobians"),
 )
@@ -120,8 +120,8 @@ HUNDRED_STEPS = Claim(
     3,
     "A hundred steps",
     "Losing 10% a step leaves 0.9¹⁰⁰ = 0.0000266 after 100 steps; gaining 10% makes 13,781.",
-    "Arithmetic, and a linear recurrence with those eigenvalues through the code that measures "
-    "every gradient here.",
+    "Arithmetic, and a linear recurrence with those eigenvalues, measured by the code that "
+    "measures every gradient here.",
     Question("A gradient loses 10% at every step. What is left after 100 steps?", LEFT),
     hundred_steps_rule,
     compute=computing("hundred_steps"),

@@ -21,13 +21,13 @@ from core.analysis.groups import Group
 from core.analysis.runs import finished_run
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
-from core.formatting import known, listed
+from core.formatting import as_number, listed
 from core.settings import Setting, Value
 from core.stats.estimates import Estimate
 from core.store.records import RunRecord
 
 Key = tuple[Value, ...]
-"""The settings of a run but for what merely repeats or moves it: equal for runs of one kind."""
+"""Values of the settings that decide what a run measures: equal for runs of one kind."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def key_of(experiment: Experiment, settings: Mapping[str, Any]) -> Key:
 
 
 def _plain(setting: Setting, value: Any) -> Value:
-    """A table makes 1 of True, 1.0 of 1 and nan of None, and of what older runs do not have."""
+    """Undo what a table does: it turns True into 1, 1 into 1.0, None and new settings into nan."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None if setting.optional else setting.default
     if bool in setting.types:
@@ -77,16 +77,16 @@ def _plain(setting: Setting, value: Any) -> Value:
 Run = Mapping[str, Any]
 """A finished run: run_id, flat settings, summary. What is missing may be None or nan."""
 Facts = Mapping[str, Any]
-"""What `Claim.compute` found, as plain numbers, lists and text: it can be kept as JSON."""
+"""The result of `Claim.compute`: plain numbers, lists and text, which JSON can hold."""
 Truth = bool | None
-"""Of one part of a claim; None where the data leaves it open."""
+"""Whether one part of a claim is true; None where the data leave it open."""
 
 
 TRUTHS: Mapping[PairOutcome, Truth] = {"better": True, "worse": False}
 
 
 def _no_table(run_id: str, table: str) -> None:
-    """Stands for the tables of results of which only the summaries are known."""
+    """The tables of results of which only the summaries are known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ class Results:
         return any(not experiment.one_run_per_seed or run["seed"] == config.seed for run in runs)
 
     def of(self, *measurements: Measurement) -> list[MatchedRuns]:
-        """The runs that were asked for and are there, in the order asked."""
+        """The finished runs of these measurements, in the order of the measurements."""
         matched: dict[tuple[str, Key], MatchedRuns] = {}
         for measurement in measurements:
             experiment = measurement.experiment
@@ -151,10 +151,10 @@ class MatchedRuns:
 
     @property
     def run(self) -> Run:
-        """The run of the most seeds or repetitions; of equals the newest."""
+        """The run with the most seeds or repetitions; among equals, the newest."""
         return max(
             reversed(self.runs),
-            key=lambda run: known(run.get("seeds")) or known(run.get("repetitions")) or 0.0,
+            key=lambda run: as_number(run.get("seeds")) or as_number(run.get("repetitions")) or 0.0,
         )
 
     @property
@@ -176,7 +176,7 @@ class MatchedRuns:
 
     @cached_property
     def group(self) -> tuple[Group, Table]:
-        """These runs as a comparison takes them."""
+        """These runs as a group, and the function that reads their tables, for a comparison."""
         settings = self.experiment.settings
         records = tuple(
             finished_run(
@@ -197,12 +197,12 @@ class MatchedRuns:
         return Group(self.name, records), table
 
     @cached_property
-    def _alone(self) -> Comparison:
+    def _comparison(self) -> Comparison:
         return compare_matched({self.name: self})
 
     def estimate(self, name: str) -> Estimate:
-        """A summary measure, as any comparison of these runs says it."""
-        return self._alone.estimate(self.name, name)
+        """A summary measure, as in any comparison of these runs."""
+        return self._comparison.estimate(self.name, name)
 
 
 def compare_matched(matched: Mapping[str, MatchedRuns]) -> Comparison:
@@ -225,14 +225,14 @@ def finding_of(comparison: Comparison, measure: str, first: str, second: str) ->
 def is_better(comparison: Comparison, measure: str, first: str, second: str) -> Truth:
     """Whether the first group is better than the second by more than noise, or worse.
 
-    None where they are not distinguishable or the seeds are too few to tell.
+    None where they are not distinguishable or the seeds are too few for a verdict.
     """
     return TRUTHS.get(finding_of(comparison, measure, first, second))
 
 
 def number_of(run: Run, name: str) -> float | None:
     """A column's number; None where it is empty or not there."""
-    return known(run.get(name))
+    return as_number(run.get(name))
 
 
 def evidence(*matched: MatchedRuns) -> tuple[str, ...]:
@@ -251,7 +251,7 @@ Outcome = Literal[
 
 @dataclass(frozen=True)
 class Question:
-    """What a person commits to before seeing the figure: one of the choices, or a number."""
+    """What the reader guesses before seeing the figure: one of the choices, or a number."""
 
     text: str
     choices: tuple[str, ...] = ()
@@ -265,7 +265,7 @@ class PropertyRow:
 
     title: str
     claimed: tuple[str, str, str]
-    """Of RNN, LSTM and GRU."""
+    """The chapter's entries for RNN, LSTM and GRU."""
     measured: tuple[str, str, str]
     truth: Truth
     missing: bool = False
@@ -282,13 +282,13 @@ class Verdict:
     condition: str = ""
     """Completes `holds only when …`."""
     answer: str | float | None = None
-    """The right answer to the claim's question; None where nobody can tell yet."""
+    """The right answer to the claim's question; None if it is not decided yet."""
     evidence: tuple[str, ...] = ()
     """Ids of the runs used."""
     numbers: Mapping[str, Estimate] = field(default_factory=dict)
     """What was measured, by a short name: quiz questions cite these."""
     findings: Mapping[str, PairOutcome] = field(default_factory=dict)
-    """Verdicts on pairs, by `first against second`: what quiz questions are decided by."""
+    """Verdicts on pairs, by `first against second`, which decide quiz questions."""
     table: tuple[PropertyRow, ...] = ()
 
     @property
@@ -305,7 +305,7 @@ class Claim:
     number: int
     title: str
     statement: str
-    """The chapter's, in a sentence."""
+    """The chapter's statement, in a sentence."""
     method: str
     """How it is measured."""
     question: Question
@@ -316,7 +316,7 @@ class Claim:
     """What can be computed on the spot, in under a second; imports torch when called."""
 
     def verdict(self, results: Results) -> Verdict:
-        """Judged by what has been measured so far."""
+        """The verdict by what has been measured so far."""
         return self.rule(results)
 
     def configs(self) -> list[tuple[Experiment, Config]]:
@@ -324,7 +324,7 @@ class Claim:
         return [(m.experiment, config) for m in self.measurements for config in m.configs()]
 
     def missing(self, results: Results) -> list[tuple[Experiment, Config]]:
-        """Those of them that no finished run answers yet: what a Run button starts."""
+        """Those of them without a finished run, which a Run button starts."""
         return [
             (experiment, config)
             for experiment, config in self.configs()
@@ -333,7 +333,7 @@ class Claim:
 
 
 def combined(truths: Sequence[Truth], figure: str, condition: str = "", **more: Any) -> Verdict:
-    """From the truth of a claim's parts: all, none, some (under a condition), or still open."""
+    """The verdict when all, none, or some parts of a claim are true, or some are still open."""
     if False not in truths:
         outcome: Outcome = "holds" if None not in truths else "not enough data to tell"
     elif True in truths:
@@ -345,20 +345,20 @@ def combined(truths: Sequence[Truth], figure: str, condition: str = "", **more: 
 
 
 def of_parts(parts: Mapping[str, Truth], figure: str, **more: Any) -> Verdict:
-    """From what a claim says, part by part: `holds only when it says no more than that …`."""
+    """The verdict on named parts of a claim: `holds only when it says no more than that …`."""
     true = [f"that {part}" for part, truth in parts.items() if truth]
     condition = f"it says no more than {listed(true)}" if true else ""
     return combined(list(parts.values()), figure, condition, **more)
 
 
 def every(truths: Iterable[Truth]) -> Truth:
-    """Of what must all be true: False beats open, open beats True."""
+    """Whether all are true: False if any is false, else None if any is open."""
     known = list(truths)
     return False if False in known else None if None in known else True
 
 
 def not_measured(what: str, **more: Any) -> Verdict:
-    """`Not measured yet. Missing: …`."""
+    """The verdict `Not measured yet. Missing: …`."""
     return Verdict("not measured yet", f"Missing: {what}.", **more)
 
 
@@ -371,7 +371,7 @@ TO_COMPUTE = "its computation, which takes less than a second"
 
 
 def computing(name: str) -> Callable[[], Facts]:
-    """A function of `core.chapter.computed`, named instead of imported: it needs torch."""
+    """A function that imports and calls one of `core.chapter.computed`, which needs torch."""
 
     def compute() -> Facts:
         facts: Facts = getattr(importlib.import_module("core.chapter.computed"), name)()

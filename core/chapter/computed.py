@@ -1,6 +1,7 @@
-"""What claims compute on the spot: shapes, Jacobians, a linear recurrence. The only torch in here.
+"""What claims compute on the spot: shapes, Jacobians, a linear recurrence.
 
-Everything is returned as plain numbers, lists and text.
+Everything is returned as plain numbers, lists and text. No other module of the
+chapter needs torch.
 
 Shapes: T time, B batch, I input, H hidden, S source steps.
 """
@@ -20,10 +21,10 @@ from core.settings import BadSetting
 
 LENGTHS = (5, 50, 500)
 
-DECADES_OF_STEPS = 100
+STEPS = 100
 
 WIDTH = 8
-"""Of the linear recurrence: any width gives the same."""
+"""Of the linear recurrence; any width gives the same result."""
 
 
 def one_cell_for_any_length() -> Facts:
@@ -54,7 +55,7 @@ def _parameters_used(model: Recurrent, x_TBI: Tensor) -> int:
 
 
 def jacobians() -> Facts:
-    """Of the chapter's two functions at its two points, by automatic differentiation."""
+    """Jacobians of the chapter's two functions at its points, by automatic differentiation."""
 
     def first(x: Tensor) -> Tensor:
         return torch.stack([x[0] ** 2 + x[1], 3 * x[0] * x[1]])
@@ -71,12 +72,12 @@ def jacobians() -> Facts:
 
 
 def hundred_steps() -> Facts:
-    """The gradient's factor over 100 steps of linear recurrences that keep 0.9 and 1.1 a step."""
+    """The gradient's factor over 100 steps of linear recurrences with factors 0.9 and 1.1."""
     return {
         "kept": _factor_of_linear_recurrence(0.9),
         "grown": _factor_of_linear_recurrence(1.1),
-        "kept_by_arithmetic": 0.9**DECADES_OF_STEPS,
-        "grown_by_arithmetic": 1.1**DECADES_OF_STEPS,
+        "kept_by_arithmetic": 0.9**STEPS,
+        "grown_by_arithmetic": 1.1**STEPS,
     }
 
 
@@ -92,15 +93,15 @@ def _factor_of_linear_recurrence(rate: float) -> float:
         cell=VanillaRNN("identity"),
         dtype=torch.float64,
     )
-    x_STBI = torch.zeros(1, DECADES_OF_STEPS + 1, 1, 1, dtype=torch.float64)
+    x_STBI = torch.zeros(1, STEPS + 1, 1, 1, dtype=torch.float64)
     grad_last_SBH = torch.ones(1, 1, WIDTH, dtype=torch.float64)
     (layer,) = measure_gradients(model, x_STBI, grad_last_SBH, slice(None))
     log10_K = layer.state_SKB[0, :, 0]
-    return float(10 ** (log10_K[DECADES_OF_STEPS] - log10_K[0]))
+    return float(10 ** (log10_K[STEPS] - log10_K[0]))
 
 
 def bidirectional() -> Facts:
-    """How wide its output is, and what a decoder of two directions answers."""
+    """The output widths of one direction and two, and the refusal of a bidirectional decoder."""
     widths = []
     for both in (False, True):
         model = Recurrent(Architecture(bidirectional=both), 8)
@@ -110,8 +111,8 @@ def bidirectional() -> Facts:
     try:
         Seq2Seq(Seq2SeqShape(Architecture(), both_ways, "none", 4, 4, 8))
         refusal = ""
-    except BadSetting as refused:
-        refusal = str(refused)
+    except BadSetting as error:
+        refusal = str(error)
     return {"widths": widths, "refusal": refusal}
 
 

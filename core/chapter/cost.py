@@ -44,12 +44,12 @@ SMALL_INPUT = Measurement(
 )
 RATIO = {"rnn": 1, "lstm": 4, "gru": 3}
 QUADRATIC = (1.75, 2.25)
-"""Exponents of the width that are about quadratic."""
+"""The range of exponents of the width that counts as about quadratic."""
 SHRINKS = ("About 4 times", "About 8 times", "About 16 times")
 
 
 def width_rule(results: Results) -> Verdict:
-    """Counts are exact: quadratic or not, by input size, and the ratio at both widths."""
+    """Is growth about quadratic at each input size, and the ratio 1 : 4 : 3 at both widths?"""
     matched = results.of(WIDTHS, SMALL_INPUT)
     every_count: dict[int, dict[int, dict[str, int]]] = {}  # input size → width → cell → count
     for one in matched:
@@ -66,7 +66,7 @@ def width_rule(results: Results) -> Verdict:
         return not_measured("parameters of the three cells at 256 and at 64 hidden units")
     times = {size: by[256]["lstm"] / by[64]["lstm"] for size, by in counts.items()}
     exponents = {size: math.log(factor, 4) for size, factor in times.items()}
-    kept = all(
+    ratio_holds = all(
         cells[cell] == factor * cells["rnn"]
         for by in counts.values()
         for cells in by.values()
@@ -79,15 +79,15 @@ def width_rule(results: Results) -> Verdict:
     ]
     truths = {size: QUADRATIC[0] <= e <= QUADRATIC[1] for size, e in exponents.items()}
     sizes = listed([f"{size:,}" for size, truth in truths.items() if truth], "or")
-    ratio = "is 1 : 4 : 3 at both" if kept else "is not 1 : 4 : 3"
+    ratio = "is 1 : 4 : 3 at both" if ratio_holds else "is not 1 : 4 : 3"
     nearest = None
     if 128 in times:
         choices = zip((4, 8, 16), SHRINKS, strict=True)
         nearest = min(choices, key=lambda choice: abs(math.log(times[128] / choice[0])))[1]
     return combined(
-        list(truths.values()) if kept else [False],
+        list(truths.values()) if ratio_holds else [False],
         f"From 256 to 64 hidden units the count shrinks {listed(shrinks)}. The ratio {ratio}.",
-        f"the input is small beside the hidden state: {sizes} features",
+        f"the input is small compared with the hidden state: {sizes} features",
         answer=nearest,
         evidence=evidence(*matched),
         numbers={f"times at {size} features": exactly(t) for size, t in times.items()},
@@ -101,7 +101,7 @@ WIDTH = Claim(
     "the ratio 1 : 4 : 3 of RNN, LSTM and GRU.",
     "Exact counts at both widths, with 128 features as in the chapter and with 16. About quadratic "
     "means an exponent from 1.75 to 2.25.",
-    Question("Of an LSTM that reads 128 features: by how much does its count shrink?", SHRINKS),
+    Question("By how much does the count of an LSTM that reads 128 features shrink?", SHRINKS),
     width_rule,
     (WIDTHS, SMALL_INPUT),
 )
@@ -114,7 +114,7 @@ TAKES = ("Less than 14 times as long", "More than 14 times as long")
 
 
 def linear_rule(results: Results) -> Verdict:
-    """Machine by machine: over 14 times, and more at the longest sequence than at the shortest."""
+    """Does it take over 14 times as long on each machine, and more so at the longest sequence?"""
     machines = {
         name: runs for m in results.of(LSTM_AND_LINEAR) for name, runs in m.machines.items()
     }
@@ -160,7 +160,7 @@ def linear_rule(results: Results) -> Verdict:
 
 
 def _over(estimate: Estimate) -> Truth:
-    """Whether the whole interval is over 14, or under."""
+    """Whether the whole interval is over 14; None if 14 is in it, or if there is no interval."""
     if estimate.low is None or estimate.high is None:
         return None
     if estimate.low <= CHAPTER_TIMES <= estimate.high:
@@ -173,8 +173,8 @@ def _by_length(results: Results, matched: MatchedRuns) -> Mapping[int, Estimate]
     table = results.table(matched.run_id, "ratios")
     if table is None:
         return {}
-    asked = {"subject": "fused", "baseline": "linear", "mode": "forward"}
-    rows = table[(table[list(asked)] == list(asked.values())).all(axis=1)]
+    selection = {"subject": "fused", "baseline": "linear", "mode": "forward"}
+    rows = table[(table[list(selection)] == list(selection.values())).all(axis=1)]
     by_length = {}
     for row in rows.sort_values("sequence_length").to_dict("records"):
         speed = read_estimate({str(n): v for n, v in row.items()}, "times_as_fast")
@@ -185,7 +185,7 @@ def _by_length(results: Results, matched: MatchedRuns) -> Mapping[int, Estimate]
 
 
 def _larger(one: Estimate, other: Estimate) -> Truth:
-    """Within one run, or against a constant; None where intervals overlap, or there is none."""
+    """Whether one is larger, in one run or against a constant; None unless intervals are apart."""
     return (one.value or 0.0) > (other.value or 0.0) if intervals_apart(one, other) else None
 
 
@@ -194,7 +194,7 @@ LINEAR = Claim(
     "Fourteen times as long",
     "At batch 32, T = 512 and 256 → 256, an LSTM's forward pass takes over 14 times as long as a "
     "linear layer's, and the gap widens with length and on a GPU.",
-    "Both timed in turns at exactly that size and at shorter lengths; on a GPU where there is one.",
+    "Timed in turns at exactly that size and at shorter lengths, on a GPU too if there is one.",
     Question("How long does the LSTM take here, against the linear layer?", TAKES),
     linear_rule,
     (LSTM_AND_LINEAR,),
@@ -220,7 +220,7 @@ TRAINING_SPEED = ("fastest", "slowest", "middle")
 
 
 def table_rule(results: Results) -> Verdict:
-    """Line by line; the speed of training once for every machine."""
+    """Judge the table row by row, with one row of training speed for every machine."""
     machines = cells_by_machine(results)
     rows = (*_count_rows(results), _range_row(results), *_speed_rows(machines))
     far = SPANS if len(results.of(SPANS)) == len(CELLS) else DEFAULT_START
@@ -255,7 +255,7 @@ def table_rule(results: Results) -> Verdict:
 
 
 def _count_rows(results: Results) -> Iterator[PropertyRow]:
-    """Counts are exact."""
+    """Rows of counts, which are exact."""
     cells = {matched.cell: matched for matched in results.of(COUNTS)}
     for title, claimed in CLAIMED.items():
         values = [
@@ -269,7 +269,7 @@ def _count_rows(results: Results) -> Iterator[PropertyRow]:
 
 
 def _range_row(results: Results) -> PropertyRow:
-    """By memory spans; where they are not measured, by the gradient's half-life."""
+    """Long range, by memory spans; where they are not measured, by the gradient's half-life."""
     for measurement, measure, words in (
         (SPANS, "span", "lags up to {:.0f}"),
         (DEFAULT_START, HALF_LIVES, "half-life {}"),
@@ -295,7 +295,7 @@ Machines = Mapping[str, Mapping[str, MatchedRuns]]
 
 
 def cells_by_machine(results: Results) -> Machines:
-    """The timed runs on machines on which all of LSTM and GRU were timed beside a plain RNN."""
+    """The timed runs on machines on which both LSTM and GRU were timed beside a plain RNN."""
     machines: dict[str, dict[str, MatchedRuns]] = {}
     for matched in results.of(SPEED):
         for name, runs in matched.machines.items():
@@ -334,7 +334,7 @@ def _slower(cells: Mapping[str, MatchedRuns], one: str, other: str) -> Truth:
 
 
 def slowest(machines: Machines) -> str | None:
-    """Who trains slowest: one of TITLES, that it depends, or None where nobody can tell."""
+    """The cell that trains slowest: one of TITLES; or DEPENDS; or None if it is not clear."""
     answers = set()
     for cells in machines.values():
         slow = [

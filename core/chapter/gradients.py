@@ -50,11 +50,11 @@ CHAPTER_RATIO = math.log10(400_000)
 
 
 def ratio_rule(results: Results) -> Verdict:
-    """At the default start; if not there, at which recurrent gain."""
+    """Does the ratio hold with the default initialisation, or at which recurrent gain?"""
     gains, single = results.of(BY_GAIN), results.of(IN_FLOAT32)
     default = next((m for m in gains if m.config.architecture.recurrent_gain == 1), None)
     if default is None:
-        return not_measured("the chapter's network at its default start")
+        return not_measured("the chapter's network with its default initialisation")
     ratios = {matched: matched.estimate("log10_last_over_first") for matched in gains}
     fitting = [matched for matched in gains[1:] if nearly(ratios[matched])]
     at_default = nearly(ratios[default])
@@ -84,9 +84,9 @@ def ratio_rule(results: Results) -> Verdict:
 
 
 def nearly(ratio: Estimate) -> Truth:
-    """Within a factor of ten of 400,000, and the whole interval within a hundred.
+    """Whether a ratio is within a factor of ten of 400,000, its whole interval within a hundred.
 
-    False if the whole interval is beyond ten; None in between, and where there is no interval.
+    False if the whole interval is beyond ten; None in between, and if there is no interval.
     """
     if ratio.value is None or ratio.low is None or ratio.high is None:
         return None
@@ -102,8 +102,8 @@ RATIO = Claim(
     "400,000 times smaller",
     "For nn.RNN(32, 64) over 100 steps of standard-normal input, with the sum of the last output "
     "as loss, the gradient at step 0 is nearly 400,000 times smaller than at step 99.",
-    "That set-up in float64 over seeds, at PyTorch's default start and at other recurrent gains; "
-    "zeros are counted in float32 too. Nearly means within a factor of ten.",
+    "That set-up in float64 over seeds, with PyTorch's initialisation and at other recurrent "
+    "gains; zeros are counted in float32 too. Nearly means within a factor of ten.",
     Question(
         "How many times smaller is the gradient at step 0? Give the power of ten: 6 for a million.",
         unit="powers of ten",
@@ -147,7 +147,7 @@ def networks_of(jacobian: pandas.DataFrame) -> list[Network]:
 
 
 def singular_value_rule(results: Results) -> Verdict:
-    """Every network is exact, so one that does otherwise refutes: no seeds are needed for that."""
+    """Each network is computed exactly, so one exception refutes, whatever the number of seeds."""
     tables = {m: results.table(m.run_id, "jacobian") for m in results.of(BY_GAIN, EXPLODING)}
     by_run = {m: networks_of(table) for m, table in tables.items() if table is not None}
     networks = [network for seeds in by_run.values() for network in seeds]
@@ -158,11 +158,11 @@ def singular_value_rule(results: Results) -> Verdict:
         return not_measured(f"a network whose largest singular values are {side} 1")
     vanishing = [n for n in below if n.log10_product < 0]
     exploding = [n for n in above if n.log10_product > 0]
-    sufficient, enough = len(vanishing) == len(below), len(exploding) == len(above)
+    all_vanish, all_explode = len(vanishing) == len(below), len(exploding) == len(above)
     figure = " ".join(
-        f"Of {counted(len(those), 'network')} with singular values {side} 1 the product {fate} in "
-        f"{len(agree):,}."
-        for those, agree, side, fate in (
+        f"Of {counted(len(group), 'network')} with singular values {side} 1, the product {verb} in "
+        f"{len(agreeing):,}."
+        for group, agreeing, side, verb in (
             (below, vanishing, "below", "vanishes"),
             (above, exploding, "above", "explodes"),
         )
@@ -175,14 +175,14 @@ def singular_value_rule(results: Results) -> Verdict:
         )
     condition = (
         "the singular values are below 1: above 1 is necessary to explode, not sufficient"
-        if sufficient
+        if all_vanish
         else "the singular values are above 1"
     )
     return combined(
-        [sufficient, enough],
+        [all_vanish, all_explode],
         figure,
         condition,
-        answer=EITHER[0] if enough else EITHER[1],
+        answer=EITHER[0] if all_explode else EITHER[1],
         evidence=evidence(*by_run),
         numbers={
             "networks above 1": exactly(len(above)),
@@ -206,7 +206,7 @@ SINGULAR_VALUES = Claim(
 
 
 DEFAULT_START = Measurement(
-    "the three cells as PyTorch starts them",
+    "the three cells with PyTorch's initialisation",
     GRADIENT_DECAY,
     ("rnn", "lstm", "gru"),
     preset="chapter",
@@ -229,13 +229,13 @@ OTHER_STARTS = Measurement(
 )
 
 TIMES_AS_LONG = 2.0
-"""Half of the gradient must last so many times as long as in the plain RNN to count as back."""
+"""To count as back, half of the gradient must last this many times as long as in the plain RNN."""
 
 LASTS = ("At least twice as long", "Longer, but not twice as long", "No longer")
 
 
 def gates_rule(results: Results) -> Verdict:
-    """Does half of the gradient last twice as long as in the plain RNN, and from which start?"""
+    """Does half of the gradient last twice as long as in the plain RNN, at which initialisation?"""
     default = {matched.cell: matched for matched in results.of(DEFAULT_START)}
     if len(default) < 3:
         return not_measured("the chapter's network with each of the three cells")
@@ -277,7 +277,7 @@ def lasts_longer(
 ) -> dict[str, Truth]:
     """Whether each gradient's half-life is so many times the other's, by more than noise.
 
-    None where that is not distinguishable, or the seeds are too few. The names are the family.
+    None where that is not distinguishable, or the seeds are too few. All names are one family.
     """
     result = comparison.result(HALF_LIVES)
     if result is None or not result.values[other]:
@@ -314,11 +314,11 @@ GATES = Claim(
     8,
     "Gates bring it back",
     "Replacing the RNN by an LSTM or a GRU brings the early gradients back.",
-    "The gradient's half-life in the chapter's network with each cell, at several starts. Back "
-    "means: at least twice as long as in the plain RNN, by more than noise.",
+    "The gradient's half-life in the chapter's network with each cell and several "
+    "initialisations. Back means: at least twice as long as in the plain RNN, by more than noise.",
     Question(
-        "The RNN is replaced by an LSTM as PyTorch starts it. How long does half of the gradient "
-        "last?",
+        "The RNN is replaced by an LSTM with PyTorch's initialisation. How long does half of the "
+        "gradient last?",
         LASTS,
     ),
     gates_rule,
@@ -329,9 +329,9 @@ GATES = Claim(
 DEPTH = Measurement("one layer and three", GRADIENT_DECAY, ("lstm",), {"layers": (1, 3)}, "chapter")
 
 SAME = 1.1
-"""Gradients whose half-lives are this close, interval and all, fade alike."""
+"""Gradients whose half-lives are within this factor, interval and all, fade at the same rate."""
 
-CHANGES = ("It fades more slowly", "It fades faster", "It fades alike")
+CHANGES = ("It fades more slowly", "It fades faster", "It fades at the same rate")
 
 
 def depth_rule(results: Results) -> Verdict:
@@ -345,14 +345,14 @@ def depth_rule(results: Results) -> Verdict:
     alike = fade_alike(rates[one], rates[three])
     slower = is_better(comparison, HALF_LIVES, three.name, one.name)
     layers = rates_by_layer(results, three)
-    kept = [
+    in_words = [
         f"{'unknown' if rate.value is None else number(rate.value)} in {m.name} ({spread(rate)})"
         for m, rate in rates.items()
     ]
-    figure = f"The gradient that is kept per step back: {', '.join(kept)}."
+    figure = f"Share of the gradient that is kept per step back: {', '.join(in_words)}."
     if layers:
         parts = [f"{number(rate.value or 0.0)} in layer {layer}" for layer, rate in layers.items()]
-        figure += f" Of what each of the three layers reads: {listed(parts)}."
+        figure += f" For the input of each of the three layers: {listed(parts)}."
     answers = {None: None, True: CHANGES[0], False: CHANGES[1]}
     return combined(
         [False if alike else None if slower is None else True],
@@ -377,7 +377,7 @@ def fade_alike(one: Estimate, other: Estimate) -> bool:
 
 
 def rates_by_layer(results: Results, matched: MatchedRuns) -> Mapping[int, Estimate]:
-    """Of a stack, from its table `decay`: of each layer's input, over seeds."""
+    """The decay rate of each layer's input gradient over seeds, from a run's table `decay`."""
     table = results.table(matched.run_id, "decay")
     if table is None:
         return {}

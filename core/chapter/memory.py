@@ -27,10 +27,10 @@ from core.stats.estimates import Estimate
 
 CELLS = ("rnn", "lstm", "gru")
 SMALL = {"hidden_size": (32,)}
-"""The width at which five seeds tell the cells apart; wider networks take longer."""
+"""The width at which five seeds distinguish the cells; wider networks take longer."""
 SPANS = Measurement("the three cells", MEMORY_SPAN, CELLS, SMALL)
 ORTHOGONAL = Measurement(
-    "a plain RNN that starts orthogonal",
+    "a plain RNN with orthogonal initialisation",
     MEMORY_SPAN,
     ("rnn",),
     {**SMALL, "initialisation": ("orthogonal",)},
@@ -45,7 +45,7 @@ def spans_in_words(spans: Iterable[tuple[MatchedRuns, Estimate]]) -> str:
     parts = []
     for matched, span in spans:
         if span.value is None:
-            parts.append(f"nothing known in {matched.name}")
+            parts.append(f"unknown in {matched.name}")
             continue
         open_end = number_of(matched.run, "next_lag") is None
         lags = f"lags up to {'at least ' if open_end else ''}{span.value:.0f}"
@@ -54,7 +54,7 @@ def spans_in_words(spans: Iterable[tuple[MatchedRuns, Estimate]]) -> str:
 
 
 def struggle_rule(results: Results) -> Verdict:
-    """Does the plain RNN's span end within 20 steps, however it starts?"""
+    """Does the plain RNN's span end within 20 steps, with either initialisation?"""
     cells, orthogonal = results.of(SPANS), results.of(ORTHOGONAL)
     plain = [matched for matched in cells if matched.cell == "rnn"]
     if not plain:
@@ -132,7 +132,7 @@ def clipping_rule(results: Results) -> Verdict:
         else:
             truths[matched.name] = None if reaches_all is None else True
         effects.append(
-            f"In {matched.name} no difference is larger than noise."
+            f"In {matched.name} clipping makes no clear difference."
             if further is None
             else f"{matched.name} reaches {'further' if further else 'less far'} with clipping."
         )
@@ -166,9 +166,9 @@ CLIPPING = Claim(
     6,
     "Clipping is no cure",
     "Clipping treats explosion as a symptom, it is no cure.",
-    "Memory spans of a plain RNN with the gradient's norm clipped at 1 and without, as it usually "
-    "starts and with recurrent gain 3, where gradients explode. A cure would let it learn every "
-    "lag tried that it does not learn without.",
+    "Memory spans of a plain RNN with the gradient's norm clipped at 1 and without, with the "
+    "usual initialisation and with recurrent gain 3, where gradients explode. A cure would let it "
+    "learn every lag tried that it does not learn without.",
     Question("A plain RNN is trained with clipping. How far back does it learn to look?", CURES),
     clipping_rule,
     (SPANS, UNCLIPPED, EXPLODING),

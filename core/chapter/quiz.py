@@ -49,7 +49,7 @@ EXERCISES: tuple[Exercise, ...] = (
 
 Numbers = Mapping[str, Estimate]
 Findings = Mapping[str, PairOutcome]
-"""Both of a claim's verdict."""
+"""Numbers and findings of a claim's verdict."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Answer:
     """The right choice, and what was measured."""
 
     choice: str | None
-    """None where nobody can tell yet."""
+    """None if it is not decided yet."""
     because: str
     """The numbers that decide, with their intervals; or what is missing."""
     evidence: tuple[str, ...]
@@ -66,7 +66,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class QuizQuestion:
-    """Answered by the verdict of one claim."""
+    """A question that the verdict of one claim answers."""
 
     claim: int
     text: str
@@ -144,7 +144,7 @@ def _faster(numbers: Numbers, findings: Findings) -> str | None:
 
 
 def _furthest(numbers: Numbers, findings: Findings) -> str | None:
-    """The cell that is better than both others; None where seeds are too few to tell."""
+    """The cell that is better than both others; None where seeds are too few for a verdict."""
     outcomes = {
         one: [findings.get(f"{one} against {other}") for other in numbers if other != one]
         for one in numbers
@@ -175,8 +175,8 @@ def _moves(numbers: Numbers, findings: Findings) -> str | None:
 QUIZ: tuple[QuizQuestion, ...] = (
     QuizQuestion(
         4,
-        "In the chapter's plain RNN as PyTorch starts it, by how many powers of ten is the first "
-        "step's gradient smaller than the last's?",
+        "In the chapter's plain RNN with PyTorch's initialisation, by how many powers of ten is "
+        "the first step's gradient smaller than the last's?",
         POWERS,
         _powers,
         ("RNN 64",),
@@ -192,7 +192,7 @@ QUIZ: tuple[QuizQuestion, ...] = (
     ),
     QuizQuestion(
         8,
-        "What makes half of the gradient last longer by the larger factor?",
+        "Which change lengthens the half-life of the gradient by the larger factor?",
         HELPS,
         _helps,
         ("RNN 64", "LSTM 64", "LSTM 64 · forget bias 1"),
@@ -223,11 +223,11 @@ QUIZ: tuple[QuizQuestion, ...] = (
         ("times at 16 features",),
     ),
     QuizQuestion(
-        12, "Which decoder can write token by token?", DIRECTIONS, _directions, ("refused",)
+        12, "Which decoder can generate token by token?", DIRECTIONS, _directions, ("refused",)
     ),
     QuizQuestion(
         13,
-        "What does attention do to the length at which token accuracy is half of its start?",
+        "What does attention do to the length at which token accuracy has halved?",
         MOVES,
         _moves,
         ("without attention", "with attention"),

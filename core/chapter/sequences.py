@@ -32,17 +32,17 @@ from core.stats.aggregation import MEAN
 from core.stats.estimates import Estimate
 
 BOTH_SIDES = Measurement("one direction and two", TWO_SIDED_CONTEXT, tuple(variants()))
-GENERATES = ("It writes token by token", "It is refused")
+GENERATES = ("It generates token by token", "It is refused")
 
 
 def sides_rule(results: Results) -> Verdict:
-    """Two directions against one of as many parameters; and what a decoder of two answers."""
+    """Compare two directions with one of as many parameters; is a decoder of two refused?"""
     facts = results.computed.get(12)
     matched = {m.config.architecture.variant: m for m in results.of(BOTH_SIDES)}
     cells = [cell for cell in matched if f"bi-{cell}" in matched]
     answer = None if facts is None else GENERATES[bool(facts["refusal"])]
     if facts is None or not cells:
-        missing = "one direction beside two, for a cell at least" if facts else TO_COMPUTE
+        missing = "one direction beside two, for at least one cell" if facts else TO_COMPUTE
         return not_measured(missing, answer=answer)
     comparison = compare_matched(matched)
     ahead, wider = (comparison.result(f"{name}_accuracy") for name in ("ahead", "wider"))
@@ -68,11 +68,11 @@ def sides_rule(results: Results) -> Verdict:
         f"{_percent(one_sided[cell])} in one direction"
         for cell in cells
     ]
-    refused = facts["refusal"] or "it was not refused"
+    refusal = f"is refused: {facts['refusal']}" if facts["refusal"] else "is not refused"
     return of_parts(
         parts,
         f"Where a token ahead is needed, accuracy at equal parameters is {listed(accuracies)}. The "
-        f"output has {both_ways} numbers against {one_way}. Asked to generate: {refused}.",
+        f"output has {both_ways} numbers against {one_way}. A bidirectional decoder {refusal}.",
         answer=answer,
         evidence=evidence(*(matched[name] for cell in cells for name in (f"bi-{cell}", cell))),
         numbers={
@@ -93,7 +93,7 @@ SIDES = Claim(
     "A bidirectional RNN sees both sides, its output is twice as wide, and it cannot generate "
     "token by token.",
     "Tagging that needs a token ahead, against one direction of as many parameters; the output of "
-    "a real network; a decoder of two directions is asked for.",
+    "a real network; an attempt to build a bidirectional decoder.",
     Question("A decoder is to be bidirectional. What happens?", GENERATES),
     sides_rule,
     (BOTH_SIDES,),
@@ -115,39 +115,39 @@ def attention_rule(results: Results) -> Verdict:
     matched = {str(m.config.flat()["attention"]): m for m in results.of(ATTENTION)}
     if len(matched) < 2:
         return not_measured("the translator with attention and without")
-    without, looking = matched["none"], matched["dot"]
+    without, attending = matched["none"], matched["dot"]
     comparison = compare_matched(matched)
     lengths = {name: comparison.estimate(name, "bottleneck_length") for name in matched}
     settings = without.config.flat()
     trained, tested = settings["longest_trained"], settings["longest_tested"]
-    falls = {m: _falls(m) for m in (without, looking)}
+    falls = {m: _falls(m) for m in (without, attending)}
     moves = finding_of(comparison, "bottleneck_length", "dot", "none")
     always: Truth = True if all(falls[without]) else None if any(falls[without]) else False
     parts: dict[str, Truth] = {
         "quality falls with length without attention": always,
         "attention moves the fall to longer sentences": TRUTHS.get(moves),
-        f"attention keeps quality above half up to {tested} words": not _mostly(falls[looking]),
+        f"attention keeps quality above half up to {tested} words": not _mostly(falls[attending]),
     }
     places, parameters = [], []
-    for m, name in ((without, "none"), (looking, "dot")):
+    for m, name in ((without, "none"), (attending, "dot")):
         at = "at" if _mostly(falls[m]) else "not before"
         length = lengths[name]
         places.append(f"{at} {number(length.value or 0.0)} words ({spread(length)})")
         parameters.append(f"{number_of(m.run, 'parameters') or 0:,.0f}")
     return of_parts(
         parts,
-        f"Trained on sentences of up to {trained} words, token accuracy without attention is half "
-        f"of its start {places[0]}; with attention {places[1]}. Parameters: "
+        f"Trained on sentences of up to {trained} words, token accuracy without attention has "
+        f"halved {places[0]}; with attention {places[1]}. Parameters: "
         f"{' and '.join(parameters)}.",
         answer=lengths["none"].value,
-        evidence=evidence(without, looking),
+        evidence=evidence(without, attending),
         numbers={"without attention": lengths["none"], "with attention": lengths["dot"]},
         findings={"with attention against without": moves},
     )
 
 
 def _falls(matched: MatchedRuns) -> list[bool]:
-    """Of each seed, whether accuracy falls below half within what was tested."""
+    """Whether accuracy falls below half within the tested lengths, for each seed."""
     newest = {run["seed"]: run for run in matched.runs}
     return [not number_of(run, "never_below_half") for run in newest.values()]
 
@@ -177,7 +177,7 @@ ATTENTION_REPAIRS = Claim(
     "Squeezing a sentence into one vector makes quality fall with length (translation beyond about "
     "20 words); looking back at all encoder states repairs it.",
     "A translator without and with attention, equal in parameters, trained on short sentences and "
-    "judged by length: the length at which token accuracy is half of its start.",
+    "judged by the length at which token accuracy is half of that of short sentences.",
     Question(
         "Without attention, trained on up to 14 words: at which length is token accuracy half of "
         "what it is for short sentences?",
@@ -193,7 +193,7 @@ SHAPES = Claim(
     "The encoder yields one state per position, (1, 3, 128) for three tokens; the decoder without "
     "attention receives only the last one, (1, 1, 128).",
     "Shapes in a real model with 128 hidden units, without and with attention.",
-    Question("Of three tokens read, what does a decoder without attention receive?", RECEIVES),
+    Question("Three tokens are read. What does a decoder without attention receive?", RECEIVES),
     shapes_rule,
     compute=computing("what_the_decoder_receives"),
 )

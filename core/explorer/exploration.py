@@ -1,4 +1,4 @@
-"""What is explored: `gradient-decay`'s own settings, for one sequence per seed, and typed text.
+"""What is explored: `gradient-decay`'s settings, for one sequence per seed, and typed text.
 
 A text is a sequence with one step for each letter, as people count letters: `naïve 👩‍👩‍👧` →
 n a ï v e ␣ 👩‍👩‍👧, however many code points they are made of. The first letter typed is the first
@@ -18,7 +18,7 @@ from core.experiment import Row, axis, measure
 from core.experiments.gradient_decay.declaration import GradientDecayConfig
 from core.formatting import counted
 
-LONGEST = 200
+MAX_STEPS = 200
 """The most steps of a sequence: a figure with one tick for each has room for no more."""
 
 MAX_CLUSTER = 16
@@ -28,13 +28,13 @@ Part = Literal["encoder", "decoder"]
 
 
 class ExplorerConfig(GradientDecayConfig):
-    """One cell: how it starts, and what it reads."""
+    """One cell: its initialisation, and what it reads."""
 
     sequence_length: int = Field(
-        100, ge=1, le=LONGEST, title="Length", description="Time steps T of a random sequence."
+        100, ge=1, le=MAX_STEPS, title="Length", description="Time steps T of a random sequence."
     )
     batch_size: int = Field(1, ge=1, le=1, title="Samples", description="Each seed reads one.")
-    spectrum: bool = Field(False, title="Jacobians", description="Taken where they are looked at.")
+    spectrum: bool = Field(False, title="Jacobians", description="Measured where they are shown.")
 
 
 @dataclass(frozen=True)
@@ -48,21 +48,21 @@ class Exploration:
     """Whether a letter is a unit vector, instead of its own fixed draw from N(0, 1)."""
 
 
-class Typed(NamedTuple):
+class TypedText(NamedTuple):
     """The letters that are read, and a remark in a sentence if they are not the whole text."""
 
     letters: tuple[str, ...]
     remark: str
 
 
-def typed(text: str) -> Typed:
+def split_letters(text: str) -> TypedText:
     """Split a text into its letters, the first 200 of them."""
-    # No letter that counts lies further: the rest of an endless text is not looked through.
-    clusters = regex.findall(r"\X", text[: LONGEST * MAX_CLUSTER])
-    letters = tuple(_visible(cluster) for cluster in clusters[:LONGEST])
-    cut = len(clusters) > LONGEST or len(text) > LONGEST * MAX_CLUSTER
+    # No letter that is read lies further on: the rest of an endless text is not searched.
+    clusters = regex.findall(r"\X", text[: MAX_STEPS * MAX_CLUSTER])
+    letters = tuple(_visible(cluster) for cluster in clusters[:MAX_STEPS])
+    cut = len(clusters) > MAX_STEPS or len(text) > MAX_STEPS * MAX_CLUSTER
     remark = f"Only the first {counted(len(letters), 'letter')} are read." if cut else ""
-    return Typed(letters, remark)
+    return TypedText(letters, remark)
 
 
 def _visible(letter: str) -> str:

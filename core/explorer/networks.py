@@ -25,7 +25,7 @@ from core.experiments.gradient_decay.measure import (
 )
 from core.experiments.length_quality.model import as_read
 from core.experiments.length_quality.translator import Translator
-from core.explorer.exploration import LONGEST, Exploration, ExplorerConfig, Part, typed
+from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
 from core.measure.gradients import measure_gradients
 from core.models.recurrent import Recurrent
 from core.settings import BadSetting
@@ -43,19 +43,23 @@ class Networks(NamedTuple):
     """The name of what each step reads; empty strings where it is drawn."""
 
 
-def fresh(exploration: Exploration) -> Networks:
-    """Networks as the config starts them; letters take the place of the drawn sequences."""
-    letters = typed(exploration.text).letters
+def fresh_networks(exploration: Exploration) -> Networks:
+    """Networks as the config initialises them; letters take the place of drawn sequences."""
+    letters = split_letters(exploration.text).letters
     if not letters:
         return _networks(exploration.config)
-    x_TI = one_hot(letters) if exploration.one_hot else drawn(letters, exploration.config.features)
+    x_TI = (
+        one_hot(letters)
+        if exploration.one_hot
+        else random_vectors(letters, exploration.config.features)
+    )
     return _networks(exploration.config, x_TI, letters)
 
 
 def _networks(
     config: ExplorerConfig, x_TI: Tensor | None = None, tokens: tuple[str, ...] = ()
 ) -> Networks:
-    """Networks whose seeds all read x, or each its own drawn sequence without."""
+    """Networks whose seeds all read x, or without x each its own drawn sequence."""
     if x_TI is not None:
         sizes = {"sequence_length": x_TI.shape[0], "input_size": x_TI.shape[1]}
         config = config.model_copy(update=sizes)
@@ -65,7 +69,7 @@ def _networks(
     return Networks(config, study.model, x_STBI, study.grad_last_SBH, tokens)
 
 
-def drawn(letters: Sequence[str], input_size: int) -> Tensor:
+def random_vectors(letters: Sequence[str], input_size: int) -> Tensor:
     """Letters as vectors from N(0, 1), TI: a letter has the same one in every text and seed."""
     return torch.stack(
         [
@@ -85,7 +89,7 @@ def one_hot(letters: Sequence[str]) -> Tensor:
     return torch.eye(len(index), dtype=torch.float64)[[index[letter] for letter in letters]]
 
 
-def trained(translator: Translator, part: Part, exploration: Exploration) -> Networks:
+def trained_networks(translator: Translator, part: Part, exploration: Exploration) -> Networks:
     """A finished run's weights: layer 1, the forward direction, from a state of zeros.
 
     All S networks are this one: what differs between them is the drawn sequence (unless something
@@ -96,16 +100,16 @@ def trained(translator: Translator, part: Part, exploration: Exploration) -> Net
     update = {"architecture": shape, "input_size": whole.input_size}
     config = exploration.config.model_copy(update=update)
     text = exploration.text.strip()
-    networks = _networks(config, *(read(translator, part, text) if text else ()))
+    networks = _networks(config, *(embed_text(translator, part, text) if text else ()))
     for parameter, weight in zip(networks.model.parameters(), whole.weights(0, 0), strict=True):
         parameter.data = weight.detach().to(parameter.dtype).expand_as(parameter).contiguous()
     return networks
 
 
 @torch.no_grad()
-def read(translator: Translator, part: Part, text: str) -> tuple[Tensor, tuple[str, ...]]:
+def embed_text(translator: Translator, part: Part, text: str) -> tuple[Tensor, tuple[str, ...]]:
     """A text as a run's encoder or decoder reads it: embedded tokens (TI), and their names."""
-    prepared = translator.prepared(text)
+    prepared = translator.prepare(text)
     if part == "encoder":
         codec, embedding = translator.source, translator.model.read
         tokens = list(as_read(translator.config, Pair(codec.encode(prepared), ())).source)
@@ -116,11 +120,11 @@ def read(translator: Translator, part: Part, text: str) -> tuple[Tensor, tuple[s
         tokens, names = [BEGIN, *words], ["begin", *codec.pieces(words)]
     if not tokens:
         raise BadSetting("nothing of this text is read; type a word")
-    tokens, names = tokens[:LONGEST], names[:LONGEST]
+    tokens, names = tokens[:MAX_STEPS], names[:MAX_STEPS]
     return embedding(torch.tensor(tokens)).double(), tuple(names)
 
 
-class Fading(NamedTuple):
+class GradientCurve(NamedTuple):
     """Rows of every seed, and their summary."""
 
     rows: list[GradientRow]
@@ -128,7 +132,7 @@ class Fading(NamedTuple):
     summary: GradientDecaySummary
 
 
-def fading(networks: Networks) -> Fading:
+def gradient_curve(networks: Networks) -> GradientCurve:
     """∂L/∂x_t and ∂L/∂(h_t, c_t) by distance, all seeds in one pass; no Jacobians."""
     config = networks.config
     seeds = range(config.seed, config.seed + config.seeds)
@@ -136,4 +140,4 @@ def fading(networks: Networks) -> Fading:
         networks.model, networks.x_STBI, networks.grad_last_SBH, slice(None)
     )
     rows, decays = gradient_rows(0, seeds, layer), decay_rows(0, seeds, layer)
-    return Fading(rows, decays, summarise(config, rows, decays, (), ()))
+    return GradientCurve(rows, decays, summarise(config, rows, decays, (), ()))

@@ -31,7 +31,7 @@ class Term(NamedTuple):
     value: float
 
 
-class Stepped:
+class SteppedCell:
     """The first network's pass over its sequence. Steps and units count from 1."""
 
     def __init__(self, networks: Networks) -> None:
@@ -54,13 +54,13 @@ class Stepped:
         """The equations of the cell."""
         return self.cell.equations
 
-    def made(self, equation: Equation) -> Tensor:
+    def result(self, equation: Equation) -> Tensor:
         """The result of an equation at every step, TH."""
         name = equation.makes
         return self._states[name[:-1]][1:] if name.endswith("'") else self._blocks[name]
 
     def values(self, step: int, unit: int) -> dict[str, float]:
-        """Everything that equations name, for one unit at one step: blocks, h, h', sums a_f."""
+        """All the symbols of the equations, for one unit at one step: blocks, h, h', sums a_f."""
         now, at = step - 1, unit - 1
         values = {name: float(block_TH[now, at]) for name, block_TH in self._blocks.items()}
         for name, state_TH in self._states.items():
@@ -92,7 +92,7 @@ class Stepped:
     def value_rows(self) -> Iterator[ValueRow]:
         """Every value of every unit at every step, for a file."""
         for equation in self.equations:
-            for step, values in enumerate(self.made(equation).tolist(), start=1):
+            for step, values in enumerate(self.result(equation).tolist(), start=1):
                 for unit, value in enumerate(values, start=1):
                     yield ValueRow(
                         step=step,
@@ -107,7 +107,7 @@ class Stepped:
         return [
             NormRow(step=step, part=equation.title, norm=norm)
             for equation in self.equations
-            for step, norm in enumerate(self.made(equation).norm(dim=-1).tolist(), start=1)
+            for step, norm in enumerate(self.result(equation).norm(dim=-1).tolist(), start=1)
         ]
 
     def spectrum_rows(self, step: int) -> list[SpectrumRow]:
@@ -127,7 +127,7 @@ class Stepped:
         ]
 
 
-def calculations(stepped: Stepped, step: int, unit: int) -> Iterator[str]:
+def calculations(stepped: SteppedCell, step: int, unit: int) -> Iterator[str]:
     """Each equation of a step, line by line from symbols to the value."""
     values, terms = stepped.values(step, unit), stepped.terms(step, unit)
     for equation in stepped.equations:
@@ -147,7 +147,7 @@ def calculation(
     for block, parts in terms.items():
         sums[f"a_{block}"] = " + ".join(term.symbol for term in parts)
         sums_of_numbers[f"a_{block}"] = " + ".join(number(term.value) for term in parts)
-    # Of single numbers there is only one product.
+    # Single numbers have only one product.
     in_numbers = equation.how.replace(r"\odot", r"\cdot")
     stages = [
         equation.how.format(**{**symbols, **sums}),

@@ -1,1 +1,1 @@
-"""What is measured of a network: gradients, Jacobians, times, memory, text quality."""
+"""Measurements of a network: gradients, Jacobians, times, memory, text quality."""

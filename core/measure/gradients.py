@@ -151,8 +151,8 @@ def curve(log10_SKB: Tensor) -> Curve:
 def decay_rates(log10_SKB: Tensor) -> Tensor:
     """Factor per step back by seed, S: least squares over the middle, k = T/10 … 6T/10.
 
-    One slope for a seed's samples, each with its own level and at the distances where it is finite:
-    so a sample that underflows on the way neither bends the line nor is lost. nan: no two points.
+    The samples of a seed share one slope; each has its own level, and its finite distances alone
+    count, so a sample that underflows neither bends the line nor is lost. nan: no two points.
     """
 
     def centred(values_SKB: Tensor) -> Tensor:
@@ -179,12 +179,12 @@ def last_over_first(log10_SKB: Tensor) -> Tensor:
 
 
 BLOCK_BYTES = 2**24
-"""About what the gates of one pass may take: larger ones fall out of a CPU's caches, and freshly
-mapped memory is slow. A GPU likes larger passes, and has the memory."""
+"""About what the gates of one pass may take: larger ones do not fit a CPU's caches, and freshly
+mapped memory is slow. A GPU is faster with larger passes, and has the memory."""
 
 
 def seed_blocks(model: Recurrent, x_STBI: Tensor) -> list[slice]:
-    """The seeds that are measured side by side; early blocks give early rows."""
+    """Blocks of seeds that are measured side by side; rows are available after each block."""
     seeds, steps, batch, _ = x_STBI.shape
     shape = model.architecture
     width = model.cell.blocks * shape.hidden_size * shape.directions * shape.layers

@@ -97,8 +97,8 @@ class Spectrum:
         t, trace = self.steps - 1 - steps_back, self.trace
         before, now = (tuple(s[..., i, :, :] for s in trace.states) for i in (t, t + 1))
         rows = rows_SKN.chunk(len(trace.states), dim=-1)
-        room_SKA = rows_SKN.new_empty(*rows_SKN.shape[:-1], trace.a_TBA.shape[-1])
-        (grad_a,) = gates_of_steps(self.cell, room_SKA.unsqueeze(-3))
+        buffer_SKA = rows_SKN.new_empty(*rows_SKN.shape[:-1], trace.a_TBA.shape[-1])
+        (grad_a,) = gates_of_steps(self.cell, buffer_SKA.unsqueeze(-3))
         rows = self.cell.adjoint(rows, self._gates[t], before, now, trace.weights, grad_a)
         return torch.cat(rows, dim=-1)
 
@@ -115,6 +115,6 @@ def largest_singular_value(matrix_SNN: Tensor) -> Tensor:
 
 
 def on_cpu(trace: Trace) -> Trace:
-    """The same trace where LAPACK is."""
+    """The same trace on the CPU, which has LAPACK."""
     weights = PackedWeights(*(weight.cpu() for weight in trace.weights))
     return Trace(weights, trace.a_TBA.cpu(), tuple(state.cpu() for state in trace.states))

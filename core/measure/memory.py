@@ -28,16 +28,16 @@ from core.models.recurrent import Recurrent
 MIB = 2**20
 
 MARGIN = 64 * MIB
-"""Room for what is not the pass's own: freed pieces that do not fit, code made on the fly."""
+"""Allowance for what is not the pass's own: fragmentation, and code generated on the fly."""
 
 profiler: Any = torch.autograd  # its stubs lack what torch.profiler itself is built on
 
 
 def peak_bytes(call: Callable[[], object], device: torch.device) -> int | None:
-    """Most that one call has allocated at once, in bytes; None where a device does not tell (MPS).
+    """The peak of what one call allocates, in bytes; None on a device that reports none (MPS).
 
-    What a library takes without asking torch (oneDNN's scratch space) is not in it. The call must
-    not free what was there before: that would go uncounted.
+    What a library takes without asking torch (oneDNN's scratch space) is not included. The call
+    must not free what was there before: that would not be counted.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -52,7 +52,7 @@ def _cpu_peak(call: Callable[[], object]) -> int:
     """The highest running sum of torch's allocation events.
 
     torch.profiler would record every operation as well: up to seven times slower for a loop over
-    1,024 steps. Asked for no scope that occurs here, the profiler underneath keeps to memory.
+    1,024 steps. With a scope that does not occur here, its backend records memory alone.
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else each use writes to standard error
     config = profiler.ProfilerConfig(
@@ -80,7 +80,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     phrases = ("can't allocate memory", "out of memory", "std::bad_alloc", "ALLOC_FAILED")
     return isinstance(error, RuntimeError) and (
         any(phrase in str(error) for phrase in phrases)
-        # oneDNN: what it does not have fails before, when a primitive's descriptor is made.
+        # oneDNN: an unsupported operation fails earlier, when a primitive's descriptor is made.
         or str(error).strip() == "could not create a primitive"
     )
 
@@ -89,8 +89,8 @@ class MemoryLimit:
     """Makes an allocator raise where otherwise the kernel would kill the process.
 
     On the CPU a process may take what is free; with `mib`, that much and a margin, so that a shape
-    that is far too large does not get far. On CUDA only `mib` limits anything. Whether a pass stays
-    within `mib` exactly, its peak tells. Enter it as often as needed, also within another one.
+    that is far too large fails early. On CUDA only `mib` is a limit. Whether a pass stays within
+    `mib` exactly is decided by its peak. Limits can be entered repeatedly, and nested.
     """
 
     def __init__(self, device: torch.device, mib: int | None = None) -> None:
@@ -99,7 +99,7 @@ class MemoryLimit:
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Limit what the block takes beyond what is held now; lifted whatever happens."""
+        """Limit what the block takes beyond what is held now; the limit is always lifted."""
         if self.device.type == "cpu":
             soft, hard = resource.getrlimit(resource.RLIMIT_AS)
             more = free_bytes() if self._allowed is None else min(free_bytes(), self._allowed)
@@ -149,11 +149,11 @@ def _left_in_groups(root: Path = Path("/sys/fs/cgroup"), own: str | None = None)
 
 
 @contextlib.contextmanager
-def freed_memory_kept() -> Iterator[None]:
+def keep_freed_memory() -> Iterator[None]:
     """Let glibc's malloc keep what is freed, as torch's CUDA allocator does.
 
-    Else it returns large pieces to the system, and every pass over a long sequence pays for fresh
-    pages: an LSTM's training then seems to grow as T^1.3. Elsewhere nothing is changed.
+    Otherwise it returns large pieces to the system, and every pass over a long sequence pays for
+    fresh pages: an LSTM's training then seems to grow as T^1.3. Without glibc nothing changes.
     """
     glibc = _glibc()
     if glibc is None:
@@ -165,7 +165,7 @@ def freed_memory_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        # As far as its own rule would have got: 32 MiB for a mapping, twice that for the rest.
+        # The most that its own rule would have set: 32 MiB for a mapping, twice that for the rest.
         glibc.mallopt(mmap_max, 65_536)
         glibc.mallopt(mmap_threshold, 32 * MIB)
         glibc.mallopt(trim_threshold, 64 * MIB)
@@ -173,7 +173,7 @@ def freed_memory_kept() -> Iterator[None]:
 
 
 def return_freed_memory(device: torch.device) -> None:
-    """Hand back the memory that is kept, before another shape is measured."""
+    """Return kept memory to the system before another shape is measured."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     glibc = _glibc()
@@ -188,7 +188,7 @@ def _glibc() -> ctypes.CDLL | None:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ActivationBytes:
     """Bytes saved for the backward pass, parameters and input left out."""
 
     graph: int
@@ -214,12 +214,14 @@ def saved_bytes(model: Recurrent, x_TBI: Tensor) -> int:
     return sum(saved.values())
 
 
-def kept_for_backward(model: Recurrent, x_TBI: Tensor) -> Kept:
-    """What training over x keeps, and what each step of a sequence adds.
+def activation_bytes(model: Recurrent, x_TBI: Tensor) -> ActivationBytes:
+    """Bytes that training over x saves, and those that each step of a sequence adds.
 
     Some kernels round what they save up to whole pages (oneDNN's LSTM to 4 KiB), so the slope is
     taken between two lengths of a batch that saves many of them.
     """
     lengths, batch, width = (8, 56), 16, x_TBI.shape[-1]
     short, long = (saved_bytes(model, x_TBI.new_zeros(t, batch, width)) for t in lengths)
-    return Kept(saved_bytes(model, x_TBI), (long - short) / (lengths[1] - lengths[0]) / batch)
+    return ActivationBytes(
+        saved_bytes(model, x_TBI), (long - short) / (lengths[1] - lengths[0]) / batch
+    )

@@ -1,12 +1,12 @@
-"""How good is an output? By sentence, by length, with intervals from resampling the sentences.
+"""Quality of outputs: by sentence and by length, with intervals from resampling the sentences.
 
 Resampling (Efron 1979) draws as many sentences with replacement, a thousand times; the interval
-holds the middle 95% of what they come to.
+spans the middle 95% of the resulting values.
 
 `bottleneck` is the length from which on quality is below half of what short sentences reach. Half
-of almost nothing says nothing, so a model is first held against the *blind guess*: the best output
-that is the same for all of the shortest sentences, at each position the token that most of their
-references have there. No model that ignores its source can do better.
+of almost nothing says nothing, so a model is first compared with the *blind guess*: the best output
+that is the same for all of the shortest sentences, with the token at each position that most of
+their references have there. No model that ignores its source can do better.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ScoredSentence:
 
     @property
     def exact(self) -> bool:
-        """Whether every token is right and none is too many."""
+        """Whether every token is right and there are no others."""
         return self.reference == self.output
 
     @property
@@ -53,7 +53,7 @@ class ScoredSentence:
 
 
 def agreeing(reference: Sequence[int], output: Sequence[int]) -> int:
-    """How many tokens of the one stand at their own position in the other."""
+    """How many tokens are equal at the same position."""
     return sum(a == b for a, b in zip(reference, output, strict=False))
 
 
@@ -86,49 +86,54 @@ def _middle(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def token_accuracy(judged: Sequence[ScoredSentence]) -> Estimate:
+def token_accuracy(sentences: Sequence[ScoredSentence]) -> Estimate:
     """Percent of the reference's tokens at their own positions."""
-    return percent([j.right for j in judged], [len(j.reference) for j in judged])
+    return percent([s.right for s in sentences], [len(s.reference) for s in sentences])
 
 
-def exact_match(judged: Sequence[ScoredSentence]) -> Estimate:
+def exact_match(sentences: Sequence[ScoredSentence]) -> Estimate:
     """Percent of the sentences without any error."""
-    return percent([j.exact for j in judged], [1] * len(judged))
+    return percent([s.exact for s in sentences], [1] * len(sentences))
 
 
-def length_ratio(judged: Sequence[ScoredSentence]) -> Estimate:
+def length_ratio(sentences: Sequence[ScoredSentence]) -> Estimate:
     """Tokens written over tokens of the reference."""
-    return ratio([len(j.output) for j in judged], [len(j.reference) for j in judged])
+    return ratio([len(s.output) for s in sentences], [len(s.reference) for s in sentences])
 
 
-def bleu(judged: Sequence[ScoredSentence]) -> Estimate:
+def bleu(sentences: Sequence[ScoredSentence]) -> Estimate:
     """Corpus BLEU, lowercased (Papineni et al. 2002; Post 2018)."""
-    return _corpus(BLEU(lowercase=True), judged)
+    return _corpus(BLEU(lowercase=True), sentences)
 
 
-def chrf(judged: Sequence[ScoredSentence]) -> Estimate:
+def chrf(sentences: Sequence[ScoredSentence]) -> Estimate:
     """Corpus chrF2 (Popović 2015)."""
-    return _corpus(CHRF(lowercase=True), judged)
+    return _corpus(CHRF(lowercase=True), sentences)
 
 
-def _corpus(metric: Metric, judged: Sequence[ScoredSentence]) -> Estimate:
-    if not judged:
+def _corpus(metric: Metric, sentences: Sequence[ScoredSentence]) -> Estimate:
+    if not sentences:
         return MISSING
-    value, *resamples = _corpus_scores(metric, judged)
-    if len(judged) < 2:
+    value, *resamples = _corpus_scores(metric, sentences)
+    if len(sentences) < 2:
         return Estimate(value, None, None, 1)
-    return Estimate(value, *_middle(numpy.asarray(resamples)), len(judged))
+    return Estimate(value, *_middle(numpy.asarray(resamples)), len(sentences))
 
 
-def _corpus_scores(metric: Metric, judged: Sequence[ScoredSentence], seed: int = 0) -> list[float]:
+def _corpus_scores(
+    metric: Metric, sentences: Sequence[ScoredSentence], seed: int = 0
+) -> list[float]:
     """The score of the corpus, then that of every resample.
 
     A corpus score is computed from sums over sentences. sacrebleu's own bootstrap does the same
     with the same two methods, but fails on some scores of exactly zero (2.6.0).
     """
-    outputs, references = [j.output_text for j in judged], [[j.reference_text for j in judged]]
+    outputs, references = (
+        [s.output_text for s in sentences],
+        [[s.reference_text for s in sentences]],
+    )
     parts = numpy.asarray(metric._extract_corpus_statistics(outputs, references), float)
-    sums = [parts.sum(0), *parts[_resampled(len(judged), seed)].sum(1)]
+    sums = [parts.sum(0), *parts[_resampled(len(sentences), seed)].sum(1)]
     return [float(metric._compute_score_from_stats(row.tolist()).score) for row in sums]
 
 
@@ -140,17 +145,17 @@ def bleu_signature() -> str:
 
 
 def by_length(
-    judged: Sequence[ScoredSentence], length_of: Callable[[ScoredSentence], int], width: int
+    sentences: Sequence[ScoredSentence], length_of: Callable[[ScoredSentence], int], width: int
 ) -> dict[int, list[ScoredSentence]]:
     """Buckets of `width` lengths each, by the longest length that belongs to them."""
     buckets: dict[int, list[ScoredSentence]] = {}
-    for one in sorted(judged, key=length_of):
+    for one in sorted(sentences, key=length_of):
         buckets.setdefault(-(-length_of(one) // width) * width, []).append(one)
     return buckets
 
 
 MIN_FOR_BLEU = 10
-"""The fewest sentences of a bucket: BLEU of fewer says more of them than of their length."""
+"""The fewest sentences of a bucket: BLEU of fewer depends on them more than on their length."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ class Bottleneck:
     length: Estimate
     """Missing where short sentences are not clearly better than the blind guess."""
     never: bool
-    """Whether quality stays above half: the length is then the longest tested, and too small."""
+    """Whether quality stays above half: the length is then the longest tested, a lower bound."""
     above_blind: Estimate
     """By how many percentage points short sentences are better than the blind guess."""
 
@@ -168,12 +173,12 @@ class Bottleneck:
 def bottleneck(
     buckets: Mapping[int, Sequence[ScoredSentence]], quality: str = "token_accuracy"
 ) -> Bottleneck:
-    """Compare quality with that of the shortest bucket, on the straight line between buckets.
+    """Compare quality with that of the shortest bucket, interpolating linearly between buckets.
 
-    `quality` is token_accuracy or bleu. Of running text it is BLEU: one word too many shifts all
-    that follow, and then tokens are right but not at their own positions. There is a bottleneck
+    `quality` is token_accuracy or bleu. For running text it is BLEU: one extra word shifts all
+    that follow, so right tokens are no longer at their own positions. There is a bottleneck
     only where the whole interval of `above_blind` is above zero. The intervals come from resampling
-    the sentences of every bucket. A bucket stands at the mean length of its sentences.
+    the sentences of every bucket. A bucket is placed at the mean length of its sentences.
     """
     parts = list(buckets.values())
     above = above_blind(parts[0])
@@ -194,20 +199,20 @@ def bottleneck(
     value = _half_at(lengths, curves[:, 0])
     resamples = [_half_at(lengths, curve) for curve in curves.T[1:]]
     low, high = _middle(numpy.asarray(resamples, dtype=float))
-    n = sum(len(judged) for judged in parts)
+    n = sum(len(sentences) for sentences in parts)
     never = bool((curves[:, 0] >= curves[0, 0] / 2).all())
     return Bottleneck(Estimate(value, low, high, n), never, above)
 
 
-def above_blind(judged: Sequence[ScoredSentence]) -> Estimate:
+def above_blind(sentences: Sequence[ScoredSentence]) -> Estimate:
     """Token accuracy less that of the blind guess on the same sentences, percentage points."""
-    blind = blind_guess([one.reference for one in judged])
-    more = [one.right - agreeing(one.reference, blind) for one in judged]
-    return percent(more, [len(one.reference) for one in judged])
+    blind = blind_guess([one.reference for one in sentences])
+    more = [one.right - agreeing(one.reference, blind) for one in sentences]
+    return percent(more, [len(one.reference) for one in sentences])
 
 
 def blind_guess(references: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The one output with most tokens right in all of them.
+    """The one output with the most tokens right over all references.
 
     1 2 3, 1 5 3, 4 2 → 1 2 3
     """
@@ -216,18 +221,18 @@ def blind_guess(references: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(tokens.most_common(1)[0][0] for tokens in at)
 
 
-def _accuracies(judged: Sequence[ScoredSentence], seed: int) -> Floats:
+def _accuracies(sentences: Sequence[ScoredSentence], seed: int) -> Floats:
     """The accuracy, then that of every resample."""
-    right = numpy.asarray([j.right for j in judged], float)
-    of = numpy.asarray([len(j.reference) for j in judged], float)
-    drawn = _resampled(len(judged), seed)
+    right = numpy.asarray([s.right for s in sentences], float)
+    of = numpy.asarray([len(s.reference) for s in sentences], float)
+    drawn = _resampled(len(sentences), seed)
     resamples = right[drawn].sum(1) / of[drawn].sum(1)
     return numpy.concatenate([[right.sum() / of.sum()], resamples])
 
 
-def _bleus(judged: Sequence[ScoredSentence], seed: int) -> Floats:
+def _bleus(sentences: Sequence[ScoredSentence], seed: int) -> Floats:
     """The corpus BLEU, then that of every resample."""
-    return numpy.asarray(_corpus_scores(BLEU(lowercase=True), judged, seed))
+    return numpy.asarray(_corpus_scores(BLEU(lowercase=True), sentences, seed))
 
 
 def _half_at(lengths: Floats, curve: Floats) -> float:

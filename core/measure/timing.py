@@ -1,8 +1,8 @@
-"""How long does it take? Subjects in turns (A B C A B C), so that drift hits all of them alike.
+"""Timing of subjects in turns (A B C A B C), so that drift affects all of them alike.
 
-Every subject is warmed up, the device is synchronised before and after each sample, and a fast one
-is called so often that a sample lasts five milliseconds. While a turn is timed, garbage collection
-and our own threads wait. Times are in seconds per call.
+Every subject is warmed up, the device is synchronised before and after each sample, and a fast
+subject is called repeatedly until a sample lasts five milliseconds. While a turn is timed, garbage
+collection and our own threads wait. Times are in seconds per call.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Call = Callable[[], object]
 Name = TypeVar("Name", bound=str)
 
 SHORTEST_SAMPLE_NS = 5_000_000
-"""Long enough that the first cost of coming back to a subject is lost in it. With a millisecond,
-and without an untimed call before, medians came out up to 7% above those of
+"""Long enough that the cost of switching back to a subject is negligible. With a millisecond, and
+without an untimed call before, medians came out up to 7% above those of
 torch.utils.benchmark."""
 
 WARM_UP_CALLS = 10
 """The most calls that warm a subject up; fewer where the last three agree within 5%."""
 
 PATIENCE_SECONDS = 1.0
-"""How long a turn waits for our own threads; after that it is timed beside them, and counted."""
+"""How long a turn waits for our own threads; then it is timed anyway, and counted as disturbed."""
 
 
 class Stopwatch:
-    """Times calls on one device; `clock` gives nanoseconds and may be another one for tests."""
+    """Times calls on one device; `clock` returns nanoseconds and can be replaced in tests."""
 
     def __init__(
         self, device: torch.device, clock: Callable[[], int] = time.perf_counter_ns
@@ -72,12 +72,12 @@ class Stopwatch:
 class Turns(Generic[Name]):
     """Subjects (name → what to call) that are timed in turns.
 
-    `context` surrounds every warm-up and turn, outside the time that is taken: inference mode, for
-    one. `problem_of` says in a few words why an error is no fault of ours, or ''; such a subject
-    drops out with that problem and the others go on. Any other error is raised.
+    `context` (inference mode, say) surrounds every warm-up and turn, outside the timed region.
+    `problem_of` describes an error that is no bug of ours in a few words, and returns '' for any
+    other. A subject with a problem drops out and the others go on; other errors are raised.
 
-    With `singles`, a turn times so many calls of each subject one by one, after a few that bring
-    it back into the caches: then `seconds` holds as many samples per turn.
+    With `singles`, a turn times so many calls of each subject one by one, after a few untimed ones
+    that fill the caches: then `seconds` holds as many samples per turn.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Turns(Generic[Name]):
             yield name
 
     def take(self, turns: int) -> Iterator[int]:
-        """Take one turn per step; yields how many are done. Nothing is held in between."""
+        """Take one turn per step; yields how many are done. No lock is held in between."""
         for done in range(1, turns + 1):
             with undisturbed() as alone, self._context():
                 for name, times in list(self._times.items()):
@@ -153,9 +153,9 @@ def undisturbed() -> Iterator[bool]:
     """Keep garbage collection and our own threads waiting until the block is left.
 
     Yields whether our threads do wait: a heartbeat that is stuck in a store which does not answer
-    must not hold a measurement up for longer than `PATIENCE_SECONDS`.
+    must not delay a measurement by more than `PATIENCE_SECONDS`.
     """
-    time.sleep(0.001)  # a lock that is taken again at once is hardly ever got by a waiting thread
+    time.sleep(0.001)  # a waiting thread hardly ever gets a lock that is taken again at once
     collecting = gc.isenabled()
     alone = TIMING_LOCK.acquire(timeout=PATIENCE_SECONDS)
     gc.disable()
@@ -169,8 +169,8 @@ def undisturbed() -> Iterator[bool]:
 
 
 class OtherLoad:
-    """Processor time that is not ours, from creation on: other processes, and other guests of a
-    virtual machine's host as far as it tells."""
+    """Processor time that others have used since creation: other processes and, as far as it is
+    reported, other guests of a virtual machine's host."""
 
     def __init__(self) -> None:
         self._started, self._others = time.monotonic(), self._others_seconds()

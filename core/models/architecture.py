@@ -1,4 +1,4 @@
-"""What a recurrent network is made of: its cell, its directions, its size and how it starts.
+"""What a recurrent network is made of: its cell, directions, size and initialisation.
 
 Every experiment compares the same six *variants*; an `Architecture` is one of them at a given
 width, depth and initialisation.
@@ -14,7 +14,7 @@ from core.models.registry import CellName, cell_kind, cells_with
 from core.settings import Settings
 
 MAX_HIDDEN_SIZE = 16_384
-"""A plain RNN of this width has 268 million recurrent weights; more is a slip of the keyboard."""
+"""A plain RNN of this width has 268 million recurrent weights; more is a typing error."""
 
 
 class Architecture(Settings):

@@ -77,7 +77,8 @@ class CausalAttention(nn.Module):
         room = cache.keys_BNTK.shape[2]
         if x_TBI.shape[0] != 1 or cache.length >= room:
             raise ValueError(
-                f"{x_TBI.shape[0]} tokens after {cache.length} of {room}; one at a time, with room"
+                f"cannot read {x_TBI.shape[0]} tokens after {cache.length} of {room}; give one at "
+                "a time, and a cache with room"
             )
         q_BNTK, k_BNTK, v_BNTK = self._split_heads(x_TBI)
         length = cache.length + 1

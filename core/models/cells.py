@@ -62,7 +62,7 @@ class Equation(NamedTuple):
 
     `how` is LaTeX. A {name} in it is a block of a or a state by its symbol ({h} is h_{t−1}, {h'}
     is h_t), and {a_f} is the sum W x + b + U h that arrives at block f. Filled with symbols it is
-    the equation, filled with numbers a calculation: a test holds it against what `step` makes.
+    the equation, filled with numbers a calculation: a test compares it with what `step` makes.
     """
 
     makes: str
@@ -127,7 +127,7 @@ def gates_of_steps(cell: Cell, a_TBA: Tensor) -> list[Gates]:
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
-    """x weight; bmm where it fits, because matmul takes longer to find out."""
+    """x weight, by bmm where it fits: matmul takes longer to choose."""
     return torch.bmm(x, weight) if x.dim() == weight.dim() == 3 else x @ weight
 
 
@@ -140,7 +140,7 @@ def plus_product(a: Tensor, x: Tensor, weight_T: Tensor, out: Tensor | None = No
     return torch.add(a, x @ weight_T, out=out)
 
 
-# Looked up once: that takes as long as a small operation.
+# Looked up once: a look-up takes as long as a small operation.
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 _threshold_backward = torch.ops.aten.threshold_backward.grad_input
@@ -316,7 +316,7 @@ class GRU:
     )
 
     def pack(self, weights: Weights) -> PackedWeights:
-        """Turn rows r, z, n of the recurrent weights to m, r, z, and the biases to m, r, z, n."""
+        """Reorder rows r, z, n of the recurrent weights to m, r, z, and biases to m, r, z, n."""
         width = weights.weight_hh.shape[-1]
         hidden = weights.weight_hh.roll(width, dims=-2)
         b_ir, b_iz, b_in = weights.bias_ih.chunk(3, dim=-1)
@@ -327,7 +327,7 @@ class GRU:
     def unpack_gradients(
         self, grad_input: Tensor, grad_hidden: Tensor, grad_bias: Tensor
     ) -> Weights:
-        """Turn rows m, r, z back to r, z, n."""
+        """Reorder rows m, r, z back to r, z, n."""
         width = grad_hidden.shape[-1]
         grad_bias_hh = self.reads_hidden(grad_bias).roll(-width, dims=-1)
         grad_hidden = grad_hidden.roll(-width, dims=-2)

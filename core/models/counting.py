@@ -1,4 +1,4 @@
-"""How many numbers does an architecture hold? By formula, exactly; and which width fits a budget.
+"""The exact number of parameters of an architecture, and the width that fits a budget.
 
 With G weight blocks per cell (1, 4, 3), H the hidden size and D directions, a layer that reads I
 features has D·G·(I·H + H² + 2H) parameters: `torch.nn` keeps two bias vectors where the equations
@@ -104,7 +104,7 @@ def multiply_accumulates(architecture: Architecture, input_size: int, *, outputs
 
 
 STEP_OVERHEAD = 1e6
-"""The calls of one time step take as long as about so many multiply-accumulates on a CPU."""
+"""The calls of one time step take about as long as this many multiply-accumulates on a CPU."""
 
 
 def pass_cost(

@@ -1,4 +1,4 @@
-"""How a recurrent network starts: each seed's parameters, from that seed's generator alone.
+"""Initialisation of a recurrent network: each seed draws from its own generator alone.
 
 Draws are made on the CPU in float64 and rounded afterwards, so that every device and precision
 starts from the same numbers.
@@ -32,8 +32,8 @@ def draw_parameters(
 ) -> dict[str, Tensor]:
     """Every parameter by its torch.nn name; with a sequence of generators, one seed from each."""
     if not isinstance(generators, torch.Generator):
-        drawn = [draw_parameters(architecture, cell, input_size, one) for one in generators]
-        return {name: torch.stack([network[name] for network in drawn]) for name in drawn[0]}
+        networks = [draw_parameters(architecture, cell, input_size, one) for one in generators]
+        return {name: torch.stack([one[name] for one in networks]) for name in networks[0]}
     parameters: dict[str, Tensor] = {}
     for layer in range(architecture.layers):
         width = architecture.directions * architecture.hidden_size if layer else input_size
@@ -49,8 +49,8 @@ def _draw_layer(
     """PyTorch's U(−1/√H, 1/√H) for everything, then what the initialisation replaces.
 
     `orthogonal` replaces the recurrent weights only. `identity` also sets the biases to zero, as
-    Le, Jaitly & Hinton (2015) do; their input weights are smaller, but without biases relu scales
-    through, and the decay does not depend on that.
+    Le, Jaitly & Hinton (2015) do; their input weights are smaller, but without biases a relu
+    network scales with its input, so the decay does not depend on that.
     """
     width, blocks = architecture.hidden_size, len(cell.weight_blocks)
     rows, bound = blocks * width, 1 / math.sqrt(width)

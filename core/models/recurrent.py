@@ -85,7 +85,7 @@ class Recurrent(nn.Module):
         return layer
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """After a move to another device, cuDNN wants the weights in one piece again."""
+        """After a move to another device, cuDNN needs the weights in one piece again."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for layer in self._fused:
             layer.flatten_parameters()
@@ -184,9 +184,9 @@ def join_directions(outputs: Sequence[Tensor]) -> Tensor:
 def forward_batched(recurrent: Recurrent, x_STBI: Tensor) -> Tensor:
     """Output of the top layer of every seed's network, STB(D·H), from zeros, the fastest way.
 
-    From the equations all seeds go through each step together. On a CPU oneDNN has a whole LSTM in
-    one call, one network at a time, and is about twice as fast; of the other cells it has none in
-    torch.
+    From the equations all seeds go through each step together. On a CPU, oneDNN runs a whole LSTM
+    in one call, one network at a time, and is about twice as fast; for the other cells torch has
+    no such kernel.
     """
     if has_kernel(recurrent, x_STBI):
         return forward_by_kernel(recurrent, x_STBI)

@@ -26,7 +26,7 @@ class CellKind:
     redundant_biases: int
     """How many of torch.nn's second bias vectors only ever add to the first one."""
     settings: tuple[str, ...]
-    """The fields of `Architecture` that only some cells have, and this is one of them."""
+    """The fields of `Architecture` that this cell has and others do not."""
 
     @property
     def blocks(self) -> int:

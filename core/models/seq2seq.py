@@ -128,7 +128,7 @@ class Padded(NamedTuple):
 
     tokens_SB: Tensor
     lengths_B: Tensor
-    """On the CPU, as packing wants them."""
+    """On the CPU, as packing requires."""
 
 
 @dataclass(frozen=True)

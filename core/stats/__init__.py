@@ -1,1 +1,1 @@
-"""Estimates with intervals, tests, and how values of single seeds become one."""
+"""Estimates with intervals, tests, and the aggregation of values over seeds."""

@@ -1,4 +1,4 @@
-"""How the values of single seeds become one estimate, and which test compares two groups of them.
+"""How values of single seeds are combined into an estimate, and which test compares two groups.
 
 A summary's column declares one of these. Welch's t test compares means, on the scale on which they
 are means; the exact rank-sum test compares what is coarse or a median; counts need no test.
@@ -30,16 +30,16 @@ MAX_SEEDS_TRIED = 100
 
 @dataclass(frozen=True)
 class Aggregation:
-    """From one value per seed to an estimate, and to the p of a difference."""
+    """The estimate from one value per seed, and the test of a difference."""
 
     name: str
-    """Of the estimate: `geometric mean`."""
+    """The name of the estimate: `geometric mean`."""
     test_name: str
     """Empty for exact numbers, which need no test."""
     estimate: Callable[[Values], Estimate]
     test: Test
     scale: Callable[[float, float], float] = lambda value, factor: factor * value
-    """(value of one seed, factor) → the value that is so many times as much of the measure."""
+    """(value of one seed, factor) → the value at which the measure is so many times as large."""
 
     @property
     def exact(self) -> bool:
@@ -79,7 +79,7 @@ def _logarithm(value: float) -> float:
 
 
 def _exact_estimate(values: Values) -> Estimate:
-    """The number that all have; of several numbers their mean and their range."""
+    """The number that all have; if they differ, their mean and their range."""
     if not values:
         return mean_estimate(())
     low, high = min(values), max(values)
@@ -89,7 +89,7 @@ def _exact_estimate(values: Values) -> Estimate:
 
 
 def _separate(first: Values, second: Values) -> TestResult | None:
-    """Certain where all of one side are above all of the other."""
+    """A certain difference if all values of one group are above all of the other, else none."""
     if not first or not second:
         return None
     higher = min(first) > max(second)

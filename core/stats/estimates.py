@@ -34,7 +34,7 @@ class Estimate:
         return Estimate(value, low, high, self.n)
 
     def within(self, lowest: float, highest: float) -> Estimate:
-        """The same with its interval cut to the possible values: percentages to 0 … 100."""
+        """The estimate with its interval cut to the possible values: percentages to 0 … 100."""
         low, high = (
             None if x is None else min(max(x, lowest), highest) for x in (self.low, self.high)
         )
@@ -151,7 +151,7 @@ def intervals_apart(one: Estimate, other: Estimate) -> bool | None:
 
 
 def ratio_estimate(above: Estimate, below: Estimate) -> Estimate:
-    """How many times as much, with the widest interval that the two allow."""
+    """The ratio of two estimates, with the widest interval that theirs allow."""
     if not above.value or not below.value:
         return MISSING
     low = above.low / below.high if above.low is not None and below.high else None

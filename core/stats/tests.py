@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import scipy  # its submodules are loaded when they are first used
 
 MAX_EXACT = 30
-"""Values in both groups together up to which the rank-sum test is exact; beyond, it is normal."""
+"""The most values in both groups for an exact rank-sum test; beyond, it is approximated."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ def welch_test(first: Sequence[float], second: Sequence[float]) -> TestResult:
 
 
 def rank_sum_test(first: Sequence[float], second: Sequence[float]) -> TestResult:
-    """Wilcoxon's rank-sum test (1945), exact with ties: scipy's exact one has none.
+    """Wilcoxon's rank-sum test (1945), exact with ties, which scipy's exact one does not allow.
 
-    Memory spans are few steps of a coarse scale with many ties, of which means say little. p is the
+    Memory spans are on a coarse scale with many ties, so that means say little. p is the
     share of all ways to divide the pooled values in two that move the first rank sum at least as
     far from its expectation. ValueError if a group is empty.
     """
     if not first or not second:
-        raise ValueError("ranks are compared of at least one value on each side")
+        raise ValueError("the rank-sum test needs at least one value in each group")
     n, total = len(first), len(first) + len(second)
     ranks = doubled_ranks([*first, *second])
     away = sum(ranks[:n]) - n * (total + 1)
@@ -85,7 +85,7 @@ def _exact_p(doubled: Sequence[int], n: int, away: int) -> float:
 
 
 def _normal_p(doubled: Sequence[int], n: int, away: int) -> float:
-    """The normal approximation, with the variance of the ranks as they are tied."""
+    """The normal approximation, with the variance of the tied ranks."""
     total = len(doubled)
     spread = sum((rank - (total + 1)) ** 2 for rank in doubled) / (total * (total - 1))
     deviation = math.sqrt(n * (total - n) * spread)
@@ -98,9 +98,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     The smallest p is multiplied by the number of tests, the next by one less and so on; none is
     below the one before or above 1.
     """
-    corrected, reached = [0.0] * len(p_values), 0.0
+    corrected, largest = [0.0] * len(p_values), 0.0
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     for place, index in enumerate(order):
-        reached = max(reached, min(1.0, (len(order) - place) * p_values[index]))
-        corrected[index] = reached
+        largest = max(largest, min(1.0, (len(order) - place) * p_values[index]))
+        corrected[index] = largest
     return corrected

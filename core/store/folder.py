@@ -63,7 +63,7 @@ def ensure_folder(folder: Path) -> None:
 
 
 def require_server(uri: str) -> None:
-    """Find out in seconds that no server listens; MLflow itself would retry for minutes."""
+    """Raise `StoreError` within seconds if no server listens; MLflow would retry for minutes."""
     address = urlsplit(uri)
     if address.scheme not in ("http", "https"):
         return
@@ -78,5 +78,5 @@ def require_server(uri: str) -> None:
 
 
 def schema_lock(folder: Path) -> FileLock:
-    """Held while the schema or an experiment is created: several processes at once would fail."""
+    """The lock for creating the schema or an experiment: several processes at once would fail."""
     return FileLock(folder / "store.lock", timeout=120)

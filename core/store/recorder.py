@@ -1,6 +1,6 @@
-"""Where a run's rows go: to a local spool at once, to the store in batches.
+"""Recording of a run's rows: to a local spool at once, to the store in batches.
 
-The spool is what makes a `kill -9` harmless: `salvage` uploads what a dead run left in it.
+The spool makes a `kill -9` harmless: `salvage` uploads what a dead run left in it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.store.tracking import Store
 CHECKPOINT, FILES = "checkpoint", "files"
 """Where the newest checkpoint and the artifacts lie in a run's spool."""
 
-HALF_WRITTEN = ".new"
+TEMPORARY_SUFFIX = ".new"
 
 UPLOAD_SECONDS = 1.0
 
@@ -36,7 +36,7 @@ MAX_MESSAGE = 400
 
 
 class Recorder:
-    """Takes a run's events. Use from one thread. Raises `OSError` if the spool cannot be made."""
+    """Records a run's events. Use from one thread. Raises `OSError` if the spool cannot be made."""
 
     def __init__(self, store: Store, run_id: str, experiment: Experiment) -> None:
         self._store, self._run_id, self._experiment = store, run_id, experiment
@@ -74,7 +74,7 @@ class Recorder:
             try:
                 self.upload()
             except Exception as error:  # noqa: BLE001 - the rows are safe in the spool
-                self.log(f"the store did not take the rows so far ({error}); trying again")
+                self.log(f"the rows so far could not be uploaded ({error}); trying again")
             cost = time.monotonic() - now
             self._upload_at = time.monotonic() + max(UPLOAD_SECONDS, cost / UPLOAD_SHARE)
 
@@ -129,7 +129,7 @@ class Recorder:
 def _write_atomically(path: Path, content: bytes) -> None:
     """Write the whole file or nothing: the process may be killed meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + HALF_WRITTEN)
+    new = path.with_name(path.name + TEMPORARY_SUFFIX)
     new.write_bytes(content)
     new.replace(path)
 
@@ -160,14 +160,14 @@ def salvage(store: Store, run_id: str, experiment: Experiment) -> int:
         if path.exists():
             store.upload(run_id, path)
     for path in sorted((spool / FILES).rglob("*")):
-        if path.is_file() and path.suffix != HALF_WRITTEN:
+        if path.is_file() and path.suffix != TEMPORARY_SUFFIX:
             under = path.parent.relative_to(spool / FILES)
             store.upload(run_id, path, None if under == Path() else str(under))
     return rows
 
 
 def newest_checkpoint(store: Store, record: RunRecord) -> bytes | None:
-    """The checkpoint to go on from: that of the run which this one repeats, or of one before."""
+    """The checkpoint to resume from: that of the run which this one repeats, or of one before."""
     earlier = record.retry_of
     while earlier:
         path = store.artifact(earlier, CHECKPOINT)

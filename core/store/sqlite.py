@@ -1,9 +1,9 @@
 """A local store's database, read in one go and without loading MLflow.
 
-MLflow's search makes an object of every param and metric, 1.4 ms a run, and to load MLflow takes
-seconds. Whoever only looks (a page, a list) need not wait for either. Tables of a revision that was
-not checked are left to MLflow: they are neither read nor repaired here. A test holds both readers
-to the same answers.
+MLflow's search makes an object of every param and metric, 1.4 ms a run, and loading MLflow takes
+seconds. Code that only reads (a page, a list) waits for neither. Tables of a revision that was not
+checked are left to MLflow: they are neither read nor repaired here. A test compares the answers of
+both readers.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 MLflow experiment = `Experiment.name`; MLflow run = one execution of one config. Params are the
 flat config for people, the tag `unroll.config` is the same for machines. MLflow takes seconds to
-load: that happens when something is written, or read from elsewhere than a local database.
+load, so it is loaded only to write, or to read a store that is not a local database.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ PAGE_RUNS = 50
 """Runs asked for at once: MLflow holds a whole page of them as database objects."""
 
 QUEUE_PAGE_RUNS = 8
-"""Of the queue, where mostly the next one or two are wanted."""
+"""The same for the queue, of which mostly the next one or two are needed."""
 
 
 class Store:
@@ -85,7 +85,7 @@ class Store:
 
     @cached_property
     def database(self) -> Database | None:
-        """What answers instead of MLflow, where the store is a local database that is known."""
+        """The reader used instead of MLflow, if the store is a local one of a known revision."""
         return Database.at(database_path(self.uri))
 
     # Writing
@@ -99,9 +99,9 @@ class Store:
         status: Literal["SCHEDULED", "RUNNING"] = "SCHEDULED",
         tags: Mapping[str, str] | None = None,
     ) -> str:
-        """Record a run that is to be made and return its id.
+        """Record a run that is to be executed and return its id.
 
-        The run becomes SCHEDULED only after its config is on it: nobody takes up half a run.
+        The run becomes SCHEDULED only after its config is recorded: no worker starts half a run.
         Raises `BadSetting` if the settings are too long to be recorded.
         """
         from mlflow.entities import Param
@@ -141,7 +141,7 @@ class Store:
         return run_id
 
     def mark_running(self, run_id: str, owner: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        """Say who executes a run from now on, and on what."""
+        """Record which process executes a run from now on, and on which device."""
         self.set_tags(run_id, {TAG_OWNER: json.dumps(owner), **tags})
         self.client.update_run(run_id, status="RUNNING")
 
@@ -152,9 +152,9 @@ class Store:
         self.client.set_terminated(run_id, status)
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags in one call. Text that MLflow would not take whole ends in an ellipsis.
+        """Set tags in one call. Text that is too long for MLflow is cut, and ends in an ellipsis.
 
-        Raises `ValueError` for JSON of that length: cut, it could not be read again.
+        Raises `ValueError` for JSON that is too long: cut, it could not be read again.
         """
         from mlflow.entities import RunTag
 
@@ -252,8 +252,8 @@ class Store:
     def waiting(self) -> Iterator[RunRecord]:
         """The SCHEDULED runs in the order submitted.
 
-        Those of a server come a few at a time, as they are taken: whoever asks for the next one
-        of a long queue every other second must not read all of it.
+        Those of a server are read a few at a time, as they are used: a worker that asks for the
+        next one of a long queue every other second must not read all of it.
         """
         if self.database:
             return iter(self.runs(status="SCHEDULED"))
@@ -276,7 +276,7 @@ class Store:
         return None if path is None else pandas.read_csv(path)
 
     def log_text(self, run_id: str) -> str:
-        """What the run printed and reported, as far as it is known here."""
+        """The run's log, as far as it is available here."""
         for path in (self.spool(run_id) / "log.txt", self.artifact(run_id, "log.txt")):
             if path is not None and path.exists():
                 return path.read_text(errors="replace")
@@ -392,7 +392,7 @@ def open_store(uri: str | None = None) -> Store:
 def load_ahead() -> None:
     """Import what writing to a local store needs, before somebody waits for it.
 
-    It takes seconds, which a forked run for instance is not to spend.
+    It takes seconds, which a forked run, for example, should not spend.
     """
     import mlflow.tracking
     from mlflow.store.tracking import sqlalchemy_store

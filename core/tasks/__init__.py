@@ -1,1 +1,1 @@
-"""What networks are trained on."""
+"""The tasks that networks are trained on."""

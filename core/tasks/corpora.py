@@ -1,4 +1,4 @@
-"""What a seq2seq model is trained, validated and tested on, and how its text becomes numbers.
+"""Corpora to train, validate and test a seq2seq model on, and how their text becomes numbers.
 
     copy       3 1 2 → 3 1 2
     reverse    3 1 2 → 2 1 3
@@ -81,9 +81,9 @@ class Subwords:
 
     @classmethod
     def learn(cls, lines: Iterable[str], size: int) -> Subwords:
-        """Learn `size` subwords from training text, in one thread: always the same ones.
+        """Learn `size` subwords from training text, in one thread: the result is deterministic.
 
-        Raises `BadSetting` for a size that the text does not give.
+        Raises `BadSetting` for a size that the text does not support.
         """
         model = io.BytesIO()
         try:
@@ -103,7 +103,8 @@ class Subwords:
         except RuntimeError as error:
             reason = str(error).rpartition("]")[2].strip() or str(error)
             raise BadSetting(
-                f"vocabulary is {size}, which this text does not give ({reason}); give another size"
+                f"vocabulary is {size}, which this text does not support ({reason}); "
+                "give another size"
             ) from None
         return cls(model.getvalue())
 
@@ -124,9 +125,9 @@ class PairBatch(NamedTuple):
     """Pairs whose sources are equally long."""
 
     source_SB: Tensor
-    written_TB: Tensor
+    input_TB: Tensor
     """The decoder's input: BEGIN and the target."""
-    wanted_TB: Tensor
+    target_TB: Tensor
     """The decoder's expected output: the target and END, then PADDING."""
 
 
@@ -251,7 +252,7 @@ def synthetic_corpus(
     tested_pairs: int,
     seed: int,
 ) -> Corpus:
-    """Every length equally often: trained ones in training, all of them in the test.
+    """Pairs of every length equally often: the trained lengths in training, all in the test.
 
     Validation has 500 pairs.
     """

@@ -105,14 +105,14 @@ class LagBatch(NamedTuple):
 class LagTask(Protocol):
     """A task at any lag."""
 
-    named: ClassVar[int]
-    """The last so many answers are symbols to be named; 0 where the answer is a number."""
+    symbol_answers: ClassVar[int]
+    """How many answers at the end are symbols; 0 where the answer is a number."""
 
     @property
     def shape(self) -> LagShape:
         """Features of a step, scores of an answer, steps of a sequence."""
 
-    def answered(self, lag: int) -> int:
+    def answer_steps(self, lag: int) -> int:
         """Steps at the end that count in the loss."""
 
     def draw(self, lag: int, batch_size: int, generator: torch.Generator) -> LagBatch:
@@ -137,13 +137,13 @@ class CuedRecall:
     """
 
     symbols: int
-    named: ClassVar[int] = 1
+    symbol_answers: ClassVar[int] = 1
 
     @property
     def shape(self) -> LagShape:
         return lag_shape("recall", self.symbols)
 
-    def answered(self, lag: int) -> int:
+    def answer_steps(self, lag: int) -> int:
         return 1
 
     def draw(self, lag: int, batch_size: int, generator: torch.Generator) -> LagBatch:
@@ -166,18 +166,18 @@ class CuedRecall:
 
 @dataclass(frozen=True)
 class Adding:
-    """Two of T numbers are marked, one in each half; their sum is asked (the lag is T).
+    """Two of T numbers are marked, one in each half; the answer is their sum (the lag is T).
 
     Hochreiter & Schmidhuber (1997), as Arjovsky, Shah & Bengio (2016) have it. T = 4:
 
         .3 0     .7 1     .1 1     .9 0     → .8
     """
 
-    named: ClassVar[int] = 0
+    symbol_answers: ClassVar[int] = 0
     chance: ClassVar[None] = None
     shape: ClassVar[LagShape] = lag_shape("adding", 0)
 
-    def answered(self, lag: int) -> int:
+    def answer_steps(self, lag: int) -> int:
         return 1
 
     def draw(self, lag: int, batch_size: int, generator: torch.Generator) -> LagBatch:
@@ -208,13 +208,13 @@ class CopyMemory:
     """
 
     symbols: int
-    named: ClassVar[int] = COPIED
+    symbol_answers: ClassVar[int] = COPIED
 
     @property
     def shape(self) -> LagShape:
         return lag_shape("copy", self.symbols)
 
-    def answered(self, lag: int) -> int:
+    def answer_steps(self, lag: int) -> int:
         return self.shape.steps(lag)
 
     def draw(self, lag: int, batch_size: int, generator: torch.Generator) -> LagBatch:

@@ -1,8 +1,8 @@
 """Parallel text from files: one sentence a line, aligned by line, or a TSV of two columns.
 
 Everything is read and checked before anything is used: a file that cannot be trusted is refused
-with its name and the line. Multi30k is read from a folder that has its files, or fetched from their
-public home when that is asked for.
+with its name and the line. Multi30k is read from a folder that has its files, or downloaded from
+their public home on request.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def read_tsv(path: Path) -> Sides:
 
 
 def joined(sides: Sides, number: int) -> Sides:
-    """Each `number` consecutive sentences as one: real text of any length. A rest is left out."""
+    """Join each `number` consecutive sentences into one; a remainder is left out."""
     starts = range(0, len(sides.source) - len(sides.source) % number, number)
     return Sides(*([" ".join(side[at : at + number]) for at in starts] for side in sides))
 
@@ -120,8 +120,8 @@ SHA256 = {
     "val.fr.gz": "ca3106f1a72390591d25f6c45cb4cd39dec4cd3f123e099748a3ce5256c160e9",
 }
 
-FETCHED = Path(__file__).resolve().parents[2] / "mlruns" / "data" / "multi30k"
-"""Where fetching puts the files unless another folder is named."""
+DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "mlruns" / "data" / "multi30k"
+"""Where `fetch` puts the files unless another folder is named."""
 
 
 def read(folder: Path, split: Split, source: Language, target: Language) -> Sides:
@@ -145,9 +145,9 @@ def fetch(
     target: Language,
     *,
     home: str = HOME,
-    tell: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> None:
-    """Fetch the files that the folder lacks, going on where an earlier try broke off.
+    """Fetch the files that the folder lacks, resuming where an earlier try broke off.
 
     Raises `BadCorpus` for a file that cannot be fetched, or is not what was published.
     """
@@ -156,7 +156,7 @@ def fetch(
         for language in (source, target):
             path = folder / f"{split}.{language}.gz"
             if not path.exists():
-                tell(f"fetching {path.name}")
+                report(f"fetching {path.name}")
                 _fetch_file(home + path.name, path)
 
 
@@ -178,18 +178,18 @@ def _fetch_file(address: str, path: Path) -> None:
 
 
 def _download(address: str, part: Path) -> None:
-    """Append to `part` what it lacks. A download without a byte for 30 seconds has broken off."""
+    """Append to `part` what it lacks. It fails after 30 seconds without a byte."""
     start = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(address, headers={"Range": f"bytes={start}-"} if start else {})
     with contextlib.ExitStack() as open_:
         try:
             answer = open_.enter_context(urllib.request.urlopen(request, timeout=30.0))
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # it was whole already
+            if error.code == 416:  # the file was complete already
                 return
             raise
-        goes_on = answer.status == http.client.PARTIAL_CONTENT
-        with part.open("ab" if goes_on else "wb") as file:
+        resumes = answer.status == http.client.PARTIAL_CONTENT
+        with part.open("ab" if resumes else "wb") as file:
             while piece := answer.read(2**16):
                 file.write(piece)
         if answer.length:

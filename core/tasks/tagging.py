@@ -55,9 +55,9 @@ class Tagging:
     def chance(self, look_ahead: int) -> float:
         """The exact percent of tags that the best answer without looking ahead gets right.
 
-        The tokens so far say nothing of a token to come. So `ahead` is one in K, and `compare`
-        names the likeliest outcome for the present token a: a of K tokens are smaller, one is
-        equal.
+        The tokens so far say nothing of a token to come. So for `ahead` it is one in K, and for
+        `compare` the best answer is the likeliest outcome for the present token a: a of K tokens
+        are smaller, one is equal.
         """
         if look_ahead == 0:
             return 100.0

@@ -16,7 +16,7 @@ import torch
 from rich.table import Table
 
 from core.explorer.exploration import Exploration, ExplorerConfig
-from core.explorer.networks import fading, fresh
+from core.explorer.networks import fresh_networks, gradient_curve
 from core.models.registry import cell_kinds
 from tests.bench.window import READY, chromium, served, temporary_store
 
@@ -74,7 +74,7 @@ def _computing(cell: str) -> list[float]:
         gain = 1 + position / 20
         config = ExplorerConfig.from_flat({"cell": cell, "recurrent_gain": gain})
         start = time.perf_counter()
-        fading(fresh(Exploration(config)))
+        gradient_curve(fresh_networks(Exploration(config)))
         times.append(time.perf_counter() - start)
     return times[WARM_UP:]
 

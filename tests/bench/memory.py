@@ -14,7 +14,7 @@ from rich.table import Table
 
 from core.experiments.memory_span.declaration import MemorySpanConfig
 from core.experiments.memory_span.training import LagTaskSetup, LagTraining
-from core.measure.memory import freed_memory_kept
+from core.measure.memory import keep_freed_memory
 from core.models.recurrent import Recurrent
 from core.models.registry import cell_kinds
 from tests.bench.gradients import matrix_products, medians, row, table_of
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 def tables() -> list[Table]:
     """Takes about a quarter of a minute."""
     torch.set_num_threads(1)
-    with freed_memory_kept():
+    with keep_freed_memory():
         return [training_table()]
 
 

@@ -21,7 +21,7 @@ from rich.table import Table
 from torch import Tensor
 
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.experiments.length_quality.declaration import AT_ONCE, LengthQualityConfig
+from core.experiments.length_quality.declaration import EVAL_BATCH_SIZE, LengthQualityConfig
 from core.experiments.length_quality.judging import source_of
 from core.experiments.length_quality.model import build, corpus_of
 from core.experiments.length_quality.training import ModelTraining
@@ -84,7 +84,7 @@ def step_seconds(asked: LengthQualityConfig) -> tuple[float, float]:
     bare = bare_pass(build(asked, corpus, CPU))
     times: list[tuple[float, float]] = []
     for batch in itertools.islice(training.batches.epoch(0), ROUNDS + 3):
-        tokens = int((batch.wanted_TB != PADDING).sum())
+        tokens = int((batch.target_TB != PADDING).sum())
         gradient_NV = torch.randn(tokens, corpus.target.size)
         times.append((timed(partial(bare, batch, gradient_NV)), timed(training.advance)))
     return statistics.median(t[0] for t in times[3:]), statistics.median(t[1] for t in times[3:])
@@ -103,8 +103,8 @@ def bare_pass(model: Seq2Seq) -> Callable[[PairBatch, Tensor], object]:
 
     def run(batch: PairBatch, gradient_NV: Tensor) -> object:
         _, state = model.encoder(model.read(batch.source_SB))
-        h_TBH, _ = model.decoder(model.write(batch.written_TB), state)
-        real_N = (batch.wanted_TB != PADDING).flatten()
+        h_TBH, _ = model.decoder(model.write(batch.input_TB), state)
+        real_N = (batch.target_TB != PADDING).flatten()
         h_NH = h_TBH.flatten(0, 1)[real_N]
         scores_NV = model.output(model.combine(torch.cat([h_NH, h_NH], dim=-1)).tanh())
         return torch.autograd.grad(scores_NV, parameters, gradient_NV)
@@ -120,11 +120,13 @@ def decoding_table() -> Table:
         asked = config(attention, shortest=20, tested_pairs=SENTENCES)
         corpus = corpus_of(asked)
         model = build(asked, corpus, CPU).eval()
-        together = timed(partial(translate, model, corpus, AT_ONCE, SENTENCES))
+        together = timed(partial(translate, model, corpus, EVAL_BATCH_SIZE, SENTENCES))
         alone = timed(partial(translate, model, corpus, 1, SINGLY)) * SENTENCES / SINGLY
         faster = f"{alone / together:.1f} ×"
         rows.append((attention, f"{alone:.1f} s", f"{together:.2f} s", faster))
-    return table_of(title, ("attention", "one at a time", f"{AT_ONCE} at once", "faster by"), rows)
+    return table_of(
+        title, ("attention", "one at a time", f"{EVAL_BATCH_SIZE} at once", "faster by"), rows
+    )
 
 
 def translate(model: Seq2Seq, corpus: Corpus, at_once: int, count: int) -> None:

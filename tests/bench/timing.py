@@ -17,7 +17,7 @@ from core.experiments.throughput.bench import context_of
 from core.experiments.throughput.declaration import MODES, Mode, Subject, ThroughputConfig
 from core.experiments.throughput.rows import growth_exponent, quantile
 from core.experiments.throughput.subjects import build_subjects, normal, output_size, pass_of
-from core.measure.memory import freed_memory_kept
+from core.measure.memory import keep_freed_memory
 from core.measure.timing import Call, Stopwatch, Turns
 from core.models.registry import cell_kinds
 from core.stats.estimates import Estimate
@@ -90,7 +90,7 @@ class Agreement:
 def harness_shares() -> dict[Mode, float]:
     """By pass, beside the fastest subject of a short run."""
     shares: dict[Mode, float] = {}
-    with freed_memory_kept():
+    with keep_freed_memory():
         for mode in MODES:
             calls = {name: _call(config(), name, mode, 128) for name in ("fused", "linear")}
             turns = Turns(calls, Stopwatch(CPU), context=context_of(mode))
@@ -103,7 +103,7 @@ def harness_shares() -> dict[Mode, float]:
 def agreements() -> dict[str, Agreement]:
     """The same statements by both, one sample of each in every turn."""
     results: dict[str, Agreement] = {}
-    with freed_memory_kept():
+    with keep_freed_memory():
         for name, mode in STATEMENTS:
             call = _call(config(), name, mode, STATEMENT_LENGTH)
             turns = Turns({"": call}, Stopwatch(CPU), context=context_of(mode))
@@ -127,7 +127,7 @@ def growth_exponents() -> dict[str, Estimate]:
             calls[f"{cell} {length}"] = _call(config(cell), "fused", "training", length)
     for length in LENGTHS:
         calls[f"attention {length}"] = _call(config(), "attention", "training", length)
-    with freed_memory_kept():
+    with keep_freed_memory():
         turns = Turns(calls, Stopwatch(CPU))
         for _ in (*turns.warm_up(), *turns.take(TURNS)):
             pass

@@ -36,7 +36,9 @@ def test_auto_takes_cuda_then_mps_then_the_cpu(machine, there, dtype: str, taken
 
 def test_mps_refuses_float64_in_one_sentence(machine) -> None:
     machine("mps")
-    with pytest.raises(BadSetting, match="device is mps, which has no float64; choose dtype"):
+    with pytest.raises(
+        BadSetting, match="device is mps, which does not support float64; choose dtype"
+    ):
         resolve_device("mps", "float64")
 
 

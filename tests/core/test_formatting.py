@@ -12,12 +12,12 @@ from core.formatting import (
     DIRECTION_CONTROLS,
     END_ISOLATE,
     ISOLATE,
+    as_number,
     counted,
     csv_cell,
     exact_number,
     inline_text,
     interval,
-    known,
     listed,
     number,
     one_line,
@@ -97,7 +97,7 @@ def test_estimates_are_read_back_from_a_stores_columns() -> None:
     columns = {"span": 10.0, "span_low": math.nan, "span_high": None, "span_n": 1.0}
     assert read_estimate(columns, "span") == Estimate(10.0, None, None, 1)
     assert read_estimate({}, "span") == MISSING
-    assert [known(value) for value in (None, math.nan, 3)] == [None, None, 3.0]
+    assert [as_number(value) for value in (None, math.nan, 3)] == [None, None, 3.0]
 
 
 def test_what_fits_is_left_as_it_is() -> None:

@@ -16,7 +16,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from core.machine_lock import acquire_machine_slot
-with acquire_machine_slot(Path(sys.argv[1]), alone=sys.argv[2] == "alone"):
+with acquire_machine_slot(Path(sys.argv[1]), exclusive=sys.argv[2] == "alone"):
     print("here", flush=True)
     time.sleep(60)
 """
@@ -46,7 +46,7 @@ def other_process(folder: Path, how: str):
 def test_ordinary_runs_share_the_machine(tmp_path: Path) -> None:
     with (
         other_process(tmp_path, "beside"),
-        acquire_machine_slot(tmp_path, alone=False, waiting=give_up),
+        acquire_machine_slot(tmp_path, exclusive=False, on_wait=give_up),
     ):
         pass
 
@@ -56,7 +56,7 @@ def test_a_timed_run_shares_it_with_nobody(tmp_path: Path, first: str, alone: bo
     with (
         other_process(tmp_path, first),
         pytest.raises(OccupiedError),
-        acquire_machine_slot(tmp_path, alone=alone, waiting=give_up),
+        acquire_machine_slot(tmp_path, exclusive=alone, on_wait=give_up),
     ):
         pytest.fail("the machine was taken")
 
@@ -65,12 +65,12 @@ def test_a_killed_process_holds_nothing_back(tmp_path: Path) -> None:
     with other_process(tmp_path, "alone") as process:
         process.kill()
         process.wait()
-        with acquire_machine_slot(tmp_path, alone=True, waiting=give_up):
+        with acquire_machine_slot(tmp_path, exclusive=True, on_wait=give_up):
             pass
 
 
 def test_the_place_is_given_back_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OccupiedError), acquire_machine_slot(tmp_path, alone=True):
+    with pytest.raises(OccupiedError), acquire_machine_slot(tmp_path, exclusive=True):
         raise OccupiedError
-    with acquire_machine_slot(tmp_path, alone=True, waiting=give_up):
+    with acquire_machine_slot(tmp_path, exclusive=True, on_wait=give_up):
         pass

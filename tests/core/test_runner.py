@@ -172,7 +172,7 @@ class TestOfATimedRun:
         ended: list[float] = []
 
         def other() -> None:
-            with acquire_machine_slot(store.folder, alone=False):
+            with acquire_machine_slot(store.folder, exclusive=False):
                 ready.set()
                 told.wait(20)
                 ended.append(time.time())
@@ -190,7 +190,7 @@ class TestOfATimedRun:
         record = store.run(run_id)
         assert record.status == "FINISHED"
         assert record.owner["started"] >= ended[0]
-        assert "waits until other runs on this machine have ended" in store.log_text(run_id)
+        assert "waiting for other runs on this machine to end" in store.log_text(run_id)
 
     def test_it_starts_with_its_place_even_if_it_hardly_waited(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -214,7 +214,7 @@ class TestOfATimedRun:
         def stop(event: Event) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
-        with acquire_machine_slot(store.folder, alone=False):
+        with acquire_machine_slot(store.folder, exclusive=False):
             assert execute(store, run_id, stop) == "KILLED"
         assert store.table(run_id, "squares") is None
 
@@ -227,7 +227,7 @@ def _is_free(store: Store) -> bool:
         raise Occupied
 
     try:
-        with acquire_machine_slot(store.folder, alone=False, waiting=give_up):
+        with acquire_machine_slot(store.folder, exclusive=False, on_wait=give_up):
             return True
     except Occupied:
         return False
@@ -270,7 +270,7 @@ class TestOfARunThatCanGoOn:
         squares = store.table(again, "squares")["square"].tolist()
         assert squares == [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]
         assert store.artifact(again, "remark.txt").read_bytes() == b"4"
-        assert f"goes on from the checkpoint of {stopped}" in store.log_text(again)
+        assert f"resuming from the checkpoint of {stopped}" in store.log_text(again)
 
     def test_it_finds_the_checkpoint_of_the_run_before_the_one_before(self, store: Store) -> None:
         stopped = go(store, count=6, stop_after=4)

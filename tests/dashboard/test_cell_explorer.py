@@ -106,7 +106,7 @@ def test_the_answer_is_that_of_any_comparison_of_these_cells(explore: Show) -> N
     life = significant(best.value)
     first = f"GRU 8 · update bias 2 keeps its gradient longest: half-life {life} steps"
     assert app.subheader[0].value.startswith(plain(first))
-    assert "That is more than noise against LSTM 8" in texts(app)
+    assert "It differs from LSTM 8 by more than noise" in texts(app)
 
 
 def test_the_curve_is_the_band_over_the_seeds_of_gradient_decay(explore: Show) -> None:
@@ -326,7 +326,7 @@ def test_a_run_that_has_kept_no_model_is_explained_and_linked(
     cell = cell_kind(str(run.settings["cell"])).title
     app = show(PAGE, **SMALL, cell=cell, start=run.run_id[:ID_LETTERS])
     assert not app.exception
-    assert plain("this run has kept no model") in app.error[0].value
+    assert plain("this run has no saved model") in app.error[0].value
     links = [str(link.proto.query_string) for link in app.get("page_link")]
     assert f"run={run.run_id}" in links
     assert not charts_of(app)

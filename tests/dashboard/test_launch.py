@@ -149,7 +149,9 @@ def test_a_device_that_is_not_there_is_a_sentence_and_records_nothing(
     here = {"cuda": False, "mps": False, "cpu": True}
     monkeypatch.setattr("experiments.queue.devices_here", lambda: here)
     app = start(show(LAUNCH, variants=["GRU"], device="cuda"))
-    assert plain("device is cuda, but there is none here; choose auto or cpu") in app.error[0].value
+    assert (
+        plain("device is cuda, but this machine has none; choose auto or cpu") in app.error[0].value
+    )
     assert store.runs() == []
     assert workers == []
 

@@ -45,7 +45,7 @@ def test_a_run_that_has_kept_no_model_says_so(scene: Callable[[str], Store], sho
     store = scene("single")
     app = show(PAGE, source=KNOWN)
     assert not app.exception
-    assert plain("this run has kept no model") in app.error[0].value
+    assert plain("this run has no saved model") in app.error[0].value
     assert not store.runs(LENGTH_QUALITY.name)[0].error
 
 

@@ -16,7 +16,7 @@ from core.store.tracking import Store
 from experiments import queue, suites
 from experiments.__main__ import main
 
-MISSING = "device is cuda, but there is none here; choose auto or cpu"
+MISSING = "device is cuda, but this machine has none; choose auto or cpu"
 
 WORDS = ["length-quality", "--variants=rnn", "--seeds=1", "--device=cuda"]
 
@@ -51,7 +51,7 @@ def test_one_of_several_values_is_enough(store: Store, capsys: pytest.CaptureFix
 def test_the_precision_counts_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("experiments.queue.devices_here", lambda: {"mps": True, "cpu": True})
     configs = GRADIENT_DECAY.configs(["rnn"], {"device": ["mps"]})
-    with pytest.raises(BadSetting, match="device is mps, which has no float64"):
+    with pytest.raises(BadSetting, match="device is mps, which does not support float64"):
         queue.submit(store, GRADIENT_DECAY, configs)
     queue.submit(store, LENGTH_QUALITY, LENGTH_QUALITY.configs(["rnn"], {"device": ["mps"]}))
     assert len(store.runs()) == 3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from core.analysis.comparison import Comparison
 from core.experiment import Tables
 from core.experiments.gradient_decay.declaration import GradientDecayConfig
-from core.formatting import known, listed, number, read_estimate, spread
+from core.formatting import as_number, listed, number, read_estimate, spread
 from core.settings import Value
 from core.stats.estimates import Estimate, half_life
 
@@ -28,9 +28,9 @@ def run_sentence(config: GradientDecayConfig, summary: Mapping[str, Any]) -> str
         "unknown": "no decay rate can be fitted, too few norms are finite and above zero",
         "fades": f"keeps {per_step}, half is gone after {_steps(rate)} steps",
         "explodes": f"the gradient explodes: it grows {_growth(rate)}",
-        "stays": f"keeps {per_step}, so it neither fades nor explodes as far as this can tell",
+        "stays": f"keeps {per_step}, with no clear fading or explosion",
     }[course(rate)]
-    zeros = known(summary.get("zero_percent"))
+    zeros = as_number(summary.get("zero_percent"))
     underflow = f"; {number(zeros, 2)}% of its input gradients are exactly zero" if zeros else ""
     return f"{config.architecture.label}{trained}: {sentence}{underflow}."
 
@@ -54,8 +54,8 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     if weak:
         keep = "keeps" if len(weak) == 1 else "keep"
         yield (
-            f"{listed(weak)} {keep} half for less than twice as long as {shortest}: gates alone "
-            "do not keep the gradient alive."
+            f"{listed(weak)} {keep} half of the gradient for less than twice as long as "
+            f"{shortest}: gates alone do not keep the gradient alive."
         )
 
 
@@ -82,7 +82,7 @@ DECAY_COLUMNS = {
     "state_decay_rate": "state_decay_rate",
     "log10_last_over_first": "log10_last_over_first",
 }
-"""Measure of the summary → column of the table `decay`. A half-life is pooled as its rate."""
+"""Measure of the summary → column of the table `decay`. A half-life is aggregated as its rate."""
 
 
 def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int, float]]:

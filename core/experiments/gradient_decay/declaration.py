@@ -1,8 +1,8 @@
-"""What `gradient-decay` is asked and what it records: settings, tables, and the plan of a run.
+"""The declaration of `gradient-decay`: settings, tables, and the plan of a run.
 
-For a loss L at the last step T, the norm of ∂L/∂x_t (inputs) and of ∂L/∂(h_t, c_t) (the full
-state) against the distance k = T − t. A straight line on a log scale is a decay rate ρ per step:
-the half-life is ln ½ / ln ρ steps.
+For a loss L at the last step T, it measures the norm of ∂L/∂x_t (inputs) and of ∂L/∂(h_t, c_t)
+(the full state) against the distance k = T − t. A straight line on a log scale is a decay rate ρ
+per step: the half-life is ln ½ / ln ρ steps.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class GradientDecayConfig(Config):
         ge=0,
         le=100_000,
         title="Training steps",
-        description="Train on a small recall task and measure on the way; 0: at the start only.",
+        description="Train on a small recall task and measure meanwhile; 0: measure untrained.",
     )
     checkpoints: int = Field(
         8,
@@ -92,7 +92,7 @@ class GradientRow(Row):
     log10_input_gradient: float | None = measure(
         "Input gradient",
         unit="log₁₀ ‖∂L/∂x_t‖",
-        description="Mean over the samples whose norm is not exactly zero; none: empty.",
+        description="Mean over the samples whose norm is not exactly zero; empty if there is none.",
     )
     log10_state_gradient: float | None = measure(
         "State gradient",
@@ -175,7 +175,7 @@ class LyapunovRow(Row):
 
 @dataclass(frozen=True)
 class TrainingRow(Row):
-    """The task's loss on the way."""
+    """The task's loss during training."""
 
     table: ClassVar[str] = "training"
     title: ClassVar[str] = "Training"
@@ -187,7 +187,7 @@ class TrainingRow(Row):
 
 @dataclass(frozen=True)
 class GradientDecaySummary(Row):
-    """What people sort by: of layer 1, at the last measured training step."""
+    """The measures of layer 1 at the last measured training step."""
 
     table: ClassVar[str] = "summary"
     title: ClassVar[str] = "Summary"
@@ -197,24 +197,24 @@ class GradientDecaySummary(Row):
         unit="per step",
         better="higher",
         description="Factor per step back of ‖∂L/∂x_t‖; geometric mean over seeds, 95% interval.",
-        pooled=GEOMETRIC_MEAN,
+        aggregation=GEOMETRIC_MEAN,
     )
     half_life_steps: Estimate = measure(
         "Half-life",
         unit="steps",
         better="higher",
         description="ln ½ / ln ρ; infinite where the gradient does not fade.",
-        pooled=HALF_LIFE,
+        aggregation=HALF_LIFE,
     )
     state_decay_rate: Estimate = measure(
-        "State decay rate", unit="per step", better="higher", pooled=GEOMETRIC_MEAN
+        "State decay rate", unit="per step", better="higher", aggregation=GEOMETRIC_MEAN
     )
     log10_last_over_first: Estimate = measure(
         "Last over first",
         unit="log₁₀",
         better="lower",
         description="Median over seeds of the last step's input gradient over the first step's.",
-        pooled=MEDIAN,
+        aggregation=MEDIAN,
     )
     zero_percent: float = measure(
         "Exact zeros",
@@ -246,7 +246,7 @@ def work(config: GradientDecayConfig) -> float:
 
 
 def pass_work(config: GradientDecayConfig) -> float:
-    """One measurement of the gradients, or one training step."""
+    """Multiply-accumulates of one measurement of the gradients, or of one training step."""
     return pass_cost(
         config.architecture,
         config.input_size,
@@ -256,7 +256,7 @@ def pass_work(config: GradientDecayConfig) -> float:
 
 
 def spectrum_work(config: GradientDecayConfig) -> float:
-    """One measurement of the Jacobians: decompositions of an N × N matrix per seed and step."""
+    """Cost of measuring the Jacobians once: decompositions of an N × N matrix per seed and step."""
     walks = config.architecture.layers * config.architecture.directions
     size = state_size(config.architecture) / walks
     # QR and singular values together take about ten times N³.

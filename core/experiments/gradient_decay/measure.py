@@ -99,7 +99,7 @@ class GradientStudy:
         )
 
     def progress(self, work: float, message: str) -> Iterator[Progress]:
-        """Count work as done, and report it unless that happened a moment ago."""
+        """Add to the work done, and report it unless the last report was a moment ago."""
         self._work_done += work
         if self._throttle.due():
             yield Progress(self._work_done, declaration.work(self.config), message)
@@ -128,7 +128,7 @@ class GradientStudy:
         """
         self.jacobians, self.exponents = [], []
         config, shape = self.config, self.config.architecture
-        # Singular values are taken at 25 distances, or at all of fewer.
+        # Singular values are taken at 25 distances, or at all if there are fewer.
         spacing = math.ceil(config.sequence_length / 25)
         walks = shape.layers * shape.directions
         work = declaration.spectrum_work(config) / (walks * config.sequence_length)

@@ -26,7 +26,7 @@ LENGTH_QUALITY = Experiment(
     remarks=remarks,
     work=work,
     headlines=(
-        Headline("bottleneck_length", "holds the longest sentences"),
+        Headline("bottleneck_length", "handles the longest sentences"),
         Headline("beyond_accuracy", "is most accurate beyond the trained lengths"),
     ),
     presets={

@@ -1,4 +1,4 @@
-"""What `length-quality` says of its results, beyond who holds the longest sentences."""
+"""What `length-quality` says of its results, beyond who handles the longest sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.formatting import counted, interval, listed, number, read_estimate, sh
 from core.stats.estimates import Estimate
 
 MAX_NAMED = 2
-"""Models that a remark names; more are counted."""
+"""The most models that a remark names; the others are counted."""
 QUALITIES: dict[Quality, str] = {"token_accuracy": "token accuracy", "bleu": "BLEU"}
 
 
@@ -31,7 +31,7 @@ def run_sentence(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str
             f"(difference {number(above.value or 0.0)} points, {_over_sentences(above)})"
         )
     elif summary["never_below_half"]:
-        halving = f"{title} stays above half of its start up to {number(length.value)} words"
+        halving = f"{title} never halves up to {number(length.value)} words"
     else:
         halving = f"{title} halves at {number(length.value)} words ({_over_sentences(length)})"
     name = f"{config.architecture.label}, {attention}, {config.task}"
@@ -48,7 +48,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     ]
     if never:
         names = shortened_list(never, MAX_NAMED, "other model")
-        yield f"Quality never fell below half of its start in {names}: the length is a lower bound."
+        yield f"Quality never halved in {names}: the length is a lower bound."
     unable = [name for name, length in lengths.items() if length.value is None]
     if unable:
         names = shortened_list(unable, MAX_NAMED, "other model")
@@ -75,21 +75,22 @@ def _attention(comparison: Comparison) -> Iterator[str]:
             continue
         if len(verdicts) == 1:
             (verdict,) = verdicts
-            looking, without = (
+            attending, without = (
                 number(result.estimates[name].value or 0.0)
                 for name in (verdict.first, verdict.second)
             )
-            sure = {
-                "better": "more, by more than noise",
-                "worse": "less, by more than noise",
-                "not distinguishable": "a difference that is not distinguishable from noise",
-            }.get(verdict.finding, "too few seeds to tell the difference from noise")
-            yield f"With attention {title} over all lengths is {looking} against {without}: {sure}."
+            finding = {
+                "better": "higher by more than noise",
+                "worse": "lower by more than noise",
+                "not distinguishable": "not distinguishable",
+            }.get(verdict.finding, "too few seeds for a verdict")
+            values = f"{attending} with attention and {without} without"
+            yield f"Over all lengths {title} is {values}: {finding}."
         else:
             better = [v.first for v in verdicts if v.finding == "better"]
             names = f": {listed(better)}" if 0 < len(better) <= MAX_NAMED else ""
             yield (
-                f"With attention {title} over all lengths is higher by more than noise in "
+                f"Over all lengths {title} with attention is higher by more than noise in "
                 f"{len(better)} of {counted(len(verdicts), 'pair')} of models{names}."
             )
 

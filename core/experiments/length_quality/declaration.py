@@ -30,7 +30,7 @@ Decoding = Literal["free", "forced"]
 
 
 def quality_of(task: str) -> Quality:
-    """What falls with length: BLEU in running text, where one word too many shifts all others."""
+    """The measure that falls with length: BLEU in running text, where one extra word shifts all."""
     return "bleu" if task in ("multi30k", "tsv") else "token_accuracy"
 
 
@@ -43,8 +43,8 @@ def _one_directional(value: Any) -> Any:
     return value
 
 
-AT_ONCE = 128
-"""Sentences that are judged side by side."""
+EVAL_BATCH_SIZE = 128
+"""Sentences that are decoded side by side."""
 
 
 class LengthQualityConfig(Config):
@@ -80,24 +80,28 @@ class LengthQualityConfig(Config):
         ge=1,
         le=1000,
         title="Longest trained",
-        description="Source length in words that training reaches.",
+        description="Words of the longest source in training.",
     )
     longest_tested: int = Field(
-        28, ge=1, le=1000, title="Longest tested", description="Source length in words."
+        28,
+        ge=1,
+        le=1000,
+        title="Longest tested",
+        description="Words of the longest source in the test.",
     )
     shortest: int = Field(
         4,
         ge=1,
         le=1000,
         title="Shortest",
-        description="Source length in words, in training and test.",
+        description="Words of the shortest source, in training and test.",
     )
     training_pairs: int = Field(
         20_000,
         ge=1,
         le=10_000_000,
         title="Training pairs",
-        description="Drawn for a synthetic task; from a text, at most so many.",
+        description="Number drawn for a synthetic task; the most that are taken from a text.",
     )
     tested_pairs: int = Field(
         60,
@@ -169,28 +173,28 @@ class LengthQualityConfig(Config):
         ge=1,
         le=20,
         title="Joined sentences",
-        description="Up to so many consecutive sentences of a text are joined into one.",
+        description="The most consecutive sentences of a text that are joined into one.",
     )
     folder: str = Field(
         "",
         title="Folder",
-        description="With Multi30k's files. Left out: the store's own, where fetching puts them.",
+        description="Where Multi30k's files are. Left out: mlruns/data/multi30k.",
     )
     fetch: bool = Field(
         False,
         title="Fetch",
-        description="Download what is missing of Multi30k from its public home.",
+        description="Download missing files of Multi30k from its public home.",
     )
     file: str = Field("", title="File", description="The TSV file of the task tsv.")
 
     @property
     def features(self) -> int:
-        """Size of what is read at each step: an embedding."""
+        """Features that are read at each step: the size of an embedding."""
         return self.embedding_size
 
     @property
     def decoding_architecture(self) -> Architecture:
-        """The decoder's: one-directional, with the encoder's other settings where they fit."""
+        """The decoder's architecture: one direction, with the encoder's settings where they fit."""
         shape = self.architecture
         cell = shape.cell if self.decoder == "same" else self.decoder
         if cell == shape.cell:
@@ -209,7 +213,7 @@ class LengthQualityConfig(Config):
 
     @property
     def quality(self) -> Quality:
-        """What falls with length."""
+        """The measure that falls with length."""
         return quality_of(self.task)
 
     @model_validator(mode="after")
@@ -257,20 +261,20 @@ def judging_work(config: LengthQualityConfig) -> tuple[float, float]:
     """Multiply-accumulates of decoding the test sentences in both ways, and of scoring them.
 
     BLEU and chrF of the sentences of one length, with a thousand resamples of each, take about as
-    long as 4e9.
+    long as 4e9 multiply-accumulates.
     """
     words, sentences, lengths = 14, 1000, 12  # about those of Multi30k
     if config.synthetic:
         words = (config.shortest + config.longest_tested) // 2
         lengths = config.longest_tested - config.shortest + 1
         sentences = config.tested_pairs * lengths
-    steps = words * math.ceil(sentences / AT_ONCE)
-    decoding = 2 * _pass_work(config, steps, AT_ONCE * config.beam, backward=False)
+    steps = words * math.ceil(sentences / EVAL_BATCH_SIZE)
+    decoding = 2 * _pass_work(config, steps, EVAL_BATCH_SIZE * config.beam, backward=False)
     return decoding, 0 if config.digits else lengths * 4e9
 
 
 def _pass_work(config: LengthQualityConfig, words: int, sentences: int, *, backward: bool) -> float:
-    """Reading so many words of each sentence, and writing as many."""
+    """Multiply-accumulates of reading so many words of each sentence, and writing as many."""
     cost = partial(pass_cost, steps=words, sequences=sentences, backward=backward)
     # At every step the decoder reads the encoder's context beside the word before.
     written = config.embedding_size + config.architecture.hidden_size
@@ -380,14 +384,14 @@ class AttentionRow(Row):
     read: int = axis("Source position", unit="tokens", curve=True)
     weight: float = measure("Attention weight")
     written_token: str = note(
-        "Output token", description="The last is end, or cut off at the greatest length."
+        "Output token", description="The last is `end`, or `cut off` at the length limit."
     )
     read_token: str = note("Source token")
 
 
 @dataclass(frozen=True)
 class LengthQualitySummary(Row):
-    """Over all tested sentences; intervals from resampling the sentences."""
+    """Measures over all tested sentences, with intervals from resampling the sentences."""
 
     table: ClassVar[str] = "summary"
     title: ClassVar[str] = "Summary"
@@ -397,9 +401,9 @@ class LengthQualitySummary(Row):
         unit="words",
         better="higher",
         description=(
-            "Source length from which on quality, free-running, is below half of that of the "
-            "shortest sentences: token accuracy, of running text BLEU. The longest tested where it "
-            "never is; none where the shortest sentences are not clearly above a blind guess."
+            "Source length from which on free-running quality (token accuracy, or BLEU for running "
+            "text) is below half of that of the shortest sentences. The longest tested if it never "
+            "is; none if the shortest sentences are not clearly above a blind guess."
         ),
     )
     token_accuracy: Estimate = measure(
@@ -430,10 +434,10 @@ class LengthQualitySummary(Row):
         "Context",
         unit="numbers",
         description="What the decoder reads in addition to its own state.",
-        pooled=EXACT,
+        aggregation=EXACT,
     )
     parameters: int = measure(
-        "Parameters", better="lower", description="Of the whole model.", pooled=EXACT
+        "Parameters", better="lower", description="Of the whole model.", aggregation=EXACT
     )
     training_seconds: float = measure("Training", unit="s", better="lower")
     steps_trained: int = measure("Steps trained")

@@ -9,7 +9,7 @@ import torch
 
 from core.experiment import Row
 from core.experiments.length_quality.declaration import (
-    AT_ONCE,
+    EVAL_BATCH_SIZE,
     AttentionRow,
     By,
     Decoding,
@@ -49,8 +49,8 @@ def judge(
     """Every test pair with the model's output, a batch at a time, in order of length."""
     model.eval()
     ordered = sorted(corpus.test, key=lambda pair: len(pair.source))
-    for start in range(0, len(ordered), AT_ONCE):
-        pairs = ordered[start : start + AT_ONCE]
+    for start in range(0, len(ordered), EVAL_BATCH_SIZE):
+        pairs = ordered[start : start + EVAL_BATCH_SIZE]
         source = source_of([as_read(config, pair) for pair in pairs], device)
         if decoding == "free":
             longest = max_output_tokens(len(pairs[-1].source))
@@ -77,7 +77,7 @@ def judge(
 
 
 def source_of(pairs: Sequence[Pair], device: torch.device) -> Padded:
-    """Sources side by side on the device; lengths stay on the CPU, as packing wants them."""
+    """Sources side by side on the device; lengths stay on the CPU, as packing requires."""
     tokens_SB, lengths_B = padded_sources([pair.source for pair in pairs])
     return Padded(tokens_SB.to(device), lengths_B)
 
@@ -99,9 +99,9 @@ def length_rows(
     decoding: Decoding,
     trained: Mapping[By, int],
 ) -> Iterator[LengthRow]:
-    """Quality by the length of each side, whose longest trained one is given.
+    """Quality by the length of each side; `trained` has its longest length in training.
 
-    BLEU and chrF are only of text, and only free-running.
+    BLEU and chrF are computed for text only, and free-running only.
     """
     text = decoding == "free" and not config.digits
     for by, longest in trained.items():
@@ -124,7 +124,7 @@ def length_rows(
 def buckets(
     config: LengthQualityConfig, scored: Sequence[ScoredSentence], by: By
 ) -> dict[int, list[ScoredSentence]]:
-    """The sentences by the length of that side: each length of drawn ones, every 3 of a text."""
+    """The sentences by the length of one side, in steps of 1 word if synthetic and of 3 if text."""
     return by_length(scored, attrgetter(f"{by}_words"), 1 if config.synthetic else 3)
 
 

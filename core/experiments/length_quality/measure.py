@@ -43,7 +43,7 @@ from core.tasks.corpora import Corpus, Subwords, Words, words_in
 
 
 def measure(config: LengthQualityConfig, checkpoint: bytes | None = None) -> Iterator[Event]:
-    """Training, the model's files, then both ways of decoding; the summary comes last."""
+    """Train, save the model's files, then decode in both ways; the summary comes last."""
     torch.set_num_threads(config.threads)
     device = resolve_device(config.device, "float32")
     total = work(config)

@@ -39,10 +39,10 @@ def corpus_of(config: LengthQualityConfig) -> Corpus:
             parallel_text.read_tsv(Path(config.file).expanduser()), config.file
         )
     else:
-        folder = Path(config.folder).expanduser() if config.folder else parallel_text.FETCHED
+        folder = Path(config.folder).expanduser() if config.folder else parallel_text.DEFAULT_FOLDER
         languages = (config.source_language, config.target_language)
         if config.fetch:
-            parallel_text.fetch(folder, *languages, tell=lambda _: None)
+            parallel_text.fetch(folder, *languages, report=lambda _: None)
         train, validation, test = (
             parallel_text.read(folder, part, *languages) for part in parallel_text.SPLITS
         )

@@ -1,4 +1,4 @@
-"""How a `length-quality` model is trained, and goes on from a checkpoint to the same result.
+"""How a `length-quality` model is trained, and resumes from a checkpoint with the same result.
 
 All that is random in a step follows from the seed and the number of the step.
 
@@ -35,11 +35,11 @@ def cross_entropy(model: Seq2Seq, batch: PairBatch) -> Tensor:
     """Mean over the real target tokens; padding is left out before the output layer."""
     steps, size = batch.source_SB.shape
     source = Padded(batch.source_SB, torch.full((size,), steps))
-    features_BTH = model.decode(batch.written_TB, model.encode(source)).features_BTH
-    wanted_BT = batch.wanted_TB.T
-    real_BT = wanted_BT != PADDING
+    features_BTH = model.decode(batch.input_TB, model.encode(source)).features_BTH
+    target_BT = batch.target_TB.T
+    real_BT = target_BT != PADDING
     scores_NV = model.output(features_BTH[real_BT])
-    return torch.nn.functional.cross_entropy(scores_NV, wanted_BT[real_BT])
+    return torch.nn.functional.cross_entropy(scores_NV, target_BT[real_BT])
 
 
 class ModelTraining:
@@ -64,7 +64,7 @@ class ModelTraining:
         self.rows: list[TrainingRow] = []
         self.best: dict[str, Any] = {"loss": math.inf, "step": 0, "model": None}
         self.since_row: dict[str, list[float]] = {"loss": [], "norm": [], "tokens": []}
-        """Of every step since the last row."""
+        """Values of every step since the last row."""
         self.seconds, self._row_seconds = 0.0, 0.0
         """Spent on training: in all, and until the last row."""
         self._epoch: Iterator[PairBatch] | None = None
@@ -73,18 +73,18 @@ class ModelTraining:
         """Rows of training, earlier ones too; Progress out of `total`."""
         yield from self.rows
         config, step_work = self.config, training_work(self.config) / self.config.training_steps
-        validated = evenly_spaced(config.training_steps, config.validations)
+        validation_steps = evenly_spaced(config.training_steps, config.validations)
         started = time.monotonic() - self.seconds
         throttle, checkpointer = Throttle(), Checkpointer(seconds=2.0)
         while self.trainer.step < config.training_steps and not self._out_of_patience():
             self.advance()
             self.seconds = time.monotonic() - started
             step = self.trainer.step
-            if step in validated:
+            if step in validation_steps:
                 yield self._validate()
             if throttle.due():
                 yield Progress(step_work * step, total, f"training step {step:,}")
-            yield from checkpointer.events(self.saved)
+            yield from checkpointer.events(self.save)
         if config.patience and self.best["model"] is not None:
             self.model.load_state_dict(self.best["model"])
 
@@ -107,7 +107,7 @@ class ModelTraining:
         if self._epoch is None or index == 0:
             self._epoch = itertools.islice(self.batches.epoch(epoch), index, None)
         batch = next(self._epoch)
-        self.since_row["tokens"].append(int((batch.wanted_TB != PADDING).sum()))
+        self.since_row["tokens"].append(int((batch.target_TB != PADDING).sum()))
         return cross_entropy(self.model, self._on_device(batch))
 
     def _on_device(self, batch: PairBatch) -> PairBatch:
@@ -119,7 +119,7 @@ class ModelTraining:
         self.model.eval()
         loss, tokens = 0.0, 0.0
         for batch in self.validation:
-            count = int((batch.wanted_TB != PADDING).sum())
+            count = int((batch.target_TB != PADDING).sum())
             loss += count * float(cross_entropy(self.model, self._on_device(batch)))
             tokens += count
         return loss / tokens
@@ -142,7 +142,7 @@ class ModelTraining:
             self.best = {"loss": loss, "step": self.trainer.step, "model": weights}
         return row
 
-    def saved(self) -> bytes:
+    def save(self) -> bytes:
         """Everything that the rest of training depends on."""
         content = io.BytesIO()
         state = {
@@ -157,7 +157,7 @@ class ModelTraining:
         return content.getvalue()
 
     def load(self, content: bytes) -> None:
-        """Go on from what `saved` returned."""
+        """Resume from what `save` returned."""
         state = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.trainer.load(state["trainer"])

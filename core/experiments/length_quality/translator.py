@@ -18,7 +18,7 @@ from core.settings import BadSetting
 from core.tasks.corpora import UNKNOWN, Codec, Pair, Subwords, Words, padded_sources
 
 MAX_WORDS = 200
-"""Longest source: far beyond what any model here was trained on."""
+"""The longest source: far beyond what any model here was trained on."""
 
 MAX_BEAM = 20
 
@@ -38,7 +38,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Translation:
-    """What a model made of one source."""
+    """The outputs of a model for one source."""
 
     read: tuple[str, ...]
     """The source's tokens in the order in which the encoder read them."""
@@ -69,7 +69,7 @@ class Translator:
 
     @classmethod
     def load(cls, folder: Path) -> Translator:
-        """From a folder with `config.json`, `weights.pt` and both vocabularies.
+        """Load a model from a folder with `config.json`, `weights.pt` and both vocabularies.
 
         Raises `BadSetting` when something is missing or does not fit together.
         """
@@ -87,7 +87,7 @@ class Translator:
 
     def translate(self, text: str, width: int = 4) -> Translation:
         """The `width` best outputs. Raises `BadSetting` for an empty or endless source."""
-        prepared = self.prepared(text)
+        prepared = self.prepare(text)
         count = len(prepared.split())
         if not 1 <= count <= MAX_WORDS:
             raise BadSetting(f"source has {count} words; give 1 to {MAX_WORDS}")
@@ -118,7 +118,7 @@ class Translator:
             longest_trained=self.config.longest_trained,
         )
 
-    def prepared(self, text: str) -> str:
+    def prepare(self, text: str) -> str:
         """The text as the task writes it: digits apart, grammar without marks and capitals."""
         if self.config.digits:
             return " ".join(re.sub(r"\s", "", text))
@@ -138,4 +138,4 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError:
-        raise BadSetting(f"this run has kept no model: {name} is missing") from None
+        raise BadSetting(f"this run has no saved model: {name} is missing") from None

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 from core.analysis.comparison import Comparison
 from core.experiment import Tables
 from core.experiments.memory_span.declaration import MemorySpanConfig
-from core.formatting import counted, known, number, read_estimate, shortened_list, spread
+from core.formatting import as_number, counted, number, read_estimate, shortened_list, spread
 from core.settings import Value
 
 if TYPE_CHECKING:
     import pandas
 
 MAX_NAMED = 4
-"""Variants that a remark names."""
+"""The most variants that a remark names."""
 
 
 def run_sentence(config: MemorySpanConfig, summary: Mapping[str, Any]) -> str:
     """`LSTM 64, recall: within 1,000 training steps learned lags up to 15 (…, n = 5) …`."""
-    span, rate = read_estimate(summary, "span"), known(summary.get("reported_learning_rate"))
-    longer = known(summary.get("next_lag")) is not None
+    span, rate = read_estimate(summary, "span"), as_number(summary.get("reported_learning_rate"))
+    longer = as_number(summary.get("next_lag")) is not None
     reach = (
         f"lags up to {'' if longer else 'at least '}{span.value:,.0f}" if span.value else "no lag"
     )
@@ -41,7 +41,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     if result is None:
         return
     ordered = result.ordered()
-    unbounded = [n for n in ordered if known(comparison.summaries[n].get("next_lag")) is None]
+    unbounded = [n for n in ordered if as_number(comparison.summaries[n].get("next_lag")) is None]
     if unbounded:
         names = shortened_list(unbounded, MAX_NAMED)
         yield f"No longer lag was tried in {names}: the span there is a lower bound."
@@ -54,7 +54,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
 
 def _gradient(summary: Mapping[str, Any]) -> str:
     """`the half-life of the gradient is 1.5 steps before training and 9.2 steps after`."""
-    lives = [known(summary.get(f"half_life_{when}")) for when in ("start", "end")]
+    lives = [as_number(summary.get(f"half_life_{when}")) for when in ("start", "end")]
     known_lives = [life for life in lives if life is not None]
     if len(known_lives) < 2:
         return ""

@@ -73,7 +73,7 @@ class MemorySpanConfig(Config):
         le=100,
         title="Give up",
         description=(
-            "After so many lags in a row that no majority of seeds learned, longer ones are not "
+            "Lags in a row without a majority of seeds that learned, after which no longer one is "
             "tried."
         ),
     )
@@ -126,7 +126,7 @@ class MemorySpanConfig(Config):
 
     @property
     def features(self) -> int:
-        """Size of what is read at each step."""
+        """Features that are read at each step."""
         return self.shape.inputs
 
     @property
@@ -162,8 +162,8 @@ def work(config: MemorySpanConfig) -> float:
 def lag_work(config: MemorySpanConfig, lag: int) -> float:
     """Expected multiply-accumulates of one lag at one learning rate.
 
-    Nobody knows beforehand where a run gives up. Most spans are near 15 steps, so longer lags
-    count the less the longer they are.
+    Where a run gives up is not known beforehand. Most spans are near 15 steps, so longer lags
+    are weighted less.
     """
     shape, sequences = config.architecture, config.seeds * config.batch_size
     steps, size = config.shape.steps(lag), config.features
@@ -176,7 +176,7 @@ def lag_work(config: MemorySpanConfig, lag: int) -> float:
 
 @dataclass(frozen=True)
 class TrainingRow(Row):
-    """How one seed learns one lag."""
+    """Loss and accuracy of one seed at one lag, at one validation."""
 
     table: ClassVar[str] = "training"
     title: ClassVar[str] = "Training"
@@ -209,8 +209,8 @@ class AttemptRow(Row):
         "Learned",
         better="higher",
         description=(
-            "1 if at a validation at least 90% of the symbols were right, and right then of the "
-            "test sequences too; for adding, if the squared error was below 0.01. Else 0."
+            "1 if at some validation at least 90% of the symbols were right, and at that step in "
+            "the test too; for adding, if the squared errors were below 0.01. Else 0."
         ),
     )
     steps_to_learn: int | None = measure(
@@ -235,7 +235,7 @@ class AttemptRow(Row):
         "Half-life after", unit="steps", description="Of the same network, after training."
     )
     trained_steps: int = measure(
-        "Steps taken", description="A seed that has learned trains no longer."
+        "Steps taken", description="A seed that has learned is not trained further."
     )
 
 
@@ -289,7 +289,7 @@ class MemorySpanSummary(Row):
             "The largest lag that a majority of the seeds learned, 0 if none; 95% bootstrap "
             "interval over seeds."
         ),
-        pooled=MAJORITY,
+        aggregation=MAJORITY,
     )
     next_lag: int | None = measure(
         "Not learned",
@@ -306,22 +306,22 @@ class MemorySpanSummary(Row):
         "Steps to learn",
         unit="training steps",
         description="At the span; a longer span may take more.",
-        pooled=MEDIAN,
+        aggregation=MEDIAN,
     )
     half_life_start: Estimate = measure(
         "Half-life before",
         unit="steps",
         description="Of the gradient, before training; geometric mean over seeds.",
-        pooled=HALF_LIFE,
+        aggregation=HALF_LIFE,
     )
     half_life_end: Estimate = measure(
         "Half-life after",
         unit="steps",
         description="Of the networks trained at the span (if there is none, at the shortest lag).",
-        pooled=HALF_LIFE,
+        aggregation=HALF_LIFE,
     )
     parameters: int = measure(
-        "Parameters", better="lower", description="Of the whole model.", pooled=EXACT
+        "Parameters", better="lower", description="Of the whole model.", aggregation=EXACT
     )
     span_by_seed: str = note(
         "Span of each seed", description="The largest lag that each seed learned, in steps."

@@ -21,17 +21,17 @@ from core.experiments.memory_span.spans import (
     summarise,
 )
 from core.experiments.memory_span.training import LagTaskSetup, LagTraining
-from core.measure.memory import freed_memory_kept
+from core.measure.memory import keep_freed_memory
 from core.training import Throttle
 
 
 def measure(config: MemorySpanConfig, checkpoint: bytes | None = None) -> Iterator[Event]:
-    """Training at every lag, then the lags at the reported learning rate, the summary last."""
+    """Train at every lag, then report the lags at one learning rate; the summary comes last."""
     torch.set_num_threads(config.threads)
     device = resolve_device(config.device, "float32")
     total = work(config)
     yield Progress(0, total, device_sentence(device))
-    with freed_memory_kept():  # long sequences are a third faster
+    with keep_freed_memory():  # long sequences are a third faster
         search = SpanSearch(config, LagTaskSetup(config, device), checkpoint)
         yield from search.events()
     attempts = search.attempts
@@ -77,7 +77,7 @@ class SpanSearch:
                 )
 
     def _train(self, lag: int, rate: float, left: float) -> Iterator[Event]:
-        """One training, after which so much work is left, and a checkpoint of it."""
+        """Train at one lag and learning rate, then save a checkpoint; `left` is the work after."""
         rows, attempts = self._saved.get((lag, rate), ([], []))
         saved = bool(attempts)
         yield from rows

@@ -27,15 +27,15 @@ from core.stats.estimates import (
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one seed came to at one learning rate and lag."""
+    """The outcome of one seed at one learning rate and lag."""
 
     learning_rate: float
     seed: int
     lag: int
     passed_step: int | None
-    """The first validation that it passed: learning rates are chosen by this."""
+    """The step of the first validation that it passed, by which learning rates are chosen."""
     learned_step: int | None
-    """The first validation that it passed, and the test right then."""
+    """The step of the first validation at which it passed the test too."""
     loss: float | None
     accuracy: float | None
     """Both on test sequences, when training ended."""
@@ -61,7 +61,7 @@ class Attempt:
 
 
 Outcome = Literal["passed_step", "learned_step"]
-"""Whether validation sequences decide, or the test has its say too."""
+"""Whether validation sequences alone decide, or the test sequences too."""
 
 
 def by_lag(attempts: Iterable[Attempt]) -> dict[int, list[Attempt]]:
@@ -91,7 +91,7 @@ def span(attempts: Iterable[Attempt], outcome: Outcome = "learned_step") -> int:
 
 
 def remaining_rates(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> tuple[float, ...]:
-    """The learning rates that are still tried, after all of them were at the same lags.
+    """The learning rates to try at the next lag, after all attempts at the lags before.
 
     One drops out where it has no majority at a lag that a majority passed at another rate, and
     after `give_up` lags in a row without one.
@@ -109,7 +109,7 @@ def remaining_rates(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> tu
 
 
 def best_rate(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> float:
-    """The rate with the longest span on validation; of equals the one that took fewest steps."""
+    """The rate with the longest span on validation; among equals, the one with fewest steps."""
 
     def rank(rate: float) -> tuple[int, float]:
         own = at_rate(attempts, rate)

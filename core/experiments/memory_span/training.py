@@ -1,8 +1,8 @@
 """The networks of a `memory-span` run and their training at one lag, all seeds in one pass.
 
 A seed starts from the same weights at every lag and learning rate, and reads the same sequences at
-every learning rate. Its training ends at the first validation that it passes if it passes the test
-right then, as if it were alone; the others go on without it. A bidirectional network answers from
+every learning rate. Its training ends at the first validation at which it passes the test too, as
+if it were trained alone; the others go on without it. A bidirectional network answers from
 the last output like the others, where its backward half has read the last step alone.
 
 Shapes: S seeds (of those still training), T time, B batch, I input, H hidden, A answered steps,
@@ -34,7 +34,7 @@ MAX_SQUARED_ERROR = 0.01
 """The error of the sum below which adding counts as learned: 6% of what is left without memory."""
 
 GRADIENT_STEPS, GRADIENT_SAMPLES = 100, 16
-"""On what the gradient is measured: `gradient-decay`'s defaults."""
+"""The steps and samples on which the gradient is measured: `gradient-decay`'s defaults."""
 
 PASS_BYTES = 2**22
 """About what each network's gates may take when it is evaluated: caches are small."""
@@ -61,7 +61,7 @@ class EvalResult(NamedTuple):
 
     @property
     def passed_S(self) -> list[bool]:
-        """Whether each has learned, as far as these sequences tell."""
+        """Whether each network answers well enough on these sequences."""
         return [
             loss is not None
             and (loss < MAX_SQUARED_ERROR if percent is None else percent >= MIN_PERCENT)
@@ -70,7 +70,7 @@ class EvalResult(NamedTuple):
 
 
 class LagTaskSetup:
-    """What all trainings of a run share: the task, its sequences, the first weights."""
+    """What all trainings of a run share: the task, its sequences, the initial weights."""
 
     def __init__(self, config: MemorySpanConfig, device: torch.device) -> None:
         self.config, self.device = config, device
@@ -91,7 +91,7 @@ class LagTaskSetup:
         self.parameters = sum(p[0].numel() for p in networks.parameters())
 
     def networks(self) -> LastStepClassifier:
-        """Every seed's network with its first weights."""
+        """Every seed's network with its initial weights."""
         generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
         recurrent = Recurrent(
             self.config.architecture,
@@ -129,7 +129,7 @@ class LagTaskSetup:
 
     def losses(self, scores_SABC: Tensor, target_SAB: Tensor) -> Tensor:
         """Each seed's cross-entropy, or the squared error of a number, S."""
-        if self.task.named:
+        if self.task.symbol_answers:
             return cross_entropy_by_seed(scores_SABC, target_SAB)
         return (scores_SABC[..., 0] - target_SAB).square().mean((1, 2))
 
@@ -137,20 +137,20 @@ class LagTaskSetup:
     def evaluate(self, networks: LastStepClassifier, lag: int, batch: EvalBatch) -> EvalResult:
         """Loss and accuracy of each seed's network, in passes of a bounded size."""
         seeds, steps, count, _ = batch.x_STBI.shape
-        shape, named = networks.recurrent.architecture, self.task.named
+        shape, symbols = networks.recurrent.architecture, self.task.symbol_answers
         width = networks.recurrent.cell.blocks * shape.hidden_size * batch.x_STBI.element_size()
         losses_S = batch.x_STBI.new_zeros(seeds)
         right_S = torch.zeros(seeds, dtype=torch.int64, device=losses_S.device)
         parts = (torch.split(part, max(16, PASS_BYTES // (steps * width)), 2) for part in batch)
         for x_STBI, target_SAB in zip(*parts, strict=True):
-            scores_SABC = networks.over_last(x_STBI, self.task.answered(lag))
+            scores_SABC = networks.over_last(x_STBI, self.task.answer_steps(lag))
             losses_S += self.losses(scores_SABC, target_SAB) * x_STBI.shape[2] / count
-            if named:
-                right = scores_SABC[:, -named:].argmax(-1) == target_SAB[:, -named:]
+            if symbols:
+                right = scores_SABC[:, -symbols:].argmax(-1) == target_SAB[:, -symbols:]
                 right_S += right.sum((1, 2))
         losses = [finite(loss) for loss in losses_S.tolist()]
         accuracies = [
-            None if loss is None or not named else 100 * right / (named * count)
+            None if loss is None or not symbols else 100 * right / (symbols * count)
             for loss, right in zip(losses, right_S.tolist(), strict=True)
         ]
         return EvalResult(losses, accuracies)
@@ -175,7 +175,7 @@ class LagTraining:
             clip=config.clip,
             seeds=config.seeds,
         )
-        self.training = list(range(config.seeds))
+        self.active = list(range(config.seeds))
         """Indices of the seeds that still train, in the order of their networks."""
         self.passed: dict[int, int] = {}
         """Index of a seed → the first training step at which it passed the validation."""
@@ -185,21 +185,21 @@ class LagTraining:
         """Index of a seed → its parameters when its training ended."""
 
     def _losses_of_step(self, step: int) -> Tensor:
-        generators = [self.generators[index] for index in self.training]
+        generators = [self.generators[index] for index in self.active]
         x_STBI, target_SAB = self.setup.draw(generators, self.lag, self.setup.config.batch_size)
-        scores_SABC = self.networks.over_last(x_STBI, self.setup.task.answered(self.lag))
+        scores_SABC = self.networks.over_last(x_STBI, self.setup.task.answer_steps(self.lag))
         return self.setup.losses(scores_SABC, target_SAB)
 
     def steps(self) -> Iterator[list[TrainingRow]]:
         """Take the steps one by one; each comes with the rows of its validation, if it has one."""
         config = self.setup.config
-        validated = evenly_spaced(config.training_steps, config.validations)
-        while self.training and self.trainer.step < self.trainer.steps:
+        validation_steps = evenly_spaced(config.training_steps, config.validations)
+        while self.active and self.trainer.step < self.trainer.steps:
             self.trainer.advance()
-            yield self._validate() if self.trainer.step in validated else []
+            yield self._validate() if self.trainer.step in validation_steps else []
 
     def _validate(self) -> list[TrainingRow]:
-        """Rows of the seeds that trained until now; those that have learned train no longer."""
+        """Rows of the seeds that trained until now; those that have learned stop training."""
         setup, step = self.setup, self.trainer.step
         result = self._evaluate(self.validation)
         rows = [
@@ -212,42 +212,42 @@ class LagTraining:
                 accuracy=accuracy,
             )
             for index, loss, accuracy in zip(
-                self.training, result.losses_S, result.accuracies_S, strict=True
+                self.active, result.losses_S, result.accuracies_S, strict=True
             )
         ]
         if not any(result.passed_S):
             return rows
-        staying = []
+        remaining = []
         tested_S = self._evaluate(self.test).passed_S
-        for place, (index, passed) in enumerate(zip(self.training, result.passed_S, strict=True)):
+        for place, (index, passed) in enumerate(zip(self.active, result.passed_S, strict=True)):
             if passed:
                 self.passed.setdefault(index, step)
             if passed and tested_S[place]:
                 self.learned[index] = step
                 self._keep(place)
             else:
-                staying.append(place)
-        if 0 < len(staying) < len(self.training):
-            self.trainer.narrow(staying)
-        self.training = [self.training[place] for place in staying]
+                remaining.append(place)
+        if 0 < len(remaining) < len(self.active):
+            self.trainer.narrow(remaining)
+        self.active = [self.active[place] for place in remaining]
         return rows
 
     def _evaluate(self, batch: EvalBatch) -> EvalResult:
         """Evaluate the networks that still train, each on its own seed's sequences."""
-        if len(self.training) < self.setup.config.seeds:
-            batch = EvalBatch(*(part[self.training] for part in batch))
+        if len(self.active) < self.setup.config.seeds:
+            batch = EvalBatch(*(part[self.active] for part in batch))
         return self.setup.evaluate(self.networks, self.lag, batch)
 
     def _keep(self, place: int) -> None:
         """Keep a network's parameters as they are now."""
-        self._final[self.training[place]] = [
+        self._final[self.active[place]] = [
             parameter.data[place].clone() for parameter in self.networks.parameters()
         ]
 
     def attempts(self) -> list[Attempt]:
-        """What each seed came to, with its network as it was when its training ended."""
+        """The outcome of each seed, with its network as it was when its training ended."""
         setup = self.setup
-        for place in range(len(self.training)):
+        for place in range(len(self.active)):
             self._keep(place)
         of_seeds = [self._final[index] for index in range(setup.config.seeds)]
         for parameter, parts in zip(

@@ -7,13 +7,13 @@ from typing import Any
 
 from core.analysis.comparison import Comparison
 from core.experiments.parameter_count.declaration import ParameterCountConfig
-from core.formatting import known, listed, number
+from core.formatting import as_number, listed, number
 from core.models.architecture import variant_title
 
 
 def run_sentence(config: ParameterCountConfig, summary: Mapping[str, Any]) -> str:
     """`LSTM 64 reading 64 features: 33,280 recurrent parameters, 4.00 times the plain RNN's …`."""
-    memory = known(summary["activation_mib"])
+    memory = as_number(summary["activation_mib"])
     keeps = (
         ""
         if memory is None

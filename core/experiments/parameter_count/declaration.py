@@ -1,7 +1,7 @@
-"""What `parameter-count` is asked and what it records: settings, tables and the work of a run.
+"""The declaration of `parameter-count`: settings, tables and the work of a run.
 
-Parameters by part, state, multiply-accumulates per token and the activation memory that training
-keeps, by width. The counts are formulas, and the tensors of a real model beside them.
+It measures parameters by part, state, multiply-accumulates per token and the activation memory that
+training keeps, by width. Counts come from formulas, beside the tensors of a real model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.stats.aggregation import EXACT
 
 
 class ParameterCountConfig(Config):
-    """One variant at its own hidden size, and at widths that double from one to the other end."""
+    """One variant at its own hidden size, and at widths that double from the smallest on."""
 
     input_size: int = Field(
         64,
@@ -43,10 +43,10 @@ class ParameterCountConfig(Config):
         1, ge=1, le=1024, title="Sequences", description="In the batch whose activations are kept."
     )
     smallest_width: int = Field(
-        16, ge=1, le=4096, title="Smallest width", description="Where the sweep of widths begins."
+        16, ge=1, le=4096, title="Smallest width", description="The widths start here and double."
     )
     largest_width: int = Field(
-        512, ge=1, le=4096, title="Largest width", description="Where it ends, at the latest."
+        512, ge=1, le=4096, title="Largest width", description="No doubled width is larger."
     )
     dtype: Literal["float32", "float64", "bfloat16", "float16"] = Field(
         "float32", title="Precision", description="Of states and activations, for their bytes."
@@ -58,7 +58,7 @@ class ParameterCountConfig(Config):
         return self.input_size
 
     @model_validator(mode="after")
-    def _the_sweep_has_a_beginning(self) -> Self:
+    def _widths_are_in_order(self) -> Self:
         if self.smallest_width > self.largest_width:
             raise ValueError(
                 f"smallest_width is {self.smallest_width}, but largest_width is "
@@ -108,7 +108,10 @@ class WidthRow(Row):
         description="Recurrent layers, against a one-directional plain RNN of this width.",
     )
     state_bytes: int = measure(
-        "State", unit="bytes", better="lower", description="Carried from step to step, a sequence."
+        "State",
+        unit="bytes",
+        better="lower",
+        description="Carried from step to step, per sequence.",
     )
     multiply_accumulates: int = measure(
         "Multiply-accumulates", unit="per token", better="lower", description="Forward."
@@ -117,7 +120,7 @@ class WidthRow(Row):
 
 @dataclass(frozen=True)
 class PartRow(Row):
-    """Of what the parameters of one width consist."""
+    """The parameters of one part at one width."""
 
     table: ClassVar[str] = "parts"
     title: ClassVar[str] = "Parameters by part"
@@ -143,8 +146,8 @@ class ActivationRow(Row):
         unit="MiB",
         better="lower",
         description=(
-            "What grows with the number of steps among the tensors saved for the backward pass: T "
-            "times what each further step adds; each tensor counts once."
+            "Of the tensors saved for the backward pass, the share that grows with the number of "
+            "steps: T times what each further step adds; each tensor counts once."
         ),
     )
     bytes_per_step: float = measure(
@@ -154,13 +157,13 @@ class ActivationRow(Row):
         "All that is saved",
         unit="MiB",
         better="lower",
-        description="With what is saved once, whatever T: rearranged copies of weights.",
+        description="Including what is saved once, whatever T: rearranged copies of weights.",
     )
 
 
 @dataclass(frozen=True)
 class ParameterCountSummary(Row):
-    """At the config's own hidden size. Counts are exact: they have no interval."""
+    """The costs at the config's own hidden size. Counts are exact: they have no interval."""
 
     table: ClassVar[str] = "summary"
     title: ClassVar[str] = "Summary"
@@ -169,7 +172,7 @@ class ParameterCountSummary(Row):
         "Recurrent parameters",
         better="lower",
         description="Of the recurrent layers, as torch.nn counts them: with two bias vectors.",
-        pooled=EXACT,
+        aggregation=EXACT,
     )
     activation_mib: float | None = measure(
         "Activation memory",
@@ -179,48 +182,48 @@ class ParameterCountSummary(Row):
             "What the fused layer saves for the backward pass over T steps; measured. Empty where "
             "the device cannot compute in this precision."
         ),
-        pooled=EXACT,
+        aggregation=EXACT,
     )
     effective_parameters: int = measure(
         "Effective parameters",
         better="lower",
         description="With one bias vector where torch.nn keeps two that merely add up.",
-        pooled=EXACT,
+        aggregation=EXACT,
     )
     parameters_total: int = measure(
         "All parameters",
         better="lower",
         description="With embedding and output head.",
-        pooled=EXACT,
+        aggregation=EXACT,
     )
     over_rnn: float = measure(
         "Over the plain RNN's",
         better="lower",
         description="Recurrent parameters against a one-directional plain RNN of this width.",
-        pooled=EXACT,
+        aggregation=EXACT,
     )
     growth_exponent: float = measure(
         "Growth with width",
         description="log₂ of the recurrent parameters' growth when this width doubles; 2: squared.",
-        pooled=EXACT,
+        aggregation=EXACT,
     )
-    gates: int = measure("Gates", description="Sigmoids of the cell.", pooled=EXACT)
+    gates: int = measure("Gates", description="Sigmoids of the cell.", aggregation=EXACT)
     state_vectors: int = measure(
-        "State vectors", description="Of a cell: h, and the LSTM's c.", pooled=EXACT
+        "State vectors", description="Of a cell: h, and the LSTM's c.", aggregation=EXACT
     )
     state_bytes: int = measure(
         "State",
         unit="bytes",
         better="lower",
-        description="Carried from step to step, a sequence.",
-        pooled=EXACT,
+        description="Carried from step to step, per sequence.",
+        aggregation=EXACT,
     )
     multiply_accumulates: int = measure(
         "Multiply-accumulates",
         unit="per token",
         better="lower",
         description="Forward.",
-        pooled=EXACT,
+        aggregation=EXACT,
     )
 
 
@@ -230,7 +233,7 @@ def work(config: ParameterCountConfig) -> float:
 
 
 def width_work(config: ParameterCountConfig, width: int) -> float:
-    """One width: two implementations forward over T steps, and over 64 more to see memory grow."""
+    """Cost of one width: two implementations over T steps, and 64 more to see memory grow."""
     return 2 * pass_cost(
         config.architecture.model_copy(update={"hidden_size": width}),
         config.input_size,

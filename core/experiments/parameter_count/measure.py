@@ -22,7 +22,7 @@ from core.experiments.parameter_count.declaration import (
     width_work,
     work,
 )
-from core.measure.memory import MIB, kept_for_backward
+from core.measure.memory import MIB, activation_bytes
 from core.models.architecture import Architecture
 from core.models.counting import (
     DTYPE_BYTES,
@@ -115,16 +115,16 @@ def activation_rows(
             architecture, config.input_size, implementation=implementation, dtype=x_TBI.dtype
         ).to(device)
         try:
-            kept = kept_for_backward(model, x_TBI)
+            activations = activation_bytes(model, x_TBI)
         except NotImplementedError:
             continue
-        grown = kept.per_step * config.sequence_length * config.batch_size
+        grown = activations.per_step * config.sequence_length * config.batch_size
         yield ActivationRow(
             implementation=implementation,
             hidden_size=architecture.hidden_size,
             activation_mib=grown / MIB,
-            bytes_per_step=kept.per_step,
-            graph_mib=kept.graph / MIB,
+            bytes_per_step=activations.per_step,
+            graph_mib=activations.graph / MIB,
         )
 
 

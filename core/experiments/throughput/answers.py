@@ -7,7 +7,7 @@ from typing import Any
 
 from core.analysis.comparison import Comparison
 from core.experiments.throughput.declaration import ThroughputConfig
-from core.formatting import known, number, read_estimate, shortened_list, spread
+from core.formatting import as_number, number, read_estimate, shortened_list, spread
 from core.stats.estimates import Estimate
 
 MAX_NOISE = 10.0
@@ -15,7 +15,7 @@ MAX_NOISE = 10.0
 MAX_LOAD = 0.2
 """Cores that other processes took, above which a remark says so."""
 MAX_NAMED = 2
-"""So many models a remark names; of more it says how many there are."""
+"""The most models that a remark names; the others are counted."""
 BASELINES = {
     "over_linear": "forward, a linear layer",
     "over_feed_forward": "in training, a feed-forward net of as many parameters",
@@ -71,7 +71,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
 
 
 def whole(value: float) -> str:
-    """To three digits, written out: `12,300,000`."""
+    """Format to three digits, written out: `12,300,000`."""
     return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else number(value)
 
 
@@ -87,10 +87,12 @@ def _exponents(exponents: Sequence[Estimate]) -> str:
 
 
 def _noise(summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Says so when the machine was not quiet: the intervals then are wide, or wrong."""
-    loads = {name: known(summary.get("other_load")) or 0.0 for name, summary in summaries.items()}
+    """Report a machine that was not quiet: then the intervals are wide, or wrong."""
+    loads = {
+        name: as_number(summary.get("other_load")) or 0.0 for name, summary in summaries.items()
+    }
     noise = {
-        name: known(summary.get("noise_percent")) or 0.0 for name, summary in summaries.items()
+        name: as_number(summary.get("noise_percent")) or 0.0 for name, summary in summaries.items()
     }
     busy = [f"{name} ({number(load, 2)})" for name, load in loads.items() if load > MAX_LOAD]
     noisy = [f"{name} ({share:.0f}%)" for name, share in noise.items() if share > MAX_NOISE]
@@ -99,12 +101,12 @@ def _noise(summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             f"The machine was not quiet: other processes took more than {MAX_LOAD} cores during "
             f"{shortened_list(busy, MAX_NAMED)}."
         )
-    disturbed = [name for name, s in summaries.items() if known(s.get("disturbed_turns"))]
+    disturbed = [name for name, s in summaries.items() if as_number(s.get("disturbed_turns"))]
     if disturbed:
         names = shortened_list(disturbed, MAX_NAMED)
         yield f"Some turns were timed beside another thread of the run: {names}."
     if noisy:
         yield (
-            "Noisy: the middle half of the repetitions spread over more than "
-            f"{MAX_NOISE:.0f}% in {shortened_list(noisy, MAX_NAMED)}."
+            "Noisy: the middle half of the repetitions spreads over more than "
+            f"{MAX_NOISE:.0f}% of the median in {shortened_list(noisy, MAX_NAMED)}."
         )

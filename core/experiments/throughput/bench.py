@@ -19,7 +19,7 @@ from core.training import Throttle
 
 
 class Meter:
-    """How much of a run's work is done, part by part; each part is reported when it begins."""
+    """Counts the work that is done, part by part; each part is reported when it begins."""
 
     def __init__(self, total: float) -> None:
         self.total = total
@@ -27,13 +27,13 @@ class Meter:
         self._throttle = Throttle()
 
     def begin(self, work: float, message: str) -> Iterator[Progress]:
-        """Begin a part; the one before is done, whatever became of it."""
+        """Begin a part; the one before counts as done, whether or not it succeeded."""
         self._before, self._part = self._before + self._part, work
         self._throttle.restart()
         yield self._progress(0.0, message)
 
     def at(self, share: float, message: str) -> Iterator[Progress]:
-        """Report how much of the part is done, unless that happened a moment ago."""
+        """Report how much of the part is done, unless the last report was a moment ago."""
         if self._throttle.due():
             yield self._progress(share, message)
 
@@ -66,7 +66,7 @@ class Bench:
             problems[name] = problem
 
     def peak_bytes(self, call: Call, mode: Mode) -> int | None:
-        """Memory that one pass takes, before it is timed; None where a device does not tell.
+        """Memory that one pass takes, before it is timed; None where a device reports none.
 
         Raises MemoryError if that is more than the config allows.
         """

@@ -1,7 +1,7 @@
-"""What `throughput` is asked and what it records: settings, tables, and the work of a run.
+"""The declaration of `throughput`: settings, tables, and the work of a run.
 
-A variant and what recurrence is compared with, timed in turns: forward, forward + backward, one
-token at a time, packed against padded, by sequence length.
+A variant and its baselines are timed in turns, by sequence length: forward, forward + backward, one
+token at a time, packed against padded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.stats.aggregation import EXACT
 from core.stats.estimates import Estimate
 
 Subject = Literal["fused", "equations", "rnn", "linear", "feed-forward", "attention"]
-"""What is timed: the variant's two implementations, then what they are compared with."""
+"""What is timed: the variant's two implementations, then their baselines."""
 
 Baseline = Literal["rnn", "linear", "feed-forward", "attention"]
 
@@ -54,7 +54,7 @@ class ThroughputConfig(Config):
         ge=1,
         le=65_536,
         title="Shortest sequence",
-        description="Lengths halve from the longest down to this at the least.",
+        description="Lengths halve from the longest; none is shorter than this.",
     )
     repetitions: int = Field(
         9,
@@ -62,7 +62,7 @@ class ThroughputConfig(Config):
         le=1000,
         title="Repetitions",
         description=(
-            "Turns in which everything is timed once. From six on there are intervals, "
+            "Turns, in each of which everything is timed once. From six on there are intervals, "
             "from nine on they leave the extremes out."
         ),
         json_schema_extra={"role": "replicate"},
@@ -82,7 +82,7 @@ class ThroughputConfig(Config):
     compile: bool = Field(
         False,
         title="torch.compile",
-        description="Compile whatever is timed first; the time that takes is reported apart.",
+        description="Compile the subjects before timing; compilation time is reported separately.",
     )
     memory_limit_mib: int | None = Field(
         None,
@@ -141,9 +141,9 @@ class TimeRow(Row):
         "Peak memory",
         unit="MiB",
         better="lower",
-        description="Most that one pass has allocated at once, beyond parameters and input.",
+        description="The most that a pass allocated at once, beyond parameters and input.",
     )
-    problem: str = note("Problem", description="Why there is no time: out of memory, for one.")
+    problem: str = note("Problem", description="Why there is no time: out of memory, for example.")
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class CompilationRow(Row):
 
 @dataclass(frozen=True)
 class SubjectRow(Row):
-    """What the subjects are made of."""
+    """The size of one subject."""
 
     table: ClassVar[str] = "subjects"
     title: ClassVar[str] = "Subjects"
@@ -235,9 +235,9 @@ class SubjectRow(Row):
 
 @dataclass(frozen=True)
 class ThroughputSummary(Row):
-    """At the longest sequence; of the fused implementation unless it says otherwise.
+    """The results at the longest sequence, of the fused implementation unless stated otherwise.
 
-    Intervals are over repetitions: of the median, from order statistics.
+    Intervals are over repetitions: those of the median, from order statistics.
     """
 
     table: ClassVar[str] = "summary"
@@ -310,9 +310,9 @@ class ThroughputSummary(Row):
         "Peak memory",
         unit="MiB",
         better="lower",
-        description="Most that a training pass has allocated at once, beyond parameters and input.",
+        description="The most that a training pass allocated, beyond parameters and input.",
     )
-    parameters: int = measure("Parameters", pooled=EXACT)
+    parameters: int = measure("Parameters", aggregation=EXACT)
     compile_seconds: float | None = measure("Compilation", unit="s", better="lower")
     noise_percent: float = measure(
         "Noise",
@@ -342,10 +342,10 @@ class ThroughputSummary(Row):
 
 
 WARM_UP_TURNS = 7
-"""In which memory is measured, and calls are repeated until their times are stable."""
+"""About as long as warming up: memory is measured, and calls repeat until times are stable."""
 
 MAX_PACKED_TURNS = 6
-"""The fewest that have an interval. On the CPU a packed training pass grows as T² and takes up to
+"""The fewest that give an interval. On the CPU a packed training pass grows as T² and takes up to
 thirty times as long as a padded one: more turns would take longer than all the rest."""
 
 
@@ -361,7 +361,7 @@ def work(config: ThroughputConfig) -> float:
 
 
 def passes_work(config: ThroughputConfig, length: int, mode: Mode) -> float:
-    """All subjects at one length: both implementations, the plain RNN, and attention's T²."""
+    """Cost of all subjects at one length: both implementations, plain RNN, and attention's T²."""
     shape = config.architecture
     plain = Architecture(hidden_size=shape.hidden_size, layers=shape.layers)
     attention = length**2 * config.batch_size * shape.hidden_size
@@ -370,7 +370,7 @@ def passes_work(config: ThroughputConfig, length: int, mode: Mode) -> float:
 
 
 def packing_work(config: ThroughputConfig, length: int, mode: Mode) -> float:
-    """A packed and a padded pass at one length."""
+    """Cost of packed and padded passes at one length."""
     passes = 2 * _pass_work(config, config.architecture, length, mode)
     if mode == "training":
         # Each packed step's adjoint fills a whole batch, for every block of weights.
@@ -380,7 +380,7 @@ def packing_work(config: ThroughputConfig, length: int, mode: Mode) -> float:
 
 
 def latency_work(config: ThroughputConfig) -> float:
-    """All tokens of all subjects after one context."""
+    """Cost of all tokens of all subjects after one context."""
     token = pass_cost(config.architecture, config.input_size, steps=1, sequences=1, backward=False)
     return config.streamed_tokens * len(SUBJECTS) * token
 

@@ -2,7 +2,7 @@
 
 Recurrent subjects carry their state from token to token; attention has the keys and values of all
 tokens before. Only attention's arithmetic depends on the context; the others are timed beside it
-at each, in turns, so that the comparison at a length is one of the same moment.
+at each, in turns, so that a comparison is of times from the same moment.
 
 Shapes: B = 1 sequence, I input; N heads, T tokens, K features of a head.
 """
@@ -28,7 +28,7 @@ from core.models.recurrent import Recurrent
 MAX_TURNS = 10
 """Turns over which a subject's tokens are spread."""
 
-READS_BOTH_WAYS = "reads both ways: it must have seen the end before it can say anything"
+READS_BOTH_WAYS = "reads in both directions: it has no output before it has read to the end"
 
 
 def measure_latency(bench: Bench, context: int) -> Iterator[Event]:
@@ -48,7 +48,7 @@ def measure_latency(bench: Bench, context: int) -> Iterator[Event]:
         calls, "forward", repetitions, message, singles=math.ceil(tokens / repetitions)
     )
     problems |= turns.problems
-    # What reading the clock takes is known from the empty region, and counts for so short times.
+    # The empty region gives the cost of reading the clock, which matters for times this short.
     clock = statistics.median(turns.empty_seconds)
     for name in SUBJECTS:
         seconds = [max(0.0, s - clock) for s in turns.seconds.get(name, [])[:tokens]]
@@ -58,7 +58,7 @@ def measure_latency(bench: Bench, context: int) -> Iterator[Event]:
 
 
 def reader(bench: Bench, name: Subject, context: int) -> Call:
-    """What reads one more token."""
+    """The call that reads one more token."""
     model = bench.models[name]
     x_1BI = normal(bench.config, bench.device, 1, 1, bench.config.input_size)
     if isinstance(model, Recurrent):

@@ -1,7 +1,7 @@
-"""How `throughput` is measured: short lengths first, everything at a length before the next.
+"""How `throughput` is measured: length by length, the shortest first.
 
-The same seed gives the same weights and inputs. What a run holds in memory is limited while it
-measures and at no other time; what is freed is kept, so that no pass pays for fresh pages.
+The same seed gives the same weights and inputs. A run's memory is limited while it measures and at
+no other time; freed memory is kept, so that no pass pays for fresh pages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.experiments.throughput.latency import measure_latency
 from core.experiments.throughput.passes import Passes, measure_packing, measure_passes
 from core.experiments.throughput.rows import Results, summarise
 from core.experiments.throughput.subjects import start_compiler, subject_rows
-from core.measure.memory import MemoryLimit, freed_memory_kept, peak_bytes, return_freed_memory
+from core.measure.memory import MemoryLimit, keep_freed_memory, peak_bytes, return_freed_memory
 from core.measure.timing import OtherLoad
 from core.settings import BadSetting
 
@@ -30,7 +30,7 @@ def measure(config: ThroughputConfig) -> Iterator[Event]:
     device = resolve_device(config.device, config.dtype)
     meter = Meter(work(config))
     yield Progress(0, meter.total, device_sentence(device))
-    with freed_memory_kept() if device.type == "cpu" else contextlib.nullcontext():
+    with keep_freed_memory() if device.type == "cpu" else contextlib.nullcontext():
         limit = MemoryLimit(device)
         with limit.applied():
             bench = Bench(config, device, meter)
@@ -69,7 +69,7 @@ def _load_libraries(bench: Bench) -> None:
 
 
 def _limited(limit: MemoryLimit, events: Iterator[Event]) -> Iterator[Event]:
-    """The limit holds while the next event is made, not while it is taken care of."""
+    """Apply the limit while the next event is computed, not while it is handled."""
     while True:
         with limit.applied():
             event = next(events, None)

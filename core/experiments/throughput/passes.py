@@ -18,7 +18,7 @@ from core.experiments.throughput.bench import Bench, context_of
 from core.experiments.throughput.declaration import SUBJECTS, CompilationRow, Mode, Subject
 from core.experiments.throughput.rows import packing_row, ragged_lengths, ratio_rows, time_rows
 from core.experiments.throughput.subjects import (
-    LEFT_AS_THEY_ARE,
+    NOT_COMPILED,
     OUT_OF_MEMORY,
     compilation_problem,
     compiled,
@@ -50,9 +50,9 @@ def measure_passes(bench: Bench, length: int, mode: Mode) -> Iterator[Event]:
 
 
 class Passes:
-    """The subjects' passes at one length: inputs made, compiled if that is asked for, peak known.
+    """The subjects' passes at one length, prepared before anything is timed.
 
-    All of this is before anything is timed.
+    Inputs are drawn, models compiled if the config says so, and peaks measured.
     """
 
     def __init__(self, bench: Bench, length: int, mode: Mode) -> None:
@@ -64,7 +64,7 @@ class Passes:
     def prepare(self) -> Iterator[Event]:
         """Prepare every subject; one that fails gets a problem and is not timed."""
         if self.bench.config.compile:
-            # Else the ninth shape of a model would silently not be compiled.
+            # Otherwise the ninth shape of a model would silently not be compiled.
             torch.compiler.reset()
         for name in SUBJECTS:
             # What ran out of memory at a shorter length need not try again.
@@ -83,10 +83,10 @@ class Passes:
         bench = self.bench
         call = self.call(name, bench.models[name])
         if bench.config.compile:
-            left = LEFT_AS_THEY_ARE.get(name, "")
-            if not left:
+            exemption = NOT_COMPILED.get(name, "")
+            if not exemption:
                 call = self.call(name, compiled(bench.models[name]))
-            seconds, problem = (None, left) if left else self._compile(call)
+            seconds, problem = (None, exemption) if exemption else self._compile(call)
             yield CompilationRow(
                 subject=name,
                 mode=self.mode,
@@ -94,7 +94,7 @@ class Passes:
                 compile_seconds=seconds,
                 problem=problem,
             )
-            if problem and not left:
+            if problem and not exemption:
                 self.problems[name] = problem
                 return
         peak = bench.peak_bytes(call, self.mode)
@@ -136,7 +136,7 @@ class Passes:
 
 
 def measure_packing(bench: Bench, length: int, mode: Mode) -> Iterator[Event]:
-    """Measure a ragged batch through the fused layer; packing and padding are done before."""
+    """Measure a ragged batch through the fused layer; packing and padding are not timed."""
     config, results = bench.config, bench.results
     message = f"packed {mode} at T = {length:,}"
     yield from bench.meter.begin(declaration.packing_work(config, length, mode), message)

@@ -227,7 +227,7 @@ def paired_ratio(above: Sequence[float], below: Sequence[float]) -> Estimate:
 
 
 def growth_exponent(seconds: Mapping[int, float]) -> Estimate:
-    """b of time ∝ T^b from {T: seconds}: least squares on logarithms, Student's t interval.
+    """The exponent b in time ∝ T^b, from {T: seconds}: least squares on logarithms, t interval.
 
     n is the number of lengths; two have no interval, one has no exponent.
     """

@@ -1,6 +1,6 @@
-"""What `throughput` times: the variant's two implementations and what they are compared with.
+"""What `throughput` times: the variant's two implementations and their baselines.
 
-Also why one of them has no time, and what torch.compile can do with it.
+The module also compiles them, and says why one of them cannot be timed or compiled.
 
 Shapes: T time, B batch, I input, O a subject's output size.
 """
@@ -52,7 +52,7 @@ def build_subjects(config: ThroughputConfig, device: torch.device) -> dict[Subje
 
 
 def subject_rows(config: ThroughputConfig, models: Mapping[Subject, nn.Module]) -> list[SubjectRow]:
-    """What the subjects are made of, counted in their tensors."""
+    """The sizes of the subjects, counted in their tensors."""
     hidden = config.architecture.hidden_size
     return [
         SubjectRow(
@@ -79,7 +79,7 @@ def output_of(model: Callable[[Tensor], object], x_TBI: Tensor) -> Tensor:
 
 
 def output_size(name: Subject, architecture: Architecture) -> int:
-    """Size O of what a subject makes of each token."""
+    """Size O of a subject's output for each token."""
     both = name in ("fused", "equations", "feed-forward")
     return architecture.hidden_size * (architecture.directions if both else 1)
 
@@ -105,7 +105,7 @@ UNAVAILABLE = (
     "Could not run 'aten::",
     "is not currently implemented for",
 )
-"""Words of torch's errors about a kernel that the device or the precision does not have."""
+"""Phrases in torch's errors about a kernel that the device or the precision does not have."""
 
 
 def problem_of(error: Exception, dtype: str) -> str:
@@ -124,7 +124,7 @@ def first_line(error: Exception) -> str:
     return lines[0][:160] if lines else type(error).__name__
 
 
-LEFT_AS_THEY_ARE: dict[Subject, str] = {
+NOT_COMPILED: dict[Subject, str] = {
     "fused": "timed as it is: torch.compile does not touch torch.nn's recurrent layers",
     "rnn": "timed as it is: torch.compile does not touch torch.nn's recurrent layers",
     "equations": "timed as it is: torch.compile would unroll the loop over time into one graph",
@@ -162,7 +162,7 @@ def start_compiler() -> None:
 
 
 def compilation_problem(error: Exception) -> str:
-    """What to record of an error of the compiler; empty for any other error."""
+    """The problem to record for a compiler error; empty for any other error."""
     from torch._dynamo.exc import TorchDynamoException
     from torch._inductor.exc import CppCompileError, InvalidCxxCompiler
 

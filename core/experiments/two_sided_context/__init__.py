@@ -23,5 +23,5 @@ TWO_SIDED_CONTEXT = Experiment(
     remarks=remarks,
     work=work,
     by_seed=by_seed,
-    headlines=(Headline("ahead_accuracy", "tells best what lies ahead"),),
+    headlines=(Headline("ahead_accuracy", "is most accurate where a token ahead is needed"),),
 )

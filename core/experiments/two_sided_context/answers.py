@@ -9,7 +9,7 @@ from core.analysis.comparison import Comparison, contrasts
 from core.analysis.groups import Group, Identity, identity_of
 from core.experiment import Tables
 from core.experiments.two_sided_context.declaration import TwoSidedContextConfig
-from core.formatting import counted, known, listed, number, read_estimate, spread
+from core.formatting import as_number, counted, listed, number, read_estimate, spread
 from core.settings import Value
 from core.stats.aggregation import MEAN
 from core.stats.estimates import Estimate
@@ -39,7 +39,7 @@ def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> s
         return f"{name}: {right} with nothing ahead needed."
     if ahead.value is None:
         return f"{name}: no accuracy, because networks of every seed diverged."
-    chance = known(summary.get("chance")) or 0.0
+    chance = as_number(summary.get("chance")) or 0.0
     blind = ahead.low is not None and ahead.low <= chance
     against = f", no better than chance ({chance:.3g}%)" if blind else f"; chance is {chance:.3g}%"
     steps = f"1 to {last} steps" if last > 1 else "one step"
@@ -50,10 +50,10 @@ def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> s
     if config.architecture.bidirectional:
         sentences.append(f"At the hardest look-ahead {_percent(lowest)} are right.")
     elif wider.value is not None and delayed.value is not None:
-        size = int(known(summary.get("wider_hidden_size")) or 0)
+        size = int(as_number(summary.get("wider_hidden_size")) or 0)
         sentences.append(
             f"With as many parameters as both directions (hidden size {size}) it gets "
-            f"{_percent(wider)}, when it may answer so many steps later {_percent(delayed)}."
+            f"{_percent(wider)}; if it may answer that many steps later, {_percent(delayed)}."
         )
     if ahead.n < config.seeds:
         diverged = counted(config.seeds - ahead.n, "seed")
@@ -69,17 +69,19 @@ class Pair(NamedTuple):
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
-    """Whether the gain holds at every look-ahead, what the controls say, and the tie without it."""
+    """Whether the gain holds at every look-ahead, what the controls show, and the tie at d = 0."""
     pairs = matching_pairs(comparison)
     if not pairs:
         missing = (
             "one direction" if comparison.groups[0].settings["bidirectional"] else "two directions"
         )
         if len({g.settings["bidirectional"] for g in comparison.groups}) == 1:
-            yield f"Nothing that reads in {missing} is beside them."
+            yield f"There is no run with {missing} to compare with."
         return
     chances = dict.fromkeys(
-        f"{chance:.3g}%" for s in comparison.summaries.values() if (chance := known(s["chance"]))
+        f"{chance:.3g}%"
+        for s in comparison.summaries.values()
+        if (chance := as_number(s["chance"]))
     )
     yield f"Chance is {listed(list(chances), 'or')}."
     everywhere = _better(comparison, pairs, "lowest_accuracy", "highest_accuracy")
@@ -89,15 +91,15 @@ def remarks(comparison: Comparison) -> Iterator[str]:
             key=lambda estimate: estimate.value or 0.0,
         )
         yield (
-            f"{_names(everywhere)} {_verb(everywhere, 'gains', 'gain')} more than noise at every "
-            f"look-ahead; at the hardest {_percent(hardest)} are right."
+            f"{_names(everywhere)} {_verb(everywhere, 'improves', 'improve')} by more than noise "
+            f"at every look-ahead; at the hardest {_percent(hardest)} of tags are right."
         )
     yield from _controls(comparison, pairs)
     present = comparison.result("present_accuracy")
     ties = [v for p in pairs if present and (v := present.against(*p)) is not None]
     if present and ties and not any(verdict.distinguished for verdict in ties):
         values = [comparison.estimate(n, "present_accuracy") for pair in pairs for n in pair]
-        yield f"With nothing ahead needed one direction and two tie, at {_range(values)}."
+        yield f"With nothing ahead needed, one direction and two tie at {_range(values)}."
 
 
 def matching_pairs(comparison: Comparison) -> list[Pair]:
@@ -126,7 +128,7 @@ def _better(comparison: Comparison, pairs: Sequence[Pair], both: str, one: str) 
 
 
 def _controls(comparison: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
-    """More parameters do not help, answering later does: only then is it about seeing."""
+    """If more parameters do not help and answering later does, the gain comes from context."""
     names = [pair.one for pair in pairs]
     wider, delayed = (
         [comparison.estimate(name, measure) for name in names]
@@ -135,15 +137,20 @@ def _controls(comparison: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
     if any(estimate.value is None for estimate in (*wider, *delayed)):
         return
     sentence = (
-        f"With as many parameters as both, one direction gets {_range(wider)}, and when it may "
-        f"answer so many steps later {_range(delayed)}"
+        f"With as many parameters as both, one direction gets {_range(wider)}; if it may answer "
+        f"that many steps later, {_range(delayed)}"
     )
-    in_vain = _better(comparison, pairs, "ahead_accuracy", "wider_accuracy") == _better(
+    wider_is_no_better = _better(comparison, pairs, "ahead_accuracy", "wider_accuracy") == _better(
         comparison, pairs, "ahead_accuracy", "ahead_accuracy"
     )
     alone = [Pair(name, name) for name in names]
-    later = len(_better(comparison, alone, "delayed_accuracy", "ahead_accuracy")) == len(names)
-    yield f"{sentence}: it is about seeing, not capacity." if in_vain and later else f"{sentence}."
+    delay_helps = len(_better(comparison, alone, "delayed_accuracy", "ahead_accuracy")) == len(
+        names
+    )
+    by_context = wider_is_no_better and delay_helps
+    yield (
+        f"{sentence}: the gain comes from context, not capacity." if by_context else f"{sentence}."
+    )
 
 
 def _names(pairs: Sequence[Pair]) -> str:
@@ -165,7 +172,7 @@ def _range(estimates: Sequence[Estimate]) -> str:
 
 
 def _sure(estimate: Estimate) -> str:
-    """The interval, which ends at what is possible."""
+    """The interval, cut to the possible percentages."""
     return spread(estimate.within(0, 100))
 
 

@@ -1,10 +1,10 @@
 """What does reading in both directions buy?
 
-Each token is tagged by a rule that needs the token d steps ahead. Reading forward alone one can
-only guess; a second direction that comes from the end has seen it. That it is about seeing, not
-about capacity, shows in two controls: the one-directional network with as many parameters as the
-bidirectional one, and the one-directional network that answers d steps later. The price: what a
-second direction said is revised by what comes, so it cannot generate.
+Each token is tagged by a rule that needs the token d steps ahead. A network that reads
+forward can only guess it; a second direction that comes from the end has seen it. Two controls show
+that the gain comes from context, not from capacity: a one-directional network with as many
+parameters as the bidirectional one, and a one-directional network that answers d steps later. The
+price: tokens that arrive later revise what a bidirectional network said, so it cannot generate.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from core.stats.estimates import Estimate
 Rule = Literal["ahead", "compare"]
 
 Network = Literal["itself", "wider", "delayed"]
-"""The variant; as many parameters as its bidirectional form; answering d steps later."""
+"""The variant; one with as many parameters as its bidirectional form; one that answers d later."""
 
 LOOK_AHEADS = (*range(11), 15, 20, 30, 50, 70, 100)
-"""Those that are measured, as far as they are asked for, and the furthest that is asked for."""
+"""The look-aheads that are measured up to a config's furthest, which is measured too."""
 
-VALIDATED = 50
+VALIDATION_SEQUENCES = 50
 """Sequences of each seed in a validation: enough for a curve."""
 
 MAX_SAVED = 2**26
-"""Numbers that the passes of a group save for their backward pass: 256 MiB."""
+"""The most numbers that the passes of a group save for their backward pass: 256 MiB."""
 
 
 class TwoSidedContextConfig(Config):
@@ -103,12 +103,12 @@ class TwoSidedContextConfig(Config):
 
     @property
     def features(self) -> int:
-        """Size of what is read at each step: a token, one-hot."""
+        """Features that are read at each step: a token, one-hot."""
         return self.tokens
 
     @property
     def look_aheads(self) -> tuple[int, ...]:
-        """Those that are measured, in order."""
+        """The look-aheads that are measured, in order."""
         return (*(ahead for ahead in LOOK_AHEADS if ahead < self.furthest), self.furthest)
 
     @property
@@ -165,12 +165,12 @@ class Group:
 def groups(config: TwoSidedContextConfig) -> list[Group]:
     """Every network: the variant and, if it has one direction, both of its controls.
 
-    A group is every look-ahead of as many seeds as memory has room for: usually of all.
+    A group has every look-ahead of as many seeds as memory has room for, usually all.
     """
     plan: list[tuple[Architecture, tuple[Network, ...]]] = [(config.architecture, ("itself",))]
     if config.wider is not None:
         plan = [(config.architecture, ("itself", "delayed")), (config.wider, ("wider",))]
-    made, last = [], config.seed + config.seeds
+    result, last = [], config.seed + config.seeds
     for shape, networks in plan:
         places = [(network, ahead) for network in networks for ahead in config.look_aheads]
         passes = shape.layers * shape.directions * config.sequence_length * config.batch_size
@@ -179,8 +179,8 @@ def groups(config: TwoSidedContextConfig) -> list[Group]:
         for first in range(config.seed, last, block):
             seeds = range(first, min(first + block, last))
             members = tuple(Member(*place, seed) for place in places for seed in seeds)
-            made.append(Group(shape, members))
-    return made
+            result.append(Group(shape, members))
+    return result
 
 
 def work(config: TwoSidedContextConfig) -> float:
@@ -201,7 +201,7 @@ def group_work(config: TwoSidedContextConfig, group: Group) -> tuple[float, floa
         )
 
     training = config.training_steps * passes(config.batch_size, backward=True)
-    training += config.validations * passes(VALIDATED)
+    training += config.validations * passes(VALIDATION_SEQUENCES)
     return training, 2 * passes(config.tested_sequences)  # the revisions take about as long
 
 
@@ -253,7 +253,7 @@ class ContextRow(Row):
 
 @dataclass(frozen=True)
 class RevisionRow(Row):
-    """How many tags that were already given change as the network reads on."""
+    """The share of tags already given that change as the network reads on."""
 
     table: ClassVar[str] = "revisions"
     title: ClassVar[str] = "Revisions"
@@ -318,19 +318,19 @@ class TwoSidedContextSummary(Row):
         description="Mean over d ≥ 1 of the network that answers d steps later.",
     )
     chance: float = measure(
-        "Chance", unit="%", description="The best without seeing ahead: exact.", pooled=EXACT
+        "Chance", unit="%", description="The best without seeing ahead: exact.", aggregation=EXACT
     )
     output_size: int = measure(
         "Output size",
         unit="numbers",
         description="At every step: H, or 2H with two directions.",
-        pooled=EXACT,
+        aggregation=EXACT,
     )
     parameters: int = measure(
-        "Parameters", better="lower", description="Of the whole model.", pooled=EXACT
+        "Parameters", better="lower", description="Of the whole model.", aggregation=EXACT
     )
-    wider_hidden_size: int | None = measure("Wider, hidden size", pooled=EXACT)
-    wider_parameters: int | None = measure("Wider, parameters", pooled=EXACT)
+    wider_hidden_size: int | None = measure("Wider, hidden size", aggregation=EXACT)
+    wider_parameters: int | None = measure("Wider, parameters", aggregation=EXACT)
     generates: str = note(
-        "Generates", description="Whether it can write token by token, and if not why not."
+        "Generates", description="Whether it can generate token by token, and if not, why."
     )

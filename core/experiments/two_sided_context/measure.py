@@ -1,8 +1,8 @@
-"""How `two-sided-context` is measured: every network trained, then tested, then read on.
+"""How `two-sided-context` is measured: training, test, and revisions of tags.
 
-A network that writes hands every token on before the next one is there: what it said must stand.
-So each prefix of a sequence is tagged by itself, as if it were all there is, and compared with the
-tags of the whole: the tags that differ are those that reading on revises.
+A network that generates emits every token before the next one exists, and cannot revise it. So each
+prefix of a sequence is tagged as if it were the whole, and compared with the tags of the whole: the
+tags that differ are those that reading on revises.
 
 Shapes: N networks, T time, B batch, V tokens, C tags, J tokens read on, P positions.
 """
@@ -43,7 +43,7 @@ from core.training import Checkpointer
 
 
 def measure(config: TwoSidedContextConfig, checkpoint: bytes | None = None) -> Iterator[Event]:
-    """Every group of networks; the summary comes last."""
+    """Measure every group of networks; the summary comes last."""
     torch.set_num_threads(config.threads)
     device = resolve_device(config.device, "float32")
     yield Progress(0, work(config), device_sentence(device))
@@ -82,7 +82,7 @@ class ContextStudy:
                 yield event
             self._training = None
             self.finished_groups += 1
-            yield Checkpoint(self.saved(None))
+            yield Checkpoint(self.save(None))
             done = sum(works[: self.finished_groups])
             yield Progress(done, total, f"{training.name} measured")
 
@@ -92,12 +92,12 @@ class ContextStudy:
         for event in training.events(done, total):
             yield event
             if isinstance(event, Progress):
-                yield from self._checkpointer.events(lambda: self.saved(training))
+                yield from self._checkpointer.events(lambda: self.save(training))
         yield from training.test()
         if any(member.network == "itself" for member in training.group.members):
             yield from revision_rows(self.config, training.taggers)
 
-    def saved(self, training: TaggerTraining | None) -> bytes:
+    def save(self, training: TaggerTraining | None) -> bytes:
         """The rows so far, and where the group in training is."""
         content = io.BytesIO()
         state = {
@@ -109,7 +109,7 @@ class ContextStudy:
         return content.getvalue()
 
     def load(self, content: bytes) -> None:
-        """Go on from what `saved` returned."""
+        """Resume from what `save` returned."""
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         self.finished_groups, self._training = state["finished"], state["course"]
         kinds = {kind.table: kind for kind in (TrainingRow, ContextRow, RevisionRow)}
@@ -167,7 +167,7 @@ def summarise(config: TwoSidedContextConfig, rows: Sequence[ContextRow]) -> TwoS
     def over_seeds(
         network: Network, statistic: Callable[[list[float]], float], *, ahead: bool = True
     ) -> Estimate:
-        """A seed with a network that diverged has none."""
+        """The estimate over seeds; a seed with a network that diverged is left out."""
         by_seed: dict[int, list[float]] = {}
         for row in rows:
             if row.network == network and (row.look_ahead > 0) == ahead:
@@ -196,7 +196,7 @@ def summarise(config: TwoSidedContextConfig, rows: Sequence[ContextRow]) -> TwoS
 
 
 def generates(architecture: Architecture) -> str:
-    """Whether a decoder of this architecture can write, asked of the decoder itself."""
+    """Whether a decoder of this architecture can generate, as `Seq2SeqShape` allows."""
     try:
         Seq2SeqShape(architecture, architecture, "none", 1, 1, 1)
     except BadSetting as refusal:

@@ -1,4 +1,4 @@
-"""The networks of `two-sided-context`: what they read, what they must say when, their training.
+"""The networks of `two-sided-context`: their inputs, their targets and their training.
 
 Seed i of a run draws weights, training, validation and test sequences each from a generator of its
 own. So a seed starts from the same weights at every look-ahead, every network of it reads the same
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from core.experiment import Event, Progress
 from core.experiments.two_sided_context.declaration import (
-    VALIDATED,
+    VALIDATION_SEQUENCES,
     ContextRow,
     Group,
     Member,
@@ -36,7 +36,7 @@ Purpose = Literal["weights", "training", "validation", "test"]
 
 
 def generator(seed: int, purpose: Purpose) -> torch.Generator:
-    """What a seed draws from for one purpose."""
+    """The generator of a seed for one purpose."""
     purposes = get_args(Purpose)
     return torch.Generator().manual_seed(len(purposes) * seed + purposes.index(purpose))
 
@@ -68,7 +68,7 @@ class Taggers(nn.Module):
 
 
 class TaggingTask:
-    """The tagging task as it is set to each network of a group."""
+    """The inputs and targets of each network of a group."""
 
     def __init__(
         self, config: TwoSidedContextConfig, members: Sequence[Member], device: torch.device
@@ -94,26 +94,26 @@ class TaggingTask:
         """What each network reads: its seed's tokens, one-hot, NTBV."""
         return nn.functional.one_hot(tokens_STB, self.tagging.tokens).float()[self.seed_N]
 
-    def wanted(self, tokens_STB: Tensor) -> Tensor:
-        """What each network must say at every step, NTB; delayed, d steps after the token."""
+    def targets(self, tokens_STB: Tensor) -> Tensor:
+        """The tag that each network must give at every step, NTB; `delayed`, d steps later."""
         tags = []
         for member, seed in zip(self.members, self.seed_N.tolist(), strict=True):
             tags_TB = self.tagging.tag(tokens_STB[seed], member.look_ahead)
             delay = member.look_ahead if member.network == "delayed" else 0
-            # The steps that are not counted come round to the start.
+            # roll moves the steps that are not counted to the start.
             tags.append(tags_TB.roll(delay, dims=0))
         return torch.stack(tags)
 
-    def losses(self, scores_NTBC: Tensor, wanted_NTB: Tensor) -> Tensor:
+    def losses(self, scores_NTBC: Tensor, target_NTB: Tensor) -> Tensor:
         """Cross-entropy of each network in nats per tag that counts, N."""
         losses = nn.functional.cross_entropy(
             scores_NTBC.flatten(0, 2),
-            wanted_NTB.flatten(),
+            target_NTB.flatten(),
             reduction="none",
             ignore_index=UNCOUNTED,
         )
-        batch = wanted_NTB.shape[-1]
-        return losses.view(wanted_NTB.shape).sum((1, 2)) / (self.counted_N * batch)
+        batch = target_NTB.shape[-1]
+        return losses.view(target_NTB.shape).sum((1, 2)) / (self.counted_N * batch)
 
 
 class EvalResult(NamedTuple):
@@ -148,17 +148,17 @@ class TaggerTraining:
     def _losses_of_step(self, _: int) -> Tensor:
         tokens_STB = self.task.draw(self.config.batch_size, self.generators)
         scores_NTBC = self.taggers(self.task.read(tokens_STB))
-        return self.task.losses(scores_NTBC, self.task.wanted(tokens_STB))
+        return self.task.losses(scores_NTBC, self.task.targets(tokens_STB))
 
     def events(self, done: float, total: float) -> Iterator[Event]:
         """Take the steps that are left; a row per network at every validation."""
         config, throttle = self.config, Throttle()
-        tokens_STB = self.task.draw(VALIDATED, self.task.generators("validation"))
-        validated = evenly_spaced(config.training_steps, config.validations)
+        tokens_STB = self.task.draw(VALIDATION_SEQUENCES, self.task.generators("validation"))
+        validation_steps = evenly_spaced(config.training_steps, config.validations)
         step_work = group_work(config, self.group)[0] / config.training_steps
         for trained in self.trainer:
             step = trained.step
-            if step in validated:
+            if step in validation_steps:
                 result = self.evaluate(tokens_STB)
                 for member, loss, accuracies in zip(self.group.members, *result, strict=True):
                     known = finite(loss)
@@ -197,10 +197,10 @@ class TaggerTraining:
         task, sequences = self.task, tokens_STB.shape[-1]
         losses, accuracies = [], []
         for part_STB in torch.split(tokens_STB, max(self.config.batch_size, 32), dim=-1):
-            scores_NTBC, wanted_NTB = self.taggers(task.read(part_STB)), task.wanted(part_STB)
-            right_NTB = scores_NTBC.argmax(-1) == wanted_NTB
+            scores_NTBC, target_NTB = self.taggers(task.read(part_STB)), task.targets(part_STB)
+            right_NTB = scores_NTBC.argmax(-1) == target_NTB
             accuracies.append(100 * right_NTB.sum(1) / task.counted_N[:, None])
-            losses.append(task.losses(scores_NTBC, wanted_NTB) * part_STB.shape[-1] / sequences)
+            losses.append(task.losses(scores_NTBC, target_NTB) * part_STB.shape[-1] / sequences)
         # Part by part: torch's sum over a first axis depends on how many networks there are.
         losses_N, accuracies_NB = reduce(torch.add, losses), torch.cat(accuracies, dim=-1)
         return EvalResult(losses_N.tolist(), accuracies_NB.tolist())
@@ -214,7 +214,7 @@ class TaggerTraining:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Resume from what `state` returned."""
         self.taggers.load_state_dict(state["taggers"])
         self.trainer.load(state["trainer"])
         for generator, saved in zip(self.generators, state["feed"], strict=True):

@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.analysis.groups import cell_of, value_in_words
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.explorer.exploration import LONGEST, Exploration, ExplorerConfig, Part, typed
+from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
 from core.formatting import counted, inline_text
 from core.models.architecture import Architecture
 from core.models.registry import cell_kind, cell_kinds
@@ -42,7 +42,7 @@ WIDEST = 128
 
 WIDTHS = [str(width) for width in range(8, WIDEST + 1, 8)]
 
-LENGTHS = [str(length) for length in range(1, LONGEST + 1)]
+LENGTHS = [str(length) for length in range(1, MAX_STEPS + 1)]
 
 PARTS: tuple[Part, ...] = ("encoder", "decoder")
 
@@ -154,7 +154,7 @@ def _text() -> tuple[str, int]:
     if not text.strip():
         st.caption(f"No text: a random sequence of {USUAL_LENGTH} steps is read.")
         return "", USUAL_LENGTH
-    read = typed(text)
+    read = split_letters(text)
     if read.remark:
         st.caption(plain(read.remark))
     return text, len(read.letters)

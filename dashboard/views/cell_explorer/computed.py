@@ -19,7 +19,7 @@ from dashboard.views.translate import models
 
 if TYPE_CHECKING:
     from core.explorer.networks import Networks
-    from core.explorer.stepping import Stepped
+    from core.explorer.stepping import SteppedCell
 
 
 MAX_NETWORKS, MAX_CURVES = 8, 64
@@ -65,7 +65,7 @@ def curve(subject: Subject) -> Curve:
     return _curve(subject.exploration, subject.start)
 
 
-def stepped(subject: Subject) -> Stepped:
+def stepped(subject: Subject) -> SteppedCell:
     """The first seed's network, stepped. Raises `BadSetting` if a run's model cannot be loaded."""
     return _stepped(subject.exploration, subject.start)
 
@@ -89,23 +89,23 @@ def table(rows: Sequence[Row]) -> pandas.DataFrame:
 
 @functools.lru_cache(maxsize=MAX_NETWORKS)
 def _networks(exploration: Exploration, start: Start | None) -> Networks:
-    from core.explorer.networks import fresh, trained
+    from core.explorer.networks import fresh_networks, trained_networks
 
     if start is None:
-        return fresh(exploration)
-    return trained(models.translator(start.uri, start.run_id), start.part, exploration)
+        return fresh_networks(exploration)
+    return trained_networks(models.translator(start.uri, start.run_id), start.part, exploration)
 
 
 @functools.lru_cache(maxsize=MAX_CURVES)
 def _curve(exploration: Exploration, start: Start | None) -> Curve:
-    from core.explorer.networks import fading
+    from core.explorer.networks import gradient_curve
 
-    fades = fading(_networks(exploration, start))
-    return Curve(table(fades.rows), table(fades.decays), fades.summary)
+    curve = gradient_curve(_networks(exploration, start))
+    return Curve(table(curve.rows), table(curve.decays), curve.summary)
 
 
 @functools.lru_cache(maxsize=MAX_NETWORKS)
-def _stepped(exploration: Exploration, start: Start | None) -> Stepped:
-    from core.explorer.stepping import Stepped
+def _stepped(exploration: Exploration, start: Start | None) -> SteppedCell:
+    from core.explorer.stepping import SteppedCell
 
-    return Stepped(_networks(exploration, start))
+    return SteppedCell(_networks(exploration, start))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from core.explorer.exploration import LONGEST
+from core.explorer.exploration import MAX_STEPS
 from core.settings import BadSetting
 from core.store.records import RunRecord
 from dashboard.navigation import RUNS
@@ -88,7 +88,7 @@ def _subjects(sequence: InputSequence, offered: Sequence[RunRecord]) -> list[Sub
 def _steps(subjects: Sequence[Subject], steps: int) -> None:
     """Ask for a step and show its figures; only the open tab is computed."""
     options = [str(step) for step in range(1, steps + 1)]
-    controls.at_most("step", steps, LONGEST)
+    controls.at_most("step", steps, MAX_STEPS)
     st.subheader("Step by step", anchor=False)
     st.caption(f"One network as an example, not an estimate: {computed.example(subjects)}.")
     step = 1

@@ -247,7 +247,7 @@ def maps(subjects: Sequence[Subject], step: int) -> None:
 
 def _map(subject: Subject, equation: Equation, step: int) -> None:
     stepped = computed.stepped(subject)
-    values_TH = stepped.made(equation).numpy()
+    values_TH = stepped.result(equation).numpy()
     specification, data = live.cell_map(
         values_TH, stepped.tokens, step, gate=equation.gate, dark=cache.dark()
     )

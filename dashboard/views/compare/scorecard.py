@@ -14,16 +14,16 @@ import pandas
 import streamlit as st
 
 from core.analysis.scorecard import (
+    DEFAULT_TERMS,
     MODES,
-    USUAL,
     MeasureLine,
     QuestionCard,
     Scorecard,
     Terms,
-    fullest,
-    machines_there,
-    terms_there,
-    usual_kinds,
+    available_machines,
+    available_terms,
+    default_kinds,
+    fullest_terms,
 )
 from core.analysis.scorecard_sentences import (
     KEY,
@@ -60,11 +60,11 @@ from experiments.scorecards import Launch, ScorecardIndex, ScorecardSnapshot, la
 def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
     """The terms in the address, or those on which most questions have an answer."""
     width = mode == MODES[0]
-    there = terms_there(snapshot.records, mode)
+    there = available_terms(snapshot.records, mode)
     chosen = [snapshot.kinds[kind] for kind in kinds]
-    usual = fullest(snapshot.records, chosen, mode) or next(iter(there), None)
+    usual = fullest_terms(snapshot.records, chosen, mode) or next(iter(there), None)
     if usual is None:
-        return USUAL[mode]
+        return DEFAULT_TERMS[mode]
     options = {f"{next(iter(terms.settings.values()))}": terms for terms in there}
     default = f"{next(iter(usual.settings.values()))}"
     title, key = ("Hidden size", "width") if width else ("Parameter budget", "budget")
@@ -321,12 +321,12 @@ def _index(uri: str) -> ScorecardIndex:
 
 def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:
     """Ask for columns, terms and machine; a link reopens the same scorecard."""
-    usual = usual_kinds(snapshot.records)
+    usual = default_kinds(snapshot.records)
     kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", usual)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         mode = controls.choice("Compared at", MODES, "mode")
         terms = choose_terms(snapshot, kinds, mode)
-        machines = machines_there(snapshot.records)
+        machines = available_machines(snapshot.records)
         machine = ""
         if machines:
             machine = controls.pick("Times measured on", machines, "machine", machines[0])

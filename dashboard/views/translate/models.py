@@ -103,7 +103,7 @@ def translator(uri: str, run_id: str) -> Translator:
     """A run's model. Raises `BadSetting` if the run has none."""
     folder = open_store(uri).artifact(run_id, "model")
     if folder is None:
-        raise BadSetting("this run has kept no model; run it again to have one")
+        raise BadSetting("this run has no saved model; run it again to have one")
     load_torch()
     from core.experiments.length_quality.translator import Translator
 

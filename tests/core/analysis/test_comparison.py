@@ -127,8 +127,8 @@ def test_one_seed_gives_no_verdict_and_the_answer_says_so(made: Store) -> None:
     assert found.headline is not None
     assert {d.finding for d in found.headline.differences} == {"not enough seeds"}
     assert not any(found.headline.marks.values())
-    assert "With 1 seed each no difference" in answer(found)
-    assert "it takes 2 seeds each" in answer(found)
+    assert "With 1 seed each, no difference" in answer(found)
+    assert "2 seeds each are needed" in answer(found)
 
 
 def test_counts_are_compared_exactly_and_launches_are_no_seeds(made: Store) -> None:
@@ -138,9 +138,9 @@ def test_counts_are_compared_exactly_and_launches_are_no_seeds(made: Store) -> N
     times = of(made, "throughput")
     assert times.headline is not None
     (pair,) = times.headline.differences
-    assert verdict(pair, times.repeat) == "not enough launches (n = 1 and 1; 2 each would do)"
-    assert "With 1 launch each no difference" in answer(times)
-    assert "apart from those of" in answer(times)
+    assert verdict(pair, times.repeat) == "not enough launches (n = 1 and 1; 2 each are needed)"
+    assert "With 1 launch each, no difference" in answer(times)
+    assert "does not overlap with those of" in answer(times)
 
 
 def test_the_same_run_against_itself_is_not_distinguishable(made: Store) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 import pytest
 
-from core.analysis.runs import Measured, per_seed_values, repeat_of
+from core.analysis.runs import MeasuredRun, per_seed_values, repeat_of
 from core.experiment import Experiment, Row, Tables
 from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
@@ -49,13 +49,13 @@ def recorded(rows: list[Row]) -> Tables:
     return tables.get
 
 
-def of_summary(experiment: Experiment, values: Mapping[str, Any], run_id: str = "a") -> Measured:
+def of_summary(experiment: Experiment, values: Mapping[str, Any], run_id: str = "a") -> MeasuredRun:
     """A run of which there is only a summary, with a seed among its settings."""
     names = experiment.summary.header()
     line = {name: values.get(name, math.nan) for name in names}
     table = pandas.DataFrame([line])
     settings = {"seed": values.get("seed", 0), "hidden_size": values.get("hidden_size", 8)}
-    return Measured(run_id, settings, {"summary": table}.get)
+    return MeasuredRun(run_id, settings, {"summary": table}.get)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def of_summary(experiment: Experiment, values: Mapping[str, Any], run_id: str = 
 def test_seeds_together_make_the_number_of_the_summary(experiment: Experiment) -> None:
     config = experiment.config.from_flat(SMALL[experiment.name])
     tables = recorded([event for event in experiment.measure(config) if isinstance(event, Row)])
-    found = per_seed_values(experiment, [Measured("a", config.flat(), tables)])
+    found = per_seed_values(experiment, [MeasuredRun("a", config.flat(), tables)])
     summary = tables("summary")
     assert summary is not None
     compared = 0
@@ -72,7 +72,7 @@ def test_seeds_together_make_the_number_of_the_summary(experiment: Experiment) -
         if not column.estimate or pandas.isna(summary[column.name].iloc[0]):
             continue
         values = found[column.name]
-        estimate = column.pooled.estimate(list(values.values()))
+        estimate = column.aggregation.estimate(list(values.values()))
         assert estimate.value == pytest.approx(summary[column.name].iloc[0], rel=1e-9), column.name
         assert estimate.n == summary[f"{column.name}_n"].iloc[0]
         assert {seed for _, seed in values} <= set(
@@ -108,7 +108,7 @@ def test_each_launch_of_a_timed_experiment_is_one_sample() -> None:
 
 
 def test_a_run_without_a_summary_has_no_samples() -> None:
-    assert per_seed_values(MEMORY_SPAN, [Measured("a", {"seed": 0}, lambda name: None)]) == {}
+    assert per_seed_values(MEMORY_SPAN, [MeasuredRun("a", {"seed": 0}, lambda name: None)]) == {}
     assert per_seed_values(GRADIENT_DECAY, [of_summary(GRADIENT_DECAY, {})]) == {}
 
 
@@ -122,7 +122,7 @@ def test_what_is_repeated_is_declared() -> None:
         "two-sided-context": "seed",
     }
     counts = [c for c in PARAMETER_COUNT.summary.columns() if c.role == "measure"]
-    assert all(column.pooled is EXACT for column in counts)
+    assert all(column.aggregation is EXACT for column in counts)
 
 
 def test_of_a_network_that_diverged_the_seed_is_left_out() -> None:
@@ -134,6 +134,6 @@ def test_of_a_network_that_diverged_the_seed_is_left_out() -> None:
     context = pandas.DataFrame(rows, columns=["network", "seed", "look_ahead", "accuracy"])
     summary = pandas.DataFrame([dict.fromkeys(TWO_SIDED_CONTEXT.summary.header(), math.nan)])
     tables = {"context": context, "summary": summary}
-    found = per_seed_values(TWO_SIDED_CONTEXT, [Measured("a", {"seed": 0}, tables.get)])
+    found = per_seed_values(TWO_SIDED_CONTEXT, [MeasuredRun("a", {"seed": 0}, tables.get)])
     assert sorted(found["ahead_accuracy"].values()) == [50.0, 52.0]
     assert sorted(found["present_accuracy"].values()) == [50.0, 51.0, 52.0]

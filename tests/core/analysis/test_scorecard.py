@@ -17,14 +17,14 @@ from core.analysis.scorecard import (
     Record,
     Scorecard,
     Terms,
-    fullest,
+    available_kinds,
+    available_machines,
+    available_terms,
+    default_kinds,
+    fullest_terms,
     headlines,
     kind_of,
-    kinds_there,
-    machines_there,
     scorecard,
-    terms_there,
-    usual_kinds,
 )
 from core.analysis.scorecard_sentences import absence, basis_in_words, scorecard_answer, standing
 from core.experiment import Experiment
@@ -174,7 +174,8 @@ def test_a_width_takes_no_run_of_a_budget_and_none_of_another_width(made: Made) 
     question = made.question(PARAMETER_COUNT)
     assert question.basis is None
     assert absence(question) == (
-        "Not measured here; it is at hidden size 32 and a budget of 8,320 recurrent parameters."
+        "Not measured on these terms, but at hidden size 32 and a budget of 8,320 recurrent "
+        "parameters."
     )
 
 
@@ -216,7 +217,7 @@ def test_one_seed_makes_no_best(made: Made) -> None:
     line = made.question(LENGTH_QUALITY).lines[0]
     assert line.best == ""
     assert not any(line.marks.values())
-    assert standing(line) == "Bottleneck length: too few seeds to tell (1 seed each)."
+    assert standing(line) == "Bottleneck length: too few seeds for a verdict (1 seed each)."
     cell = line.cells["RNN"]
     assert cell.estimate == Estimate(5.0, 4.0, 6.0, 60), "its own interval, over sentences"
     assert cell.over == "sentence"
@@ -251,7 +252,7 @@ def test_what_is_within_noise_is_called_so(made: Made) -> None:
     assert "LSTM and GRU are not distinguishable from the best" in standing(line)
     said = scorecard_answer(made.card())
     assert "Not distinguishable from the best: bottleneck length (LSTM and GRU)." in said
-    assert "holds the longest sentences" not in said
+    assert "handles the longest sentences" not in said
 
 
 def test_times_of_two_machines_never_stand_side_by_side(made: Made) -> None:
@@ -261,8 +262,8 @@ def test_times_of_two_machines_never_stand_side_by_side(made: Made) -> None:
     assert made.question(THROUGHPUT).runs == tuple(run.run_id for run in here)
     assert made.question(THROUGHPUT, machine="CPU (two)").runs == (there.run_id,)
     nowhere = made.question(THROUGHPUT, machine="CPU (three)")
-    assert absence(nowhere) == "Not measured on this machine; it is on CPU (one) and CPU (two)."
-    assert machines_there(made.records) == ["CPU (two)", "CPU (one)"]
+    assert absence(nowhere) == "Not measured on this machine, but on CPU (one) and CPU (two)."
+    assert available_machines(made.records) == ["CPU (two)", "CPU (one)"]
     line = made.question(THROUGHPUT).lines[0]
     assert line.best == "", "one run each: nothing is known of how runs differ"
     assert line.cells["RNN"].over == "repetition"
@@ -318,10 +319,10 @@ def test_choices_are_what_the_store_has(made: Made) -> None:
     made.add(LENGTH_QUALITY, "rnn", hidden_size=64)
     made.add(PARAMETER_COUNT, "rnn", hidden_size=64)
     made.add(PARAMETER_COUNT, "gru", parameter_budget=9000)
-    assert terms_there(made.records, MODES[0]) == [Terms(hidden_size=32), Terms(hidden_size=64)]
-    assert terms_there(made.records, MODES[1]) == [Terms(parameter_budget=9000)]
-    assert fullest(made.records, THREE, MODES[0]) == Terms(hidden_size=64), "two questions"
-    assert list(kinds_there(made.records)) == [*PLAIN, "LSTM · forget bias 1"]
-    assert usual_kinds(made.records) == ["RNN", "LSTM", "GRU"]
+    assert available_terms(made.records, MODES[0]) == [Terms(hidden_size=32), Terms(hidden_size=64)]
+    assert available_terms(made.records, MODES[1]) == [Terms(parameter_budget=9000)]
+    assert fullest_terms(made.records, THREE, MODES[0]) == Terms(hidden_size=64), "two questions"
+    assert list(available_kinds(made.records)) == [*PLAIN, "LSTM · forget bias 1"]
+    assert default_kinds(made.records) == ["RNN", "LSTM", "GRU"]
     made.add(PARAMETER_COUNT, "bi-gru")
-    assert len(usual_kinds(made.records)) == len(variants())
+    assert len(default_kinds(made.records)) == len(variants())

@@ -19,7 +19,7 @@ SCATTERED = [1.0, 99.0, 1.0, 99.0, 1.0, 99.0, 1.0, 99.0]
     [
         pytest.param(
             {"lstm": HIGH, "rnn": LOW, "gru": LOW},
-            "LSTM holds the longest sentences: bottleneck length 40.5 words",
+            "LSTM handles the longest sentences: bottleneck length 40.5 words",
             id="ahead of all",
         ),
         pytest.param(

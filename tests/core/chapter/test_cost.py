@@ -64,7 +64,7 @@ def test_counts_shrink_less_where_the_input_is_not_small() -> None:
     assert "from 395,264 to 49,664 in the LSTM, 7.96 times" in found.figure
     both = width(*widths(128, 16))
     assert both.outcome == "holds only when"
-    assert both.condition == "the input is small beside the hidden state: 16 features"
+    assert both.condition == "the input is small compared with the hidden state: 16 features"
     assert len(both.evidence) == 12
 
 

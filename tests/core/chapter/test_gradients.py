@@ -103,7 +103,7 @@ def test_one_network_above_one_that_vanishes_is_enough_to_refute_that_half() -> 
     found = singular_values(BELOW, above)
     assert found.outcome == "holds only when"
     assert "necessary to explode, not sufficient" in found.condition
-    assert "Of 2 networks with singular values above 1 the product explodes in 1" in found.figure
+    assert "Of 2 networks with singular values above 1, the product explodes in 1" in found.figure
     assert "One with 1.80 on average shrinks the gradient to 10^-4.50" in found.figure
     assert found.answer == "It may still vanish"
 
@@ -194,7 +194,7 @@ def test_depth_holds_where_the_gradient_fades_otherwise() -> None:
 
 def test_depth_does_not_hold_where_it_fades_alike() -> None:
     found = depth(network("lstm", 0.62), network("lstm", 0.622, layers=3))
-    assert (found.outcome, found.answer) == ("does not hold here", "It fades alike")
+    assert (found.outcome, found.answer) == ("does not hold here", "It fades at the same rate")
 
 
 def test_one_seed_does_not_tell_of_depth_and_one_depth_is_not_enough() -> None:

@@ -44,7 +44,7 @@ def test_a_cell_that_does_not_see_more_is_left_out() -> None:
 def test_two_directions_do_not_hold_where_nothing_is_as_claimed() -> None:
     allowed = {"widths": [64, 64], "refusal": ""}
     found = sides(*pair("rnn", 20.0, 25.0), facts=allowed)
-    assert (found.outcome, found.answer) == ("does not hold here", "It writes token by token")
+    assert (found.outcome, found.answer) == ("does not hold here", "It generates token by token")
 
 
 def test_one_seed_does_not_tell_what_two_directions_see() -> None:

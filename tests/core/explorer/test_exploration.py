@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from core.explorer.exploration import LONGEST, MAX_CLUSTER, typed
+from core.explorer.exploration import MAX_CLUSTER, MAX_STEPS, split_letters
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 
@@ -35,25 +35,25 @@ HEART = "\u2764\ufe0f"
     ],
 )
 def test_a_step_is_a_letter_as_people_count_them(text: str, letters: tuple[str, ...]) -> None:
-    assert typed(text) == (letters, "")
+    assert split_letters(text) == (letters, "")
 
 
 def test_of_a_long_text_the_first_letters_are_read_and_it_is_said() -> None:
-    assert typed("ab" * (LONGEST // 2)) == (("a", "b") * (LONGEST // 2), "")
-    letters, remark = typed("ab" * (LONGEST // 2) + "c")
-    assert letters == ("a", "b") * (LONGEST // 2)
+    assert split_letters("ab" * (MAX_STEPS // 2)) == (("a", "b") * (MAX_STEPS // 2), "")
+    letters, remark = split_letters("ab" * (MAX_STEPS // 2) + "c")
+    assert letters == ("a", "b") * (MAX_STEPS // 2)
     assert remark == "Only the first 200 letters are read."
 
 
 def test_a_letter_under_a_thousand_accents_is_one_letter_and_stays_small() -> None:
-    (letter,) = typed("a" + "\u0301" * 1000).letters
+    (letter,) = split_letters("a" + "\u0301" * 1000).letters
     assert letter == "a" + "\u0301" * (MAX_CLUSTER - 1)
 
 
 @pytest.mark.parametrize("letter", ["a", FAMILY, "a" + 20 * "\u0301", "\u0301"])
 def test_ten_thousand_letters_take_no_time(letter: str) -> None:
     start = time.process_time()
-    result = typed(letter * 10_000)
+    result = split_letters(letter * 10_000)
     assert time.process_time() - start < 0.25
-    assert len(result.letters) <= LONGEST
+    assert len(result.letters) <= MAX_STEPS
     assert result.remark

@@ -18,8 +18,15 @@ from core.experiments.gradient_decay.measure import GradientStudy
 from core.experiments.length_quality.declaration import LengthQualityConfig
 from core.experiments.length_quality.model import shape_of
 from core.experiments.length_quality.translator import Translator
-from core.explorer.exploration import LONGEST, Exploration, ExplorerConfig, Part, typed
-from core.explorer.networks import drawn, fading, fresh, one_hot, read, trained
+from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
+from core.explorer.networks import (
+    embed_text,
+    fresh_networks,
+    gradient_curve,
+    one_hot,
+    random_vectors,
+    trained_networks,
+)
 from core.models.seq2seq import Seq2Seq
 from core.settings import BadSetting
 from core.tasks.corpora import BEGIN, UNKNOWN, Words
@@ -33,14 +40,14 @@ def test_without_a_letter_each_seed_draws_what_gradient_decay_draws() -> None:
     theirs = GradientStudy(
         GradientDecayConfig(**{**dict(SMALL), "spectrum": True}), torch.device("cpu")
     )
-    ours = fresh(Exploration(SMALL))
+    ours = fresh_networks(Exploration(SMALL))
     assert torch.equal(ours.x_STBI, theirs.x_STBI)
     assert torch.equal(ours.grad_last_SBH, theirs.grad_last_SBH)
     assert ours.tokens == ("",) * 11
 
 
 def test_a_letter_has_the_same_vector_in_every_text_and_for_every_seed() -> None:
-    first, second = (fresh(Exploration(SMALL, text)) for text in ("cat", "at"))
+    first, second = (fresh_networks(Exploration(SMALL, text)) for text in ("cat", "at"))
     assert torch.equal(first.x_STBI[:, 1:], second.x_STBI)
     assert torch.equal(first.x_STBI[0], first.x_STBI[1])
     assert not torch.equal(first.x_STBI[0, 0], first.x_STBI[0, 1])
@@ -49,7 +56,10 @@ def test_a_letter_has_the_same_vector_in_every_text_and_for_every_seed() -> None
 
 
 def test_typing_leaves_the_weights_as_they_were_when_sizes_are_equal() -> None:
-    ours, drawn_ones = fresh(Exploration(SMALL, "elevenlongs")), fresh(Exploration(SMALL))
+    ours, drawn_ones = (
+        fresh_networks(Exploration(SMALL, "elevenlongs")),
+        fresh_networks(Exploration(SMALL)),
+    )
     assert all(
         torch.equal(a, b)
         for a, b in zip(ours.model.parameters(), drawn_ones.model.parameters(), strict=True)
@@ -57,14 +67,14 @@ def test_typing_leaves_the_weights_as_they_were_when_sizes_are_equal() -> None:
 
 
 def test_vectors_are_standard_normal() -> None:
-    x_TI = drawn([chr(0x4E00 + number) for number in range(200)], 50)
+    x_TI = random_vectors([chr(0x4E00 + number) for number in range(200)], 50)
     assert abs(float(x_TI.mean())) < 5 / 10_000**0.5
     assert abs(float(x_TI.var()) - 1) < 5 * (2 / 10_000) ** 0.5
 
 
 def test_one_hot_letters_are_unit_vectors_in_the_order_in_which_they_come_up() -> None:
     assert one_hot("abca").tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
-    networks = fresh(Exploration(SMALL, "abca", one_hot=True))
+    networks = fresh_networks(Exploration(SMALL, "abca", one_hot=True))
     assert networks.config.input_size == 3
     assert networks.x_STBI[:, :, 0].tolist() == 2 * [one_hot("abca").tolist()]
 
@@ -91,7 +101,7 @@ def test_a_runs_weights_are_those_of_its_layer_1_read_forwards(
     settings: Mapping[str, Any], part: Part
 ) -> None:
     whole = translator(**settings)
-    networks = trained(whole, part, Exploration(SMALL))
+    networks = trained_networks(whole, part, Exploration(SMALL))
     weights = whole.model.state_dict()
     names = [name for name, _ in networks.model.named_parameters()]
     assert names == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
@@ -108,7 +118,7 @@ def test_a_runs_weights_are_those_of_its_layer_1_read_forwards(
 @pytest.mark.parametrize("reversed_", [False, True])
 def test_an_encoder_reads_a_text_as_its_run_does(*, reversed_: bool) -> None:
     whole = translator(source_reversed=reversed_)
-    x_TI, names = read(whole, "encoder", "The DOG sees a zebra!")
+    x_TI, names = embed_text(whole, "encoder", "The DOG sees a zebra!")
     tokens = whole.source.encode("the dog sees a zebra")
     assert tokens[-2:] == (UNKNOWN, UNKNOWN)
     order = tokens[::-1] if reversed_ else tokens
@@ -119,7 +129,7 @@ def test_an_encoder_reads_a_text_as_its_run_does(*, reversed_: bool) -> None:
 
 def test_a_decoder_reads_begin_and_then_its_own_language() -> None:
     whole = translator(source_reversed=True)
-    x_TI, names = read(whole, "decoder", "der hund")
+    x_TI, names = embed_text(whole, "decoder", "der hund")
     assert names == ("begin", "der", "hund")
     tokens = [BEGIN, *whole.target.encode("der hund")]
     assert torch.equal(x_TI, whole.model.write.weight.detach()[tokens].double())
@@ -128,7 +138,7 @@ def test_a_decoder_reads_begin_and_then_its_own_language() -> None:
 def test_the_encoders_states_are_those_of_the_run_itself() -> None:
     """Layer 1 of the fused encoder after the last token, in float32."""
     whole = translator(cell="lstm", layers=1)
-    networks = trained(whole, "encoder", Exploration(SMALL, "the dog sees the dog"))
+    networks = trained_networks(whole, "encoder", Exploration(SMALL, "the dog sees the dog"))
     (trace,), *_ = networks.model.traces(networks.x_STBI)
     tokens = torch.tensor(whole.source.encode("the dog sees the dog"))[:, None]
     with torch.no_grad():
@@ -139,13 +149,13 @@ def test_the_encoders_states_are_those_of_the_run_itself() -> None:
 
 def test_a_text_of_which_nothing_is_left_is_explained() -> None:
     with pytest.raises(BadSetting, match="type a word"):
-        trained(translator(), "encoder", Exploration(SMALL, "?!"))
-    assert trained(translator(), "encoder", Exploration(SMALL, "  ")).tokens == ("",) * 11
+        trained_networks(translator(), "encoder", Exploration(SMALL, "?!"))
+    assert trained_networks(translator(), "encoder", Exploration(SMALL, "  ")).tokens == ("",) * 11
 
 
 def test_an_endless_text_is_cut() -> None:
-    networks = trained(translator(), "decoder", Exploration(SMALL, "hund " * 10_000))
-    assert len(networks.tokens) == LONGEST
+    networks = trained_networks(translator(), "decoder", Exploration(SMALL, "hund " * 10_000))
+    assert len(networks.tokens) == MAX_STEPS
 
 
 TINY = {"hidden_size": 5, "sequence_length": 12, "input_size": 3, "seeds": 3, "seed": 7}
@@ -162,7 +172,7 @@ STARTS: tuple[dict[str, Any], ...] = (
 @pytest.mark.parametrize("start", STARTS, ids=lambda s: " ".join(map(str, s.values())))
 def test_the_curve_is_the_experiments_own_with_one_sample(start: Mapping[str, Any]) -> None:
     settings = {**TINY, **start}
-    curve = fading(fresh(Exploration(ExplorerConfig.from_flat(settings))))
+    curve = gradient_curve(fresh_networks(Exploration(ExplorerConfig.from_flat(settings))))
     config = GradientDecayConfig.from_flat({**settings, "batch_size": 1, "spectrum": False})
     events = list(GRADIENT_DECAY.measure(config))
     assert curve.rows == [event for event in events if isinstance(event, GradientRow)]
@@ -178,19 +188,19 @@ def test_what_is_explored_by_default_differs_from_the_experiment_in_samples_alon
 @pytest.mark.parametrize("letters", ["a", "ab", "a b a"])
 def test_a_short_text_has_a_curve_too(letters: str) -> None:
     config = ExplorerConfig.from_flat({**TINY, "cell": "lstm"})
-    rows = fading(fresh(Exploration(config, letters))).rows
+    rows = gradient_curve(fresh_networks(Exploration(config, letters))).rows
     assert [row.steps_back for row in rows] == 3 * list(range(len(letters)))
 
 
 def test_the_curve_of_a_text_is_autograds() -> None:
     """∂L/∂x_t of torch.nn's LSTM that reads the same letters, for the loss v·h_T."""
     config = ExplorerConfig.from_flat({**TINY, "cell": "lstm", "seeds": 1})
-    networks = fresh(Exploration(config, "hello", one_hot=True))
+    networks = fresh_networks(Exploration(config, "hello", one_hot=True))
     layer = torch.nn.LSTM(4, 5, dtype=torch.float64)
     layer.load_state_dict({n: p[0] for n, p in networks.model.state_dict().items()})
-    x_TBI = one_hot(typed("hello").letters)[:, None].requires_grad_()
+    x_TBI = one_hot(split_letters("hello").letters)[:, None].requires_grad_()
     (networks.grad_last_SBH[0] * layer(x_TBI)[0][-1]).sum().backward()
     assert x_TBI.grad is not None
     expected = x_TBI.grad.norm(dim=-1)[:, 0].log10().flip(0)
-    ours = [row.log10_input_gradient for row in fading(networks).rows]
+    ours = [row.log10_input_gradient for row in gradient_curve(networks).rows]
     assert ours == pytest.approx(expected.tolist(), abs=1e-12)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from core.explorer.exploration import Exploration, ExplorerConfig
-from core.explorer.networks import Networks, fresh
+from core.explorer.networks import Networks, fresh_networks
 from core.explorer.stepping import (
     MAX_JACOBIANS,
-    Stepped,
+    SteppedCell,
     Term,
     calculation,
     calculations,
@@ -37,7 +37,9 @@ CELLS: dict[str, dict[str, Any]] = {
 
 def networks(kind: str, **settings: Any) -> Networks:
     defaults = {"hidden_size": H, "sequence_length": T, "input_size": INPUTS, "seeds": 2, "seed": 3}
-    return fresh(Exploration(ExplorerConfig.from_flat({**defaults, **CELLS[kind], **settings})))
+    return fresh_networks(
+        Exploration(ExplorerConfig.from_flat({**defaults, **CELLS[kind], **settings}))
+    )
 
 
 def torchs(kind: str, of: Networks) -> nn.RNNCellBase:
@@ -75,7 +77,7 @@ def states_by(cell: nn.RNNCellBase, of: Networks) -> list[tuple[Tensor, ...]]:
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_states_are_those_of_torchs_cell(kind: str) -> None:
-    nets, one = networks(kind), Stepped(networks(kind))
+    nets, one = networks(kind), SteppedCell(networks(kind))
     expected = states_by(torchs(kind, nets), nets)
     for name, place in (("h", 0), ("c", 1))[: len(expected[0])]:
         for step in range(1, T + 1):
@@ -92,7 +94,7 @@ def test_states_are_those_of_torchs_cell(kind: str) -> None:
 @pytest.mark.parametrize("kind", CELLS)
 def test_each_sum_is_w_x_and_u_h_and_the_biases(kind: str) -> None:
     """Written out from torch.nn's weights; the GRU's candidate has its sums apart."""
-    nets, one = networks(kind), Stepped(networks(kind))
+    nets, one = networks(kind), SteppedCell(networks(kind))
     cell, step, unit = torchs(kind, nets), 4, 2
     before = states_by(cell, nets)[step - 1][0]
     with torch.no_grad():
@@ -114,29 +116,29 @@ def test_each_sum_is_w_x_and_u_h_and_the_biases(kind: str) -> None:
 
 
 def test_terms_are_named_for_their_block() -> None:
-    assert [t.symbol for t in Stepped(networks("lstm")).terms(1, 1)["f"]] == [
+    assert [t.symbol for t in SteppedCell(networks("lstm")).terms(1, 1)["f"]] == [
         "W_{f} x_t",
         "U_{f} h_{t-1}",
         "b_{f}",
     ]
-    of_gru = Stepped(networks("gru")).terms(1, 1)
+    of_gru = SteppedCell(networks("gru")).terms(1, 1)
     assert [t.symbol for t in of_gru["m"]] == ["U_{m} h_{t-1}", "b_{m}"]
     assert [t.symbol for t in of_gru["n"]] == ["W_{n} x_t", "b_{n}"]
 
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_gates_are_the_logistic_function_of_their_sums(kind: str) -> None:
-    one = Stepped(networks(kind))
+    one = SteppedCell(networks(kind))
     for equation in one.equations:
         if equation.gate:
             sums = [[one.values(t, u)[f"a_{equation.makes}"] for u in (1, 2)] for t in (1, 2, 3)]
             expected = torch.tensor(sums, dtype=torch.float64).sigmoid()
-            torch.testing.assert_close(one.made(equation)[:3, :2], expected, rtol=0, atol=1e-12)
+            torch.testing.assert_close(one.result(equation)[:3, :2], expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_singular_values_are_those_of_the_whole_states_jacobian(kind: str) -> None:
-    nets, one = networks(kind), Stepped(networks(kind))
+    nets, one = networks(kind), SteppedCell(networks(kind))
     cell = torchs(kind, nets)
     states = states_by(cell, nets)
     for step in (1, 3, T):
@@ -154,7 +156,7 @@ def test_singular_values_are_those_of_the_whole_states_jacobian(kind: str) -> No
 
 
 def test_the_largest_are_taken_at_every_step_of_a_short_sequence() -> None:
-    one = Stepped(networks("lstm"))
+    one = SteppedCell(networks("lstm"))
     rows = one.largest_rows(always=2)
     assert [row.step for row in rows] == list(range(1, T + 1))
     for row in rows:
@@ -163,7 +165,7 @@ def test_the_largest_are_taken_at_every_step_of_a_short_sequence() -> None:
 
 @pytest.mark.parametrize("always", [1, 2, 57, 120])
 def test_of_a_long_sequence_some_are_taken_and_always_the_one_looked_at(always: int) -> None:
-    rows = Stepped(networks("gru", sequence_length=120, hidden_size=2)).largest_rows(always)
+    rows = SteppedCell(networks("gru", sequence_length=120, hidden_size=2)).largest_rows(always)
     steps = [row.step for row in rows]
     assert always in steps
     assert steps == sorted(set(steps))
@@ -172,7 +174,7 @@ def test_of_a_long_sequence_some_are_taken_and_always_the_one_looked_at(always: 
 
 
 def test_norms_and_values_are_those_of_every_equation() -> None:
-    one = Stepped(networks("lstm"))
+    one = SteppedCell(networks("lstm"))
     norms, values = one.norm_rows(), list(one.value_rows())
     assert len(norms) == 6 * T
     assert len(values) == 6 * T * H
@@ -183,20 +185,20 @@ def test_norms_and_values_are_those_of_every_equation() -> None:
 
 def test_tokens_stand_beside_the_steps_that_read_them() -> None:
     config = ExplorerConfig.from_flat({"cell": "gru", "hidden_size": 1, "seeds": 1})
-    one = Stepped(fresh(Exploration(config, "ab a")))
+    one = SteppedCell(fresh_networks(Exploration(config, "ab a")))
     assert [row.token for row in one.value_rows()][:4] == ["a", "b", "␣", "a"]
     assert one.steps == 4
 
 
 @pytest.mark.parametrize("kind", ["tanh", "lstm", "gru"])
 def test_every_calculation_ends_in_the_value_that_the_cell_made(kind: str) -> None:
-    one = Stepped(networks(kind))
+    one = SteppedCell(networks(kind))
     for step in (1, 5):
         for unit in (1, 3):
             lines = list(calculations(one, step, unit))
             assert len(lines) == len(one.equations)
             for line, equation in zip(lines, one.equations, strict=True):
-                value = float(one.made(equation)[step - 1, unit - 1])
+                value = float(one.result(equation)[step - 1, unit - 1])
                 last = line.removesuffix(r" \end{aligned}").rsplit("&= ", 1)[1]
                 assert float(last) == pytest.approx(value, abs=5e-4)
                 assert line.startswith(rf"\begin{{aligned}} {equation.makes.rstrip(chr(39))}_t &= ")
@@ -205,7 +207,7 @@ def test_every_calculation_ends_in_the_value_that_the_cell_made(kind: str) -> No
 @pytest.mark.parametrize("kind", ["tanh", "lstm", "gru"])
 def test_the_numbers_of_a_calculation_come_to_its_value(kind: str) -> None:
     """The last line but one, evaluated by hand, to the three decimals that are shown."""
-    one = Stepped(networks(kind))
+    one = SteppedCell(networks(kind))
     for line, equation in zip(calculations(one, 4, 2), one.equations, strict=True):
         text = line.removesuffix(r" \end{aligned}").rsplit("&= ", 2)[1].removesuffix(r" \\ ")
         text = re.sub(r"\\tanh", "tanh", text)
@@ -213,7 +215,7 @@ def test_the_numbers_of_a_calculation_come_to_its_value(kind: str) -> None:
         value = eval(  # our own arithmetic
             text, {"tanh": math.tanh, "sigma": lambda a: 1 / (1 + math.exp(-a))}
         )
-        assert value == pytest.approx(float(one.made(equation)[3, 1]), abs=2e-3)
+        assert value == pytest.approx(float(one.result(equation)[3, 1]), abs=2e-3)
 
 
 def test_a_calculation_goes_from_symbols_to_the_value() -> None:

@@ -12,10 +12,10 @@ from core.measure.memory import (
     MIB,
     MemoryLimit,
     _left_in_groups,
+    activation_bytes,
     free_bytes,
-    freed_memory_kept,
     is_out_of_memory,
-    kept_for_backward,
+    keep_freed_memory,
     peak_bytes,
     saved_bytes,
 )
@@ -75,7 +75,7 @@ def test_a_limit_turns_a_large_tensor_into_an_error_and_lets_a_small_one_pass(ke
         assert is_out_of_memory(caught.value)
 
     if kept:
-        with freed_memory_kept():
+        with keep_freed_memory():
             attempt()
     else:
         attempt()
@@ -158,14 +158,14 @@ PER_STEP = {"rnn": 1 + 1, "lstm": 4 + 2, "gru": 4 + 1}
 def test_the_equations_keep_gates_and_states(cell: str, dtype: torch.dtype) -> None:
     shape = Architecture.model_validate({"cell": cell, "hidden_size": 6})
     model = Recurrent(shape, 3, implementation="equations", dtype=dtype)
-    result = kept_for_backward(model, torch.zeros(20, 4, 3, dtype=dtype))
+    result = activation_bytes(model, torch.zeros(20, 4, 3, dtype=dtype))
     assert result.per_step == PER_STEP[cell] * 6 * dtype.itemsize
 
 
 @pytest.mark.parametrize("cell", cell_kinds())
 def test_a_second_direction_keeps_as_much_again_and_the_joined_output(cell: str) -> None:
     per_step = [
-        kept_for_backward(
+        activation_bytes(
             Recurrent(
                 Architecture.model_validate(
                     {"cell": cell, "hidden_size": 6, "bidirectional": bidirectional}
@@ -183,7 +183,7 @@ def test_a_second_direction_keeps_as_much_again_and_the_joined_output(cell: str)
 
 def test_the_fused_plain_rnn_keeps_its_output_alone() -> None:
     model = Recurrent(Architecture(hidden_size=6), 3)
-    assert kept_for_backward(model, torch.zeros(20, 4, 3)).per_step == 6 * 4
+    assert activation_bytes(model, torch.zeros(20, 4, 3)).per_step == 6 * 4
 
 
 def test_parameters_and_input_do_not_count() -> None:
@@ -201,5 +201,5 @@ def test_the_slope_is_that_of_one_very_long_sequence(cell: str, implementation: 
     )
     saved = [saved_bytes(model, torch.zeros(t, 1, 32)) for t in (1000, 3000)]
     for steps in (1, 100):
-        result = kept_for_backward(model, torch.zeros(steps, 1, 32))
+        result = activation_bytes(model, torch.zeros(steps, 1, 32))
         assert result.per_step == pytest.approx((saved[1] - saved[0]) / 2000, rel=0.01)

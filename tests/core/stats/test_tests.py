@@ -67,7 +67,7 @@ def test_equal_ranks_have_p_one() -> None:
 
 
 def test_nothing_cannot_be_compared() -> None:
-    with pytest.raises(ValueError, match="at least one value on each side"):
+    with pytest.raises(ValueError, match="at least one value in each group"):
         rank_sum_test([], [1.0])
     with pytest.raises(ValueError, match="at least two values"):
         welch_test([1.0], [1.0, 2.0])

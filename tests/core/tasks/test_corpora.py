@@ -29,7 +29,7 @@ def unpacked(batches: Batches, epoch: int) -> list[Pair]:
     pairs = []
     for batch in batches.epoch(epoch):
         for source, wanted in zip(
-            batch.source_SB.T.tolist(), batch.wanted_TB.T.tolist(), strict=True
+            batch.source_SB.T.tolist(), batch.target_TB.T.tolist(), strict=True
         ):
             pairs.append(Pair(tuple(source), tuple(wanted[: wanted.index(END)])))
     return pairs
@@ -44,13 +44,13 @@ def test_an_epoch_has_every_pair_once() -> None:
 def test_no_source_is_padded_and_targets_are_shifted_by_one() -> None:
     for batch in Batches(PAIRS, 4, seed=0).epoch(0):
         assert not (batch.source_SB == PADDING).any()
-        assert (batch.written_TB[0] == BEGIN).all()
-        assert not (batch.written_TB == END).any()
-        real_TB = batch.wanted_TB != PADDING
+        assert (batch.input_TB[0] == BEGIN).all()
+        assert not (batch.input_TB == END).any()
+        real_TB = batch.target_TB != PADDING
         assert real_TB.any(-1).all(), "a step of padding alone"
         assert torch.equal(
-            batch.written_TB[1:],
-            torch.where(batch.wanted_TB[:-1] == END, PADDING, batch.wanted_TB[:-1]),
+            batch.input_TB[1:],
+            torch.where(batch.target_TB[:-1] == END, PADDING, batch.target_TB[:-1]),
         )
 
 
@@ -111,5 +111,7 @@ class TestSubwords:
         assert again.encode("das kind") == first.encode("das kind")
 
     def test_a_vocabulary_that_the_text_does_not_give_is_a_sentence(self) -> None:
-        with pytest.raises(BadSetting, match="vocabulary is 6000, which this text does not give"):
+        with pytest.raises(
+            BadSetting, match="vocabulary is 6000, which this text does not support"
+        ):
             Subwords.learn(self.LINES, 6000)

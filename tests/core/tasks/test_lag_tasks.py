@@ -34,7 +34,7 @@ def test_a_batch_has_the_shape_that_the_task_states(
 ) -> None:
     x_TBI, target_AB = task.draw(lag, count, generator(seed))
     assert x_TBI.shape == (task.shape.steps(lag), count, task.shape.inputs)
-    assert target_AB.shape == (task.answered(lag), count)
+    assert target_AB.shape == (task.answer_steps(lag), count)
     assert x_TBI.dtype == torch.float32
     again = task.draw(lag, count, generator(seed))
     assert torch.equal(x_TBI, again.x_TBI)

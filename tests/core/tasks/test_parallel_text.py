@@ -123,7 +123,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def fetch(folder: Path, home: str) -> None:
-    parallel_text.fetch(folder, "de", "en", home=home, tell=lambda _: None)
+    parallel_text.fetch(folder, "de", "en", home=home, report=lambda _: None)
 
 
 class TestFetching:

@@ -54,7 +54,7 @@ def test_a_run_says_what_it_keeps_with_its_interval_and_half_life() -> None:
     ("rate", "words"),
     [
         (0.9, "half is gone after"),
-        (1.0, "neither fades nor explodes"),
+        (1.0, "no clear fading or explosion"),
         (1.2, "the gradient explodes: it grows 1.20-fold per step back"),
         (None, "no decay rate can be fitted"),
     ],
@@ -76,11 +76,13 @@ def test_a_comparison_names_who_keeps_the_gradient_longest_and_how_surely() -> N
     words = answer(compared(RNN, LSTM_1))
     assert words.startswith("LSTM keeps its gradient longest: half-life 4.60 steps (95% CI ")
     assert "RNN has 1.22 steps." in words
-    assert "That is more than noise against RNN (Welch's t test of the decay rates'" in words
+    assert "It differs from RNN by more than noise (Welch's t test of the decay rates'" in words
 
 
 def test_gates_that_do_not_help_are_named() -> None:
-    weak = "LSTM · forget bias as drawn keeps half for less than twice as long as RNN: gates alone"
+    weak = (
+        "LSTM · forget bias as drawn keeps half of the gradient for less than twice as long as RNN"
+    )
     assert weak in " ".join(remarks(compared(RNN, LSTM, LSTM_1)))
     assert "gates alone" not in " ".join(remarks(compared(RNN, LSTM_1)))
     assert list(remarks(compared(LSTM, LSTM_1))) == [], "no plain RNN to compare with"
@@ -93,7 +95,7 @@ def test_an_exploding_gradient_is_said_to_explode() -> None:
 
 def test_one_seed_each_ranks_nothing() -> None:
     words = answer(compared(gradient(0.5, n=1), gradient(0.9, "gru", n=1)))
-    assert "With 1 seed each no difference from RNN can be told from noise" in words
+    assert "With 1 seed each, no difference from RNN is distinguishable from noise" in words
     assert "more than noise" not in words
 
 
@@ -105,7 +107,7 @@ def test_a_run_without_a_rate_is_named_as_having_none() -> None:
 def test_an_orthogonal_recurrence_is_not_said_to_fade_by_rounding() -> None:
     exact = math.nextafter(1.0, 0.0)
     made = run(GRADIENT_DECAY, decay_rate=Estimate(exact, exact, exact, 8), zero_percent=0.0)
-    assert "neither fades nor explodes" in sentence(made)
+    assert "no clear fading or explosion" in sentence(made)
 
 
 def test_answers_and_declarations_load_neither_torch_nor_pandas_nor_scipys_statistics() -> None:

@@ -1,4 +1,4 @@
-"""One run in words, and what a comparison adds to who holds the longest sentences."""
+"""One run in words, and what a comparison adds to who handles the longest sentences."""
 
 from __future__ import annotations
 
@@ -48,38 +48,40 @@ def test_a_run_says_where_its_quality_halves() -> None:
     )
     never = sentence(model(30.0, attention="dot", never=True))
     assert "dot attention" in never
-    assert "stays above half of its start up to 30.0 words" in never
+    assert "never halves up to 30.0 words" in never
     assert "not clearly above a blind guess (difference 1.00 points" in sentence(model(None))
 
 
 def test_a_comparison_names_who_holds_the_longest_sentences() -> None:
     words = answer(compared(*seeds(10.0, attention="none"), *seeds(27.0, attention="dot")))
-    assert words.startswith("LSTM · dot attention holds the longest sentences: bottleneck length")
-    assert "That is more than noise against LSTM · no attention (Welch's t test, n = 3)." in words
+    assert words.startswith("LSTM · dot attention handles the longest sentences: bottleneck length")
+    assert (
+        "It differs from LSTM · no attention by more than noise (Welch's t test, n = 3)." in words
+    )
 
 
 def test_one_seed_has_its_sentences_interval_and_no_verdict() -> None:
     words = answer(compared(model(10.0), model(20.0, variant="gru")))
     assert "20 words (95% CI 19.0–21.0, one seed, 1,500 sentences)" in words
-    assert "With 1 seed each no difference from LSTM can be told from noise" in words
+    assert "With 1 seed each, no difference from LSTM is distinguishable from noise" in words
 
 
 def test_what_never_halves_is_a_lower_bound_and_what_learned_nothing_is_named() -> None:
     words = " ".join(remarks(compared(model(30.0, never=True), model(None, variant="gru"))))
-    assert "Quality never fell below half of its start in LSTM: the length is a lower" in words
+    assert "Quality never halved in LSTM: the length is a lower" in words
     assert "In GRU the shortest sentences are not clearly above a blind guess." in words
 
 
 def test_what_attention_adds_is_said_of_models_that_differ_in_nothing_else() -> None:
     pair = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 93.0, attention="dot")]
-    said = "With attention token accuracy over all lengths is 93.3 against 24.3: more, by more"
+    said = "token accuracy is 93.3 with attention and 24.3 without: higher by more than noise."
     assert said in " ".join(remarks(compared(*pair)))
     wider = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 93.0, attention="dot", layers=2)]
-    assert "With attention" not in " ".join(remarks(compared(*wider)))
+    assert "with attention" not in " ".join(remarks(compared(*wider)))
     level = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 24.0, attention="dot")]
-    assert "a difference that is not distinguishable" in " ".join(remarks(compared(*level)))
+    assert "without: not distinguishable" in " ".join(remarks(compared(*level)))
     single = [model(10.0, 24.0, attention="none"), model(27.0, 93.0, attention="dot")]
-    assert "too few seeds to tell" in " ".join(remarks(compared(*single)))
+    assert "too few seeds for a verdict" in " ".join(remarks(compared(*single)))
 
 
 def test_of_several_pairs_it_is_said_in_how_many_attention_helps() -> None:

@@ -104,7 +104,7 @@ def test_bad_input_is_a_sentence(made, text: str, beam: int, sentence: str) -> N
 
 
 def test_a_run_without_a_model_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadSetting, match=r"kept no model: config\.json is missing"):
+    with pytest.raises(BadSetting, match=r"no saved model: config\.json is missing"):
         Translator.load(tmp_path)
 
 

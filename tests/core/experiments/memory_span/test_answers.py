@@ -53,19 +53,19 @@ def test_a_run_says_how_far_it_learned_to_look_and_how_its_gradient_fades() -> N
 def test_a_comparison_names_the_furthest_and_how_surely() -> None:
     words = answer(compared(RNN, GRU))
     assert words.startswith("GRU learns to look back furthest: span 20 steps (95% CI 20.0–30.0")
-    assert "RNN has 7 steps. That is more than noise against RNN (exact rank-sum test" in words
+    assert "RNN has 7 steps. It differs from RNN by more than noise (exact rank-sum test" in words
     assert "A lag counts as learned within 1,000 training steps." in words
     assert "In GRU the half-life of the gradient is 1.5 steps before training" in words
 
 
 def test_with_too_few_seeds_it_says_how_many_it_takes() -> None:
     three = [learner(7, 7, 10), learner(20, 30, 20, variant="gru")]
-    assert "it takes 4 seeds each" in answer(compared(*three))
+    assert "4 seeds each are needed" in answer(compared(*three))
     variants = ("rnn", "lstm", "gru", "bi-rnn", "bi-lstm", "bi-gru")
     five = [learner(*[10 * i + k for k in range(5)], variant=v) for i, v in enumerate(variants, 1)]
     words = answer(compared(*five))
     assert (
-        "With 5 seeds each no difference from all 5 others can be told from noise: it takes 6"
+        "With 5 seeds each, no difference from all 5 others is distinguishable from noise; 6"
         in words
     )
 

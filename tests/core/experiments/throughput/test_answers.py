@@ -51,8 +51,8 @@ def test_one_launch_of_each_is_ordered_but_not_ranked() -> None:
         "No clear winner in training speed: RNN has the highest, 100,000 tokens/s"
     )
     assert "(95% CI 98,000–102,000, 9 repetitions of one launch)" in words
-    assert "With 1 launch each no difference from LSTM can be told from noise: it takes 2" in words
-    assert "Intervals over repetitions are apart from those of 1 of 1." in words
+    assert "With 1 launch each, no difference from LSTM is distinguishable from noise; 2" in words
+    assert "Its interval over repetitions does not overlap with those of 1 of 1." in words
 
 
 def test_several_launches_are_ranked() -> None:
@@ -63,7 +63,7 @@ def test_several_launches_are_ranked() -> None:
     ]
     words = answer(compared(*launches))
     assert words.startswith("RNN trains fastest: training speed 101,000 tokens/s (95% CI ")
-    assert "That is more than noise against LSTM (Welch's t test, n = 3)." in words
+    assert "It differs from LSTM by more than noise (Welch's t test, n = 3)." in words
 
 
 def test_machines_are_groups_of_their_own() -> None:
@@ -100,7 +100,7 @@ def test_growth_and_noise_are_said() -> None:
     assert "Recurrent time grows as T^1.00 to T^1.10 (0.95–1.20), attention as T^1.80" in words
     assert "other processes took more than 0.2 cores during RNN (0.50)." in words
     assert "Some turns were timed beside another thread of the run: RNN." in words
-    assert "spread over more than 10% in RNN (25%)." in words
+    assert "spreads over more than 10% of the median in RNN (25%)." in words
 
 
 def test_large_numbers_are_written_out_to_three_digits() -> None:

@@ -28,7 +28,7 @@ from core.experiments.throughput.declaration import (
 )
 from core.experiments.throughput.rows import ragged_lengths
 from core.experiments.throughput.subjects import (
-    LEFT_AS_THEY_ARE,
+    NOT_COMPILED,
     build_subjects,
     normal,
     problem_of,
@@ -410,7 +410,7 @@ def test_compilation_is_timed_apart_and_what_cannot_be_compiled_is_timed_as_it_i
     compilations = of_type(rows, CompilationRow)
     assert len(compilations) == len(SUBJECTS) * len(MODES)
     for row in compilations:
-        left = row.subject in LEFT_AS_THEY_ARE
+        left = row.subject in NOT_COMPILED
         assert (row.compile_seconds is None) == left
         assert row.problem.startswith("timed as it is" if left else "")
     assert all(row.milliseconds for row in of_type(rows, TimeRow))
@@ -430,7 +430,7 @@ def test_a_failed_compilation_is_a_row_and_has_no_time(monkeypatch: pytest.Monke
     rows = rows_of(config(compile=True, sequence_length=4, shortest_length=4))
     for row in of_type(rows, TimeRow):
         assert row.problem.startswith(
-            "" if row.subject in LEFT_AS_THEY_ARE else "torch.compile failed: "
+            "" if row.subject in NOT_COMPILED else "torch.compile failed: "
         )
         assert (row.milliseconds is None) == bool(row.problem)
 

@@ -72,7 +72,7 @@ def test_a_run_of_one_direction_guesses_and_says_what_would_help() -> None:
     assert sentence(ONE) == (
         "LSTM 64: 25.1% of tags right (95% CI 24.4–25.8, n = 3) where the token 1 to 2 steps ahead "
         "is needed, no better than chance (25%). With as many parameters as both directions "
-        "(hidden size 97) it gets 25.1%, when it may answer so many steps later 99.0%."
+        "(hidden size 97) it gets 25.1%; if it may answer that many steps later, 99.0%."
     )
 
 
@@ -106,10 +106,10 @@ def test_seeds_that_diverged_are_left_out_and_said() -> None:
 def test_a_gain_everywhere_and_both_controls_show_that_it_is_about_seeing() -> None:
     words = said(BOTH, ONE)
     assert "Chance is 25%." in words
-    assert "bi-LSTM gains more than noise at every look-ahead; at the hardest 78.0%" in words
-    assert "it is about seeing, not capacity" in words
-    assert "With nothing ahead needed one direction and two tie, at 100%." in words
-    assert "That is more than noise against LSTM" in answer(compared(BOTH, ONE))
+    assert "bi-LSTM improves by more than noise at every look-ahead; at the hardest 78.0%" in words
+    assert "the gain comes from context, not capacity" in words
+    assert "With nothing ahead needed, one direction and two tie at 100%." in words
+    assert "It differs from LSTM by more than noise" in answer(compared(BOTH, ONE))
 
 
 def test_a_gain_at_some_look_aheads_only_is_not_one_everywhere() -> None:
@@ -137,8 +137,8 @@ def test_one_seed_claims_nothing() -> None:
 
 
 def test_without_the_other_form_nothing_is_claimed() -> None:
-    assert said(ONE) == "Nothing that reads in two directions is beside them."
-    assert said(BOTH) == "Nothing that reads in one direction is beside them."
+    assert said(ONE) == "There is no run with two directions to compare with."
+    assert said(BOTH) == "There is no run with one direction to compare with."
 
 
 def test_forms_are_paired_that_differ_in_their_directions_alone() -> None:

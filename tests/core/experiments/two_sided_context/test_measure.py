@@ -168,22 +168,22 @@ def test_networks_of_a_seed_read_the_same_sequences_and_delayed_ones_answer_late
     members = [Member("itself", 2, 0), Member("delayed", 2, 0), Member("itself", 2, 1)]
     task = TaggingTask(asked, members, torch.device("cpu"))
     tokens_STB = task.draw(3, task.generators("test"))
-    x_NTBV, wanted_NTB = task.read(tokens_STB), task.wanted(tokens_STB)
+    x_NTBV, target_NTB = task.read(tokens_STB), task.targets(tokens_STB)
     assert torch.equal(x_NTBV[0], x_NTBV[1])
     assert torch.equal(x_NTBV[2].argmax(-1), tokens_STB[1])
-    assert torch.equal(wanted_NTB[0, :-2], tokens_STB[0, 2:])
-    assert torch.equal(wanted_NTB[1, 2:], tokens_STB[0, 2:])
-    assert (wanted_NTB[0, -2:] == UNCOUNTED).all()
-    assert (wanted_NTB[1, :2] == UNCOUNTED).all()
+    assert torch.equal(target_NTB[0, :-2], tokens_STB[0, 2:])
+    assert torch.equal(target_NTB[1, 2:], tokens_STB[0, 2:])
+    assert (target_NTB[0, -2:] == UNCOUNTED).all()
+    assert (target_NTB[1, :2] == UNCOUNTED).all()
 
 
 def test_a_loss_is_torchs_mean_over_the_tags_that_count() -> None:
     members = [Member("itself", 0, 0), Member("delayed", 2, 0)]
     task = TaggingTask(config(), members, torch.device("cpu"))
-    wanted_NTB = task.wanted(task.draw(3, task.generators("test")))
-    scores = torch.randn(*wanted_NTB.shape, 4, generator=torch.Generator().manual_seed(0))
-    losses_N = task.losses(scores, wanted_NTB)
-    for number, wanted in enumerate(wanted_NTB):
+    target_NTB = task.targets(task.draw(3, task.generators("test")))
+    scores = torch.randn(*target_NTB.shape, 4, generator=torch.Generator().manual_seed(0))
+    losses_N = task.losses(scores, target_NTB)
+    for number, wanted in enumerate(target_NTB):
         expected = torch.nn.functional.cross_entropy(
             scores[number].flatten(0, 1), wanted.flatten(), ignore_index=UNCOUNTED
         )
