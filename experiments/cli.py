@@ -153,7 +153,8 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     names = [experiment.name for experiment in all_experiments()]
     parser.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
     parser.add_argument("--experiment", choices=names, metavar="E", help="all of its finished runs")
-    parser.add_argument("--comparison", metavar="S", help="only the runs of this comparison")
+    parser.add_argument("--sweep", metavar="S", help="only the runs of this sweep")
+    parser.add_argument("--comparison", dest="sweep", help=argparse.SUPPRESS)  # until November 2026
     grouping = "kind (the default), run, variant, comparison, device, or a setting"
     parser.add_argument("--group-by", default="", metavar="SETTING", help=grouping)
     parser.add_argument(

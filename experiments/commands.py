@@ -269,9 +269,9 @@ def compare(args: argparse.Namespace) -> int:
 
 
 def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
-    """The finished runs that are named, or all of an experiment or a comparison."""
-    if not args.runs and not args.experiment and not args.comparison:
-        raise BadSetting("runs is empty; name runs, or give --experiment or --comparison")
+    """The finished runs that are named, or all of an experiment or a sweep."""
+    if not args.runs and not args.experiment and not args.sweep:
+        raise BadSetting("runs is empty; name runs, or give --experiment or --sweep")
     if args.runs:
         named = queue.find_all(store, args.runs)
         selected = list({run.run_id: run for run in named}.values())
@@ -284,13 +284,13 @@ def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
             )
         if args.experiment:
             _require_experiment(run, args.experiment)
-    if args.comparison:
+    if args.sweep:
         sweeps = [repr(name) for name in dict.fromkeys(run.sweep for run in selected) if name]
-        selected = [run for run in selected if run.sweep == args.comparison]
+        selected = [run for run in selected if run.sweep == args.sweep]
         if not selected:
             newest = ", ".join(sweeps[:-4:-1])
             known = f"the newest are {newest}" if newest else "there is none yet"
-            raise BadSetting(f"comparison is {args.comparison!r}; {known}")
+            raise BadSetting(f"sweep is {args.sweep!r}; {known}")
     if not selected:
         raise BadSetting(
             f"experiment is {args.experiment!r}, of which no run has finished yet; python -m "

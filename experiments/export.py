@@ -201,7 +201,7 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
             {
                 "run_id": run.run_id,
                 "name": run.name,
-                "comparison": run.sweep,
+                "sweep": run.sweep,
                 "submitted": run.submitted,
                 "settings": {name: json_value(value) for name, value in run.settings.items()},
                 **{name: run.tags[tag] for tag, name in VERSIONS.items() if tag in run.tags},

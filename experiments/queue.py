@@ -48,14 +48,14 @@ class QueueFull(BadSetting):
 def submit(
     store: Store, experiment: Experiment, configs: Sequence[Config], sweep: str | None = None
 ) -> list[str]:
-    """Queue one run per config, as one comparison; raises as `submit_missing` does."""
+    """Queue one run per config, as one sweep; raises as `submit_missing` does."""
     sweep = sweep or new_sweep(experiment.name)
     plan = tuple((experiment, config, sweep) for config in configs)
     return submit_missing(store, Missing(plan, waiting=(), done=0))
 
 
 def submit_suite(store: Store, suite: Suite) -> list[str]:
-    """Queue every run of a suite, one comparison per part; raises as `submit_missing` does."""
+    """Queue every run of a suite, one sweep per part; raises as `submit_missing` does."""
     stamp = new_sweep(suite.name)
     plan = tuple(
         (experiment, config, f"{stamp} {part}") for experiment, config, part in suite.plan()
@@ -68,7 +68,7 @@ class Missing:
     """What a suite still lacks in a store."""
 
     plan: tuple[tuple[Experiment, Config, str], ...]
-    """To be queued, each with the comparison that it belongs to."""
+    """To be queued, each with the sweep that it belongs to."""
     waiting: tuple[str, ...]
     """Ids of its runs that are queued or running already: an interrupted suite leaves them."""
     done: int
@@ -86,7 +86,7 @@ def missing(store: Store, suite: Suite) -> Missing:
     for experiment, config, part in suite.plan():
         record = recorded.get(_run_key(experiment.name, config.flat(), here))
         if record is None:
-            # The comparison that an interrupted suite has begun is completed.
+            # The sweep that an interrupted suite has begun is completed.
             name = re.compile(rf"{re.escape(suite.name)} \S+ \S+ \S+ {re.escape(part)}")
             earlier = [other.sweep for other in records if name.fullmatch(other.sweep)]
             plan.append((experiment, config, earlier[-1] if earlier else f"{stamp} {part}"))
@@ -169,7 +169,7 @@ def cancel(store: Store, run_id: str) -> str:
 
 
 def retry(store: Store, run_id: str) -> str:
-    """Queue the config of an ended run again, in the same comparison; return the new run's id.
+    """Queue the config of an ended run again, in the same sweep; return the new run's id.
 
     Raises `BadSetting` for a run that has not ended, or whose device is not there.
     """

@@ -27,7 +27,7 @@ BOTH_DIRECTIONS = ("bi-rnn", "bi-lstm", "bi-gru")
 
 @dataclass(frozen=True)
 class Suite:
-    """A list of comparisons under one name."""
+    """A list of sweeps under one name."""
 
     name: str
     title: str

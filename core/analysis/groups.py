@@ -46,7 +46,7 @@ def machine_in_words(machine: tuple[str, str]) -> str:
 def elsewhere(
     experiment: Experiment, chosen: Sequence[RunRecord], runs: Sequence[RunRecord]
 ) -> list[RunRecord]:
-    """Runs of the same settings on other machines: from each, those of its newest comparison.
+    """Runs of the same settings on other machines: from each, those of its newest sweep.
 
     Variants may differ, and so may settings that only some cells have. Runs with other settings
     are not added automatically, but can be chosen by hand.
@@ -214,7 +214,7 @@ class SettingDifference:
 def groupings(experiment: Experiment, runs: Sequence[RunRecord]) -> dict[str, str]:
     """`group_by` → its title, for every way in which these runs can be grouped."""
     names = {"kind": "Kind", "run": "Run", "variant": "Variant"}
-    names |= {"comparison": "Comparison", "device": "Machine"}
+    names |= {"sweep": "Sweep", "device": "Machine"}
     settings = [s for s in settings_of(experiment.config) if _differs(runs, s)]
     return names | {s.name: s.title for s in settings if s.name not in ("bidirectional", "device")}
 
@@ -240,7 +240,7 @@ def _naming(
             [names[run.run_id], f"seed {run.settings.get('seed')}", run.run_id[:ID_LETTERS]]
         ),
         "variant": lambda run: variant_title(variant_of(run)),
-        "comparison": lambda run: _distinct_text(run.sweep or run.name),
+        "sweep": lambda run: _distinct_text(run.sweep or run.name),
         "device": lambda run: machine_in_words(machine_of(run)) or "unknown machine",
     }
     if by in ways:

@@ -443,7 +443,7 @@ def run_name(config: Config) -> str:
     """`bi-LSTM 64 · dot attention · seed 0`, or `· 8 seeds` where one run measures several.
 
     Between the architecture and the seeds stand the kinds (settings with a noun) that are not the
-    experiment's defaults: without them runs of one comparison would be called the same.
+    experiment's defaults: without them runs of one sweep would be called the same.
     """
     flat = config.flat()
     kinds = [

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def launch(experiment: Experiment, configs: Sequence[Config]) -> str | None:
-    """Queue one comparison and make sure that a worker is running; its name, or None if refused."""
+    """Queue one sweep and make sure that a worker is running; its name, or None if refused."""
     store = cache.reader().store
     run_ids = _submit(lambda: queue.submit(store, experiment, configs))
     return store.run(run_ids[0]).sweep if run_ids else None
@@ -33,7 +33,7 @@ def launch_suite(suite: Suite) -> bool:
 
 
 def launch_together(name: str, plan: Sequence[tuple[Experiment, Config]]) -> bool:
-    """Queue runs, maybe of several experiments, as one comparison; whether they were accepted."""
+    """Queue runs, maybe of several experiments, as one sweep; whether they were accepted."""
     sweep = queue.new_sweep(name)
     wanted = queue.Missing(tuple((*pair, sweep) for pair in plan), waiting=(), done=0)
     return _submit(lambda: queue.submit_missing(cache.reader().store, wanted)) is not None

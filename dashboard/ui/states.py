@@ -127,9 +127,9 @@ def no_worker() -> None:
 
 
 def all_failed(runs: Sequence[RunRecord]) -> None:
-    """Say why a comparison has no result: all of its runs failed or were cancelled."""
+    """Say why a sweep has no result: all of its runs failed or were cancelled."""
     with st.container(border=True, key=f"all-failed-{runs[-1].run_id}"):
-        st.subheader(":material/error: This comparison has no result", anchor=False)
+        st.subheader(":material/error: This sweep has no result", anchor=False)
         for run in runs[:6]:
             st.text(f"{inline_text(run.name)}: {status_message(run)}", width="stretch")
         st.page_link(
@@ -167,7 +167,7 @@ def cpu_only_note(experiment: Experiment) -> None:
 
 
 def progress_line(runs: Sequence[RunRecord]) -> None:
-    """Show one progress bar for a comparison that is partly measured."""
+    """Show one progress bar for a sweep that is partly measured."""
     done = sum(map(progress, runs)) / max(1, len(runs))
     finished = sum(run.status == "FINISHED" for run in runs)
     running = next((run for run in runs if run.status == "RUNNING"), None)

@@ -40,7 +40,7 @@ def frame(runs: Sequence[RunRecord]) -> pandas.DataFrame:
             "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
             "Message": [inline_text(run.note or status_message(run), LETTERS) for run in runs],
             "Experiment": [run.experiment for run in runs],
-            "Comparison": [inline_text(run.sweep, LETTERS) for run in runs],
+            "Sweep": [inline_text(run.sweep, LETTERS) for run in runs],
         }
     )
 

@@ -105,7 +105,7 @@ def _preview(runs: Sequence[RunRecord]) -> None:
             page.path,
             label=f"Open {page.title}",
             icon=page.icon,
-            query_params={"comparison": runs[0].sweep},
+            query_params={"sweep": runs[0].sweep},
         )
 
 

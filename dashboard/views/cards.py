@@ -102,5 +102,5 @@ def _measured(
             page.path,
             label=f"Open {page.title}",
             icon=page.icon,
-            query_params={"comparison": newest.name},
+            query_params={"sweep": newest.name},
         )

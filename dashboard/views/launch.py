@@ -16,7 +16,7 @@ from experiments.suites import SUITES
 st.title("Launch", anchor=False)
 
 st.caption(
-    "A comparison runs every selected variant with the same settings. You can close this page: "
+    "A sweep runs every selected variant with the same settings. You can close this page: "
     "the queue is in the store."
 )
 

@@ -12,7 +12,7 @@ from experiments.suites import SUITES
 
 st.title("What recurrent networks remember", anchor=False)
 
-st.caption("One answer per question, each from the newest comparison measured here.")
+st.caption("One answer per question, each from the newest sweep measured here.")
 
 anything = bool(cache.reader().runs())
 

@@ -90,7 +90,7 @@ def _texts_in_full(record: RunRecord) -> None:
     """Every letter of a text that is cut elsewhere, or that does not fit on one line there."""
     typed = {
         "Name": (record.name, MAX_LETTERS),
-        "Comparison": (record.sweep, MAX_LETTERS),
+        "Sweep": (record.sweep, MAX_LETTERS),
         "Note": (record.note, NOTE_LETTERS),
     }
     cut = {
@@ -126,14 +126,14 @@ def _buttons(record: RunRecord) -> None:
                 page.path,
                 label=page.title,
                 icon=page.icon,
-                query_params={"comparison": record.sweep or record.run_id},
+                query_params={"sweep": record.sweep or record.run_id},
             )
         if record.status == "FINISHED":
             st.page_link(
                 COMPARE.path,
                 label="Compare it",
                 icon=COMPARE.icon,
-                query_params={"comparison": record.sweep} if record.sweep else alone,
+                query_params={"sweep": record.sweep} if record.sweep else alone,
             )
         if record.experiment == LENGTH_QUALITY.name and record.status == "FINISHED":
             st.page_link(

@@ -93,7 +93,7 @@ def _address(picture: Picture, store: Store) -> str:
                 f"error: the store has no finished run of “{picture.part}”; "
                 "python -m experiments suite chapter makes them"
             )
-        asked["comparison"] = sweeps[-1]
+        asked["sweep"] = sweeps[-1]
     return f"{picture.page}?{urlencode(asked)}"
 
 

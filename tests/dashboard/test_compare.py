@@ -165,7 +165,7 @@ def test_what_people_typed_is_text(store: Store, show: Show) -> None:
         (config,) = GRADIENT_DECAY.configs([variant], {})
         run_id = record(store, GRADIENT_DECAY, config, HOSTILE + variant)
         store.client.update_run(run_id, name=HOSTILE)
-    app = show(PAGE, runs=ids(store, "gradient-decay"), group="comparison", text="onerror")
+    app = show(PAGE, runs=ids(store, "gradient-decay"), group="sweep", text="onerror")
     assert not app.exception
     groups = list(app.dataframe[-1].value["Group"])
     assert len(set(groups)) == 2, "names that begin alike are told apart"

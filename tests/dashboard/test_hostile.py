@@ -46,7 +46,7 @@ def hostile(scene: Callable[[str], Store]) -> Store:
     return scene("hostile")
 
 
-def compared(store: Store, by: str = "comparison") -> list[Comparison]:
+def compared(store: Store, by: str = "sweep") -> list[Comparison]:
     (*experiments,) = all_experiments()[:2]
     return [
         compare(
@@ -104,7 +104,7 @@ class Tags(HTMLParser):
         self.active += [(n, v) for n, v in attrs if n.startswith("on") or n in ("src", "href")]
 
 
-@pytest.mark.parametrize("by", ["comparison", "run", "device"])
+@pytest.mark.parametrize("by", ["sweep", "run", "device"])
 def test_the_report_has_no_element_of_theirs(hostile: Store, by: str) -> None:
     page = comparison_report(compared(hostile, by))
     found = Tags(page)

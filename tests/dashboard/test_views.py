@@ -128,7 +128,7 @@ class TestResultsPages:
 
     def test_one_where_all_failed_says_why(self, page: Page, drawn: Drawn) -> None:
         app = drawn(page, "all failed")
-        assert "This comparison has no result" in texts(app)
+        assert "This sweep has no result" in texts(app)
         assert NASTY in app.text[0].value
 
     def test_one_without_a_finished_run_shows_how_far_they_are(
@@ -156,12 +156,12 @@ class TestResultsPages:
         self, page: Page, scene: Scene, show: Show
     ) -> None:
         scene("full")
-        app = show(page.path, comparison="gone <b>", runs=["12345678"], figure="none")
+        app = show(page.path, sweep="gone <b>", runs=["12345678"], figure="none")
         assert not app.exception
         said = [w.value for w in app.warning]
         assert len(said) == 3
         assert all("is shown instead" in sentence for sentence in said)
-        assert app.query_params["comparison"].endswith("7f3a")
+        assert app.query_params["sweep"].endswith("7f3a")
 
     def test_the_address_names_the_runs_that_are_shown(
         self, page: Page, scene: Scene, show: Show
@@ -172,6 +172,15 @@ class TestResultsPages:
         assert len(app.dataframe[-1].value) == 2
         assert "selected by hand" in texts(app)
         assert not app.warning
+
+
+def test_a_link_that_calls_a_sweep_a_comparison_still_opens_it(scene: Scene, show: Show) -> None:
+    store = scene("full")
+    first = store.runs("gradient-decay")[0].sweep
+    app = show("views/results/gradient_flow.py", comparison=first)
+    assert not app.warning
+    assert app.query_params["sweep"] == first
+    assert "comparison" not in app.query_params
 
 
 def test_a_run_in_full(scene: Scene, show: Show) -> None:

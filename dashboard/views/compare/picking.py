@@ -1,4 +1,4 @@
-"""Which finished runs are compared: those in the address, or the newest comparison.
+"""Which finished runs are compared: those in the address, or the newest sweep.
 
 Filters narrow down what can be selected; what is selected stays selected. All of it works on the
 runs in memory, whatever the size of the store.
@@ -39,7 +39,7 @@ MAX_PICKED = 100
 MAX_LINES = 200
 """Lines of the table in which runs are selected, the newest first."""
 
-MAX_COMPARISONS = 200
+MAX_SWEEPS = 200
 
 KEY = "runs"
 
@@ -95,8 +95,8 @@ def _requested(
 
 
 def _default(finished: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
-    """The comparison in the address, else the newest of the first experiment with a result."""
-    name, experiment = (st.query_params.get(k, ALL) for k in ("comparison", "experiment"))
+    """The sweep in the address, else the newest of the first experiment with a result."""
+    name, experiment = (st.query_params.get(k, ALL) for k in ("sweep", "experiment"))
     if name != ALL and (members := [run for run in finished if run.sweep == name]):
         return tuple(members[:MAX_PICKED][::-1])
     for one in all_experiments():
@@ -119,7 +119,7 @@ def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
             "Machine", [ALL, *sorted({*places.values()} - {""})], "on", most=0
         )
         sweeps = {ALL: ALL} | {name: inline_text(name) for name in _sweeps(finished)}
-        sweep = controls.choice("Comparison", list(sweeps), "comparison", most=0, names=sweeps)
+        sweep = controls.choice("Sweep", list(sweeps), "sweep", most=0, names=sweeps)
         since, until = controls.day("From", "since"), controls.day("Until", "until")
         text = controls.words("Search", "text", placeholder="name or note")
     first, last = _moment(since), _moment(until, days=1)
@@ -139,8 +139,8 @@ def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
 def _sweeps(finished: Sequence[RunRecord]) -> list[str]:
     """The names of the newest sweeps, and of the one that the address asks for."""
     every = dict.fromkeys(run.sweep for run in finished if run.sweep)
-    asked = st.query_params.get("comparison", ALL)
-    return list(dict.fromkeys([*list(every)[:MAX_COMPARISONS], *([asked] * (asked in every))]))
+    asked = st.query_params.get("sweep", ALL)
+    return list(dict.fromkeys([*list(every)[:MAX_SWEEPS], *([asked] * (asked in every))]))
 
 
 def _moment(day: date | None, days: int = 0) -> float | None:
@@ -204,7 +204,7 @@ def _lines(runs: Sequence[RunRecord]) -> pandas.DataFrame:
             "Variant": [variant_title(variant_of(run)) for run in runs],
             "Result": [inline_text(run.note, tables.LETTERS) for run in runs],
             "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
-            "Comparison": [inline_text(run.sweep, tables.LETTERS) for run in runs],
+            "Sweep": [inline_text(run.sweep, tables.LETTERS) for run in runs],
         }
     )
 

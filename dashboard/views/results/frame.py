@@ -29,7 +29,7 @@ from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
 
 MAX_RUNS = 500
-"""In the picker of single runs; older ones are reached through their comparison."""
+"""In the picker of single runs; older ones are reached through their sweep."""
 
 PROVENANCE = ("device", "chip", "host", "torch", "python", "mlflow.source.git.commit")
 
@@ -88,7 +88,7 @@ def _shown(experiment: Experiment) -> Shown | None:
     newest = next((launch for launch in launches if launch.finished), None)
     if newest is not None and newest.launched > sweep.launched:
         name = inline_text(newest.name)
-        st.caption(plain(f"A newer comparison has results: {name} (under “Select runs”)."))
+        st.caption(plain(f"A newer sweep has results: {name} (under “Select runs”)."))
     if not chosen.runs:
         _without_result(experiment, sweep)
         return None
@@ -136,7 +136,7 @@ class Choice:
 
 
 def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
-    """The comparison in the address, or the newest one with a result; all of its finished runs.
+    """The sweep in the address, or the newest one with a result; all of its finished runs.
 
     For an experiment that measures times, also the same launch on every other machine.
     """
@@ -144,9 +144,7 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
     line = st.container(horizontal=True, vertical_alignment="center")
     with line.popover("Select runs", icon=":material/tune:"):
         by_name = {c.name: c for c in launches}
-        name = controls.pick(
-            "Comparison", list(by_name), "comparison", newest.name, resets=("runs",)
-        )
+        name = controls.pick("Sweep", list(by_name), "sweep", newest.name, resets=("runs",))
         chosen = by_name[name]
         every = cache.reader().runs(experiment.name)
         elsewhere = groups.elsewhere(experiment, chosen.finished, every) if experiment.timed else []

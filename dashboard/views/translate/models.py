@@ -39,7 +39,7 @@ def finished() -> list[RunRecord]:
 
 
 def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
-    """The runs in the address; else the first seed of each model of the newest comparison."""
+    """The runs in the address; else the first seed of each model of the newest sweep."""
     by_id = {run.run_id[:ID_LETTERS]: run for run in offered}
     label_of = {
         run_id: label
@@ -57,7 +57,7 @@ def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def first_seeds(offered: Sequence[RunRecord]) -> list[RunRecord]:
-    """One run per label of the newest comparison: the one with the lowest seed."""
+    """One run per label of the newest sweep: the one with the lowest seed."""
     newest = sweeps.newest_readable(sweeps.sweeps(offered[::-1]))
     runs = newest.finished if newest else ()
     label_of = labels(LENGTH_QUALITY, runs)

@@ -105,7 +105,7 @@ def test_of_a_single_run_the_recorded_interval_is_kept(made: Store) -> None:
     ("by", "names"),
     [
         ("variant", ["RNN", "LSTM"]),
-        ("comparison", ["seeded"]),
+        ("sweep", ["seeded"]),
         ("device", ["cpu, Made-up chip"]),
         ("seed", ["first seed 0", "first seed 1", "first seed 2"]),
         ("hidden_size", ["hidden size 64"]),
@@ -151,7 +151,7 @@ def test_the_same_run_against_itself_is_not_distinguishable(made: Store) -> None
     def table(run: RunRecord, name: str) -> pandas.DataFrame | None:
         return made.table(tables.get(run.run_id, run.run_id), name)
 
-    found = compare(GRADIENT_DECAY, [*runs, twin], table, "comparison")
+    found = compare(GRADIENT_DECAY, [*runs, twin], table, "sweep")
     rates = found.result("zero_percent")
     assert rates is not None
     assert [d.finding for d in rates.differences] == ["not distinguishable"]
@@ -232,7 +232,7 @@ def test_latex_tables_have_a_line_per_group_and_the_best_in_bold(made: Store) ->
 
 
 def test_a_hostile_name_is_text_in_every_format(made: Store) -> None:
-    found = of(made, "gradient-decay", "comparison")
+    found = of(made, "gradient-decay", "sweep")
     (group,) = found.groups
     assert len(group.name) <= MAX_TEXT
     page = comparison_report([found])
@@ -241,7 +241,7 @@ def test_a_hostile_name_is_text_in_every_format(made: Store) -> None:
     text = latex.comparison_tables([found]).decode()
     assert r"\textless{}script\textgreater{}" in text
     (data,) = json.loads(as_json([found]))
-    assert data["runs"][0]["comparison"] == HOSTILE[:4000]
+    assert data["runs"][0]["sweep"] == HOSTILE[:4000]
 
 
 def test_the_report_refers_to_nothing_outside_and_has_all_of_the_evidence(made: Store) -> None:
@@ -275,7 +275,7 @@ def test_compare_writes_every_format(
         assert main(["compare", *ids, "--format", form, "--output", str(file)]) == 0
         assert file.stat().st_size > 100
     assert capsys.readouterr().out == ""
-    assert main(["compare", "--comparison", "timed", "--format", "csv"]) == 0
+    assert main(["compare", "--sweep", "timed", "--format", "csv"]) == 0
     assert {
         line["experiment"] for line in csv.DictReader(io.StringIO(capsys.readouterr().out))
     } == {"throughput"}
@@ -284,10 +284,10 @@ def test_compare_writes_every_format(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "runs is empty; name runs, or give --experiment or --comparison"),
+        ([], "runs is empty; name runs, or give --experiment or --sweep"),
         (["--experiment", "colour"], "'colour'"),
         (["--experiment", "two-sided-context"], "no run has finished yet"),
-        (["--comparison", "nothing"], "comparison is 'nothing'; the newest are "),
+        (["--sweep", "nothing"], "sweep is 'nothing'; the newest are "),
         (["zzzz"], "run is 'zzzz', which fits 0 runs"),
         (["--experiment", "throughput", "--format", "pdf"], "format is 'pdf'; choose from table, "),
         (["--experiment", "throughput", "--output", "x"], "output is 'x', but the format is table"),
