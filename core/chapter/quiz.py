@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.analysis.comparison import PairOutcome
 from core.chapter.claim import Claim, Measurement, Verdict
-from core.chapter.cost import WIDTH, WIDTHS
+from core.chapter.cost import SHRINKS, WIDTH, WIDTHS
 from core.chapter.gradients import DEFAULT_START, DEPTH, GATES, LAYERS
 from core.formatting import number, spread
 from core.stats.estimates import Estimate, intervals_apart, ratio_estimate
@@ -106,7 +106,6 @@ FASTER = ("Yes", "No", "That depends on the machine")
 
 FURTHEST = ("RNN", "LSTM", "GRU", "They are not distinguishable")
 
-SHRINKS = ("About 4 times", "About 8 times", "About 16 times")
 
 DIRECTIONS = ("Any decoder", "Only a decoder of one direction")
 

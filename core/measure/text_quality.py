@@ -236,7 +236,7 @@ def _bleus(sentences: Sequence[ScoredSentence], seed: int) -> Floats:
 
 
 def _half_at(lengths: Floats, curve: Floats) -> float:
-    """Where the curve first falls below half of its start; the last length where it never does."""
+    """Where the curve first falls below half its first value; the last length if it never does."""
     half = curve[0] / 2
     below = numpy.flatnonzero(curve < half)
     if not len(below):

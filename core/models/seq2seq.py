@@ -174,7 +174,7 @@ class Step(NamedTuple):
 
 
 class Seq2Seq(nn.Module):
-    """An encoder of any variant, a one-directional decoder, an attention between them.
+    """An encoder of any variant, a unidirectional decoder, an attention between them.
 
     With h_t the decoder's state (Luong et al. 2015, without input feeding):
 

@@ -1,4 +1,4 @@
-"""Figures of bidirectional runs beside a one-directional control, and of what they cost."""
+"""Figures of bidirectional runs beside a unidirectional control, and of what they cost."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def with_control(shown: Shown, network: Network) -> ControlShown:
 
 @dataclass(frozen=True)
 class Control:
-    """Bidirectional runs against one network of the one-directional runs."""
+    """Bidirectional runs against one network of the unidirectional runs."""
 
     title: str
     network: Network

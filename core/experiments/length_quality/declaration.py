@@ -118,7 +118,7 @@ class LengthQualityConfig(Config):
         Field(
             "same",
             title="Decoder",
-            description="Its cell; always one-directional, as deep and wide as the encoder.",
+            description="Its cell; always unidirectional, as deep and wide as the encoder.",
             json_schema_extra={"noun": "decoder"},
         )
     )

@@ -105,7 +105,7 @@ class WidthRow(Row):
     over_rnn: float = measure(
         "Parameters over the plain RNN's",
         better="lower",
-        description="Recurrent layers, against a one-directional plain RNN of this width.",
+        description="Recurrent layers, against a unidirectional plain RNN of this width.",
     )
     state_bytes: int = measure(
         "State",
@@ -199,7 +199,7 @@ class ParameterCountSummary(Row):
     over_rnn: float = measure(
         "Over the plain RNN's",
         better="lower",
-        description="Recurrent parameters against a one-directional plain RNN of this width.",
+        description="Recurrent parameters against a unidirectional plain RNN of this width.",
         aggregation=EXACT,
     )
     growth_exponent: float = measure(

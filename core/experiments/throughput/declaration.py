@@ -274,7 +274,7 @@ class ThroughputSummary(Row):
         "Training time over the plain RNN's",
         unit="times",
         better="lower",
-        description="Of a fused one-directional RNN of the same width, timed in turns.",
+        description="Of a fused unidirectional RNN of the same width, timed in turns.",
     )
     over_linear: Estimate = measure(
         "Forward time over linear",

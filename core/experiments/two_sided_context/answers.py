@@ -62,7 +62,7 @@ def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> s
 
 
 class Pair(NamedTuple):
-    """The two-directional and the one-directional group of one cell, equal in all else."""
+    """The bidirectional and the unidirectional group of one cell, equal in all else."""
 
     both: str
     one: str

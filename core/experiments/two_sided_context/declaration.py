@@ -2,8 +2,8 @@
 
 Each token is tagged by a rule that needs the token d steps ahead. A network that reads
 forward can only guess it; a second direction that comes from the end has seen it. Two controls show
-that the gain comes from context, not from capacity: a one-directional network with as many
-parameters as the bidirectional one, and a one-directional network that answers d steps later. The
+that the gain comes from context, not from capacity: a unidirectional network with as many
+parameters as the bidirectional one, and a unidirectional network that answers d steps later. The
 price: tokens that arrive later revise what a bidirectional network said, so it cannot generate.
 """
 

@@ -22,7 +22,7 @@ system and requests them again at every pass, which alone can double the time of
 
 *Forward* is one pass without a graph. *Training* is one pass forward and backward, with the
 gradient of the input and of every parameter, without an optimiser's step. *Fused* is `torch.nn`,
-*equations* this project's own code, step by step. They are compared with a fused one-directional
+*equations* this project's own code, step by step. They are compared with a fused unidirectional
 plain RNN as wide and deep, one linear layer (input size → hidden size), causal self-attention as
 wide, and a feed-forward net of as many parameters as the variant. A baseline that is the same net
 in all runs is drawn once: the median over the runs, from their lowest to their highest quartile.
