@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from core.experiments.length_quality.declaration import (
 )
 from core.experiments.length_quality.judging import forced, judge, source_of
 from core.experiments.length_quality.model import as_read, build, corpus_of
+from core.experiments.length_quality.training import ModelTraining
 from core.models.decoding import greedy
 from core.settings import BadSetting
 
@@ -297,3 +300,62 @@ def test_each_seed_is_a_run_of_its_own() -> None:
     for bad in (["0"], ["x"], ["1", "2"], ["2000"]):
         with pytest.raises(BadSetting, match=r"seeds is .*; give a whole number from 1 to 1,000"):
             LENGTH_QUALITY.configs(["lstm"], {"seeds": bad})
+
+
+class TestEarlyStopping:
+    """Training whose validation losses are given, one after every step."""
+
+    @pytest.fixture
+    def given(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModelTraining]:
+        def train(losses: list[float], patience: int) -> ModelTraining:
+            steps = len(losses)
+            asked = config(patience=patience, training_steps=steps, validations=steps)
+            corpus = corpus_of(asked)
+            training = ModelTraining(asked, corpus, build(asked, corpus, CPU), CPU)
+            self.models: list[dict[str, torch.Tensor]] = []
+
+            def validation_loss() -> float:
+                self.models.append(copy.deepcopy(training.model.state_dict()))
+                return losses[len(self.models) - 1]
+
+            monkeypatch.setattr(training, "validation_loss", validation_loss)
+            for _ in training.events(1.0):
+                pass
+            return training
+
+        return train
+
+    def is_of_step(self, training: ModelTraining, step: int) -> bool:
+        kept = training.model.state_dict()
+        return all(torch.equal(kept[name], of) for name, of in self.models[step - 1].items())
+
+    def test_the_best_model_is_kept_and_not_the_last(
+        self, given: Callable[..., ModelTraining]
+    ) -> None:
+        training = given([3.0, 1.0, 2.0, 1.5, 0.5, 0.1], patience=2)
+        assert training.trainer.step == 4, "two validations after the best"
+        assert training.best["step"] == 2
+        assert self.is_of_step(training, 2)
+        assert not self.is_of_step(training, 4)
+
+    def test_a_loss_that_is_only_as_good_is_no_better(
+        self, given: Callable[..., ModelTraining]
+    ) -> None:
+        training = given([1.0, 1.0, 0.5], patience=1)
+        assert training.trainer.step == 2
+        assert self.is_of_step(training, 1)
+
+    def test_patience_begins_anew_with_every_better_loss(
+        self, given: Callable[..., ModelTraining]
+    ) -> None:
+        training = given([4.0, 5.0, 3.0, 5.0, 2.0, 5.0], patience=2)
+        assert training.trainer.step == 6
+        assert self.is_of_step(training, 5)
+
+    def test_without_patience_training_goes_on_and_the_last_model_stays(
+        self, given: Callable[..., ModelTraining]
+    ) -> None:
+        training = given([1.0, 2.0, 3.0, 4.0], patience=0)
+        assert training.trainer.step == 4
+        assert training.best["step"] == 1
+        assert self.is_of_step(training, 4)
