@@ -174,5 +174,5 @@ def test_a_pass_costs_its_products_and_the_calls_of_its_steps() -> None:
 
 
 def test_bytes_of_a_precision_are_those_of_torchs_numbers() -> None:
-    assert DTYPE_BYTES == {name: getattr(torch, name).itemsize for name in DTYPE_BYTES}
+    assert {name: getattr(torch, name).itemsize for name in DTYPE_BYTES} == DTYPE_BYTES
     assert {"bfloat16", "float16", "float32", "float64"} <= DTYPE_BYTES.keys()

@@ -16,6 +16,7 @@ import torch
 from core.experiment import Artifact, Checkpoint, Progress, Row
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.length_quality.declaration import (
+    AT_ONCE,
     AttentionRow,
     LengthQualityConfig,
     LengthQualitySummary,
@@ -23,10 +24,14 @@ from core.experiments.length_quality.declaration import (
     PositionRow,
     SampleRow,
     TrainingRow,
+    judging_work,
+    training_work,
 )
 from core.experiments.length_quality.judging import forced, judge, source_of
 from core.experiments.length_quality.model import as_read, build, corpus_of
 from core.experiments.length_quality.training import ModelTraining
+from core.models.architecture import Architecture
+from core.models.counting import pass_cost
 from core.models.decoding import greedy
 from core.settings import BadSetting
 
@@ -359,3 +364,47 @@ class TestEarlyStopping:
         assert training.trainer.step == 4
         assert training.best["step"] == 1
         assert self.is_of_step(training, 4)
+
+
+class TestWork:
+    def test_it_is_training_decoding_and_scoring(self) -> None:
+        decoding, scoring = judging_work(config())
+        assert min(decoding, scoring) > 0
+        assert LENGTH_QUALITY.work(config()) == training_work(config()) + decoding + scoring
+
+    def test_training_is_linear_in_its_steps_and_in_the_length_of_its_sentences(self) -> None:
+        base = training_work(config())
+        assert training_work(config(training_steps=24)) == pytest.approx(2 * base)
+        # 4 words on average, then 5.
+        assert training_work(config(longest_trained=7)) == pytest.approx(base * 5 / 4)
+        assert training_work(config(longest_tested=20)) == base
+        sizes = [training_work(config(batch_size=n)) for n in (16, 32, 48)]
+        assert 0 < sizes[1] - sizes[0] == pytest.approx(sizes[2] - sizes[1])
+
+    def test_decoding_is_linear_in_the_batches_that_are_decoded(self) -> None:
+        """Five lengths, so that 25 sentences of each fit side by side and 26 do not."""
+        (one, _), (full, _), (two, _) = (
+            judging_work(config(tested_pairs=n)) for n in (4, AT_ONCE // 5, AT_ONCE // 5 + 1)
+        )
+        assert one == full
+        assert two == pytest.approx(2 * one)
+        beams = [judging_work(config(beam=beam))[0] for beam in (1, 2, 3)]
+        assert 0 < beams[1] - beams[0] == pytest.approx(beams[2] - beams[1])
+        one_word, five = (
+            judging_work(config(task="copy", shortest=1, longest_tested=n, longest_trained=1))[0]
+            for n in (1, 9)
+        )
+        assert five == pytest.approx(5 * one_word)
+
+    def test_scoring_is_linear_in_the_lengths_and_digits_have_none(self) -> None:
+        (_, five), (_, ten) = judging_work(config()), judging_work(config(longest_tested=12))
+        assert ten == pytest.approx(2 * five)
+        assert judging_work(config(task="reverse"))[1] == 0
+
+    def test_a_batch_reads_with_the_encoder_and_writes_with_the_decoder(self) -> None:
+        asked = config("bi-lstm", decoder="gru", task="tsv", file="x", vocabulary=50)
+        common = {"steps": 14, "sequences": 16}  # about as many words as a caption has
+        reading = pass_cost(asked.architecture, 8, **common)
+        decoder = Architecture(cell="gru", hidden_size=12)
+        writing = pass_cost(decoder, 8 + 12, outputs=50, **common)
+        assert training_work(asked) == pytest.approx(12 * (reading + writing))
