@@ -396,6 +396,12 @@ class TestWork:
         )
         assert five == pytest.approx(5 * one_word)
 
+    def test_both_decodings_are_forward_passes_as_training_makes_them(self) -> None:
+        """One batch of training, of which backward is two thirds, over the same sentences."""
+        alike = {"shortest": 5, "longest_trained": 5, "longest_tested": 5}
+        asked = config(**alike, training_steps=1, batch_size=AT_ONCE)
+        assert judging_work(asked)[0] == pytest.approx(2 * training_work(asked) / 3)
+
     def test_scoring_is_linear_in_the_lengths_and_digits_have_none(self) -> None:
         (_, five), (_, ten) = judging_work(config()), judging_work(config(longest_tested=12))
         assert ten == pytest.approx(2 * five)
