@@ -151,6 +151,12 @@ class TestSyntheticCorpus:
         assert not {pair.source for pair in corpus.test} & {pair.source for pair in corpus.train}
         assert all(pair.target == pair.source[::-1] for pair in corpus.test)
 
+    def test_what_was_trained_or_drawn_before_is_replaced_in_the_test(self) -> None:
+        """Of two digits there are a hundred: among twenty some are drawn twice."""
+        spans = {"shortest": 2, "longest_trained": 2, "longest_tested": 2}
+        corpus = synthetic_corpus("copy", **spans, training_pairs=20, tested_pairs=20, seed=0)
+        assert len({*corpus.test}) == 20
+
     def test_parts_are_drawn_apart_and_by_seed(self) -> None:
         corpus = self.corpus()
         assert corpus == self.corpus()

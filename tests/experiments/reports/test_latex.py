@@ -41,9 +41,10 @@ def test_the_headline_is_first_then_what_is_judged_each_once() -> None:
     headings = columns_of(dataclasses.replace(found, results=several))
     expected = [headline, *judged[:-1]]
     assert headings == [escaped(result.column.heading) for result in expected]
-    few = (judged[0], named("neither", None))
-    headings = columns_of(dataclasses.replace(found, results=few, measure="neither"))
-    assert headings == [escaped(result.column.heading) for result in few[::-1]]
+    for last in (headline, named("neither", None)):
+        few, measure = (judged[0], last), last.column.name
+        headings = columns_of(dataclasses.replace(found, results=few, measure=measure))
+        assert headings == [escaped(result.column.heading) for result in few[::-1]]
 
 
 def test_without_a_headline_there_are_groups_alone() -> None:
@@ -74,7 +75,8 @@ def test_an_estimate_is_as_certain_as_it_is() -> None:
     estimate = Estimate(0.632, 0.624, 0.641, 8)
     assert estimated(estimate, bold=True) == r"\textbf{0.632} [0.624, 0.641]"
     assert estimated(estimate, bold=False) == "0.632 [0.624, 0.641]"
-    assert estimated(Estimate(0.632, None, None, 1), bold=False) == "0.632"
+    for low, high in ((None, None), (0.624, None), (None, 0.641)):
+        assert estimated(Estimate(0.632, low, high, 1), bold=False) == "0.632"
     assert estimated(Estimate(None, None, None, 0), bold=True) == "--"
 
 
