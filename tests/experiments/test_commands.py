@@ -8,11 +8,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas
 import pytest
 
+from core.analysis.runs import finished_run
 from core.chapter import CLAIMS, Measurement
 from core.experiment import Config
 from core.experiments import all_experiments
@@ -23,12 +26,11 @@ from core.models.counting import count_parameters
 from core.models.registry import variants
 from core.store.folder import PROJECT
 from core.store.tracking import Store
-from experiments import progress, queue, suites
+from experiments import commands, progress, queue, suites
 from experiments.__main__ import main
 from experiments.export import EXPORT_FORMATS, tidy
 from experiments.suites import Suite, suite_named
 from experiments.worker import Worker, WorkerRunning
-from tests.toy import TOY, ToyConfig
 
 SMALL = ["--seeds", "2", "--hidden-size", "8", "--sequence-length", "20", "--batch-size", "2"]
 
@@ -286,13 +288,16 @@ def test_list_has_every_setting_table_preset_and_suite(capsys: pytest.CaptureFix
 
 
 def test_a_comparison_that_is_not_there_is_answered_with_the_newest_ones(
-    store: Store, toy: object, capsys: pytest.CaptureFixture[str]
+    toy: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main(["compare", "--comparison", "x"]) == 2
-    assert "comparison is 'x'; there is none of that kind yet" in capsys.readouterr().err
-    for seed, sweep in enumerate("abacd"):
-        run_id = store.create(TOY, ToyConfig(seed=seed), sweep=sweep)
-        store.end(run_id, "FINISHED")
-    store.create(TOY, ToyConfig(seed=9), sweep="queued")
-    assert main(["compare", "--comparison", "x"]) == 2
-    assert "comparison is 'x'; the newest are 'd', 'c', 'b'\n" in capsys.readouterr().err
+    runs = [finished_run(str(n), "toy", {}, "cpu", "chip", n) for n in range(5)]
+    runs = [replace(run, sweep=name) for run, name in zip(runs, "abacd", strict=True)]
+    for recorded, told in (
+        ([], "there is none of that kind yet"),
+        (runs[:1], "the newest are 'a'"),
+        (runs, "the newest are 'd', 'c', 'b'"),
+    ):
+        made_up = SimpleNamespace(runs=lambda *_, recorded=recorded: recorded)
+        monkeypatch.setattr(commands, "open_store", lambda made_up=made_up: made_up)
+        assert main(["compare", "--comparison", "x"]) == 2
+        assert capsys.readouterr().err == f"error: comparison is 'x'; {told}\n"
