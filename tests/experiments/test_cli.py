@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
+
 import pytest
 
 from core.experiments import all_experiments
 from core.models.registry import variants
-from core.settings import settings_of
+from core.settings import BadSetting, settings_of
 from experiments.__main__ import main
-from experiments.cli import VARIANT_SETTINGS, parse
+from experiments.cli import PORT, SECONDS, VARIANT_SETTINGS, parse
 from experiments.commands import configs_of
 
 
@@ -93,3 +95,27 @@ def test_help_is_derived_from_the_declaration(capsys: pytest.CaptureFixture[str]
     for setting in settings_of(all_experiments()[0].config):
         if setting.name not in VARIANT_SETTINGS:
             assert "--" + setting.name.replace("_", "-") in text
+
+
+def test_every_port_there_is_can_be_given_and_no_other() -> None:
+    assert [PORT(text) for text in ("1", "8501", "65535")] == [1, 8501, 65535]
+    for text in ("0", "65536", "-1", "80.5", ""):
+        with pytest.raises(ArgumentTypeError, match="give a whole number from 1 to 65,535"):
+            PORT(text)
+
+
+def test_a_worker_may_wait_any_time_that_there_is() -> None:
+    assert [SECONDS(text) for text in ("0", "0.5", "600")] == [0, 0.5, 600]
+    for text in ("-0.1", "-1", "inf", "nan", "x"):
+        with pytest.raises(ArgumentTypeError, match="give a number of at least 0"):
+            SECONDS(text)
+    assert parse(["worker"]).exit_when_idle is None
+    with pytest.raises(BadSetting, match="--exit-when-idle: is '-1'; give a number of at least 0"):
+        parse(["worker", "--exit-when-idle", "-1"])
+
+
+def test_a_negative_number_is_the_value_of_the_flag_before_it_alone() -> None:
+    words = ["run", "gradient-decay", "--variants=lstm", "--forget-bias", "-.5,1"]
+    assert parse(words).forget_bias == "-.5,1"
+    with pytest.raises(BadSetting, match="-2 is no option here"):
+        parse([*words, "-2"])

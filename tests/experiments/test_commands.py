@@ -8,19 +8,25 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas
 import pytest
 
+from core.analysis.runs import finished_run
 from core.chapter import CLAIMS, Measurement
 from core.experiment import Config
+from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import exact_number
+from core.models.architecture import Architecture, variant_title
+from core.models.counting import count_parameters
 from core.models.registry import variants
 from core.store.folder import PROJECT
 from core.store.tracking import Store
-from experiments import progress, queue, suites
+from experiments import commands, progress, queue, suites
 from experiments.__main__ import main
 from experiments.export import EXPORT_FORMATS, tidy
 from experiments.suites import Suite, suite_named
@@ -236,3 +242,62 @@ def test_the_chapter_suite_measures_every_claim() -> None:
         for measurement in claim.measurements
     }
     assert {place: missing for place, kinds in asked.items() if (missing := kinds - made)} == {}
+
+
+def rows_of(out: str) -> list[list[str]]:
+    """The lines of a printed table, without its heading."""
+    lines = [line for line in out.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+
+
+def test_match_says_how_far_each_variant_is_off_the_budget(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    exact = count_parameters(Architecture(cell="lstm", hidden_size=20, layers=2), 8).core
+    words = ["match", f"{exact}", "--input-size", "8", "--layers", "2"]
+    assert main([*words, "--json"]) == 0
+    matches = json.loads(capsys.readouterr().out)
+    assert list(matches) == list(variants())
+    assert matches["lstm"] == {"hidden_size": 20, "parameters": exact, "parameter_budget": exact}
+    assert main(words) == 0
+    rows = rows_of(capsys.readouterr().out)
+    assert [row[0] for row in rows] == [variant_title(variant) for variant in variants()]
+    assert rows[1] == ["LSTM", "20", f"{exact:,}", "+0.00%"]
+    for (_, width, parameters, off), match in zip(rows, matches.values(), strict=True):
+        assert width == f"{match['hidden_size']:,}"
+        assert parameters == f"{match['parameters']:,}"
+        assert float(off.removesuffix("%")) == pytest.approx(
+            100 * (match["parameters"] - exact) / exact, abs=0.006
+        )
+        assert off[0] in "+-"
+    assert len({row[3] for row in rows}) > 2, "not all of them fit"
+
+
+def test_list_has_every_setting_table_preset_and_suite(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    settings = [row[0] for row in rows_of(out)]
+    for experiment in all_experiments():
+        assert {setting.name for setting in experiment.settings} <= {*settings}
+        assert f"tables: {', '.join(row.table for row in experiment.rows)}" in lines
+        assert f"presets: {', '.join(experiment.presets) or 'none'}" in lines
+    text = " ".join(out.split())
+    for suite in suites.SUITES:
+        assert f"suite {suite.name}: {suite.description} {len(suite.configs())} runs." in text
+
+
+def test_a_comparison_that_is_not_there_is_answered_with_the_newest_ones(
+    toy: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [finished_run(str(n), "toy", {}, "cpu", "chip", n) for n in range(5)]
+    runs = [replace(run, sweep=name) for run, name in zip(runs, "abacd", strict=True)]
+    for recorded, told in (
+        ([], "there is none of that kind yet"),
+        (runs[:1], "the newest are 'a'"),
+        (runs, "the newest are 'd', 'c', 'b'"),
+    ):
+        made_up = SimpleNamespace(runs=lambda *_, recorded=recorded: recorded)
+        monkeypatch.setattr(commands, "open_store", lambda made_up=made_up: made_up)
+        assert main(["compare", "--comparison", "x"]) == 2
+        assert capsys.readouterr().err == f"error: comparison is 'x'; {told}\n"

@@ -9,15 +9,26 @@ from typing import Any
 import psutil
 import pytest
 
+from core.chapter.claim import Measurement
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.models import registry
 from core.settings import BadSetting
-from core.store.records import TAG_OWNER
+from core.store.records import STATUSES, TAG_OWNER
 from core.store.tracking import Store
 from experiments import queue
-from experiments.queue import QueueFull, cancel, estimate, find, retry, submit
+from experiments.queue import (
+    QueueFull,
+    cancel,
+    estimate,
+    find,
+    missing,
+    retry,
+    submit,
+    submit_missing,
+)
+from experiments.suites import Suite
 from tests.toy import TOY, ToyConfig
 
 
@@ -139,3 +150,78 @@ def test_a_cell_that_nobody_has_timed_has_an_estimate(monkeypatch: pytest.Monkey
         more = estimate([], experiment, [config.model_copy(update={"architecture": unknown})])
         assert more is not None
         assert 0 < low < more[0] < high < more[1]
+
+
+def test_a_queue_may_be_filled_to_its_limit_and_takes_no_more(
+    store: Store, toy, monkeypatch
+) -> None:
+    monkeypatch.setattr(queue, "MAX_QUEUED", 3)
+    submit(store, TOY, configs(0))
+    (second, _) = submit(store, TOY, configs(1, 2))
+    with pytest.raises(QueueFull, match="1 run cannot be queued: the queue holds 3 of at most 3"):
+        submit(store, TOY, configs(3))
+    cancel(store, second)
+    submit(store, TOY, configs(3))
+    assert len(store.runs(status="SCHEDULED")) == 3
+
+
+def test_what_a_suite_lacks_is_told_from_what_waits_and_from_what_is_done(
+    store: Store, toy
+) -> None:
+    settings = {"seed": (0, 1, 2, 3, 4)}
+    suite = Suite("five", "Five", "Five runs.", (Measurement("all", TOY, ("rnn",), settings),))
+    *finished, failed, queued = submit(store, TOY, configs(0, 1, 2, 3))
+    for run_id in finished:
+        store.end(run_id, "FINISHED")
+    store.end(failed, "FAILED")
+    lacking = missing(store, suite)
+    assert lacking.done == 2
+    assert lacking.waiting == (queued,)
+    assert [config.seed for _, config, _ in lacking.plan] == [2, 4], "a failed run is made again"
+    first, *others = submit_missing(store, lacking)
+    assert first == queued
+    assert [store.run(run_id).settings["seed"] for run_id in others] == [2, 4]
+
+
+def test_a_run_that_is_queued_again_after_it_finished_is_done(store: Store, toy) -> None:
+    suite = Suite("one", "One", "One run.", (Measurement("all", TOY, ("rnn",)),))
+    (run_id,) = submit(store, TOY, configs(0))
+    store.end(run_id, "FINISHED")
+    submit(store, TOY, configs(0))
+    assert missing(store, suite).done == 1
+
+
+def test_as_many_letters_of_an_id_as_are_asked_for_are_enough(store: Store, toy) -> None:
+    (run_id,) = submit(store, TOY, configs(0))
+    assert find(store, run_id[: queue.MIN_ID_LETTERS]).run_id == run_id
+    with pytest.raises(BadSetting, match="fits 0 runs"):
+        find(store, run_id[: queue.MIN_ID_LETTERS - 1])
+
+
+def test_only_what_waits_or_has_lost_its_process_needs_a_worker(
+    store: Store, toy, monkeypatch
+) -> None:
+    (run_id,) = submit(store, TOY, configs(0))
+    record = store.run(run_id)
+    for alive in (True, False, None):
+        monkeypatch.setattr(queue, "is_alive", lambda record, alive=alive: alive)
+        needing = {s for s in STATUSES if queue.needs_worker(replace(record, status=s))}
+        assert needing == ({"SCHEDULED", "RUNNING"} if alive is False else {"SCHEDULED"}), alive
+
+
+def test_runs_side_by_side_take_as_much_less_time_as_there_are_cores_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "cores", lambda: 4)
+
+    def high(runs: int, threads: int = 1, *, timed: bool = False) -> float:
+        asked = [ToyConfig(seed=seed, threads=threads) for seed in range(runs)]
+        (_, seconds) = estimate([], replace(TOY, timed=timed), asked) or (0, 0)
+        return seconds
+
+    alone = high(1)
+    assert high(2) == pytest.approx(alone), "no faster than one of them"
+    assert high(8) == pytest.approx(2 * alone)
+    assert high(8, threads=2) == pytest.approx(4 * alone)
+    assert high(8, threads=9) == pytest.approx(8 * alone)
+    assert high(8, timed=True) == pytest.approx(8 * alone)

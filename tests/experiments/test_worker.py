@@ -9,19 +9,23 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.store.folder import PROJECT
+from core.store.folder import PROJECT, StoreError
 from core.store.records import RunRecord
 from core.store.tracking import Store
+from experiments import worker
 from experiments.__main__ import main
+from experiments.cli import parse
 from experiments.liveness import is_alive
 from experiments.queue import cancel, retry, submit
-from experiments.worker import ensure_worker, environment, worker_status
+from experiments.worker import WorkerStatus, ensure_worker, environment, worker_status
 from tests.experiments.processes import ENDLESS, QUICK, start_run, start_worker, until
 
 
@@ -204,3 +208,75 @@ def test_a_run_whose_rows_cannot_be_read_does_not_hold_up_the_queue(errand: Erra
 def test_a_worker_ends_when_there_is_nothing_to_do(errand: Errand) -> None:
     assert errand.ended == 0
     assert "idle" in errand.said
+
+
+class TestStartInTheBackground:
+    """What is started, without starting it."""
+
+    STATUS = WorkerStatus(pid=1, host="h", created=1.0, started=1.0, ready=True)
+
+    @pytest.fixture
+    def here(self, tmp_path: Path) -> Store:
+        return Store(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+    @pytest.fixture
+    def start(self, here: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+        def ensure(*statuses: WorkerStatus | None, exit_status: int | None = None) -> list[Any]:
+            """What was started, of a worker that is looked for so often."""
+            left, started = [*statuses], []
+
+            def start_process(*arguments: object) -> SimpleNamespace:
+                started.append(arguments)
+                return SimpleNamespace(poll=lambda: exit_status)
+
+            monkeypatch.setattr(
+                worker, "worker_status", lambda store: left.pop(0) if len(left) > 1 else left[0]
+            )
+            monkeypatch.setattr(worker, "start_process", start_process)
+            ensure_worker(here)
+            return started
+
+        return ensure
+
+    def test_it_is_one_that_ends_when_idle_on_the_same_store_with_its_log_beside_it(
+        self, here: Store, start: Callable[..., list[Any]]
+    ) -> None:
+        ((command, env, log),) = start(None, None, self.STATUS)
+        assert command[:3] == [sys.executable, "-m", "experiments"]
+        chosen = parse(command[3:])
+        assert chosen.verb == "worker"
+        assert chosen.exit_when_idle > 0
+        assert env == environment(here)
+        assert log.parent == here.folder
+        assert (here.folder / "queue.wake").exists()
+
+    def test_none_is_started_beside_a_live_one(self, start: Callable[..., list[Any]]) -> None:
+        assert start(self.STATUS) == []
+
+    def test_one_that_ends_at_once_is_an_error_that_names_its_log(
+        self, here: Store, start: Callable[..., list[Any]]
+    ) -> None:
+        with pytest.raises(StoreError, match=f"{here.folder}/worker.log says why"):
+            start(None, exit_status=1)
+
+    def test_one_that_finds_another_one_is_none(self, start: Callable[..., list[Any]]) -> None:
+        """Somebody else's was a moment earlier."""
+        assert len(start(None, None, self.STATUS, exit_status=1)) == 1
+
+    def test_it_is_not_waited_for_longer_than_it_may_take(
+        self, start: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(worker, "START_SECONDS", 0.01)
+        with pytest.raises(StoreError, match="the worker did not start within"):
+            start(None)
+
+    def test_its_environment_is_this_one_with_the_store_in_it(
+        self, here: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/mlflow.db")
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        env = environment(here)
+        assert env["MLFLOW_TRACKING_URI"] == here.uri
+        assert env["OMP_NUM_THREADS"] == "1"
+        assert {*os.environ} <= {*env}
+        assert os.environ["MLFLOW_TRACKING_URI"] != here.uri, "this process keeps its own"

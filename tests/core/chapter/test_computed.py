@@ -81,3 +81,50 @@ def test_a_decoder_that_receives_every_state_refutes_the_fifteenth() -> None:
 @pytest.mark.parametrize("number", [1, 2, 3, 15])
 def test_what_was_not_computed_is_not_measured(number: int) -> None:
     assert CLAIMS[number - 1].verdict(Results()).outcome == "not measured yet"
+
+
+@pytest.mark.parametrize(
+    ("kept", "answer"),
+    [
+        (0.011, "About a tenth"),
+        (0.009, "About a thousandth"),
+        (1.1e-4, "About a thousandth"),
+        (0.9e-4, "Less than a ten-thousandth"),
+    ],
+)
+def test_what_is_left_is_answered_by_its_power_of_ten(
+    kept: float, answer: str, facts: Mapping[int, Any]
+) -> None:
+    assert verdict(3, {**facts[3], "kept": kept}).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("times", "answer"),
+    [
+        (3.1, "As many"),
+        (3.2, "10 times as many"),
+        (31, "10 times as many"),
+        (32, "100 times as many"),
+    ],
+)
+def test_how_many_more_parameters_is_answered_by_the_nearest_power_of_ten(
+    times: float, answer: str, facts: Mapping[int, Any]
+) -> None:
+    grown = {**facts[1], "parameters": [[50, 2000], [5, 1000], [500, 1000 * times]]}
+    assert verdict(1, grown).answer == answer
+
+
+def test_rounding_is_allowed_for_and_no_more(facts: Mapping[int, Any]) -> None:
+    for difference, holds in ((0.9e-5, True), (1.1e-5, False)):
+        found = verdict(1, {**facts[1], "largest_difference": difference})
+        assert (found.outcome == "holds") is holds
+    for name in ("kept", "grown"):
+        for relative, holds in ((0.5e-9, True), (-0.5e-9, True), (2e-9, False), (-2e-9, False)):
+            value = facts[3][f"{name}_by_arithmetic"] * (1 + relative)
+            assert (verdict(3, {**facts[3], name: value}).outcome == "holds") is holds
+
+
+def test_arithmetic_must_have_the_chapters_digits(facts: Mapping[int, Any]) -> None:
+    for name, value in (("kept", 0.0000271), ("grown", 13_782.0)):
+        found = verdict(3, {**facts[3], name: value, f"{name}_by_arithmetic": value})
+        assert found.outcome == "does not hold here"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas
+import pytest
 
 from core.chapter.claim import Verdict
 from core.chapter.cost import LINEAR, PROPERTIES, WIDTH
@@ -242,3 +243,56 @@ def test_lines_that_are_missing_are_named() -> None:
     assert found.outcome == "not measured yet"
     assert found.figure == "Missing: long range and training speed."
     assert found.table[0].truth is True
+
+
+def shrinking(times: float, size: int = 16) -> list[Made]:
+    """Counts in the ratio 1 : 4 : 3 that shrink so many times from 256 hidden units to 64."""
+    return [
+        run(
+            PARAMETER_COUNT,
+            cell,
+            "chapter",
+            {"hidden_size": hidden_size, "input_size": size},
+            parameters=ratio * count,
+        )
+        for cell, ratio in (("rnn", 1), ("lstm", 4), ("gru", 3))
+        for hidden_size, count in ((256, round(1e6 * times)), (64, 1_000_000))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("exponent", "holds"), [(1.74, False), (1.76, True), (2.0, True), (2.24, True), (2.26, False)]
+)
+def test_about_quadratic_is_an_exponent_near_two(exponent: float, holds: bool) -> None:
+    found = width(*shrinking(4**exponent))
+    assert found.outcome == ("holds" if holds else "does not hold here")
+
+
+@pytest.mark.parametrize(
+    ("times", "answer"),
+    [
+        (5.6, "About 4 times"),
+        (5.7, "About 8 times"),
+        (11.3, "About 8 times"),
+        (11.4, "About 16 times"),
+    ],
+)
+def test_the_answer_on_shrinking_is_the_nearest_ratio(times: float, answer: str) -> None:
+    assert width(*shrinking(times, size=128)).answer == answer
+    assert width(*shrinking(times, size=16)).answer is None, "it is asked of 128 features"
+
+
+@pytest.mark.parametrize(
+    ("times", "answer"),
+    [
+        (13.89, "Less than 14 times as long"),
+        (13.95, None),
+        (14.05, None),
+        (14.11, "More than 14 times as long"),
+    ],
+)
+def test_an_interval_around_fourteen_times_gives_no_answer(
+    times: float, answer: str | None
+) -> None:
+    """Of half a width of 0.1."""
+    assert linear(beside(times, 5.0)).answer == answer

@@ -9,7 +9,16 @@ import pandas
 import pytest
 
 from core.chapter.claim import Verdict
-from core.chapter.gradients import GATES, LAYERS, RATIO, SINGULAR_VALUES
+from core.chapter.gradients import (
+    CHAPTER_RATIO,
+    GATES,
+    LAYERS,
+    RATIO,
+    SINGULAR_VALUES,
+    fade_alike,
+    nearly,
+    networks_of,
+)
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.stats.estimates import Estimate
 from tests.core.made import Made, around, results, run
@@ -201,3 +210,97 @@ def test_one_seed_does_not_tell_of_depth_and_one_depth_is_not_enough() -> None:
     shallow, deep = (network("lstm", r, n=1, layers=k) for r, k in ((0.6, 1), (0.7, 3)))
     assert depth(shallow, deep).outcome == "not enough data to tell"
     assert depth(shallow).outcome == "not measured yet"
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "truth"),
+    [
+        (0.0, -0.5, 0.5, True),
+        (0.99, 0.5, 1.99, True),
+        (-0.99, -1.99, -0.5, True),
+        (1.01, 0.5, 1.5, None),
+        (-1.01, -1.5, -0.5, None),
+        (0.5, -0.5, 2.01, None),
+        (-0.5, -2.01, 0.5, None),
+        (1.5, 0.99, 1.9, None),
+        (1.5, 1.01, 1.9, False),
+        (-1.5, -1.9, -0.99, None),
+        (-1.5, -1.9, -1.01, False),
+    ],
+)
+def test_nearly_is_within_ten_times_and_surely_within_a_hundred(
+    value: float, low: float, high: float, truth: bool | None
+) -> None:
+    """Powers of ten from the chapter's 400,000."""
+    estimate = Estimate(*(CHAPTER_RATIO + x for x in (value, low, high)), 8)
+    assert nearly(estimate) is truth
+
+
+def test_without_an_interval_nothing_is_nearly() -> None:
+    assert nearly(Estimate(CHAPTER_RATIO, None, None, 1)) is None
+    assert nearly(Estimate(None, None, None, 0)) is None
+
+
+def jacobian_rows(*values: float, **more: object) -> pandas.DataFrame:
+    """One network's steps, the last one the furthest back; the product's log10 is −steps."""
+    common = {"training_step": 0, "layer": 1, "direction": "forward", "seed": 0, **more}
+    rows = [
+        {**common, "steps_back": k, "largest_singular_value": value, "log10_product_norm": -k}
+        for k, value in enumerate(values, start=1)
+    ]
+    return pandas.DataFrame(rows)
+
+
+def test_a_networks_singular_value_is_the_geometric_mean_of_its_steps() -> None:
+    (found,) = networks_of(jacobian_rows(2.0, 0.0, 8.0))
+    assert found.singular_value == pytest.approx(4), "zeros are left out"
+    assert found.log10_product == -3, "of the whole sequence"
+    (dead,) = networks_of(jacobian_rows(0.0, 0.0))
+    assert dead.singular_value == 0
+
+
+def test_networks_are_those_of_the_input_layer_as_last_trained() -> None:
+    others = (
+        jacobian_rows(9.0, training_step=5),
+        jacobian_rows(9.0, training_step=10, layer=2),
+        jacobian_rows(9.0, training_step=10, direction="backward"),
+    )
+    mine = [jacobian_rows(float(seed + 1), training_step=10, seed=seed) for seed in range(3)]
+    found = networks_of(pandas.concat([*others, *mine]))
+    assert [network.singular_value for network in found] == pytest.approx([1, 2, 3])
+
+
+def test_a_product_of_norm_one_neither_vanishes_nor_explodes() -> None:
+    level = network(recurrent_gain=3.0, tables=jacobians((2.5, 0.0)))
+    found = singular_values(BELOW, level)
+    assert found.outcome == "holds only when"
+    assert "in 0." in found.figure
+    assert "shrinks" not in found.figure
+    low = network(recurrent_gain=0.5, tables=jacobians((0.6, 0.0)))
+    found = singular_values(low, network(recurrent_gain=3.0, tables=jacobians((2.5, 3.0))))
+    assert found.condition == "the singular values are above 1"
+
+
+def test_a_singular_value_of_exactly_one_is_on_neither_side() -> None:
+    one = network(recurrent_gain=3.0, tables=jacobians((1.0, 3.0)))
+    found = singular_values(BELOW, one)
+    assert found.outcome == "not measured yet"
+    assert "are above 1" in found.figure
+    above = network(recurrent_gain=2.0, tables=jacobians((2.5, 3.0)))
+    assert "are below 1" in singular_values(one, above).figure
+
+
+def of_half_life(low: float, high: float) -> Estimate:
+    """A rate whose half-lives, in units of ln 2, reach from one to the other."""
+    middle = (low + high) / 2
+    return Estimate(*(math.exp(-1 / life) for life in (middle, low, high)), 8)
+
+
+def test_alike_is_within_ten_percent_at_either_end_of_the_intervals() -> None:
+    ten = of_half_life(10, 10)
+    assert fade_alike(ten, of_half_life(9.2, 10.9))
+    for low, high in ((9.0, 10.0), (10.0, 11.1)):
+        assert not fade_alike(ten, of_half_life(low, high))
+        assert not fade_alike(of_half_life(low, high), ten)
+    assert not fade_alike(ten, Estimate(0.9, None, None, 1))
+    assert not fade_alike(Estimate(1.0, 0.9, 1.0, 8), Estimate(1.0, 0.9, 1.0, 8)), "no fading"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from core.chapter.claim import Verdict
 from core.chapter.memory import CLIPPING, STRUGGLE
 from core.experiments.memory_span import MEMORY_SPAN
@@ -96,3 +98,38 @@ def test_nothing_to_cure_and_single_seeds_do_not_tell() -> None:
 
 def test_both_sides_of_clipping_are_needed() -> None:
     assert clipping(SHORT).outcome == "not measured yet"
+
+
+@pytest.mark.parametrize(
+    ("reach", "outcome", "answer"),
+    [
+        (10, "holds", "Up to 10 steps"),
+        (11, "holds", "11 to 20 steps"),
+        (20, "holds", "11 to 20 steps"),
+        (21, "does not hold here", "More than 20 steps"),
+    ],
+)
+def test_how_far_it_reaches_changes_at_ten_and_at_twenty_steps(
+    reach: int, outcome: str, answer: str
+) -> None:
+    found = struggle(learner(*[reach] * 5))
+    assert (found.outcome, found.answer) == (outcome, answer)
+
+
+def test_an_interval_that_begins_at_twenty_steps_does_not_tell() -> None:
+    assert struggle(learner(20, 30, 30, 30, 30)).outcome == "not enough data to tell"
+    assert struggle(learner(21, 30, 30, 30, 30)).outcome == "does not hold here"
+
+
+@pytest.mark.parametrize(
+    ("spans", "answer"),
+    [
+        ((100,) * 5, "It learns every lag tried"),
+        ((99,) * 5, "It still falls short"),
+        ((99, 100, 100, 100, 100), None),
+    ],
+)
+def test_every_lag_tried_is_learned_only_up_to_the_longest(
+    spans: tuple[int, ...], answer: str | None
+) -> None:
+    assert clipping(learner(*spans), learner(*[10] * 5, clip=None)).answer == answer

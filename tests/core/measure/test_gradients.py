@@ -245,3 +245,18 @@ def test_last_over_first_is_the_samples_median_and_infinite_when_most_vanished()
     log10_SKB[0, -1] = torch.tensor([-1.0, -2.0, -4.0, -math.inf])
     log10_SKB[1, -1] = torch.tensor([-1.0, -math.inf, -math.inf, -math.inf])
     assert last_over_first(log10_SKB).tolist() == [3.0, math.inf]
+
+
+@pytest.mark.parametrize("steps", [20, 50, 57])
+def test_the_line_is_fitted_to_the_middle_alone(steps: int) -> None:
+    """Exponential in k = T/10 … 6T/10, both included; arbitrary before and after."""
+    first, last = steps // 10, 6 * steps // 10
+    k = torch.arange(steps, dtype=torch.float64)
+    curve_K = k * math.log10(0.8)
+    curve_K[:first], curve_K[last + 1 :] = 30, -70
+    assert float(decay_rates(curve_K[None, :, None])) == pytest.approx(0.8, rel=1e-12)
+    for end in (first, last):
+        bent_K = curve_K.clone()
+        bent_K[end] += 1
+        rate = float(decay_rates(bent_K[None, :, None]))
+        assert abs(rate - 0.8) > 1e-4, "both ends of the middle belong to it"

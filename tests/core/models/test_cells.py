@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 from torch import Tensor
@@ -14,7 +16,8 @@ CELLS = (VanillaRNN("tanh"), VanillaRNN("relu"), VanillaRNN("identity"), LSTM(),
 LEADS = ((), (3,), (2, 3))
 """No leading axis, seeds, and one axis more than any caller has."""
 
-B, INPUTS, H = 2, 3, 4
+B, INPUTS, H = 2, 3, 7
+"""Blocks of up to four columns would come out the same from a wrong number of chunks."""
 
 
 def name(cell: Cell) -> str:
@@ -121,3 +124,36 @@ def test_packing_the_weights_keeps_every_number(cell: Cell) -> None:
     back = cell.unpack_gradients(packed.input, packed.hidden, packed.bias)
     assert torch.equal(back.weight_ih, weights.weight_ih)
     assert torch.equal(back.weight_hh, weights.weight_hh)
+
+
+TORCHS = {
+    VanillaRNN("tanh"): torch.nn.RNNCell,
+    VanillaRNN("relu"): functools.partial(torch.nn.RNNCell, nonlinearity="relu"),
+    LSTM(): torch.nn.LSTMCell,
+    GRU(): torch.nn.GRUCell,
+}
+
+
+@pytest.mark.parametrize("cell", TORCHS, ids=name)
+def test_a_step_is_that_of_torchs_own_cell(cell: Cell) -> None:
+    weights, state = drawn_weights(cell, ()), drawn_state(cell, ())
+    x_BI = torch.randn(B, INPUTS, dtype=torch.float64)
+    theirs = TORCHS[cell](INPUTS, H, dtype=torch.float64)
+    theirs.load_state_dict(weights._asdict())
+    expected = theirs(x_BI, state if len(state) > 1 else state[0])
+    ours = unroll(cell, cell.pack(weights), x_BI[None], state).last
+    for one, other in zip(ours, expected if len(state) > 1 else [expected], strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-14)
+
+
+def test_biases_are_packed_block_by_block() -> None:
+    """b_ih of block k is k everywhere, b_hh is 10 k."""
+    numbers = torch.arange(1.0, 5.0).repeat_interleave(H)
+    shapes = torch.zeros(4 * H, INPUTS), torch.zeros(4 * H, H)
+    packed = LSTM().pack(Weights(*shapes, numbers, 10 * numbers))
+    assert packed.bias.view(4, H).unique(dim=1).flatten().tolist() == [11, 22, 33, 44]
+    thirds = torch.arange(1.0, 4.0).repeat_interleave(H)
+    shapes = torch.zeros(3 * H, INPUTS), torch.zeros(3 * H, H)
+    packed = GRU().pack(Weights(*shapes, thirds, 10 * thirds))
+    # m has b_hn alone, n has b_in alone.
+    assert packed.bias.view(4, H).unique(dim=1).flatten().tolist() == [30, 11, 22, 3]

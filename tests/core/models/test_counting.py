@@ -10,12 +10,15 @@ from torch import nn
 
 from core.models.architecture import MAX_HIDDEN_SIZE, Architecture
 from core.models.counting import (
+    DTYPE_BYTES,
     MAX_BUDGET,
+    STEP_OVERHEAD,
     count_parameters,
     gates,
     growth_exponent,
     match_parameters,
     multiply_accumulates,
+    pass_cost,
     state_size,
 )
 from core.models.registry import variants
@@ -159,3 +162,17 @@ def test_every_variant_reaches_the_largest_budget_and_no_more_is_asked(variant: 
     assert count_parameters(widest, 1).core >= MAX_BUDGET
     with pytest.raises(BadSetting, match="parameter_budget is 1,000,000,000; give at most 250,0"):
         match_parameters(architecture(variant), 64, 10**9)
+
+
+def test_a_pass_costs_its_products_and_the_calls_of_its_steps() -> None:
+    shape = architecture("bi-gru", hidden_size=7, layers=3)
+    asked = {"steps": 5, "sequences": 2, "outputs": 11}
+    token = multiply_accumulates(shape, 4, outputs=11)
+    forward = 5 * 2 * token + 5 * (3 * 2) * STEP_OVERHEAD
+    assert pass_cost(shape, 4, **asked, backward=False) == forward
+    assert pass_cost(shape, 4, **asked) == 3 * forward, "backward is twice the forward pass"
+
+
+def test_bytes_of_a_precision_are_those_of_torchs_numbers() -> None:
+    assert {name: getattr(torch, name).itemsize for name in DTYPE_BYTES} == DTYPE_BYTES
+    assert {"bfloat16", "float16", "float32", "float64"} <= DTYPE_BYTES.keys()

@@ -114,3 +114,30 @@ def test_there_is_no_database_before_mlflow_made_it(tmp_path: Path) -> None:
 def test_a_folder_with_odd_characters_can_hold_a_store(store: Store) -> None:
     there = store.folder.rename(store.folder.with_name("what? 100% #1"))
     assert Database.at(there / "mlflow.db") is not None
+
+
+def test_a_run_is_called_by_its_name_else_by_its_tag_else_by_its_id(
+    store: Store, toy: object
+) -> None:
+    named, tagged, nameless = (
+        store.create(TOY, ToyConfig(seed=seed), sweep="s") for seed in range(3)
+    )
+    with closing(sqlite3.connect(store.folder / "mlflow.db")) as connection, connection:
+        rename = "UPDATE runs SET name = ? WHERE run_uuid = ?"
+        connection.executemany(rename, [("by hand", named), (None, tagged), ("", nameless)])
+        connection.execute(
+            "DELETE FROM tags WHERE key = 'mlflow.runName' AND run_uuid = ?", (nameless,)
+        )
+    assert store.run(named).name == "by hand"
+    assert store.run(tagged).name == "RNN 64 · seed 1"
+    assert store.run(nameless).name == nameless[:8]
+
+
+def test_what_a_run_has_not_recorded_is_none(store: Store, toy: object) -> None:
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    by_mlflow = Store(store.uri)
+    by_mlflow.__dict__["database"] = None
+    for reader in (store, by_mlflow):
+        assert reader.artifact(run_id, "model/weights.pt") is None
+        assert reader.table(run_id, "squares") is None
+        assert reader.log_text(run_id) == ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import ClassVar
+
 import pytest
 import torch
 
@@ -14,13 +17,19 @@ from core.tasks.corpora import (
     PADDING,
     UNKNOWN,
     Batches,
+    Corpus,
     Pair,
     Subwords,
     Words,
     codecs,
     draw_pairs,
     padded_sources,
+    split,
+    synthetic_corpus,
+    text_corpus,
+    words_in,
 )
+from core.tasks.parallel_text import BadCorpus, Sides
 
 PAIRS = [Pair((4,) * (n % 3 + 1), tuple(range(4, 5 + n))) for n in range(20)]
 
@@ -115,3 +124,101 @@ class TestSubwords:
             BadSetting, match="vocabulary is 6000, which this text does not support"
         ):
             Subwords.learn(self.LINES, 6000)
+
+
+class TestSyntheticCorpus:
+    SPANS: ClassVar[dict[str, int]] = {"shortest": 3, "longest_trained": 6, "longest_tested": 8}
+
+    def corpus(self, training_pairs: int = 800, seed: int = 0) -> Corpus:
+        pairs = {"training_pairs": training_pairs, "tested_pairs": 5}
+        return synthetic_corpus("reverse", **self.SPANS, **pairs, seed=seed)
+
+    def lengths(self, pairs: list[Pair]) -> Counter[int]:
+        return Counter(len(pair.source) for pair in pairs)
+
+    def test_every_trained_length_is_trained_and_validated_equally_often(self) -> None:
+        corpus = self.corpus()
+        assert self.lengths(corpus.train) == {3: 200, 4: 200, 5: 200, 6: 200}
+        assert self.lengths(corpus.validation) == {3: 125, 4: 125, 5: 125, 6: 125}
+
+    def test_fewer_training_pairs_do_not_shorten_the_validation(self) -> None:
+        corpus = self.corpus(training_pairs=6)
+        assert self.lengths(corpus.train) == {3: 2, 4: 2, 5: 1, 6: 1}
+        assert len(corpus.validation) == len(self.corpus().validation)
+
+    def test_every_length_is_tested_up_to_the_longest_on_new_pairs(self) -> None:
+        corpus = self.corpus()
+        assert self.lengths(corpus.test) == dict.fromkeys(range(3, 9), 5)
+        assert len({*corpus.test}) == len(corpus.test)
+        assert not {pair.source for pair in corpus.test} & {pair.source for pair in corpus.train}
+        assert all(pair.target == pair.source[::-1] for pair in corpus.test)
+
+    def test_what_was_trained_or_drawn_before_is_replaced_in_the_test(self) -> None:
+        """Of two digits there are a hundred: among twenty some are drawn twice."""
+        spans = {"shortest": 2, "longest_trained": 2, "longest_tested": 2}
+        corpus = synthetic_corpus("copy", **spans, training_pairs=20, tested_pairs=20, seed=0)
+        assert len({*corpus.test}) == 20
+
+    def test_parts_are_drawn_apart_and_by_seed(self) -> None:
+        corpus = self.corpus()
+        assert corpus == self.corpus()
+        assert corpus.train[:500] != corpus.validation
+        assert corpus.test != self.corpus(seed=1).test
+
+
+class TestTextCorpus:
+    WORDS = "ein hund singt laut und schnell"
+
+    def sides(self, *lengths: int) -> Sides:
+        lines = [" ".join(self.WORDS.split()[:length]) for length in lengths]
+        return Sides(lines, lines)
+
+    def lengths(self, pairs: list[Pair], corpus: Corpus) -> list[int]:
+        return [words_in(corpus.source, pair.source) for pair in pairs]
+
+    def corpus(self, **more: int) -> Corpus:
+        every = self.sides(1, 2, 3, 4, 5, 6)
+        settings = {"training_pairs": 100, "shortest": 2, "longest_trained": 4}
+        settings |= {"longest_tested": 5, "vocabulary": 30}
+        return text_corpus(every, every, every, **{**settings, **more})
+
+    def test_lengths_are_kept_from_the_shortest_to_the_longest(self) -> None:
+        corpus = self.corpus()
+        assert self.lengths(corpus.train, corpus) == [2, 3, 4]
+        assert self.lengths(corpus.validation, corpus) == [2, 3, 4]
+        assert self.lengths(corpus.test, corpus) == [2, 3, 4, 5]
+
+    def test_consecutive_sentences_are_joined_up_to_as_many_as_asked_for(self) -> None:
+        corpus = self.corpus(joined_sentences=3, longest_tested=15)
+        # One by one from 2 words on; 1+2, 3+4, 5+6; 1+2+3, 4+5+6.
+        assert self.lengths(corpus.test, corpus) == [2, 3, 4, 5, 6, 3, 7, 11, 6, 15]
+
+    def test_at_most_so_many_pairs_are_trained_and_always_the_same(self) -> None:
+        two, three = self.corpus(training_pairs=2), self.corpus(training_pairs=3)
+        assert len(two.train) == 2
+        assert two.train == self.corpus(training_pairs=2).train
+        assert {*two.train} < {*three.train}
+        assert three.train == self.corpus().train, "all of them, in their order"
+
+    def test_a_part_without_a_sentence_is_named(self) -> None:
+        settings = {"vocabulary": 30, "training_pairs": 9, "longest_trained": 4}
+        parts = [self.sides(1, 2, 3, 4, 5, 6), self.sides(5), self.sides(3)]
+        with pytest.raises(BadCorpus, match="the validation text has no sentence of 1 words"):
+            text_corpus(*parts, **settings, longest_tested=4)
+
+
+@pytest.mark.parametrize(("pairs", "held_out"), [(20, 1), (39, 1), (40, 2), (100, 5)])
+def test_a_twentieth_of_a_file_is_validated_on_and_another_tested(
+    pairs: int, held_out: int
+) -> None:
+    lines = [f"line {n}" for n in range(pairs)]
+    parts = split(Sides([*lines, lines[0]], [*lines, lines[0]]), "a file")
+    assert [len(part.source) for part in parts] == [pairs - 2 * held_out, held_out, held_out]
+    assert sorted(line for part in parts for line in part.source) == sorted(lines)
+    assert all(part.source == part.target for part in parts)
+
+
+def test_a_file_of_fewer_than_twenty_different_pairs_is_refused() -> None:
+    lines = [f"line {n}" for n in range(19)]
+    with pytest.raises(BadCorpus, match="a file has 19 different pairs"):
+        split(Sides(lines * 2, lines * 2), "a file")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from types import SimpleNamespace
+
 import pytest
 
 from core.experiments import all_experiments
@@ -51,3 +54,25 @@ def test_the_demand_follows_from_experiment_and_config(store: Store, experiment)
     config, *_ = experiment.configs(["rnn"], {"threads": [3]})
     record = store.run(store.create(experiment, config, sweep="s"))
     assert ResourceRequest.of(record) == ResourceRequest(3, experiment.timed)
+
+
+def test_a_second_run_needs_memory_and_the_first_does_not(
+    executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for free, room in ((999, False), (1000, True), (1001, True)):
+        memory = SimpleNamespace(available=free)
+        monkeypatch.setattr("psutil.virtual_memory", lambda memory=memory: memory)
+        monkeypatch.setattr("experiments.executors.local.MIN_FREE_MEMORY", 1000)
+        assert executor.has_room(NARROW, [NARROW]) is room
+        assert executor.has_room(NARROW)
+
+
+def test_a_child_uses_one_thread_unless_somebody_says_otherwise(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    LocalExecutor(store)
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    LocalExecutor(store)
+    assert os.environ["OMP_NUM_THREADS"] == "1"

@@ -23,6 +23,7 @@ from core.experiments.gradient_decay.declaration import (
 )
 from core.experiments.gradient_decay.measure import GradientStudy
 from core.models.architecture import Architecture
+from core.models.counting import pass_cost
 from core.models.recurrent import Recurrent
 from core.models.registry import variants
 
@@ -278,3 +279,36 @@ def test_a_spectrum_is_measured_before_and_after_training_only() -> None:
     rows = rows_of(config(training_steps=4, checkpoints=5))
     steps = [row.training_step for row in of_type(rows, JacobianRow)]
     assert [step for step, _ in itertools.groupby(steps)] == [0, 4]
+
+
+def test_work_is_a_pass_for_every_measurement_and_every_training_step() -> None:
+    once = pass_cost(config().architecture, 4, steps=20, sequences=2 * 3)
+    assert GRADIENT_DECAY.work(config(spectrum=False)) == once
+    trained = config(spectrum=False, training_steps=7, checkpoints=3)
+    assert measured_steps(trained) == [0, 4, 7]
+    assert GRADIENT_DECAY.work(trained) == (3 + 7) * once
+
+
+def test_jacobians_add_work_by_layer_step_and_the_cube_of_the_state() -> None:
+    def added(**settings: Any) -> float:
+        with_them, without = config(**settings), config(spectrum=False, **settings)
+        return GRADIENT_DECAY.work(with_them) - GRADIENT_DECAY.work(without)
+
+    assert added() > 0
+    for twice in (
+        {"layers": 2},
+        {"bidirectional": True},
+        {"sequence_length": 40},
+        {"training_steps": 1, "checkpoints": 1},  # before training and after it
+    ):
+        assert added(**twice) == pytest.approx(2 * added()), twice
+    of_two_seeds = {
+        shape: added(seeds=4, **settings) - added(seeds=2, **settings)
+        for shape, settings in {
+            "rnn": {},
+            "wide rnn": {"hidden_size": 12},
+            "lstm": {"cell": "lstm"},  # h and c
+        }.items()
+    }
+    assert of_two_seeds["wide rnn"] == pytest.approx(8 * of_two_seeds["rnn"])
+    assert of_two_seeds["lstm"] == pytest.approx(8 * of_two_seeds["rnn"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import torch
 from core.experiment import Artifact, Checkpoint, Progress, Row
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.length_quality.declaration import (
+    AT_ONCE,
     AttentionRow,
     LengthQualityConfig,
     LengthQualitySummary,
@@ -21,9 +24,14 @@ from core.experiments.length_quality.declaration import (
     PositionRow,
     SampleRow,
     TrainingRow,
+    judging_work,
+    training_work,
 )
 from core.experiments.length_quality.judging import forced, judge, source_of
 from core.experiments.length_quality.model import as_read, build, corpus_of
+from core.experiments.length_quality.training import ModelTraining
+from core.models.architecture import Architecture
+from core.models.counting import pass_cost
 from core.models.decoding import greedy
 from core.settings import BadSetting
 
@@ -297,3 +305,112 @@ def test_each_seed_is_a_run_of_its_own() -> None:
     for bad in (["0"], ["x"], ["1", "2"], ["2000"]):
         with pytest.raises(BadSetting, match=r"seeds is .*; give a whole number from 1 to 1,000"):
             LENGTH_QUALITY.configs(["lstm"], {"seeds": bad})
+
+
+class TestEarlyStopping:
+    """Training whose validation losses are given, one after every step."""
+
+    @pytest.fixture
+    def given(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModelTraining]:
+        def train(losses: list[float], patience: int) -> ModelTraining:
+            steps = len(losses)
+            asked = config(patience=patience, training_steps=steps, validations=steps)
+            corpus = corpus_of(asked)
+            training = ModelTraining(asked, corpus, build(asked, corpus, CPU), CPU)
+            self.models: list[dict[str, torch.Tensor]] = []
+
+            def validation_loss() -> float:
+                self.models.append(copy.deepcopy(training.model.state_dict()))
+                return losses[len(self.models) - 1]
+
+            monkeypatch.setattr(training, "validation_loss", validation_loss)
+            for _ in training.events(1.0):
+                pass
+            return training
+
+        return train
+
+    def is_of_step(self, training: ModelTraining, step: int) -> bool:
+        kept = training.model.state_dict()
+        return all(torch.equal(kept[name], of) for name, of in self.models[step - 1].items())
+
+    def test_the_best_model_is_kept_and_not_the_last(
+        self, given: Callable[..., ModelTraining]
+    ) -> None:
+        training = given([3.0, 1.0, 2.0, 1.5, 0.5, 0.1], patience=2)
+        assert training.trainer.step == 4, "two validations after the best"
+        assert training.best["step"] == 2
+        assert self.is_of_step(training, 2)
+        assert not self.is_of_step(training, 4)
+
+    def test_a_loss_that_is_only_as_good_is_no_better(
+        self, given: Callable[..., ModelTraining]
+    ) -> None:
+        training = given([1.0, 1.0, 0.5], patience=1)
+        assert training.trainer.step == 2
+        assert self.is_of_step(training, 1)
+
+    def test_patience_begins_anew_with_every_better_loss(
+        self, given: Callable[..., ModelTraining]
+    ) -> None:
+        training = given([4.0, 5.0, 3.0, 5.0, 2.0, 5.0], patience=2)
+        assert training.trainer.step == 6
+        assert self.is_of_step(training, 5)
+
+    def test_without_patience_training_goes_on_and_the_last_model_stays(
+        self, given: Callable[..., ModelTraining]
+    ) -> None:
+        training = given([1.0, 2.0, 3.0, 4.0], patience=0)
+        assert training.trainer.step == 4
+        assert training.best["step"] == 1
+        assert self.is_of_step(training, 4)
+
+
+class TestWork:
+    def test_it_is_training_decoding_and_scoring(self) -> None:
+        decoding, scoring = judging_work(config())
+        assert min(decoding, scoring) > 0
+        assert LENGTH_QUALITY.work(config()) == training_work(config()) + decoding + scoring
+
+    def test_training_is_linear_in_its_steps_and_in_the_length_of_its_sentences(self) -> None:
+        base = training_work(config())
+        assert training_work(config(training_steps=24)) == pytest.approx(2 * base)
+        # 4 words on average, then 5.
+        assert training_work(config(longest_trained=7)) == pytest.approx(base * 5 / 4)
+        assert training_work(config(longest_tested=20)) == base
+        sizes = [training_work(config(batch_size=n)) for n in (16, 32, 48)]
+        assert 0 < sizes[1] - sizes[0] == pytest.approx(sizes[2] - sizes[1])
+
+    def test_decoding_is_linear_in_the_batches_that_are_decoded(self) -> None:
+        """Five lengths, so that 25 sentences of each fit side by side and 26 do not."""
+        (one, _), (full, _), (two, _) = (
+            judging_work(config(tested_pairs=n)) for n in (4, AT_ONCE // 5, AT_ONCE // 5 + 1)
+        )
+        assert one == full
+        assert two == pytest.approx(2 * one)
+        beams = [judging_work(config(beam=beam))[0] for beam in (1, 2, 3)]
+        assert 0 < beams[1] - beams[0] == pytest.approx(beams[2] - beams[1])
+        one_word, five = (
+            judging_work(config(task="copy", shortest=1, longest_tested=n, longest_trained=1))[0]
+            for n in (1, 9)
+        )
+        assert five == pytest.approx(5 * one_word)
+
+    def test_both_decodings_are_forward_passes_as_training_makes_them(self) -> None:
+        """One batch of training, of which backward is two thirds, over the same sentences."""
+        alike = {"shortest": 5, "longest_trained": 5, "longest_tested": 5}
+        asked = config(**alike, training_steps=1, batch_size=AT_ONCE)
+        assert judging_work(asked)[0] == pytest.approx(2 * training_work(asked) / 3)
+
+    def test_scoring_is_linear_in_the_lengths_and_digits_have_none(self) -> None:
+        (_, five), (_, ten) = judging_work(config()), judging_work(config(longest_tested=12))
+        assert ten == pytest.approx(2 * five)
+        assert judging_work(config(task="reverse"))[1] == 0
+
+    def test_a_batch_reads_with_the_encoder_and_writes_with_the_decoder(self) -> None:
+        asked = config("bi-lstm", decoder="gru", task="tsv", file="x", vocabulary=50)
+        common = {"steps": 14, "sequences": 16}  # about as many words as a caption has
+        reading = pass_cost(asked.architecture, 8, **common)
+        decoder = Architecture(cell="gru", hidden_size=12)
+        writing = pass_cost(decoder, 8 + 12, outputs=50, **common)
+        assert training_work(asked) == pytest.approx(12 * (reading + writing))

@@ -22,7 +22,7 @@ from core.experiments.memory_span.declaration import (
 )
 from core.experiments.memory_span.spans import Attempt, best_rate, remaining_rates, summarise
 from core.experiments.memory_span.training import EvalResult, LagTaskSetup, LagTraining
-from core.models.counting import count_parameters
+from core.models.counting import count_parameters, pass_cost
 from core.models.registry import variants
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
@@ -416,3 +416,29 @@ def test_work_grows_with_everything_that_takes_time() -> None:
 def test_bad_settings_are_sentences(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadSetting, match=sentence):
         config(**settings)
+
+
+def test_work_of_a_lag_is_its_training_and_its_validations() -> None:
+    asked = config(task="recall")
+    shape, steps = asked.architecture, 5 + 1  # the symbol stands before the lag
+    trained = pass_cost(shape, asked.features, steps=steps, sequences=3 * 8)
+    tested = {"sequences": 3 * 40, "backward": False}
+    validated = pass_cost(shape, asked.features, steps=steps, **tested)
+    assert lag_work(asked, 5) == 30 * trained + 6 * validated
+
+
+def test_work_is_that_of_every_lag_at_every_learning_rate() -> None:
+    fixed = config(learning_rate=1e-3)
+    assert fixed.lags == [2, 3, 5]
+    assert MEMORY_SPAN.work(fixed) == sum(lag_work(fixed, lag) for lag in (2, 3, 5))
+    assert MEMORY_SPAN.work(config()) == len(LEARNING_RATES) * MEMORY_SPAN.work(fixed)
+
+
+def test_a_lag_that_is_hardly_reached_counts_less_and_a_likely_one_in_full() -> None:
+    """Of adding a sequence is as long as its lag: work per step tells the weight."""
+    asked = config(task="adding")
+    per_step = {lag: lag_work(asked, lag) / lag for lag in (5, 15, 16, 30, 60)}
+    assert per_step[5] == pytest.approx(per_step[15])
+    assert per_step[16] < per_step[15]
+    assert per_step[30] == pytest.approx(per_step[15] / 4)
+    assert per_step[60] == pytest.approx(per_step[30] / 4)

@@ -16,6 +16,8 @@ from core.experiments.parameter_count.declaration import (
     PartRow,
     WidthRow,
 )
+from core.models.architecture import Architecture
+from core.models.counting import pass_cost
 from core.models.registry import variants
 from core.settings import BadSetting
 
@@ -88,3 +90,17 @@ def test_the_state_takes_half_the_bytes_in_half_precision() -> None:
 def test_a_sweep_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(BadSetting, match="smallest_width is 512, but largest_width is 8; give"):
         ParameterCountConfig.from_flat({"smallest_width": 512, "largest_width": 8})
+
+
+def test_work_is_that_of_two_implementations_at_every_width() -> None:
+    settings = {**SMALL, "sequence_length": [36], "batch_size": [3]}
+    (config,) = PARAMETER_COUNT.configs(["lstm"], settings)
+    assert isinstance(config, ParameterCountConfig)
+    assert config.widths == [4, 6, 8, 16]
+    # Both run once more over 64 further steps.
+    passes = {"steps": 36 + 64, "sequences": 3, "backward": False}
+    expected = sum(
+        2 * pass_cost(Architecture(cell="lstm", hidden_size=width), 64, **passes)
+        for width in config.widths
+    )
+    assert PARAMETER_COUNT.work(config) == expected

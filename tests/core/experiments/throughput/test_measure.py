@@ -15,16 +15,22 @@ from core.device import describe_device
 from core.experiment import Progress, Row
 from core.experiments.throughput import THROUGHPUT, passes
 from core.experiments.throughput.declaration import (
+    MAX_PACKED_TURNS,
     MODES,
     SUBJECTS,
+    WARM_UP_TURNS,
     CompilationRow,
     LatencyRow,
+    Mode,
     PackingRow,
     RatioRow,
     SubjectRow,
     ThroughputConfig,
     ThroughputSummary,
     TimeRow,
+    latency_work,
+    packing_work,
+    passes_work,
 )
 from core.experiments.throughput.rows import ragged_lengths
 from core.experiments.throughput.subjects import (
@@ -35,7 +41,7 @@ from core.experiments.throughput.subjects import (
 )
 from core.machine_lock import TIMING_LOCK
 from core.models.architecture import Architecture
-from core.models.counting import count_parameters
+from core.models.counting import count_parameters, pass_cost
 from core.models.registry import variants
 from core.settings import BadSetting
 
@@ -453,3 +459,59 @@ def test_work_grows_with_everything_that_takes_time() -> None:
         assert THROUGHPUT.work(changed) > THROUGHPUT.work(base), more
     for less in ({"packed": False}, {"streamed_tokens": 0}):
         assert THROUGHPUT.work(base.from_flat({**base.flat(), **less})) < THROUGHPUT.work(base)
+
+
+class TestWork:
+    def test_it_is_the_sum_of_all_lengths(self) -> None:
+        asked = config()
+        assert asked.lengths == [2, 4, 8]
+        passes = sum(passes_work(asked, n, mode) for n in asked.lengths for mode in MODES)
+        packing = sum(packing_work(asked, n, mode) for n in asked.lengths for mode in MODES)
+        latency = len(asked.lengths) * latency_work(asked)
+        assert min(passes, packing, latency) > 0
+        assert THROUGHPUT.work(asked) == pytest.approx(passes + packing + latency)
+        assert THROUGHPUT.work(config(packed=False)) == pytest.approx(passes + latency)
+        unstreamed = config(packed=False, streamed_tokens=0)
+        assert THROUGHPUT.work(unstreamed) == pytest.approx(passes)
+
+    def test_a_turn_has_both_implementations_the_plain_rnn_and_attention(self) -> None:
+        turn = config().repetitions + WARM_UP_TURNS
+        lstm = Architecture(cell="lstm", hidden_size=6, layers=2)
+        rnn = Architecture(hidden_size=6, layers=2)
+        for mode in MODES:
+            asked = {"steps": 8, "sequences": 3, "backward": mode == "training"}
+            passes = 2 * pass_cost(lstm, 4, **asked) + pass_cost(rnn, 4, **asked)
+            attention = 8 * 8 * 3 * 6
+            found = passes_work(config(cell="lstm", layers=2), 8, mode)
+            assert found == pytest.approx(turn * (passes + attention))
+
+    def test_warming_up_counts_as_turns_do(self) -> None:
+        for mode in MODES:
+            few, many = (passes_work(config(repetitions=n), 8, mode) for n in (3, 30))
+            assert many / few == pytest.approx((30 + WARM_UP_TURNS) / (3 + WARM_UP_TURNS))
+
+    def test_packed_turns_are_limited(self) -> None:
+        few, most, more = (
+            packing_work(config(repetitions=n), 8, "training")
+            for n in (MAX_PACKED_TURNS - 1, MAX_PACKED_TURNS, MAX_PACKED_TURNS + 100)
+        )
+        assert few < most == more
+
+    def test_only_packed_training_grows_as_the_square_of_the_length(self) -> None:
+        def bend(mode: Mode) -> float:
+            """Second difference: zero of what is linear, the same everywhere of a square."""
+            one, two, three = (packing_work(config(), n, mode) for n in (100, 200, 300))
+            return one - 2 * two + three
+
+        assert bend("forward") == pytest.approx(0, abs=1e-3)
+        assert bend("training") > 0
+        gru, rnn = (config(cell=cell) for cell in ("gru", "rnn"))
+        squares = [
+            packing_work(asked, 200, "training") - 2 * packing_work(asked, 100, "training")
+            for asked in (gru, rnn)
+        ]
+        assert squares[0] == pytest.approx(3 * squares[1]), "one for each block of weights"
+
+    def test_latency_is_every_token_of_every_subject(self) -> None:
+        token = pass_cost(config().architecture, 4, steps=1, sequences=1, backward=False)
+        assert latency_work(config()) == 7 * len(SUBJECTS) * token

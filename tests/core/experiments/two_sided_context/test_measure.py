@@ -12,6 +12,7 @@ import torch
 from core.experiment import Checkpoint, Progress, Row
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.experiments.two_sided_context.declaration import (
+    VALIDATED,
     ContextRow,
     Group,
     Member,
@@ -19,11 +20,12 @@ from core.experiments.two_sided_context.declaration import (
     TrainingRow,
     TwoSidedContextConfig,
     TwoSidedContextSummary,
+    group_work,
     groups,
 )
 from core.experiments.two_sided_context.measure import generates, revision_rows
 from core.experiments.two_sided_context.training import Taggers, TaggingTask, generator
-from core.models.counting import count_parameters
+from core.models.counting import count_parameters, pass_cost
 from core.models.registry import cell_kinds, variants
 from core.models.seq2seq import Seq2SeqShape
 from core.settings import BadSetting
@@ -309,3 +311,20 @@ def test_look_aheads_are_each_up_to_ten_then_further_apart() -> None:
 def test_a_setting_that_cannot_be_used_is_explained(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(BadSetting, match=said):
         config(**settings)
+
+
+@pytest.mark.parametrize("variant", ["gru", "bi-gru"])
+def test_work_is_the_training_the_validations_and_the_test_of_every_network(variant: str) -> None:
+    asked = config(variant)
+    expected = 0.0
+    for group in groups(asked):
+        networks = len(group.members)
+        common = {"steps": 9, "backward": False}
+        trained = pass_cost(group.architecture, 4, steps=9, sequences=networks * 4)
+        validated = pass_cost(group.architecture, 4, sequences=networks * VALIDATED, **common)
+        tested = pass_cost(group.architecture, 4, sequences=networks * 10, **common)
+        training, testing = group_work(asked, group)
+        assert training == pytest.approx(6 * trained + 3 * validated)
+        assert testing == pytest.approx(2 * tested)
+        expected += training + testing
+    assert TWO_SIDED_CONTEXT.work(asked) == pytest.approx(expected)
