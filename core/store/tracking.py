@@ -13,10 +13,12 @@ import logging
 import math
 import os
 import shlex
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas
@@ -77,11 +79,11 @@ class Store:
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's own access to the store."""
-        from mlflow.tracking import MlflowClient
-
+        mlflow = load_mlflow()
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        return MlflowClient(self.uri)
+        client: MlflowClient = mlflow.tracking.MlflowClient(self.uri)
+        return client
 
     @cached_property
     def database(self) -> Database | None:
@@ -104,9 +106,7 @@ class Store:
         The run becomes SCHEDULED only after its config is recorded: no worker starts half a run.
         Raises `BadSetting` if the settings are too long to be recorded.
         """
-        from mlflow.entities import Param
-        from mlflow.exceptions import MlflowException
-
+        mlflow = load_mlflow()
         flat = config.flat()
         settings = json.dumps(flat)
         if len(settings) > MAX_TAG_LENGTH:
@@ -129,13 +129,17 @@ class Store:
 
         try:
             run = create_run()
-        except MlflowException:  # somebody deleted the experiment in the MLflow UI meanwhile
+        except (
+            mlflow.exceptions.MlflowException
+        ):  # somebody deleted the experiment in the MLflow UI meanwhile
             self._experiment_ids.pop(experiment.name, None)
             run = create_run()
         run_id: str = run.info.run_id
         params = {"variant": config.architecture.variant}
         params |= {name: _as_text(value) for name, value in flat.items() if value is not None}
-        self.client.log_batch(run_id, params=[Param(*item) for item in params.items()])
+        self.client.log_batch(
+            run_id, params=[mlflow.entities.Param(*item) for item in params.items()]
+        )
         if status == "SCHEDULED":
             self.client.update_run(run_id, status="SCHEDULED")
         return run_id
@@ -156,15 +160,14 @@ class Store:
 
         Raises `ValueError` for JSON that is too long: cut, it could not be read again.
         """
-        from mlflow.entities import RunTag
-
+        mlflow = load_mlflow()
         entities = []
         for key, value in tags.items():
             if len(value) > MAX_TAG_LENGTH:
                 if key in (TAG_CONFIG, TAG_OWNER, TAG_STATE):
                     raise ValueError(f"{key} has {len(value):,} characters; it cannot be cut")
                 value = value[: MAX_TAG_LENGTH - 1] + "…"
-            entities.append(RunTag(key, value))
+            entities.append(mlflow.entities.RunTag(key, value))
         self.client.log_batch(run_id, tags=entities)
 
     def log_metrics(self, run_id: str, points: Iterable[tuple[str, float, int]]) -> int:
@@ -173,11 +176,12 @@ class Store:
         Values that are not finite cannot be stored faithfully by MLflow; they are left out (the
         tables keep them) and their number is returned.
         """
-        from mlflow.entities import Metric
-
+        mlflow = load_mlflow()
         now = int(time.time() * 1000)
         points = list(points)
-        metrics = [Metric(n, float(v), now, s) for n, v, s in points if math.isfinite(v)]
+        metrics = [
+            mlflow.entities.Metric(n, float(v), now, s) for n, v, s in points if math.isfinite(v)
+        ]
         for start in range(0, len(metrics), 1000):
             self.client.log_batch(run_id, metrics=metrics[start : start + 1000])
         return len(points) - len(metrics)
@@ -194,11 +198,10 @@ class Store:
         if self.database:
             stored = self.database.run(run_id)
         else:
-            from mlflow.exceptions import MlflowException
-
+            mlflow = load_mlflow()
             try:
                 stored = _stored_run(self.client.get_run(run_id))
-            except MlflowException as error:
+            except mlflow.exceptions.MlflowException as error:
                 if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     raise StoreError(f"the store {self.uri} does not answer ({error})") from error
                 stored = None
@@ -287,11 +290,10 @@ class Store:
         folder = self.database.artifacts(run_id) if self.database else None
         if folder is not None:
             return folder / path if (folder / path).exists() else None
-        from mlflow.exceptions import MlflowException
-
+        mlflow = load_mlflow()
         try:
             return Path(self.client.download_artifacts(run_id, path))
-        except (MlflowException, OSError):
+        except (mlflow.exceptions.MlflowException, OSError):
             return None
 
     def spool(self, run_id: str) -> Path:
@@ -389,15 +391,21 @@ def open_store(uri: str | None = None) -> Store:
     return Store(uri)
 
 
-def load_ahead() -> None:
-    """Import what writing to a local store needs, before somebody waits for it.
+_MLFLOW_IMPORT = threading.Lock()
 
-    It takes seconds, which a forked run, for example, should not spend.
+
+def load_mlflow() -> ModuleType:
+    """MLflow with what writing to a local store needs, imported by one thread at a time.
+
+    The import takes seconds, which a forked run, for example, should not spend. Its modules import
+    each other in circles, so that two threads that began it at once would see halves of them.
     """
-    import mlflow.tracking
-    from mlflow.store.tracking import sqlalchemy_store
-
-    assert sqlalchemy_store, mlflow.tracking
+    with _MLFLOW_IMPORT:
+        import mlflow.entities
+        import mlflow.exceptions
+        import mlflow.store.tracking.sqlalchemy_store
+        import mlflow.tracking
+    return mlflow
 
 
 def _stored_run(run: Run, metrics: Sequence[str] | None = None) -> StoredRun:

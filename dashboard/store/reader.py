@@ -25,7 +25,7 @@ import pandas
 from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.records import ACTIVE, TAG_CONFIG, RunRecord
-from core.store.tracking import Store, load_ahead, open_store
+from core.store.tracking import Store, load_mlflow, open_store
 
 LOOK_SECONDS = 0.4
 """Questions closer together than this share one answer, however many people watch."""
@@ -288,7 +288,7 @@ def _load_mlflow() -> None:
     0.3 s. Sessions that are open now become exempt too, so this happens early: soon after the
     start of `python -m dashboard`, or after the first page of `streamlit run`, and never again.
     """
-    load_ahead()
+    load_mlflow()
     gc.collect()
     gc.freeze()
 

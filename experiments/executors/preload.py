@@ -7,7 +7,7 @@ import core.measure.gradients
 import core.runner
 import core.store.tracking
 
-core.store.tracking.load_ahead()
+core.store.tracking.load_mlflow()
 # Threads that a library starts before the fork do not exist in the child: one thread starts none.
 torch.set_num_threads(1)
 

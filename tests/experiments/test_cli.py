@@ -117,5 +117,5 @@ def test_a_worker_may_wait_any_time_that_there_is() -> None:
 def test_a_negative_number_is_the_value_of_the_flag_before_it_alone() -> None:
     words = ["run", "gradient-decay", "--variants=lstm", "--forget-bias", "-.5,1"]
     assert parse(words).forget_bias == "-.5,1"
-    with pytest.raises(BadSetting, match="-2 is no option here"):
+    with pytest.raises(BadSetting, match="-2 is not an option of this command"):
         parse([*words, "-2"])

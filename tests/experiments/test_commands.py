@@ -293,11 +293,11 @@ def test_a_comparison_that_is_not_there_is_answered_with_the_newest_ones(
     runs = [finished_run(str(n), "toy", {}, "cpu", "chip", n) for n in range(5)]
     runs = [replace(run, sweep=name) for run, name in zip(runs, "abacd", strict=True)]
     for recorded, told in (
-        ([], "there is none of that kind yet"),
+        ([], "there is none yet"),
         (runs[:1], "the newest are 'a'"),
         (runs, "the newest are 'd', 'c', 'b'"),
     ):
         made_up = SimpleNamespace(runs=lambda *_, recorded=recorded: recorded)
         monkeypatch.setattr(commands, "open_store", lambda made_up=made_up: made_up)
         assert main(["compare", "--comparison", "x"]) == 2
-        assert capsys.readouterr().err == f"error: comparison is 'x'; {told}\n"
+        assert capsys.readouterr().err == f"error: sweep is 'x'; {told}\n"

@@ -59,7 +59,7 @@ def test_verdicts_that_are_not_listed_are_counted(
     monkeypatch.setattr(terminal, "MAX_PAIRS", limit)
     print_comparison(Measured(experiment_named("length-quality"), VALUES).comparison())
     out, err = capsys.readouterr()
-    assert sum(" – " in line and "p " in line for line in out.splitlines()) == limit
+    assert sum(" vs " in line and "p " in line for line in out.splitlines()) == limit
     assert ("more pairs" in err) is bool(left)
     assert not left or f"and {left} more pairs: --format csv has them all" in err
 

@@ -269,3 +269,21 @@ def test_runs_of_different_kinds_have_different_names(
     assert len(names) > 1
     assert len(set(names.values())) == len(names)
     assert all(setting.kind(c) in n for c, n in names.items() if c != setting.default)
+
+
+def test_threads_that_need_mlflow_at_once_wait_for_one_import(store: Store) -> None:
+    """Else each sees half of MLflow's modules, which import each other in circles."""
+    code = (
+        "import threading\n"
+        "from core.experiments.gradient_decay import GRADIENT_DECAY\n"
+        "from core.store.tracking import load_mlflow, open_store\n"
+        f"store = open_store({store.uri!r})\n"
+        "(config,) = GRADIENT_DECAY.configs(['rnn'], {})\n"
+        "threading.Thread(target=load_mlflow).start()\n"
+        "store.create(GRADIENT_DECAY, config, sweep='s')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(store.runs()) == 1

@@ -9,7 +9,7 @@ import pytest
 from core.analysis.comparison import Comparison, Result
 from core.experiments import experiment_named
 from core.stats.estimates import Estimate
-from experiments.reports.latex import MAX_COLUMNS, comparison_tables, escaped, estimated
+from experiments.reports.latex import MAX_COLUMNS, comparison_tables, escaped, estimate_cell
 from tests.core.analysis.test_one_verdict import Measured
 
 LOW = [20.0, 21.0, 20.0, 21.0]
@@ -73,11 +73,11 @@ def test_a_caption_explains_what_its_table_has(
 
 def test_an_estimate_is_as_certain_as_it_is() -> None:
     estimate = Estimate(0.632, 0.624, 0.641, 8)
-    assert estimated(estimate, bold=True) == r"\textbf{0.632} [0.624, 0.641]"
-    assert estimated(estimate, bold=False) == "0.632 [0.624, 0.641]"
+    assert estimate_cell(estimate, bold=True) == r"\textbf{0.632} [0.624, 0.641]"
+    assert estimate_cell(estimate, bold=False) == "0.632 [0.624, 0.641]"
     for low, high in ((None, None), (0.624, None), (None, 0.641)):
-        assert estimated(Estimate(0.632, low, high, 1), bold=False) == "0.632"
-    assert estimated(Estimate(None, None, None, 0), bold=True) == "--"
+        assert estimate_cell(Estimate(0.632, low, high, 1), bold=False) == "0.632"
+    assert estimate_cell(Estimate(None, None, None, 0), bold=True) == "--"
 
 
 def test_every_experiment_has_a_table_of_its_own() -> None:

@@ -16,7 +16,7 @@ import torch
 from core.experiment import Artifact, Checkpoint, Progress, Row
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.length_quality.declaration import (
-    AT_ONCE,
+    EVAL_BATCH_SIZE,
     AttentionRow,
     LengthQualityConfig,
     LengthQualitySummary,
@@ -384,7 +384,8 @@ class TestWork:
     def test_decoding_is_linear_in_the_batches_that_are_decoded(self) -> None:
         """Five lengths, so that 25 sentences of each fit side by side and 26 do not."""
         (one, _), (full, _), (two, _) = (
-            judging_work(config(tested_pairs=n)) for n in (4, AT_ONCE // 5, AT_ONCE // 5 + 1)
+            judging_work(config(tested_pairs=n))
+            for n in (4, EVAL_BATCH_SIZE // 5, EVAL_BATCH_SIZE // 5 + 1)
         )
         assert one == full
         assert two == pytest.approx(2 * one)
@@ -399,7 +400,7 @@ class TestWork:
     def test_both_decodings_are_forward_passes_as_training_makes_them(self) -> None:
         """One batch of training, of which backward is two thirds, over the same sentences."""
         alike = {"shortest": 5, "longest_trained": 5, "longest_tested": 5}
-        asked = config(**alike, training_steps=1, batch_size=AT_ONCE)
+        asked = config(**alike, training_steps=1, batch_size=EVAL_BATCH_SIZE)
         assert judging_work(asked)[0] == pytest.approx(2 * training_work(asked) / 3)
 
     def test_scoring_is_linear_in_the_lengths_and_digits_have_none(self) -> None:

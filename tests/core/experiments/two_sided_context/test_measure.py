@@ -12,7 +12,7 @@ import torch
 from core.experiment import Checkpoint, Progress, Row
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.experiments.two_sided_context.declaration import (
-    VALIDATED,
+    VALIDATION_SEQUENCES,
     ContextRow,
     Group,
     Member,
@@ -321,7 +321,9 @@ def test_work_is_the_training_the_validations_and_the_test_of_every_network(vari
         networks = len(group.members)
         common = {"steps": 9, "backward": False}
         trained = pass_cost(group.architecture, 4, steps=9, sequences=networks * 4)
-        validated = pass_cost(group.architecture, 4, sequences=networks * VALIDATED, **common)
+        validated = pass_cost(
+            group.architecture, 4, sequences=networks * VALIDATION_SEQUENCES, **common
+        )
         tested = pass_cost(group.architecture, 4, sequences=networks * 10, **common)
         training, testing = group_work(asked, group)
         assert training == pytest.approx(6 * trained + 3 * validated)
