@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # else torch in each test process takes all cores
+
 import pytest
 from filelock import FileLock
 

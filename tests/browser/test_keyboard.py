@@ -10,12 +10,11 @@ import pytest
 from tests.browser.conftest import Visitor
 from tests.browser.keyboard import Keyboard
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WAIT = 90_000
 
 
-@pytest.mark.slow
 def test_a_comparison_is_launched_and_read(visitor: Visitor, address: str) -> None:
     page, keyboard = visitor.page, Keyboard(visitor)
     visitor.open(address)
@@ -46,7 +45,6 @@ def test_a_comparison_is_launched_and_read(visitor: Visitor, address: str) -> No
     assert visitor.problems == []
 
 
-@pytest.mark.slow
 def test_a_slider_moves(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
     visitor.open(f"{scene_address('full')}/cell-explorer")
     keyboard = Keyboard(visitor)
@@ -76,7 +74,6 @@ def test_runs_are_picked(visitor: Visitor, scene_address: Callable[[str], str]) 
     assert visitor.problems == []
 
 
-@pytest.mark.slow
 def test_a_claim_is_guessed(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
     page, keyboard = visitor.page, Keyboard(visitor)
     visitor.open(f"{scene_address('full')}/chapter")

@@ -168,25 +168,26 @@ class TestOfATimedRun:
 
     def test_it_waits_for_the_others_and_says_so(self, store: Store) -> None:
         run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")
-        told = threading.Event()
+        reported = threading.Event()
         ended: list[float] = []
 
         def other() -> None:
             with acquire_machine_slot(store.folder, exclusive=False):
                 ready.set()
-                told.wait(20)
+                assert reported.wait(20)
                 ended.append(time.time())
 
         def watch(event: Event) -> None:
-            if isinstance(event, Progress) and event.message.startswith("waits until"):
-                told.set()
+            if isinstance(event, Progress) and event.message.startswith("waiting"):
+                reported.set()
 
         ready = threading.Event()
         thread = threading.Thread(target=other)
         thread.start()
-        ready.wait(20)
+        assert ready.wait(20)
         execute(store, run_id, watch)
         thread.join()
+        assert ended
         record = store.run(run_id)
         assert record.status == "FINISHED"
         assert record.owner["started"] >= ended[0]
