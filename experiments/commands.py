@@ -240,9 +240,11 @@ def compare(args: argparse.Namespace) -> int:
     store = open_store()
     selected = _selected_runs(store, args)
 
+    records = {run.run_id: run for run in selected}
+
     @functools.cache
     def read(run_id: str, name: str) -> pandas.DataFrame | None:
-        return store.table(run_id, name)
+        return store.table(records[run_id], name)
 
     comparisons = [
         comparison.compare(
@@ -309,7 +311,7 @@ def scorecard(args: argparse.Namespace) -> int:
         config = PARAMETER_COUNT.config.from_flat({"parameter_budget": args.parameter_budget})
         terms = Terms(parameter_budget=config.parameter_budget)
     store = open_store()
-    index = scorecards.ScorecardIndex(lambda run, name: store.table(run.run_id, name))
+    index = scorecards.ScorecardIndex(store.table)
     snapshot = index.at(store.runs())
     kinds = default_kinds(snapshot.records)
     if args.variants is not None:

@@ -44,7 +44,7 @@ def tidy(store: Store, records: Iterable[RunRecord], table: str) -> pandas.DataF
     """
     frames = []
     for record in records:
-        rows = store.table(record.run_id, table)
+        rows = store.table(record, table)
         if rows is not None and len(rows):
             frames.append(with_settings(record, rows))
     return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()

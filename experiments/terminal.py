@@ -117,14 +117,14 @@ def print_runs(records: Sequence[RunRecord]) -> None:
 
 def print_results(store: Store, experiment: Experiment, records: Sequence[RunRecord]) -> None:
     """Print the answer of some runs in a sentence, then a table with a line for each of them."""
-    summaries = [(r, store.table(r.run_id, experiment.summary.table)) for r in records]
+    summaries = [(r, store.table(r, experiment.summary.table)) for r in records]
     measured = [(r, summary) for r, summary in summaries if summary is not None]
     if not measured:
         return
     frames = [with_settings(record, summary) for record, summary in measured]
     frame = pandas.concat(frames, ignore_index=True)
     finished = [record for record, _ in measured]
-    comparison = compare(experiment, finished, lambda run, name: store.table(run.run_id, name))
+    comparison = compare(experiment, finished, store.table)
     OUT.print(answer(comparison) + "\n", markup=False)
     columns = [
         column

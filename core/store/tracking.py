@@ -273,10 +273,19 @@ class Store:
         records = {r.run_id: r for status in ACTIVE for r in self.runs(status=status)}
         return sorted(records.values(), key=lambda record: record.submitted)
 
-    def table(self, run_id: str, name: str) -> pandas.DataFrame | None:
-        """A run's table, or None when it has not recorded any row of it."""
-        path = self.artifact(run_id, f"tables/{name}.csv")
-        return None if path is None else pandas.read_csv(path)
+    def table(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
+        """A run's table, or None when it has not recorded any row of it.
+
+        Columns that are newer than the run are there and empty.
+        """
+        path = self.artifact(record.run_id, f"tables/{name}.csv")
+        if path is None:
+            return None
+        table = pandas.read_csv(path)
+        rows = [r for e in all_experiments() if e.name == record.experiment for r in e.rows]
+        declared = next((row.header() for row in rows if row.table == name), ())
+        missing = [column for column in declared if column not in table]
+        return table.reindex(columns=[*table.columns, *missing]) if missing else table
 
     def log_text(self, run_id: str) -> str:
         """The run's log, as far as it is available here."""

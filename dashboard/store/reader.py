@@ -136,7 +136,7 @@ class Reader:
             if key in self._tables:
                 self._tables.move_to_end(key)
                 return self._tables[key]
-        table = self._ask(lambda: self.store.table(record.run_id, name))
+        table = self._ask(lambda: self.store.table(record, name))
         with self._lock:
             if key not in self._tables:
                 self._bytes += _size(table)
@@ -240,7 +240,7 @@ class Reader:
         try:
             content = spooled.read_bytes()
         except OSError:
-            return self._ask(lambda: self.store.table(record.run_id, name))
+            return self._ask(lambda: self.store.table(record, name))
         whole = content[: content.rfind(b"\n") + 1]
         return pandas.read_csv(BytesIO(whole)) if whole else None
 

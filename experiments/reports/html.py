@@ -135,7 +135,7 @@ def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, Ru
 
 def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:
     """The chapter's claims, exercises and quiz, judged by the runs of a store."""
-    evidence = Evidence(lambda run, name: store.table(run.run_id, name))
+    evidence = Evidence(store.table)
     judged = evidence.judge(store.runs(), computed)
     claims = []
     for claim in CLAIMS:

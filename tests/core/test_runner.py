@@ -44,7 +44,7 @@ def test_a_finished_run_has_tables_metrics_note_and_log(store: Store, toy) -> No
     assert record.state["rows"] == 6
     assert {"torch", "mlflow", "python", "host", "device", "chip", "threads"} <= set(record.tags)
     assert "number 4" in store.log_text(run_id)
-    squares = store.table(run_id, "squares")
+    squares = store.table(store.run(run_id), "squares")
     assert squares["square"].tolist() == [0.0, 1.0, 4.0, 9.0, 16.0]
     history = store.client.get_metric_history(run_id, "squares/square")
     assert [(m.step, m.value) for m in history] == [(n, n**2.0) for n in range(5)]
@@ -58,8 +58,8 @@ def test_a_failed_run_keeps_its_rows_and_its_traceback(store: Store, toy) -> Non
     assert record.error == "RuntimeError: asked to fail"
     assert "asked to fail" in record.tags["unroll.traceback"]
     assert "Traceback" in store.log_text(run_id)
-    assert store.table(run_id, "squares")["square"].tolist() == [0.0, 1.0]
-    assert store.table(run_id, "summary") is None
+    assert store.table(store.run(run_id), "squares")["square"].tolist() == [0.0, 1.0]
+    assert store.table(store.run(run_id), "summary") is None
 
 
 def test_a_terminated_run_keeps_its_rows_and_restores_the_handlers(store: Store, toy) -> None:
@@ -68,13 +68,13 @@ def test_a_terminated_run_keeps_its_rows_and_restores_the_handlers(store: Store,
     record = store.run(run_id)
     assert record.status == "KILLED"
     assert "cancelled" in record.error
-    assert store.table(run_id, "squares")["square"].tolist() == [0.0, 1.0, 4.0]
+    assert store.table(store.run(run_id), "squares")["square"].tolist() == [0.0, 1.0, 4.0]
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_infinite_value_is_in_the_table_and_counted(store: Store, toy) -> None:
     run_id = go(store, infinite=True)
-    assert store.table(run_id, "squares")["square"].iloc[-1] == float("inf")
+    assert store.table(store.run(run_id), "squares")["square"].iloc[-1] == float("inf")
     assert store.run(run_id).metrics["non_finite_values"] == 1
 
 
@@ -89,7 +89,7 @@ def test_a_run_cancelled_before_it_starts_never_runs(store: Store, toy) -> None:
     run_id = store.create(TOY, ToyConfig(), sweep="s")
     store.set_tags(run_id, {"unroll.cancel": "1"})
     assert execute(store, run_id) == "KILLED"
-    assert store.table(run_id, "squares") is None
+    assert store.table(store.run(run_id), "squares") is None
 
 
 def test_a_full_disk_at_the_start_fails_the_run_with_the_reason(store: Store, toy) -> None:
@@ -132,7 +132,7 @@ def test_a_store_that_is_away_for_a_moment_costs_the_run_nothing(
     monkeypatch.setattr(store, "upload", sometimes)
     run_id = go(store, count=10)
     assert store.run(run_id).status == "FINISHED"
-    assert len(store.table(run_id, "squares")) == 10
+    assert len(store.table(store.run(run_id), "squares")) == 10
 
 
 def test_a_run_that_has_ended_or_is_somebody_elses_is_not_executed_again(store: Store, toy) -> None:
@@ -143,12 +143,12 @@ def test_a_run_that_has_ended_or_is_somebody_elses_is_not_executed_again(store: 
     other = store.create(TOY, ToyConfig(), sweep="s")
     store.mark_running(other, {"host": "elsewhere", "pid": 1, "created": 1.0, "started": 1.0}, {})
     assert execute(store, other) == "RUNNING"
-    assert store.table(other, "squares") is None
+    assert store.table(store.run(other), "squares") is None
 
 
 def test_a_note_is_in_the_table_and_no_metric(store: Store, toy) -> None:
     run_id = go(store, count=2)
-    assert store.table(run_id, "summary")["remark"].tolist() == ["all of them"]
+    assert store.table(store.run(run_id), "summary")["remark"].tolist() == ["all of them"]
     assert "remark" not in store.run(run_id).metrics
 
 
@@ -217,7 +217,7 @@ class TestOfATimedRun:
 
         with acquire_machine_slot(store.folder, exclusive=False):
             assert execute(store, run_id, stop) == "KILLED"
-        assert store.table(run_id, "squares") is None
+        assert store.table(store.run(run_id), "squares") is None
 
 
 def _is_free(store: Store) -> bool:
@@ -268,7 +268,7 @@ class TestOfARunThatCanGoOn:
         assert store.run(stopped).status == "KILLED"
         again = retry(store, stopped)
         assert execute(store, again) == "FINISHED"
-        squares = store.table(again, "squares")["square"].tolist()
+        squares = store.table(store.run(again), "squares")["square"].tolist()
         assert squares == [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]
         assert store.artifact(again, "remark.txt").read_bytes() == b"4"
         assert f"resuming from the checkpoint of {stopped}" in store.log_text(again)

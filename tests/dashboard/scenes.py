@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
+import pandas
+
 from core.experiment import Config, Experiment, Progress, Row
 from core.experiments import all_experiments
 from core.experiments.length_quality.declaration import SampleRow
@@ -185,6 +187,20 @@ def fill_hostile(store: Store) -> None:
                 store.set_tags(run_id, tags)
 
 
+def fill_older(store: Store) -> None:
+    """As `fill`, by a version in which no table had its last measure yet."""
+    fill(store, ("FINISHED", "FINISHED"))
+    for run in store.runs():
+        experiment = next(one for one in all_experiments() if one.name == run.experiment)
+        for row in experiment.rows:
+            measures = [column.name for column in row.columns() if column.role == "measure"]
+            path = store.artifact(run.run_id, f"tables/{row.table}.csv")
+            if path is not None and len(measures) > 1:
+                table = pandas.read_csv(path)
+                newest = [n for n in table if n in (measures[-1], f"{measures[-1]}_low")]
+                table.drop(columns=newest).to_csv(path, index=False)
+
+
 HOSTILE_STATUSES: tuple[Status, ...] = ("FINISHED", "FINISHED", "FAILED")
 
 Fill = Callable[[Store], None]
@@ -198,6 +214,7 @@ SCENES: dict[str, Fill] = {
     "all failed": functools.partial(fill, statuses=("FAILED", "KILLED")),
     "running": functools.partial(fill, statuses=("FINISHED", "RUNNING", "SCHEDULED")),
     "coming": functools.partial(fill, statuses=("RUNNING", "SCHEDULED")),
+    "older": fill_older,
     "hostile": fill_hostile,
 }
 """Name → what fills its store: how the runs of each experiment stand, wide tables, names."""

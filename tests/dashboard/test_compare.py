@@ -45,7 +45,7 @@ def test_it_opens_with_the_answer_to_the_newest_comparison(scene: Scene, show: S
     store = scene("full")
     app = show(PAGE)
     runs = store.runs("gradient-decay", "FINISHED")
-    expected = answer(compare(GRADIENT_DECAY, runs, lambda r, t: store.table(r.run_id, t)))
+    expected = answer(compare(GRADIENT_DECAY, runs, store.table))
     assert not app.exception
     assert app.subheader[0].value.replace("\\", "") == expected.split(". ")[0] + "."
     assert "6 finished runs" in said(app)

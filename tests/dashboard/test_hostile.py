@@ -52,7 +52,7 @@ def compared(store: Store, by: str = "sweep") -> list[Comparison]:
         compare(
             experiment,
             store.runs(experiment.name, "FINISHED"),
-            lambda run, name: store.table(run.run_id, name),
+            store.table,
             by,
         )
         for experiment in experiments

@@ -164,7 +164,7 @@ def test_the_figure_has_a_panel_per_measure_and_is_one_chart_as_a_file(
     scene: Callable[[str], Store],
 ) -> None:
     store = scene("full")
-    shelved = ScorecardIndex(lambda run, name: store.table(run.run_id, name)).at(store.runs())
+    shelved = ScorecardIndex(store.table).at(store.runs())
     card = shelved.scorecard(["RNN", "bi-LSTM"], Terms(hidden_size=64))
     drawn = scorecard.panels(card, dark=False)
     assert len(drawn) == sum(len(question.lines) for question in card.questions)

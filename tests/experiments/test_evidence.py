@@ -189,7 +189,7 @@ def test_runs_of_a_real_store_are_judged(store: Store) -> None:
         record(store, experiment, config, "one comparison")
     experiment, config = GATES.configs()[0]
     (waiting,) = queue.submit(store, experiment, [config])
-    found = Evidence(lambda run, name: store.table(run.run_id, name)).judge(store.runs(), {})
+    found = Evidence(store.table).judge(store.runs(), {})
     assert found.verdicts[10].outcome != "not measured yet"
     assert [run.run_id for run in needed_by([GATES], found).active] == [waiting]
 

@@ -42,6 +42,6 @@ def test_the_rows_are_those_of_a_run_that_was_never_killed(working: Store) -> No
     until(lambda: not store.active(), seconds=120)
     assert "resuming from the checkpoint" in store.log_text(again)
     for row in LENGTH_QUALITY.rows:
-        tables = [store.table(i, row.table) for i in (again, whole)]
+        tables = [store.table(store.run(i), row.table) for i in (again, whole)]
         first, second = (t.drop(columns=TIMINGS, errors="ignore") for t in tables if t is not None)
         pandas.testing.assert_frame_equal(first, second, check_exact=True)

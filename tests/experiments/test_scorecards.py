@@ -94,7 +94,7 @@ def test_json_has_the_answer_the_pairs_the_table_and_what_is_missing(
 def test_the_property_table_is_filled_from_the_store(store: Store) -> None:
     for config in COUNTS.configs():
         record(store, PARAMETER_COUNT, config, "one")
-    shelved = ScorecardIndex(lambda run, name: store.table(run.run_id, name)).at(store.runs())
+    shelved = ScorecardIndex(store.table).at(store.runs())
     verdict = shelved.properties()
     lines = {line.title: line for line in verdict.table}
     assert not lines["Gates"].missing

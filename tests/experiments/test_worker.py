@@ -35,7 +35,7 @@ def test_queued_runs_are_made_and_end_as_finished(working: Store) -> None:
     until(lambda: all(working.run(i).status == "FINISHED" for i in run_ids))
     record = working.run(run_ids[0])
     assert 0 < record.metrics["decay_rate"] < 1
-    assert len(working.table(record.run_id, "gradient")) == 2 * 20
+    assert len(working.table(record, "gradient")) == 2 * 20
     assert record.note
     assert not working.spool(record.run_id).exists()
 
@@ -66,7 +66,7 @@ def test_a_run_killed_with_9_is_found_and_keeps_its_rows_and_can_be_retried(work
     lost = working.run(record.run_id)
     assert "SIGKILL" in lost.error
     assert "retry runs it again" in lost.error
-    assert len(working.table(record.run_id, "gradient")) >= 2 * 20
+    assert len(working.table(record, "gradient")) >= 2 * 20
     assert working.client.get_metric_history(record.run_id, "gradient/log10_input_gradient")
     assert "lost" in working.log_text(record.run_id)
     again = retry(working, record.run_id)
@@ -80,7 +80,7 @@ def test_a_running_run_that_is_cancelled_ends_killed_with_its_rows(working: Stor
     assert "is stopping" in cancel(working, record.run_id)
     until(lambda: working.run(record.run_id).status == "KILLED", seconds=8)
     assert "cancelled" in working.run(record.run_id).error
-    assert len(working.table(record.run_id, "gradient")) >= 2 * 20
+    assert len(working.table(record, "gradient")) >= 2 * 20
     until(lambda: not is_alive(record))
 
 
@@ -145,7 +145,7 @@ def test_a_worker_killed_with_9_leaves_its_runs_running_for_the_next_worker(
     os.kill(record.owner["pid"], signal.SIGKILL)
     until(lambda: store.run(record.run_id).status == "FAILED")
     assert "its process is gone" in store.run(record.run_id).error
-    assert len(store.table(record.run_id, "gradient")) >= 2 * 20
+    assert len(store.table(record, "gradient")) >= 2 * 20
 
 
 def test_a_worker_that_is_stopped_queues_its_unfinished_runs_again(succession: Succession) -> None:

@@ -66,11 +66,11 @@ def of(store: Store, name: str, group_by: str = "", measure: str = "") -> Compar
     experiments = (LENGTH_QUALITY, GRADIENT_DECAY, PARAMETER_COUNT, THROUGHPUT, MEMORY_SPAN)
     experiment = next(one for one in experiments if one.name == name)
     runs = store.runs(name, "FINISHED")
-    return compare(experiment, runs, lambda r, t: store.table(r.run_id, t), group_by, measure)
+    return compare(experiment, runs, store.table, group_by, measure)
 
 
 def summaries(store: Store, runs: tuple[RunRecord, ...], name: str) -> list[float]:
-    tables = [store.table(run.run_id, "summary") for run in runs]
+    tables = [store.table(run, "summary") for run in runs]
     return [float(table[name].iloc[0]) for table in tables if table is not None]
 
 

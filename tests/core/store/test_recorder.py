@@ -31,7 +31,7 @@ def test_a_line_of_the_log_that_finds_no_space_costs_the_run_nothing(store: Stor
     recorder._log = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115
     recorder.log("there is no space for this")
     recorder.close()
-    assert len(store.table(run_id, "squares")) == 1
+    assert len(store.table(store.run(run_id), "squares")) == 1
 
 
 def test_rows_are_on_disk_before_the_run_ends(store: Store, toy) -> None:
@@ -39,7 +39,7 @@ def test_rows_are_on_disk_before_the_run_ends(store: Store, toy) -> None:
     recorder = Recorder(store, run_id, TOY)
     recorder.take(SquareRow(0, "whole", 0, 1, 1.0))
     assert "0,whole,0,1,1.0" in (store.spool(run_id) / "tables" / "squares.csv").read_text()
-    assert len(store.table(run_id, "squares")) == 1
+    assert len(store.table(store.run(run_id), "squares")) == 1
     recorder.close()
 
 
@@ -55,7 +55,7 @@ def test_half_a_line_left_by_a_killed_process_is_cut_off(store: Store, toy) -> N
     for half in ("0,whole,0,2,4.", "0,wh", ""):
         squares.write_text(whole + half)
         assert salvage(store, run_id, TOY) == 1
-        assert store.table(run_id, "squares")["square"].tolist() == [1.0]
+        assert store.table(store.run(run_id), "squares")["square"].tolist() == [1.0]
 
 
 def test_curves_are_means_over_seeds_split_by_axes_that_vary_and_latest_only() -> None:

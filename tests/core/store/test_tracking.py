@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas
 import pytest
 
 from core.experiment import Experiment
@@ -144,7 +145,7 @@ def test_a_moved_store_finds_its_artifacts(
     for event in TOY.measure(ToyConfig()):
         recorder.take(event)
     recorder.close()
-    assert store.table(run_id, "squares")["square"].tolist() == [0, 1, 4, 9]
+    assert store.table(store.run(run_id), "squares")["square"].tolist() == [0, 1, 4, 9]
     store.client._tracking_client.store.engine.dispose()
     shutil.move(str(store.folder), tmp_path / "elsewhere")
     with monkeypatch.context() as patch:
@@ -269,6 +270,22 @@ def test_runs_of_different_kinds_have_different_names(
     assert len(names) > 1
     assert len(set(names.values())) == len(names)
     assert all(setting.kind(c) in n for c, n in names.items() if c != setting.default)
+
+
+def test_columns_that_are_newer_than_a_run_are_there_and_empty(store: Store, toy) -> None:
+    run_id = make(store)
+    recorder = Recorder(store, run_id, TOY)
+    for event in TOY.measure(ToyConfig()):
+        recorder.take(event)
+    recorder.close()
+    path = store.artifact(run_id, "tables/squares.csv")
+    assert path is not None
+    before = pandas.read_csv(path)
+    before.drop(columns="square").to_csv(path, index=False)
+    table = store.table(store.run(run_id), "squares")
+    assert {*table} == {*before}
+    assert table["square"].isna().all()
+    assert table["number"].equals(before["number"])
 
 
 def test_threads_that_need_mlflow_at_once_wait_for_one_import(store: Store) -> None:
