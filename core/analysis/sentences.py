@@ -94,7 +94,7 @@ def _verdict(result: Result, top: str, repeat: Repeat) -> Iterator[str]:
 
 def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
     """How many seeds there are, and how many are needed."""
-    names = _some([d.second for d in few], len(few))
+    names = _some([d.second for d in few], len(few)).replace("all", "any of the")
     counts, noun = sorted({n for d in few for n in d.n}), REPEAT_NOUNS[repeat]
     each = f"{counted(counts[-1], noun)} each"
     if len(counts) > 1:

@@ -9,6 +9,7 @@ import pandas
 
 from core.analysis.groups import labels, variant_of
 from core.experiment import Experiment
+from core.settings import settings_of
 from core.store.records import ACTIVE, RunRecord, Status
 
 Table = Callable[[RunRecord, str], pandas.DataFrame | None]
@@ -65,7 +66,10 @@ def results(
     table: Table,
     without: Collection[str] = (),
 ) -> pandas.DataFrame:
-    """One row per finished run that has a summary: run_id, label, variant, settings, summary."""
+    """One row per finished run that has a summary: run_id, label, variant, settings, summary.
+
+    Without any such run the frame is empty, but has these columns.
+    """
     label_of = labels(experiment, runs, without)
     summary = experiment.summary
     lines = []
@@ -81,6 +85,11 @@ def results(
                 **run.settings,
                 **{name: measured[name].iloc[-1] for name in summary.header() if name in measured},
             }
+        )
+    if not lines:
+        settings = [setting.name for setting in settings_of(experiment.config)]
+        return pandas.DataFrame(
+            columns=["run_id", "label", "variant", *settings, *summary.header()]
         )
     return pandas.DataFrame(lines)
 

@@ -213,6 +213,7 @@ SCENES: dict[str, Fill] = {
     "failed": functools.partial(fill, statuses=("FINISHED", "FAILED", "KILLED")),
     "all failed": functools.partial(fill, statuses=("FAILED", "KILLED")),
     "running": functools.partial(fill, statuses=("FINISHED", "RUNNING", "SCHEDULED")),
+    "queued": functools.partial(fill, statuses=("SCHEDULED", "SCHEDULED")),
     "coming": functools.partial(fill, statuses=("RUNNING", "SCHEDULED")),
     "older": fill_older,
     "hostile": fill_hostile,

@@ -271,3 +271,12 @@ def test_without_a_worker_the_page_offers_to_start_one(
     assert "queued runs do not start" in texts(app)
     app.button(key="start_worker").click().run()
     assert len(workers) == 1
+
+
+@pytest.mark.parametrize("name", ["queued", "coming", "running", "failed", "all failed"])
+def test_a_sweep_of_every_experiment_is_watched_as_far_as_it_is(
+    name: str, scene: Callable[[str], Store], show: Show
+) -> None:
+    for experiment in all_experiments():
+        app = show(LAUNCH, watch=scene(name).runs(experiment.name)[0].sweep)
+        assert not app.exception, experiment.name

@@ -83,7 +83,7 @@ def _exponents(exponents: Sequence[Estimate]) -> str:
     values = sorted(e.value or 0.0 for e in sure)
     ends = dict.fromkeys(f"T^{end:.2f}" for end in (values[0], values[-1]))
     low, high = min(e.low or 0.0 for e in sure), max(e.high or 0.0 for e in sure)
-    return f"{' to '.join(ends)} ({low:.2f}–{high:.2f})"
+    return f"{' to '.join(ends)} ({low:.2f}{' to ' if low < 0 else '–'}{high:.2f})"
 
 
 def _noise(summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -65,7 +65,7 @@ def test_with_too_few_seeds_it_says_how_many_it_takes() -> None:
     five = [learner(*[10 * i + k for k in range(5)], variant=v) for i, v in enumerate(variants, 1)]
     words = answer(compared(*five))
     assert (
-        "With 5 seeds each, no difference from all 5 others is distinguishable from noise; 6"
+        "With 5 seeds each, no difference from any of the 5 others is distinguishable from noise; 6"
         in words
     )
 
