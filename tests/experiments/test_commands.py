@@ -128,7 +128,7 @@ def test_an_export_has_every_row_with_its_run_and_settings(measured: Store) -> N
     mine = tidy(measured, measured.runs(), "gradient")
     assert {"seed", "config_seed", "log10_input_gradient", "label"} <= set(mine.columns)
     first = measured.runs()[0]
-    whole = measured.table(first.run_id, "gradient")["log10_input_gradient"]
+    whole = measured.table(first, "gradient")["log10_input_gradient"]
     exported = mine[mine["run_id"] == first.run_id]["log10_input_gradient"]
     assert exported.tolist() == whole.tolist(), "full precision"
 

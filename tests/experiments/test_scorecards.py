@@ -67,7 +67,7 @@ def test_csv_has_a_line_per_cell_with_the_numbers_of_the_store(
     by_run = {row["runs"]: row for row in found if row["measure"] == "parameters"}
     assert [row["variant"] for row in by_run.values()] == ["RNN", "LSTM", "LSTM · forget bias 1"]
     for run_id, row in by_run.items():
-        table = measured.table(run_id, "summary")
+        table = measured.table(measured.run(run_id), "summary")
         assert table is not None
         assert float(row["value"]) == table["parameters"].iloc[-1]
         assert row["hidden_size"] == "64"

@@ -95,7 +95,7 @@ def test_of_a_single_run_the_recorded_interval_is_kept(made: Store) -> None:
     result = found.result("decay_rate")
     assert result is not None
     for group in found.groups:
-        table = made.table(group.runs[0].run_id, "summary")
+        table = made.table(group.runs[0], "summary")
         assert table is not None
         parts = [table[f"decay_rate{end}"].iloc[0] for end in ("", "_low", "_high", "_n")]
         assert dataclasses.astuple(result.estimates[group.name]) == tuple(parts)
@@ -146,12 +146,9 @@ def test_counts_are_compared_exactly_and_launches_are_no_seeds(made: Store) -> N
 def test_the_same_run_against_itself_is_not_distinguishable(made: Store) -> None:
     runs = made.runs("gradient-decay", "FINISHED")[:1]
     twin = dataclasses.replace(runs[0], run_id="0" * 32, sweep="twin")
-    tables = {"0" * 32: runs[0].run_id}
-
-    def table(run: RunRecord, name: str) -> pandas.DataFrame | None:
-        return made.table(tables.get(run.run_id, run.run_id), name)
-
-    found = compare(GRADIENT_DECAY, [*runs, twin], table, "sweep")
+    found = compare(
+        GRADIENT_DECAY, [*runs, twin], lambda run, name: made.table(runs[0], name), "sweep"
+    )
     rates = found.result("zero_percent")
     assert rates is not None
     assert [d.finding for d in rates.differences] == ["not distinguishable"]
@@ -163,7 +160,7 @@ def test_many_groups_are_shown_but_not_judged_pair_by_pair(made: Store) -> None:
         dataclasses.replace(run, run_id=f"{i:032}", settings={**run.settings, "hidden_size": i})
         for i in range(1, MAX_COMPARED + 3)
     ]
-    found = compare(PARAMETER_COUNT, runs, lambda r, t: made.table(run.run_id, t))
+    found = compare(PARAMETER_COUNT, runs, lambda r, t: made.table(run, t))
     assert len(found.groups) == MAX_COMPARED + 2
     assert found.headline is not None
     assert found.headline.differences == ()
@@ -174,7 +171,7 @@ def test_a_run_without_a_summary_is_named_and_left_out(made: Store) -> None:
     runs = made.runs("gradient-decay", "FINISHED")
     lost = dataclasses.replace(runs[0], run_id="f" * 32)
     tables: Callable[[RunRecord, str], pandas.DataFrame | None] = lambda run, name: (  # noqa: E731
-        None if run is lost else made.table(run.run_id, name)
+        None if run is lost else made.table(run, name)
     )
     found = compare(GRADIENT_DECAY, [*runs, lost], tables)
     assert found.without == (lost,)

@@ -139,5 +139,5 @@ def test_what_a_run_has_not_recorded_is_none(store: Store, toy: object) -> None:
     by_mlflow.__dict__["database"] = None
     for reader in (store, by_mlflow):
         assert reader.artifact(run_id, "model/weights.pt") is None
-        assert reader.table(run_id, "squares") is None
+        assert reader.table(reader.run(run_id), "squares") is None
         assert reader.log_text(run_id) == ""

@@ -154,7 +154,7 @@ def test_a_moved_store_finds_its_artifacts(
         uri = unknown.client.get_run(run_id).info.artifact_uri
         assert uri.startswith(str(store.folder)), "tables that were not checked are not written"
     moved = open_store(f"sqlite:///{tmp_path / 'elsewhere' / 'mlflow.db'}")
-    assert moved.table(run_id, "squares")["square"].tolist() == [0, 1, 4, 9]
+    assert moved.table(moved.run(run_id), "squares")["square"].tolist() == [0, 1, 4, 9]
 
 
 def test_an_experiment_deleted_in_the_ui_comes_back(store: Store, toy) -> None:
