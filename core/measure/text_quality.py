@@ -1,7 +1,9 @@
-"""Quality of outputs: by sentence and by length, with intervals from resampling the sentences.
+"""Quality of outputs: by sentence and by length, with 95% intervals.
 
-Resampling (Efron 1979) draws as many sentences with replacement, a thousand times; the interval
-spans the middle 95% of the resulting values.
+A share of sentences (exact match) has Wilson's interval. Ratios of sums over sentences and corpus
+scores are resampled (Efron 1979): as many sentences are drawn with replacement, a thousand times;
+the interval spans the middle 95% of the resulting values. Of a share near 0 or 100%, resampling few
+sentences would often draw no error at all and give an interval of no width.
 
 `bottleneck` is the length from which on quality is below half of what short sentences reach. Half
 of almost nothing says nothing, so a model is first compared with the *blind guess*: the best output
@@ -22,7 +24,7 @@ from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from core.stats.estimates import MISSING, Estimate
+from core.stats.estimates import MISSING, Estimate, success_estimate
 
 Floats = NDArray[numpy.float64]
 
@@ -93,7 +95,7 @@ def token_accuracy(sentences: Sequence[ScoredSentence]) -> Estimate:
 
 def exact_match(sentences: Sequence[ScoredSentence]) -> Estimate:
     """Percent of the sentences without any error."""
-    return percent([s.exact for s in sentences], [1] * len(sentences))
+    return success_estimate(sum(s.exact for s in sentences), len(sentences))
 
 
 def length_ratio(sentences: Sequence[ScoredSentence]) -> Estimate:

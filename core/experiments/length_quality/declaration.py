@@ -329,7 +329,10 @@ class LengthRow(Row):
         description="Of the reference's tokens, at their own positions. 95% bootstrap interval.",
     )
     exact_match: Estimate = measure(
-        "Exact match", unit="%", better="higher", description="Sentences without any error."
+        "Exact match",
+        unit="%",
+        better="higher",
+        description="Sentences without any error. 95% Wilson interval.",
     )
     bleu: Estimate = measure("BLEU", better="higher", description="sacrebleu, lowercased.")
     chrf: Estimate = measure("chrF", better="higher", description="sacrebleu, chrF2.")
@@ -391,7 +394,7 @@ class AttentionRow(Row):
 
 @dataclass(frozen=True)
 class LengthQualitySummary(Row):
-    """Measures over all tested sentences, with intervals from resampling the sentences."""
+    """Measures over all tested sentences, with intervals over the sentences."""
 
     table: ClassVar[str] = "summary"
     title: ClassVar[str] = "Summary"

@@ -26,12 +26,11 @@ from core.measure.text_quality import (
     chrf,
     exact_match,
     length_ratio,
-    percent,
     token_accuracy,
 )
 from core.models.decoding import Hypothesis, attention_map, beam, max_output_tokens
 from core.models.seq2seq import Padded, Seq2Seq
-from core.stats.estimates import MISSING
+from core.stats.estimates import MISSING, success_estimate
 from core.tasks.corpora import BEGIN, PADDING, Corpus, Pair, padded_sources, words_in
 
 MAX_SAMPLES = 12
@@ -144,7 +143,7 @@ def position_rows(
             decoding=decoding,
             seed=config.seed,
             position=index + 1,
-            token_accuracy=percent(right, [1] * len(right)),
+            token_accuracy=success_estimate(sum(right), len(right)),
         )
 
 

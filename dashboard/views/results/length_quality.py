@@ -34,9 +34,10 @@ sentences that it has, in buckets of three words named by their longest length. 
 counts the tokens of the reference that stand at their own position in the output. BLEU and chrF are
 sacrebleu's, of all sentences of a bucket together, lowercased.
 
-One seed has a bootstrap 95% interval: its sentences are resampled a thousand times with
-replacement. It says nothing about other seeds. Several seeds of a model are pooled:
-mean, and Student's 95% interval over the seeds, cut off at what is possible (0 and 100%).
+One seed has a 95% interval over its sentences, which says nothing about other seeds: Wilson's for
+exact match and for the accuracy at one position, else a bootstrap with a thousand resamples.
+Several seeds of a model are pooled: mean, and Student's 95% interval over the seeds, cut off at
+what is possible (0 and 100%).
 
 The bottleneck length is the source length at which free-running quality first falls below half of
 that of the shortest bucket, interpolated linearly between buckets of at least ten sentences. The

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu import corpus_bleu, corpus_chrf
+from scipy.stats import binom
 
 from core.measure.text_quality import (
     ScoredSentence,
@@ -49,6 +50,21 @@ def test_accuracies_are_the_sums_by_hand() -> None:
     assert exact_match(result).value == pytest.approx(100 / 3)
     assert length_ratio(result).value == pytest.approx(8 / 9)
     assert token_accuracy(result).n == 3
+
+
+@pytest.mark.parametrize("n", [60, 500])
+@pytest.mark.parametrize("p", [0.05, 0.5, 0.9, 0.98, 0.99])
+def test_the_interval_of_exact_match_covers_its_probability(n: int, p: float) -> None:
+    """By enumeration: the probability of every count, where the interval holds the true share."""
+    covered = 0.0
+    for count in range(n + 1):
+        probability = float(binom.pmf(count, n, p))
+        if probability > 1e-6:
+            outputs = [(1,)] * count + [(2,)] * (n - count)
+            estimate = exact_match([judged((1,), output) for output in outputs])
+            assert estimate.low < estimate.high
+            covered += probability * (estimate.low <= 100 * p <= estimate.high)
+    assert 0.93 < covered < 0.985
 
 
 def test_a_shifted_output_is_wrong_at_every_position() -> None:
