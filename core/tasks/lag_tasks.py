@@ -191,8 +191,13 @@ class Adding:
         return LagBatch(torch.stack([number_TB, mark_TB], dim=-1), target_B[None])
 
     def baseline(self, lag: int) -> float:
-        """2/12, the variance of a sum of two numbers: the best constant answer is 1."""
-        return 1 / 6
+        """The squared error of the best answer that reads the last input alone.
+
+        The last number x is marked with probability q = 1 / (T - ⌊T/2⌋). Then x + 1/2 is the best
+        answer, and the variance of the other number is left, 1/12; else the constant 1 is, and the
+        variance of both is left, 2/12: 1/6 - q/12 in all, which is (1 - 1/T) / 6 for an even T.
+        """
+        return 1 / 6 - 1 / (12 * (lag - lag // 2))
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,7 @@ class LagRow(Row):
     )
     baseline: float = measure(
         "Without memory",
-        description="The loss of the best answer that ignores the past: exact, not measured.",
+        description="The loss of the best answer to the last input alone: exact, not measured.",
     )
     chance: float | None = measure("Chance", unit="%", description="Its accuracy; adding has none.")
     steps_to_learn: Estimate = measure(

@@ -38,8 +38,9 @@ there. A bidirectional network answers from its last output, where its second di
 symbol: it has to remember as far as any other.
 
 The references are exact: chance is one in the number of symbols, and the loss *without memory* is
-that of the best answer that ignores the past (ln of the number of symbols; for adding 1/6, the
-variance of the sum; for copy 10 · ln(symbols) / (lag + 20)).
+that of the best answer that reads the last input alone (ln of the number of symbols; for adding
+(1 - 1/T) / 6 at an even length T, where always answering 1 has 1/6; for copy
+10 · ln(symbols) / (lag + 20)).
 """
 
 TASKS = {

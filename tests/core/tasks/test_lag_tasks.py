@@ -101,7 +101,18 @@ def test_always_answering_one_is_wrong_by_a_sixth(lag: int) -> None:
     _, target_AB = Adding().draw(lag, 100_000, generator())
     assert float((target_AB - 1).square().mean()) == pytest.approx(1 / 6, abs=2e-3)
     assert float(target_AB.mean()) == pytest.approx(1, abs=5e-3)
-    assert Adding().baseline(lag) == 1 / 6
+
+
+@pytest.mark.parametrize("lag", [2, 5, 10, 50])
+def test_adding_without_memory_is_as_wrong_as_the_best_answer_to_the_last_input(lag: int) -> None:
+    task = Adding()
+    x_TBI, target_AB = task.draw(lag, 200_000, generator())
+    number_B, mark_B = x_TBI[-1].unbind(-1)
+    best_B = torch.where(mark_B == 1, number_B + 0.5, 1.0)
+    error = float((target_AB[0] - best_B).square().mean())
+    assert error == pytest.approx(task.baseline(lag), abs=1.5e-3)
+    if lag % 2 == 0:
+        assert task.baseline(lag) == pytest.approx((1 - 1 / lag) / 6)
 
 
 @pytest.mark.parametrize("lag", [1, 30, 100])
