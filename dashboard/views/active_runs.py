@@ -27,9 +27,9 @@ PREVIEW_HEIGHT = 240
 
 
 def live_runs(watched: str = "", *, figures: bool = False) -> None:
-    """Show active runs and those of the watched comparison, and poll while any is active.
+    """Show active runs and those of the watched sweep, and poll while any is active.
 
-    With `figures`, also the first figure of each comparison, with the rows so far.
+    With `figures`, also the first figure of each sweep, with the rows so far.
     """
     before = {run.run_id for run in cache.reader().active()}
 
@@ -44,8 +44,9 @@ def live_runs(watched: str = "", *, figures: bool = False) -> None:
         worker_line()
         order = ("RUNNING", "FAILED", "SCHEDULED", "KILLED", "FINISHED")
         shown.sort(key=lambda run: (order.index(run.status), run.submitted))
+        mixed = len({run.experiment for run in shown}) > 1
         for run in shown[:MAX_LINES]:
-            _line(run)
+            _line(run, run.experiment if mixed else "")
         if len(shown) > MAX_LINES:
             st.caption(f"and {counted(len(shown) - MAX_LINES, 'more run')}; see Runs for all")
         for name in sorted({run.sweep for run in shown if run.sweep}) if figures else ():
@@ -81,9 +82,9 @@ def worker_line() -> None:
         )
 
 
-def _line(run: RunRecord) -> None:
+def _line(run: RunRecord, experiment: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = [STATUS_WORDS[run.status], inline_text(run.name)]
+        words = [STATUS_WORDS[run.status], experiment, inline_text(run.name)]
         if run.status != "SCHEDULED":
             words.append(status_message(run))
         if run.status == "RUNNING" or run.seconds is not None:

@@ -280,3 +280,16 @@ def test_a_sweep_of_every_experiment_is_watched_as_far_as_it_is(
     for experiment in all_experiments():
         app = show(LAUNCH, watch=scene(name).runs(experiment.name)[0].sweep)
         assert not app.exception, experiment.name
+
+
+def test_active_runs_name_their_experiment_if_there_are_several(
+    scene: Callable[[str], Store], store: Store, show: Show
+) -> None:
+    for config in PARAMETER_COUNT.configs(["rnn", "gru"], {}):
+        store.create(PARAMETER_COUNT, config, sweep="alone")
+    alone = [line.proto.text for line in show(LAUNCH).get("progress")]
+    assert len(alone) == 2
+    assert not any("parameter" in line for line in alone)
+    scene("queued")
+    several = [line.proto.text for line in show(LAUNCH).get("progress")]
+    assert all(any(e.name.split("-")[0] in line for e in all_experiments()) for line in several)
