@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from core.formatting import as_number, read_estimate
 from core.models.architecture import Architecture
 from core.models.counting import MAX_BUDGET, match_parameters
 from core.models.registry import cell_kinds, variants
 from core.settings import BadSetting, Setting, Settings, Value, parse_amount, settings_of
-from core.stats.aggregation import MEAN, Aggregation
-from core.stats.estimates import Estimate
+from core.stats.aggregation import ACCURACY, MEAN, Aggregation
+from core.stats.estimates import MISSING, Estimate
 
 if TYPE_CHECKING:
     import pandas
@@ -120,6 +121,10 @@ class Config(Settings):
         return self
 
 
+Limit = Callable[[Mapping[str, Value]], float]
+"""(flat settings) → where the measurement ended: a value that reached it is a lower bound."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A field of a Row: what it is called, its unit, and whether it is an axis or a measure."""
@@ -135,11 +140,24 @@ class Column:
     estimate: bool
     aggregation: Aggregation = MEAN
     """How values of single seeds are combined and compared."""
+    limit: Limit | None = None
+    margin: float = 0.0
+    """Groups that surely differ by less are called equal: an amount, or a share where the
+    aggregation is relative. 0: never."""
 
     @property
     def is_axis(self) -> bool:
         """Whether it says where something was measured; the seed is such an axis too."""
         return self.role in ("axis", "seed")
+
+    def read(self, columns: Mapping[str, Any], settings: Mapping[str, Value]) -> Estimate:
+        """The value under this column of a flat row, with lower bounds marked as such."""
+        if self.estimate:
+            estimate = read_estimate(columns, self.name)
+        else:
+            value = as_number(columns.get(self.name))
+            estimate = MISSING if value is None else Estimate(value, None, None, 1)
+        return estimate.censored(self.limit(settings)) if self.limit else estimate
 
     @property
     def heading(self) -> str:
@@ -174,13 +192,28 @@ def measure(
     unit: str = "",
     better: Better | None = None,
     description: str = "",
-    aggregation: Aggregation = MEAN,
+    aggregation: Aggregation | None = None,
+    limit: Limit | None = None,
+    margin: float | None = None,
 ) -> Any:
     """A Row field that says *what* was measured, and which direction is better if one is.
 
-    `aggregation` says how the values of single seeds are combined for a summary, and compared.
+    `aggregation` says how the values of single seeds are combined for a summary, and compared
+    (left out: ACCURACY for percentages, else MEAN); `limit` where the measurement ended, so that a
+    value there is only a lower bound; `margin` by how much groups may differ that are called equal
+    (left out: the aggregation's).
     """
-    return _column("measure", title, unit, description, better=better, aggregation=aggregation)
+    aggregation = aggregation or (ACCURACY if unit.startswith("%") else MEAN)
+    return _column(
+        "measure",
+        title,
+        unit,
+        description,
+        better=better,
+        aggregation=aggregation,
+        limit=limit,
+        margin=aggregation.margin if margin is None else margin,
+    )
 
 
 def note(title: str, *, description: str = "") -> Any:
@@ -198,6 +231,8 @@ def _column(
     latest: bool = False,
     better: Better | None = None,
     aggregation: Aggregation = MEAN,
+    limit: Limit | None = None,
+    margin: float = 0.0,
 ) -> Any:
     column = Column(
         "",
@@ -210,6 +245,8 @@ def _column(
         description,
         estimate=False,
         aggregation=aggregation,
+        limit=limit,
+        margin=margin,
     )
     return dataclasses.field(metadata={"column": column})
 

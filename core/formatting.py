@@ -7,14 +7,20 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.stats.estimates import Estimate
+from core.stats.estimates import AtLeast, Estimate
 
+AT_LEAST = "≥ "
 MAX_WHOLE = 1e12
 """Whole numbers from this size on are rounded too."""
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Format to significant digits, zeros included: `0.860`, `4.00`, `1,230`, `2.66e-05`."""
+    """Format to significant digits, zeros included: `0.860`, `4.00`, `1,230`, `2.66e-05`.
+
+    A lower bound is shown as one: `≥ 24.0`.
+    """
+    if isinstance(value, AtLeast):
+        return f"{AT_LEAST}{number(float(value), digits)}"
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞"
     rounded = float(f"{value:.{digits}g}")
@@ -28,6 +34,8 @@ def exact_number(value: float | None) -> str:
     """Format whole numbers in full, `33,280`, others to three digits, `0.632`; `–` if missing."""
     if value is None:
         return "–"
+    if isinstance(value, AtLeast):
+        return f"{AT_LEAST}{exact_number(float(value))}"
     whole = float(value).is_integer() and abs(value) < MAX_WHOLE
     return f"{value:,.0f}" if whole else number(value)
 
@@ -40,9 +48,11 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def interval(estimate: Estimate, digits: int = 3) -> str:
-    """Format the interval: `0.63–0.65`, with `to` if an end is negative; empty if there is none."""
+    """Format the interval: `0.63–0.65`, `-0.1 to 0.2`, `≥ 12.0`; empty if there is none."""
     if estimate.low is None or estimate.high is None:
         return ""
+    if isinstance(estimate.high, AtLeast):  # no upper end is known
+        return number(AtLeast(estimate.low), digits)
     low, high = number(estimate.low, digits), number(estimate.high, digits)
     return f"{low} to {high}" if low.startswith(("-", "−")) else f"{low}–{high}"
 

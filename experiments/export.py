@@ -17,6 +17,7 @@ from core.experiment import Experiment
 from core.experiments import config_of, experiment_named
 from core.formatting import csv_cell
 from core.settings import BadSetting
+from core.stats.estimates import AtLeast
 from core.store.records import RunRecord
 from core.store.tracking import Store, command_line
 
@@ -171,12 +172,16 @@ def _lines(comparison: Comparison) -> Iterator[dict[str, Any]]:
         column = {"experiment": experiment, "name": result.column.name, "unit": result.column.unit}
         for group, estimate in result.estimates.items():
             mark = result.marks.get(group)
-            yield {**column, "kind": "result", "group": group, "mark": mark, **vars(estimate)}
+            yield {
+                **column, "kind": "result", "group": group, "mark": mark, **vars(estimate),
+                "at_least": isinstance(estimate.value, AtLeast),
+            }  # fmt: skip
         for pair in result.differences:
             yield {
                 **column, "kind": "verdict", "group": pair.first, "against": pair.second,
                 "n": pair.n[0], "n_against": pair.n[1], "finding": pair.finding,
                 "test": pair.test, "p": pair.p_value, "corrected_p": pair.corrected_p,
+                "detectable": pair.detectable, "seeds_to_decide": pair.seeds_to_decide,
             }  # fmt: skip
 
 
@@ -220,9 +225,11 @@ def _measure(result: Result) -> dict[str, Any]:
         "unit": result.column.unit,
         "better": result.column.better,
         "estimate": result.column.aggregation.name,
+        "margin": result.column.margin,
         "results": {
             name: {
                 "value": json_value(estimate.value),
+                "at_least": isinstance(estimate.value, AtLeast),
                 "low": json_value(estimate.low),
                 "high": json_value(estimate.high),
                 "n": estimate.n,
@@ -240,6 +247,8 @@ def _measure(result: Result) -> dict[str, Any]:
                 "n": list(pair.n),
                 "p": pair.p_value,
                 "corrected_p": pair.corrected_p,
+                "detectable": pair.detectable,
+                "seeds_to_decide": pair.seeds_to_decide,
             }
             for pair in result.differences
         ],

@@ -169,7 +169,8 @@ def print_comparison(comparison: Comparison) -> None:
     if result is None:
         return
     for pair in result.differences[:MAX_PAIRS]:
-        text = f"{pair.first} vs {pair.second}: {verdict(pair, comparison.repeat)}"
+        words = verdict(pair, comparison.repeat, result.column)
+        text = f"{pair.first} vs {pair.second}: {words}"
         OUT.print(text, markup=False)
     if len(result.differences) > MAX_PAIRS:
         say(f"and {len(result.differences) - MAX_PAIRS} more pairs: --format csv has them all")

@@ -4,7 +4,8 @@ Every page, command, report and claim of the chapter uses this module, so that t
 get two answers. All pairs of the compared groups are one family of tests: each pair is tested by
 the test that the measure declares, and p is corrected by Holm's method for all pairs. Counts are
 compared exactly, times over launches. Where there are too few seeds for any verdict, the result
-says how many are needed.
+says how many are needed; where two groups are not distinguishable, which difference these seeds
+would have shown, and whether they are equal within the measure's margin.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from core.analysis.groups import Group, SettingDifference, grouped, setting_differences
-from core.analysis.runs import MeasuredRun, Repeat, per_seed_values, repeat_of
+from core.analysis.runs import MeasuredRun, Repeat, per_seed_values, repeat_of, seeds_of
 from core.experiment import Column, Experiment
-from core.formatting import as_number, read_estimate
 from core.settings import Value
 from core.stats.aggregation import Aggregation, Values
 from core.stats.estimates import CONFIDENCE, MISSING, Estimate
@@ -31,10 +31,18 @@ if TYPE_CHECKING:
 Table = Callable[[RunRecord, str], "pandas.DataFrame | None"]
 """(run, table name) → the rows that the run recorded; None if there are none."""
 PairOutcome = Literal[
-    "better", "worse", "higher", "lower", "equal", "not distinguishable", "not enough seeds"
+    "better",
+    "worse",
+    "higher",
+    "lower",
+    "equal",
+    "equal within the margin",
+    "not distinguishable",
+    "not enough seeds",
 ]
 """The verdict on the first group against the second: higher and lower if no direction is better,
-equal only for exact numbers, not enough seeds if no values of so few could differ significantly."""
+equal for exact numbers alone, equal within the margin by two one-sided tests, not enough seeds if
+no values of so few could differ significantly."""
 OPPOSITE: Mapping[PairOutcome, PairOutcome] = {
     "better": "worse",
     "worse": "better",
@@ -48,6 +56,24 @@ MAX_COMPARED = 16
 """The most groups whose pairs are all tested: 120 pairs. Each pair weakens all of the tests."""
 Mark = Literal["best", "among the best", ""]
 Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Power:
+    """What the samples of two groups can show; computed when it is asked for."""
+
+    aggregation: Aggregation
+    samples: tuple[Values, Values]
+    level: float
+    """Of the strictest test of the family."""
+
+    @cached_property
+    def detectable(self) -> float | None:
+        return self.aggregation.detectable(*self.samples, self.level)
+
+    @cached_property
+    def seeds_to_decide(self) -> int | None:
+        return self.aggregation.seeds_to_decide(*self.samples, self.level)
 
 
 @dataclass(frozen=True)
@@ -67,6 +93,20 @@ class Difference:
     """Corrected by Holm's method for all the pairs that were compared."""
     seeds_needed: int | None = None
     """If there are too few seeds: how many in each group so many pairs need."""
+    power: Power | None = field(default=None, repr=False, compare=False)
+    """Where the two are not distinguishable."""
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference that these seeds would have shown, with 80% power; None where
+        the two are distinguished, or their spread is not known."""
+        return self.power.detectable if self.power else None
+
+    @property
+    def seeds_to_decide(self) -> int | None:
+        """How many seeds in each group would show the difference seen, if it is real, with 80%
+        power; None where no reasonable number would."""
+        return self.power.seeds_to_decide if self.power else None
 
     @property
     def reversed(self) -> Difference:
@@ -77,6 +117,7 @@ class Difference:
             second=self.first,
             finding=OPPOSITE.get(self.finding, self.finding),
             n=self.n[::-1],
+            power=self.power and replace(self.power, samples=self.power.samples[::-1]),
         )
 
     @property
@@ -91,10 +132,12 @@ def pairwise_tests(
     better: Literal["higher", "lower"] | None = None,
     *,
     level: float = LEVEL,
+    margin: float = 0.0,
 ) -> list[Difference]:
     """Test every pair of groups, in the order given; `groups` has one value per seed."""
     pairs = itertools.combinations(groups, 2)
-    return contrasts({(a, b): (groups[a], groups[b]) for a, b in pairs}, aggregation, better, level)
+    samples = {(a, b): (groups[a], groups[b]) for a, b in pairs}
+    return contrasts(samples, aggregation, better, level, margin)
 
 
 def contrasts(
@@ -102,6 +145,7 @@ def contrasts(
     aggregation: Aggregation,
     better: Literal["higher", "lower"] | None = None,
     level: float = LEVEL,
+    margin: float = 0.0,
 ) -> list[Difference]:
     """Test some pairs of samples, which together are the family that p is corrected for.
 
@@ -113,6 +157,7 @@ def contrasts(
     corrected = iter(holm([result.p_value for result in tested]))
     smallest = iter(holm([result.min_p for result in tested]))
     needed = aggregation.seeds_needed(len(pairs), level)
+    equivalent = _equivalent_pairs(pairs, aggregation, level, margin)
     differences = []
     for ((a, b), (first, second)), result in zip(pairs.items(), results, strict=True):
         n = len(first), len(second)
@@ -124,14 +169,35 @@ def contrasts(
             verdict = Difference(a, b, finding, "", n, None, None)
         else:
             p, min_p = next(corrected), next(smallest)
+            verdict = Difference(
+                a, b, "not distinguishable", aggregation.test_name, n, result.p_value, p
+            )
             if p <= level:
-                finding = _direction(result, p, better)
+                verdict = replace(verdict, finding=_direction(result, p, better))
+            elif (a, b) in equivalent:
+                verdict = replace(verdict, finding="equal within the margin")
+            elif min_p > level:
+                verdict = replace(verdict, finding="not enough seeds", seeds_needed=needed)
             else:
-                finding = "not enough seeds" if min_p > level else "not distinguishable"
-            seeds = needed if finding == "not enough seeds" else None
-            verdict = Difference(a, b, finding, aggregation.test_name, n, result.p_value, p, seeds)
+                power = Power(aggregation, (first, second), level / len(tested))
+                verdict = replace(verdict, power=power)
         differences.append(verdict)
     return differences
+
+
+def _equivalent_pairs(
+    pairs: Mapping[Pair, tuple[Values, Values]],
+    aggregation: Aggregation,
+    level: float,
+    margin: float,
+) -> set[Pair]:
+    """The pairs that differ by less than the margin, corrected for all pairs."""
+    if not margin or aggregation.exact:
+        return set()
+    p_values = {pair: aggregation.p_equivalent(*pairs[pair], margin) for pair in pairs}
+    known = {pair: p for pair, p in p_values.items() if p is not None}
+    corrected = holm(list(known.values()))
+    return {pair for pair, p in zip(known, corrected, strict=True) if p <= level}
 
 
 def _direction(
@@ -181,6 +247,8 @@ class Result:
     differences: tuple[Difference, ...]
     """The verdict on every pair of groups; empty for too many groups, or for a single one."""
     marks: Mapping[str, Mark]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Group → how many of its seeds have no finite value, if others of them do."""
 
     @property
     def judged(self) -> bool:
@@ -317,6 +385,7 @@ def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table
         for group in groups
     }
     summaries = {group.name: _newest_summary(experiment, group, table) for group in groups}
+    seeds = {group.name: seeds_of(experiment, group.runs) for group in groups}
     results = []
     for column in experiment.summary.columns():
         if column.role != "measure":
@@ -329,7 +398,7 @@ def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table
             continue
         known = {name: numbers for name, numbers in values.items() if numbers}
         differences = (
-            pairwise_tests(known, column.aggregation, column.better)
+            pairwise_tests(known, column.aggregation, column.better, margin=column.margin)
             if len(known) <= MAX_COMPARED
             else []
         )
@@ -338,7 +407,9 @@ def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table
             if differences
             else {}
         )
-        results.append(Result(column, estimates, values, tuple(differences), best))
+        left_out = {name: seeds[name] - len(numbers) for name, numbers in known.items()}
+        missing = {name: count for name, count in left_out.items() if count > 0}
+        results.append(Result(column, estimates, values, tuple(differences), best, missing))
     return Comparison(
         experiment=experiment,
         groups=tuple(groups),
@@ -361,12 +432,15 @@ def _newest_summary(experiment: Experiment, group: Group, table: Table) -> Mappi
 def _estimate(
     column: Column, group: Group, values: Values, summary: Mapping[str, Value]
 ) -> Estimate:
-    """The recorded estimate of a single run; for several runs, the one over all their seeds."""
-    if len(group.runs) > 1:
-        estimate = column.aggregation.estimate(values) if values else MISSING
-    elif column.estimate:
-        estimate = read_estimate(summary, column.name)
-    else:
-        value = as_number(summary.get(column.name))
-        estimate = MISSING if value is None else Estimate(value, None, None, max(1, len(values)))
+    """The estimate over all seeds; of a single sample, the one that its run recorded.
+
+    Runs of earlier versions recorded intervals that do not cover; their seeds are estimated anew.
+    """
+    estimate = column.aggregation.estimate(values) if len(values) > 1 else MISSING
+    if estimate.value is None and len(group.runs) == 1:
+        estimate = column.read(summary, group.runs[0].settings)
+        if not column.estimate and estimate.value is not None:
+            estimate = replace(estimate, n=max(1, len(values)))
+    elif estimate.value is None and values:
+        estimate = column.aggregation.estimate(values)
     return estimate.within(0.0, 100.0) if column.unit.startswith("%") else estimate

@@ -15,6 +15,7 @@ from core.analysis.groups import Identity, identity_of
 from core.experiment import Column, Experiment, Tables
 from core.formatting import as_number
 from core.settings import Value
+from core.stats.estimates import at_limit
 from core.store.records import RunRecord
 
 Repeat = Literal["seed", "launch", "count"]
@@ -73,8 +74,29 @@ def _of_run(experiment: Experiment, run: MeasuredRun) -> dict[str, dict[int, flo
     if experiment.by_seed is not None:
         by_seed = experiment.by_seed(run.settings, run.tables)
         values |= {name: dict(numbers) for name, numbers in by_seed.items()}
-    finite = {n: {s: v for s, v in numbers.items() if v == v} for n, numbers in values.items()}
+    limits = {
+        column.name: column.limit(run.settings)
+        for column in experiment.summary.columns()
+        if column.limit is not None
+    }
+    finite = {
+        name: {s: at_limit(v, limits.get(name)) for s, v in numbers.items() if v == v}
+        for name, numbers in values.items()
+    }
     return {name: numbers for name, numbers in finite.items() if numbers}
+
+
+def seeds_of(experiment: Experiment, runs: Iterable[RunRecord]) -> int:
+    """How many different seeds, or launches, runs have measured."""
+    units: set[Unit] = set()
+    for run in runs:
+        if experiment.timed:
+            units.add((run.run_id, 0))
+        else:
+            key, first = identity_of(experiment, run.settings), int(run.settings.get("seed") or 0)
+            several = experiment.by_seed is not None and run.settings.get("seeds")
+            units.update((key, first + i) for i in range(int(several or 1)))
+    return len(units)
 
 
 def is_one_sample(experiment: Experiment, column: Column) -> bool:

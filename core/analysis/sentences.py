@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from core.analysis.comparison import CORRECTION, MAX_COMPARED, Comparison, Difference, Result
 from core.analysis.runs import Repeat
 from core.experiment import Column
-from core.formatting import counted, interval, quantity, shortened_list
+from core.formatting import counted, interval, number, quantity, shortened_list
 from core.stats.aggregation import MAJORITY, MEDIAN
 from core.stats.estimates import intervals_apart
 
@@ -64,6 +64,9 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
             yield f"{top} has the {end} {title}: {value}; {against}."
     if others:
         yield from _verdict(result, top, comparison.repeat)
+    for name, count in result.left_out.items():
+        seeds = counted(count, REPEAT_NOUNS[comparison.repeat])
+        yield f"{name}: {seeds} of {count + result.repeats[name]} left out, without a {title}."
     missing = [g.name for g in comparison.groups if result.estimates[g.name].value is None]
     if missing:
         have = "has" if len(missing) == 1 else "have"
@@ -80,16 +83,46 @@ def _verdict(result: Result, top: str, repeat: Repeat) -> Iterator[str]:
         yield "These numbers are exact: they need no test."
         return
     ahead = [d.second for d in against if d.distinguished]
-    ties = [d.second for d in against if d.finding == "not distinguishable"]
+    equal = [d.second for d in against if d.finding == "equal within the margin"]
+    ties = [d for d in against if d.finding == "not distinguishable"]
     few = [d for d in against if d.finding == "not enough seeds"]
     if ahead:
         names = _some(ahead, len(against))
         yield f"It differs from {names} by more than noise ({_tested(result)})."
+    if equal:
+        within = margin_in_words(result.column)
+        yield (
+            f"It is equal to {_some(equal, len(against))} within {within} (two one-sided tests)."
+        )
     if ties:
         tested = "" if ahead else f" ({_tested(result)})"
-        yield f"It is not distinguishable from {_some(ties, len(against))}{tested}."
+        names = _some([d.second for d in ties], len(against))
+        yield " ".join(
+            [f"It is not distinguishable from {names}{tested}.", *_shown_by(result, ties, repeat)]
+        )
     if few:
         yield _too_few(result, few, repeat)
+
+
+def _shown_by(result: Result, ties: Sequence[Difference], repeat: Repeat) -> Iterator[str]:
+    """What these seeds would have shown, and how many would decide."""
+    differences = [d.detectable for d in ties if d.detectable is not None]
+    if not differences:
+        return
+    noun = counted(2, REPEAT_NOUNS[repeat]).removeprefix("2 ")
+    amount = quantity(max(differences), result.column.unit.replace("%", "points"))
+    sentence = f"So few {noun} show a difference of {amount} in four of five cases"
+    needed = [d.seeds_to_decide for d in ties if d.seeds_to_decide is not None]
+    if needed and len(needed) == len(ties):
+        sentence += f"; if the difference is what it seems, {max(needed)} each would show it"
+    yield f"{sentence}."
+
+
+def margin_in_words(column: Column) -> str:
+    """`2 points`, `10%`, `1 words`."""
+    if column.aggregation.relative:
+        return f"{number(100 * column.margin, 2)}%"
+    return quantity(column.margin, column.unit.replace("%", "points"))
 
 
 def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
@@ -157,7 +190,7 @@ def repeats_in_words(result: Result, name: str, repeat: Repeat) -> str:
     return f"n = {number:,}" if number > 1 else counted(number, REPEAT_NOUNS[repeat])
 
 
-def verdict(difference: Difference, repeat: Repeat) -> str:
+def verdict(difference: Difference, repeat: Repeat, column: Column) -> str:
     """`better (Welch's t test, p = 0.032, n = 8 and 8)`."""
     n = " and ".join(f"{count:,}" for count in difference.n)
     finding = difference.finding
@@ -167,7 +200,13 @@ def verdict(difference: Difference, repeat: Repeat) -> str:
         return f"not enough {what} (n = {n}{f'; {needed} each are needed' if needed else ''})"
     if difference.corrected_p is None:
         return f"{finding} (exact)"
-    return f"{finding} ({difference.test}, {p_value(difference.corrected_p)}, n = {n})"
+    if finding == "equal within the margin":
+        return f"equal within {margin_in_words(column)} (two one-sided tests, n = {n})"
+    tested = f"{difference.test}, {p_value(difference.corrected_p)}, n = {n}"
+    if difference.detectable is None:
+        return f"{finding} ({tested})"
+    shown = quantity(difference.detectable, column.unit.replace("%", "points"))
+    return f"{finding} ({tested}; {shown} would have been, with 80% power)"
 
 
 def p_value(p: float) -> str:

@@ -282,7 +282,7 @@ def lasts_longer(
     result = comparison.result(HALF_LIVES)
     if result is None or not result.values[other]:
         return dict.fromkeys(names)
-    target = [HALF_LIFE.scale(rate, times) for rate in result.values[other]]
+    target = [HALF_LIFE.times(rate, times) for rate in result.values[other]]
     pairs = {(name, other): (result.values[name], target) for name in names}
     verdicts = contrasts(pairs, HALF_LIFE, "higher")
     return {verdict.first: TRUTHS.get(verdict.finding) for verdict in verdicts}

@@ -1,7 +1,9 @@
-"""How values of single seeds are combined into an estimate, and which test compares two groups.
+"""How values of single seeds are combined into an estimate, and how two groups are compared.
 
-A summary's column declares one of these. Welch's t test compares means, on the scale on which they
-are means; the exact rank-sum test compares what is coarse or a median; counts need no test.
+A summary's column declares one of these. Its values are compared on the scale on which they spread
+alike: rates and ratios by their logarithms, percentages by their log odds. Welch's t test compares
+means on that scale; the exact rank-sum test compares what is coarse, skewed or censored; counts
+need no test.
 """
 
 from __future__ import annotations
@@ -12,20 +14,53 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.stats.estimates import (
+    AtLeast,
     Estimate,
-    bootstrap_estimate,
     finite,
     geometric_mean_estimate,
     half_life,
+    majority_estimate,
     mean_estimate,
     median_estimate,
+)
+from core.stats.power import (
+    Spread,
+    rank_detectable,
+    rank_seeds,
+    spread_of,
+    welch_detectable,
+    welch_seeds,
 )
 from core.stats.tests import TestResult, rank_sum_test, welch_test
 
 Values = Sequence[float]
-Test = Callable[[Values, Values], TestResult | None]
-"""None where the test needs more values."""
 MAX_SEEDS_TRIED = 100
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A monotone map from values to what is compared, and back."""
+
+    forward: Callable[[float], float]
+    """nan where a value has no place on the scale."""
+    backward: Callable[[float], float]
+
+    def of(self, values: Values) -> list[float]:
+        """The values on this scale; those that have no place on it are left out."""
+        return [y for value in values if (y := finite(self.forward(value))) is not None]
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """A test of two groups, and what it can show."""
+
+    name: str
+    """Empty for exact numbers, which need no test."""
+    test: Callable[[Values, Values], TestResult]
+    detectable: Callable[[Spread, Spread, float], float | None] = lambda *_: None
+    seeds: Callable[[float, Spread, Spread, float], int | None] = lambda *_: None
+    least: int = 2
+    """Values that each group needs."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +69,86 @@ class Aggregation:
 
     name: str
     """The name of the estimate: `geometric mean`."""
-    test_name: str
-    """Empty for exact numbers, which need no test."""
     estimate: Callable[[Values], Estimate]
-    test: Test
-    scale: Callable[[float, float], float] = lambda value, factor: factor * value
+    comparer: Comparer
+    scale: Scale
+    shown: Callable[[float], float] = float
+    """(value of one seed) → the measure: a half-life of a decay rate."""
+    times: Callable[[float, float], float] = lambda value, factor: factor * value
     """(value of one seed, factor) → the value at which the measure is so many times as large."""
+    relative: bool = False
+    """Whether a margin is a share of the measure (10%) rather than an amount (2 points)."""
+    margin: float = 0.0
+    """Groups that surely differ by less are called equal, unless a column has its own margin; 0:
+    never."""
+
+    @property
+    def test_name(self) -> str:
+        return self.comparer.name
 
     @property
     def exact(self) -> bool:
         """Whether the values are counted rather than estimated."""
-        return not self.test_name
+        return not self.comparer.name
+
+    def test(self, first: Values, second: Values) -> TestResult | None:
+        """The difference of two groups; None where the test needs more values."""
+        samples = self.scale.of(first), self.scale.of(second)
+        few = min(map(len, samples)) < self.comparer.least
+        return None if few else self.comparer.test(*samples)
+
+    def p_equivalent(self, first: Values, second: Values, margin: float) -> float | None:
+        """p of two one-sided tests (Schuirmann 1987): the groups differ by less than the margin.
+
+        None where the test needs more values, and where some are only lower bounds.
+        """
+        if margin <= 0 or any(isinstance(value, AtLeast) for value in (*first, *second)):
+            return None
+
+        def raised(values: Values) -> list[float]:
+            if self.relative:
+                return [self.times(value, 1 + margin) for value in values]
+            return [value + margin for value in values]
+
+        above = self.test(raised(first), second)  # the first is not lower by the margin
+        below = self.test(raised(second), first)
+        return None if above is None or below is None else max(above.p_higher, below.p_higher)
+
+    def detectable(self, first: Values, second: Values, level: float) -> float | None:
+        """The smallest difference from the first group that the test finds with 80% power.
+
+        In the measure's own unit; on a bent scale the larger of those upwards and downwards.
+        """
+        samples = self._samples(first, second)
+        if samples is None:
+            return None
+        step = self.comparer.detectable(spread_of(samples[0]), spread_of(samples[1]), level)
+        if step is None:
+            return None
+        middle = statistics.median(samples[0])
+        start = self.shown(self.scale.backward(middle))
+        ends = (self.shown(self.scale.backward(middle + way * step)) for way in (-1, 1))
+        return max((d for end in ends if math.isfinite(d := abs(end - start))), default=None)
+
+    def seeds_to_decide(self, first: Values, second: Values, level: float) -> int | None:
+        """How many seeds in each group find the difference seen, if it is real, with 80% power.
+
+        None where no reasonable number does.
+        """
+        samples = self._samples(first, second)
+        if samples is None:
+            return None
+        seen = statistics.fmean(samples[0]) - statistics.fmean(samples[1])
+        spreads = [spread_of(values) for values in samples]
+        return self.comparer.seeds(seen, spreads[0], spreads[1], level) if seen else None
+
+    def _samples(self, first: Values, second: Values) -> tuple[list[float], list[float]] | None:
+        """Both groups on the scale; None where they are too few, or their spread is not known."""
+        samples = self.scale.of(first), self.scale.of(second)
+        constant = all(len({*values}) < 2 for values in samples)
+        bounded = any(isinstance(value, AtLeast) for values in samples for value in values)
+        few = self.exact or min(map(len, samples)) < 2
+        return None if few or constant or bounded else samples
 
     def seeds_needed(self, pairs: int, level: float) -> int | None:
         """The smallest number of seeds in each group with which any of so many pairs can differ.
@@ -53,29 +157,19 @@ class Aggregation:
         no reasonable number does.
         """
         for n in range(2, MAX_SEEDS_TRIED):
-            result = self.test([float(x) for x in range(n)], [float(x + n) for x in range(n)])
-            if result is not None and pairs * result.min_p <= level:
+            result = self.comparer.test(
+                [float(x) for x in range(n)], [float(x + n) for x in range(n)]
+            )
+            if pairs * result.min_p <= level:
                 return n
         return None
 
 
-def _welch(scale: Callable[[float], float]) -> Test:
-    """Welch's test of values on another scale; values that have none there are left out."""
-
-    def test(first: Values, second: Values) -> TestResult | None:
-        scaled = [[finite(scale(value)) for value in values] for values in (first, second)]
-        known = [[value for value in values if value is not None] for values in scaled]
-        return None if min(map(len, known)) < 2 else welch_test(*known)
-
-    return test
-
-
-def _ranks(first: Values, second: Values) -> TestResult | None:
-    return None if min(len(first), len(second)) < 2 else rank_sum_test(first, second)
-
-
-def _logarithm(value: float) -> float:
-    return math.log(value) if value > 0 else math.nan
+def _separate(first: Values, second: Values) -> TestResult:
+    """A certain difference if all values of one group are above all of the other, else none."""
+    higher = min(first) > max(second)
+    apart = higher or max(first) < min(second)
+    return TestResult(0.0 if apart else 1.0, 0.0 if higher else 1.0, 0.0, higher)
 
 
 def _exact_estimate(values: Values) -> Estimate:
@@ -88,36 +182,68 @@ def _exact_estimate(values: Values) -> Estimate:
     return Estimate(statistics.fmean(values), low, high, len(values))
 
 
-def _separate(first: Values, second: Values) -> TestResult | None:
-    """A certain difference if all values of one group are above all of the other, else none."""
-    if not first or not second:
-        return None
-    higher = min(first) > max(second)
-    return TestResult(0.0 if higher or max(first) < min(second) else 1.0, 0.0, higher)
+def _logarithm(value: float) -> float:
+    return math.log(value) if value > 0 else math.nan
 
 
-WELCH, RANKS = "Welch's t test", "exact rank-sum test"
+def _exponential(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf
 
-MEAN = Aggregation("mean", WELCH, mean_estimate, _welch(float))
+
+NEAREST = 0.05
+"""Percent: accuracies this close to 0 or 100 have the log odds of this value."""
+
+
+def _log_odds(percent: float) -> float:
+    inside = min(max(percent, NEAREST), 100 - NEAREST)
+    return math.log(inside / (100 - inside))
+
+
+def _from_log_odds(odds: float) -> float:
+    return 100 / (1 + math.exp(-odds))
+
+
+LINEAR = Scale(lambda value: value, float)  # keeps a lower bound what it is
+LOGARITHM = Scale(_logarithm, _exponential)
+LOG_ODDS = Scale(_log_odds, _from_log_odds)
+
+
+def _welch(of: str = "") -> Comparer:
+    return Comparer(f"Welch's t test{of}", welch_test, welch_detectable, welch_seeds)
+
+
+RANKS = Comparer("exact rank-sum test", rank_sum_test, rank_detectable, rank_seeds)
+
+MEAN = Aggregation("mean", mean_estimate, _welch(), LINEAR)
+"""For values that are nearly normal: the t interval of others does not cover."""
 GEOMETRIC_MEAN = Aggregation(
-    "geometric mean", f"{WELCH} of logarithms", geometric_mean_estimate, _welch(_logarithm)
+    "geometric mean",
+    geometric_mean_estimate,
+    _welch(" of logarithms"),
+    LOGARITHM,
+    relative=True,
+    margin=0.05,
 )
+"""For rates and ratios."""
 HALF_LIFE = Aggregation(
     "half-life of the geometric mean",
-    f"{WELCH} of the decay rates' logarithms",
     lambda rates: geometric_mean_estimate(rates).transformed(half_life),
-    _welch(_logarithm),
-    scale=lambda rate, factor: rate ** (1 / factor) if rate > 0 else rate,
+    _welch(" of the decay rates' logarithms"),
+    LOGARITHM,
+    shown=half_life,
+    times=lambda rate, factor: rate ** (1 / factor) if rate > 0 else rate,
+    relative=True,
+    margin=0.1,
 )
 """Its values are decay rates: half-lives may be infinite, and infinities have no mean. A gradient
 that lasts n times as long keeps the n-th root of its rate."""
-MEDIAN = Aggregation("median", RANKS, median_estimate, _ranks)
+ACCURACY = Aggregation("median", median_estimate, _welch(" of log odds"), LOG_ODDS, margin=2.0)
+"""For percentages: near 0 or 100 they are skewed, so that the interval of a mean does not cover."""
+MEDIAN = Aggregation("median", median_estimate, RANKS, LINEAR, relative=True, margin=0.1)
+"""For what is skewed, or censored: see `AtLeast`."""
 MAJORITY = Aggregation(
-    "what a majority reached",
-    RANKS,
-    lambda values: bootstrap_estimate(values, statistics.median_low),
-    _ranks,
+    "what a majority reached", majority_estimate, RANKS, LINEAR, relative=True, margin=0.1
 )
-"""The largest value that more than half of the seeds reached."""
-EXACT = Aggregation("exact", "", _exact_estimate, _separate)
+"""The largest value that more than half of the seeds reached, on a grid of values."""
+EXACT = Aggregation("exact", _exact_estimate, Comparer("", _separate, least=1), LINEAR)
 """A count, or what follows from the settings: the same whatever the seed."""

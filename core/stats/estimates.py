@@ -1,4 +1,8 @@
-"""Estimates with 95% intervals over a few seeds."""
+"""Estimates with 95% intervals over a few seeds; none is given where nothing covers.
+
+Coverage at 3, 5, 8 and 12 seeds and 12, 60 and 500 sentences is simulated in
+`tests/core/stats/test_coverage.py`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,19 @@ CONFIDENCE = 0.95
 Value = TypeVar("Value")
 
 
+class AtLeast(float):
+    """A lower bound: the measurement ended before the value was reached (it is censored).
+
+    A network that learned every lag tried has a span of at least the longest. Its place in an
+    order is known only against what is smaller.
+    """
+
+
+def at_limit(value: float, limit: float | None) -> float:
+    """The value, as a lower bound if it reached the limit of what was measured."""
+    return AtLeast(limit) if limit is not None and value >= limit else value
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A value with its 95% interval over n seeds; None where there is none (n < 2: no interval)."""
@@ -30,6 +47,13 @@ class Estimate:
         """The estimate of an increasing function of the value; its interval is that of the ends."""
         value, low, high = (
             None if x is None else increasing(x) for x in (self.value, self.low, self.high)
+        )
+        return Estimate(value, low, high, self.n)
+
+    def censored(self, limit: float | None) -> Estimate:
+        """The estimate with lower bounds in place of what reached the limit."""
+        value, low, high = (
+            None if x is None else at_limit(x, limit) for x in (self.value, self.low, self.high)
         )
         return Estimate(value, low, high, self.n)
 
@@ -64,20 +88,69 @@ def geometric_mean_estimate(values: Iterable[float | None]) -> Estimate:
     return mean_estimate(logs).transformed(lambda x: math.exp(x) if x < 700 else math.inf)
 
 
-def median_estimate(values: Iterable[float | None]) -> Estimate:
-    """Median with the order-statistic interval: no assumption, but none below six values.
+MIN_COVERED = 0.925
+"""What an interval between two of the values must cover at least: of five values the smallest and
+the largest have the median between them with probability 93.75%."""
 
-    The interval is from the j-th smallest to the j-th largest value, for the largest j at which
-    P(fewer than j of n fair coins show heads) ≤ 2.5%.
+
+def median_estimate(values: Iterable[float | None]) -> Estimate:
+    """Median with an interval that assumes nothing of the distribution; none below five values.
+
+    From the j-th smallest to the j-th largest of n values, it covers 1 - 2 P(B < j), B the heads
+    of n fair coins. Between the two j around 95% the ends are interpolated, as Hettmansperger &
+    Sheather (1986) do.
     """
     known = sorted(finite_values(values))
     if not known:
         return MISSING
-    count, below, j = len(known), 0.0, 0
-    while (below := below + math.comb(count, j) / 2**count) <= (1 - CONFIDENCE) / 2:
-        j += 1
-    low, high = (known[j - 1], known[-j]) if j else (None, None)
-    return Estimate(statistics.median(known), low, high, count)
+    n = len(known)
+    middle = _between(known[(n - 1) // 2], known[n // 2], 0.5)
+    j = _order_statistic(n, CONFIDENCE)
+    if j == 0:
+        low, high = _ends(known)
+        return Estimate(middle, low, high, n)
+    wide, narrow = _covered(n, j), _covered(n, j + 1)
+    share = (wide - CONFIDENCE) / (wide - narrow)
+    inwards = (n - j) * share / (j + (n - 2 * j) * share)
+    low = _between(known[j - 1], known[j], inwards)
+    high = _between(known[n - j], known[n - j - 1], inwards)
+    return Estimate(middle, low, high, n)
+
+
+def majority_estimate(values: Iterable[float | None]) -> Estimate:
+    """The largest value that more than half reached, with an interval between two of the values.
+
+    Not interpolated, because it is for values on a grid: with ties it covers more than its nominal
+    92.5 to 98.4%. None below five values.
+    """
+    known = sorted(finite_values(values))
+    if not known:
+        return MISSING
+    low, high = _ends(known)
+    return Estimate(known[(len(known) - 1) // 2], low, high, len(known))
+
+
+def _ends(ordered: Sequence[float]) -> tuple[float | None, float | None]:
+    """The narrowest pair of the values that covers the median often enough."""
+    j = _order_statistic(len(ordered), MIN_COVERED)
+    return (ordered[j - 1], ordered[-j]) if j else (None, None)
+
+
+def _order_statistic(n: int, least: float) -> int:
+    """The largest j whose j-th smallest and largest of n values cover so much; 0 if none does."""
+    return sum(_covered(n, j) >= least for j in range(1, n // 2 + 1))
+
+
+def _covered(n: int, j: int) -> float:
+    """How probably the median lies between the j-th smallest and the j-th largest of n values."""
+    return 1.0 - 2 * sum(math.comb(n, heads) for heads in range(j)) / 2.0**n
+
+
+def _between(one: float, other: float, share: float) -> float:
+    """A value on the way from one to the other; a lower bound if one of the two is one."""
+    value = one + share * (other - one)
+    bound = isinstance(one, AtLeast) or (share > 0 and isinstance(other, AtLeast))
+    return AtLeast(value) if bound else float(value)
 
 
 def success_estimate(successes: int, n: int) -> Estimate:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import scipy  # its submodules are loaded when they are first used
 
+from core.stats.estimates import AtLeast
+
 MAX_EXACT = 30
 """The most values in both groups for an exact rank-sum test; beyond, it is approximated."""
 
@@ -21,6 +23,8 @@ class TestResult:
 
     p_value: float
     """Two-sided."""
+    p_higher: float
+    """One-sided: how probable a first group this high is if it is not the higher one."""
     min_p: float
     """The smallest p that groups of these sizes can have."""
     higher: bool
@@ -37,12 +41,21 @@ def welch_test(first: Sequence[float], second: Sequence[float]) -> TestResult:
     means = [statistics.fmean(values) for values in (first, second)]
     higher = means[0] > means[1]
     if len({*first}) == 1 and len({*second}) == 1:  # no spread at all: certain either way
-        return TestResult(1.0 if means[0] == means[1] else 0.0, 0.0, higher)
+        certain = 1.0 if means[0] == means[1] else 0.0
+        return TestResult(certain, 0.0 if higher else 1.0, 0.0, higher)
     first_spread, second_spread = statistics.stdev(first), statistics.stdev(second)
-    p_value = scipy.stats.ttest_ind_from_stats(
-        means[0], first_spread, len(first), means[1], second_spread, len(second), equal_var=False
-    ).pvalue
-    return TestResult(float(p_value), 0.0, higher)
+    p_value = float(
+        scipy.stats.ttest_ind_from_stats(
+            means[0],
+            first_spread,
+            len(first),
+            means[1],
+            second_spread,
+            len(second),
+            equal_var=False,
+        ).pvalue
+    )
+    return TestResult(p_value, p_value / 2 if higher else 1 - p_value / 2, 0.0, higher)
 
 
 def rank_sum_test(first: Sequence[float], second: Sequence[float]) -> TestResult:
@@ -50,46 +63,70 @@ def rank_sum_test(first: Sequence[float], second: Sequence[float]) -> TestResult
 
     Memory spans are on a coarse scale with many ties, so that means say little. p is the
     share of all ways to divide the pooled values in two that move the first rank sum at least as
-    far from its expectation. ValueError if a group is empty.
+    far from its expectation. Lower bounds have Gehan's ranks (1965), see `doubled_ranks`.
+    ValueError if a group is empty.
     """
     if not first or not second:
         raise ValueError("the rank-sum test needs at least one value in each group")
     n, total = len(first), len(first) + len(second)
     ranks = doubled_ranks([*first, *second])
     away = sum(ranks[:n]) - n * (total + 1)
-    p_value = (_exact_p if total <= MAX_EXACT else _normal_p)(ranks, n, abs(away))
-    return TestResult(p_value, min(1.0, 2 / math.comb(total, n)), away > 0)
+    p_value, p_higher = (_exact_p if total <= MAX_EXACT else _normal_p)(ranks, n, away)
+    return TestResult(p_value, p_higher, min(1.0, 2 / math.comb(total, n)), away > 0)
 
 
 def doubled_ranks(values: Sequence[float]) -> list[int]:
     """Twice the rank of each value, 1 for the smallest; equal ones share the mean of their ranks.
 
     5 7 7 1 → 4 7 7 2
+
+    That is n + 1, and one more for each value that is known to be smaller, one less for each that
+    is known to be larger. A lower bound is known to be larger than what lies below it, and nothing
+    is known to be larger than a lower bound (Gehan 1965):
+
+    5 ≥7 9 1 → 4 7 7 2
     """
+
+    def smaller(one: float, other: float) -> bool:
+        return one < other and not isinstance(one, AtLeast)
+
     return [
-        2 * sum(other < value for other in values) + sum(other == value for other in values) + 1
+        len(values)
+        + 1
+        + sum(smaller(other, value) for other in values)
+        - sum(smaller(value, other) for other in values)
         for value in values
     ]
 
 
-def _exact_p(doubled: Sequence[int], n: int, away: int) -> float:
-    """Count how many choices of n ranks have each sum."""
+def _exact_p(doubled: Sequence[int], n: int, away: int) -> tuple[float, float]:
+    """Two-sided and one-sided, by counting."""
+    sums, expected = rank_sums(doubled, n), n * (len(doubled) + 1)
+    far = sum(count for total, count in sums.items() if abs(total - expected) >= abs(away))
+    high = sum(count for total, count in sums.items() if total - expected >= away)
+    choices = math.comb(len(doubled), n)
+    return far / choices, high / choices
+
+
+def rank_sums(ranks: Sequence[int], n: int) -> dict[int, int]:
+    """Sum → how many choices of n of the ranks have it."""
     ways: list[dict[int, int]] = [{0: 1}, *({} for _ in range(n))]
-    for rank in doubled:
+    for rank in ranks:
         for chosen in range(n, 0, -1):
             for total, count in ways[chosen - 1].items():
                 ways[chosen][total + rank] = ways[chosen].get(total + rank, 0) + count
-    expected = n * (len(doubled) + 1)
-    far = sum(count for total, count in ways[n].items() if abs(total - expected) >= away)
-    return far / math.comb(len(doubled), n)
+    return ways[n]
 
 
-def _normal_p(doubled: Sequence[int], n: int, away: int) -> float:
+def _normal_p(doubled: Sequence[int], n: int, away: int) -> tuple[float, float]:
     """The normal approximation, with the variance of the tied ranks."""
     total = len(doubled)
     spread = sum((rank - (total + 1)) ** 2 for rank in doubled) / (total * (total - 1))
     deviation = math.sqrt(n * (total - n) * spread)
-    return math.erfc(away / deviation / math.sqrt(2)) if deviation else 1.0
+    if not deviation:
+        return 1.0, 1.0
+    z = away / deviation / math.sqrt(2)
+    return math.erfc(abs(z)), math.erfc(z) / 2
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -32,6 +32,7 @@ SIGNS: dict[PairOutcome, str] = {
     "higher": "△",
     "lower": "▽",
     "equal": "=",
+    "equal within the margin": "≅",
     "not distinguishable": "≈",
     "not enough seeds": "?",
 }
@@ -43,6 +44,7 @@ VERDICT_COLOURS: dict[PairOutcome, str] = {
     "higher": BETTER,
     "lower": WORSE,
     "equal": NEUTRAL,
+    "equal within the margin": NEUTRAL,
     "not distinguishable": NEUTRAL,
     "not enough seeds": NEUTRAL,
 }
@@ -197,7 +199,7 @@ def tiles(result: Result, repeat: Repeat) -> Chart:
                 "other": second,
                 "sign": SIGNS[difference.finding],
                 "finding": difference.finding,
-                "verdict": verdict(difference, repeat),
+                "verdict": verdict(difference, repeat, result.column),
                 "raw": "–" if difference.p_value is None else p_value(difference.p_value),
             }
             for first in names

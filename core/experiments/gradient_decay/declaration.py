@@ -198,6 +198,7 @@ class GradientDecaySummary(Row):
         better="higher",
         description="Factor per step back of ‖∂L/∂x_t‖; geometric mean over seeds, 95% interval.",
         aggregation=GEOMETRIC_MEAN,
+        margin=0.0,  # rates near 1 that differ by a hair are half-lives apart
     )
     half_life_steps: Estimate = measure(
         "Half-life",
@@ -207,7 +208,7 @@ class GradientDecaySummary(Row):
         aggregation=HALF_LIFE,
     )
     state_decay_rate: Estimate = measure(
-        "State decay rate", unit="per step", better="higher", aggregation=GEOMETRIC_MEAN
+        "State decay rate", unit="per step", better="higher", aggregation=GEOMETRIC_MEAN, margin=0.0
     )
     log10_last_over_first: Estimate = measure(
         "Last over first",
@@ -215,6 +216,7 @@ class GradientDecaySummary(Row):
         better="lower",
         description="Median over seeds of the last step's input gradient over the first step's.",
         aggregation=MEDIAN,
+        margin=0.0,  # a logarithm has no share
     )
     zero_percent: float = measure(
         "Exact zeros",
@@ -223,7 +225,9 @@ class GradientDecaySummary(Row):
         description="Underflow, or a dead state.",
     )
     largest_singular_value: Estimate = measure(
-        "Largest singular value", description="Of the step Jacobian; mean over steps and seeds."
+        "Largest singular value",
+        description="Of the step Jacobian; mean over steps, geometric mean over seeds.",
+        aggregation=GEOMETRIC_MEAN,
     )
     largest_exponent: Estimate = measure("Largest Lyapunov exponent", unit="nats per step")
 

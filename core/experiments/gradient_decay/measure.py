@@ -298,7 +298,7 @@ def summarise(
         state_decay_rate=geometric_mean_estimate(row.state_decay_rate for row in decays),
         log10_last_over_first=median_estimate(row.log10_last_over_first for row in decays),
         zero_percent=100 * zeros / config.batch_size,
-        largest_singular_value=mean_estimate(singular_values),
+        largest_singular_value=geometric_mean_estimate(singular_values),
         largest_exponent=mean_estimate(largest),
     )
 

@@ -16,7 +16,7 @@ from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.models.architecture import Architecture
 from core.models.counting import pass_cost
 from core.models.registry import variants
-from core.stats.aggregation import EXACT
+from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEDIAN
 from core.stats.estimates import Estimate
 
 Task = Literal["grammar", "copy", "reverse", "multi30k", "tsv"]
@@ -413,8 +413,8 @@ class LengthQualitySummary(Row):
         "Token accuracy", unit="%", better="higher", description="Free-running, all sentences."
     )
     exact_match: Estimate = measure("Exact match", unit="%", better="higher")
-    bleu: Estimate = measure("BLEU", better="higher", description="See the signature.")
-    chrf: Estimate = measure("chrF", better="higher")
+    bleu: Estimate = measure("BLEU", better="higher", description="See the signature.", margin=1.0)
+    chrf: Estimate = measure("chrF", better="higher", margin=1.0)
     within_accuracy: Estimate = measure(
         "Accuracy within", unit="%", better="higher", description="On lengths that were trained."
     )
@@ -429,6 +429,8 @@ class LengthQualitySummary(Row):
             "Token accuracy of the shortest sentences less that of the best output that is the "
             "same for all of them. Clearly above: the whole interval is above zero."
         ),
+        aggregation=MEDIAN,
+        margin=0.0,
     )
     never_below_half: int = measure(
         "Never below half", description="1 where the bottleneck lies beyond what was tested."
@@ -442,6 +444,8 @@ class LengthQualitySummary(Row):
     parameters: int = measure(
         "Parameters", better="lower", description="Of the whole model.", aggregation=EXACT
     )
-    training_seconds: float = measure("Training", unit="s", better="lower")
+    training_seconds: float = measure(
+        "Training", unit="s", better="lower", aggregation=GEOMETRIC_MEAN
+    )
     steps_trained: int = measure("Steps trained")
     signature: str = note("BLEU signature")

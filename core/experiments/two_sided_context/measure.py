@@ -37,7 +37,7 @@ from core.experiments.two_sided_context.training import Taggers, TaggerTraining,
 from core.models.architecture import Architecture
 from core.models.seq2seq import Seq2SeqShape
 from core.settings import BadSetting
-from core.stats.estimates import Estimate, finite, mean_estimate
+from core.stats.estimates import Estimate, finite, median_estimate
 from core.tasks.tagging import Tagging
 from core.training import Checkpointer
 
@@ -174,7 +174,7 @@ def summarise(config: TwoSidedContextConfig, rows: Sequence[ContextRow]) -> TwoS
                 value = math.nan if row.accuracy.value is None else row.accuracy.value
                 by_seed.setdefault(row.seed, []).append(value)
         whole = (values for values in by_seed.values() if not any(map(math.isnan, values)))
-        return mean_estimate(map(statistic, whole))
+        return median_estimate(map(statistic, whole))
 
     itself = next(row for row in rows if row.network == "itself")
     wider = next((row for row in rows if row.network == "wider"), None)

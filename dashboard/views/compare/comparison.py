@@ -187,7 +187,7 @@ def _verdicts(section: Section, result: Result) -> None:
             pandas.DataFrame(
                 {
                     "Group": [d.first for d in pairs],
-                    "Verdict": [verdict(d, comparison.repeat) for d in pairs],
+                    "Verdict": [verdict(d, comparison.repeat, result.column) for d in pairs],
                     "Compared with": [d.second for d in pairs],
                     "p (corrected)": [d.corrected_p for d in pairs],
                     "p (uncorrected)": [d.p_value for d in pairs],

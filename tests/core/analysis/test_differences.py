@@ -121,7 +121,7 @@ def test_a_half_life_is_compared_with_a_multiple_of_another() -> None:
     plain = [0.5, 0.52, 0.49, 0.51, 0.5]
     longer = [rate ** (1 / 2.2) for rate in plain]
     for times, finding in ((1, "better"), (2, "better"), (3, "worse")):
-        target = [HALF_LIFE.scale(rate, times) for rate in plain]
+        target = [HALF_LIFE.times(rate, times) for rate in plain]
         (found,) = contrasts({("a", "b"): (longer, target)}, HALF_LIFE, "higher")
         assert found.finding == finding
         assert HALF_LIFE.estimate(target).value == pytest.approx(

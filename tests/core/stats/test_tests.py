@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from core.stats.estimates import AtLeast
 from core.stats.tests import doubled_ranks, holm, rank_sum_test, welch_test
 
 SPANS = st.lists(st.sampled_from([0.0, 5.0, 10.0, 15.0, 20.0]), min_size=2, max_size=5)
@@ -48,6 +49,36 @@ def test_equal_values_share_the_mean_of_their_ranks() -> None:
     assert doubled_ranks([5, 7, 7, 1]) == [4, 7, 7, 2]
 
 
+def test_nothing_is_known_to_be_larger_than_a_lower_bound() -> None:
+    """Gehan (1965): 5 and 1 are known to be smaller than at least 7; 9 may be either."""
+    assert doubled_ranks([5, AtLeast(7), 9, 1]) == [4, 7, 7, 2]
+    # Two lower bounds say nothing of one another, not even different ones.
+    assert doubled_ranks([AtLeast(7), AtLeast(9)]) == [3, 3]
+    # A value at the very limit may be as large.
+    assert doubled_ranks([7, AtLeast(7)]) == [3, 3]
+
+
+def test_lower_bounds_of_different_lengths_are_not_told_apart_but_from_what_is_below() -> None:
+    short, long = [AtLeast(24)] * 5, [100.0, 120.0, 140.0, 160.0, 180.0]
+    assert rank_sum_test(short, long).p_value == 1
+    assert rank_sum_test(short, [10.0, 11, 12, 13, 14]).p_value == pytest.approx(2 / 252)
+
+
+@given(SPANS, SPANS)
+def test_one_side_is_counted_too(first, second) -> None:
+    """Both sides together leave out nothing and count what is exactly as far once more."""
+    high, low = rank_sum_test(first, second).p_higher, rank_sum_test(second, first).p_higher
+    assert high + low >= 1 - 1e-12
+    pooled = stats.rankdata([*first, *second])
+    theirs = stats.permutation_test(
+        (pooled[: len(first)], pooled[len(first) :]),
+        lambda chosen, rest, axis=-1: np.sum(chosen, axis=axis),
+        alternative="greater",
+        n_resamples=1e5,
+    ).pvalue
+    assert high == pytest.approx(theirs)
+
+
 def test_five_against_five_that_do_not_overlap() -> None:
     """Two of 252 ways to divide ten values are as far apart."""
     result = rank_sum_test([15, 15, 15, 20, 15], [10, 10, 5, 10, 10])
@@ -84,6 +115,8 @@ def test_means_are_compared_by_scipys_welch_test(first: list[float], second: lis
     theirs = stats.ttest_ind(first, second, equal_var=False).pvalue
     assert result.p_value == pytest.approx(theirs, nan_ok=True)
     assert result.higher == (statistics.fmean(first) > statistics.fmean(second))
+    one_sided = stats.ttest_ind(first, second, equal_var=False, alternative="greater").pvalue
+    assert result.p_higher == pytest.approx(one_sided, nan_ok=True)
 
 
 def test_welch_of_a_worked_example() -> None:
