@@ -83,6 +83,11 @@ class Aggregation:
     never."""
 
     @property
+    def of_median(self) -> bool:
+        """Whether it takes a median rather than a mean."""
+        return self.estimate in (median_estimate, majority_estimate)
+
+    @property
     def test_name(self) -> str:
         return self.comparer.name
 

@@ -1,7 +1,9 @@
 """From measured rows to the data of a chart: bands, baselines, fitted lines, thinned curves.
 
-A band has the columns value, low, high and n. Over seeds it is their mean with Student's t
-interval; of a logarithm that is the geometric mean of the measure.
+A band has the columns value, low, high and n. Over seeds it is the estimate that the measure
+declares: a mean with Student's t interval (of a logarithm, the geometric mean), or a median with
+its distribution-free one. Fewer than five seeds have no such interval: their band is their range,
+and says so.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy
 import pandas
 
 from core.experiment import Row
-from core.stats.estimates import CONFIDENCE
+from core.stats.aggregation import MEAN, Aggregation
+from core.stats.estimates import CONFIDENCE, median_estimate, median_interval_places
 from dashboard.charts.scales import in_order
 
 MAX_POINTS = 240
@@ -42,20 +46,47 @@ class Repeats:
 SEEDS = Repeats(count="Seeds")
 
 
-def bands(rows: pandas.DataFrame, across: Sequence[str], measure: str) -> pandas.DataFrame:
-    """Columns `across`, value, low, high, n: mean and 95% t interval over everything else.
+def bands(
+    rows: pandas.DataFrame,
+    across: Sequence[str],
+    measure: str,
+    aggregation: Aggregation = MEAN,
+) -> pandas.DataFrame:
+    """Columns `across`, value, low, high, n: the estimate over everything else.
 
-    A single seed has no interval: low and high are empty then.
+    A single seed has no interval: low and high are empty then. `ranged` is true where they are the
+    smallest and the largest value.
     """
-    from scipy.special import stdtrit  # slower to import than a page is to draw
-
     measured = rows.dropna(subset=[measure])
     groups = measured.groupby(list(across), sort=True, observed=True)[measure]
+    if aggregation.of_median:
+        return _medians(groups, [*across])
+    from scipy.special import stdtrit  # slower to import than a page is to draw
+
     means = groups.agg(value="mean", deviation="std", n="count").reset_index()
     degrees = (means["n"] - 1).clip(lower=1)
     half = stdtrit(degrees, (1 + CONFIDENCE) / 2) * means["deviation"] / numpy.sqrt(means["n"])
     means = means.assign(low=means["value"] - half, high=means["value"] + half)
     return means[[*across, "value", "low", "high", "n"]]
+
+
+def _medians(groups: Any, across: list[str]) -> pandas.DataFrame:
+    """Medians with the intervals of `median_estimate`."""
+    medians: pandas.DataFrame = groups.agg(
+        value="median", low="min", high="max", n="count"
+    ).reset_index()
+    medians["ranged"] = (medians["n"] > 1) & medians["n"].map(median_interval_places).isna()
+    medians.loc[medians["n"] < 2, ["low", "high"]] = math.nan
+    inside = medians["n"].map(lambda n: median_interval_places(n) is not None)
+    if inside.any():
+        ends = [_median_ends(values) for _, values in groups if median_interval_places(len(values))]
+        medians.loc[inside, ["low", "high"]] = ends
+    return medians
+
+
+def _median_ends(values: pandas.Series[float]) -> tuple[float | None, float | None]:
+    estimate = median_estimate(values.tolist())
+    return estimate.low, estimate.high
 
 
 def estimate_bands(
@@ -64,11 +95,12 @@ def estimate_bands(
     measure: str,
     sums: Sequence[str] = (),
     bounds: tuple[float, float] = UNBOUNDED,
+    aggregation: Aggregation = MEAN,
 ) -> pandas.DataFrame:
     """Columns `across`, value, low, high, n (seeds) and the `sums`, of an Estimate per seed.
 
-    Several seeds give the mean of their values with its t interval, which says how another seed may
-    turn out; a single seed keeps its own interval, which does not. No interval exceeds `bounds`.
+    Several seeds give the estimate over their values, which says how another seed may turn out; a
+    single seed keeps its own interval, which does not. No interval exceeds `bounds`.
     """
     measured = rows.dropna(subset=[measure])
     groups = measured.groupby(list(across), sort=True, observed=True)
@@ -77,7 +109,7 @@ def estimate_bands(
         own_high=(f"{measure}_high", "first"),
         **{name: (name, "sum") for name in sums},
     ).reset_index()
-    pooled = bands(rows, across, measure).merge(own, on=list(across))
+    pooled = bands(rows, across, measure, aggregation).merge(own, on=list(across))
     for end in ("low", "high"):
         pooled[end] = pooled[end].where(pooled["n"] > 1, pooled[f"own_{end}"]).astype(float)
     return clip(pooled.drop(columns=["own_low", "own_high"]), bounds)

@@ -219,7 +219,14 @@ def value_text(
     if bands["low"].isna().all():
         return bands
     pairs = zip(texts["low"], texts["high"], strict=True)
-    return bands.assign(interval_text=["–" if "–" in pair else " to ".join(pair) for pair in pairs])
+    intervals = ["–" if "–" in pair else " to ".join(pair) for pair in pairs]
+    ranged = bands["ranged"] if "ranged" in bands else [False] * len(bands)
+    return bands.assign(
+        interval_text=[
+            f"none: the seeds lie from {text}" if only_range else text
+            for text, only_range in zip(intervals, ranged, strict=True)
+        ]
+    )
 
 
 def interval_tooltips(bands: pandas.DataFrame, repeats: Repeats) -> list[altair.Tooltip]:

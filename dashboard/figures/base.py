@@ -6,6 +6,7 @@ into a chart, and puts the chart on the page with its files.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ from typing import Protocol
 import pandas
 import streamlit as st
 
+from core.analysis.comparison import Comparison
 from core.analysis.groups import labels, variant_of
 from core.experiment import Column, Experiment, Row
 from core.formatting import listed
@@ -58,6 +60,11 @@ class Shown:
         """A declared column."""
         return column_of(self.experiment.row(table), name)
 
+    @property
+    def pooled(self) -> pandas.DataFrame:
+        """The results with one row per label, estimated over all of its seeds."""
+        return pooled_results(self.results, cache.comparison(self.experiment, self.runs))
+
     def setting_of_runs(self, name: str) -> dict[str, object]:
         """Run id → the run's value of a setting."""
         return {run.run_id: run.settings.get(name) for run in self.runs}
@@ -71,27 +78,17 @@ def read(experiment: Experiment, runs: Sequence[RunRecord]) -> Shown:
     return Shown(experiment, tuple(runs), results, named, styles(variants, dark=cache.dark()))
 
 
-def pooled_results(experiment: Experiment, results: pandas.DataFrame) -> pandas.DataFrame:
-    """Pool the seeds of a label into one row of results, where each run is one seed.
-
-    Several seeds of an estimate have their mean with its t interval, any other number its mean; the
-    same seed measured twice counts once, the newest time.
-    """
-    if not experiment.one_run_per_seed or results.empty:
-        return results
-    measures = [column for column in experiment.summary.columns() if column.role == "measure"]
-    numbers = [
-        f"{c.name}{end}" for c in measures for end in (ESTIMATE_SUFFIXES if c.estimate else ("",))
-    ]
-    once = results.astype(dict.fromkeys(numbers, float))
-    once = once.drop_duplicates(["label", "seed"], keep="last")
-    pooled = once.drop_duplicates("label", keep="last").set_index("label")
-    several = once[once.groupby("label")["seed"].transform("size") > 1]
-    for column in measures if len(several) else ():
-        bands = curves.bands(several, ["label"], column.name).set_index("label")
-        for end, name in zip(ESTIMATE_SUFFIXES, ("value", "low", "high", "n"), strict=True):
-            if f"{column.name}{end}" in numbers:
-                pooled.loc[bands.index, f"{column.name}{end}"] = bands[name]
+def pooled_results(results: pandas.DataFrame, comparison: Comparison) -> pandas.DataFrame:
+    """One row per label: the comparison's estimates beside all else of its newest run."""
+    pooled = results.drop_duplicates("label", keep="last").set_index("label")
+    numbers = {name: float for name in pooled if f"{name}_n" in pooled or f"{name}".endswith("_n")}
+    pooled = pooled.astype(numbers)
+    for result in comparison.results:
+        for label, estimate in result.estimates.items():
+            parts = zip(ESTIMATE_SUFFIXES, dataclasses.astuple(estimate), strict=True)
+            for end, value in parts:
+                if label in pooled.index and f"{result.column.name}{end}" in pooled:
+                    pooled.loc[label, f"{result.column.name}{end}"] = value
     return pooled.reset_index()[list(results.columns)]
 
 
@@ -131,11 +128,14 @@ class Measure:
 
         An estimate per seed also has the `sums`. Rows without seeds keep their own intervals.
         """
-        estimate = shown.column(table, self.name).estimate
+        column = shown.column(table, self.name)
+        estimate, aggregation = column.estimate, column.aggregation
         if has_seeds(shown.experiment.row(table)):
             if estimate:
-                return curves.estimate_bands(rows, across, self.name, sums, self.bounds)
-            return curves.clip(curves.bands(rows, across, self.name), self.bounds)
+                return curves.estimate_bands(
+                    rows, across, self.name, sums, self.bounds, aggregation
+                )
+            return curves.clip(curves.bands(rows, across, self.name, aggregation), self.bounds)
         ends: tuple[str, ...] = self.quartiles
         count = self.count
         if estimate:

@@ -19,7 +19,6 @@ from dashboard.figures.base import (
     choose_measure,
     known_measures,
     list_problems,
-    pooled_results,
     put,
     sliced,
     where,
@@ -38,15 +37,14 @@ class Dots:
 
     def available(self, shown: Shown) -> bool:
         """Whether there is something to compare."""
-        return len(pooled_results(shown.experiment, shown.results)) > 1
+        return shown.results["label"].nunique() > 1
 
     def draw(self, shown: Shown) -> None:
         """Show the chart, then the choice of measure."""
         place = st.container()
         experiment, table = shown.experiment, shown.experiment.summary.table
         measure, column = choose_measure(shown, table, known_measures(shown, table, self.measures))
-        results = pooled_results(experiment, shown.results)
-        bands = curves.recorded_bands(results, ["label"], measure.name, measure.bounds)
+        bands = curves.recorded_bands(shown.pooled, ["label"], measure.name, measure.bounds)
         repeats = Repeats(count="Repetitions" if experiment.timed else "Seeds")
         if experiment.one_run_per_seed:
             seeds = shown.results.groupby("label")["seed"].nunique()

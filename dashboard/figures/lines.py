@@ -322,7 +322,11 @@ class BySetting:
         # The same seed measured twice counts once, the newest time.
         once = results.drop_duplicates(["label", self.setting, "seed"], keep="last")
         bands = curves.estimate_bands(
-            once, ["label", self.setting], measure.name, bounds=measure.bounds
+            once,
+            ["label", self.setting],
+            measure.name,
+            bounds=measure.bounds,
+            aggregation=shown.column(table, measure.name).aggregation,
         )
         variants = dict(zip(results["label"], results["variant"], strict=True))
         series = styles(variants, dark=cache.dark())

@@ -87,9 +87,10 @@ def _measured(
     """Draw a card once for everybody, until another run has finished."""
     experiment, newest = _experiment, _newest
     results = sweeps.results(experiment, newest.finished, cache.reader().table)
-    states.answer(sentences.answer(cache.comparison(experiment, newest.finished)))
+    comparison = cache.comparison(experiment, newest.finished)
+    states.answer(sentences.answer(comparison))
     with st.grid(3, min_column_width=180):
-        pooled = base.pooled_results(experiment, results)
+        pooled = base.pooled_results(results, comparison)
         for title, amount, whose in headline(experiment, pooled):
             st.metric(title, amount, whose, delta_color="off", delta_arrow="off")
     chart = active_runs.preview(experiment, newest.finished)

@@ -9,6 +9,8 @@ import pandas
 import pytest
 
 from core.analysis import groups
+from core.analysis.comparison import compare_groups
+from core.analysis.runs import finished_run
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.length_quality.declaration import LengthQualitySummary, LengthRow
 from core.stats.estimates import MISSING, mean_estimate
@@ -87,32 +89,44 @@ def test_an_interval_ends_at_what_is_possible() -> None:
 
 
 def test_results_are_pooled_by_label_and_a_repeated_seed_counts_once() -> None:
+    """One row per label, with the estimates of the comparison that the answer is read from."""
     nothing = dict.fromkeys(LENGTH_QUALITY.summary.header())
     lines = [("LSTM", 0, 1.0), ("LSTM", 0, 10.0), ("LSTM", 1, 14.0), ("GRU", 0, 20.0)]
-    made = [
-        {
+    summaries = {
+        f"run{index}": {
             **nothing,
             "label": label,
-            "seed": seed,
-            "bottleneck_length": value,
-            "bottleneck_length_low": value - 1,
-            "bottleneck_length_high": value + 1,
-            "bottleneck_length_n": 1500,
-            "parameters": 100 + seed,
+            "run_id": f"run{index}",
+            "bleu": value,
+            "bleu_low": value - 1,
+            "bleu_high": value + 1,
+            "bleu_n": 1500,
+            "parameters": 100,
         }
-        for label, seed, value in lines
-    ]
-    found = base.pooled_results(LENGTH_QUALITY, pandas.DataFrame(made)).set_index("label")
+        for index, (label, _, value) in enumerate(lines)
+    }
+    runs = {
+        label: [
+            finished_run(f"run{i}", LENGTH_QUALITY.name, {"seed": line[1]})
+            for i, line in enumerate(lines)
+            if line[0] == label
+        ]
+        for label in ("LSTM", "GRU")
+    }
+    comparison = compare_groups(
+        LENGTH_QUALITY,
+        [groups.Group(label, tuple(of_label)) for label, of_label in runs.items()],
+        lambda run, name: pandas.DataFrame([summaries[run.run_id]]),
+    )
+    results = pandas.DataFrame(summaries.values())
+    found = base.pooled_results(results, comparison).set_index("label")
     exact = mean_estimate([10.0, 14.0])
     lstm, gru = found.loc["LSTM"], found.loc["GRU"]
-    assert (lstm["bottleneck_length"], lstm["bottleneck_length_n"]) == (12.0, 2)
-    assert lstm["bottleneck_length_low"] == pytest.approx(exact.low)
-    assert lstm["parameters"] == 100.5
-    assert (gru["bottleneck_length_low"], gru["bottleneck_length_n"]) == (19.0, 1500)
-    assert cards.headline(LENGTH_QUALITY, found.reset_index())[0][1:] == (
-        "20.0 words",
-        "GRU, 19.0 to 21.0",
-    )
+    assert (lstm["run_id"], lstm["bleu"], lstm["bleu_n"]) == ("run2", 12.0, 2)
+    assert lstm["bleu_low"] == pytest.approx(exact.low)
+    assert (gru["bleu_low"], gru["bleu_n"], gru["parameters"]) == (19.0, 1500, 100)
+    shown = found.reset_index()
+    assert cards.headline(LENGTH_QUALITY, shown)[0][1:] == ("20.0", "GRU, 19.0 to 21.0")
 
 
 def test_the_trained_range_is_shaded_where_all_agree_on_it(measured: Any, show: Show) -> None:

@@ -142,12 +142,12 @@ def curve_bands(
     """Columns label, x, value, low, high, n: over seeds, or a single run's own estimates."""
     across = ["label", x]
     if not measure.estimate:
-        return curves.bands(seen, across, measure.name)
+        return curves.bands(seen, across, measure.name, measure.aggregation)
     if has_seeds(row):
-        return curves.estimate_bands(seen, across, measure.name)
+        return curves.estimate_bands(seen, across, measure.name, aggregation=measure.aggregation)
     if seen.groupby("label")["run_id"].nunique().max() == 1:
         return curves.recorded_bands(seen, across, measure.name).sort_values(across)
-    return curves.bands(seen, across, measure.name)
+    return curves.bands(seen, across, measure.name, measure.aggregation)
 
 
 def logarithmic(values: pandas.Series[Any]) -> bool:
