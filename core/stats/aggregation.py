@@ -24,12 +24,12 @@ from core.stats.estimates import (
     median_estimate,
 )
 from core.stats.power import (
-    Spread,
-    rank_detectable,
-    rank_seeds,
+    Shifts,
+    detectable,
+    rank_shifts,
+    seeds_to_find,
     spread_of,
-    welch_detectable,
-    welch_seeds,
+    welch_shifts,
 )
 from core.stats.tests import TestResult, rank_sum_test, welch_test
 
@@ -57,8 +57,7 @@ class Comparer:
     name: str
     """Empty for exact numbers, which need no test."""
     test: Callable[[Values, Values], TestResult]
-    detectable: Callable[[Spread, Spread, float], float | None] = lambda *_: None
-    seeds: Callable[[float, Spread, Spread, float], int | None] = lambda *_: None
+    shifts: Shifts
     least: int = 2
     """Values that each group needs."""
 
@@ -127,7 +126,8 @@ class Aggregation:
         samples = self._samples(first, second)
         if samples is None:
             return None
-        step = self.comparer.detectable(spread_of(samples[0]), spread_of(samples[1]), level)
+        spreads = [spread_of(values) for values in samples]
+        step = detectable(self.comparer.shifts, spreads[0], spreads[1], level)
         if step is None:
             return None
         middle = statistics.median(samples[0])
@@ -145,7 +145,9 @@ class Aggregation:
             return None
         seen = statistics.fmean(samples[0]) - statistics.fmean(samples[1])
         spreads = [spread_of(values) for values in samples]
-        return self.comparer.seeds(seen, spreads[0], spreads[1], level) if seen else None
+        if not seen:
+            return None
+        return seeds_to_find(self.comparer.shifts, seen, spreads[0], spreads[1], level)
 
     def _samples(self, first: Values, second: Values) -> tuple[list[float], list[float]] | None:
         """Both groups on the scale; None where they are too few, or their spread is not known."""
@@ -214,10 +216,10 @@ LOG_ODDS = Scale(_log_odds, _from_log_odds)
 
 
 def _welch(of: str = "") -> Comparer:
-    return Comparer(f"Welch's t test{of}", welch_test, welch_detectable, welch_seeds)
+    return Comparer(f"Welch's t test{of}", welch_test, welch_shifts)
 
 
-RANKS = Comparer("exact rank-sum test", rank_sum_test, rank_detectable, rank_seeds)
+RANKS = Comparer("exact rank-sum test", rank_sum_test, rank_shifts)
 
 MEAN = Aggregation("mean", mean_estimate, _welch(), LINEAR)
 """For values that are nearly normal: the t interval of others does not cover."""
@@ -250,5 +252,7 @@ MAJORITY = Aggregation(
     "what a majority reached", majority_estimate, RANKS, LINEAR, relative=True, margin=0.1
 )
 """The largest value that more than half of the seeds reached, on a grid of values."""
-EXACT = Aggregation("exact", _exact_estimate, Comparer("", _separate, least=1), LINEAR)
+EXACT = Aggregation(
+    "exact", _exact_estimate, Comparer("", _separate, lambda *_: None, least=1), LINEAR
+)
 """A count, or what follows from the settings: the same whatever the seed."""

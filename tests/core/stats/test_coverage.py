@@ -208,12 +208,25 @@ def test_the_detectable_difference_is_found_in_four_of_five_cases(
     assert found / times == pytest.approx(0.8, abs=0.03)
 
 
-@pytest.mark.parametrize(("n", "difference"), [(3, 3.1), (5, 2.0), (8, 1.5), (16, 1.0)])
-def test_the_detectable_difference_of_welch_in_standard_deviations(
-    n: int, difference: float
+@pytest.mark.parametrize(("n", "student"), [(3, 3.07), (5, 2.02), (8, 1.51), (16, 1.02)])
+def test_the_detectable_difference_is_students_where_the_degrees_are_many(
+    n: int, student: float
 ) -> None:
+    """In standard deviations: the noncentral t of 2n - 2 degrees has 80% power at Student's.
+
+    Welch's test has fewer degrees, so it needs more; at 16 seeds hardly any more.
+    """
+    noncentral = stats.nct(2 * n - 2, student * (n / 2) ** 0.5)
+    assert noncentral.sf(stats.t.ppf(0.975, 2 * n - 2)) == pytest.approx(0.8, abs=0.005)
     unit = stats.zscore(np.arange(n, dtype=float), ddof=1).tolist()
-    assert MEAN.detectable(unit, unit, 0.05) == pytest.approx(difference, abs=0.06)
+    ours = MEAN.detectable(unit, unit, 0.05)
+    assert ours is not None
+    assert student * 0.98 < ours < student * (1 + 0.6 / (n - 1))
+
+
+def test_the_rank_test_that_can_find_nothing_has_no_detectable_difference() -> None:
+    assert MEDIAN.detectable([1.0, 2.0, 3.0], [1.5, 2.5, 3.5], 0.05) is None
+    assert MEDIAN.detectable([1.0, 2.0, 3.0, 4.0], [1.5, 2.5, 3.5, 4.5], 0.05) is not None
 
 
 def test_the_difference_is_in_the_measures_own_unit() -> None:
@@ -223,9 +236,9 @@ def test_the_difference_is_in_the_measures_own_unit() -> None:
     step = MEAN.detectable(np.log(first).tolist(), np.log(first).tolist(), 0.05)
     assert step is not None
     far = math.log(0.5) / (math.log(0.9) + step) - math.log(0.5) / math.log(0.9)
-    assert HALF_LIFE.detectable(first, first, 0.05) == pytest.approx(far, rel=1e-3)
+    assert HALF_LIFE.detectable(first, first, 0.05) == pytest.approx(far, rel=0.01)
     ratio = GEOMETRIC_MEAN.detectable(first, first, 0.05)
-    assert ratio == pytest.approx(0.9 * (math.exp(step) - 1), rel=1e-3)
+    assert ratio == pytest.approx(0.9 * (math.exp(step) - 1), rel=0.01)
 
 
 @pytest.mark.slow
