@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from core.experiment import Experiment
+from core.experiment import MAX_SEEDS, Experiment
 from core.experiments import all_experiments
 from core.models.registry import variants
 from core.settings import BadSetting
@@ -160,6 +160,21 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measure", default="", metavar="M", help="default: the experiment's headline measure"
     )
+    more = parser.add_mutually_exclusive_group()
+    more.add_argument(
+        "--add-seeds",
+        nargs="?",
+        const=0,
+        type=SEEDS,
+        metavar="N",
+        help="queue N more seeds of every group; without N, as many as would decide",
+    )
+    more.add_argument(
+        "--until-decided",
+        type=SEEDS,
+        metavar="N",
+        help="double the seeds until there is a verdict, or N seeds each; p is corrected for looks",
+    )
     _add_format(parser, "table", ("table", *commands.COMPARE_FORMATS))
     parser.add_argument("--output", metavar="FILE", help="default: standard output")
     _add_json(parser, dest="format")
@@ -245,3 +260,7 @@ def _number(kind: Any, allowed: str) -> Callable[[str], Any]:
 PORT = _number(Annotated[int, Field(ge=1, le=65535)], "a whole number from 1 to 65,535")
 
 SECONDS = _number(Annotated[float, Field(ge=0, allow_inf_nan=False)], "a number of at least 0")
+
+SEEDS = _number(
+    Annotated[int, Field(ge=1, le=MAX_SEEDS)], f"a whole number from 1 to {MAX_SEEDS:,}"
+)

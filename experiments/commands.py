@@ -15,6 +15,13 @@ from rich.table import Table
 
 from core.analysis import comparison
 from core.analysis.comparison import Comparison
+from core.analysis.more_seeds import (
+    fewest_seeds,
+    looks_at,
+    seeds_to_add,
+    undecided,
+    with_more_seeds,
+)
 from core.analysis.scorecard import (
     DEFAULT_TERMS,
     MODES,
@@ -24,12 +31,13 @@ from core.analysis.scorecard import (
     default_kinds,
     fullest_terms,
 )
+from core.analysis.sentences import answer
 from core.chapter import compute_all
 from core.chapter.claim import Verdict
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.formatting import counted, inline_text
+from core.formatting import counted, inline_text, listed
 from core.models.architecture import Architecture, variant_title
 from core.models.counting import count_parameters
 from core.models.registry import variants
@@ -236,10 +244,23 @@ def _require_experiment(run: RunRecord, name: str) -> None:
 
 
 def compare(args: argparse.Namespace) -> int:
-    """`compare`: compare finished runs, one comparison for each experiment."""
+    """`compare`: compare finished runs, one comparison for each experiment; or add seeds."""
     store = open_store()
     selected = _selected_runs(store, args)
+    if args.until_decided is not None:
+        return _until_decided(store, selected, args)
+    comparisons = _comparisons(store, selected, args)
+    if args.format == "table":
+        for one in comparisons:
+            print_comparison(one)
+    else:
+        write(COMPARE_FORMATS[args.format](comparisons), args.output)
+    return 0 if args.add_seeds is None else _add_seeds(store, comparisons, args)
 
+
+def _comparisons(
+    store: Store, selected: Sequence[RunRecord], args: argparse.Namespace, looks: int = 1
+) -> list[Comparison]:
     records = {run.run_id: run for run in selected}
 
     @functools.cache
@@ -253,6 +274,7 @@ def compare(args: argparse.Namespace) -> int:
             lambda run, name: read(run.run_id, name),
             args.group_by,
             args.measure,
+            looks,
         )
         for experiment in all_experiments()
         if any(run.experiment == experiment.name for run in selected)
@@ -262,12 +284,54 @@ def compare(args: argparse.Namespace) -> int:
         raise BadSetting(
             f"measure is {args.measure!r}; these runs have {', '.join(measures) or 'none'}"
         )
+    return comparisons
+
+
+def _add_seeds(store: Store, comparisons: Sequence[Comparison], args: argparse.Namespace) -> int:
+    """Queue more seeds of every group, as many as asked for or as would decide."""
+    (one,) = _of_one_experiment(comparisons, "add_seeds")
+    number = args.add_seeds or seeds_to_add(one)
+    if number is None:
+        reason = "no reasonable number of seeds would" if undecided(one) else "nothing is open"
+        say(f"No seeds were added to decide this: {reason}.")
+        return 0
+    wanted = queue.Missing(tuple(with_more_seeds(one, number)), (), 0, one.looks + 1)
+    run_ids = queue.submit_missing(store, wanted)
+    return _print_queued(store, run_ids, as_json=args.format == "json")
+
+
+def _until_decided(store: Store, selected: list[RunRecord], args: argparse.Namespace) -> int:
+    """Look, double the seeds and look again, with the correction for all planned looks."""
+    (one,) = _of_one_experiment(_comparisons(store, selected, args), "until_decided")
+    totals = looks_at(fewest_seeds(one), args.until_decided)
+    looks = len(totals) + (one.looks if one.looks > 1 else 0)
+    for look, (total, following) in enumerate(zip(totals, [*totals[1:], 0], strict=True), 1):
+        (one,) = _comparisons(store, selected, args, looks)
+        decided = not undecided(one)
+        say(f"Look {look} of at most {len(totals)}, at {total} seeds: {answer(one)}")
+        if decided or not following:
+            break
+        plan = tuple(with_more_seeds(one, following - total))
+        run_ids = queue.submit_missing(store, queue.Missing(plan, (), 0, looks))
+        records, _ = wait_for_runs(store, run_ids)
+        finished = [run for run in records if run.status == "FINISHED"]
+        if len(finished) < len(run_ids):
+            return _report(store, records, len(run_ids), as_json=False)
+        selected = [*selected, *finished]
     if args.format == "table":
-        for one in comparisons:
-            print_comparison(one)
+        print_comparison(one)
     else:
-        write(COMPARE_FORMATS[args.format](comparisons), args.output)
+        write(COMPARE_FORMATS[args.format]([one]), args.output)
     return 0
+
+
+def _of_one_experiment(comparisons: Sequence[Comparison], flag: str) -> Sequence[Comparison]:
+    names = [one.experiment.name for one in comparisons]
+    if len(names) != 1:
+        raise BadSetting(
+            f"{flag} is given for runs of {listed(names)}; give runs of one experiment"
+        )
+    return comparisons
 
 
 def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:

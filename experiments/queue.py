@@ -24,7 +24,7 @@ from core.experiments import config_of, experiment_named
 from core.formatting import counted, inline_text
 from core.settings import BadSetting, Value
 from core.store.folder import PROJECT, database_path
-from core.store.records import ACTIVE, TAG_CANCEL, TAG_RETRY_OF, RunRecord
+from core.store.records import ACTIVE, TAG_CANCEL, TAG_LOOKS, TAG_RETRY_OF, RunRecord
 from core.store.tracking import Store
 from experiments.liveness import is_alive, signal_owner
 from experiments.suites import Suite
@@ -72,6 +72,8 @@ class Missing:
     waiting: tuple[str, ...]
     """Ids of its runs that are queued or running already: an interrupted suite leaves them."""
     done: int
+    looks: int = 1
+    """How often the comparison that they belong to is looked at while seeds are added."""
 
 
 def missing(store: Store, suite: Suite) -> Missing:
@@ -109,7 +111,11 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
             f"{MAX_QUEUED:,}; wait until some are done, or cancel some"
         )
     _require_devices_of(store, [config for _, config, _ in wanted.plan])
-    run_ids = [store.create(experiment, config, sweep=s) for experiment, config, s in wanted.plan]
+    tags = {TAG_LOOKS: str(wanted.looks)} if wanted.looks > 1 else {}
+    run_ids = [
+        store.create(experiment, config, sweep=sweep, tags=tags)
+        for experiment, config, sweep in wanted.plan
+    ]
     wake(store)
     return [*wanted.waiting, *run_ids]
 
@@ -188,7 +194,7 @@ def requeue(store: Store, record: RunRecord) -> str:
         experiment_named(record.experiment),
         config_of(record),
         sweep=record.sweep,
-        tags={TAG_RETRY_OF: record.run_id},
+        tags={TAG_RETRY_OF: record.run_id, TAG_LOOKS: str(record.looks)},
     )
     wake(store)
     return new

@@ -90,7 +90,7 @@ class Difference:
     p_value: float | None
     """For this pair alone, uncorrected."""
     corrected_p: float | None
-    """Corrected by Holm's method for all the pairs that were compared."""
+    """Corrected by Holm's method for all the pairs that were compared, and for looks."""
     seeds_needed: int | None = None
     """If there are too few seeds: how many in each group so many pairs need."""
     power: Power | None = field(default=None, repr=False, compare=False)
@@ -131,33 +131,34 @@ def pairwise_tests(
     aggregation: Aggregation,
     better: Literal["higher", "lower"] | None = None,
     *,
-    level: float = LEVEL,
     margin: float = 0.0,
+    looks: int = 1,
 ) -> list[Difference]:
     """Test every pair of groups, in the order given; `groups` has one value per seed."""
     pairs = itertools.combinations(groups, 2)
     samples = {(a, b): (groups[a], groups[b]) for a, b in pairs}
-    return contrasts(samples, aggregation, better, level, margin)
+    return contrasts(samples, aggregation, better, margin, looks)
 
 
 def contrasts(
     pairs: Mapping[Pair, tuple[Values, Values]],
     aggregation: Aggregation,
     better: Literal["higher", "lower"] | None = None,
-    level: float = LEVEL,
     margin: float = 0.0,
+    looks: int = 1,
 ) -> list[Difference]:
     """Test some pairs of samples, which together are the family that p is corrected for.
 
     A pair may be of two measures (two directions against a wider single one) or of one measure
-    and a multiple of it (twice as long as).
+    and a multiple of it (twice as long as). `looks`: how often such samples are looked at while
+    seeds are added.
     """
     results = [aggregation.test(*samples) for samples in pairs.values()]
     tested = [result for result in results if result is not None]
-    corrected = iter(holm([result.p_value for result in tested]))
-    smallest = iter(holm([result.min_p for result in tested]))
-    needed = aggregation.seeds_needed(len(pairs), level)
-    equivalent = _equivalent_pairs(pairs, aggregation, level, margin)
+    corrected = iter(_corrected([result.p_value for result in tested], looks))
+    smallest = iter(_corrected([result.min_p for result in tested], looks))
+    needed = aggregation.seeds_needed(len(pairs) * looks, LEVEL)
+    equivalent = _equivalent_pairs(pairs, aggregation, margin, looks)
     differences = []
     for ((a, b), (first, second)), result in zip(pairs.items(), results, strict=True):
         n = len(first), len(second)
@@ -172,14 +173,14 @@ def contrasts(
             verdict = Difference(
                 a, b, "not distinguishable", aggregation.test_name, n, result.p_value, p
             )
-            if p <= level:
+            if p <= LEVEL:
                 verdict = replace(verdict, finding=_direction(result, p, better))
             elif (a, b) in equivalent:
                 verdict = replace(verdict, finding="equal within the margin")
-            elif min_p > level:
+            elif min_p > LEVEL:
                 verdict = replace(verdict, finding="not enough seeds", seeds_needed=needed)
             else:
-                power = Power(aggregation, (first, second), level / len(tested))
+                power = Power(aggregation, (first, second), LEVEL / len(tested) / looks)
                 verdict = replace(verdict, power=power)
         differences.append(verdict)
     return differences
@@ -188,16 +189,21 @@ def contrasts(
 def _equivalent_pairs(
     pairs: Mapping[Pair, tuple[Values, Values]],
     aggregation: Aggregation,
-    level: float,
     margin: float,
+    looks: int,
 ) -> set[Pair]:
     """The pairs that differ by less than the margin, corrected for all pairs."""
     if not margin or aggregation.exact:
         return set()
     p_values = {pair: aggregation.p_equivalent(*pairs[pair], margin) for pair in pairs}
     known = {pair: p for pair, p in p_values.items() if p is not None}
-    corrected = holm(list(known.values()))
-    return {pair for pair, p in zip(known, corrected, strict=True) if p <= level}
+    corrected = _corrected(list(known.values()), looks)
+    return {pair for pair, p in zip(known, corrected, strict=True) if p <= LEVEL}
+
+
+def _corrected(p_values: Sequence[float], looks: int) -> list[float]:
+    """For all pairs by Holm's method, and for all looks by Bonferroni's."""
+    return [min(1.0, looks * p) for p in holm(p_values)]
 
 
 def _direction(
@@ -301,6 +307,8 @@ class Comparison:
     grouped_by: str = ""
     measure: str = ""
     """The measure that the answer is about; if empty, the default headline."""
+    looks: int = 1
+    """How often it is looked at while seeds are added, for which every p is corrected."""
 
     @property
     def repeat(self) -> Repeat:
@@ -363,17 +371,25 @@ def compare(
     table: Table,
     group_by: str = "",
     measure: str = "",
+    looks: int = 1,
 ) -> Comparison:
-    """Compare finished runs of one experiment, in groups (see `groups.groupings`)."""
+    """Compare finished runs of one experiment, in groups (see `groups.groupings`).
+
+    `looks`: how often they will be looked at while seeds are added; runs that were added know it.
+    """
     ordered = sorted(runs, key=lambda run: run.submitted)
     readable = [run for run in ordered if has_rows(table(run, experiment.summary.table))]
-    comparison = compare_groups(experiment, grouped(experiment, readable, group_by), table)
+    groups = grouped(experiment, readable, group_by)
+    comparison = compare_groups(experiment, groups, table, looks)
     without = tuple(run for run in ordered if run not in readable)
     return replace(comparison, without=without, grouped_by=group_by, measure=measure)
 
 
-def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table) -> Comparison:
+def compare_groups(
+    experiment: Experiment, groups: Sequence[Group], table: Table, looks: int = 1
+) -> Comparison:
     """Compare groups of finished runs that have recorded a summary."""
+    looks = max([looks, *(run.looks for group in groups for run in group.runs)])
     samples = {
         group.name: per_seed_values(
             experiment,
@@ -398,7 +414,9 @@ def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table
             continue
         known = {name: numbers for name, numbers in values.items() if numbers}
         differences = (
-            pairwise_tests(known, column.aggregation, column.better, margin=column.margin)
+            pairwise_tests(
+                known, column.aggregation, column.better, margin=column.margin, looks=looks
+            )
             if len(known) <= MAX_COMPARED
             else []
         )
@@ -416,6 +434,7 @@ def compare_groups(experiment: Experiment, groups: Sequence[Group], table: Table
         settings=setting_differences(experiment, groups),
         results=tuple(results),
         summaries=summaries,
+        looks=looks,
     )
 
 

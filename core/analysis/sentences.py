@@ -63,7 +63,7 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
         else:
             yield f"{top} has the {end} {title}: {value}; {against}."
     if others:
-        yield from _verdict(result, top, comparison.repeat)
+        yield from _verdict(comparison, result, top)
     for name, count in result.left_out.items():
         seeds = counted(count, REPEAT_NOUNS[comparison.repeat])
         yield f"{name}: {seeds} of {count + result.repeats[name]} left out, without a {title}."
@@ -73,8 +73,9 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
         yield f"{shortened_list(missing, MAX_NAMED)} {have} no {title}."
 
 
-def _verdict(result: Result, top: str, repeat: Repeat) -> Iterator[str]:
+def _verdict(comparison: Comparison, result: Result, top: str) -> Iterator[str]:
     """From which groups the first one differs by more than noise."""
+    repeat, tested_by = comparison.repeat, _tested(result, comparison.looks)
     if not result.differences:
         yield f"More than {MAX_COMPARED} groups are not tested pair by pair: select fewer."
         return
@@ -88,14 +89,14 @@ def _verdict(result: Result, top: str, repeat: Repeat) -> Iterator[str]:
     few = [d for d in against if d.finding == "not enough seeds"]
     if ahead:
         names = _some(ahead, len(against))
-        yield f"It differs from {names} by more than noise ({_tested(result)})."
+        yield f"It differs from {names} by more than noise ({tested_by})."
     if equal:
         within = margin_in_words(result.column)
         yield (
             f"It is equal to {_some(equal, len(against))} within {within} (two one-sided tests)."
         )
     if ties:
-        tested = "" if ahead else f" ({_tested(result)})"
+        tested = "" if ahead else f" ({tested_by})"
         names = _some([d.second for d in ties], len(against))
         yield " ".join(
             [f"It is not distinguishable from {names}{tested}.", *_shown_by(result, ties, repeat)]
@@ -147,10 +148,12 @@ def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
     return sentence
 
 
-def _tested(result: Result) -> str:
+def _tested(result: Result, looks: int) -> str:
     """`Welch's t test, n = 8, corrected for 15 pairs by Holm`."""
     tested = [d for d in result.differences if d.p_value is not None]
     corrected = f", corrected for {len(tested)} pairs by {CORRECTION}" if len(tested) > 1 else ""
+    if looks > 1:
+        corrected += f"{' and' if corrected else ', corrected'} for {looks} looks"
     counts = sorted({n for d in tested for n in d.n})
     ends = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f"{result.column.aggregation.test_name}, n = {ends}{corrected}"
@@ -221,16 +224,29 @@ def method(comparison: Comparison) -> str:
         return "Counts are exact: they are compared as they are, and need no test."
     over = "launches" if comparison.repeat == "launch" else "seeds"
     ranks = (
-        " Medians and what a majority reached are compared by the exact rank-sum test (Wilcoxon "
-        "1945), which makes no assumption about the distribution of the values."
+        " Skewed values and what a majority reached are compared by the exact rank-sum test "
+        "(Wilcoxon 1945), which makes no assumption about their distribution; a value at the end "
+        "of what was measured counts as a lower bound (Gehan 1965)."
         if aggregations & {MEDIAN, MAJORITY}
+        else ""
+    )
+    again = (
+        f" These runs are looked at {comparison.looks} times while seeds are added, so every p is "
+        f"multiplied by {comparison.looks}."
+        if comparison.looks > 1
         else ""
     )
     return (
         f"A verdict is a two-sided test of the values of single {over} in two groups: means by "
-        "Welch's t test (1947), geometric means by the same test on logarithms."
+        "Welch's t test (1947), geometric means by the same test on logarithms, percentages on log "
+        "odds."
         f"{ranks} Within one measure, p is corrected for all pairs of groups by Holm's method "
         f"(1979), at a level of 5%. If no values of so few {over} could differ significantly, "
-        "there is no verdict, and the number that is needed is given. If the same seed of the "
-        "same settings was measured twice, the newest value counts. Counts are compared exactly."
+        "there is no verdict, and the number that is needed is given. Groups that are not "
+        "distinguishable may differ all the same: the smallest difference that these seeds would "
+        "have shown with a probability of 80% is given, and two one-sided tests (Schuirmann 1987) "
+        "say whether they are equal within the margin. Every measure is a family of its own: of "
+        f"twenty measures without any difference, one may seem to have one.{again} If the same "
+        "seed of the same settings was measured twice, the newest value counts. Counts are "
+        "compared exactly."
     )

@@ -38,6 +38,8 @@ TAG_CANCEL = "unroll.cancel"
 TAG_ERROR = "unroll.error"
 TAG_TRACEBACK = "unroll.traceback"
 TAG_RETRY_OF = "unroll.retry_of"
+TAG_LOOKS = "unroll.looks"
+MAX_LOOKS = 100
 NOTE = "mlflow.note.content"
 
 OWNER_FIELDS = {"host": str, "pid": int, "created": (int, float), "started": (int, float)}
@@ -85,6 +87,12 @@ class RunRecord:
     def retry_of(self) -> str:
         """The run that this one repeats, if any."""
         return self.tags.get(TAG_RETRY_OF, "")
+
+    @property
+    def looks(self) -> int:
+        """How often the comparison that it was added to is looked at: see `analysis.more_seeds`."""
+        text = self.tags.get(TAG_LOOKS, "1")
+        return min(max(1, int(text)), MAX_LOOKS) if text.isascii() and text.isdigit() else 1
 
     @cached_property
     def owner(self) -> Mapping[str, Any]:

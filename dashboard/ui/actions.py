@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import streamlit as st
 
+from core.analysis.more_seeds import Plan
 from core.experiment import Config, Experiment
 from core.formatting import inline_text
 from core.settings import BadSetting
@@ -36,6 +37,12 @@ def launch_together(name: str, plan: Sequence[tuple[Experiment, Config]]) -> boo
     """Queue runs, maybe of several experiments, as one sweep; whether they were accepted."""
     sweep = queue.new_sweep(name)
     wanted = queue.Missing(tuple((*pair, sweep) for pair in plan), waiting=(), done=0)
+    return _submit(lambda: queue.submit_missing(cache.reader().store, wanted)) is not None
+
+
+def launch_more_seeds(plan: Plan, looks: int) -> bool:
+    """Queue runs that join the sweeps of a comparison; whether they were accepted."""
+    wanted = queue.Missing(tuple(plan), waiting=(), done=0, looks=looks)
     return _submit(lambda: queue.submit_missing(cache.reader().store, wanted)) is not None
 
 

@@ -26,7 +26,7 @@ from dashboard.charts.curves import Repeats
 from dashboard.charts.render import Chart
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
-from dashboard.ui import controls, downloads, states
+from dashboard.ui import controls, downloads, more_seeds, states
 from dashboard.ui.text import plain
 from dashboard.views.compare import curves, picking
 from dashboard.views.compare.curves import NO_HIGHLIGHT, Section, put_chart
@@ -116,6 +116,7 @@ def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) 
             highlighted = controls.choice("Highlight", names, section.key("highlight"), most=0)
     with top:
         states.answer(answer(comparison))
+        more_seeds.offer(comparison)
         _remarks(comparison)
     if result is not None:
         _dots(section, result, highlighted)

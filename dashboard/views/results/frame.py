@@ -23,7 +23,7 @@ from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
 from dashboard.store import cache, sweeps
 from dashboard.store.sweeps import Sweep
-from dashboard.ui import controls, states
+from dashboard.ui import controls, more_seeds, states
 from dashboard.ui.text import interval, moment, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
@@ -93,7 +93,9 @@ def _shown(experiment: Experiment) -> Shown | None:
         _without_result(experiment, sweep)
         return None
     with answer:
-        states.answer(sentences.answer(cache.comparison(experiment, chosen.runs)))
+        comparison = cache.comparison(experiment, chosen.runs)
+        states.answer(sentences.answer(comparison))
+        more_seeds.offer(comparison)
     return read(experiment, chosen.runs)
 
 
