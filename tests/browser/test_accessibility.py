@@ -32,7 +32,7 @@ OTHER_LOOKS: tuple[Look, ...] = ((1440, "dark"), (390, "light"))
 
 IN_TURNS = dict(
     zip(
-        ("Overview", "Gradient flow", "Launch", "a claim"),
+        ("Gradient flow", "Launch"),
         itertools.cycle(LOOKS),
         strict=False,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,8 @@ from dashboard.navigation import PAGES, Page
 from tests.browser.conftest import Visitor
 from tests.dashboard.hostile import RIGHT_TO_LEFT, TEXTS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+"""`tests/dashboard/test_hostile.py` looks at every page without a browser."""
 
 INJECTED = """() => [...document.querySelectorAll(
   "img[src='x'], script, b, a[href^='http://example'], a[href^='mailto:']")]
@@ -50,11 +50,6 @@ def look(visitor: Visitor, url: str) -> None:
     assert dialogs == []
 
 
-def looked_at(page: Page) -> Any:
-    """A parameter for this page: Compare shows names in most ways that there are."""
-    return pytest.param(page, id=page.title, marks=[pytest.mark.slow] * (page.title != "Compare"))
-
-
 def assert_only_text(visitor: Visitor) -> None:
     assert visitor.page.get_by_test_id("stException").count() == 0
     assert visitor.page.evaluate(INJECTED) == []
@@ -64,7 +59,7 @@ def assert_only_text(visitor: Visitor) -> None:
     assert visitor.problems == []
 
 
-@pytest.mark.parametrize("page", [*map(looked_at, PAGES)])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)
 def test_a_page_shows_it_as_text(
     page: Page, phone: Visitor, scene_address: Callable[[str], str]
 ) -> None:

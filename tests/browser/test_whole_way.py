@@ -89,6 +89,7 @@ def test_the_answer_is_the_experiments_own(visitor: Visitor, address: str) -> No
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_figures_are_files_too(visitor: Visitor, address: str, tmp_path: Path) -> None:
     visitor.open(f"{address}/gradient-flow")
     for form, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
@@ -118,6 +119,7 @@ def test_a_link_reopens_the_exact_view(visitor: Visitor, address: str, phone: Vi
         assert window.get_by_role("switch", name="Single seeds").is_checked()
 
 
+@pytest.mark.slow
 def test_a_chart_has_a_name_and_shows_numbers_under_the_pointer(
     visitor: Visitor, address: str
 ) -> None:

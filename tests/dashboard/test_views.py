@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -72,8 +73,15 @@ def test_every_results_page_shows_a_registered_experiment() -> None:
     assert all(page_of(page.experiment) is page for page in RESULTS)
 
 
+def _in_any_scene() -> Iterator[Any]:
+    """The usual suite looks at four scenes; the results pages' tests look at most of the others."""
+    for name in SCENES:
+        usual = name in ("empty", "full", "failed", "older")
+        yield pytest.param(name, marks=[] if usual else [pytest.mark.slow])
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-@pytest.mark.parametrize("name", SCENES)  # a scene at a time: the dashboard keeps few stores open
+@pytest.mark.parametrize("name", _in_any_scene())  # a scene at a time: few stores are kept open
 def test_page_draws(page: Page, name: str, drawn: Drawn) -> None:
     app = drawn(page, name)
     assert not app.exception
@@ -231,6 +239,7 @@ def test_what_people_typed_is_shown_as_they_typed_it(store: Store, show: Show) -
     assert app.subheader[0].value == plain("<b>bold</b> **stars** :material/home:")
 
 
+@pytest.mark.slow
 def test_torch_is_loaded_by_the_pages_that_explore_and_by_no_other(
     scene_uri: Callable[[str], str],
 ) -> None:

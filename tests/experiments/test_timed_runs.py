@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.experiments.gradient_decay import GRADIENT_DECAY
@@ -54,6 +56,7 @@ def spans(records: list[RunRecord]) -> list[tuple[float, float, bool]]:
     ]
 
 
+@pytest.mark.slow
 def test_no_run_overlaps_a_timed_one(working: Store) -> None:
     before = {run.run_id for run in working.runs()}
     queue(working, GRADIENT_DECAY, "rnn")

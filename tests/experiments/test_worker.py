@@ -84,6 +84,7 @@ def test_a_running_run_that_is_cancelled_ends_killed_with_its_rows(working: Stor
     until(lambda: not is_alive(record))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_the_fork_server_alone_dies(working: Store) -> None:
     record = start_run(working, ENDLESS)
     os.kill(psutil.Process(record.owner["pid"]).ppid(), signal.SIGKILL)
@@ -136,6 +137,7 @@ def succession(
         second.wait(30)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_with_9_leaves_its_runs_running_for_the_next_worker(
     succession: Succession,
 ) -> None:
@@ -148,6 +150,7 @@ def test_a_worker_killed_with_9_leaves_its_runs_running_for_the_next_worker(
     assert len(store.table(record, "gradient")) >= 2 * 20
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_queues_its_unfinished_runs_again(succession: Succession) -> None:
     store = succession.store
     record = start_run(store, ENDLESS)
