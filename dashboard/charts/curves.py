@@ -18,7 +18,13 @@ import pandas
 
 from core.experiment import Row
 from core.stats.aggregation import MEAN, Aggregation
-from core.stats.estimates import CONFIDENCE, median_estimate, median_interval_places
+from core.stats.estimates import (
+    CONFIDENCE,
+    AtLeast,
+    Estimate,
+    median_estimate,
+    median_interval_places,
+)
 from dashboard.charts.scales import in_order
 
 MAX_POINTS = 240
@@ -126,6 +132,20 @@ def recorded_bands(
     columns = {f"{measure}{end}": name for end, name in names}
     estimates = rows[[*across, *columns]].rename(columns=columns).dropna(subset=["value"])
     return clip(estimates, bounds)
+
+
+def of_estimates(estimates: Mapping[str, Estimate]) -> pandas.DataFrame:
+    """Columns label, value, low, high, n, at_least: the estimates that have a value.
+
+    `at_least` is true where no upper end is known, because the measurement ended there.
+    """
+    known = {label: e for label, e in estimates.items() if e.value is not None}
+    parts = {part: [getattr(e, part) for e in known.values()] for part in ("value", "low", "high")}
+    bands = pandas.DataFrame(
+        {"label": list(known), **parts, "n": [e.n for e in known.values()]}
+    ).astype(dict.fromkeys(parts, float))
+    ends = ((e.value, e.high) for e in known.values())
+    return bands.assign(at_least=[any(isinstance(x, AtLeast) for x in pair) for pair in ends])
 
 
 def median_bands(

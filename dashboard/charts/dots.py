@@ -42,7 +42,7 @@ def dot_chart(
 
     `bands` has label, value, low, high, n, as logarithms if the measure is one. With `clickable`
     the label of a clicked dot is the selection `highlighted`, as in line charts. An infinite end is
-    cut at the largest finite number and marked `∞`.
+    cut at the largest finite number and marked `∞`, a lower bound (`at_least`) with an arrow.
     """
     bands = value_text(bands, repeats, logarithm=is_logarithm(measure))
     numbers = bands[["value", "low", "high"]].astype(float)
@@ -82,6 +82,13 @@ def dot_chart(
             align="left", dx=5, fontSize=15, fontWeight=600, text="∞"
         )
         layers.append(sign.encode(x=altair.XDatum(high, scale=scale)))
+    if "at_least" in data and data["at_least"].any():
+        arrow = base.transform_filter("datum.at_least").mark_text(
+            align="left", dx=6, fontSize=15, fontWeight=600, text="→"
+        )
+        furthest = "isValid(datum.high) ? datum.high : datum.value"
+        arrow = arrow.transform_calculate(furthest=furthest)
+        layers.append(arrow.encode(x=altair.X("furthest", type="quantitative", scale=scale)))
     chart = altair.layer(*layers).properties(height=max(60, DOT_PIXELS * len(order)), autosize=FIT)
     return chart.properties(title=caption(where, "")) if where else chart
 

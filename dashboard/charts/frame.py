@@ -215,7 +215,9 @@ def value_text(
     ends = ("value", "low", "high")
     numbers = {end: 10 ** bands[end] if logarithm else bands[end] for end in ends}
     texts = {end: [exact(n, whole=repeats.whole) for n in numbers[end]] for end in ends}
-    bands = bands.assign(value_text=texts["value"])
+    bounds = bands["at_least"] if "at_least" in bands else [False] * len(bands)
+    values = [f"≥ {t}" if bound else t for t, bound in zip(texts["value"], bounds, strict=True)]
+    bands = bands.assign(value_text=values)
     if bands["low"].isna().all():
         return bands
     pairs = zip(texts["low"], texts["high"], strict=True)

@@ -60,11 +60,6 @@ class Shown:
         """A declared column."""
         return column_of(self.experiment.row(table), name)
 
-    @property
-    def pooled(self) -> pandas.DataFrame:
-        """The results with one row per label, estimated over all of its seeds."""
-        return pooled_results(self.results, cache.comparison(self.experiment, self.runs))
-
     def setting_of_runs(self, name: str) -> dict[str, object]:
         """Run id → the run's value of a setting."""
         return {run.run_id: run.settings.get(name) for run in self.runs}

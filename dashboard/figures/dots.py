@@ -23,6 +23,7 @@ from dashboard.figures.base import (
     sliced,
     where,
 )
+from dashboard.store import cache
 from dashboard.ui import controls
 
 AS_SET = "as set"
@@ -44,7 +45,10 @@ class Dots:
         place = st.container()
         experiment, table = shown.experiment, shown.experiment.summary.table
         measure, column = choose_measure(shown, table, known_measures(shown, table, self.measures))
-        bands = curves.recorded_bands(shown.pooled, ["label"], measure.name, measure.bounds)
+        comparison = cache.comparison(experiment, shown.runs)
+        result = comparison.result(measure.name)
+        bands = curves.of_estimates(result.estimates if result else {})
+        bands = curves.clip(bands, measure.bounds)
         repeats = Repeats(count="Repetitions" if experiment.timed else "Seeds")
         if experiment.one_run_per_seed:
             seeds = shown.results.groupby("label")["seed"].nunique()

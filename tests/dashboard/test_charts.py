@@ -15,11 +15,13 @@ import pytest
 import dashboard
 from core.experiment import Column, Row
 from core.experiments import all_experiments
+from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.explorer.exploration import NormRow
 from core.models.architecture import variant_title
 from core.models.registry import variants
+from core.stats.estimates import AtLeast, Estimate
 from dashboard.charts import curves, dots, export, frame, heatmap, lines, scales, theme
 from dashboard.charts.dots import dot_chart
 from dashboard.charts.lines import line_chart
@@ -398,3 +400,20 @@ def test_spreading_keeps_order_and_distance(heights: list[float]) -> None:
     order = sorted(range(len(heights)), key=lambda i: heights[i])
     moved = [placed[i] for i in order]
     assert all(b - a > 0.095 for a, b in itertools.pairwise(moved))
+
+
+def test_a_lower_bound_is_marked_and_has_no_upper_end() -> None:
+    """A span that reached the longest lag tried: `≥ 50`, and an arrow beside it."""
+    found = curves.of_estimates(
+        {"RNN": Estimate(7.0, 5.0, 10.0, 8), "LSTM": Estimate(AtLeast(50), 20.0, AtLeast(50), 8)}
+    )
+    assert found["at_least"].tolist() == [False, True]
+    column = MEMORY_SPAN.summary.columns()[0]
+    chart = dots.dot_chart(
+        found, column, dict.fromkeys(found["label"], STYLES["LSTM"]), curves.SEEDS
+    )
+    written = chart.to_dict()
+    (data,) = written["datasets"].values()
+    assert [line["value_text"] for line in data] == ["7", "≥ 50"]
+    arrows = [layer for layer in written["layer"] if layer["mark"].get("text") == "→"]
+    assert len(arrows) == 1

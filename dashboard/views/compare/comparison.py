@@ -22,7 +22,7 @@ from core.experiments import all_experiments
 from core.formatting import counted, exact_number, inline_text, interval, listed
 from core.store.records import ACTIVE, RunRecord
 from dashboard.charts import dots, heatmap, lines, render
-from dashboard.charts.curves import Repeats
+from dashboard.charts.curves import Repeats, of_estimates
 from dashboard.charts.render import Chart
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
@@ -150,14 +150,7 @@ def _remarks(comparison: Comparison) -> None:
 
 def _dots(section: Section, result: Result, highlighted: str) -> None:
     """Draw the measure of every group with its interval."""
-    bands = pandas.DataFrame(
-        [
-            {"label": name, "value": e.value, "low": e.low, "high": e.high, "n": e.n}
-            for name, e in result.estimates.items()
-            if e.value is not None
-        ],
-        columns=["label", "value", "low", "high", "n"],
-    ).astype({"value": float, "low": float, "high": float})
+    bands = of_estimates(result.estimates)
     if bands.empty:
         st.info("None of these runs has a value for this measure.")
         return

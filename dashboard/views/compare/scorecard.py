@@ -43,7 +43,7 @@ from core.models.architecture import variant_title
 from core.settings import Value
 from core.store.records import ACTIVE, RunRecord
 from dashboard.charts import dots, lines, render
-from dashboard.charts.curves import Repeats
+from dashboard.charts.curves import Repeats, of_estimates
 from dashboard.charts.render import Chart
 from dashboard.charts.scales import heading
 from dashboard.charts.theme import Style, styles
@@ -148,12 +148,7 @@ def _panels(
 
 
 def _bands(line: MeasureLine) -> pandas.DataFrame:
-    values = [
-        (kind, cell.estimate.value, cell.estimate.low, cell.estimate.high, cell.estimate.n)
-        for kind, cell in line.cells.items()
-        if cell.estimate.value is not None
-    ]
-    return pandas.DataFrame(values, columns=["label", "value", "low", "high", "n"])
+    return of_estimates({kind: cell.estimate for kind, cell in line.cells.items()})
 
 
 def _alt(question: QuestionCard, line: MeasureLine) -> str:
