@@ -17,7 +17,15 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from core.formatting import as_number, read_estimate
 from core.models.architecture import Architecture
-from core.models.counting import MAX_BUDGET, match_parameters
+from core.models.counting import (
+    DTYPE_BYTES,
+    MAX_BUDGET,
+    MAX_STATE_BUDGET,
+    TOLERANCE,
+    count_parameters,
+    nearest_width,
+    state_size,
+)
 from core.models.registry import cell_kinds, variants
 from core.settings import BadSetting, Setting, Settings, Value, parse_amount, settings_of
 from core.stats.aggregation import ACCURACY, MEAN, Aggregation
@@ -52,22 +60,54 @@ SEEDS = Setting(
 )
 
 
-def _as_amount(value: Any) -> Any:
-    return parse_amount(value, "parameter_budget") if isinstance(value, str) else value
+WIDTH = "hidden_size"
+
+COMPARED_AT: Mapping[str, str] = {
+    "Equal width": WIDTH,
+    "Equal parameters": "parameter_budget",
+    "Equal state": "state_budget",
+}
+"""What can be equal in a comparison → the setting that makes it so."""
+
+BUDGETS = ("parameter_budget", "state_budget")
+"""The settings that decide the hidden size, at most one of them in a config."""
+
+
+def _amount(name: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse_amount(value, name) if _is_text(value) else value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 class Config(Settings):
     """The settings that all experiments share. Subclasses add their own fields."""
 
+    counted: ClassVar[str] = "recurrent layers"
+    """What `parameters` counts: `whole model` where more than recurrent layers is compared."""
+
     architecture: Architecture = Field(default_factory=lambda: Architecture(), title="Architecture")
-    parameter_budget: Annotated[int | None, BeforeValidator(_as_amount)] = Field(
+    parameter_budget: Annotated[int | None, _amount("parameter_budget")] = Field(
         None,
         ge=1,
         le=MAX_BUDGET,
         title="Parameter budget",
         description=(
-            "Compare at equal parameters: every variant gets the hidden size that brings its "
-            "recurrent layers closest to this number. Left out: equal hidden size."
+            "Compare at equal parameters: every variant gets the hidden size that brings what is "
+            "compared closest to this number: the whole model where one is trained, else the "
+            "recurrent layers. Left out: equal hidden size."
+        ),
+    )
+    state_budget: Annotated[int | None, _amount("state_budget")] = Field(
+        None,
+        ge=1,
+        le=MAX_STATE_BUDGET,
+        title="State budget",
+        description=(
+            "Compare at equal state: every variant gets the hidden size that brings the bytes that "
+            "one sequence carries from step to step (h, and an LSTM's c; of a translator, what its "
+            "decoder starts from) closest to this number. Left out: equal hidden size."
         ),
     )
     seed: int = Field(
@@ -103,22 +143,78 @@ class Config(Settings):
         """The dtype that the networks compute in."""
         return str(self.flat().get("dtype", "float32"))
 
+    @property
+    def parameters(self) -> int:
+        """Parameters of what is compared; `counted` says of what."""
+        return count_parameters(self.architecture, self.features).core
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes that one sequence carries from step to step, over all layers and directions."""
+        return state_size(self.architecture) * DTYPE_BYTES[self.precision]
+
+    def at_width(self, hidden_size: int) -> Self:
+        """The same config at another hidden size and without a budget."""
+        architecture = self.architecture.model_copy(update={WIDTH: hidden_size})
+        no_budget = dict.fromkeys(BUDGETS)
+        return self.model_copy(update={"architecture": architecture, **no_budget})
+
     @model_validator(mode="after")
-    def _the_budget_decides_the_width(self) -> Self:
-        if self.parameter_budget is None:
-            return self
-        shape = self.architecture
-        match = match_parameters(shape, self.features, self.parameter_budget).architecture
-        explicit = "hidden_size" in shape.model_fields_set
-        if explicit and shape.hidden_size != match.hidden_size:
+    def _a_budget_decides_the_width(self) -> Self:
+        given = {name: value for name in BUDGETS if (value := getattr(self, name)) is not None}
+        if len(given) > 1:
             raise ValueError(
-                f"hidden_size is {shape.hidden_size}, but parameter_budget "
-                f"{self.parameter_budget} makes it {match.hidden_size} for {shape.variant}; "
-                "leave one of the two out"
+                f"state_budget is {self.state_budget:,}, but parameter_budget is "
+                f"{self.parameter_budget:,} too; give one of the two, or neither for equal width"
             )
-        # The only place where a config is completed; from here on it is as frozen as any other.
-        object.__setattr__(self, "architecture", match)
+        for name, budget in given.items():
+            width = self._matching_width(name, budget)
+            shape = self.architecture
+            if WIDTH in shape.model_fields_set and shape.hidden_size != width:
+                raise ValueError(
+                    f"hidden_size is {shape.hidden_size}, but {name} {budget} makes it {width} for "
+                    f"{shape.variant}; leave one of the two out"
+                )
+            # The only place where a config is completed; from here on it is as frozen as any other.
+            decided = shape.model_copy(update={WIDTH: width})
+            object.__setattr__(self, "architecture", decided)
         return self
+
+    def _matching_width(self, name: str, budget: int) -> int:
+        """The hidden size that comes closest. `BadSetting` where even the smallest exceeds it."""
+
+        def count(hidden_size: int) -> int:
+            sized = self.at_width(hidden_size)
+            return sized.parameters if name == "parameter_budget" else sized.state_bytes
+
+        if (least := count(1)) > (1 + TOLERANCE) * budget:
+            what = (
+                f"{least:,} parameters ({self.counted})"
+                if name == "parameter_budget"
+                else f"a state of {least:,} bytes"
+            )
+            raise BadSetting(
+                f"{name} is {budget:,}, but {self.architecture.variant} has {what} at hidden "
+                f"size 1; give at least {least:,}"
+            )
+        return nearest_width(count, budget)
+
+    @classmethod
+    def settings_as_recorded(cls, settings: Mapping[str, Value]) -> dict[str, Value]:
+        """The settings that a run's recorded ones mean now.
+
+        Before there were state budgets, a parameter budget counted the recurrent layers alone.
+        Where it now counts a whole model, such a run stands at the hidden size that it recorded:
+        matched anew, it would be another network.
+        """
+        return {**settings, **({"parameter_budget": None} if cls.has_old_budget(settings) else {})}
+
+    @classmethod
+    def has_old_budget(cls, settings: Mapping[str, Value]) -> bool:
+        """Whether the settings are of a run whose parameter budget counted something else."""
+        recorded = isinstance(settings.get("parameter_budget"), int)
+        recorded = recorded and "state_budget" not in settings
+        return recorded and WIDTH in settings and cls.counted != Config.counted
 
 
 Limit = Callable[[Mapping[str, Value]], float]
@@ -395,6 +491,10 @@ class Experiment:
         """What a person can set: the config's settings, and `seeds` where each is a run."""
         return (*settings_of(self.config), *((SEEDS,) if self.one_run_per_seed else ()))
 
+    def complete(self, settings: Mapping[str, Value]) -> dict[str, Value]:
+        """Recorded settings, with those that are newer than the run at their defaults."""
+        return {**{s.name: s.default for s in settings_of(self.config)}, **settings}
+
     def row(self, table: str) -> type[Row]:
         """The Row type of a table; `BadSetting` if the experiment has no such table."""
         for row in self.rows:
@@ -430,8 +530,9 @@ class Experiment:
             }
             for combination in itertools.product(*applicable.values()):
                 flat = {**dict(zip(applicable, combination, strict=True)), **kind}
-                if flat.get("parameter_budget") is not None and "hidden_size" not in settings:
-                    flat.pop("hidden_size", None)  # the preset's width gives way to the budget
+                budgeted = any(flat.get(name) is not None for name in BUDGETS)
+                if budgeted and WIDTH not in settings:
+                    flat.pop(WIDTH, None)  # the preset's width gives way to the budget
                 first = self.config.from_flat(flat)
                 for seed in range(first.seed, first.seed + seeds):
                     configs[self.config.from_flat({**flat, "seed": seed})] = None

@@ -1,4 +1,4 @@
-"""The exact number of parameters of an architecture, and the width that fits a budget.
+"""The exact number of parameters of a model, its state, and the width that fits a budget of either.
 
 With G weight blocks per cell (1, 4, 3), H the hidden size and D directions, a layer that reads I
 features has D·G·(I·H + H² + 2H) parameters: `torch.nn` keeps two bias vectors where the equations
@@ -8,18 +8,25 @@ need one. This module needs no torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from core.models.architecture import MAX_HIDDEN_SIZE, Architecture
 from core.models.registry import cell_kind
-from core.settings import BadSetting
 
 Part = Literal["input", "recurrent", "bias", "embedding", "output"]
 
+AttentionName = Literal["none", "additive", "dot", "general"]
+
 MAX_BUDGET = 250_000_000
-"""The largest budget that every variant reaches within the largest hidden size."""
+"""The largest number of parameters that every variant reaches within the largest hidden size."""
+
+MAX_STATE_BUDGET = 2 * MAX_HIDDEN_SIZE
+"""The same of a state's bytes, in a precision of two bytes."""
+
+TOLERANCE = 0.05
+"""How far off its budget a size may be and still be called equal."""
 
 DTYPE_BYTES: Mapping[str, int] = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -58,14 +65,6 @@ class Parameters:
     def parts(self) -> dict[Part, int]:
         """The summands of `total` by name."""
         return {part: getattr(self, part) for part in get_args(Part)}
-
-
-@dataclass(frozen=True)
-class Match:
-    """The width that brings an architecture closest to a budget, and its parameter count."""
-
-    architecture: Architecture
-    parameters: int
 
 
 def gates(architecture: Architecture) -> int:
@@ -140,22 +139,48 @@ def growth_exponent(architecture: Architecture, input_size: int) -> float:
     return math.log2(large / small)
 
 
-def match_parameters(architecture: Architecture, input_size: int, budget: int) -> Match:
-    """The hidden size whose recurrent layers come closest to `budget` parameters.
+def count_translator(
+    encoder: Architecture,
+    decoder: Architecture,
+    *,
+    attention: AttentionName,
+    embedding_size: int,
+    vocabularies: tuple[int, int],
+) -> int:
+    """Parameters of a whole encoder-decoder, `core.models.seq2seq.Seq2Seq`, part by part.
 
-    Of two that are equally close it is the smaller one. The count grows with the width, so
-    bisection finds it. Raises `BadSetting` above `MAX_BUDGET`.
+    With E the embedding size, V the source's and the target's vocabulary, H the decoder's hidden
+    size and C = D·H_encoder the features of the encoder's output:
+
+    embeddings (V_source + V_target)·E; both recurrent layers; `combine` 2H·H + H; `output`
+    (H + 1)·V_target; attention: none and dot 0, general H², additive 2H² + 2H; and the bridge: a
+    map of the output (C + 1)·H if C ≠ H, and per layer one of the states (n·C + 1)·m·H, with n and
+    m states per cell (h, and an LSTM's c), unless both cells, widths and directions are alike.
     """
+    source, target = vocabularies
+    size, read = decoder.hidden_size, encoder.directions * encoder.hidden_size
+    scores = {"none": 0, "dot": 0, "general": size**2, "additive": 2 * size**2 + 2 * size}
+    reads, writes = (len(cell_kind(shape.cell).states) for shape in (encoder, decoder))
+    alike = read == size and encoder.cell == decoder.cell and not encoder.bidirectional
+    state_maps = 0 if alike else encoder.layers * (reads * read + 1) * writes * size
+    return (
+        (source + target) * embedding_size
+        + sum(count_parameters(shape, embedding_size).core for shape in (encoder, decoder))
+        + scores[attention]
+        + (2 * size + 1) * size
+        + (size + 1) * target
+        + (0 if read == size else (read + 1) * size)
+        + state_maps
+    )
 
-    def core(size: int) -> int:
-        sized = architecture.model_copy(update={"hidden_size": size})
-        return count_parameters(sized, input_size).core
 
-    if budget > MAX_BUDGET:
-        raise BadSetting(f"parameter_budget is {budget:,}; give at most {MAX_BUDGET:,}")
+def nearest_width(count: Callable[[int], int], budget: int) -> int:
+    """The hidden size whose count comes closest to a budget; of two equally close, the smaller.
+
+    `count` must grow with the hidden size, so that bisection finds it.
+    """
     low, high = 1, MAX_HIDDEN_SIZE
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if core(middle) <= budget else (low, middle)
-    size = min((low, high), key=lambda width: (abs(core(width) - budget), width))
-    return Match(architecture.model_copy(update={"hidden_size": size}), core(size))
+        low, high = (middle, high) if count(middle) <= budget else (low, middle)
+    return min((low, high), key=lambda width: (abs(count(width) - budget), width))

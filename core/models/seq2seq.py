@@ -10,19 +10,18 @@ state and context, A what attention scores are computed from, V target vocabular
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from core.models.architecture import Architecture, variant_title
 from core.models.cells import State
+from core.models.counting import AttentionName
 from core.models.recurrent import Recurrent
 from core.models.registry import cell_kind
 from core.settings import BadSetting
 from core.tasks.corpora import PADDING
-
-AttentionName = Literal["none", "additive", "dot", "general"]
 
 
 class Memory(NamedTuple):
@@ -180,8 +179,8 @@ class Seq2Seq(nn.Module):
 
     a_t = tanh(W [context_t ; h_t]);  p(y_t) = softmax(O a_t)
 
-    Without attention context_t is the same vector at every step, so that both have equally many
-    parameters.
+    Without attention context_t is the same vector at every step, so that at one width `none` and
+    `dot` have equally many parameters; `general` and `additive` add the weights of their scores.
     """
 
     def __init__(self, shape: Seq2SeqShape, seed: int = 0) -> None:

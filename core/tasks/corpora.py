@@ -14,7 +14,7 @@ import io
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import sentencepiece
 import torch
@@ -23,11 +23,10 @@ from torch import Tensor
 from core.settings import BadSetting
 from core.tasks import grammar
 from core.tasks.parallel_text import BadCorpus, Sides, joined
-
-SPECIAL = ("<padding>", "<begin>", "<end>", "<unknown>")
+from core.tasks.vocabularies import SPECIAL, SyntheticName, words_of
 
 PADDING, BEGIN, END, UNKNOWN = range(len(SPECIAL))
-"""The first four tokens of every vocabulary."""
+"""The numbers of the special tokens."""
 
 
 class Pair(NamedTuple):
@@ -200,11 +199,9 @@ def padded_sources(sources: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return tokens_SB, lengths_B
 
 
-SyntheticName = Literal["copy", "reverse", "grammar"]
+DIGITS = Words(words_of("copy")[0])
 
-DIGITS = Words("0123456789")
-
-ENGLISH, GERMAN = Words(grammar.words("english")), Words(grammar.words("german"))
+ENGLISH, GERMAN = (Words(words) for words in words_of("grammar"))
 
 
 def codecs(name: SyntheticName) -> tuple[Codec, Codec]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from core.experiments import all_experiments, experiment_named
+from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.architecture import Architecture, variant_title
-from core.models.counting import count_parameters
 from core.models.registry import variants
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
@@ -78,9 +80,64 @@ def test_every_declaration_is_complete(experiment) -> None:
 def test_every_experiment_compares_at_equal_parameters(experiment) -> None:
     for config in experiment.configs(list(variants()), {"parameter_budget": ["50k"]}):
         shape = config.architecture
-        assert abs(count_parameters(shape, config.features).core - 50_000) < 2_000
+        assert abs(config.parameters - 50_000) < 2_000
         assert f" {shape.hidden_size}" in shape.label
         assert experiment.config.from_flat(config.flat()) == config
+
+
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
+def test_every_experiment_compares_at_equal_state(experiment) -> None:
+    for config in experiment.configs(list(variants()), {"state_budget": ["512"]}):
+        assert config.state_bytes == 512
+        assert experiment.config.from_flat(config.flat()) == config
+
+
+def test_a_state_budget_counts_both_vectors_of_an_lstm_and_the_bytes_of_the_precision() -> None:
+    (half,) = PARAMETER_COUNT.configs(["lstm"], {"state_budget": [512], "dtype": ["float16"]})
+    (whole,) = PARAMETER_COUNT.configs(["lstm"], {"state_budget": [512]})
+    (deep,) = PARAMETER_COUNT.configs(["bi-gru"], {"state_budget": [512], "layers": [2]})
+    widths = [config.architecture.hidden_size for config in (half, whole, deep)]
+    assert widths == [128, 64, 32], "512 / (2 states of 2 bytes, 2 of 4, 4 passes of 4)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"parameter_budget": [9000], "state_budget": [512]},
+            "state_budget is 512, but parameter_budget is 9,000 too; give one of the two, or "
+            "neither for equal width",
+        ),
+        (
+            {"state_budget": [512], "hidden_size": [65]},
+            "hidden_size is 65, but state_budget 512 makes it 64 for lstm; leave one of the two "
+            "out",
+        ),
+        (
+            {"parameter_budget": [5]},
+            "parameter_budget is 5, but lstm has 268 parameters (recurrent layers) at hidden size "
+            "1; give at least 268",
+        ),
+        (
+            {"state_budget": [7]},
+            "state_budget is 7, but lstm has a state of 8 bytes at hidden size 1; give at least 8",
+        ),
+        (
+            {"state_budget": [32_769]},
+            "state_budget is 32769; give a whole number from 1 to 32,768, or leave it out",
+        ),
+        (
+            {"state_budget": ["few"]},
+            "state_budget is 'few'; give an amount such as 100000, 100k or 1.5 M",
+        ),
+    ],
+)
+def test_budgets_that_contradict_or_cannot_be_met_are_refused_in_one_line(
+    settings: dict[str, list[Any]], sentence: str
+) -> None:
+    with pytest.raises(BadSetting) as refused:
+        PARAMETER_COUNT.configs(["lstm"], settings)
+    assert str(refused.value) == sentence
 
 
 def test_a_budget_and_a_width_that_does_not_follow_from_it_contradict() -> None:

@@ -8,16 +8,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.models.architecture import Architecture
-from core.models.counting import pass_cost
+from core.models.counting import (
+    DTYPE_BYTES,
+    AttentionName,
+    count_translator,
+    pass_cost,
+    state_size,
+)
 from core.models.registry import variants
 from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEDIAN
 from core.stats.estimates import Estimate
+from core.tasks.vocabularies import SyntheticName, vocabulary_sizes
 
 Task = Literal["grammar", "copy", "reverse", "multi30k", "tsv"]
 
@@ -50,6 +57,8 @@ EVAL_BATCH_SIZE = 128
 class LengthQualityConfig(Config):
     """One seq2seq model, trained and judged once. The architecture is the encoder's."""
 
+    counted = "whole model"
+
     task: Task = Field(
         "grammar",
         title="Task",
@@ -59,7 +68,7 @@ class LengthQualityConfig(Config):
         ),
         json_schema_extra={"noun": "task"},
     )
-    attention: Literal["none", "additive", "dot", "general"] = Field(
+    attention: AttentionName = Field(
         "none",
         title="Attention",
         description=(
@@ -200,6 +209,33 @@ class LengthQualityConfig(Config):
         if cell == shape.cell:
             return shape.model_copy(update={"bidirectional": False})
         return Architecture(cell=cell, hidden_size=shape.hidden_size, layers=shape.layers)
+
+    @property
+    def vocabularies(self) -> tuple[int, int]:
+        """Tokens of source and target; the subwords of a text are shared by both."""
+        if self.synthetic:
+            return vocabulary_sizes(cast(SyntheticName, self.task))
+        return self.vocabulary, self.vocabulary
+
+    @property
+    def parameters(self) -> int:
+        """Of the whole model: embeddings, encoder, bridge, attention, decoder and output layer."""
+        return count_translator(
+            self.architecture,
+            self.decoding_architecture,
+            attention=self.attention,
+            embedding_size=self.embedding_size,
+            vocabularies=self.vocabularies,
+        )
+
+    @property
+    def state_bytes(self) -> int:
+        """Of the state that the decoder starts from: h, and an LSTM's c, of each layer.
+
+        It is what is left of a sentence when it is read. What attention reads besides grows with
+        the sentence and is not counted.
+        """
+        return state_size(self.decoding_architecture) * DTYPE_BYTES[self.precision]
 
     @property
     def synthetic(self) -> bool:

@@ -15,11 +15,11 @@ from core.tasks.corpora import (
     Codec,
     Corpus,
     Pair,
-    SyntheticName,
     split,
     synthetic_corpus,
     text_corpus,
 )
+from core.tasks.vocabularies import SyntheticName
 
 
 def corpus_of(config: LengthQualityConfig) -> Corpus:

@@ -74,7 +74,10 @@ class Translator:
         Raises `BadSetting` when something is missing or does not fit together.
         """
         try:
-            config = LengthQualityConfig.from_flat(json.loads(_read(folder, "config.json")))
+            recorded = json.loads(_read(folder, "config.json"))
+            config = LengthQualityConfig.from_flat(
+                LengthQualityConfig.settings_as_recorded(recorded)
+            )
             source, target = _codec(folder, "source"), _codec(folder, "target")
             model = Seq2Seq(shape_of(config, source.size, target.size), config.seed)
             weights = io.BytesIO(_read(folder, "weights.pt"))

@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
-from core.models.counting import pass_cost
+from core.models.counting import count_parameters, pass_cost
 from core.stats.aggregation import EXACT, HALF_LIFE, MAJORITY, MEDIAN
 from core.stats.estimates import Estimate
 from core.tasks.lag_shapes import LagShape, TaskName, lag_shape
@@ -27,6 +27,8 @@ LEARNING_RATES = (1e-3, 3e-3, 1e-2)
 
 class MemorySpanConfig(Config):
     """One variant at every lag, all of its seeds in one batched pass."""
+
+    counted = "whole model"
 
     task: TaskName = Field(
         "recall",
@@ -128,6 +130,12 @@ class MemorySpanConfig(Config):
     def features(self) -> int:
         """Features that are read at each step."""
         return self.shape.inputs
+
+    @property
+    def parameters(self) -> int:
+        """Of one network: the recurrent layers and the readout of the last outputs."""
+        counts = count_parameters(self.architecture, self.features, outputs=self.shape.outputs)
+        return counts.total
 
     @property
     def lags(self) -> list[int]:

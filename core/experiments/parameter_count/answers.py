@@ -7,8 +7,7 @@ from typing import Any
 
 from core.analysis.comparison import Comparison
 from core.experiments.parameter_count.declaration import ParameterCountConfig
-from core.formatting import as_number, listed, number
-from core.models.architecture import variant_title
+from core.formatting import as_number, number
 
 
 def run_sentence(config: ParameterCountConfig, summary: Mapping[str, Any]) -> str:
@@ -29,15 +28,10 @@ def run_sentence(config: ParameterCountConfig, summary: Mapping[str, Any]) -> st
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
-    """What a budget buys, how the count grows with the width, and what training keeps."""
+    """How the count grows with the width, and what training keeps."""
     groups = comparison.groups
-    budgets = {run.settings.get("parameter_budget") for run in comparison.runs}
     widths = {run.settings["hidden_size"] for run in comparison.runs}
-    if len(groups) > 1 and len(budgets) == 1 and None not in budgets:
-        sizes = [f"{variant_title(g.variant)} {g.settings['hidden_size']:,}" for g in groups]
-        budget = f"About {budgets.pop():,} recurrent parameters"
-        yield f"{budget} buy these hidden sizes: {listed(sizes)}."
-    elif len(widths) == 1:
+    if len(widths) == 1:
         factors = [2 ** float(str(s["growth_exponent"])) for s in comparison.summaries.values()]
         ends = dict.fromkeys(number(end, 2) for end in (min(factors), max(factors)))
         width = f"Doubling the hidden size from {widths.pop():,}"

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.models.architecture import Architecture
-from core.models.counting import MAX_BUDGET, count_parameters, match_parameters, pass_cost
+from core.models.counting import MAX_BUDGET, count_parameters, nearest_width, pass_cost
 from core.models.registry import cell_kind
 from core.stats.aggregation import EXACT
 from core.stats.estimates import Estimate
@@ -38,6 +38,8 @@ MAX_SAVED = 2**26
 
 class TwoSidedContextConfig(Config):
     """One variant at every look-ahead, all of them and all seeds trained in one batched pass."""
+
+    counted = "whole model"
 
     rule: Rule = Field(
         "ahead",
@@ -107,6 +109,20 @@ class TwoSidedContextConfig(Config):
         return self.tokens
 
     @property
+    def tags(self) -> int:
+        """How many different tags there are: the tokens, or smaller, equal and larger."""
+        return self.tokens if self.rule == "ahead" else 3
+
+    @property
+    def parameters(self) -> int:
+        """Of one network: the recurrent layers and the readout of every step."""
+        return self.parameters_of(self.architecture)
+
+    def parameters_of(self, architecture: Architecture) -> int:
+        """The same of another architecture."""
+        return count_parameters(architecture, self.features, outputs=self.tags).total
+
+    @property
     def look_aheads(self) -> tuple[int, ...]:
         """The look-aheads that are measured, in order."""
         return (*(ahead for ahead in LOOK_AHEADS if ahead < self.furthest), self.furthest)
@@ -118,13 +134,17 @@ class TwoSidedContextConfig(Config):
 
     @property
     def wider(self) -> Architecture | None:
-        """One direction with as many parameters in its recurrent layers as the bidirectional form
-        has, or as near as a whole hidden size comes; None if the variant is bidirectional itself.
+        """One direction with as many parameters as the bidirectional form has, readout included, or
+        as near as a whole hidden size comes; None if the variant is bidirectional itself.
         """
         if self.architecture.bidirectional:
             return None
-        budget = count_parameters(self.two_sided, self.features).core
-        return match_parameters(self.architecture, self.features, budget).architecture
+
+        def sized(hidden_size: int) -> Architecture:
+            return self.architecture.model_copy(update={"hidden_size": hidden_size})
+
+        budget = self.parameters_of(self.two_sided)
+        return sized(nearest_width(lambda width: self.parameters_of(sized(width)), budget))
 
     @model_validator(mode="after")
     def _the_sequence_holds_the_look_ahead(self) -> Self:
@@ -137,7 +157,7 @@ class TwoSidedContextConfig(Config):
 
     @model_validator(mode="after")
     def _the_bidirectional_form_can_be_matched(self) -> Self:
-        size = count_parameters(self.two_sided, self.features).core
+        size = self.parameters_of(self.two_sided)
         if not self.architecture.bidirectional and size > MAX_BUDGET:
             raise ValueError(
                 f"hidden_size is {self.architecture.hidden_size}, and the bidirectional form to be "
@@ -230,8 +250,9 @@ class ContextRow(Row):
     network: Network = axis(
         "Network",
         description=(
-            "itself: the variant. wider: as many parameters as its bidirectional form. delayed: "
-            "the variant, answering so many steps later as it must look ahead."
+            "itself: the variant. wider: as many parameters, readout included, as its "
+            "bidirectional form. delayed: the variant, answering so many steps later as it must "
+            "look ahead."
         ),
     )
     seed: int = seed_axis()

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from core.analysis.sentences import answer
+from core.experiment import BUDGETS
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.parameter_count.answers import run_sentence
 from tests.core.made import Made, compared, run
@@ -16,7 +17,7 @@ SMALL = {"hidden_size": 6, "smallest_width": 6, "largest_width": 6, "sequence_le
 def measured(variant: str, **settings: Any) -> Made:
     """A run with the summary that is really measured of it."""
     asked = {**SMALL, **settings}
-    if "parameter_budget" in settings:
+    if {*BUDGETS} & {*settings}:
         del asked["hidden_size"]
     (config,) = PARAMETER_COUNT.configs([variant], {n: [v] for n, v in asked.items()})
     *_, summary = PARAMETER_COUNT.measure(config)
@@ -33,11 +34,14 @@ def test_a_comparison_names_the_fewest_and_what_training_keeps() -> None:
     assert "Training over 10 steps keeps" in words
 
 
-def test_at_one_budget_it_names_the_widths() -> None:
+def test_at_a_budget_what_it_makes_equal_has_no_winner() -> None:
     equal = {"parameter_budget": 1000, "input_size": 8}
     words = answer(compared(measured("rnn", **equal), measured("lstm", **equal)))
-    assert "About 1,000 recurrent parameters buy these hidden sizes: RNN 27 and LSTM 12." in words
     assert "fewest parameters" not in words, "the budget makes them equal"
+    equal = {"state_budget": 48, "input_size": 8}
+    comparison = compared(measured("rnn", **equal), measured("lstm", **equal))
+    assert "RNN · hidden size 12 has the fewest parameters" in answer(comparison)
+    assert {e.value for e in comparison.result("state_bytes").estimates.values()} == {48}  # type: ignore[union-attr]
 
 
 def test_a_budget_for_some_only_is_a_plain_comparison() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas
@@ -74,6 +75,14 @@ def test_a_run_of_one_direction_guesses_and_says_what_would_help() -> None:
         "is needed, no better than chance (25%). With as many parameters as both directions "
         "(hidden size 97) it gets 25.1%; if it may answer that many steps later, 99.0%."
     )
+
+
+def test_the_sizes_that_are_called_equal_are_named_where_they_were_recorded() -> None:
+    wider = replace(ONE, columns={**ONE.columns, "wider_parameters": 36_436})
+    both = replace(BOTH, columns={**BOTH.columns, "parameters": 36_356})
+    words = said(both, wider)
+    assert "With as many parameters as both (LSTM 36,436 against 36,356), one direction" in words
+    assert "With as many parameters as both, one direction" in said(BOTH, ONE), "an older run"
 
 
 def test_a_run_of_both_directions_sees() -> None:
