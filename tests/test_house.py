@@ -33,6 +33,7 @@ RANKS = (
     ("experiment",),
     ("store.records", "models", "tasks"),
     ("analysis.groups", "analysis.runs", "analysis.comparison", "analysis.sentences"),
+    ("analysis.sizes",),
     ("measure", "training"),
     ("experiments",),
     ("analysis", "chapter", "explorer", "store"),

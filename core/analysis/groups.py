@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.experiment import Experiment
+from core.experiment import BUDGETS, WIDTH, Experiment
 from core.formatting import inline_text, isolate_direction, one_line
 from core.models.architecture import variant_title
 from core.models.registry import cell_kinds
@@ -85,11 +85,11 @@ def identity_of(
     """Values of the settings that decide what a run measures, except those in `without`.
 
     They are equal for repeats of the run. A setting that is newer than the run is at its default.
-    If the cell or the directions are left out, so is a hidden size that a parameter budget decides.
+    If something else is left out, so is a hidden size that a budget decides: it depends on the
+    cell, on the directions, and in a whole model on its attention.
     """
-    budget = settings.get("parameter_budget") is not None
-    resized = budget and bool({"cell", "bidirectional"} & {*without})
-    left_out = {*without, *(("hidden_size",) if resized else ())}
+    resized = bool(without) and any(settings.get(name) is not None for name in BUDGETS)
+    left_out = {*without, *((WIDTH,) if resized else ())}
     return tuple(
         settings.get(setting.name, setting.default)
         for setting in experiment.identity

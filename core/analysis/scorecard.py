@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from core.analysis.comparison import Difference, Mark, Result, compare_groups, has_rows
 from core.analysis.groups import Group, Identity
 from core.analysis.runs import finished_run
-from core.experiment import SEEDS, Column, Config, Experiment, Headline
+from core.analysis.sizes import Size, size_of_run
+from core.experiment import BUDGETS, COMPARED_AT, SEEDS, WIDTH, Column, Config, Experiment, Headline
 from core.experiments import all_experiments, experiment_named
 from core.models.architecture import Architecture
-from core.models.counting import count_parameters
 from core.models.registry import variants
 from core.settings import BadSetting, Setting, Value, settings_of
 from core.stats.estimates import MISSING, Estimate
@@ -31,8 +31,6 @@ from core.store.records import RunRecord
 if TYPE_CHECKING:
     import pandas
 
-
-WIDTH = "hidden_size"
 
 _SETTINGS = tuple(s for s in settings_of(Architecture) if s.name != WIDTH)
 
@@ -60,40 +58,50 @@ def _kind(values: tuple[Value, ...]) -> Architecture | None:
         return None
 
 
-# --- On what terms are variants compared: at equal width, or at equal parameters?
-
-BUDGET = "parameter_budget"
+# --- On what terms are variants compared: at equal width, equal parameters or equal state?
 
 
 @dataclass(frozen=True)
 class Terms:
-    """One hidden size for all, or one parameter budget that decides each variant's own."""
+    """One hidden size for all, or one budget that decides each variant's own."""
 
     hidden_size: int | None = None
     parameter_budget: int | None = None
+    state_budget: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.hidden_size is None) == (self.parameter_budget is None):
-            raise ValueError("terms are one hidden size or one parameter budget, not both")
+        if len(self.settings) != 1:
+            raise ValueError(
+                "terms are one hidden size, one parameter budget or one state budget: "
+                f"{dict(self.settings) or 'none'} came"
+            )
 
     @property
     def in_words(self) -> str:
-        """`hidden size 64`, `a budget of 100,000 recurrent parameters`."""
+        """`hidden size 64`, `a budget of 100,000 parameters`, `a state of 512 bytes`."""
         if self.hidden_size is not None:
             return f"hidden size {self.hidden_size:,}"
-        return f"a budget of {self.parameter_budget:,} recurrent parameters"
+        if self.state_budget is not None:
+            return f"a state of {self.state_budget:,} bytes"
+        return f"a budget of {self.parameter_budget:,} parameters"
 
     @property
     def settings(self) -> Mapping[str, int]:
         """The setting that they fix in a config."""
-        settings = {WIDTH: self.hidden_size, BUDGET: self.parameter_budget}
-        return {name: value for name, value in settings.items() if value is not None}
+        values = {name: getattr(self, name) for name in COMPARED_AT.values()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def mode(self) -> str:
+        """What is equal: `Equal width`."""
+        return next(mode for mode, name in COMPARED_AT.items() if name in self.settings)
 
 
 def terms_of(settings: Mapping[str, Any]) -> Terms | None:
     """The terms on which a run was made; None if its settings do not say."""
-    if (budget := settings.get(BUDGET)) is not None:
-        return Terms(parameter_budget=int(budget))
+    for name in BUDGETS:
+        if (budget := settings.get(name)) is not None:
+            return Terms(**{name: int(budget)})
     width = settings.get(WIDTH)
     return None if width is None else Terms(hidden_size=int(width))
 
@@ -201,7 +209,7 @@ def _basis(
 
 def shared_settings(experiment: Experiment) -> tuple[Setting, ...]:
     """The settings that runs of one question must have in common."""
-    return tuple(s for s in experiment.identity if not s.of_architecture and s.name != BUDGET)
+    return tuple(s for s in experiment.identity if not s.of_architecture and s.name not in BUDGETS)
 
 
 # --- Cells
@@ -312,15 +320,6 @@ class MeasureLine:
 
 
 @dataclass(frozen=True, eq=False)
-class Size:
-    """The size of a kind on the terms of a scorecard."""
-
-    hidden_size: int
-    parameters: int
-    """Of its recurrent layers."""
-
-
-@dataclass(frozen=True, eq=False)
 class QuestionCard:
     """One experiment on a scorecard."""
 
@@ -335,6 +334,11 @@ class QuestionCard:
     sizes: Mapping[str, Size]
     missing: tuple[Config, ...]
     """The runs that would fill the empty cells, in the order of the columns."""
+
+    @property
+    def sizes_of_columns(self) -> Mapping[str, tuple[Size]]:
+        """Kind → its one size, as `sizes_in_words` takes them."""
+        return {kind: (size,) for kind, size in self.sizes.items()}
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -444,37 +448,27 @@ def headlines(experiment: Experiment) -> tuple[Headline, ...]:
 
 
 def _sizes(basis: Basis) -> Mapping[str, Size]:
-    return {kind: size for kind, runs in basis.runs.items() if (size := _size(basis, runs[-1]))}
-
-
-def _size(basis: Basis, run: Record) -> Size | None:
-    if run.architecture is None:
-        return None
-    width = int(run.settings["hidden_size"])
-    shape = run.architecture.model_copy(update={"hidden_size": width})
-    config = basis.experiment.config.from_flat(dict(basis.shared))
-    return Size(width, count_parameters(shape, config.features).core)
+    sizes = {
+        kind: size_of_run(basis.experiment, runs[-1].settings) for kind, runs in basis.runs.items()
+    }
+    return {kind: size for kind, size in sizes.items() if size is not None}
 
 
 # --- Which terms, kinds and machines can a scorecard of these runs show, and which by default?
 
-MODES = ("Equal width", "Equal parameters")
+MODES = tuple(COMPARED_AT)
 
 DEFAULT_TERMS: Mapping[str, Terms] = {
-    MODES[0]: Terms(hidden_size=64),
-    MODES[1]: Terms(parameter_budget=100_000),
+    mode: Terms(**{name: value})
+    for (mode, name), value in zip(COMPARED_AT.items(), (64, 100_000, 512), strict=True)
 }
 """The terms of each mode while nothing is measured in it."""
 
 
 def available_terms(records: Iterable[Record], mode: str) -> list[Terms]:
     """Every width, or every budget, at which something was measured, in rising order."""
-    found = {run.terms for run in records if run.terms is not None and run.kind}
-    if mode == MODES[0]:
-        widths = sorted(t.hidden_size for t in found if t.hidden_size is not None)
-        return [Terms(hidden_size=width) for width in widths]
-    budgets = sorted(t.parameter_budget for t in found if t.parameter_budget is not None)
-    return [Terms(parameter_budget=budget) for budget in budgets]
+    there = {run.terms for run in records if run.terms is not None and run.kind}
+    return sorted((t for t in there if t.mode == mode), key=lambda t: [*t.settings.values()])
 
 
 def fullest_terms(
@@ -491,7 +485,7 @@ def fullest_terms(
             questions.setdefault(run.terms, set()).add(run.experiment)
             cells.setdefault(run.terms, set()).add((run.experiment, run.kind))
             newest[run.terms] = index
-    terms = [t for t in questions if (t.hidden_size is not None) == (mode == MODES[0])]
+    terms = [t for t in questions if t.mode == mode]
     return max(terms, key=lambda t: (len(questions[t]), len(cells[t]), newest[t]), default=None)
 
 

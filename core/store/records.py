@@ -67,6 +67,9 @@ class RunRecord:
     tags: Mapping[str, str] = field(repr=False)
     deleted: bool = False
     """Somebody deleted the run in MLflow: lists leave it out, only its id still finds it."""
+    old_budget: int | None = None
+    """The parameter budget of an older run, which counted its recurrent layers alone. Its settings
+    have none: it stands at the hidden size that it recorded."""
 
     @property
     def note(self) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas
 
+from core.analysis.sizes import size_of
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.formatting import counted
@@ -137,6 +138,7 @@ class Store:
         run_id: str = run.info.run_id
         params = {"variant": config.architecture.variant}
         params |= {name: _as_text(value) for name, value in flat.items() if value is not None}
+        params |= {name: str(value) for name, value in size_of(config).recorded.items()}
         self.client.log_batch(
             run_id, params=[mlflow.entities.Param(*item) for item in params.items()]
         )
@@ -440,10 +442,16 @@ def _record(run: StoredRun, experiments: Mapping[str, str]) -> RunRecord | None:
         return None
     if not isinstance(settings, dict):
         return None
+    name = experiments.get(run.experiment_id, "")
+    old_budget = None
+    if name:
+        config = experiment_named(name).config
+        old_budget = settings["parameter_budget"] if config.has_old_budget(settings) else None
+        settings = config.settings_as_recorded(settings)
     return RunRecord(
         run_id=run.run_id,
         experiment_id=run.experiment_id,
-        experiment=experiments.get(run.experiment_id, ""),
+        experiment=name,
         name=run.name,
         status=cast(Status, run.status),
         settings=settings,
@@ -453,6 +461,7 @@ def _record(run: StoredRun, experiments: Mapping[str, str]) -> RunRecord | None:
         metrics=run.metrics,
         tags=run.tags,
         deleted=run.deleted,
+        old_budget=old_budget,
     )
 
 

@@ -27,7 +27,7 @@ from core.analysis.scorecard import (
     scorecard,
 )
 from core.analysis.scorecard_sentences import absence, basis_in_words, scorecard_answer, standing
-from core.experiment import Experiment
+from core.experiment import BUDGETS, COMPARED_AT, Experiment
 from core.experiments import all_experiments
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
@@ -127,9 +127,13 @@ def test_a_kind_is_an_architecture_whatever_its_width() -> None:
 
 
 def test_terms_are_a_width_or_a_budget() -> None:
-    with pytest.raises(ValueError, match="not both"):
+    for name in COMPARED_AT.values():
+        assert Terms(**{name: 64}).settings == {name: 64}
+    with pytest.raises(ValueError, match="'hidden_size': 64, 'parameter_budget': 1000} came"):
         Terms(hidden_size=64, parameter_budget=1000)
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="'state_budget': 512} came"):
+        Terms(parameter_budget=1000, state_budget=512)
+    with pytest.raises(ValueError, match="none came"):
         Terms()
 
 
@@ -162,7 +166,7 @@ def test_each_setting_but_the_variant_and_its_repetition_separates_runs(
         if setting.path[0] == "architecture" or setting.name in free:
             continue
         other = {**base, setting.name: f"not {base[setting.name]}"}
-        if setting.name == "parameter_budget":
+        if setting.name in BUDGETS:
             other[setting.name] = 1000
         one, two = (Record("", experiment.name, s, "cpu", "") for s in (base, other))
         assert (one.shared, one.terms) != (two.shared, two.terms), setting.name
@@ -174,8 +178,7 @@ def test_a_width_takes_no_run_of_a_budget_and_none_of_another_width(made: Made) 
     question = made.question(PARAMETER_COUNT)
     assert question.basis is None
     assert absence(question) == (
-        "Not measured on these terms, but at hidden size 32 and a budget of 8,320 recurrent "
-        "parameters."
+        "Not measured on these terms, but at hidden size 32 and a budget of 8,320 parameters."
     )
 
 
@@ -189,6 +192,24 @@ def test_equal_parameters_give_the_achieved_sizes(made: Made) -> None:
         assert size.parameters == blocks * (64 * width + width**2 + 2 * width)
         assert abs(size.parameters - 100_000) < 2500
     assert sizes["RNN"].hidden_size > sizes["LSTM"].hidden_size
+
+
+def test_at_equal_state_runs_of_a_width_and_of_parameters_are_left_out(made: Made) -> None:
+    made.add(PARAMETER_COUNT, "rnn", measured=counts(1), hidden_size=128)
+    made.add(PARAMETER_COUNT, "rnn", measured=counts(1), parameter_budget=24_832)
+    for variant in ("rnn", "lstm"):
+        made.add(PARAMETER_COUNT, variant, measured=counts(1), state_budget=512)
+    question = made.question(PARAMETER_COUNT, Terms(state_budget=512))
+    assert len(question.runs) == 2
+    assert {k: (s.hidden_size, s.state_bytes) for k, s in question.sizes.items()} == {
+        "RNN": (128, 512),
+        "LSTM": (64, 512),
+    }
+    line = next(line for line in question.lines if line.column.name == "state_bytes")
+    assert "equal on these terms" in standing(line)
+    (missing,) = question.missing
+    assert (missing.state_budget, missing.parameter_budget) == (512, None)
+    assert missing.architecture.hidden_size == 128, "of the GRU"
 
 
 def test_at_equal_parameters_nobody_has_the_fewest(made: Made) -> None:
@@ -320,7 +341,12 @@ def test_choices_are_what_the_store_has(made: Made) -> None:
     made.add(PARAMETER_COUNT, "rnn", hidden_size=64)
     made.add(PARAMETER_COUNT, "gru", parameter_budget=9000)
     assert available_terms(made.records, MODES[0]) == [Terms(hidden_size=32), Terms(hidden_size=64)]
+    made.add(PARAMETER_COUNT, "gru", state_budget=256)
+    made.add(PARAMETER_COUNT, "gru", state_budget=128)
     assert available_terms(made.records, MODES[1]) == [Terms(parameter_budget=9000)]
+    states = [Terms(state_budget=128), Terms(state_budget=256)]
+    assert available_terms(made.records, MODES[2]) == states
+    assert fullest_terms(made.records, THREE, MODES[2]) == states[0], "the newest"
     assert fullest_terms(made.records, THREE, MODES[0]) == Terms(hidden_size=64), "two questions"
     assert list(available_kinds(made.records)) == [*PLAIN, "LSTM · forget bias 1"]
     assert default_kinds(made.records) == ["RNN", "LSTM", "GRU"]
