@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from core.experiment import MAX_SEEDS, Experiment
 from core.experiments import all_experiments
+from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.registry import variants
 from core.settings import BadSetting
 from core.store.records import STATUSES
@@ -136,9 +137,20 @@ def _parser() -> _Parser:
         "report", "write the chapter's claims and verdicts as one HTML file", commands.report
     )
     report.add_argument("--output", metavar="FILE", help="default: standard output")
-    match = verb("match", "find each variant's hidden size for a parameter budget", commands.match)
-    match.add_argument("budget", metavar="BUDGET", help="recurrent parameters: 1M, 250k, 100000")
-    match.add_argument("--input-size", default="64", metavar="INT", help="default: 64")
+    match = verb("match", "find each variant's hidden size for a budget", commands.match)
+    match.add_argument("budget", metavar="BUDGET", help="parameters: 1M, 250k, 100000")
+    match.add_argument(
+        "--state", action="store_true", help="the budget is of bytes of state, not of parameters"
+    )
+    match.add_argument(
+        "--experiment",
+        choices=names,
+        default=PARAMETER_COUNT.name,
+        metavar="E",
+        help="what is counted: the whole model that it trains, or recurrent layers alone; "
+        f"default: {PARAMETER_COUNT.name}",
+    )
+    match.add_argument("--input-size", metavar="INT", help="default: 64, or what the task has")
     match.add_argument("--layers", default="1", metavar="INT", help="default: 1")
     _add_json(match)
     serve = verb("serve", "run worker, MLflow UI and dashboard together", commands.serve)
@@ -188,6 +200,7 @@ def _add_scorecard(parser: argparse.ArgumentParser) -> None:
     terms.add_argument(
         "--parameter-budget", metavar="BUDGET", help="instead of a hidden size: 100k, 1M"
     )
+    terms.add_argument("--state-budget", metavar="BYTES", help="instead of a hidden size: 512")
     parser.add_argument(
         "--machine", metavar="M", help="where times were measured: part of its name"
     )

@@ -32,14 +32,14 @@ from core.analysis.scorecard import (
     fullest_terms,
 )
 from core.analysis.sentences import answer
+from core.analysis.sizes import size_of, sizes_in_words
 from core.chapter import compute_all
 from core.chapter.claim import Verdict
-from core.experiment import Config, Experiment
+from core.experiment import BUDGETS, Config, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import counted, inline_text, listed
 from core.models.architecture import Architecture, variant_title
-from core.models.counting import count_parameters
 from core.models.registry import variants
 from core.settings import BadSetting
 from core.store.records import RunRecord
@@ -165,11 +165,11 @@ def configs_of(args: argparse.Namespace) -> tuple[Experiment, list[Config]]:
         text = getattr(args, setting.name, None)
         if text is None:
             continue
-        if setting.name == "parameter_budget" and re.fullmatch(r"\d{1,3}(,\d{3})+", text):
+        if setting.name in BUDGETS and re.fullmatch(r"\d{1,3}(,\d{3})+", text):
             # 1,234,567 is one number to people and three values to a flag.
             plain = text.replace(",", "")
             raise BadSetting(
-                f"parameter_budget is {text!r}, but here a comma separates values; give {plain}, "
+                f"{setting.name} is {text!r}, but here a comma separates values; give {plain}, "
                 "or 100k,1M"
             )
         values = text.split(",")
@@ -371,9 +371,10 @@ def scorecard(args: argparse.Namespace) -> int:
     if args.hidden_size is not None:
         shape = Architecture.from_flat({"hidden_size": args.hidden_size})
         terms = Terms(hidden_size=shape.hidden_size)
-    if args.parameter_budget is not None:
-        config = PARAMETER_COUNT.config.from_flat({"parameter_budget": args.parameter_budget})
-        terms = Terms(parameter_budget=config.parameter_budget)
+    for name in BUDGETS:
+        if (budget := getattr(args, name)) is not None:
+            config = PARAMETER_COUNT.config.from_flat({name: budget})
+            terms = Terms(**{name: getattr(config, name)})
     store = open_store()
     index = scorecards.ScorecardIndex(store.table)
     snapshot = index.at(store.runs())
@@ -407,29 +408,42 @@ def report(args: argparse.Namespace) -> int:
 
 
 def match(args: argparse.Namespace) -> int:
-    """`match BUDGET`: print the hidden size of each variant at one number of parameters."""
-    settings = {
-        "parameter_budget": [args.budget],
-        "input_size": [args.input_size],
-        "layers": [args.layers],
+    """`match BUDGET`: print the hidden size of each variant at one number of parameters or bytes.
+
+    `--experiment` says what is counted: its whole model where it trains one.
+    """
+    experiment = experiment_named(args.experiment)
+    name = "state_budget" if args.state else "parameter_budget"
+    settings = {name: [args.budget], "layers": [args.layers]}
+    if args.input_size is not None or experiment is PARAMETER_COUNT:
+        settings["input_size"] = [args.input_size or "64"]
+    if experiment.one_run_per_seed:
+        settings["seeds"] = ["1"]
+    sizes = {
+        config.architecture.variant: size_of(config)
+        for config in experiment.configs(list(variants()), settings)
     }
-    matches = {}
-    for config in PARAMETER_COUNT.configs(list(variants()), settings):
-        shape = config.architecture
-        matches[shape.variant] = {
-            "hidden_size": shape.hidden_size,
-            "parameters": count_parameters(shape, config.features).core,
-            "parameter_budget": config.parameter_budget or 0,
-        }
     if args.json:
+        matches = {
+            variant: {
+                "hidden_size": size.hidden_size,
+                "parameters": size.parameters,
+                "state_bytes": size.state_bytes,
+                size.budget_name: size.budget,
+            }
+            for variant, size in sizes.items()
+        }
         print(json.dumps(matches))
         return 0
-    table = Table("variant", "hidden size", "recurrent parameters", "off the budget by")
-    for variant, size in matches.items():
-        off = f"{100 * (size['parameters'] / size['parameter_budget'] - 1):+.2f}%"
-        numbers = (f"{size['hidden_size']:,}", f"{size['parameters']:,}")
-        table.add_row(variant_title(variant), *numbers, off)
+    counted = f"parameters ({experiment.config.counted})"
+    table = Table("variant", "hidden size", counted, "state (bytes)", "off the budget by")
+    for variant, size in sizes.items():
+        numbers = (size.hidden_size, size.parameters, size.state_bytes)
+        table.add_row(variant_title(variant), *(f"{n:,}" for n in numbers), size.off_in_words)
     OUT.print(table)
+    missed = {variant_title(v): (size,) for v, size in sizes.items() if size.missed}
+    if missed:
+        say(sizes_in_words(experiment, missed))
     return 0
 
 

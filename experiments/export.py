@@ -13,6 +13,7 @@ import pandas
 
 from core.analysis.comparison import Comparison, Result
 from core.analysis.sentences import answer, method
+from core.analysis.sizes import Size, sizes_in_words, sizes_of
 from core.experiment import Experiment
 from core.experiments import config_of, experiment_named
 from core.formatting import csv_cell
@@ -35,7 +36,7 @@ COLUMNS = (
     "experiment", "kind", "name", "unit", "group", "against", "value", "low", "high", "n",
     "n_against", "mark", "finding", "test", "p", "corrected_p",
 )  # fmt: skip
-"""The columns of a comparison as CSV: one line per setting, result and verdict (`kind`)."""
+"""The columns of a comparison as CSV: one line per setting, size, result and verdict (`kind`)."""
 
 
 def tidy(store: Store, records: Iterable[RunRecord], table: str) -> pandas.DataFrame:
@@ -168,6 +169,13 @@ def _lines(comparison: Comparison) -> Iterator[dict[str, Any]]:
                 "experiment": experiment, "kind": "setting", "name": setting.title, "group": group,
                 "value": value,
             }  # fmt: skip
+    for group, sizes in sizes_of(comparison.experiment, comparison.groups).items():
+        for size in sizes:
+            for name, size_value in size_data(comparison.experiment, size).items():
+                yield {
+                    "experiment": experiment, "kind": "size", "name": name, "group": group,
+                    "value": size_value,
+                }  # fmt: skip
     for result in comparison.results:
         column = {"experiment": experiment, "name": result.column.name, "unit": result.column.unit}
         for group, estimate in result.estimates.items():
@@ -193,6 +201,7 @@ def as_json(comparisons: Iterable[Comparison]) -> bytes:
 
 def as_data(comparison: Comparison) -> dict[str, Any]:
     """A comparison as data for JSON."""
+    sizes = sizes_of(comparison.experiment, comparison.groups)
     return {
         "experiment": comparison.experiment.name,
         "question": comparison.experiment.question,
@@ -200,6 +209,11 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
         "grouped_by": comparison.grouped_by or "kind",
         "groups": {g.name: [run.run_id for run in g.runs] for g in comparison.groups},
         "settings": {setting.title: dict(setting.values) for setting in comparison.settings},
+        "sizes": {
+            name: [size_data(comparison.experiment, size) for size in of_group]
+            for name, of_group in sizes.items()
+        },
+        "sizes_in_words": sizes_in_words(comparison.experiment, sizes),
         "measures": [_measure(result) for result in comparison.results],
         "method": method(comparison),
         "runs": [
@@ -216,6 +230,19 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
         ],
         "without_result": [run.run_id for run in comparison.without],
     }
+
+
+def size_data(experiment: Experiment, size: Size) -> dict[str, Any]:
+    """A size as data: what is counted, how much of it there is, and how far off its budget."""
+    data: dict[str, Any] = {
+        "hidden_size": size.hidden_size,
+        "counted": experiment.config.counted,
+        "parameters": size.parameters,
+        "state_bytes": size.state_bytes,
+    }
+    if size.budget_name:
+        data |= {size.budget_name: size.budget, "off_budget": size.off}
+    return data
 
 
 def _measure(result: Result) -> dict[str, Any]:

@@ -122,8 +122,9 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
 
 def _run_key(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
     """What identifies equal runs; the machine belongs to it if the run measured time."""
-    timed = experiment_named(experiment).timed
-    return experiment, json.dumps(dict(settings)), host if timed else ""
+    named = experiment_named(experiment)
+    text = json.dumps(named.complete(settings), sort_keys=True)
+    return experiment, text, host if named.timed else ""
 
 
 def _require_devices_of(store: Store, configs: Sequence[Config]) -> None:

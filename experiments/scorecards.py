@@ -29,7 +29,7 @@ from core.analysis.scorecard_sentences import (
 from core.chapter.claim import Results, Verdict
 from core.chapter.cost import PROPERTIES
 from core.chapter.gradients import DEFAULT_START
-from core.experiment import SEEDS, Config, Experiment
+from core.experiment import BUDGETS, SEEDS, WIDTH, Config, Experiment
 from core.experiments import experiment_named
 from core.formatting import inline_text
 from core.models.architecture import Architecture
@@ -172,7 +172,8 @@ def launches(experiment: Experiment, configs: Iterable[Config]) -> list[Launch]:
         # The runs of one launch differ in these; under a budget each variant has its own width.
         free = {"cell", "bidirectional"}
         free |= {"seed"} if experiment.one_run_per_seed else set()
-        free |= {"hidden_size"} if config.parameter_budget is not None else set()
+        budgeted = any(getattr(config, name) is not None for name in BUDGETS)
+        free |= {WIDTH} if budgeted else set()
         flat = config.flat().items()
         differing = [(k, value) for k, value in flat if k not in free and value != default[k]]
         groups.setdefault(tuple(differing), []).append(config)
@@ -224,7 +225,10 @@ def cells(card: Scorecard) -> pandas.DataFrame:
                         "variant": kind,
                         "terms": card.terms.in_words,
                         "hidden_size": size.hidden_size if size else None,
-                        "recurrent_parameters": size.parameters if size else None,
+                        "counted": question.experiment.config.counted,
+                        "parameters": size.parameters if size else None,
+                        "state_bytes": size.state_bytes if size else None,
+                        "off_budget": size.off if size else None,
                         "value": estimate.value if estimate else None,
                         "low": estimate.low if estimate else None,
                         "high": estimate.high if estimate else None,

@@ -17,6 +17,7 @@ from core.analysis.comparison import Comparison, compare
 from core.analysis.scorecard import Scorecard
 from core.analysis.scorecard_sentences import KEY, NOT_YET, basis_in_words, scorecard_answer
 from core.analysis.sentences import MARKS, answer, method, verdict
+from core.analysis.sizes import sizes_in_words, sizes_of
 from core.experiment import Experiment
 from core.formatting import exact_number, inline_text, read_estimate
 from core.settings import BadSetting
@@ -126,6 +127,7 @@ def print_results(store: Store, experiment: Experiment, records: Sequence[RunRec
     finished = [record for record, _ in measured]
     comparison = compare(experiment, finished, store.table)
     OUT.print(answer(comparison) + "\n", markup=False)
+    _print_sizes(comparison)
     columns = [
         column
         for column in experiment.summary.columns()
@@ -147,9 +149,17 @@ def print_results(store: Store, experiment: Experiment, records: Sequence[RunRec
     print_table(rows)
 
 
+def _print_sizes(comparison: Comparison) -> None:
+    """Print how many parameters each group has, and how equal they are at a budget."""
+    sizes = sizes_of(comparison.experiment, comparison.groups)
+    if sizes:
+        OUT.print(sizes_in_words(comparison.experiment, sizes) + "\n", markup=False)
+
+
 def print_comparison(comparison: Comparison) -> None:
-    """Print the answer, the settings that differ, the measures and the verdicts."""
+    """Print the answer, the sizes, the settings that differ, the measures and the verdicts."""
     OUT.print(answer(comparison) + "\n", markup=False)
+    _print_sizes(comparison)
     for record in comparison.without:
         say(f"{inline_text(record.name)} is left out: it has no recorded result")
     names = [group.name for group in comparison.groups]
@@ -193,5 +203,7 @@ def print_scorecard(card: Scorecard) -> None:
     for question in card.questions:
         if question.basis is not None:
             OUT.print(
-                f"{question.experiment.title}: {basis_in_words(question.basis)}", markup=False
+                f"{question.experiment.title}: {basis_in_words(question.basis)}. "
+                f"{sizes_in_words(question.experiment, question.sizes_of_columns)}",
+                markup=False,
             )

@@ -30,6 +30,7 @@ from core.analysis.scorecard_sentences import (
     standing,
 )
 from core.analysis.sentences import MARKS, answer, method, repeats_in_words, verdict
+from core.analysis.sizes import sizes_in_words, sizes_of
 from core.chapter import CLAIMS
 from core.chapter.claim import Facts, Verdict
 from core.chapter.quiz import EXERCISES, QUIZ
@@ -80,6 +81,7 @@ def comparison_report(
         comparisons=comparisons,
         figures=draw_figures(charts),
         drawings=drawings or {},
+        sizes=lambda c: sizes_in_words(c.experiment, sizes_of(c.experiment, c.groups)),
         cell_lines=_cell_lines,
         max_pairs=MAX_PAIRS,
         answer=answer,
@@ -129,6 +131,7 @@ def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, Ru
         basis_in_words=basis_in_words,
         cell_texts=cell_texts,
         launches=launches,
+        sizes=lambda q: sizes_in_words(q.experiment, q.sizes_of_columns),
         standing=standing,
     )
 

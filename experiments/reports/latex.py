@@ -8,6 +8,7 @@ import pandas
 
 from core.analysis.comparison import Comparison
 from core.analysis.sentences import answer, repeats_in_words
+from core.analysis.sizes import sizes_in_words, sizes_of
 from core.formatting import listed, number
 from core.stats.estimates import Estimate
 
@@ -94,7 +95,8 @@ def _comparison(comparison: Comparison) -> str:
         ]
         for group in comparison.groups
     ]
-    caption = [answer(comparison)]
+    sizes = sizes_of(comparison.experiment, comparison.groups)
+    caption = [answer(comparison), sizes_in_words(comparison.experiment, sizes)]
     with_interval = [r for r in results if any(e.low is not None for e in r.estimates.values())]
     if with_interval:
         repeats = {

@@ -17,7 +17,9 @@ def test_every_setting_has_a_flag() -> None:
     for experiment, setting in settings:
         if setting.name in VARIANT_SETTINGS:
             continue
-        value = setting.minimum or 1 if setting.default is None else setting.default
+        least = {"parameter_budget": 100_000, "state_budget": 512}.get(setting.name)
+        least = least or setting.minimum or 1
+        value = least if setting.default is None else setting.default
         value = setting.choices[1] if setting.choices else value
         value = "a.txt" if str in setting.types else value
         variant = setting.cells[0] if setting.cells else "lstm"

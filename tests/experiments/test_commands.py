@@ -19,6 +19,7 @@ from core.analysis.runs import finished_run
 from core.chapter import CLAIMS, Measurement
 from core.experiment import Config
 from core.experiments import all_experiments
+from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import exact_number
 from core.models.architecture import Architecture, variant_title
@@ -258,19 +259,59 @@ def test_match_says_how_far_each_variant_is_off_the_budget(
     assert main([*words, "--json"]) == 0
     matches = json.loads(capsys.readouterr().out)
     assert list(matches) == list(variants())
-    assert matches["lstm"] == {"hidden_size": 20, "parameters": exact, "parameter_budget": exact}
+    assert matches["lstm"] == {
+        "hidden_size": 20,
+        "parameters": exact,
+        "state_bytes": 2 * 2 * 20 * 4,
+        "parameter_budget": exact,
+    }
     assert main(words) == 0
     rows = rows_of(capsys.readouterr().out)
     assert [row[0] for row in rows] == [variant_title(variant) for variant in variants()]
-    assert rows[1] == ["LSTM", "20", f"{exact:,}", "+0.00%"]
-    for (_, width, parameters, off), match in zip(rows, matches.values(), strict=True):
+    assert rows[1] == ["LSTM", "20", f"{exact:,}", "320", "+0.00%"]
+    for (_, width, parameters, _, off), match in zip(rows, matches.values(), strict=True):
         assert width == f"{match['hidden_size']:,}"
         assert parameters == f"{match['parameters']:,}"
         assert float(off.removesuffix("%")) == pytest.approx(
             100 * (match["parameters"] - exact) / exact, abs=0.006
         )
         assert off[0] in "+-"
-    assert len({row[3] for row in rows}) > 2, "not all of them fit"
+    assert len({row[4] for row in rows}) > 2, "not all of them fit"
+
+
+def test_match_takes_a_budget_of_state_and_counts_what_an_experiment_compares(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["match", "512", "--state"]) == 0
+    rows = rows_of(capsys.readouterr().out)
+    assert {row[0]: (row[1], row[3]) for row in rows[:3]} == {
+        "RNN": ("128", "512"),
+        "LSTM": ("64", "512"),
+        "GRU": ("128", "512"),
+    }
+    assert main(["match", "50k", "--experiment", "length-quality", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    (config,) = LENGTH_QUALITY.configs(["lstm"], {"parameter_budget": [50_000], "seeds": [1]})
+    assert whole["lstm"]["hidden_size"] == config.architecture.hidden_size
+    assert whole["lstm"]["parameters"] == config.parameters
+
+
+def test_match_refuses_what_one_unit_exceeds_and_says_what_is_far_off(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["match", "5"]) == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said == (
+        "error: parameter_budget is 5, but rnn has 67 parameters (recurrent layers) at hidden "
+        "size 1; give at least 67\n"
+    )
+    assert main(["match", "700"]) == 0
+    out, said = capsys.readouterr()
+    assert "LSTM" in out
+    assert "more than 5% off the budget: no whole hidden size comes closer" in said
+    assert main(["match", "9k", "--experiment", "memory-span", "--input-size", "8"]) == 2
+    assert "input_size is '8', but there is no such setting" in capsys.readouterr().err
 
 
 def test_list_has_every_setting_table_preset_and_suite(capsys: pytest.CaptureFixture[str]) -> None:

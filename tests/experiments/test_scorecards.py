@@ -140,9 +140,14 @@ def test_a_table_says_what_its_runs_share(
     assert "Memory span: every setting at its default; measured on cpu" in out
     assert main(["scorecard", "--parameter-budget", "100k"]) == 0
     out, said = capsys.readouterr()
-    assert "Nothing is measured at a budget of 100,000 recurrent parameters yet." in out
+    assert "Nothing is measured at a budget of 100,000 parameters yet." in out
     assert "--parameter-budget=100000" in said
     assert "--hidden-size" not in said, "the budget decides it"
+    assert main(["scorecard", "--state-budget", "512"]) == 0
+    out, said = capsys.readouterr()
+    assert "Nothing is measured at a state of 512 bytes yet." in out
+    assert "--state-budget=512" in said
+    assert "--hidden-size" not in said
 
 
 def test_a_bad_value_is_one_line_that_names_the_field(
@@ -156,6 +161,11 @@ def test_a_bad_value_is_one_line_that_names_the_field(
             ["--hidden-size", "8", "--parameter-budget", "1k"],
             "--parameter-budget: not allowed with argument --hidden-size",
         ),
+        (
+            ["--state-budget", "512", "--parameter-budget", "1k"],
+            "--parameter-budget: not allowed with argument --state-budget",
+        ),
+        (["--state-budget", "few"], "state_budget is 'few'; give an amount such as"),
         (["--format", "xml"], "format is 'xml'; choose from table, csv, json, latex, html"),
         (["--machine", "cray"], "machine is 'cray', which fits 0 of CPU (Made-up(R)"),
         (["--format", "csv", "--output", "/nowhere/x.csv"], "output is '/nowhere/x.csv'"),
@@ -179,7 +189,8 @@ def test_a_machine_is_named_by_a_part_that_only_it_has() -> None:
 
 def test_a_launch_makes_exactly_the_runs_that_it_is_for() -> None:
     asked: tuple[dict[str, list[Any]], ...] = ({}, {"seeds": [5], "clip": [None]}, {"seed": [7]})
-    for settings, budget in itertools.product(asked, ({}, {"parameter_budget": [100_000]})):
+    budgets = ({}, {"parameter_budget": [100_000]}, {"state_budget": [512]})
+    for settings, budget in itertools.product(asked, budgets):
         configs = LENGTH_QUALITY.configs(["rnn", "bi-gru"], {**settings, **budget})
         (launch,) = launches(LENGTH_QUALITY, configs)
         words = launch.command.removeprefix("python -m experiments ").split()
