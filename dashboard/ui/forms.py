@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.experiment import SEEDS, Config, Experiment
+from core.experiment import BUDGETS, COMPARED_AT, SEEDS, WIDTH, Config, Experiment
 from core.experiments import all_experiments
 from core.models.architecture import variant_title
 from core.models.registry import cell_kinds, variants
@@ -28,7 +28,11 @@ MAX_COMMON = 4
 VARIANT_SETTINGS = ("cell", "bidirectional")
 """Settings without a widget of their own: the choice of variants stands for them."""
 
-WIDTH, BUDGET = "hidden_size", "parameter_budget"
+MODE = "at"
+"""The key in the address of what is equal in a comparison."""
+
+USUAL_BUDGETS: Mapping[str, int] = {"parameter_budget": 100_000, "state_budget": 512}
+"""What a budget is filled in with when somebody asks for it."""
 
 NOTHING = "Nothing"
 
@@ -58,8 +62,11 @@ class Groups:
     machine: tuple[Setting, ...]
 
 
-def groups(experiment: Experiment, variants: Sequence[str]) -> Groups:
-    """Settings that the variants have, in the order declared."""
+def groups(experiment: Experiment, variants: Sequence[str], size: str = WIDTH) -> Groups:
+    """Settings that the variants have, in the order declared.
+
+    `size` is the one setting that decides the hidden size: itself, or a budget in its place.
+    """
     cells = {variant.removeprefix("bi-") for variant in variants}
     every = {s.name for s in settings_of(Config) if s.path[0] != "architecture"}
     fitting = [
@@ -69,14 +76,13 @@ def groups(experiment: Experiment, variants: Sequence[str]) -> Groups:
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
     common = sorted(own, key=lambda s: s is not SEEDS)[:MAX_COMMON]
-    size = [s for s in fitting if s.path[0] == "architecture"]
-    after = 1 + [s.name for s in size].index(WIDTH) if size else 0
-    size[after:after] = [s for s in fitting if s.name == BUDGET]  # either decides the size
+    sizes = {s.name: s for s in fitting if s.name in COMPARED_AT.values()}
+    architecture = [sizes[size] if s.name == WIDTH else s for s in fitting if s.of_architecture]
     return Groups(
-        architecture=tuple(size),
+        architecture=tuple(architecture),
         common=tuple(common),
         more=tuple(s for s in own if s not in common),
-        machine=tuple(s for s in fitting if s.name in every and s.name != BUDGET),
+        machine=tuple(s for s in fitting if s.name in every - {*BUDGETS}),
     )
 
 
@@ -101,8 +107,8 @@ def request(experiment: Experiment) -> Request:
             help="Fills the settings in; each can still be changed.",
         )
     usual = {setting.name: setting.default for setting in experiment.settings}
-    usual |= experiment.presets.get(preset, {})
-    shown = groups(experiment, chosen_variants)
+    usual |= {**experiment.presets.get(preset, {}), **USUAL_BUDGETS}
+    shown = groups(experiment, chosen_variants, _compared_at())
     varied, values = _vary(experiment, shown)
     settings: dict[str, list[Any]] = {}
     for title, members in (("Architecture", shown.architecture), ("Experiment", shown.common)):
@@ -126,16 +132,10 @@ def listed_values(setting: Setting, text: str) -> list[Any]:
     return [None if setting.optional and part.lower() == "none" else part for part in parts]
 
 
-def widget(setting: Setting, usual: Value, *, disabled: bool = False, why: str = "") -> Value:
-    """Draw the widget of a setting, filled in with its `usual` value; return the value that it has.
-
-    `why` says in its help why it is disabled.
-    """
+def widget(setting: Setting, usual: Value, *, disabled: bool = False) -> Value:
+    """Draw the widget of a setting, filled in with its `usual` value; return its value."""
     title, key = setting.title, setting.name
-    common: dict[str, Any] = {
-        "help": plain(" ".join(filter(None, (why, setting.description)))) or None,
-        "disabled": disabled,
-    }
+    common: dict[str, Any] = {"help": plain(setting.description) or None, "disabled": disabled}
     if setting.choices:
         return controls.choice(title, setting.choices, key, default=str(usual), most=0, **common)
     if bool in setting.types:
@@ -182,20 +182,45 @@ def _clear(keys: Iterable[str]) -> None:
         st.query_params.pop(key, None)
 
 
+def _compared_at() -> str:
+    """Ask what is equal: the hidden size, the parameters or the state; return the setting of it.
+
+    An address may hold a budget alone, as links to this form do.
+    """
+    titles = {s.title: s.name for s in settings_of(Config)}
+    varied = titles.get(st.query_params.get("vary", ""), "")
+    asked = [name for name in BUDGETS if name in (*st.query_params, varied)]
+    if asked and MODE not in st.query_params:
+        st.query_params[MODE] = next(m for m, name in COMPARED_AT.items() if name == asked[0])
+
+    def forget(chosen: str) -> None:
+        others = [name for mode, name in COMPARED_AT.items() if mode != chosen]
+        _clear([*others, *(("vary", "values") if varied in others else ())])
+
+    mode = controls.choice(
+        "Compare at",
+        list(COMPARED_AT),
+        MODE,
+        then=forget,
+        help=(
+            "Equal width: one hidden size for all. Equal parameters or equal state: each variant "
+            "gets the hidden size that comes closest to a budget of parameters, or of the bytes "
+            "that a sequence carries from step to step."
+        ),
+    )
+    return COMPARED_AT[mode]
+
+
 def _widgets(
     settings: Sequence[Setting], usual: Mapping[str, Value], varied: str
 ) -> dict[str, list[Any]]:
-    """The widgets in a grid, and what they ask for. A budget is read before the width."""
+    """The widgets in a grid, and what they ask for."""
     wanted: dict[str, list[Any]] = {}
     with st.grid(4, min_column_width=160):
-        places = {setting.name: st.container() for setting in settings}
-    for setting in sorted(settings, key=lambda setting: setting.name == WIDTH):
-        decided = setting.name == WIDTH and (BUDGET in wanted or varied == BUDGET)
-        disabled = decided or setting.name == varied
-        why = "The parameter budget decides it for each variant." if decided else ""
-        with places[setting.name]:
-            value = widget(setting, usual[setting.name], disabled=disabled, why=why)
-        wanted |= {} if disabled else request_entry(setting, value)
+        for setting in settings:
+            disabled = setting.name == varied
+            value = widget(setting, usual[setting.name], disabled=disabled)
+            wanted |= {} if disabled else request_entry(setting, value)
     return wanted
 
 

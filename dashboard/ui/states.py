@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import streamlit as st
 
 from core.analysis import groups
+from core.analysis.sizes import Size, sizes_in_words
 from core.experiment import Experiment
 from core.formatting import counted, inline_text
 from core.store.folder import StoreError
@@ -71,6 +72,15 @@ def answer(text: str) -> None:
     st.subheader(plain(first), anchor=False)
     if rest:
         st.markdown(plain(rest))
+
+
+def sizes(experiment: Experiment, of_groups: Mapping[str, Sequence[Size]]) -> None:
+    """Show the sizes of compared networks; as a warning where a budget is missed by too much."""
+    text = plain(sizes_in_words(experiment, of_groups))
+    if any(size.missed for of_group in of_groups.values() for size in of_group):
+        st.warning(text, icon=":material/balance:")
+    elif text:
+        st.caption(text)
 
 
 def nothing_yet(experiment: Experiment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.analysis.sizes import planned_sizes
 from core.experiments import all_experiments, experiment_named
 from core.settings import BadSetting
 from dashboard.store import cache
@@ -37,6 +38,9 @@ try:
 except BadSetting as error:
     configs = []
     st.error(plain(str(error)), icon=":material/rule:")
+
+if configs:
+    states.sizes(experiment, planned_sizes(experiment, configs))
 
 with st.container(horizontal=True, vertical_alignment="center"):
     start = st.button(

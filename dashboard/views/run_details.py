@@ -7,6 +7,7 @@ from typing import Any
 import pandas
 import streamlit as st
 
+from core.analysis.sizes import size_of_run
 from core.experiment import Column
 from core.experiments import experiment_named
 from core.experiments.length_quality import LENGTH_QUALITY
@@ -84,6 +85,28 @@ def _head(record: RunRecord) -> None:
     st.caption(plain(" · ".join(filter(None, facts))))
     if record.status in ACTIVE:
         st.progress(progress(record), text=plain(status_message(record)))
+
+
+def _size(record: RunRecord) -> str:
+    """What the run's network holds; of an older run, how its budget is read."""
+    experiment = experiment_named(record.experiment)
+    size = size_of_run(experiment, record.settings)
+    if size is None:
+        return ""
+    sentence = (
+        f"{size.parameters:,} parameters ({experiment.config.counted}), "
+        f"{size.state_bytes:,} bytes of state"
+    )
+    if size.budget_name:
+        sentence += f", {size.off_in_words} off its budget"
+    sentence += "."
+    if record.old_budget is not None:
+        sentence += (
+            f" It was recorded with a parameter budget of {record.old_budget:,}, which then "
+            "counted the recurrent layers alone: it stands at the hidden size that it had, "
+            f"{size.hidden_size:,}."
+        )
+    return sentence
 
 
 def _texts_in_full(record: RunRecord) -> None:
@@ -196,6 +219,8 @@ def _settings(record: RunRecord) -> None:
         if not setting.cells or record.settings.get("cell") in setting.cells
     ]
     st.table(pandas.DataFrame(lines), border="horizontal", hide_index=True, alt="Settings")
+    if size := _size(record):
+        st.caption(plain(size))
     tags = {k: v for k, v in record.tags.items() if not k.startswith(("unroll.", "mlflow.note"))}
     with st.expander("Machine and software"):
         st.table(

@@ -141,20 +141,21 @@ def test_a_budget_leads_to_a_comparison_at_equal_parameters(
 ) -> None:
     page = visitor.page
     visitor.open(f"{address}/parameters")
-    page.get_by_role("textbox", name="Recurrent parameters").fill("20k")
+    page.get_by_role("textbox", name="Parameters").fill("20k")
     page.keyboard.press("Enter")
     page.wait_for_url("**budget=20k**")
     visitor.settle()
     page.get_by_test_id("stMain").get_by_role("link", name="Parameters").click()
     page.wait_for_url("**parameter_budget=20000**")
     visitor.settle()
-    assert page.get_by_role("spinbutton", name="Hidden size").is_disabled()
+    assert page.get_by_role("spinbutton", name="Parameter budget").input_value() == "20000"
+    assert page.get_by_role("spinbutton", name="Hidden size").count() == 0
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text("✓ finished").nth(len(variants()) - 1).wait_for(timeout=WAIT)
     visitor.settle()
     page.get_by_role("link", name="Open Parameters").click()
     page.get_by_role("heading", name=re.compile("backward pass")).wait_for()
-    page.get_by_text("About 20,000 recurrent parameters buy these hidden sizes").wait_for()
+    page.get_by_text("At 20,000 parameters (recurrent layers): RNN").wait_for()
     visitor.settle()
 
     with page.expect_download() as download:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import SEEDS, Experiment
+from core.experiment import BUDGETS, COMPARED_AT, SEEDS, Experiment
 from core.experiments import all_experiments
 from core.models.registry import cell_kinds, variants
 from core.settings import settings_of
@@ -24,7 +25,8 @@ def shown(experiment: Experiment, variants: list[str]) -> list[str]:
 
 @EVERY
 def test_every_setting_is_in_the_form_once(experiment: Experiment) -> None:
-    names = [s.name for s in experiment.settings if s.name not in forms.VARIANT_SETTINGS]
+    left_out = (*forms.VARIANT_SETTINGS, *BUDGETS)  # budgets stand in place of the width
+    names = [s.name for s in experiment.settings if s.name not in left_out]
     assert sorted(shown(experiment, list(variants()))) == sorted(names)
 
 
@@ -64,7 +66,7 @@ def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
     app = AppTest.from_function(form, args=(experiment.name,)).run()
     assert not app.exception
     for setting in experiment.settings:
-        if setting.name in forms.VARIANT_SETTINGS:
+        if setting.name in (*forms.VARIANT_SETTINGS, *BUDGETS):
             continue
         if setting.choices:
             box = app.selectbox(key=f"control {setting.name}")
@@ -82,9 +84,12 @@ def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
 
 
 @EVERY
-def test_the_budget_stands_beside_the_width_that_it_decides(experiment: Experiment) -> None:
-    names = [s.name for s in forms.groups(experiment, list(variants())).architecture]
-    assert names.index(forms.BUDGET) == names.index(forms.WIDTH) + 1
+def test_what_is_equal_decides_the_one_size_that_is_asked_for(experiment: Experiment) -> None:
+    for size in COMPARED_AT.values():
+        shown = forms.groups(experiment, list(variants()), size)
+        names = [s.name for part in vars(shown).values() for s in part]
+        assert [name for name in names if name in COMPARED_AT.values()] == [size]
+        assert size in [s.name for s in shown.architecture]
 
 
 def asking(name: str) -> None:
@@ -96,25 +101,59 @@ def asking(name: str) -> None:
     st.json(forms.request(experiment_named(name)).settings)
 
 
+def asked_for(app: AppTest) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(app.json[0].value)
+    return found
+
+
 @EVERY
-def test_with_a_budget_the_width_is_not_asked_for(experiment: Experiment) -> None:
+def test_at_equal_parameters_or_state_the_width_is_not_asked_for(experiment: Experiment) -> None:
     app = AppTest.from_function(asking, args=(experiment.name,)).run()
     app.number_input(key="control hidden_size").set_value(32).run()
-    assert json.loads(app.json[0].value) == {"hidden_size": [32]}
-    app.number_input(key="control parameter_budget").set_value(100_000).run()
-    assert json.loads(app.json[0].value) == {"parameter_budget": [100_000]}
-    width = app.number_input(key="control hidden_size")
-    assert width.disabled
-    assert "budget decides it" in width.help
+    assert asked_for(app) == {"hidden_size": [32]}
+    app.segmented_control(key="control at").set_value("Equal parameters").run()
+    assert asked_for(app) == {"parameter_budget": [100_000]}
+    app.number_input(key="control parameter_budget").set_value(60_000).run()
+    assert asked_for(app) == {"parameter_budget": [60_000]}
+    app.segmented_control(key="control at").set_value("Equal state").run()
+    assert asked_for(app) == {"state_budget": [512]}
+    app.number_input(key="control state_budget").set_value(256).run()
+    assert asked_for(app) == {"state_budget": [256]}
+    with pytest.raises(KeyError):
+        app.number_input(key="control hidden_size")
+    app.segmented_control(key="control at").set_value("Equal width").run()
+    assert asked_for(app) == {}
 
 
 @EVERY
-def test_several_budgets_can_be_compared(experiment: Experiment) -> None:
+@pytest.mark.parametrize(("mode", "name"), list(COMPARED_AT.items())[1:])
+def test_several_budgets_can_be_compared(experiment: Experiment, mode: str, name: str) -> None:
     app = AppTest.from_function(asking, args=(experiment.name,)).run()
-    app.selectbox(key="control vary").set_value("Parameter budget").run()
+    app.segmented_control(key="control at").set_value(mode).run()
+    title = next(s.title for s in settings_of(experiment.config) if s.name == name)
+    app.selectbox(key="control vary").set_value(title).run()
     app.text_input(key="control values").set_value("10000, 20000").run()
-    assert json.loads(app.json[0].value) == {"parameter_budget": ["10000", "20000"]}
-    assert app.number_input(key="control hidden_size").disabled
+    assert asked_for(app) == {name: ["10000", "20000"]}
+    assert app.number_input(key=f"control {name}").disabled
+
+
+@EVERY
+def test_a_link_that_holds_a_budget_alone_compares_at_it(experiment: Experiment) -> None:
+    for query, mode, settings in (
+        ({"parameter_budget": "70000"}, "Equal parameters", {"parameter_budget": [70_000]}),
+        ({"state_budget": "128"}, "Equal state", {"state_budget": [128]}),
+        (
+            {"vary": "State budget", "values": "64, 128"},
+            "Equal state",
+            {"state_budget": ["64", "128"]},
+        ),
+    ):
+        app = AppTest.from_function(asking, args=(experiment.name,))
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        assert app.segmented_control(key="control at").value == mode
+        assert asked_for(app) == settings
 
 
 def test_only_what_differs_from_the_default_is_asked_for() -> None:

@@ -111,6 +111,8 @@ def test_a_link_launches_at_equal_parameters(
 ) -> None:
     app = show(LAUNCH, experiment=PARAMETER_COUNT.name, parameter_budget="50000", input_size="32")
     start(app)
+    said = plain("At 50,000 parameters (recurrent layers): RNN 207 → 49,887 (-0.23%)")
+    assert said in texts(app), "before anything is started"
     asked = {"parameter_budget": [50_000], "input_size": [32]}
     wanted = PARAMETER_COUNT.configs(list(variants()), asked)
     assert [config_of(run) for run in store.runs()] == wanted

@@ -67,9 +67,14 @@ def test_an_empty_store_says_what_would_be_measured(
     assert said.count("Not measured yet.") == len(all_experiments())
     assert "scorecard-queue" in keys(app)
     assert len(app.table) == 1, "the chapter's, with nothing in it"
+    state = show_card(mode="Equal state")
+    assert not state.exception
+    assert plain("Nothing is measured at a state of 512 bytes yet.") in state.subheader[0].value
     other = show_card(mode="Equal parameters")
     assert not other.exception
-    assert plain("Nothing is measured at a budget of 100,000 recurrent") in other.subheader[0].value
+    assert (
+        plain("Nothing is measured at a budget of 100,000 parameters") in other.subheader[0].value
+    )
 
 
 def test_a_full_store_has_every_question_and_its_choices_in_the_address(
@@ -138,8 +143,13 @@ def test_at_equal_parameters_the_achieved_sizes_are_said(store: Store, show_card
     app = show_card(mode="Equal parameters")
     assert not app.exception
     assert asked(app, "budget") == ["9000"]
-    assert "budget of 9,000 recurrent parameters" in app.subheader[0].value
-    assert plain("Achieved: RNN") in texts(app)
+    assert "budget of 9,000 parameters" in app.subheader[0].value
+    assert plain("At 9,000 parameters (recurrent layers): RNN 67 → 8,911 (-0.99%)") in texts(app)
+    for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"state_budget": [256, 512]}):
+        record(store, PARAMETER_COUNT, config, "one")
+    app = show_card(mode="Equal state", state="256")
+    assert "At a state of 256 bytes" in app.subheader[0].value
+    assert plain("LSTM 32 → 256 bytes, 12,544 parameters") in texts(app)
 
 
 @pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)

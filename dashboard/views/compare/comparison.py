@@ -17,6 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.analysis.comparison import MAX_COMPARED, Comparison, Result
 from core.analysis.groups import groupings, mixed
 from core.analysis.sentences import MARKS, answer, method, repeats_in_words, verdict
+from core.analysis.sizes import sizes_of
 from core.experiment import Experiment
 from core.experiments import all_experiments
 from core.formatting import counted, exact_number, inline_text, interval, listed
@@ -116,6 +117,7 @@ def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) 
             highlighted = controls.choice("Highlight", names, section.key("highlight"), most=0)
     with top:
         states.answer(answer(comparison))
+        states.sizes(comparison.experiment, sizes_of(comparison.experiment, comparison.groups))
         more_seeds.offer(comparison)
         _remarks(comparison)
     if result is not None:

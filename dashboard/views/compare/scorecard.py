@@ -38,6 +38,7 @@ from core.analysis.scorecard_sentences import (
     value_of,
 )
 from core.experiment import Config, Experiment
+from core.experiments import experiment_named
 from core.formatting import counted, inline_text, listed
 from core.models.architecture import variant_title
 from core.settings import Value
@@ -56,10 +57,18 @@ from experiments import scorecards
 from experiments.reports.html import scorecard_report
 from experiments.scorecards import Launch, ScorecardIndex, ScorecardSnapshot, launches
 
+TERM_CONTROLS = dict(
+    zip(
+        MODES,
+        (("Hidden size", "width"), ("Parameter budget", "budget"), ("State budget", "state")),
+        strict=True,
+    )
+)
+"""Mode → title and key in the address of the control that chooses its terms."""
+
 
 def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
     """The terms in the address, or those on which most questions have an answer."""
-    width = mode == MODES[0]
     there = available_terms(snapshot.records, mode)
     chosen = [snapshot.kinds[kind] for kind in kinds]
     usual = fullest_terms(snapshot.records, chosen, mode) or next(iter(there), None)
@@ -67,7 +76,7 @@ def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -
         return DEFAULT_TERMS[mode]
     options = {f"{next(iter(terms.settings.values()))}": terms for terms in there}
     default = f"{next(iter(usual.settings.values()))}"
-    title, key = ("Hidden size", "width") if width else ("Parameter budget", "budget")
+    title, key = TERM_CONTROLS[mode]
     return options[controls.pick(title, list(options), key, default)]
 
 
@@ -205,7 +214,8 @@ def offer_missing(card: Scorecard) -> None:
 
 
 def _run_key(experiment: str, settings: Mapping[str, Value]) -> RunKey:
-    return experiment, json.dumps(dict(settings), sort_keys=True)
+    complete = experiment_named(experiment).complete(settings)
+    return experiment, json.dumps(complete, sort_keys=True)
 
 
 def _button(plan: list[tuple[Experiment, Config]]) -> None:
@@ -261,20 +271,13 @@ def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None
             st.markdown(plain(standing(line)))
         if question.basis is not None:
             st.caption(plain(f"All of its runs: {basis_in_words(question.basis)}."))
-            if question.basis.terms.parameter_budget is not None:
-                st.caption(plain(f"Achieved: {_sizes(question)}."))
+            states.sizes(question.experiment, question.sizes_of_columns)
         else:
             st.text(absence(question))
         claims.show_evidence(f"question-{name}", question.runs, runs)
         for launch in launches(question.experiment, question.missing):
             label = plain(f"Launch {listed(launch.kinds)}")
             st.page_link(LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=query(launch))
-
-
-def _sizes(question: QuestionCard) -> str:
-    """`RNN 281 (99,474)`: hidden size, and recurrent parameters."""
-    sizes = question.sizes.items()
-    return listed([f"{kind} {s.hidden_size:,} ({s.parameters:,} parameters)" for kind, s in sizes])
 
 
 def query(launch: Launch) -> dict[str, str | Sequence[str]]:

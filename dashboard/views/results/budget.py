@@ -1,15 +1,20 @@
-"""The hidden size of each variant that fits a parameter budget, and links to launch them there."""
+"""The hidden size of each variant that fits a budget, and links to launch them there."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas
 import streamlit as st
 
-from core.experiments import all_experiments
-from core.models.architecture import Architecture, variant_title
-from core.models.counting import match_parameters
+from core.analysis.sizes import Size, size_of, sizes_in_words
+from core.experiment import BUDGETS, COMPARED_AT, Experiment
+from core.experiments import all_experiments, experiment_named
+from core.experiments.parameter_count import PARAMETER_COUNT
+from core.models.architecture import variant_title
 from core.models.registry import variants
-from core.settings import BadSetting, parse_amount
+from core.settings import BadSetting, settings_of
 from dashboard.navigation import LAUNCH, page_of
 from dashboard.ui import controls
 from dashboard.ui.text import plain
@@ -18,72 +23,112 @@ DEFAULT_INPUT = 64
 
 ROW_PIXELS = 35
 
+MODES = [mode for mode, name in COMPARED_AT.items() if name in BUDGETS]
+
+TYPED: Mapping[str, tuple[str, str, str]] = {
+    "parameter_budget": ("Parameters", "1 M", "250k, 1 M, 1e6 or 1,000,000"),
+    "state_budget": ("Bytes of state", "512", "512, 2k or 2,048"),
+}
+"""Budget → what is typed: its title, its default and examples."""
+
 
 def box() -> None:
-    """Draw the budget input, a table of what it buys, and links to launch at equal parameters."""
+    """Draw the budget's input, a table of what it buys, and links to launch at equal terms."""
     with st.container(border=True, key="budget"):
         st.subheader("What a budget buys", anchor=False)
-        with st.grid(3, min_column_width=160):
-            text = controls.words(
-                "Recurrent parameters",
-                "budget",
-                default="1 M",
-                placeholder="250k, 1 M, 1e6 or 1,000,000",
+        with st.grid(2, min_column_width=260):
+            mode = controls.choice("Compare at", MODES, "budget_at")
+            names = {e.name: e.title for e in all_experiments()}
+            name = controls.choice(
+                "Experiment",
+                list(names),
+                "budget_for",
+                default=PARAMETER_COUNT.name,
+                most=0,
+                names=names,
+                help=(
+                    "What is counted: its whole model where it trains one (the readout, the "
+                    "decoder, the embeddings), else the recurrent layers."
+                ),
             )
-            input_size = controls.number("Input size", 1, 65_536, "budget_input", DEFAULT_INPUT)
-            layers = controls.number("Layers", 1, 8, "budget_layers", 1)
+        experiment, budget_name = experiment_named(name), COMPARED_AT[mode]
+        title, usual, examples = TYPED[budget_name]
+        key = "budget" if budget_name == "parameter_budget" else "budget_state"
+        asked: dict[str, Any] = {}
+        with st.grid(3, min_column_width=160):
+            asked[budget_name] = controls.words(title, key, default=usual, placeholder=examples)
+            if any(setting.name == "input_size" for setting in settings_of(experiment.config)):
+                size = controls.number("Input size", 1, 65_536, "budget_input", DEFAULT_INPUT)
+                asked["input_size"] = size
+            asked["layers"] = controls.number("Layers", 1, 8, "budget_layers", 1)
         try:
-            budget = parse_amount(text, "budget")
-            fitting = fits(budget, input_size, layers)
+            sizes = fitting(experiment, asked)
         except BadSetting as error:
             st.error(plain(str(error)), icon=":material/rule:")
             return
-        _table(fitting)
-        _launch(budget, input_size, layers)
+        _table(experiment, sizes)
+        missed = {title: (size,) for title, size in sizes.items() if size.missed}
+        if missed:
+            st.warning(plain(sizes_in_words(experiment, missed)), icon=":material/balance:")
+        achieved = next(iter(sizes.values()))
+        _launch(mode, {**asked, budget_name: achieved.budget})
 
 
-def fits(budget: int, input_size: int, layers: int) -> pandas.DataFrame:
-    """For each variant the hidden size that comes closest to the budget, and how far off it is.
+def fitting(experiment: Experiment, asked: Mapping[str, Any]) -> dict[str, Size]:
+    """Variant → the size that comes closest to the budget that is asked for.
 
-    Raises `BadSetting` when a variant cannot be that large.
+    Raises `BadSetting` when a variant cannot be that small or that large.
     """
-    lines = []
-    for variant, kind in variants().items():
-        asked = Architecture.from_flat({**kind, "layers": layers})
-        match = match_parameters(asked, input_size, budget)
-        lines.append(
-            {
-                "Variant": variant_title(variant),
-                "Hidden size": match.architecture.hidden_size,
-                "Recurrent parameters": match.parameters,
-                "Off the budget": 100 * (match.parameters - budget) / budget,
-            }
-        )
-    return pandas.DataFrame(lines)
+    settings = {name: [value] for name, value in asked.items()}
+    if experiment.one_run_per_seed:
+        settings["seeds"] = [1]
+    return {
+        variant_title(config.architecture.variant): size_of(config)
+        for config in experiment.configs(list(variants()), settings)
+    }
 
 
-def _table(fitting: pandas.DataFrame) -> None:
+def frame(experiment: Experiment, sizes: Mapping[str, Size]) -> pandas.DataFrame:
+    """One line per variant: hidden size, parameters, state, and how far off the budget it is."""
+    of_sizes: Sequence[Size] = list(sizes.values())
+    return pandas.DataFrame(
+        {
+            "Variant": list(sizes),
+            "Hidden size": [size.hidden_size for size in of_sizes],
+            _counted(experiment): [size.parameters for size in of_sizes],
+            "State (bytes)": [size.state_bytes for size in of_sizes],
+            "Off the budget": [100 * (size.off or 0.0) for size in of_sizes],
+        }
+    )
+
+
+def _counted(experiment: Experiment) -> str:
+    return f"Parameters ({experiment.config.counted})"
+
+
+def _table(experiment: Experiment, sizes: Mapping[str, Size]) -> None:
     number = st.column_config.NumberColumn
     st.dataframe(
-        fitting,
+        frame(experiment, sizes),
         hide_index=True,
         placeholder="–",
-        height=ROW_PIXELS * (len(fitting) + 1) + 3,
+        height=ROW_PIXELS * (len(sizes) + 1) + 3,
         column_config={
             "Hidden size": number(format="%,d", help="Units in each direction's state."),
-            "Recurrent parameters": number(format="%,d", help="As torch.nn counts them."),
+            _counted(experiment): number(format="%,d", help="As torch.nn counts them."),
+            "State (bytes)": number(format="%,d", help="Carried from step to step, per sequence."),
             "Off the budget": number(format="%+.2f%%"),
         },
         alt="The hidden size of each variant that comes closest to the budget",
     )
 
 
-def _launch(budget: int, input_size: int, layers: int) -> None:
-    asked = {"parameter_budget": budget, "input_size": input_size, "layers": layers}
+def _launch(mode: str, asked: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption("Compare them at equal parameters:", width="content")
+        st.caption(f"Compare them at {mode.lower()}:", width="content")
         for experiment in all_experiments():
             page = page_of(experiment.name)
+            has = {setting.name for setting in experiment.settings}
             st.page_link(
                 LAUNCH.path,
                 label=page.title if page else experiment.title,
@@ -91,6 +136,6 @@ def _launch(budget: int, input_size: int, layers: int) -> None:
                 width="content",
                 query_params={
                     "experiment": experiment.name,
-                    **{name: str(value) for name, value in asked.items()},
+                    **{name: str(value) for name, value in asked.items() if name in has},
                 },
             )

@@ -15,6 +15,7 @@ import pandas
 import streamlit as st
 
 from core.analysis import groups, sentences
+from core.analysis.sizes import sizes_of
 from core.experiment import Experiment
 from core.formatting import counted, inline_text, listed
 from core.settings import settings_of
@@ -95,6 +96,7 @@ def _shown(experiment: Experiment) -> Shown | None:
     with answer:
         comparison = cache.comparison(experiment, chosen.runs)
         states.answer(sentences.answer(comparison))
+        states.sizes(experiment, sizes_of(experiment, comparison.groups))
         more_seeds.offer(comparison)
     return read(experiment, chosen.runs)
 

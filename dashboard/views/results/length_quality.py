@@ -25,8 +25,12 @@ are not computed for it.
 its own state and one context vector, through one and the same map. Without attention that context
 is the encoder's last state (of both directions, where it has two), with attention a weighted mean
 of all of its states. With dot attention both have the same number of parameters; additive and
-general attention add the weights of their scores. Either way the decoder starts from the encoder's
-last state; without attention this is all that it ever gets of the source.
+general attention add the weights of their scores and are larger at the same hidden size. At a
+parameter budget each of the four gets the hidden size that brings its whole model (embeddings,
+encoder, bridge, attention, decoder, output layer) closest to it. Either way the decoder starts from
+the encoder's last state; without attention this is all that it ever gets of the source. A state
+budget is of the decoder's first state (h, and an LSTM's c, of each layer): what is left of a
+sentence once it is read. What attention reads besides grows with the sentence and is not counted.
 
 A generated task (grammar, copy, reverse) is tested on equally many sentences of every length, as
 far as there are enough that training has not seen, in buckets of one word. A text is tested on the

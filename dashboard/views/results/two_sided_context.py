@@ -26,7 +26,8 @@ any token (*ahead*: one in as many as there are), or the likeliest outcome for t
 (*compare*). With d = 0 nothing has to be predicted.
 
 Two controls separate seeing the token from capacity; both read in one direction. **Wider**: the
-hidden size that brings its recurrent layers closest to the parameters of the bidirectional form.
+hidden size that brings the whole network, its recurrent layers and its readout, closest to the
+parameters of the whole bidirectional form.
 **Delayed**: the same network, but it tags a step d steps later, when it has read the token that is
 needed.
 
@@ -48,8 +49,8 @@ FIGURES = (
         "wider",
         Curves("At equal parameters", "context", (ACCURACY,)),
         note=(
-            "One direction is given the hidden size that brings its recurrent layers closest to "
-            "the parameters of the bidirectional form: it does not lack capacity."
+            "One direction is given the hidden size that brings the whole network closest to the "
+            "parameters of the bidirectional form: it does not lack capacity."
         ),
     ),
     Control(
