@@ -18,6 +18,7 @@ from core.experiments.memory_span.spans import (
     by_lag,
     lag_row,
     remaining_rates,
+    seed_spans,
     summarise,
 )
 from core.experiments.memory_span.training import LagTaskSetup, LagTraining
@@ -35,8 +36,9 @@ def measure(config: MemorySpanConfig, checkpoint: bytes | None = None) -> Iterat
         search = SpanSearch(config, LagTaskSetup(config, device), checkpoint)
         yield from search.events()
     attempts = search.attempts
-    for lag, group in by_lag(at_rate(attempts, best_rate(config, attempts))).items():
-        yield lag_row(config, group, search.setup.task.baseline(lag))
+    reported = at_rate(attempts, best_rate(config, attempts))
+    for lag, group in by_lag(reported).items():
+        yield lag_row(config, group, seed_spans(reported), search.setup.task.baseline(lag))
     yield Progress(total, total, "done")
     yield summarise(config, attempts, search.setup.parameters)
 

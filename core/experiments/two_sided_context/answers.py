@@ -11,8 +11,8 @@ from core.experiment import Tables
 from core.experiments.two_sided_context.declaration import TwoSidedContextConfig
 from core.formatting import as_number, counted, listed, number, read_estimate, spread
 from core.settings import Value
-from core.stats.aggregation import MEAN
 from core.stats.estimates import Estimate
+from core.tasks.tag_rules import chance_without_memory
 
 MEASURES = {
     "present_accuracy": ("itself", "mean", False),
@@ -25,6 +25,13 @@ MEASURES = {
 }
 """Measure of the summary → network, statistic over look-aheads, and whether something ahead is
 needed, in the table `context`."""
+
+ACCURACIES = {
+    "itself": "ahead_accuracy",
+    "wider": "wider_accuracy",
+    "delayed": "delayed_accuracy",
+}
+"""The measure of each network where something ahead is needed."""
 
 
 def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> str:
@@ -55,10 +62,25 @@ def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> s
             f"With as many parameters as both directions (hidden size {size}) it gets "
             f"{_percent(wider)}; if it may answer that many steps later, {_percent(delayed)}."
         )
-    if ahead.n < config.seeds:
-        diverged = counted(config.seeds - ahead.n, "seed")
-        sentences.append(f"Left out: {diverged} that diverged.")
+    accuracies = {"itself": ahead, "wider": wider, "delayed": delayed}
+    lost = {
+        network: config.seeds - accuracy.n
+        for network, accuracy in accuracies.items()
+        if network == "itself" or not config.architecture.bidirectional
+    }
+    if any(lost.values()):
+        sentences.append(f"Left out: {_diverged(lost)}.")
     return " ".join(sentences)
+
+
+def _diverged(lost: Mapping[str, int]) -> str:
+    """`2 seeds that diverged, 1 seed whose delayed network did`; networks that lost none are left
+    out."""
+    parts = []
+    for network, seeds in lost.items():
+        which = "that diverged" if network == "itself" else f"whose {network} network diverged"
+        parts += [f"{counted(seeds, 'seed')} {which}"] if seeds else []
+    return listed(parts)
 
 
 class Pair(NamedTuple):
@@ -69,7 +91,9 @@ class Pair(NamedTuple):
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
-    """Whether the gain holds at every look-ahead, what the controls show, and the tie at d = 0."""
+    """Whether the gain holds at every look-ahead, what the controls show, the tie at d = 0, and
+    seeds that diverged."""
+    yield from _lost_seeds(comparison)
     pairs = matching_pairs(comparison)
     if not pairs:
         missing = (
@@ -123,7 +147,8 @@ def _better(comparison: Comparison, pairs: Sequence[Pair], both: str, one: str) 
     if first is None or second is None:
         return []
     samples = {tuple(p): (first.values[p.both], second.values[p.one]) for p in pairs}
-    verdicts = contrasts(samples, MEAN, "higher")  # type: ignore[arg-type]
+    aggregation = first.column.aggregation
+    verdicts = contrasts(samples, aggregation, "higher")  # type: ignore[arg-type]
     return [Pair(v.first, v.second) for v in verdicts if v.finding == "better"]
 
 
@@ -151,6 +176,46 @@ def _controls(comparison: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
     yield (
         f"{sentence}: the gain comes from context, not capacity." if by_context else f"{sentence}."
     )
+    yield from _memory_of_the_delayed(comparison, names)
+
+
+def _memory_of_the_delayed(comparison: Comparison, names: Sequence[str]) -> Iterator[str]:
+    """Whether answering later needs memory, by the rule of the runs: older ones are of `ahead`."""
+    settings = [run.settings for g in comparison.groups if g.name in names for run in g.runs]
+    read_off = {
+        chance_without_memory(s["rule"], int(str(s["tokens"])), 1) == 100.0  # type: ignore[arg-type]
+        for s in settings
+    }
+    if read_off == {False}:
+        yield (
+            "Answering later, it must hold a token for as many steps as the backward half of two "
+            "directions."
+        )
+    elif True in read_off:
+        yield (
+            "Under the rule ahead, answering later needs no memory: the network may name the token "
+            "that it reads at that step."
+        )
+
+
+def _lost_seeds(comparison: Comparison) -> Iterator[str]:
+    """The seeds that have no accuracy, by group: their networks diverged."""
+    for group in comparison.groups:
+        seeds = {
+            (identity_of(comparison.experiment, run.settings), first + i)
+            for run in group.runs
+            for first in [int(str(run.settings["seed"]))]
+            for i in range(int(str(run.settings["seeds"])))
+        }
+        lost = {
+            network: len(seeds) - len(result.values[group.name])
+            for network, measure in ACCURACIES.items()
+            if (result := comparison.result(measure))
+            and (network == "itself" or not group.settings["bidirectional"])
+            and group.settings["furthest"]
+        }
+        if any(lost.values()):
+            yield f"Left out of {group.name}: {_diverged(lost)}."
 
 
 def _names(pairs: Sequence[Pair]) -> str:

@@ -1,10 +1,12 @@
 """What does reading in both directions buy?
 
-Each token is tagged by a rule that needs the token d steps ahead. A network that reads
+Each step is tagged by a rule that needs the token d steps ahead. A network that reads
 forward can only guess it; a second direction that comes from the end has seen it. Two controls show
 that the gain comes from context, not from capacity: a unidirectional network with as many
-parameters as the bidirectional one, and a unidirectional network that answers d steps later. The
-price: tokens that arrive later revise what a bidirectional network said, so it cannot generate.
+parameters as the bidirectional one, and a unidirectional network that answers d steps later. By
+then the latter must have held the earlier token for d steps, as the second direction has held the
+later one (under the rule `ahead` it need not). The price: tokens that arrive later revise what a
+bidirectional network said, so it cannot generate.
 """
 
 from __future__ import annotations
@@ -20,8 +22,7 @@ from core.models.counting import MAX_BUDGET, count_parameters, match_parameters,
 from core.models.registry import cell_kind
 from core.stats.aggregation import EXACT
 from core.stats.estimates import Estimate
-
-Rule = Literal["ahead", "compare"]
+from core.tasks.tag_rules import Rule
 
 Network = Literal["itself", "wider", "delayed"]
 """The variant; one with as many parameters as its bidirectional form; one that answers d later."""
@@ -40,11 +41,12 @@ class TwoSidedContextConfig(Config):
     """One variant at every look-ahead, all of them and all seeds trained in one batched pass."""
 
     rule: Rule = Field(
-        "ahead",
+        "pair",
         title="Rule",
         description=(
-            "What the tag is. ahead: the token d steps ahead. compare: whether that token is "
-            "smaller than this one, equal or larger, so that both must be known."
+            "What the tag is. pair: this token and the token d steps ahead. compare: whether that "
+            "token is smaller than this one, equal or larger. ahead: that token alone, which "
+            "answering d steps later may read off without memory."
         ),
         json_schema_extra={"noun": "rule"},
     )
@@ -245,7 +247,10 @@ class ContextRow(Row):
     chance: float = measure(
         "Chance",
         unit="%",
-        description="The best that can be reached without seeing ahead: exact, not measured.",
+        description=(
+            "The best that can be reached without seeing ahead; of the delayed network, without "
+            "remembering: exact, not measured."
+        ),
     )
     hidden_size: int = measure("Hidden size")
     parameters: int = measure("Parameters", better="lower", description="Of the whole model.")
@@ -319,6 +324,15 @@ class TwoSidedContextSummary(Row):
     )
     chance: float = measure(
         "Chance", unit="%", description="The best without seeing ahead: exact.", aggregation=EXACT
+    )
+    delayed_chance: float | None = measure(
+        "Delayed, without memory",
+        unit="%",
+        description=(
+            "The best that answering d steps later reaches from the token read at that step alone: "
+            "exact. 100% means that this control needs no memory."
+        ),
+        aggregation=EXACT,
     )
     output_size: int = measure(
         "Output size",
