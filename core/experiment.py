@@ -156,7 +156,7 @@ class Column:
         if len(names) != 1:
             return self
         title, unit = names.pop()
-        return dataclasses.replace(self, title=title, unit=unit)
+        return dataclasses.replace(self, title=title, unit=unit, named=None)
 
     @property
     def is_axis(self) -> bool:

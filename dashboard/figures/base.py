@@ -57,8 +57,13 @@ class Shown:
         return any(t is not None and n in t and t[n].notna().any() for t in tables for n in names)
 
     def column(self, table: str, name: str) -> Column:
-        """A declared column."""
-        return column_of(self.experiment.row(table), name)
+        """A declared column, as these runs name it."""
+        column = column_of(self.experiment.row(table), name)
+        return column.of(run.settings for run in self.runs)
+
+    def curve(self, table: str) -> Column:
+        """The axis that the table's measures are drawn against."""
+        return self.column(table, curve_of(self.experiment.row(table)).name)
 
     def setting_of_runs(self, name: str) -> dict[str, object]:
         """Run id → the run's value of a setting."""
@@ -211,8 +216,8 @@ def sliced(
     """
     rows = shown.rows(table)
     row = shown.experiment.row(table)
-    for column in row.columns():
-        name = column.name
+    for declared in row.columns():
+        column, name = shown.column(table, declared.name), declared.name
         if column.role != "axis" or column.curve or name in over or rows.empty:
             continue
         values = [str(value) for value in in_order(row, name, rows[name])]
@@ -227,7 +232,7 @@ def sliced(
 def at_one_place(shown: Shown, table: str, rows: pandas.DataFrame) -> pandas.DataFrame:
     """The rows at one value of the table's curve axis; asks, with the largest as the default."""
     row = shown.experiment.row(table)
-    x = curve_of(row)
+    x = shown.curve(table)
     places = [str(value) for value in in_order(row, x.name, rows[x.name])]
     place = places[-1]
     if len(places) > 1:

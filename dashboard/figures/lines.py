@@ -18,7 +18,7 @@ from core.settings import settings_of
 from dashboard.charts import curves, lines
 from dashboard.charts.lines import ShadedRange
 from dashboard.charts.render import Chart
-from dashboard.charts.scales import curve_of, is_logarithm, logarithm_of
+from dashboard.charts.scales import is_logarithm, logarithm_of
 from dashboard.charts.theme import Style, styles
 from dashboard.figures import subjects
 from dashboard.figures.base import (
@@ -142,7 +142,7 @@ class Curves:
         return self._chart(shown, seen, bands, measure, y, height=height)
 
     def _x(self, shown: Shown) -> Column:
-        return curve_of(shown.experiment.row(self.table))
+        return shown.curve(self.table)
 
     def _bands(self, shown: Shown, rows: pandas.DataFrame, measure: Measure) -> pandas.DataFrame:
         sums = [name for name, _ in self.further]
@@ -266,7 +266,7 @@ class Scaling:
     def _x(self, shown: Shown) -> Column:
         if self.setting:
             return setting_axis(shown, self.setting)
-        return curve_of(shown.experiment.row(self.table))
+        return shown.curve(self.table)
 
     def _bands(self, shown: Shown, measure: Measure, rows: pandas.DataFrame) -> pandas.DataFrame:
         across = ["label", self._x(shown).name]

@@ -62,7 +62,7 @@ def results_page(
         picking.compare_link("Compare these runs", [run.run_id for run in shown.runs])
         with st.expander("How this was measured", icon=":material/science:"):
             st.markdown(method)
-            st.markdown(_columns_explained(experiment))
+            st.markdown(_columns_explained(shown))
             st.markdown(_circumstances(shown))
 
 
@@ -207,7 +207,8 @@ def results_table(shown: Shown) -> None:
     config: dict[str, Any] = {"Variant": st.column_config.TextColumn(pinned=True)}
     if shown.experiment.one_run_per_seed and results["seed"].nunique() > 1:
         table["Seed"] = results["seed"]
-    for column in summary.columns():
+    for declared in summary.columns():
+        column = shown.column(summary.table, declared.name)
         name, heading, help_text = column.name, column.heading, column.description or None
         if results[name].isna().all():
             continue
@@ -230,10 +231,12 @@ def results_table(shown: Shown) -> None:
     )
 
 
-def _columns_explained(experiment: Experiment) -> str:
+def _columns_explained(shown: Shown) -> str:
+    summary = shown.experiment.summary
+    columns = [shown.column(summary.table, column.name) for column in summary.columns()]
     lines = [
         f"- **{plain(column.heading)}**: {plain(column.description)}"
-        for column in experiment.summary.columns()
+        for column in columns
         if column.description
     ]
     return "\n".join(lines)
