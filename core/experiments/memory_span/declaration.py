@@ -176,6 +176,11 @@ def lag_work(config: MemorySpanConfig, lag: int) -> float:
     return likely * (config.training_steps * training + config.validations * validation)
 
 
+def longest_lag(settings: Mapping[str, Any]) -> float:
+    """Where a run with these flat settings stops: a span that reached it is a lower bound."""
+    return float(settings["longest_lag"])
+
+
 def lag_words(settings: Mapping[str, Any]) -> LagWords:
     """What a lag is in the task of a run with these flat settings."""
     task: TaskName = settings["task"]
@@ -323,6 +328,7 @@ class MemorySpanSummary(Row):
             "tried, 0 if none; interval over seeds."
         ),
         aggregation=MAJORITY,
+        limit=longest_lag,
         named=lambda settings: (
             "Span" if settings["task"] == "recall" else f"Span, as {lag_words(settings).title}",
             lag_words(settings).unit,
@@ -336,6 +342,7 @@ class MemorySpanSummary(Row):
             "learned, reached by a majority. Beyond the span it was learned by luck."
         ),
         aggregation=MAJORITY,
+        limit=longest_lag,
     )
     next_lag: int | None = measure(
         "Not learned",

@@ -92,8 +92,8 @@ class Pair(NamedTuple):
 
 def remarks(comparison: Comparison) -> Iterator[str]:
     """Whether the gain holds at every look-ahead, what the controls show, the tie at d = 0, and
-    seeds that diverged."""
-    yield from _lost_seeds(comparison)
+    controls that diverged."""
+    yield from _lost_controls(comparison)
     pairs = matching_pairs(comparison)
     if not pairs:
         missing = (
@@ -198,24 +198,12 @@ def _memory_of_the_delayed(comparison: Comparison, names: Sequence[str]) -> Iter
         )
 
 
-def _lost_seeds(comparison: Comparison) -> Iterator[str]:
-    """The seeds that have no accuracy, by group: their networks diverged."""
-    for group in comparison.groups:
-        seeds = {
-            (identity_of(comparison.experiment, run.settings), first + i)
-            for run in group.runs
-            for first in [int(str(run.settings["seed"]))]
-            for i in range(int(str(run.settings["seeds"])))
-        }
-        lost = {
-            network: len(seeds) - len(result.values[group.name])
-            for network, measure in ACCURACIES.items()
-            if (result := comparison.result(measure))
-            and (network == "itself" or not group.settings["bidirectional"])
-            and group.settings["furthest"]
-        }
-        if any(lost.values()):
-            yield f"Left out of {group.name}: {_diverged(lost)}."
+def _lost_controls(comparison: Comparison) -> Iterator[str]:
+    """The seeds of a control that have no accuracy: their networks diverged."""
+    for network, measure in ACCURACIES.items():
+        result = comparison.result(measure) if network != "itself" else None
+        for name, seeds in (result.left_out if result else {}).items():
+            yield f"Left out of {name}: {_diverged({network: seeds})}."
 
 
 def _names(pairs: Sequence[Pair]) -> str:

@@ -51,7 +51,7 @@ class TwoSidedContextConfig(Config):
         json_schema_extra={"noun": "rule"},
     )
     seeds: int = Field(
-        3,
+        5,
         ge=1,
         le=256,
         title="Seeds",

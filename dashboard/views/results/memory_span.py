@@ -107,7 +107,8 @@ def setup(shown: Shown) -> str:
     seeds = numbers_set(shown, "seeds")
     return (
         f"Task: {listed([task.task for task in words])}. "
-        f"At most {numbers_set(shown, 'training_steps')} training steps at each lag, {seeds} seed{'' if seeds == '1' else 's'}, lags from "
+        f"At most {numbers_set(shown, 'training_steps')} training steps at each lag, "
+        f"{seeds} seed{'' if seeds == '1' else 's'}, lags from "
         f"{numbers_set(shown, 'shortest_lag')} up to {numbers_set(shown, 'longest_lag')}. "
         f"{' '.join(task.meaning for task in words)}"
     )
