@@ -71,7 +71,7 @@ class Attempts:
         return shown.varies(self.table, self.axis)
 
     def draw(self, shown: Shown) -> None:
-        """Show how one was chosen, then a map per label with what was reported."""
+        """Show how one was chosen, then a map per label with what was chosen."""
         if self.note:
             st.caption(plain(self.note))
         rows = shown.rows(self.table)
@@ -88,7 +88,7 @@ class Attempts:
                 if part.empty:
                     continue
                 with st.container():
-                    chosen = plain(f"{exact(result[self.reported])} reported")
+                    chosen = plain(f"{exact(result[self.reported])} chosen")
                     st.markdown(f"**{plain(label)}** · {chosen}")
                     st.caption(plain(f"{tried}: {result[self.tried]}"))
                     chart = heatmap.heatmap(part, x, y, measure, (0.0, 100.0), sizes=True)

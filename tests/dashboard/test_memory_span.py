@@ -56,6 +56,7 @@ def summary(span: float, half_life: float | None, next_lag: int | None) -> Memor
     after = MISSING if half_life is None else Estimate(half_life, half_life, half_life, 5)
     return MemorySpanSummary(
         span=Estimate(span, span, span, 5),
+        furthest_lag=Estimate(span, span, span, 5),
         next_lag=next_lag,
         longest_lag_tried=100,
         reported_learning_rate=0.003,
@@ -64,6 +65,8 @@ def summary(span: float, half_life: float | None, next_lag: int | None) -> Memor
         half_life_end=after,
         parameters=9000,
         span_by_seed=", ".join([f"{span:.0f}"] * 5),
+        gaps="",
+        diverged="",
         rates_tried="0.003: 20",
     )
 
@@ -73,6 +76,7 @@ def lags(*success: float, half_life: float = 4.0) -> list[LagRow]:
         LagRow(
             lag=lag,
             success=Estimate(percent, max(0.0, percent - 40), min(100.0, percent + 40), 5),
+            success_so_far=Estimate(percent, percent, percent, 5),
             accuracy=Estimate(90.0, 80.0, 130.0, 5),
             loss=Estimate(0.5, -0.1, 1.1, 5),
             baseline=math.log(8),
@@ -80,6 +84,7 @@ def lags(*success: float, half_life: float = 4.0) -> list[LagRow]:
             steps_to_learn=MISSING,
             half_life_start=Estimate(2.0, 1.9, 2.1, 5),
             half_life_end=Estimate(half_life, half_life, half_life, 5),
+            distance=float(lag),
         )
         for lag, percent in zip(LAGS, success, strict=True)
     ]
@@ -233,7 +238,7 @@ def test_every_rate_has_its_row_and_the_reported_one_is_named(store: Store, show
     app = show(PAGE, figure="By learning rate")
     assert not app.exception
     assert len(app.get("vega_lite_chart")) == 1
-    assert plain("0.003 reported") in texts(app)
+    assert plain("0.003 chosen") in texts(app)
     assert plain("0.003: 20") in texts(app)
 
 

@@ -98,22 +98,27 @@ def _gradient(summary: Mapping[str, Any]) -> str:
 
 
 def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int, float]]:
-    """Measure → seed → value, at the reported learning rate.
+    """Measure → seed → value, at the learning rate that the other seeds chose.
 
     The span of a seed is the largest lag such that it learned that and every shorter one tried, 0
-    if none; of older runs, which recorded the largest lag learned as the span, it is computed from
-    their attempts. The other measures are of the lag that a majority reached.
+    if none. The other measures are of the lag that a majority reached. Older runs recorded the
+    largest lag learned as the span, and judged all seeds at one learning rate: of these the span is
+    computed at that rate.
     """
-    attempts, summaries = tables("attempts"), tables("summary")
+    attempts, summaries, seeds = tables("attempts"), tables("summary"), tables("seeds")
     if attempts is None or summaries is None or summaries.empty:
         return {}
-    rate = summaries.iloc[-1]["reported_learning_rate"]
-    own = attempts[attempts["learning_rate"] == rate].sort_values(["seed", "lag"])
+    rates = attempts["seed"].map(
+        dict.fromkeys(attempts["seed"], summaries.iloc[-1]["reported_learning_rate"])
+        if seeds is None or seeds.empty
+        else dict(zip(seeds["seed"], seeds["learning_rate"], strict=True))
+    )
+    own = attempts[attempts["learning_rate"] == rates].sort_values(["seed", "lag"])
     learned = (own["learned"] > 0).astype(int)
-    so_far, seeds = learned.groupby(own["seed"]).cumprod(), own["seed"]
+    so_far = learned.groupby(own["seed"]).cumprod()
     values = {
-        "span": (own["lag"] * so_far).groupby(seeds).max(),
-        "furthest_lag": (own["lag"] * learned).groupby(seeds).max(),
+        "span": (own["lag"] * so_far).groupby(own["seed"]).max(),
+        "furthest_lag": (own["lag"] * learned).groupby(own["seed"]).max(),
     }
     span = MAJORITY.estimate(list(values["span"].astype(float))).value
     at_span = own[own["lag"] == (span or settings["shortest_lag"])].set_index("seed")

@@ -86,9 +86,9 @@ class MemorySpanConfig(Config):
         title="Learning rate",
         description=(
             f"Of Adam. Left out: {', '.join(f'{rate:g}' for rate in LEARNING_RATES[:-1])} and "
-            f"{LEARNING_RATES[-1]:g} are tried, and the one with the longest span on validation "
-            "sequences is reported. One that fails at a lag that another learned is "
-            "tried no further."
+            f"{LEARNING_RATES[-1]:g} are tried, and each seed is judged at the one with which the "
+            "others have the longest span on validation sequences. One that fails at a lag that "
+            "another learned is tried no further."
         ),
     )
     clip: float | None = Field(
@@ -264,8 +264,27 @@ class AttemptRow(Row):
 
 
 @dataclass(frozen=True)
+class SeedRow(Row):
+    """What one seed reached, at the learning rate that the other seeds chose."""
+
+    table: ClassVar[str] = "seeds"
+    title: ClassVar[str] = "By seed"
+
+    seed: int = seed_axis()
+    learning_rate: float = measure(
+        "Learning rate",
+        description=(
+            "With which the other seeds have the longest span on validation sequences: a seed's "
+            "own luck has no say."
+        ),
+    )
+    span: int = measure("Span", unit="steps", better="higher", limit=longest_lag)
+    furthest_lag: int = measure("Furthest lag learned", unit="steps", limit=longest_lag)
+
+
+@dataclass(frozen=True)
 class LagRow(Row):
-    """One lag, at the reported learning rate, over seeds."""
+    """One lag over seeds, each at the learning rate that the others chose."""
 
     table: ClassVar[str] = "lags"
     title: ClassVar[str] = "By lag"
@@ -350,10 +369,14 @@ class MemorySpanSummary(Row):
         description="The next longer lag tried: the true span lies below. Empty: none was tried.",
     )
     longest_lag_tried: int = measure(
-        "Longest tried", unit="steps", description="At the reported learning rate."
+        "Longest tried", unit="steps", description="At the learning rates that were chosen."
     )
     reported_learning_rate: float = measure(
-        "Learning rate", description="Chosen on validation sequences, for all lags of the run."
+        "Learning rate",
+        description=(
+            "That all seeds together choose on validation sequences; each seed is judged at the "
+            "one that the others choose, which is nearly always the same."
+        ),
     )
     steps_to_learn: Estimate = measure(
         "Steps to learn",

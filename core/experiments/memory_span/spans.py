@@ -13,6 +13,7 @@ from core.experiments.memory_span.declaration import (
     LagRow,
     MemorySpanConfig,
     MemorySpanSummary,
+    SeedRow,
 )
 from core.formatting import listed
 from core.stats.aggregation import MAJORITY
@@ -155,13 +156,40 @@ def best_rate(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> float:
     return max(config.learning_rates, key=rank)
 
 
+def seed_rates(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> dict[int, float]:
+    """Seed → the learning rate that the other seeds choose; of a single seed its own.
+
+    The best of several rates on some seeds is better on these than on others. A seed that has no
+    say in its own rate is judged without that bias (leave-one-out cross-validation, Stone 1974).
+    """
+    seeds = by_seed(attempts)
+    others = {seed: [a for a in attempts if a.seed != seed] for seed in seeds}
+    return {seed: best_rate(config, others[seed] or attempts) for seed in seeds}
+
+
+def judged(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The attempts of each seed at its learning rate."""
+    rates = seed_rates(config, attempts)
+    return [attempt for attempt in attempts if attempt.learning_rate == rates[attempt.seed]]
+
+
+def seed_rows(own: Sequence[Attempt]) -> Iterator[SeedRow]:
+    """A row per seed, from its judged attempts."""
+    furthest = seed_furthest(own)
+    rates = {attempt.seed: attempt.learning_rate for attempt in own}
+    for seed, reached in seed_spans(own).items():
+        yield SeedRow(
+            seed=seed, learning_rate=rates[seed], span=reached, furthest_lag=furthest[seed]
+        )
+
+
 def lag_row(
     config: MemorySpanConfig,
     group: Sequence[Attempt],
     spans: Mapping[int, int],
     baseline: float,
 ) -> LagRow:
-    """One lag at one learning rate, over seeds with these spans."""
+    """One lag over seeds with these spans."""
     steps, lag = [one.learned_step for one in group], group[0].lag
     return LagRow(
         lag=lag,
@@ -186,25 +214,25 @@ def half_life_estimate(decays: Iterable[float | None]) -> Estimate:
 def summarise(
     config: MemorySpanConfig, attempts: Sequence[Attempt], parameters: int
 ) -> MemorySpanSummary:
-    """The summary, at the reported learning rate."""
-    rate = best_rate(config, attempts)
-    own = at_rate(attempts, rate)
+    """The summary, of each seed at the learning rate that the others chose."""
+    rate, own = best_rate(config, attempts), judged(config, attempts)
     lags, spans, furthest = by_lag(own), seed_spans(own), seed_furthest(own)
-    longest, longest_tried = span(own), max(lags)
+    longest = span(own)
     at_span = lags[longest or config.shortest_lag]
     steps = median_estimate(one.learned_step for one in at_span) if longest else MISSING
     return MemorySpanSummary(
         span=MAJORITY.estimate([float(lag) for lag in spans.values()]),
         furthest_lag=MAJORITY.estimate([float(lag) for lag in furthest.values()]),
         next_lag=min((lag for lag in lags if lag > longest), default=None),
-        longest_lag_tried=longest_tried,
+        longest_lag_tried=max(lags),
         reported_learning_rate=rate,
         steps_to_learn=steps,
         half_life_start=half_life_estimate(one.decay_start for one in at_span),
         half_life_end=half_life_estimate(one.decay_end for one in at_span),
         parameters=parameters,
         span_by_seed=", ".join(
-            f"≥ {lag}" if lag == longest_tried else str(lag) for lag in spans.values()
+            f"≥ {lag}" if lag == by_seed(own)[seed][-1].lag else str(lag)
+            for seed, lag in spans.items()
         ),
         gaps="; ".join(gaps(own)),
         diverged="; ".join(divergences(own)),

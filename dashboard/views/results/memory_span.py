@@ -30,9 +30,11 @@ validation sequences, and at once also on test sequences that nothing else uses.
 says, longer ones are not tried.
 
 Where no learning rate is set, several are tried at the same lags. One is dropped as soon as most
-seeds fail with it at a lag that they learn with another. The one that gets furthest on *validation*
-sequences is reported, for all lags of a run; a tie goes to the one with the fewest steps. Success
-is a proportion of few seeds: its bar is Wilson's 95% interval.
+seeds fail with it at a lag that they learn with another. Each seed is judged at the one with which
+the *other* seeds have the longest span on *validation* sequences; a tie goes to the one with the
+fewest steps. If the seeds that are judged chose it themselves, luck would favour them: among three
+equally good rates by about a third of the way to the next lag with five seeds, by a tenth with
+twelve. Success is a proportion of few seeds: its bar is Wilson's 95% interval.
 
 The span of a seed is the largest lag such that it learned that lag and every shorter one tried: one
 that failed lag 7 and learned lag 10 has span 5, and is named as learned out of order. The span of a
@@ -86,9 +88,9 @@ FIGURES = (
         reported="reported_learning_rate",
         tried="rates_tried",
         note=(
-            "The learning rate that gets furthest on validation sequences is reported, for all "
-            "lags of a run; a tie goes to the one with the fewest steps. One that has fallen "
-            "behind is not tried at longer lags."
+            "Each seed is judged at the learning rate with which the others get furthest on "
+            "validation sequences, so that its own luck has no say; named is the one that all "
+            "seeds together choose. One that has fallen behind is not tried at longer lags."
         ),
     ),
     Curves(
