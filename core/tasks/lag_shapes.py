@@ -23,6 +23,10 @@ class LagWords:
     title: str
     """Of an axis."""
     unit: str
+    span: str
+    """The title of the largest lag of which all shorter ones were learned too."""
+    furthest: str
+    """The title of the largest lag learned."""
     noun: str
     """In a sentence."""
     symbol: str
@@ -40,6 +44,8 @@ LAG_WORDS: dict[TaskName, LagWords] = {
         task="delayed recall of a symbol",
         title="Lag",
         unit="steps",
+        span="Span",
+        furthest="Furthest lag learned",
         noun="lag",
         symbol="",
         meaning="The lag of recall is the number of steps after the symbol: it lies so far back.",
@@ -48,6 +54,8 @@ LAG_WORDS: dict[TaskName, LagWords] = {
         task="the adding problem",
         title="Sequence length T",
         unit="steps; older number about 3T/4 back",
+        span="Span in length T",
+        furthest="Furthest length T learned",
         noun="sequence length",
         symbol="T = ",
         meaning=(
@@ -59,6 +67,8 @@ LAG_WORDS: dict[TaskName, LagWords] = {
         task="copy memory",
         title="Lag",
         unit=f"steps; each symbol held {COPIED} more",
+        span="Span",
+        furthest="Furthest lag learned",
         noun="lag",
         symbol="",
         meaning=(

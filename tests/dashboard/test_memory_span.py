@@ -19,6 +19,7 @@ from core.experiments.memory_span.declaration import (
 from core.stats.estimates import MISSING, Estimate
 from core.store.recorder import Recorder
 from core.store.tracking import Store
+from core.tasks.lag_shapes import LAG_WORDS, TaskName
 from dashboard.charts import curves, lines, theme
 from dashboard.charts.dots import dot_chart
 from dashboard.figures.base import Measure, Shown, read
@@ -280,3 +281,30 @@ def test_a_dot_without_an_end_has_a_sign_and_the_axis_stays_finite() -> None:
     assert [row["value"] for row in rows] == [2.0, None, 4.0]
     assert [row["value_text"] for row in rows] == ["2", "∞", "4"]
     assert [row["label"] for row in rows if row["endless"]] == ["LSTM", "GRU"]
+
+
+@pytest.mark.parametrize("task", ["recall", "adding", "copy"])
+def test_the_axis_of_lags_is_named_as_the_task_names_it(
+    store: Store, shown: Any, task: TaskName
+) -> None:
+    put(store, config("rnn", task=task), *lags(100, 60, 0))
+    chart = leading(MEMORY_SPAN).preview(shown(), intervals=True, height=300)
+    assert chart is not None
+    words = LAG_WORDS[task]
+    assert f"{words.title} ({words.unit})" in str(chart.to_dict())
+
+
+def test_an_axis_of_several_tasks_has_its_general_name(store: Store, shown: Any) -> None:
+    for task in ("recall", "adding"):
+        put(store, config("rnn", task=task), *lags(100, 60, 0))
+    chart = str(leading(MEMORY_SPAN).preview(shown(), intervals=True, height=300).to_dict())  # type: ignore[union-attr]
+    assert "Lag (steps)" in chart
+    assert "Sequence length" not in chart
+
+
+def test_the_page_says_what_the_lag_of_adding_is(store: Store, show: Show) -> None:
+    put(store, config("rnn", task="adding"), *lags(100, 60, 0), summary(50, 3.0, 70))
+    app = show(PAGE)
+    assert plain(LAG_WORDS["adding"].meaning) in texts(app)
+    headings = app.dataframe[0].value.columns
+    assert "Span in length T (steps)" in headings

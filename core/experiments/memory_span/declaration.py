@@ -348,20 +348,18 @@ class MemorySpanSummary(Row):
         ),
         aggregation=MAJORITY,
         limit=longest_lag,
-        named=lambda settings: (
-            "Span" if settings["task"] == "recall" else f"Span, as {lag_words(settings).title}",
-            lag_words(settings).unit,
-        ),
+        named=lambda settings: (lag_words(settings).span, "steps"),
     )
     furthest_lag: Estimate = measure(
         "Furthest lag learned",
         unit="steps",
         description=(
             "The same without regard to shorter lags that failed: the largest lag that a seed "
-            "learned, reached by a majority. Beyond the span it was learned by luck."
+            "learned, reached by a majority."
         ),
         aggregation=MAJORITY,
         limit=longest_lag,
+        named=lambda settings: (lag_words(settings).furthest, "steps"),
     )
     next_lag: int | None = measure(
         "Not learned",
