@@ -25,6 +25,7 @@ from core.chapter.claim import (
 )
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from core.experiments.two_sided_context.declaration import TwoSidedContextConfig
 from core.formatting import listed, number, spread
 from core.models.architecture import variant_title
 from core.models.registry import variants
@@ -107,9 +108,10 @@ SIDES = Claim(
     "Both sides",
     "A bidirectional RNN sees both sides, its output is twice as wide, and it cannot generate "
     "token by token.",
-    "Tagging each step with its token and the token 1 to 10 steps ahead, against one direction of "
-    "as many parameters and one that answers so many steps later; the output of a real network; an "
-    "attempt to build a bidirectional decoder.",
+    "Tagging each step with its token and the token some steps ahead, up to "
+    f"{TwoSidedContextConfig().furthest}, against one direction of as many parameters and one that "
+    "answers so many steps later; the output of a real network; an attempt to build a "
+    "bidirectional decoder.",
     Question("A decoder is to be bidirectional. What happens?", GENERATES),
     sides_rule,
     (BOTH_SIDES,),

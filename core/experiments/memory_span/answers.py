@@ -73,16 +73,25 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         names = shortened_list(unbounded, MAX_NAMED)
         yield f"No longer lag was tried in {names}: the span there is a lower bound."
     for name in ordered:
-        exceptions = [
-            f"{title.lower()}: {t}" for title, t in _exceptions(comparison.summaries[name])
-        ]
+        exceptions = list(_exceptions(comparison.summaries[name])) or _gaps(comparison, name)
         if exceptions:
-            yield f"In {name}, {'; '.join(exceptions)}."
+            texts = [f"{title.lower()}: {text}" for title, text in exceptions]
+            yield f"In {name}, {'; '.join(texts)}."
     steps = {int(str(run.settings["training_steps"])) for run in comparison.runs}
     if len(steps) == 1:
         yield f"A lag counts as learned within {counted(steps.pop(), 'training step')}."
     if gradient := _gradient(comparison.summaries[ordered[0]]):
         yield f"In {ordered[0]} {gradient}."
+
+
+def _gaps(comparison: Comparison, name: str) -> list[tuple[str, str]]:
+    """How many seeds learned a lag but not all shorter ones, where no run has noted which."""
+    spans, furthest = comparison.result("span"), comparison.result("furthest_lag")
+    if spans is None or furthest is None:
+        return []
+    values = zip(spans.values[name], furthest.values[name], strict=True)
+    beyond = sum(span < lag for span, lag in values)
+    return [("Learned out of order", counted(beyond, "seed"))] if beyond else []
 
 
 def _gradient(summary: Mapping[str, Any]) -> str:

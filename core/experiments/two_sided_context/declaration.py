@@ -59,7 +59,7 @@ class TwoSidedContextConfig(Config):
         json_schema_extra={"role": "replicate"},
     )
     furthest: int = Field(
-        10,
+        6,
         ge=0,
         le=100,
         title="Furthest",
@@ -69,7 +69,7 @@ class TwoSidedContextConfig(Config):
         ),
     )
     training_steps: int = Field(
-        250,
+        300,
         ge=1,
         le=1_000_000,
         title="Training steps",
@@ -79,7 +79,7 @@ class TwoSidedContextConfig(Config):
         4, ge=2, le=256, title="Tokens", description="How many there are; all equally likely."
     )
     sequence_length: int = Field(
-        30, ge=2, le=5000, title="Sequence length", description="In steps."
+        20, ge=2, le=5000, title="Sequence length", description="In steps."
     )
     batch_size: int = Field(12, ge=1, le=4096, title="Batch size", description="Per seed and step.")
     learning_rate: float = Field(

@@ -134,6 +134,7 @@ def test_a_seed_that_failed_a_lag_has_no_longer_span_whatever_it_learned_beyond(
     result = compared(older).result("span")
     assert result is not None
     assert tuple(result.values["RNN"]) == (7, 5, 0)
+    assert "In RNN, learned out of order: 2 seeds." in said(older)
     tables = {**older.tables, "summary": pandas.DataFrame([dict(older.columns)])}
     assert by_seed(older.columns, tables.get)["furthest_lag"] == {0: 7, 1: 10, 2: 10}
 
