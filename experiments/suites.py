@@ -136,7 +136,7 @@ SUITES: tuple[Suite, ...] = (
                     "hidden_size": (32,),
                     "furthest": (2,),
                     "sequence_length": (16,),
-                    "training_steps": (100,),
+                    "training_steps": (150,),
                 },
             ),
             Measurement(
