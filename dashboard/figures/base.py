@@ -16,6 +16,7 @@ import streamlit as st
 
 from core.analysis.comparison import Comparison
 from core.analysis.groups import labels, variant_of
+from core.analysis.sentences import lower_title
 from core.experiment import Column, Experiment, Row
 from core.formatting import listed
 from core.store.records import RunRecord
@@ -289,7 +290,7 @@ def problems(row: type[Row], rows: pandas.DataFrame, x: Column) -> list[str]:
         parts = [in_words(name) for name in names]
         if not places.nunique() == everywhere > 1:
             values = [in_words(place) for place in sorted(set(places))]
-            parts.append(f"{x.title.lower()} {listed(values)}")
+            parts.append(f"{lower_title(x)} {listed(values)}")
         sentences.append(f"{', '.join(parts)}: {note}")
     return sentences
 

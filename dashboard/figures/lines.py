@@ -12,6 +12,7 @@ import pandas
 import streamlit as st
 
 from core.analysis.groups import labels
+from core.analysis.sentences import lower_title
 from core.experiment import Column, Row
 from core.formatting import listed
 from core.settings import settings_of
@@ -197,9 +198,9 @@ def _undrawable(measure: Measure, rows: pandas.DataFrame, x: Column) -> Iterator
     for word, value in {"zero": 0.0, "infinite": math.inf}.items() if measure.logarithm else ():
         for label, part in rows.groupby("label", sort=False):
             places = sorted(set(part[x.name][part[measure.name] == value]))
-            at = f"every {x.title.lower()}"
+            at = f"every {lower_title(x)}"
             if len(places) < part[x.name].nunique():
-                at = f"{x.title.lower()} {listed([f'{p:,}' for p in places] or [''])}"
+                at = f"{lower_title(x)} {listed([f'{p:,}' for p in places] or [''])}"
             if places:
                 yield f"{label!s} is {word} at {at}, and not drawn there."
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas
 import streamlit as st
 
+from core.analysis.sentences import lower_title
 from core.experiment import Column
 from core.formatting import counted, listed
 from dashboard.charts import scatter
@@ -89,7 +90,7 @@ def _remarks(marks: pandas.DataFrame, missing: list[str], x: Column, y: Column) 
         f"{x.title} is 0, so it stands at the left edge": marks["x"] == 0,
         f"{y.title} is infinite, so it stands at the top": marks["y"] == math.inf,
         f"{y.title} is 0, so it stands at the bottom": marks["y"] == 0,
-        f"Triangle, because nothing beyond its {y.title.lower()} was tried": marks["at_least"],
+        f"Triangle, because nothing beyond its {lower_title(y)} was tried": marks["at_least"],
     }
     for words, which in labels_where.items():
         if which.any():
