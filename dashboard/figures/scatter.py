@@ -41,14 +41,15 @@ class Scatter:
 
     def available(self, shown: Shown) -> bool:
         """Whether any run has both."""
-        return not shown.results.empty and bool(self._complete(shown.results).any())
+        return not shown.results.empty and bool(self._complete(shown.pooled).any())
 
     def draw(self, shown: Shown) -> None:
         """Show the chart, how to read it, and what stands apart or is missing."""
         table = shown.experiment.summary.table
         x, y = shown.column(table, self.x), shown.column(table, self.y)
-        complete = self._complete(shown.results)
-        results = shown.results[complete]
+        pooled = shown.pooled
+        complete = self._complete(pooled)
+        results = pooled[complete]
         names = (self.y, self.beyond, self.before, self.x, *self.hovered)
         columns = [shown.column(table, name) for name in names if name]
         marks = self._marks(results).assign(**_hover_texts(shown, results, columns))
@@ -62,7 +63,7 @@ class Scatter:
         put(shown, chart, alt, table, f"{self.y}-{self.x}")
         if self.note:
             st.markdown(plain(self.note))
-        missing = list(dict.fromkeys(shown.results[~complete]["label"]))
+        missing = list(dict.fromkeys(pooled[~complete]["label"]))
         for sentence in _remarks(marks, missing, x, y):
             st.caption(plain(sentence))
 

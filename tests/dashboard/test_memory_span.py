@@ -308,3 +308,10 @@ def test_the_page_says_what_the_lag_of_adding_is(store: Store, show: Show) -> No
     assert plain(LAG_WORDS["adding"].meaning) in texts(app)
     headings = app.dataframe[0].value.columns
     assert "Span in length T (steps)" in headings
+
+
+def test_a_span_at_the_longest_lag_is_a_lower_bound_in_the_table(store: Store, show: Show) -> None:
+    put(store, config("gru", longest_lag=50), summary(50, 3.0, None))
+    put(store, config("rnn", longest_lag=50), summary(20, 3.0, 30))
+    table = show(PAGE).dataframe[0].value
+    assert list(table["Span (steps)"]) == ["≥ 50", "20"]

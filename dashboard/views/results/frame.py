@@ -16,8 +16,10 @@ import streamlit as st
 
 from core.analysis import groups, sentences
 from core.experiment import Experiment
-from core.formatting import counted, inline_text, listed
+from core.formatting import counted, exact_number, inline_text, listed
+from core.formatting import interval as bounds_in_words
 from core.settings import settings_of
+from core.stats.estimates import AtLeast
 from core.store.records import ACTIVE, RunRecord
 from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
@@ -200,8 +202,13 @@ def _filtered(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def results_table(shown: Shown) -> None:
-    """One line per run: each summary measure, its interval where it has one, and each note."""
-    results, summary = shown.results, shown.experiment.summary
+    """One line per run: each summary measure, its interval where it has one, and each note.
+
+    If each label is one run, the estimates are the comparison's, as in the answer: older runs may
+    have recorded others.
+    """
+    summary = shown.experiment.summary
+    results = shown.pooled if shown.results["label"].is_unique else shown.results
     whole = whole_numbers(summary)
     table = pandas.DataFrame({"Variant": results["label"]})
     config: dict[str, Any] = {"Variant": st.column_config.TextColumn(pinned=True)}
@@ -222,6 +229,16 @@ def results_table(shown: Shown) -> None:
             ends = zip(results[f"{name}_low"], results[f"{name}_high"], strict=True)
             table[f"{name} interval"] = [interval(low, high) for low, high in ends]
             config[f"{name} interval"] = st.column_config.TextColumn("95% interval")
+        if column.limit is not None:
+            settings = {run.run_id: run.settings for run in shown.runs}
+            estimates = [
+                column.read(row, settings[str(row["run_id"])])  # type: ignore[arg-type]
+                for row in results.to_dict("records")
+            ]
+            if any(isinstance(estimate.value, AtLeast) for estimate in estimates):
+                table[heading] = [exact_number(estimate.value) for estimate in estimates]
+                config[heading] = st.column_config.TextColumn(help=help_text)
+                table[f"{name} interval"] = [bounds_in_words(estimate) for estimate in estimates]
     st.dataframe(
         table,
         hide_index=True,

@@ -103,7 +103,7 @@ FIGURES = (
 
 
 def setup(shown: Shown) -> str:
-    """The task, the training steps, the seeds, the lags and what these are."""
+    """The task, the training steps, the seeds and the lags."""
     names = dict.fromkeys(shown.setting_of_runs("task").values())
     words = [LAG_WORDS[name] for name in names]  # type: ignore[index]
     seeds = numbers_set(shown, "seeds")
@@ -111,8 +111,7 @@ def setup(shown: Shown) -> str:
         f"Task: {listed([task.task for task in words])}. "
         f"At most {numbers_set(shown, 'training_steps')} training steps at each lag, "
         f"{seeds} seed{'' if seeds == '1' else 's'}, lags from "
-        f"{numbers_set(shown, 'shortest_lag')} up to {numbers_set(shown, 'longest_lag')}. "
-        f"{' '.join(task.meaning for task in words)}"
+        f"{numbers_set(shown, 'shortest_lag')} up to {numbers_set(shown, 'longest_lag')}."
     )
 
 
