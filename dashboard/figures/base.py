@@ -66,6 +66,11 @@ class Shown:
         """The axis that the table's measures are drawn against."""
         return self.column(table, curve_of(self.experiment.row(table)).name)
 
+    @property
+    def pooled(self) -> pandas.DataFrame:
+        """The results with one row per label, estimated over all of its seeds."""
+        return pooled_results(self.results, cache.comparison(self.experiment, self.runs))
+
     def setting_of_runs(self, name: str) -> dict[str, object]:
         """Run id → the run's value of a setting."""
         return {run.run_id: run.settings.get(name) for run in self.runs}
