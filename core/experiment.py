@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 Better = Literal["higher", "lower"]
 
+Named = Callable[[Mapping[str, Any]], tuple[str, str]]
+"""(flat settings) → title and unit."""
+
 Role = Literal["axis", "seed", "measure", "note"]
 """The role of a Row's field: where something was measured, its seed, what it was, a remark."""
 
@@ -240,6 +243,16 @@ class Column:
     margin: float = 0.0
     """Groups that surely differ by less are called equal: an amount, or a share where the
     aggregation is relative. 0: never."""
+    named: Named | None = None
+    """The title and unit by a run's settings, where they depend on these."""
+
+    def of(self, runs: Iterable[Mapping[str, Any]]) -> Column:
+        """The column as runs of these flat settings name it; unchanged where they disagree."""
+        names = {self.named(settings) for settings in runs} if self.named else set()
+        if len(names) != 1:
+            return self
+        title, unit = names.pop()
+        return dataclasses.replace(self, title=title, unit=unit, named=None)
 
     @property
     def is_axis(self) -> bool:
@@ -268,13 +281,15 @@ def axis(
     curve: bool = False,
     latest: bool = False,
     description: str = "",
+    named: Named | None = None,
 ) -> Any:
     """A Row field that says *where* something was measured.
 
     In MLflow the one axis with `curve=True` becomes the step of the table's metrics, and of an
-    axis with `latest=True` only the last value is charted (the table keeps them all).
+    axis with `latest=True` only the last value is charted (the table keeps them all). `named` gives
+    the title and unit where they depend on the settings.
     """
-    return _column("axis", title, unit, description, curve=curve, latest=latest)
+    return _column("axis", title, unit, description, curve=curve, latest=latest, named=named)
 
 
 def seed_axis() -> Any:
@@ -291,13 +306,15 @@ def measure(
     aggregation: Aggregation | None = None,
     limit: Limit | None = None,
     margin: float | None = None,
+    named: Named | None = None,
 ) -> Any:
     """A Row field that says *what* was measured, and which direction is better if one is.
 
     `aggregation` says how the values of single seeds are combined for a summary, and compared
     (left out: ACCURACY for percentages, else MEAN); `limit` where the measurement ended, so that a
     value there is only a lower bound; `margin` by how much groups may differ that are called equal
-    (left out: the aggregation's).
+    (left out: the aggregation's); `named` gives the title and unit where they depend on the
+    settings.
     """
     aggregation = aggregation or (ACCURACY if unit.startswith("%") else MEAN)
     return _column(
@@ -309,6 +326,7 @@ def measure(
         aggregation=aggregation,
         limit=limit,
         margin=aggregation.margin if margin is None else margin,
+        named=named,
     )
 
 
@@ -329,6 +347,7 @@ def _column(
     aggregation: Aggregation = MEAN,
     limit: Limit | None = None,
     margin: float = 0.0,
+    named: Named | None = None,
 ) -> Any:
     column = Column(
         "",
@@ -343,6 +362,7 @@ def _column(
         aggregation=aggregation,
         limit=limit,
         margin=margin,
+        named=named,
     )
     return dataclasses.field(metadata={"column": column})
 

@@ -136,7 +136,7 @@ SUITES: tuple[Suite, ...] = (
                     "hidden_size": (32,),
                     "furthest": (2,),
                     "sequence_length": (16,),
-                    "training_steps": (100,),
+                    "training_steps": (150,),
                 },
             ),
             Measurement(
@@ -200,7 +200,9 @@ SUITES: tuple[Suite, ...] = (
                 ("lstm", "gru"),
                 {"forget_bias": (2, 3), "update_bias": (1, 3)},
             ),
-            Measurement("both must be known", TWO_SIDED_CONTEXT, ALL, {"rule": ("compare",)}),
+            Measurement(
+                "other rules of tagging", TWO_SIDED_CONTEXT, ALL, {"rule": ("compare", "ahead")}
+            ),
             Measurement("long sequences", THROUGHPUT, ALL, {"sequence_length": (4096,)}),
             Measurement("by batch", THROUGHPUT, ONE_DIRECTION, {"batch_size": (1, 8, 32, 128)}),
             Measurement("by width", THROUGHPUT, ONE_DIRECTION, {"hidden_size": (32, 128, 512)}),

@@ -19,7 +19,7 @@ from core.analysis.scorecard_sentences import KEY, NOT_YET, basis_in_words, scor
 from core.analysis.sentences import MARKS, answer, method, verdict
 from core.analysis.sizes import sizes_in_words, sizes_of
 from core.experiment import Experiment
-from core.formatting import exact_number, inline_text, read_estimate
+from core.formatting import exact_number, inline_text
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.records import RunRecord
@@ -129,7 +129,7 @@ def print_results(store: Store, experiment: Experiment, records: Sequence[RunRec
     OUT.print(answer(comparison) + "\n", markup=False)
     _print_sizes(comparison)
     columns = [
-        column
+        column.of(record.settings for record in finished)
         for column in experiment.summary.columns()
         if column.name in frame and not frame[column.name].isna().all()
     ]
@@ -142,7 +142,7 @@ def print_results(store: Store, experiment: Experiment, records: Sequence[RunRec
             if isinstance(value, str | bool):
                 cells.append(str(value))
             elif column.estimate:
-                cells.append(with_interval(read_estimate(line, column.name)))
+                cells.append(with_interval(column.read(line, record.settings)))
             else:
                 cells.append(exact_number(None if pandas.isna(value) else value))
         rows.append(cells)

@@ -29,7 +29,7 @@ from core.chapter.gradients import DEFAULT_START, HALF_LIVES
 from core.chapter.memory import CELLS, SPANS
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
-from core.formatting import counted, listed, number, read_estimate, spread
+from core.formatting import counted, exact_number, listed, number, read_estimate, spread
 from core.stats.estimates import Estimate, intervals_apart
 
 WIDTHS = Measurement(
@@ -271,7 +271,7 @@ def _count_rows(results: Results) -> Iterator[PropertyRow]:
 def _range_row(results: Results) -> PropertyRow:
     """Long range, by memory spans; where they are not measured, by the gradient's half-life."""
     for measurement, measure, words in (
-        (SPANS, "span", "lags up to {:.0f}"),
+        (SPANS, "span", "lags up to {}"),
         (DEFAULT_START, HALF_LIVES, "half-life {}"),
     ):
         cells = {matched.cell: matched for matched in results.of(measurement)}
@@ -283,7 +283,7 @@ def _range_row(results: Results) -> PropertyRow:
         shown = [
             "unknown"
             if value is None
-            else words.format(value if measure == "span" else number(value, 2))
+            else words.format(exact_number(value) if measure == "span" else number(value, 2))
             for value in values
         ]
         return PropertyRow("Long range", LONG_RANGE, (shown[0], shown[1], shown[2]), truth)

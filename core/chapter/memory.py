@@ -19,11 +19,10 @@ from core.chapter.claim import (
     finding_of,
     is_better,
     not_measured,
-    number_of,
 )
 from core.experiments.memory_span import MEMORY_SPAN
 from core.formatting import listed, spread
-from core.stats.estimates import Estimate
+from core.stats.estimates import AtLeast, Estimate
 
 CELLS = ("rnn", "lstm", "gru")
 SMALL = {"hidden_size": (32,)}
@@ -41,14 +40,14 @@ REACH = ("Up to 10 steps", "11 to 20 steps", "More than 20 steps")
 
 
 def spans_in_words(spans: Iterable[tuple[MatchedRuns, Estimate]]) -> str:
-    """`lags up to 10 in RNN 64 (95% CI 7–10, n = 5)`."""
+    """`all lags up to 10 in RNN 64 (95% CI 7–10, n = 5)`."""
     parts = []
     for matched, span in spans:
         if span.value is None:
             parts.append(f"unknown in {matched.name}")
             continue
-        open_end = number_of(matched.run, "next_lag") is None
-        lags = f"lags up to {'at least ' if open_end else ''}{span.value:.0f}"
+        open_end = isinstance(span.value, AtLeast)
+        lags = f"all lags up to {'at least ' if open_end else ''}{span.value:.0f}"
         parts.append(f"{lags if span.value else 'no lag'} in {matched.name} ({spread(span)})")
     return listed(parts)
 
@@ -94,8 +93,8 @@ STRUGGLE = Claim(
     7,
     "Ten to twenty steps",
     "A plain RNN struggles to use what lies more than about 10 to 20 steps back.",
-    "Delayed recall: a network is trained anew at every lag, and its span is the largest lag that "
-    "a majority of the seeds learned.",
+    "Delayed recall: a network is trained anew at every lag. A seed's span is the largest lag such "
+    "that it learned that and every shorter one tried; the span is what a majority reached.",
     Question("How far back does a plain RNN learn to look?", REACH),
     struggle_rule,
     (SPANS, ORTHOGONAL),

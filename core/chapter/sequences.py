@@ -25,6 +25,7 @@ from core.chapter.claim import (
 )
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from core.experiments.two_sided_context.declaration import TwoSidedContextConfig
 from core.formatting import listed, number, spread
 from core.models.architecture import variant_title
 from core.models.registry import variants
@@ -53,7 +54,8 @@ def sides_rule(results: Results) -> Verdict:
         )
         for cell in cells
     }
-    verdicts = {v.second: v.finding for v in contrasts(samples, MEAN, "higher")}
+    aggregation = ahead.column.aggregation if ahead else MEAN
+    verdicts = {v.second: v.finding for v in contrasts(samples, aggregation, "higher")}
     one_way, both_ways = facts["widths"]
     parts: dict[str, Truth] = {
         f"a bidirectional {variant_title(cell)} sees both sides": TRUTHS.get(verdicts[cell])
@@ -63,21 +65,35 @@ def sides_rule(results: Results) -> Verdict:
     parts["it cannot generate"] = bool(facts["refusal"])
     two_sided = {cell: comparison.estimate(f"bi-{cell}", "ahead_accuracy") for cell in cells}
     one_sided = {cell: comparison.estimate(cell, "wider_accuracy") for cell in cells}
+    late = {cell: comparison.estimate(cell, "delayed_accuracy") for cell in cells}
     accuracies = [
         f"{_percent(two_sided[cell])} in {matched[f'bi-{cell}'].name} and "
         f"{_percent(one_sided[cell])} in one direction"
         for cell in cells
     ]
+    delayed = [
+        f"{_percent(late[cell])} in {matched[cell].name}"
+        for cell in cells
+        if late[cell].value is not None
+    ]
+    later = (
+        f"One direction that answers so many steps later, and must hold a token until then as the "
+        f"second direction does, has {listed(delayed)}. "
+        if delayed
+        else ""
+    )
     refusal = f"is refused: {facts['refusal']}" if facts["refusal"] else "is not refused"
     return of_parts(
         parts,
-        f"Where a token ahead is needed, accuracy at equal parameters is {listed(accuracies)}. The "
-        f"output has {both_ways} numbers against {one_way}. A bidirectional decoder {refusal}.",
+        f"Where a token ahead is needed, accuracy at equal parameters is {listed(accuracies)}. "
+        f"{later}The output has {both_ways} numbers against {one_way}. A bidirectional decoder "
+        f"{refusal}.",
         answer=answer,
         evidence=evidence(*(matched[name] for cell in cells for name in (f"bi-{cell}", cell))),
         numbers={
             **{f"bi-{cell}": estimate for cell, estimate in two_sided.items()},
             **one_sided,
+            **{f"{cell}, answering later": late[cell] for cell in cells},
             "refused": exactly(float(bool(facts["refusal"]))),
         },
     )
@@ -92,8 +108,10 @@ SIDES = Claim(
     "Both sides",
     "A bidirectional RNN sees both sides, its output is twice as wide, and it cannot generate "
     "token by token.",
-    "Tagging that needs a token ahead, against one direction of as many parameters; the output of "
-    "a real network; an attempt to build a bidirectional decoder.",
+    "Tagging each step with its token and the token some steps ahead, up to "
+    f"{TwoSidedContextConfig().furthest}, against one direction of as many parameters and one that "
+    "answers so many steps later; the output of a real network; an attempt to build a "
+    "bidirectional decoder.",
     Question("A decoder is to be bidirectional. What happens?", GENERATES),
     sides_rule,
     (BOTH_SIDES,),

@@ -1,29 +1,23 @@
 """Tagging that looks ahead: the tag of a step depends on the token d steps further on.
 
-    ahead, d = 2      tokens 3 0 2 1 1 → tags 2 1 1 – –        the token itself
-    compare, d = 1    tokens 3 0 2 1 1 → tags < > < = –        smaller, equal or larger than this
+`core.tasks.tag_rules` has the rules; a tag is a number, for `pair` the present token times K plus
+the one ahead. Steps without a token so far ahead are not counted.
 
-A step without a token so far ahead (–) is not counted.
-
-Shapes: T time, B batch.
+Shapes: T time, B batch, K tokens.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Literal
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-Rule = Literal["ahead", "compare"]
+from core.tasks.tag_rules import Rule, tag_count, tag_of
 
 UNCOUNTED = -1
 """The tag of a step that has no token so far ahead."""
-
-OUTCOMES = ("smaller", "equal", "larger")
-"""Tags 0, 1 and 2 of the rule `compare`: the token ahead is … than the present one."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,13 @@ class Tagging:
     @property
     def tags(self) -> int:
         """The number of different tags."""
-        return self.tokens if self.rule == "ahead" else len(OUTCOMES)
+        return tag_count(self.rule, self.tokens)
+
+    @cached_property
+    def _tags_KK(self) -> Tensor:
+        """The tag by the present token and the token ahead."""
+        each = range(self.tokens)
+        return torch.tensor([[tag_of(self.rule, self.tokens, a, b) for b in each] for a in each])
 
     def draw(self, steps: int, batch_size: int, generator: torch.Generator) -> Tensor:
         """Draw tokens, TB."""
@@ -46,22 +46,6 @@ class Tagging:
         """The tag of every step, TB."""
         tags_TB = torch.full_like(tokens_TB, UNCOUNTED)
         counted = max(0, len(tokens_TB) - look_ahead)
-        needed_TB, present_TB = tokens_TB[look_ahead:], tokens_TB[:counted]
-        if self.rule == "compare":
-            needed_TB = torch.sign(needed_TB - present_TB) + OUTCOMES.index("equal")
-        tags_TB[:counted] = needed_TB
+        tags_KK = self._tags_KK.to(tokens_TB.device)
+        tags_TB[:counted] = tags_KK[tokens_TB[:counted], tokens_TB[look_ahead:]]
         return tags_TB
-
-    def chance(self, look_ahead: int) -> float:
-        """The exact percent of tags that the best answer without looking ahead gets right.
-
-        The tokens so far say nothing of a token to come. So for `ahead` it is one in K, and for
-        `compare` the best answer is the likeliest outcome for the present token a: a of K tokens
-        are smaller, one is equal.
-        """
-        if look_ahead == 0:
-            return 100.0
-        if self.rule == "ahead":
-            return 100 / self.tokens
-        best = (max(a, 1, self.tokens - 1 - a) for a in range(self.tokens))
-        return 100 * fmean(best) / self.tokens

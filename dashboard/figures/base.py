@@ -16,6 +16,7 @@ import streamlit as st
 
 from core.analysis.comparison import Comparison
 from core.analysis.groups import labels, variant_of
+from core.analysis.sentences import lower_title
 from core.experiment import Column, Experiment, Row
 from core.formatting import listed
 from core.store.records import RunRecord
@@ -57,8 +58,18 @@ class Shown:
         return any(t is not None and n in t and t[n].notna().any() for t in tables for n in names)
 
     def column(self, table: str, name: str) -> Column:
-        """A declared column."""
-        return column_of(self.experiment.row(table), name)
+        """A declared column, as these runs name it."""
+        column = column_of(self.experiment.row(table), name)
+        return column.of(run.settings for run in self.runs)
+
+    def curve(self, table: str) -> Column:
+        """The axis that the table's measures are drawn against."""
+        return self.column(table, curve_of(self.experiment.row(table)).name)
+
+    @property
+    def pooled(self) -> pandas.DataFrame:
+        """The results with one row per label, estimated over all of its seeds."""
+        return pooled_results(self.results, cache.comparison(self.experiment, self.runs))
 
     def setting_of_runs(self, name: str) -> dict[str, object]:
         """Run id → the run's value of a setting."""
@@ -211,8 +222,8 @@ def sliced(
     """
     rows = shown.rows(table)
     row = shown.experiment.row(table)
-    for column in row.columns():
-        name = column.name
+    for declared in row.columns():
+        column, name = shown.column(table, declared.name), declared.name
         if column.role != "axis" or column.curve or name in over or rows.empty:
             continue
         values = [str(value) for value in in_order(row, name, rows[name])]
@@ -227,7 +238,7 @@ def sliced(
 def at_one_place(shown: Shown, table: str, rows: pandas.DataFrame) -> pandas.DataFrame:
     """The rows at one value of the table's curve axis; asks, with the largest as the default."""
     row = shown.experiment.row(table)
-    x = curve_of(row)
+    x = shown.curve(table)
     places = [str(value) for value in in_order(row, x.name, rows[x.name])]
     place = places[-1]
     if len(places) > 1:
@@ -284,7 +295,7 @@ def problems(row: type[Row], rows: pandas.DataFrame, x: Column) -> list[str]:
         parts = [in_words(name) for name in names]
         if not places.nunique() == everywhere > 1:
             values = [in_words(place) for place in sorted(set(places))]
-            parts.append(f"{x.title.lower()} {listed(values)}")
+            parts.append(f"{lower_title(x)} {listed(values)}")
         sentences.append(f"{', '.join(parts)}: {note}")
     return sentences
 

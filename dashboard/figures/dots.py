@@ -9,7 +9,7 @@ import streamlit as st
 from core.analysis.groups import labels
 from dashboard.charts import curves, dots
 from dashboard.charts.curves import Repeats
-from dashboard.charts.scales import curve_of, in_order, logarithm_of
+from dashboard.charts.scales import in_order, logarithm_of
 from dashboard.charts.theme import PART_COLOURS
 from dashboard.figures import subjects
 from dashboard.figures.base import (
@@ -96,7 +96,7 @@ class Ranking:
                 chart = dots.dot_chart(bands, logarithm_of(column), series, repeats, at)
                 alt = f"{column.heading} at one length, best first: {', '.join(bands['label'])}"
                 put(shown, chart, alt, self.table, f"{measure.name}-ranking")
-            list_problems(row, rows, curve_of(row))
+            list_problems(row, rows, shown.curve(self.table))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Stack:
         """Show the chart, then the choice of size."""
         place = st.container()
         row = shown.experiment.row(self.table)
-        size, measure = curve_of(row), shown.column(self.table, self.measure)
+        size, measure = shown.curve(self.table), shown.column(self.table, self.measure)
         rows = shown.rows(self.table)
         sizes = [str(value) for value in in_order(row, size.name, rows[size.name])]
         chosen = controls.choice(size.title, [AS_SET, *sizes], f"at_{size.name}")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.charts import heatmap
-from dashboard.charts.scales import curve_of
 from dashboard.figures.base import Measure, Shown, choose_measure, put, sliced, table_file
 from dashboard.figures.samples import choose_sample
 from dashboard.ui.text import exact, plain
@@ -33,7 +32,7 @@ class Heatmap:
     def draw(self, shown: Shown) -> None:
         """Show a map per label, all on one colour scale, then the controls."""
         place = st.container()
-        x, y = curve_of(shown.experiment.row(self.table)), shown.column(self.table, self.axis)
+        x, y = shown.curve(self.table), shown.column(self.table, self.axis)
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             _, measure = choose_measure(shown, self.table, self.measures)
             rows = sliced(shown, self.table, over=(self.axis,))
@@ -72,12 +71,12 @@ class Attempts:
         return shown.varies(self.table, self.axis)
 
     def draw(self, shown: Shown) -> None:
-        """Show how one was chosen, then a map per label with what was reported."""
+        """Show how one was chosen, then a map per label with what was chosen."""
         if self.note:
             st.caption(plain(self.note))
         rows = shown.rows(self.table)
         rows = rows.assign(**{self.share[1]: 100.0 * rows[self.learned]})
-        x, y = curve_of(shown.experiment.row(self.table)), shown.column(self.table, self.axis)
+        x, y = shown.curve(self.table), shown.column(self.table, self.axis)
         measure = shown.column(*self.share)
         note = shown.column(shown.experiment.summary.table, self.tried)
         words = note.description.rstrip(".")
@@ -89,7 +88,7 @@ class Attempts:
                 if part.empty:
                     continue
                 with st.container():
-                    chosen = plain(f"{exact(result[self.reported])} reported")
+                    chosen = plain(f"{exact(result[self.reported])} chosen")
                     st.markdown(f"**{plain(label)}** · {chosen}")
                     st.caption(plain(f"{tried}: {result[self.tried]}"))
                     chart = heatmap.heatmap(part, x, y, measure, (0.0, 100.0), sizes=True)

@@ -40,7 +40,7 @@ class Leading(Figure, Protocol):
 PERCENT, POSITIVE = (0.0, 100.0), (0.0, math.inf)
 
 MAJORITY = 50.0
-"""A lag that more than this percentage of the seeds learned counts into the span."""
+"""The span ends where no more than this percentage of the seeds learned every lag so far."""
 
 ACCURACY = Measure("accuracy", bounds=PERCENT, baseline="chance")
 
@@ -108,6 +108,7 @@ LEADING: Mapping[str, Leading] = {
         "lags",
         (
             Measure("success", bounds=PERCENT, reference=MAJORITY),
+            Measure("success_so_far", bounds=PERCENT, reference=MAJORITY),
             Measure("accuracy", bounds=PERCENT, baseline="chance"),
             Measure("loss", bounds=POSITIVE, baseline="baseline"),
             Measure("steps_to_learn", bounds=POSITIVE),

@@ -12,13 +12,14 @@ import pandas
 import streamlit as st
 
 from core.analysis.groups import labels
+from core.analysis.sentences import lower_title
 from core.experiment import Column, Row
 from core.formatting import listed
 from core.settings import settings_of
 from dashboard.charts import curves, lines
 from dashboard.charts.lines import ShadedRange
 from dashboard.charts.render import Chart
-from dashboard.charts.scales import curve_of, is_logarithm, logarithm_of
+from dashboard.charts.scales import is_logarithm, logarithm_of
 from dashboard.charts.theme import Style, styles
 from dashboard.figures import subjects
 from dashboard.figures.base import (
@@ -142,7 +143,7 @@ class Curves:
         return self._chart(shown, seen, bands, measure, y, height=height)
 
     def _x(self, shown: Shown) -> Column:
-        return curve_of(shown.experiment.row(self.table))
+        return shown.curve(self.table)
 
     def _bands(self, shown: Shown, rows: pandas.DataFrame, measure: Measure) -> pandas.DataFrame:
         sums = [name for name, _ in self.further]
@@ -197,9 +198,9 @@ def _undrawable(measure: Measure, rows: pandas.DataFrame, x: Column) -> Iterator
     for word, value in {"zero": 0.0, "infinite": math.inf}.items() if measure.logarithm else ():
         for label, part in rows.groupby("label", sort=False):
             places = sorted(set(part[x.name][part[measure.name] == value]))
-            at = f"every {x.title.lower()}"
+            at = f"every {lower_title(x)}"
             if len(places) < part[x.name].nunique():
-                at = f"{x.title.lower()} {listed([f'{p:,}' for p in places] or [''])}"
+                at = f"{lower_title(x)} {listed([f'{p:,}' for p in places] or [''])}"
             if places:
                 yield f"{label!s} is {word} at {at}, and not drawn there."
 
@@ -266,7 +267,7 @@ class Scaling:
     def _x(self, shown: Shown) -> Column:
         if self.setting:
             return setting_axis(shown, self.setting)
-        return curve_of(shown.experiment.row(self.table))
+        return shown.curve(self.table)
 
     def _bands(self, shown: Shown, measure: Measure, rows: pandas.DataFrame) -> pandas.DataFrame:
         across = ["label", self._x(shown).name]

@@ -10,6 +10,7 @@ from typing import Any
 import pandas
 import streamlit as st
 
+from core.analysis.sentences import lower_title
 from core.experiment import Column
 from core.formatting import counted, listed
 from dashboard.charts import scatter
@@ -40,14 +41,15 @@ class Scatter:
 
     def available(self, shown: Shown) -> bool:
         """Whether any run has both."""
-        return not shown.results.empty and bool(self._complete(shown.results).any())
+        return not shown.results.empty and bool(self._complete(shown.pooled).any())
 
     def draw(self, shown: Shown) -> None:
         """Show the chart, how to read it, and what stands apart or is missing."""
         table = shown.experiment.summary.table
         x, y = shown.column(table, self.x), shown.column(table, self.y)
-        complete = self._complete(shown.results)
-        results = shown.results[complete]
+        pooled = shown.pooled
+        complete = self._complete(pooled)
+        results = pooled[complete]
         names = (self.y, self.beyond, self.before, self.x, *self.hovered)
         columns = [shown.column(table, name) for name in names if name]
         marks = self._marks(results).assign(**_hover_texts(shown, results, columns))
@@ -61,7 +63,7 @@ class Scatter:
         put(shown, chart, alt, table, f"{self.y}-{self.x}")
         if self.note:
             st.markdown(plain(self.note))
-        missing = list(dict.fromkeys(shown.results[~complete]["label"]))
+        missing = list(dict.fromkeys(pooled[~complete]["label"]))
         for sentence in _remarks(marks, missing, x, y):
             st.caption(plain(sentence))
 
@@ -89,7 +91,7 @@ def _remarks(marks: pandas.DataFrame, missing: list[str], x: Column, y: Column) 
         f"{x.title} is 0, so it stands at the left edge": marks["x"] == 0,
         f"{y.title} is infinite, so it stands at the top": marks["y"] == math.inf,
         f"{y.title} is 0, so it stands at the bottom": marks["y"] == 0,
-        f"Triangle, because nothing beyond its {y.title.lower()} was tried": marks["at_least"],
+        f"Triangle, because nothing beyond its {lower_title(y)} was tried": marks["at_least"],
     }
     for words, which in labels_where.items():
         if which.any():

@@ -195,7 +195,7 @@ def _result(record: RunRecord) -> None:
                 else ""
             ),
         }
-        for column in summary.columns()
+        for column in (declared.of([record.settings]) for declared in summary.columns())
     ]
     st.table(pandas.DataFrame(lines), border="horizontal", hide_index=True, alt="Summary")
 
@@ -257,7 +257,7 @@ def _tables(record: RunRecord) -> None:
         st.text("No rows yet." if record.status in ACTIVE else "No rows were measured.")
         return
     row, table = measured[controls.choice("Table", list(measured), "table", most=0)]
-    headings = {column.name: column.heading for column in row.columns()}
+    headings = {column.name: column.of([record.settings]).heading for column in row.columns()}
     st.caption(
         f"{counted(len(table), 'row')}; the first {min(len(table), PREVIEW_ROWS):,} are shown"
     )

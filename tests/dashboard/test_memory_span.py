@@ -19,6 +19,7 @@ from core.experiments.memory_span.declaration import (
 from core.stats.estimates import MISSING, Estimate
 from core.store.recorder import Recorder
 from core.store.tracking import Store
+from core.tasks.lag_shapes import LAG_WORDS, TaskName
 from dashboard.charts import curves, lines, theme
 from dashboard.charts.dots import dot_chart
 from dashboard.figures.base import Measure, Shown, read
@@ -56,6 +57,7 @@ def summary(span: float, half_life: float | None, next_lag: int | None) -> Memor
     after = MISSING if half_life is None else Estimate(half_life, half_life, half_life, 5)
     return MemorySpanSummary(
         span=Estimate(span, span, span, 5),
+        furthest_lag=Estimate(span, span, span, 5),
         next_lag=next_lag,
         longest_lag_tried=100,
         reported_learning_rate=0.003,
@@ -64,6 +66,8 @@ def summary(span: float, half_life: float | None, next_lag: int | None) -> Memor
         half_life_end=after,
         parameters=9000,
         span_by_seed=", ".join([f"{span:.0f}"] * 5),
+        gaps="",
+        diverged="",
         rates_tried="0.003: 20",
     )
 
@@ -73,6 +77,7 @@ def lags(*success: float, half_life: float = 4.0) -> list[LagRow]:
         LagRow(
             lag=lag,
             success=Estimate(percent, max(0.0, percent - 40), min(100.0, percent + 40), 5),
+            success_so_far=Estimate(percent, percent, percent, 5),
             accuracy=Estimate(90.0, 80.0, 130.0, 5),
             loss=Estimate(0.5, -0.1, 1.1, 5),
             baseline=math.log(8),
@@ -80,6 +85,7 @@ def lags(*success: float, half_life: float = 4.0) -> list[LagRow]:
             steps_to_learn=MISSING,
             half_life_start=Estimate(2.0, 1.9, 2.1, 5),
             half_life_end=Estimate(half_life, half_life, half_life, 5),
+            distance=float(lag),
         )
         for lag, percent in zip(LAGS, success, strict=True)
     ]
@@ -233,7 +239,7 @@ def test_every_rate_has_its_row_and_the_reported_one_is_named(store: Store, show
     app = show(PAGE, figure="By learning rate")
     assert not app.exception
     assert len(app.get("vega_lite_chart")) == 1
-    assert plain("0.003 reported") in texts(app)
+    assert plain("0.003 chosen") in texts(app)
     assert plain("0.003: 20") in texts(app)
 
 
@@ -275,3 +281,37 @@ def test_a_dot_without_an_end_has_a_sign_and_the_axis_stays_finite() -> None:
     assert [row["value"] for row in rows] == [2.0, None, 4.0]
     assert [row["value_text"] for row in rows] == ["2", "∞", "4"]
     assert [row["label"] for row in rows if row["endless"]] == ["LSTM", "GRU"]
+
+
+@pytest.mark.parametrize("task", ["recall", "adding", "copy"])
+def test_the_axis_of_lags_is_named_as_the_task_names_it(
+    store: Store, shown: Any, task: TaskName
+) -> None:
+    put(store, config("rnn", task=task), *lags(100, 60, 0))
+    chart = leading(MEMORY_SPAN).preview(shown(), intervals=True, height=300)
+    assert chart is not None
+    words = LAG_WORDS[task]
+    assert f"{words.title} ({words.unit})" in str(chart.to_dict())
+
+
+def test_an_axis_of_several_tasks_has_its_general_name(store: Store, shown: Any) -> None:
+    for task in ("recall", "adding"):
+        put(store, config("rnn", task=task), *lags(100, 60, 0))
+    chart = str(leading(MEMORY_SPAN).preview(shown(), intervals=True, height=300).to_dict())  # type: ignore[union-attr]
+    assert "Lag (steps)" in chart
+    assert "Sequence length" not in chart
+
+
+def test_the_page_says_what_the_lag_of_adding_is(store: Store, show: Show) -> None:
+    put(store, config("rnn", task="adding"), *lags(100, 60, 0), summary(50, 3.0, 70))
+    app = show(PAGE)
+    assert plain(LAG_WORDS["adding"].meaning) in texts(app)
+    headings = app.dataframe[0].value.columns
+    assert "Span in length T (steps)" in headings
+
+
+def test_a_span_at_the_longest_lag_is_a_lower_bound_in_the_table(store: Store, show: Show) -> None:
+    put(store, config("gru", longest_lag=50), summary(50, 3.0, None))
+    put(store, config("rnn", longest_lag=50), summary(20, 3.0, 30))
+    table = show(PAGE).dataframe[0].value
+    assert list(table["Span (steps)"]) == ["≥ 50", "20"]

@@ -7,6 +7,7 @@ from core.experiments.memory_span.declaration import (
     LagRow,
     MemorySpanConfig,
     MemorySpanSummary,
+    SeedRow,
     TrainingRow,
     work,
 )
@@ -16,7 +17,7 @@ MEMORY_SPAN = Experiment(
     title="Memory span",
     question="How far back can it learn to look?",
     config=MemorySpanConfig,
-    rows=(TrainingRow, AttemptRow, LagRow, MemorySpanSummary),
+    rows=(TrainingRow, AttemptRow, LagRow, SeedRow, MemorySpanSummary),
     module="core.experiments.memory_span.measure",
     resumable=True,
     sentence=run_sentence,

@@ -11,6 +11,8 @@ from core.experiment import Tables
 from core.experiments.memory_span.declaration import MemorySpanConfig
 from core.formatting import as_number, counted, number, read_estimate, shortened_list, spread
 from core.settings import Value
+from core.stats.aggregation import MAJORITY
+from core.tasks.lag_shapes import LAG_WORDS
 
 if TYPE_CHECKING:
     import pandas
@@ -20,36 +22,76 @@ MAX_NAMED = 4
 
 
 def run_sentence(config: MemorySpanConfig, summary: Mapping[str, Any]) -> str:
-    """`LSTM 64, recall: within 1,000 training steps learned lags up to 15 (…, n = 5) …`."""
+    """`LSTM 64, recall: within 1,000 training steps a majority of seeds learned all lags up to 15
+    (…, n = 5), not 20, at learning rate 0.003 …`."""
     span, rate = read_estimate(summary, "span"), as_number(summary.get("reported_learning_rate"))
-    longer = as_number(summary.get("next_lag")) is not None
-    reach = (
-        f"lags up to {'' if longer else 'at least '}{span.value:,.0f}" if span.value else "no lag"
-    )
+    beyond = as_number(summary.get("next_lag"))
+    words, lag = LAG_WORDS[config.task], span.value or 0.0
+    if not lag:
+        reach = f"no {words.noun}"
+        beyond = config.shortest_lag
+    elif beyond is None:
+        reach = f"every {words.noun} tried, up to {words.value(lag)}"
+    else:
+        reach = f"all {words.noun}s up to {words.value(lag)}"
+    distance = config.shape.distance(int(lag))
+    back = f", {number(distance)} steps back on average" if lag and distance != lag else ""
+    failed = "" if beyond is None else f", not {'' if lag else 'even '}{words.value(beyond)}"
     at_rate = "" if rate is None else f", at learning rate {rate:g}"
     gradient = _gradient(summary)
-    return (
+    sentences = [
         f"{config.architecture.label}, {config.task}: within "
         f"{counted(config.training_steps, 'training step')} a majority of seeds learned {reach} "
-        f"({spread(span)}){at_rate}{f'; {gradient}' if gradient else ''}."
-    )
+        f"({spread(span)}){back}{failed}{at_rate}{f'; {gradient}' if gradient else ''}."
+    ]
+    sentences += [f"{title}: {text}." for title, text in _exceptions(summary)]
+    return " ".join(sentences)
+
+
+def _exceptions(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The notes on seeds that learned out of order or diverged, each with its title."""
+    for title, name in (("Learned out of order", "gaps"), ("Diverged", "diverged")):
+        text = summary.get(name)
+        if isinstance(text, str) and text:
+            yield title, text
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
-    """Spans that are lower bounds, the budget of training, and the gradient of the best."""
+    """What the lag is, spans that are lower bounds, seeds that learned out of order or diverged,
+    the budget of training, and the gradient of the best."""
     result = comparison.result("span")
     if result is None:
         return
     ordered = result.ordered()
+    tasks = [str(task) for task in dict.fromkeys(run.settings["task"] for run in comparison.runs)]
+    if tasks != ["recall"]:
+        yield from (LAG_WORDS[task].meaning for task in tasks)  # type: ignore[index]
+    if len(tasks) > 1:
+        yield "So spans of different tasks are different distances, and do not compare."
     unbounded = [n for n in ordered if as_number(comparison.summaries[n].get("next_lag")) is None]
     if unbounded:
         names = shortened_list(unbounded, MAX_NAMED)
         yield f"No longer lag was tried in {names}: the span there is a lower bound."
+    for name in ordered:
+        exceptions = list(_exceptions(comparison.summaries[name])) or _gaps(comparison, name)
+        if exceptions:
+            texts = [f"{title.lower()}: {text}" for title, text in exceptions]
+            yield f"In {name}, {'; '.join(texts)}."
     steps = {int(str(run.settings["training_steps"])) for run in comparison.runs}
     if len(steps) == 1:
         yield f"A lag counts as learned within {counted(steps.pop(), 'training step')}."
     if gradient := _gradient(comparison.summaries[ordered[0]]):
         yield f"In {ordered[0]} {gradient}."
+
+
+def _gaps(comparison: Comparison, name: str) -> list[tuple[str, str]]:
+    """How many seeds learned a lag but not all shorter ones, where no run has noted which."""
+    spans, furthest = comparison.result("span"), comparison.result("furthest_lag")
+    if spans is None or furthest is None:
+        return []
+    values = zip(spans.values[name], furthest.values[name], strict=True)
+    beyond = sum(span < lag for span, lag in values)
+    return [("Learned out of order", counted(beyond, "seed"))] if beyond else []
 
 
 def _gradient(summary: Mapping[str, Any]) -> str:
@@ -65,17 +107,31 @@ def _gradient(summary: Mapping[str, Any]) -> str:
 
 
 def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int, float]]:
-    """Measure → seed → value. The span of a seed is the largest lag that it learned, 0 if none;
-    the other measures are of the lag that is the run's span."""
-    attempts, summaries = tables("attempts"), tables("summary")
+    """Measure → seed → value, at the learning rate that the other seeds chose.
+
+    The span of a seed is the largest lag such that it learned that and every shorter one tried, 0
+    if none. The other measures are of the lag that a majority reached. Older runs recorded the
+    largest lag learned as the span, and judged all seeds at one learning rate: of these the span is
+    computed at that rate.
+    """
+    attempts, summaries, seeds = tables("attempts"), tables("summary"), tables("seeds")
     if attempts is None or summaries is None or summaries.empty:
         return {}
-    summary = summaries.iloc[-1]
-    own = attempts[attempts["learning_rate"] == summary["reported_learning_rate"]]
-    lags = own["lag"].where(own["learned"] > 0, 0)
-    at_span = own[own["lag"] == (summary["span"] or settings["shortest_lag"])].set_index("seed")
-    values = {"span": lags.groupby(own["seed"]).max()}
-    if summary["span"]:
+    rates = attempts["seed"].map(
+        dict.fromkeys(attempts["seed"], summaries.iloc[-1]["reported_learning_rate"])
+        if seeds is None or seeds.empty
+        else dict(zip(seeds["seed"], seeds["learning_rate"], strict=True))
+    )
+    own = attempts[attempts["learning_rate"] == rates].sort_values(["seed", "lag"])
+    learned = (own["learned"] > 0).astype(int)
+    so_far = learned.groupby(own["seed"]).cumprod()
+    values = {
+        "span": (own["lag"] * so_far).groupby(own["seed"]).max(),
+        "furthest_lag": (own["lag"] * learned).groupby(own["seed"]).max(),
+    }
+    span = MAJORITY.estimate(list(values["span"].astype(float))).value
+    at_span = own[own["lag"] == (span or settings["shortest_lag"])].set_index("seed")
+    if span:
         values["steps_to_learn"] = at_span["steps_to_learn"]
     for name in ("half_life_start", "half_life_end"):
         values[name] = _decay_rates(at_span[name])

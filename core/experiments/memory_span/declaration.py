@@ -1,14 +1,16 @@
 """How far back can it learn to look?
 
-The same network is trained anew at every lag, from a few seeds, for a stated number of steps. Its
-span is the largest lag that a majority of the seeds learned; beside it stands how fast the
-gradient of that very network fades, before and after training.
+The same network is trained anew at every lag, from a few seeds, for a stated number of steps. A
+seed's span is the largest lag such that it learned that lag and every shorter one tried; the span
+is the largest one that a majority of the seeds reached. Beside it stands how fast the gradient of
+that very network fades, before and after training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -16,7 +18,7 @@ from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.models.counting import count_parameters, pass_cost
 from core.stats.aggregation import EXACT, HALF_LIFE, MAJORITY, MEDIAN
 from core.stats.estimates import Estimate
-from core.tasks.lag_shapes import LagShape, TaskName, lag_shape
+from core.tasks.lag_shapes import LAG_WORDS, LagShape, LagWords, TaskName, lag_shape
 
 LAG_GRID = (1, 2, 3, 5, 7, *(m * 10**power for power in range(4) for m in (10, 15, 20, 30, 50, 70)))
 """The lags that are tried between the shortest and the longest, each about 1.4 times the last."""
@@ -60,7 +62,7 @@ class MemorySpanConfig(Config):
         ge=1,
         le=5000,
         title="Shortest lag",
-        description="In steps; for adding, the length of the sequence.",
+        description=f"In steps. {LAG_WORDS['adding'].meaning} {LAG_WORDS['copy'].meaning}",
     )
     longest_lag: int = Field(
         100,
@@ -76,7 +78,7 @@ class MemorySpanConfig(Config):
         title="Give up",
         description=(
             "Lags in a row without a majority of seeds that learned, after which no longer one is "
-            "tried."
+            "tried. The span ends at the first; the others show what is learned beyond."
         ),
     )
     learning_rate: float | None = Field(
@@ -86,9 +88,9 @@ class MemorySpanConfig(Config):
         title="Learning rate",
         description=(
             f"Of Adam. Left out: {', '.join(f'{rate:g}' for rate in LEARNING_RATES[:-1])} and "
-            f"{LEARNING_RATES[-1]:g} are tried, and the one that learned the longest lag on "
-            "validation sequences is reported. One that fails at a lag that another learned is "
-            "tried no further."
+            f"{LEARNING_RATES[-1]:g} are tried, and each seed is judged at the one with which the "
+            "others have the longest span on validation sequences. One that fails at a lag that "
+            "another learned is tried no further."
         ),
     )
     clip: float | None = Field(
@@ -182,6 +184,28 @@ def lag_work(config: MemorySpanConfig, lag: int) -> float:
     return likely * (config.training_steps * training + config.validations * validation)
 
 
+def longest_lag(settings: Mapping[str, Any]) -> float:
+    """Where a run with these flat settings stops: a span that reached it is a lower bound."""
+    return float(settings["longest_lag"])
+
+
+def lag_words(settings: Mapping[str, Any]) -> LagWords:
+    """What a lag is in the task of a run with these flat settings."""
+    task: TaskName = settings["task"]
+    return LAG_WORDS[task]
+
+
+def lag_axis(*, curve: bool = False) -> Any:
+    """The axis of lags, named as the task names it."""
+    words = LAG_WORDS["recall"]
+    return axis(
+        words.title,
+        unit=words.unit,
+        curve=curve,
+        named=lambda settings: (lag_words(settings).title, lag_words(settings).unit),
+    )
+
+
 @dataclass(frozen=True)
 class TrainingRow(Row):
     """Loss and accuracy of one seed at one lag, at one validation."""
@@ -189,7 +213,7 @@ class TrainingRow(Row):
     table: ClassVar[str] = "training"
     title: ClassVar[str] = "Training"
 
-    lag: int = axis("Lag", unit="steps")
+    lag: int = lag_axis()
     learning_rate: float = axis("Learning rate")
     seed: int = seed_axis()
     training_step: int = axis("Training step", unit="steps", curve=True)
@@ -212,7 +236,7 @@ class AttemptRow(Row):
 
     learning_rate: float = axis("Learning rate")
     seed: int = seed_axis()
-    lag: int = axis("Lag", unit="steps", curve=True)
+    lag: int = lag_axis(curve=True)
     learned: int = measure(
         "Learned",
         better="higher",
@@ -248,18 +272,43 @@ class AttemptRow(Row):
 
 
 @dataclass(frozen=True)
+class SeedRow(Row):
+    """What one seed reached, at the learning rate that the other seeds chose."""
+
+    table: ClassVar[str] = "seeds"
+    title: ClassVar[str] = "By seed"
+
+    seed: int = seed_axis()
+    learning_rate: float = measure(
+        "Learning rate",
+        description=(
+            "With which the other seeds have the longest span on validation sequences: a seed's "
+            "own luck has no say."
+        ),
+    )
+    span: int = measure("Span", unit="steps", better="higher", limit=longest_lag)
+    furthest_lag: int = measure("Furthest lag learned", unit="steps", limit=longest_lag)
+
+
+@dataclass(frozen=True)
 class LagRow(Row):
-    """One lag, at the reported learning rate, over seeds."""
+    """One lag over seeds, each at the learning rate that the others chose."""
 
     table: ClassVar[str] = "lags"
     title: ClassVar[str] = "By lag"
 
-    lag: int = axis("Lag", unit="steps", curve=True)
+    lag: int = lag_axis(curve=True)
     success: Estimate = measure(
         "Success",
         unit="% of seeds",
         better="higher",
         description="Seeds that learned it within the budget; Wilson's 95% interval.",
+    )
+    success_so_far: Estimate = measure(
+        "Success up to here",
+        unit="% of seeds",
+        better="higher",
+        description="Seeds that learned it and every shorter lag tried; Wilson's 95% interval.",
     )
     accuracy: Estimate = measure(
         "Accuracy", unit="%", better="higher", description="Of symbols, on test sequences."
@@ -280,6 +329,14 @@ class LagRow(Row):
     )
     half_life_start: Estimate = measure("Half-life before", unit="steps")
     half_life_end: Estimate = measure("Half-life after", unit="steps")
+    distance: float = measure(
+        "Steps back",
+        unit="steps",
+        description=(
+            "From reading to answering what must be remembered longest, on average: exact, not "
+            "measured."
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -294,10 +351,23 @@ class MemorySpanSummary(Row):
         unit="steps",
         better="higher",
         description=(
-            "The largest lag that a majority of the seeds learned, 0 if none; 95% bootstrap "
-            "interval over seeds."
+            "The largest lag such that a majority of the seeds learned it and every shorter one "
+            "tried, 0 if none; interval over seeds."
         ),
         aggregation=MAJORITY,
+        limit=longest_lag,
+        named=lambda settings: (lag_words(settings).span, "steps"),
+    )
+    furthest_lag: Estimate = measure(
+        "Furthest lag learned",
+        unit="steps",
+        description=(
+            "The same without regard to shorter lags that failed: the largest lag that a seed "
+            "learned, reached by a majority."
+        ),
+        aggregation=MAJORITY,
+        limit=longest_lag,
+        named=lambda settings: (lag_words(settings).furthest, "steps"),
     )
     next_lag: int | None = measure(
         "Not learned",
@@ -305,10 +375,14 @@ class MemorySpanSummary(Row):
         description="The next longer lag tried: the true span lies below. Empty: none was tried.",
     )
     longest_lag_tried: int = measure(
-        "Longest tried", unit="steps", description="At the reported learning rate."
+        "Longest tried", unit="steps", description="At the learning rates that were chosen."
     )
     reported_learning_rate: float = measure(
-        "Learning rate", description="Chosen on validation sequences, for all lags of the run."
+        "Learning rate",
+        description=(
+            "That all seeds together choose on validation sequences; each seed is judged at the "
+            "one that the others choose, which is nearly always the same."
+        ),
     )
     steps_to_learn: Estimate = measure(
         "Steps to learn",
@@ -332,8 +406,18 @@ class MemorySpanSummary(Row):
         "Parameters", better="lower", description="Of the whole model.", aggregation=EXACT
     )
     span_by_seed: str = note(
-        "Span of each seed", description="The largest lag that each seed learned, in steps."
+        "Span of each seed",
+        description=(
+            "The largest lag such that the seed learned it and every shorter one tried, in steps; "
+            "≥ where no longer one was tried."
+        ),
     )
-    rates_tried: str = note(
-        "Learning rates tried", description="Each with the largest lag that a majority learned."
+    gaps: str = note(
+        "Learned out of order",
+        description="Seeds that learned a lag but not every shorter one tried.",
     )
+    diverged: str = note(
+        "Diverged",
+        description="Seeds whose loss ceased to be finite; they count as not having learned.",
+    )
+    rates_tried: str = note("Learning rates tried", description="Each with its span.")

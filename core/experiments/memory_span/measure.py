@@ -13,11 +13,12 @@ from core.experiment import Checkpoint, Event, Progress
 from core.experiments.memory_span.declaration import MemorySpanConfig, TrainingRow, lag_work, work
 from core.experiments.memory_span.spans import (
     Attempt,
-    at_rate,
-    best_rate,
     by_lag,
+    judged,
     lag_row,
     remaining_rates,
+    seed_rows,
+    seed_spans,
     summarise,
 )
 from core.experiments.memory_span.training import LagTaskSetup, LagTraining
@@ -26,7 +27,7 @@ from core.training import Throttle
 
 
 def measure(config: MemorySpanConfig, checkpoint: bytes | None = None) -> Iterator[Event]:
-    """Train at every lag, then report the lags at one learning rate; the summary comes last."""
+    """Train at every lag, then report lags and seeds; the summary comes last."""
     torch.set_num_threads(config.threads)
     device = resolve_device(config.device, "float32")
     total = work(config)
@@ -35,8 +36,10 @@ def measure(config: MemorySpanConfig, checkpoint: bytes | None = None) -> Iterat
         search = SpanSearch(config, LagTaskSetup(config, device), checkpoint)
         yield from search.events()
     attempts = search.attempts
-    for lag, group in by_lag(at_rate(attempts, best_rate(config, attempts))).items():
-        yield lag_row(config, group, search.setup.task.baseline(lag))
+    own = judged(config, attempts)
+    for lag, group in by_lag(own).items():
+        yield lag_row(config, group, seed_spans(own), search.setup.task.baseline(lag))
+    yield from seed_rows(own)
     yield Progress(total, total, "done")
     yield summarise(config, attempts, search.setup.parameters)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Sequence
+import itertools
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,11 +13,13 @@ from core.experiments.memory_span.declaration import (
     LagRow,
     MemorySpanConfig,
     MemorySpanSummary,
+    SeedRow,
 )
+from core.formatting import listed
+from core.stats.aggregation import MAJORITY
 from core.stats.estimates import (
     MISSING,
     Estimate,
-    bootstrap_estimate,
     geometric_mean_estimate,
     half_life,
     mean_estimate,
@@ -85,9 +88,42 @@ def majorities(attempts: Iterable[Attempt], outcome: Outcome) -> dict[int, bool]
     }
 
 
+def by_seed(attempts: Iterable[Attempt]) -> dict[int, list[Attempt]]:
+    """The attempts of each seed, the shortest lag first."""
+    seeds: dict[int, list[Attempt]] = {}
+    for attempt in sorted(attempts, key=lambda one: (one.seed, one.lag)):
+        seeds.setdefault(attempt.seed, []).append(attempt)
+    return seeds
+
+
+def seed_spans(attempts: Iterable[Attempt], outcome: Outcome = "learned_step") -> dict[int, int]:
+    """Seed → the largest lag such that it has that outcome there and at every shorter lag tried.
+
+    Lags 2, 3, 5, 7 with outcomes yes, yes, no, yes → 3.
+    """
+    return {
+        seed: max(
+            (
+                one.lag
+                for one in itertools.takewhile(lambda a: getattr(a, outcome) is not None, own)
+            ),
+            default=0,
+        )
+        for seed, own in by_seed(attempts).items()
+    }
+
+
+def seed_furthest(attempts: Iterable[Attempt]) -> dict[int, int]:
+    """Seed → the largest lag that it learned, whatever it did at shorter ones; 0 if none."""
+    return {
+        seed: max((one.lag for one in own if one.learned_step is not None), default=0)
+        for seed, own in by_seed(attempts).items()
+    }
+
+
 def span(attempts: Iterable[Attempt], outcome: Outcome = "learned_step") -> int:
-    """The largest lag at which a majority has that outcome; 0 if there is none."""
-    return max((lag for lag, most in majorities(attempts, outcome).items() if most), default=0)
+    """The largest span that a majority of the seeds reached; 0 if there is none."""
+    return statistics.median_low(seed_spans(attempts, outcome).values())
 
 
 def remaining_rates(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> tuple[float, ...]:
@@ -120,12 +156,45 @@ def best_rate(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> float:
     return max(config.learning_rates, key=rank)
 
 
-def lag_row(config: MemorySpanConfig, group: Sequence[Attempt], baseline: float) -> LagRow:
-    """One lag at one learning rate, over seeds."""
-    steps = [one.learned_step for one in group]
+def seed_rates(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> dict[int, float]:
+    """Seed → the learning rate that the other seeds choose; of a single seed its own.
+
+    The best of several rates on some seeds is better on these than on others. A seed that has no
+    say in its own rate is judged without that bias (leave-one-out cross-validation, Stone 1974).
+    """
+    seeds = by_seed(attempts)
+    others = {seed: [a for a in attempts if a.seed != seed] for seed in seeds}
+    return {seed: best_rate(config, others[seed] or attempts) for seed in seeds}
+
+
+def judged(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The attempts of each seed at its learning rate."""
+    rates = seed_rates(config, attempts)
+    return [attempt for attempt in attempts if attempt.learning_rate == rates[attempt.seed]]
+
+
+def seed_rows(own: Sequence[Attempt]) -> Iterator[SeedRow]:
+    """A row per seed, from its judged attempts."""
+    furthest = seed_furthest(own)
+    rates = {attempt.seed: attempt.learning_rate for attempt in own}
+    for seed, reached in seed_spans(own).items():
+        yield SeedRow(
+            seed=seed, learning_rate=rates[seed], span=reached, furthest_lag=furthest[seed]
+        )
+
+
+def lag_row(
+    config: MemorySpanConfig,
+    group: Sequence[Attempt],
+    spans: Mapping[int, int],
+    baseline: float,
+) -> LagRow:
+    """One lag over seeds with these spans."""
+    steps, lag = [one.learned_step for one in group], group[0].lag
     return LagRow(
-        lag=group[0].lag,
+        lag=lag,
         success=success_estimate(sum(step is not None for step in steps), len(group)),
+        success_so_far=success_estimate(sum(spans[one.seed] >= lag for one in group), len(group)),
         accuracy=mean_estimate(one.accuracy for one in group).within(0, 100),
         loss=mean_estimate(one.loss for one in group).within(0, float("inf")),
         baseline=baseline,
@@ -133,6 +202,7 @@ def lag_row(config: MemorySpanConfig, group: Sequence[Attempt], baseline: float)
         steps_to_learn=median_estimate(steps),
         half_life_start=half_life_estimate(one.decay_start for one in group),
         half_life_end=half_life_estimate(one.decay_end for one in group),
+        distance=config.shape.distance(lag),
     )
 
 
@@ -144,16 +214,15 @@ def half_life_estimate(decays: Iterable[float | None]) -> Estimate:
 def summarise(
     config: MemorySpanConfig, attempts: Sequence[Attempt], parameters: int
 ) -> MemorySpanSummary:
-    """The summary, at the reported learning rate."""
-    rate = best_rate(config, attempts)
-    own = at_rate(attempts, rate)
-    lags, longest = by_lag(own), span(own)
+    """The summary, of each seed at the learning rate that the others chose."""
+    rate, own = best_rate(config, attempts), judged(config, attempts)
+    lags, spans, furthest = by_lag(own), seed_spans(own), seed_furthest(own)
+    longest = span(own)
     at_span = lags[longest or config.shortest_lag]
-    seeds = [[one for one in own if one.seed == seed] for seed in sorted({a.seed for a in own})]
-    estimate = bootstrap_estimate(seeds, lambda drawn: span(one for seed in drawn for one in seed))
     steps = median_estimate(one.learned_step for one in at_span) if longest else MISSING
     return MemorySpanSummary(
-        span=dataclasses.replace(estimate, n=len(seeds)),
+        span=MAJORITY.estimate([float(lag) for lag in spans.values()]),
+        furthest_lag=MAJORITY.estimate([float(lag) for lag in furthest.values()]),
         next_lag=min((lag for lag in lags if lag > longest), default=None),
         longest_lag_tried=max(lags),
         reported_learning_rate=rate,
@@ -161,8 +230,35 @@ def summarise(
         half_life_start=half_life_estimate(one.decay_start for one in at_span),
         half_life_end=half_life_estimate(one.decay_end for one in at_span),
         parameters=parameters,
-        span_by_seed=", ".join(str(span(seed)) for seed in seeds),  # a majority of one
+        span_by_seed=", ".join(
+            f"≥ {lag}" if lag == by_seed(own)[seed][-1].lag else str(lag)
+            for seed, lag in spans.items()
+        ),
+        gaps="; ".join(gaps(own)),
+        diverged="; ".join(divergences(own)),
         rates_tried=", ".join(
             f"{rate:g}: {span(at_rate(attempts, rate))}" for rate in config.learning_rates
         ),
     )
+
+
+def gaps(attempts: Iterable[Attempt]) -> Iterator[str]:
+    """`seed 3: 10 without 7`: lags learned although a shorter one tried was not."""
+    spans = seed_spans(attempts)
+    for seed, own in by_seed(attempts).items():
+        beyond = [one.lag for one in own if one.learned_step is not None and one.lag > spans[seed]]
+        if beyond:
+            failed = [a.lag for a in own if a.learned_step is None and a.lag < beyond[-1]]
+            yield f"seed {seed}: {_lags(beyond)} without {_lags(failed)}"
+
+
+def divergences(attempts: Iterable[Attempt]) -> Iterator[str]:
+    """`seed 3 at 10 and 15`: lags at which the loss of a seed was not finite in the end."""
+    for seed, own in by_seed(attempts).items():
+        lost = [one.lag for one in own if one.loss is None]
+        if lost:
+            yield f"seed {seed} at {_lags(lost)}"
+
+
+def _lags(lags: Sequence[int]) -> str:
+    return listed([str(lag) for lag in lags])

@@ -19,8 +19,8 @@ from core.formatting import (
     spread,
 )
 from core.settings import Value
-from core.stats.aggregation import MEAN
 from core.stats.estimates import Estimate
+from core.tasks.tag_rules import chance_without_memory
 
 MEASURES = {
     "present_accuracy": ("itself", "mean", False),
@@ -33,6 +33,13 @@ MEASURES = {
 }
 """Measure of the summary → network, statistic over look-aheads, and whether something ahead is
 needed, in the table `context`."""
+
+ACCURACIES = {
+    "itself": "ahead_accuracy",
+    "wider": "wider_accuracy",
+    "delayed": "delayed_accuracy",
+}
+"""The measure of each network where something ahead is needed."""
 
 
 def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> str:
@@ -63,10 +70,25 @@ def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> s
             f"With as many parameters as both directions (hidden size {size}) it gets "
             f"{_percent(wider)}; if it may answer that many steps later, {_percent(delayed)}."
         )
-    if ahead.n < config.seeds:
-        diverged = counted(config.seeds - ahead.n, "seed")
-        sentences.append(f"Left out: {diverged} that diverged.")
+    accuracies = {"itself": ahead, "wider": wider, "delayed": delayed}
+    lost = {
+        network: config.seeds - accuracy.n
+        for network, accuracy in accuracies.items()
+        if network == "itself" or not config.architecture.bidirectional
+    }
+    if any(lost.values()):
+        sentences.append(f"Left out: {_diverged(lost)}.")
     return " ".join(sentences)
+
+
+def _diverged(lost: Mapping[str, int]) -> str:
+    """`2 seeds that diverged, 1 seed whose delayed network did`; networks that lost none are left
+    out."""
+    parts = []
+    for network, seeds in lost.items():
+        which = "that diverged" if network == "itself" else f"whose {network} network diverged"
+        parts += [f"{counted(seeds, 'seed')} {which}"] if seeds else []
+    return listed(parts)
 
 
 class Pair(NamedTuple):
@@ -77,7 +99,9 @@ class Pair(NamedTuple):
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
-    """Whether the gain holds at every look-ahead, what the controls show, and the tie at d = 0."""
+    """Whether the gain holds at every look-ahead, what the controls show, the tie at d = 0, and
+    controls that diverged."""
+    yield from _lost_controls(comparison)
     pairs = matching_pairs(comparison)
     if not pairs:
         missing = (
@@ -131,7 +155,8 @@ def _better(comparison: Comparison, pairs: Sequence[Pair], both: str, one: str) 
     if first is None or second is None:
         return []
     samples = {tuple(p): (first.values[p.both], second.values[p.one]) for p in pairs}
-    verdicts = contrasts(samples, MEAN, "higher")  # type: ignore[arg-type]
+    aggregation = first.column.aggregation
+    verdicts = contrasts(samples, aggregation, "higher")  # type: ignore[arg-type]
     return [Pair(v.first, v.second) for v in verdicts if v.finding == "better"]
 
 
@@ -159,6 +184,34 @@ def _controls(comparison: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
     yield (
         f"{sentence}: the gain comes from context, not capacity." if by_context else f"{sentence}."
     )
+    yield from _memory_of_the_delayed(comparison, names)
+
+
+def _memory_of_the_delayed(comparison: Comparison, names: Sequence[str]) -> Iterator[str]:
+    """Whether answering later needs memory, by the rule of the runs: older ones are of `ahead`."""
+    settings = [run.settings for g in comparison.groups if g.name in names for run in g.runs]
+    read_off = {
+        chance_without_memory(s["rule"], int(str(s["tokens"])), 1) == 100.0  # type: ignore[arg-type]
+        for s in settings
+    }
+    if read_off == {False}:
+        yield (
+            "Answering later, it must hold a token for as many steps as the backward half of two "
+            "directions."
+        )
+    elif True in read_off:
+        yield (
+            "Under the rule ahead, answering later needs no memory: the network may name the token "
+            "that it reads at that step."
+        )
+
+
+def _lost_controls(comparison: Comparison) -> Iterator[str]:
+    """The seeds of a control that have no accuracy: their networks diverged."""
+    for network, measure in ACCURACIES.items():
+        result = comparison.result(measure) if network != "itself" else None
+        for name, seeds in (result.left_out if result else {}).items():
+            yield f"Left out of {name}: {_diverged({network: seeds})}."
 
 
 def _achieved(comparison: Comparison, pairs: Sequence[Pair]) -> str:

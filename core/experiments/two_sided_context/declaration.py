@@ -1,10 +1,12 @@
 """What does reading in both directions buy?
 
-Each token is tagged by a rule that needs the token d steps ahead. A network that reads
+Each step is tagged by a rule that needs the token d steps ahead. A network that reads
 forward can only guess it; a second direction that comes from the end has seen it. Two controls show
 that the gain comes from context, not from capacity: a unidirectional network with as many
-parameters as the bidirectional one, and a unidirectional network that answers d steps later. The
-price: tokens that arrive later revise what a bidirectional network said, so it cannot generate.
+parameters as the bidirectional one, and a unidirectional network that answers d steps later. By
+then the latter must have held the earlier token for d steps, as the second direction has held the
+later one (under the rule `ahead` it need not). The price: tokens that arrive later revise what a
+bidirectional network said, so it cannot generate.
 """
 
 from __future__ import annotations
@@ -20,8 +22,7 @@ from core.models.counting import MAX_BUDGET, count_parameters, nearest_width, pa
 from core.models.registry import cell_kind
 from core.stats.aggregation import EXACT
 from core.stats.estimates import Estimate
-
-Rule = Literal["ahead", "compare"]
+from core.tasks.tag_rules import Rule
 
 Network = Literal["itself", "wider", "delayed"]
 """The variant; one with as many parameters as its bidirectional form; one that answers d later."""
@@ -42,16 +43,17 @@ class TwoSidedContextConfig(Config):
     counted = "whole model"
 
     rule: Rule = Field(
-        "ahead",
+        "pair",
         title="Rule",
         description=(
-            "What the tag is. ahead: the token d steps ahead. compare: whether that token is "
-            "smaller than this one, equal or larger, so that both must be known."
+            "What the tag is. pair: this token and the token d steps ahead. compare: whether that "
+            "token is smaller than this one, equal or larger. ahead: that token alone, which "
+            "answering d steps later may read off without memory."
         ),
         json_schema_extra={"noun": "rule"},
     )
     seeds: int = Field(
-        3,
+        5,
         ge=1,
         le=256,
         title="Seeds",
@@ -59,7 +61,7 @@ class TwoSidedContextConfig(Config):
         json_schema_extra={"role": "replicate"},
     )
     furthest: int = Field(
-        10,
+        6,
         ge=0,
         le=100,
         title="Furthest",
@@ -69,7 +71,7 @@ class TwoSidedContextConfig(Config):
         ),
     )
     training_steps: int = Field(
-        250,
+        300,
         ge=1,
         le=1_000_000,
         title="Training steps",
@@ -79,7 +81,7 @@ class TwoSidedContextConfig(Config):
         4, ge=2, le=256, title="Tokens", description="How many there are; all equally likely."
     )
     sequence_length: int = Field(
-        30, ge=2, le=5000, title="Sequence length", description="In steps."
+        20, ge=2, le=5000, title="Sequence length", description="In steps."
     )
     batch_size: int = Field(12, ge=1, le=4096, title="Batch size", description="Per seed and step.")
     learning_rate: float = Field(
@@ -266,7 +268,10 @@ class ContextRow(Row):
     chance: float = measure(
         "Chance",
         unit="%",
-        description="The best that can be reached without seeing ahead: exact, not measured.",
+        description=(
+            "The best that can be reached without seeing ahead; of the delayed network, without "
+            "remembering: exact, not measured."
+        ),
     )
     hidden_size: int = measure("Hidden size")
     parameters: int = measure("Parameters", better="lower", description="Of the whole model.")
@@ -340,6 +345,15 @@ class TwoSidedContextSummary(Row):
     )
     chance: float = measure(
         "Chance", unit="%", description="The best without seeing ahead: exact.", aggregation=EXACT
+    )
+    delayed_chance: float | None = measure(
+        "Delayed, without memory",
+        unit="%",
+        description=(
+            "The best that answering d steps later reaches from the token read at that step alone: "
+            "exact. 100% means that this control needs no memory."
+        ),
+        aggregation=EXACT,
     )
     output_size: int = measure(
         "Output size",

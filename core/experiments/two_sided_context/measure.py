@@ -38,7 +38,7 @@ from core.models.architecture import Architecture
 from core.models.seq2seq import Seq2SeqShape
 from core.settings import BadSetting
 from core.stats.estimates import Estimate, finite, median_estimate
-from core.tasks.tagging import Tagging
+from core.tasks.tag_rules import chance, chance_without_memory
 from core.training import Checkpointer
 
 
@@ -186,7 +186,12 @@ def summarise(config: TwoSidedContextConfig, rows: Sequence[ContextRow]) -> TwoS
         wider_accuracy=over_seeds("wider", fmean),
         wider_highest_accuracy=over_seeds("wider", max),
         delayed_accuracy=over_seeds("delayed", fmean),
-        chance=Tagging(config.rule, config.tokens).chance(config.furthest),
+        chance=chance(config.rule, config.tokens, config.furthest),
+        delayed_chance=(
+            None
+            if wider is None
+            else chance_without_memory(config.rule, config.tokens, config.furthest)
+        ),
         output_size=config.architecture.directions * config.architecture.hidden_size,
         parameters=itself.parameters,
         wider_hidden_size=None if wider is None else wider.hidden_size,

@@ -29,6 +29,7 @@ from core.experiments.two_sided_context.declaration import (
 )
 from core.models.recurrent import Recurrent, forward_batched
 from core.stats.estimates import MISSING, finite, mean_estimate
+from core.tasks.tag_rules import chance, chance_without_memory
 from core.tasks.tagging import UNCOUNTED, Tagging
 from core.training import Throttle, Trainer, evenly_spaced
 
@@ -184,12 +185,17 @@ class TaggerTraining:
                 seed=member.seed,
                 look_ahead=member.look_ahead,
                 accuracy=MISSING if finite(loss) is None else mean_estimate(accuracies),
-                chance=self.task.tagging.chance(member.look_ahead),
+                chance=self._chance(member),
                 hidden_size=self.group.architecture.hidden_size,
                 parameters=sum(parameter[0].numel() for parameter in self.taggers.parameters()),
             )
             for member, loss, accuracies in zip(self.group.members, *result, strict=True)
         ]
+
+    def _chance(self, member: Member) -> float:
+        """What needs neither sight of the token ahead nor, of a delayed network, memory."""
+        best = chance_without_memory if member.network == "delayed" else chance
+        return best(self.config.rule, self.config.tokens, member.look_ahead)
 
     @torch.no_grad()
     def evaluate(self, tokens_STB: Tensor) -> EvalResult:

@@ -167,7 +167,9 @@ def draw_curves(section: Section, highlighted: str) -> Chart | None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         row = _table(section)
         rows = curve_rows(comparison, row, cache.reader().table)
-        measures, axes = drawable_measures(row, rows), drawable_axes(row, rows)
+        settings = [run.settings for run in comparison.runs]
+        measures = [column.of(settings) for column in drawable_measures(row, rows)]
+        axes = [column.of(settings) for column in drawable_axes(row, rows)]
         if not measures or not axes:
             place.info(f"None of these runs has recorded a curve of “{row.title}”.")
             return None
@@ -218,7 +220,11 @@ def _sliced(
         value = default
         if len(values) > 1:
             value = controls.choice(
-                column.title, values, section.key(f"at_{name}"), default=default, most=0
+                column.of(run.settings for run in section.comparison.runs).title,
+                values,
+                section.key(f"at_{name}"),
+                default=default,
+                most=0,
             )
         rows = rows[rows[name].astype(str) == value]
     return rows

@@ -17,8 +17,10 @@ import streamlit as st
 from core.analysis import groups, sentences
 from core.analysis.sizes import sizes_of
 from core.experiment import Experiment
-from core.formatting import counted, inline_text, listed
+from core.formatting import counted, exact_number, inline_text, listed
+from core.formatting import interval as bounds_in_words
 from core.settings import settings_of
+from core.stats.estimates import AtLeast
 from core.store.records import ACTIVE, RunRecord
 from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
@@ -63,7 +65,7 @@ def results_page(
         picking.compare_link("Compare these runs", [run.run_id for run in shown.runs])
         with st.expander("How this was measured", icon=":material/science:"):
             st.markdown(method)
-            st.markdown(_columns_explained(experiment))
+            st.markdown(_columns_explained(shown))
             st.markdown(_circumstances(shown))
 
 
@@ -202,14 +204,20 @@ def _filtered(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def results_table(shown: Shown) -> None:
-    """One line per run: each summary measure, its interval where it has one, and each note."""
-    results, summary = shown.results, shown.experiment.summary
+    """One line per run: each summary measure, its interval where it has one, and each note.
+
+    If each label is one run, the estimates are the comparison's, as in the answer: older runs may
+    have recorded others.
+    """
+    summary = shown.experiment.summary
+    results = shown.pooled if shown.results["label"].is_unique else shown.results
     whole = whole_numbers(summary)
     table = pandas.DataFrame({"Variant": results["label"]})
     config: dict[str, Any] = {"Variant": st.column_config.TextColumn(pinned=True)}
     if shown.experiment.one_run_per_seed and results["seed"].nunique() > 1:
         table["Seed"] = results["seed"]
-    for column in summary.columns():
+    for declared in summary.columns():
+        column = shown.column(summary.table, declared.name)
         name, heading, help_text = column.name, column.heading, column.description or None
         if results[name].isna().all():
             continue
@@ -223,6 +231,16 @@ def results_table(shown: Shown) -> None:
             ends = zip(results[f"{name}_low"], results[f"{name}_high"], strict=True)
             table[f"{name} interval"] = [interval(low, high) for low, high in ends]
             config[f"{name} interval"] = st.column_config.TextColumn("95% interval")
+        if column.limit is not None:
+            settings = {run.run_id: run.settings for run in shown.runs}
+            estimates = [
+                column.read(row, settings[str(row["run_id"])])  # type: ignore[arg-type]
+                for row in results.to_dict("records")
+            ]
+            if any(isinstance(estimate.value, AtLeast) for estimate in estimates):
+                table[heading] = [exact_number(estimate.value) for estimate in estimates]
+                config[heading] = st.column_config.TextColumn(help=help_text)
+                table[f"{name} interval"] = [bounds_in_words(estimate) for estimate in estimates]
     st.dataframe(
         table,
         hide_index=True,
@@ -232,10 +250,12 @@ def results_table(shown: Shown) -> None:
     )
 
 
-def _columns_explained(experiment: Experiment) -> str:
+def _columns_explained(shown: Shown) -> str:
+    summary = shown.experiment.summary
+    columns = [shown.column(summary.table, column.name) for column in summary.columns()]
     lines = [
         f"- **{plain(column.heading)}**: {plain(column.description)}"
-        for column in experiment.summary.columns()
+        for column in columns
         if column.description
     ]
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.experiments.memory_span import MEMORY_SPAN
 from core.formatting import listed
+from core.tasks.lag_shapes import LAG_WORDS
 from dashboard.figures.base import Measure, Shown, measures
 from dashboard.figures.dots import Dots
 from dashboard.figures.heatmap import Attempts
@@ -13,10 +14,13 @@ from dashboard.figures.scatter import Scatter
 from dashboard.views.results.frame import numbers_set, results_page
 
 METHOD = """
-**Recall**: one symbol is shown, noise follows, and after the lag the last output must name it.
-**Adding** (Hochreiter & Schmidhuber 1997): in a sequence of random numbers two are marked, and the
-last output must be their sum; the lag is the length. **Copy** (Arjovsky et al. 2016): ten symbols
-are shown, and after a pause as long as the lag they must be written out in order.
+**Recall**: one symbol is shown, as many steps of noise follow as the lag says, and the last output
+must name it: it lies the lag back. **Adding** (Hochreiter & Schmidhuber 1997): in a sequence of T
+random numbers one of each half is marked, and the last output must be their sum. Its lag is the
+length T, not a distance: the older number lies T/2 to T - 1 steps back, on average about 3T/4 (74.5
+at T = 100). **Copy** (Arjovsky et al. 2016): ten symbols are shown, a delimiter follows the lag
+after the last of them, and they must be written out in order: each is held for lag + 10 steps. The
+table by lag has these distances as *steps back*.
 
 At every lag each seed starts again from the same weights of its own and is trained with Adam for at
 most the stated number of steps, on sequences drawn afresh; its training ends when it has learned.
@@ -26,10 +30,18 @@ validation sequences, and at once also on test sequences that nothing else uses.
 says, longer ones are not tried.
 
 Where no learning rate is set, several are tried at the same lags. One is dropped as soon as most
-seeds fail with it at a lag that they learn with another. The one that gets furthest on *validation*
-sequences is reported, for all lags of a run; a tie goes to the one with the fewest steps. Success
-is a proportion of few seeds: its bar is Wilson's 95% interval. The span is the largest lag that
-more than half of the seeds learned (above the dotted line), its interval a bootstrap over seeds.
+seeds fail with it at a lag that they learn with another. Each seed is judged at the one with which
+the *other* seeds have the longest span on *validation* sequences; a tie goes to the one with the
+fewest steps. If the seeds that are judged chose it themselves, luck would favour them: among three
+equally good rates by about a third of the way to the next lag with five seeds, by a tenth with
+twelve. Success is a proportion of few seeds: its bar is Wilson's 95% interval.
+
+The span of a seed is the largest lag such that it learned that lag and every shorter one tried: one
+that failed lag 7 and learned lag 10 has span 5, and is named as learned out of order. The span of a
+run is the largest that more than half of its seeds reached, where *success up to here* is above the
+dotted line; without regard to shorter lags it is the *furthest lag learned*. If every lag tried was
+learned, the span is a lower bound. Spans are as fine as the lags tried: the true one lies below the
+lag *not learned*. A seed whose loss ceased to be finite counts as not having learned, and is named.
 
 The half-life is measured on the very network that was trained: the number of steps back after which
 half is left of the gradient of its last output, with its initial weights and after training. A
@@ -42,12 +54,6 @@ that of the best answer that reads the last input alone (ln of the number of sym
 (1 - 1/T) / 6 at an even length T, where always answering 1 has 1/6; for copy
 10 · ln(symbols) / (lag + 20)).
 """
-
-TASKS = {
-    "recall": "delayed recall of a symbol",
-    "adding": "the adding problem",
-    "copy": "copy memory",
-}
 
 FIGURES = (
     leading(MEMORY_SPAN),
@@ -82,9 +88,9 @@ FIGURES = (
         reported="reported_learning_rate",
         tried="rates_tried",
         note=(
-            "The learning rate that gets furthest on validation sequences is reported, for all "
-            "lags of a run; a tie goes to the one with the fewest steps. One that has fallen "
-            "behind is not tried at longer lags."
+            "Each seed is judged at the learning rate with which the others get furthest on "
+            "validation sequences, so that its own luck has no say; named is the one that all "
+            "seeds together choose. One that has fallen behind is not tried at longer lags."
         ),
     ),
     Curves(
@@ -98,11 +104,13 @@ FIGURES = (
 
 def setup(shown: Shown) -> str:
     """The task, the training steps, the seeds and the lags."""
-    tasks = [TASKS[str(task)] for task in dict.fromkeys(shown.setting_of_runs("task").values())]
+    names = dict.fromkeys(shown.setting_of_runs("task").values())
+    words = [LAG_WORDS[name] for name in names]  # type: ignore[index]
     seeds = numbers_set(shown, "seeds")
     return (
-        f"Task: {listed(tasks)}. At most {numbers_set(shown, 'training_steps')} training steps at "
-        f"each lag, {seeds} seed{'' if seeds == '1' else 's'}, lags from "
+        f"Task: {listed([task.task for task in words])}. "
+        f"At most {numbers_set(shown, 'training_steps')} training steps at each lag, "
+        f"{seeds} seed{'' if seeds == '1' else 's'}, lags from "
         f"{numbers_set(shown, 'shortest_lag')} up to {numbers_set(shown, 'longest_lag')}."
     )
 

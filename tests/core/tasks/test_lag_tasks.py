@@ -115,6 +115,33 @@ def test_adding_without_memory_is_as_wrong_as_the_best_answer_to_the_last_input(
         assert task.baseline(lag) == pytest.approx((1 - 1 / lag) / 6)
 
 
+@pytest.mark.parametrize("lag", [2, 5, 50, 100])
+def test_the_older_number_of_adding_lies_about_three_quarters_of_the_sequence_back(
+    lag: int,
+) -> None:
+    x_TBI, _ = Adding().draw(lag, 100_000, generator())
+    back_B = lag - 1 - x_TBI[..., 1].argmax(0)  # the first of the two marks
+    assert float(back_B.float().mean()) == pytest.approx(Adding.shape.distance(lag), rel=5e-3)
+    assert int(back_B.min()) == lag - lag // 2
+    assert int(back_B.max()) == lag - 1
+    assert Adding.shape.distance(100) == 74.5
+
+
+@pytest.mark.parametrize("lag", [1, 30])
+def test_what_must_be_remembered_is_read_as_many_steps_before_the_answer_as_is_said(
+    lag: int,
+) -> None:
+    recall, copying = CuedRecall(4), CopyMemory(4)
+    x_TBI, _ = recall.draw(lag, 3, generator())
+    (cued,) = set(x_TBI[..., -1].argmax(0).tolist())
+    assert len(x_TBI) - 1 - cued == recall.shape.distance(lag) == lag
+    x_TBI, target_TB = copying.draw(lag, 3, generator())
+    distance = int(copying.shape.distance(lag))
+    assert distance == lag + COPIED
+    assert torch.equal(x_TBI.argmax(-1)[:COPIED], target_TB[distance:][:COPIED])
+    assert len(target_TB) == distance + COPIED
+
+
 @pytest.mark.parametrize("lag", [1, 30, 100])
 def test_copying_without_memory_scores_ten_logarithms_over_all_steps(lag: int) -> None:
     """Certain of the blanks, and of the last ten as sure of each symbol as they are common."""

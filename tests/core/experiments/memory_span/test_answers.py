@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+import pandas
 import pytest
 
 from core.analysis.sentences import answer
 from core.experiments.memory_span import MEMORY_SPAN
-from core.experiments.memory_span.answers import remarks
+from core.experiments.memory_span.answers import by_seed, remarks
 from core.experiments.memory_span.declaration import MemorySpanConfig
 from core.stats.aggregation import MAJORITY
+from core.tasks.lag_shapes import LAG_WORDS
 from tests.core.made import Made, compared, run
 
 
@@ -36,18 +39,52 @@ def sentence(made: Made) -> str:
     return MEMORY_SPAN.sentence(MemorySpanConfig.from_flat(flat), made.columns)
 
 
+def said(*made: Made) -> str:
+    return " ".join(remarks(compared(*made)))
+
+
 RNN = learner(7, 7, 7, 7, 10, 7)
 GRU = learner(20, 30, 20, 30, 20, 20, variant="gru")
 
 
 def test_a_run_says_how_far_it_learned_to_look_and_how_its_gradient_fades() -> None:
     assert sentence(learner(10, 15, 15, 15, 10, 15)) == (
-        "RNN 64, recall: within 1,000 training steps a majority of seeds learned lags up to 15 "
-        "(95% CI 10.0–15.0, n = 6), at learning rate 0.003; the half-life of the gradient is 1.5 "
-        "steps before training and infinite after."
+        "RNN 64, recall: within 1,000 training steps a majority of seeds learned all lags up to "
+        "15 (95% CI 10.0–15.0, n = 6), not 20, at learning rate 0.003; the half-life of the "
+        "gradient is 1.5 steps before training and infinite after."
     )
-    assert "learned lags up to at least 15" in sentence(learner(15, 15, 15, longer=False))
-    assert "learned no lag (" in sentence(learner(0, 0, 0))
+    assert "learned every lag tried, up to 15" in sentence(learner(15, 15, 15, longer=False))
+    none = sentence(learner(0, 0, 0))
+    assert "learned no lag (n = 3: too few for an interval), not even 2," in none
+
+
+def test_a_sentence_says_what_the_lag_of_the_task_is() -> None:
+    adding = sentence(learner(50, 50, 50, task="adding"))
+    assert "learned all sequence lengths up to T = 50 (" in adding
+    assert ", 37.0 steps back on average, not T = 55" in adding
+    copying = sentence(learner(20, 20, 20, task="copy"))
+    assert "learned all lags up to 20 (" in copying
+    assert ", 30.0 steps back on average, not 25" in copying
+
+
+def test_a_comparison_says_what_the_lags_of_its_tasks_are() -> None:
+    assert "T/2" not in said(RNN)
+    adding = learner(50, 50, task="adding")
+    assert LAG_WORDS["adding"].meaning in said(adding)
+    mixed = said(RNN, adding)
+    assert "of different tasks are different distances, and do not compare" in mixed
+    assert "do not compare" not in said(adding)
+
+
+def test_seeds_that_learned_out_of_order_or_diverged_are_named() -> None:
+    columns = {"gaps": "seed 3: 10 without 7", "diverged": "seed 1 at 15"}
+    made = dataclasses.replace(RNN, columns={**RNN.columns, **columns})
+    assert sentence(made).endswith(
+        "Learned out of order: seed 3: 10 without 7. Diverged: seed 1 at 15."
+    )
+    words = said(made, GRU)
+    assert "In RNN, learned out of order: seed 3: 10 without 7; diverged: seed 1 at 15." in words
+    assert "In GRU, learned" not in words
 
 
 def test_a_comparison_names_the_furthest_and_how_surely() -> None:
@@ -74,6 +111,32 @@ def test_a_span_beyond_which_nothing_was_tried_is_a_lower_bound() -> None:
     words = " ".join(remarks(compared(RNN, learner(100, 100, variant="lstm", longer=False))))
     assert "No longer lag was tried in LSTM: the span there is a lower bound." in words
     assert "lower bound" not in " ".join(remarks(compared(RNN, GRU)))
+
+
+def test_a_seed_that_failed_a_lag_has_no_longer_span_whatever_it_learned_beyond() -> None:
+    """Also of an older run, whose recorded spans do not know that."""
+    lags = (2, 3, 5, 7, 10)
+    learned = {0: (1, 1, 1, 1, 0), 1: (1, 1, 1, 0, 1), 2: (0, 1, 1, 1, 1)}
+    columns = {"steps_to_learn": 100.0, "half_life_start": 2.0, "half_life_end": 4.0}
+    attempts = pandas.DataFrame(
+        [
+            {"seed": seed, "lag": lag, "learned": outcome, "learning_rate": 0.003, **columns}
+            for lag, *outcomes in zip(lags[::-1], *(o[::-1] for o in learned.values()), strict=True)
+            for seed, outcome in enumerate(outcomes)
+        ]
+    )
+    older = run(
+        MEMORY_SPAN,
+        tables={"attempts": attempts},
+        span=MAJORITY.estimate([7.0, 10.0, 10.0]),
+        span_by_seed="7, 10, 10",
+    )
+    result = compared(older).result("span")
+    assert result is not None
+    assert tuple(result.values["RNN"]) == (7, 5, 0)
+    assert "In RNN, learned out of order: 2 seeds." in said(older)
+    tables = {**older.tables, "summary": pandas.DataFrame([dict(older.columns)])}
+    assert by_seed(older.columns, tables.get)["furthest_lag"] == {0: 7, 1: 10, 2: 10}
 
 
 @pytest.mark.parametrize("spans", [(7, 7, 10), (0, 0, 0)])
