@@ -21,7 +21,6 @@ from dashboard.figures.base import Shown, read
 from dashboard.figures.leading import leading as leading_leading
 from dashboard.figures.lines import BySetting
 from dashboard.ui.text import plain
-from dashboard.views import cards
 from tests.dashboard import scenes
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NASTY, record
@@ -187,7 +186,10 @@ def test_a_model_that_learned_nothing_is_told_and_has_no_length(
 
     def nothing_without_attention(row: Any, at: Any, config: Any) -> dict[str, Any]:
         learned = row is not LengthQualitySummary or config.attention != "none"
-        return {**made(row, at, config), **({} if learned else {"bottleneck_length": MISSING})}
+        return {
+            **made(row, at, config),
+            **({} if learned else {"bottleneck": None, "above_blind": MISSING}),
+        }
 
     monkeypatch.setattr(scenes, "_measures", nothing_without_attention)
     measured(attention=["none", "dot"], seeds=[2])
@@ -240,7 +242,7 @@ def test_a_map_has_its_tokens_on_the_axes_and_one_scale() -> None:
 
 
 def test_capacity_needs_several_sizes_of_one_series(measured: Any, show: Show) -> None:
-    figure = BySetting("Capacity", "hidden_size", base.measures("bottleneck_length"))
+    figure = BySetting("Capacity", "hidden_size", base.measures("bottleneck"))
     assert not figure.available(measured(attention=["none", "dot"]))
     shown = measured(hidden_size=[16, 32])
     assert figure.available(shown)

@@ -98,7 +98,8 @@ def counts(parameters: int) -> dict[str, Any]:
 
 def quality(length: float) -> dict[str, Any]:
     return {
-        "bottleneck_length": Estimate(length, length - 1, length + 1, 60),
+        "bottleneck": length,
+        "tested_up_to": None,
         "beyond_accuracy": Estimate(50.0, 45.0, 55.0, 60),
     }
 
