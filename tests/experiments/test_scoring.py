@@ -107,7 +107,8 @@ def test_faults_in_files_are_one_line_and_exit_2(
         out, err = capsys.readouterr()
         assert out == ""
         last = err.strip().splitlines()[-1]
-        assert last.startswith("error: ") and sentence in last, (arguments, err)
+        assert last.startswith("error: "), arguments
+        assert sentence in last, arguments
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
