@@ -337,9 +337,9 @@ a blind guess of few sentences is right by chance."""
 class Bottleneck:
     """The length from which on less than half is left of what short sentences have above chance."""
 
-    length: float | None
-    """The longest tested if quality stays above; None where short sentences are not clearly above
-    the blind guess."""
+    length: Estimate
+    """The longest tested if quality stays above; missing where short sentences are not clearly
+    above the blind guess. It has no interval: that is over models, not over sentences of one."""
     longest: float | None
     """Mean length of the longest sentences: a length that reached it is a lower bound."""
     above_blind: Estimate
@@ -365,7 +365,7 @@ def bottleneck(
     parts = _large_enough(list(buckets.values()))
     above = above_blind(parts[0])
     if above.low is None or above.low <= 0:
-        return Bottleneck(None, None, above)
+        return Bottleneck(MISSING, None, above)
     metric = bleu_metric(cased=cased)
     excess = [
         _bleu_above_blind(part, metric) if quality == "bleu" else above_blind(part).value or 0.0
@@ -373,8 +373,8 @@ def bottleneck(
     ]
     lengths = [fmean(one.source_words for one in part) for part in parts]
     if excess[0] <= 0:
-        return Bottleneck(None, None, above)
-    return Bottleneck(_half_at(lengths, excess), lengths[-1], above)
+        return Bottleneck(MISSING, None, above)
+    return Bottleneck(Estimate(_half_at(lengths, excess), None, None, 1), lengths[-1], above)
 
 
 def _large_enough(parts: Sequence[Sequence[ScoredSentence]]) -> list[list[ScoredSentence]]:

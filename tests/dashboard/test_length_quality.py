@@ -21,6 +21,7 @@ from dashboard.figures.base import Shown, read
 from dashboard.figures.leading import leading as leading_leading
 from dashboard.figures.lines import BySetting
 from dashboard.ui.text import plain
+from dashboard.views import cards
 from tests.dashboard import scenes
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NASTY, record
@@ -188,7 +189,7 @@ def test_a_model_that_learned_nothing_is_told_and_has_no_length(
         learned = row is not LengthQualitySummary or config.attention != "none"
         return {
             **made(row, at, config),
-            **({} if learned else {"bottleneck": None, "above_blind": MISSING}),
+            **({} if learned else {"bottleneck": MISSING, "above_blind": MISSING}),
         }
 
     monkeypatch.setattr(scenes, "_measures", nothing_without_attention)

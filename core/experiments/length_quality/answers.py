@@ -7,6 +7,7 @@ from typing import Any
 
 from core.analysis.comparison import Comparison
 from core.analysis.groups import Group, Identity, identity_of
+from core.analysis.sentences import margin_in_words
 from core.experiment import Column, Tables
 from core.experiments.length_quality.declaration import (
     BLEU_TITLE,
@@ -124,6 +125,7 @@ def _attention(comparison: Comparison) -> Iterator[str]:
             finding = {
                 "better": "higher by more than noise",
                 "worse": "lower by more than noise",
+                "equal within the margin": f"equal within {margin_in_words(result.column)}",
                 "not distinguishable": "not distinguishable",
             }.get(verdict.finding, "too few seeds for a verdict")
             values = f"{attending} with attention and {without} without"

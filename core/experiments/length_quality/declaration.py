@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
+from core.formatting import as_number
 from core.models.architecture import Architecture
 from core.models.counting import pass_cost
 from core.models.registry import variants
@@ -329,9 +330,8 @@ def longest_tested(flat: Mapping[str, Value]) -> float:
 
     The summary knows their mean length; of a text the settings only say what was asked for.
     """
-    recorded = flat.get("tested_up_to")
-    known = isinstance(recorded, int | float) and not math.isnan(recorded)
-    return float(recorded if known else flat["longest_tested"])  # type: ignore[arg-type]
+    lengths = (as_number(flat.get(name)) for name in ("tested_up_to", "longest_tested"))
+    return next((length for length in lengths if length is not None), math.inf)
 
 
 @dataclass(frozen=True)
@@ -459,7 +459,7 @@ class LengthQualitySummary(Row):
     table: ClassVar[str] = "summary"
     title: ClassVar[str] = "Summary"
 
-    bottleneck: float | None = measure(
+    bottleneck: Estimate = measure(
         "Bottleneck length",
         unit="words",
         better="higher",

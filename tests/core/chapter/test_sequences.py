@@ -64,7 +64,7 @@ def translators(attention: str, *lengths: float) -> list[Made]:
             LENGTH_QUALITY,
             "lstm",
             settings={"attention": attention, "seeds": 1, "seed": seed},
-            bottleneck=length,
+            bottleneck=Estimate(length, None, None, 1),
             tested_up_to=28.0,
             parameters=70_000,
         )

@@ -166,7 +166,7 @@ def curve(*accuracies: float) -> dict[int, list[ScoredSentence]]:
 def test_the_bottleneck_is_where_the_line_crosses_half_of_what_is_above_the_guess() -> None:
     """Above the guess of 1% the curve is .99, .79, .39, .09: half of .99 is crossed after 10."""
     result = bottleneck(curve(1.0, 0.8, 0.4, 0.1))
-    assert result.length == pytest.approx(10 + 5 * (0.79 - 0.495) / (0.79 - 0.39))
+    assert result.length.value == pytest.approx(10 + 5 * (0.79 - 0.495) / (0.79 - 0.39))
     assert result.longest == 20
 
 
@@ -178,12 +178,12 @@ def test_half_is_of_what_short_sentences_have_above_chance() -> None:
     }
     result = bottleneck(halves)
     assert result.above_blind.value == pytest.approx(48)
-    assert result.length == pytest.approx(10 + 5 * (30 - 24) / (30 - 10))
+    assert result.length.value == pytest.approx(10 + 5 * (30 - 24) / (30 - 10))
 
 
 def test_a_curve_that_stays_up_reaches_the_longest_tested() -> None:
     result = bottleneck(curve(1.0, 1.0, 0.9))
-    assert result.length == result.longest == 15
+    assert result.length.value == result.longest == 15
 
 
 def texts(length: int, number: int, right: int) -> list[ScoredSentence]:
@@ -209,17 +209,17 @@ def test_of_running_text_bleu_decides_whatever_the_positions() -> None:
         for one in texts(20, 20, 20)
     ]
     buckets = {10: texts(10, 20, 20), 20: shifted}
-    assert bottleneck(buckets, "token_accuracy").length < 20
+    assert bottleneck(buckets, "token_accuracy").length.value < 20
     kept = bottleneck(buckets, "bleu")
-    assert kept.length == kept.longest == 20
+    assert kept.length.value == kept.longest == 20
     fallen = bottleneck({10: texts(10, 20, 20), 20: texts(20, 20, 4)}, "bleu")
-    assert 10 < fallen.length < fallen.longest
+    assert 10 < fallen.length.value < fallen.longest
 
 
 def test_too_few_sentences_for_bleu_join_the_bucket_before() -> None:
     lone = {10: texts(10, 20, 20), 20: texts(20, 20, 20), 30: texts(30, 1, 0)}
     result = bottleneck(lone, "bleu")
-    assert result.length == result.longest == pytest.approx((20 * 20 + 30) / 21), (
+    assert result.length.value == result.longest == pytest.approx((20 * 20 + 30) / 21), (
         "one wrong sentence is no bottleneck"
     )
 
@@ -245,7 +245,7 @@ def test_a_model_that_ignores_its_source_has_no_bottleneck(
 ) -> None:
     result = bottleneck({3: [judged(reference, output) for reference in references]})
     assert result.above_blind.value <= 0
-    assert result.length is None
+    assert result.length.value is None
 
 
 def test_above_the_blind_guess_is_the_difference_on_the_same_sentences() -> None:
@@ -261,9 +261,9 @@ def test_what_may_be_noise_is_not_above_the_blind_guess() -> None:
     assert above.value == pytest.approx(4)
     assert above.low < 0
     result = bottleneck({5: lucky, 10: [judged((1,), (2,))] * 100})
-    assert result.length is None
+    assert result.length.value is None
     assert result.above_blind == above
 
 
 def test_a_single_sentence_proves_nothing() -> None:
-    assert bottleneck({3: [judged((1, 2, 3), (1, 2, 3))]}).length is None
+    assert bottleneck({3: [judged((1, 2, 3), (1, 2, 3))]}).length.value is None

@@ -22,7 +22,7 @@ def model(
         variant,
         "",
         {"seeds": 1, "seed": seed, **more},
-        bottleneck=length,
+        bottleneck=MISSING if length is None else Estimate(length, None, None, 1),
         tested_up_to=None if length is None else length if never else 28.0,
         token_accuracy=Estimate(accuracy, accuracy - 2, accuracy + 2, 1500),
         bleu=MISSING,
@@ -101,7 +101,7 @@ def test_a_run_of_an_older_version_has_no_such_length_and_says_why() -> None:
         "",
         {"seeds": 1},
         bottleneck_length=Estimate(13.0, 12.0, 14.0, 1500),
-        bottleneck=None,
+        bottleneck=MISSING,
         tested_up_to=None,
         above_blind=Estimate(60.0, 55.0, 65.0, 60),
         token_accuracy=Estimate(60.0, 58.0, 62.0, 1500),
@@ -118,7 +118,12 @@ def test_what_attention_adds_is_said_of_models_that_differ_in_nothing_else() -> 
     wider = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 93.0, attention="dot", layers=2)]
     assert "with attention" not in " ".join(remarks(compared(*wider)))
     level = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 24.0, attention="dot")]
-    assert "without: not distinguishable" in " ".join(remarks(compared(*level)))
+    assert "without: equal within 2 points." in " ".join(remarks(compared(*level)))
+    varied = [
+        *(model(10.0, 24.0 + 9 * k, seed=k, attention="none") for k in range(5)),
+        *(model(27.0, 30.0 + 9 * k, seed=k, attention="dot") for k in range(5)),
+    ]
+    assert "without: not distinguishable" in " ".join(remarks(compared(*varied)))
     single = [model(10.0, 24.0, attention="none"), model(27.0, 93.0, attention="dot")]
     assert "too few seeds for a verdict" in " ".join(remarks(compared(*single)))
 
