@@ -111,7 +111,7 @@ def _show(scores: Scores) -> None:
         if places[0].pairs:
             table = _pairs_table(scores, places)
             st.dataframe(table, hide_index=True, placeholder="–", alt=f"Comparisons: {title}")
-    st.caption(plain(" ".join(scores.signatures.values())))
+    st.caption(plain(" · ".join(scores.signatures.values())))
     st.caption(plain(method(scores)))
     with st.container(horizontal=True):
         downloads.offer("CSV", "scores.csv", lambda: scoring.csv(scores), "scores-csv")
