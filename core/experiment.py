@@ -221,7 +221,8 @@ class Config(Settings):
 
 
 Limit = Callable[[Mapping[str, Value]], float]
-"""(flat settings) → where the measurement ended: a value that reached it is a lower bound."""
+"""(flat settings, and the flat row where it is known) → where the measurement ended: a value that
+reached it is a lower bound."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,7 @@ class Column:
         else:
             value = as_number(columns.get(self.name))
             estimate = MISSING if value is None else Estimate(value, None, None, 1)
-        return estimate.censored(self.limit(settings)) if self.limit else estimate
+        return estimate.censored(self.limit({**settings, **columns})) if self.limit else estimate
 
     @property
     def heading(self) -> str:

@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from core.experiment import MAX_SEEDS, Experiment
 from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.measure.scoring import DEFAULT_BUCKET_WIDTH, TOKENISATIONS
 from core.models.registry import variants
 from core.settings import BadSetting
 from core.store.records import STATUSES
@@ -153,6 +154,7 @@ def _parser() -> _Parser:
     match.add_argument("--input-size", metavar="INT", help="default: 64, or what the task has")
     match.add_argument("--layers", default="1", metavar="INT", help="default: 1")
     _add_json(match)
+    _add_score(verb("score", "score files of translations by length, in pairs", commands.score))
     serve = verb("serve", "run worker, MLflow UI and dashboard together", commands.serve)
     serve.add_argument("--dashboard-port", type=PORT, default=8501, metavar="PORT")
     serve.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
@@ -205,6 +207,32 @@ def _add_scorecard(parser: argparse.ArgumentParser) -> None:
         "--machine", metavar="M", help="where times were measured: part of its name"
     )
     _add_format(parser, "table", ("table", *commands.SCORECARD_FORMATS))
+    parser.add_argument("--output", metavar="FILE", help="default: standard output")
+    _add_json(parser, dest="format")
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    lines = "one sentence a line, UTF-8"
+    parser.add_argument(
+        "--hypotheses", nargs="+", required=True, metavar="FILE", help=f"one per system; {lines}"
+    )
+    parser.add_argument("--references", required=True, metavar="FILE", help=lines)
+    parser.add_argument("--sources", metavar="FILE", help="to score by their length too")
+    parser.add_argument(
+        "--bucket-width",
+        default=str(DEFAULT_BUCKET_WIDTH),
+        metavar="WORDS",
+        help=f"lengths that are scored together; default: {DEFAULT_BUCKET_WIDTH}",
+    )
+    parser.add_argument("--cased", action="store_true", help="default: lowercased")
+    parser.add_argument(
+        "--tokenise",
+        "--tokenize",
+        default=TOKENISATIONS[0],
+        metavar="T",
+        help=f"of BLEU: {', '.join(TOKENISATIONS)}; default: {TOKENISATIONS[0]}",
+    )
+    _add_format(parser, "table", ("table", *commands.SCORE_FORMATS))
     parser.add_argument("--output", metavar="FILE", help="default: standard output")
     _add_json(parser, dest="format")
 

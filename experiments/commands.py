@@ -39,15 +39,21 @@ from core.experiment import BUDGETS, Config, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import counted, inline_text, listed
+from core.measure.scoring import Options, Scores, score_texts
 from core.models.architecture import Architecture, variant_title
 from core.models.registry import variants
 from core.settings import BadSetting
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from experiments import export as files
-from experiments import queue, scorecards
-from experiments.progress import run_here, wait_for_runs
-from experiments.reports.html import chapter_report, comparison_report, scorecard_report
+from experiments import queue, scorecards, scoring
+from experiments.progress import progress_bar, run_here, wait_for_runs
+from experiments.reports.html import (
+    chapter_report,
+    comparison_report,
+    score_report,
+    scorecard_report,
+)
 from experiments.reports.latex import comparison_tables
 from experiments.serve import run_mlflow, serve_all
 from experiments.suites import SUITES, suite_named
@@ -58,6 +64,7 @@ from experiments.terminal import (
     print_results,
     print_runs,
     print_scorecard,
+    print_scores,
     say,
     write,
 )
@@ -78,6 +85,13 @@ SCORECARD_FORMATS: Mapping[str, Callable[[Scorecard, Verdict, Mapping[str, RunRe
     "json": lambda card, properties, runs: scorecards.as_json(card, properties),
     "latex": lambda card, properties, runs: scorecards.latex(card),
     "html": lambda card, properties, runs: scorecard_report(card, properties, runs).encode(),
+}
+
+SCORE_FORMATS: Mapping[str, Callable[[Scores], bytes]] = {
+    "csv": scoring.csv,
+    "json": scoring.as_json,
+    "latex": scoring.latex,
+    "html": lambda scores: score_report(scores).encode(),
 }
 
 
@@ -444,6 +458,31 @@ def match(args: argparse.Namespace) -> int:
     missed = {variant_title(v): (size,) for v, size in sizes.items() if size.missed}
     if missed:
         say(sizes_in_words(experiment, missed))
+    return 0
+
+
+def score(args: argparse.Namespace) -> int:
+    """`score`: score files of hypotheses against references, and compare them in pairs."""
+    try:
+        width = int(args.bucket_width)
+    except ValueError:
+        raise BadSetting(
+            f"bucket_width is {args.bucket_width!r}; give a whole number of words"
+        ) from None
+    options = Options(bucket_width=width, cased=args.cased, tokenise=args.tokenise)
+    names = scoring.unique_names(args.hypotheses)
+    references = scoring.read_text("references", args.references)
+    sources = None if args.sources is None else scoring.read_text("sources", args.sources)
+    systems = {
+        name: scoring.read_text("hypotheses", path)
+        for name, path in zip(names, args.hypotheses, strict=True)
+    }
+    with progress_bar("score") as report:
+        scores = score_texts(systems, references, sources, options, report)
+    if args.format == "table":
+        print_scores(scores)
+    else:
+        write(SCORE_FORMATS[args.format](scores), args.output)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.progress import (
     BarColumn,
@@ -165,6 +165,26 @@ class _Watch:
         else:
             self.ended.append(record)
             _say_ended(record)
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
+    """A function that shows how far a computation is (share, message), on standard error.
+
+    Without a terminal every new message is a line.
+    """
+    with _display() as progress:
+        task = progress.add_task(title, total=1.0, message="")
+        said = ""
+
+        def report(share: float, message: str) -> None:
+            nonlocal said
+            progress.update(task, completed=share, message=message)
+            if not ERR.is_terminal and message != said:
+                say(f"{title}: {100 * share:.0f}%, {message}")
+            said = message
+
+        yield report
 
 
 def _display() -> Progress:

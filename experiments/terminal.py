@@ -20,6 +20,7 @@ from core.analysis.sentences import MARKS, answer, method, verdict
 from core.analysis.sizes import sizes_in_words, sizes_of
 from core.experiment import Experiment
 from core.formatting import exact_number, inline_text
+from core.measure import scoring
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.records import RunRecord
@@ -207,3 +208,41 @@ def print_scorecard(card: Scorecard) -> None:
                 f"{sizes_in_words(question.experiment, question.sizes_of_columns)}",
                 markup=False,
             )
+
+
+def print_scores(scores: scoring.Scores) -> None:
+    """Print who is better overall, then the scores and comparisons overall and by length."""
+    OUT.print(scoring.answer(scores) + "\n", markup=False)
+    titles = scores.options.titles
+    head = ["", "words", "sentences", "system", *titles.values(), "exact match (%)"]
+    rows = [head]
+    for place in (scores.overall, *scores.lengths):
+        where = "all" if place.length is None else f"by {place.by}"
+        words = scoring.bucket_in_words(place, scores.options)
+        for one in place.systems:
+            measures = (one.bleu, one.chrf, one.exact_match)
+            cells = [where, words, f"{place.sentences:,}", one.name]
+            rows.append([*cells, *(with_interval(estimate) for estimate in measures)])
+    print_table(rows)
+    pairs = [(place, pair) for place in (scores.overall, *scores.lengths) for pair in place.pairs]
+    rows = [["", "words", "score", "first", "second", "difference", "wins", "p", "first is"]]
+    for place, pair in pairs:
+        p = "–" if pair.corrected_p is None else scoring.p_in_words(pair.corrected_p)
+        rows.append(
+            [
+                "all" if place.length is None else f"by {place.by}",
+                scoring.bucket_in_words(place, scores.options),
+                titles[pair.score],
+                pair.first,
+                pair.second,
+                with_interval(pair.difference),
+                scoring.wins_in_words(pair),
+                p,
+                pair.outcome,
+            ]
+        )
+    if pairs:
+        print_table(rows)
+    for signature in scores.signatures.values():
+        OUT.print(signature, markup=False)
+    say(scoring.method(scores))

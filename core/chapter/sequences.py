@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from core.analysis.comparison import contrasts
+from core.analysis.comparison import Comparison, contrasts
 from core.chapter.claim import (
     TO_COMPUTE,
     TRUTHS,
     Claim,
-    MatchedRuns,
     Measurement,
     Question,
     Results,
@@ -26,11 +25,11 @@ from core.chapter.claim import (
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.experiments.two_sided_context.declaration import TwoSidedContextConfig
-from core.formatting import listed, number, spread
+from core.formatting import listed, number, quantity, spread
 from core.models.architecture import variant_title
 from core.models.registry import variants
 from core.stats.aggregation import MEAN
-from core.stats.estimates import Estimate
+from core.stats.estimates import AtLeast, Estimate
 
 BOTH_SIDES = Measurement("one direction and two", TWO_SIDED_CONTEXT, tuple(variants()))
 GENERATES = ("It generates token by token", "It is refused")
@@ -122,41 +121,42 @@ ATTENTION = Measurement(
     "with and without attention",
     LENGTH_QUALITY,
     ("lstm",),
-    {"attention": ("none", "dot"), "seeds": (3,)},
+    {"attention": ("none", "dot"), "seeds": (5,)},
 )
 CHAPTER_SHAPES = [[1, 3, 128], [1, 1, 128]]
 RECEIVES = ("One vector", "Three vectors")
 
 
 def attention_rule(results: Results) -> Verdict:
-    """Does accuracy halve without attention, later or never with it, over seeds?"""
+    """Does accuracy above a blind guess halve without attention, later or never with it?"""
     matched = {str(m.config.flat()["attention"]): m for m in results.of(ATTENTION)}
     if len(matched) < 2:
         return not_measured("the translator with attention and without")
     without, attending = matched["none"], matched["dot"]
     comparison = compare_matched(matched)
-    lengths = {name: comparison.estimate(name, "bottleneck_length") for name in matched}
+    lengths = {name: comparison.estimate(name, "bottleneck") for name in matched}
+    if any(length.value is None for length in lengths.values()):
+        return not_measured("the length at which quality above a blind guess has fallen by half")
     settings = without.config.flat()
     trained, tested = settings["longest_trained"], settings["longest_tested"]
-    falls = {m: _falls(m) for m in (without, attending)}
-    moves = finding_of(comparison, "bottleneck_length", "dot", "none")
-    always: Truth = True if all(falls[without]) else None if any(falls[without]) else False
+    falls = {name: _falls(comparison, name) for name in matched}
+    moves = finding_of(comparison, "bottleneck", "dot", "none")
+    always: Truth = True if all(falls["none"]) else None if any(falls["none"]) else False
     parts: dict[str, Truth] = {
         "quality falls with length without attention": always,
         "attention moves the fall to longer sentences": TRUTHS.get(moves),
-        f"attention keeps quality above half up to {tested} words": not _mostly(falls[attending]),
+        f"attention keeps quality above half up to {tested} words": not _mostly(falls["dot"]),
     }
-    places, parameters = [], []
-    for m, name in ((without, "none"), (attending, "dot")):
-        at = "at" if _mostly(falls[m]) else "not before"
-        length = lengths[name]
-        places.append(f"{at} {number(length.value or 0.0)} words ({spread(length)})")
-        parameters.append(f"{number_of(m.run, 'parameters') or 0:,.0f}")
+    places = [
+        f"{quantity(lengths[name].value, 'words')} ({spread(lengths[name])})"
+        for name in ("none", "dot")
+    ]
+    parameters = [f"{number_of(m.run, 'parameters') or 0:,.0f}" for m in (without, attending)]
     return of_parts(
         parts,
-        f"Trained on sentences of up to {trained} words, token accuracy without attention has "
-        f"halved {places[0]}; with attention {places[1]}. Parameters: "
-        f"{' and '.join(parameters)}.",
+        f"Trained on sentences of up to {trained} words, token accuracy without attention has lost "
+        f"half of what it has above a blind guess at {places[0]}; with attention at {places[1]}. "
+        f"Parameters: {' and '.join(parameters)}.",
         answer=lengths["none"].value,
         evidence=evidence(without, attending),
         numbers={"without attention": lengths["none"], "with attention": lengths["dot"]},
@@ -164,10 +164,10 @@ def attention_rule(results: Results) -> Verdict:
     )
 
 
-def _falls(matched: MatchedRuns) -> list[bool]:
-    """Whether accuracy falls below half within the tested lengths, for each seed."""
-    newest = {run["seed"]: run for run in matched.runs}
-    return [not number_of(run, "never_below_half") for run in newest.values()]
+def _falls(comparison: Comparison, name: str) -> list[bool]:
+    """Whether quality falls by half within the tested lengths, for each seed."""
+    result = comparison.result("bottleneck")
+    return [not isinstance(value, AtLeast) for value in (result.values[name] if result else ())]
 
 
 def _mostly(truths: list[bool]) -> bool:
@@ -195,10 +195,11 @@ ATTENTION_REPAIRS = Claim(
     "Squeezing a sentence into one vector makes quality fall with length (translation beyond about "
     "20 words); looking back at all encoder states repairs it.",
     "A translator without and with attention, equal in parameters, trained on short sentences and "
-    "judged by the length at which token accuracy is half of that of short sentences.",
+    "judged by the length at which token accuracy above a blind guess is half of that of short "
+    "sentences.",
     Question(
-        "Without attention, trained on up to 14 words: at which length is token accuracy half of "
-        "what it is for short sentences?",
+        "Without attention, trained on up to 14 words: at which length is token accuracy, less "
+        "that of a blind guess, half of what it is for short sentences?",
         unit="words",
     ),
     attention_rule,

@@ -73,13 +73,13 @@ class Words:
 class Subwords:
     """Byte-pair encoding (Sennrich et al. 2016), saved as SentencePiece's own model."""
 
-    def __init__(self, model: bytes) -> None:
-        self.model = model
+    def __init__(self, model: bytes, *, cased: bool = False) -> None:
+        self.model, self.cased = model, cased
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         self.size = int(self._processor.get_piece_size())
 
     @classmethod
-    def learn(cls, lines: Iterable[str], size: int) -> Subwords:
+    def learn(cls, lines: Iterable[str], size: int, *, cased: bool = False) -> Subwords:
         """Learn `size` subwords from training text, in one thread: the result is deterministic.
 
         Raises `BadSetting` for a size that the text does not support.
@@ -87,7 +87,7 @@ class Subwords:
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(lines),
+                sentence_iterator=iter(lines if cased else (line.lower() for line in lines)),
                 model_writer=model,
                 model_type="bpe",
                 vocab_size=size,
@@ -105,11 +105,11 @@ class Subwords:
                 f"vocabulary is {size}, which this text does not support ({reason}); "
                 "give another size"
             ) from None
-        return cls(model.getvalue())
+        return cls(model.getvalue(), cased=cased)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Text → tokens; the text is lowercased first."""
-        return tuple(self._processor.encode(text.lower()))
+        """Text → tokens; the text is lowercased first, unless case is kept."""
+        return tuple(self._processor.encode(text if self.cased else text.lower()))
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Tokens → text, detokenised."""
@@ -277,14 +277,15 @@ def text_corpus(
     shortest: int = 1,
     longest_trained: int,
     longest_tested: int,
+    cased: bool = False,
 ) -> Corpus:
     """Parallel text of the wanted lengths, as subwords.
 
     The subwords are learned on the training side only, one vocabulary for both languages. Raises
     `BadCorpus` where no sentence is left.
     """
-    lowered = (line.lower() for side in train for line in side)
-    subwords = Subwords.learn(lowered, vocabulary)
+    lines = (line for side in train for line in side)
+    subwords = Subwords.learn(lines, vocabulary, cased=cased)
 
     def pairs(sides: Sides, longest: int) -> list[Pair]:
         encoded: list[Pair] = []

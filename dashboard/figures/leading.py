@@ -97,7 +97,8 @@ LEADING: Mapping[str, Leading] = {
         "By length",
         "lengths",
         (
-            *measures("token_accuracy", "exact_match", "bleu", "chrf", bounds=PERCENT),
+            Measure("token_accuracy", PERCENT, baseline="blind_accuracy"),
+            *measures("exact_match", "bleu", "chrf", "cased_bleu", "cased_chrf", bounds=PERCENT),
             Measure("length_ratio", bounds=POSITIVE, reference=1.0),
         ),
         further=(("sentences", "Sentences"),),

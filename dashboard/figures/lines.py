@@ -164,6 +164,8 @@ class Curves:
         if measure.baseline:
             title = shown.column(self.table, measure.baseline).title
             baselines = curves.baselines(seen, x.name, measure.baseline).assign(text=title.lower())
+            if baselines.empty:  # runs older than the column
+                baselines = None
         return lines.line_chart(
             bands,
             x,

@@ -35,6 +35,7 @@ from core.chapter import CLAIMS
 from core.chapter.claim import Facts, Verdict
 from core.chapter.quiz import EXERCISES, QUIZ
 from core.formatting import counted, exact_number, inline_text, interval, listed
+from core.measure import scoring
 from core.stats.estimates import Estimate
 from core.store.folder import PROJECT
 from core.store.records import RunRecord
@@ -134,6 +135,35 @@ def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, Ru
         sizes=lambda q: sizes_in_words(q.experiment, q.sizes_of_columns),
         standing=standing,
     )
+
+
+def score_report(scores: scoring.Scores) -> str:
+    """Files of hypotheses: the answer, a figure, scores and comparisons overall and by length."""
+    titles = scores.options.titles
+    charts = {
+        score: (title, {one.name: one.of(score) for one in scores.overall.systems})
+        for score, title in titles.items()
+    }
+    return _render(
+        "scores.html.j2",
+        title="Files of translations, scored by length",
+        written=_now(),
+        scores=scores,
+        titles=titles,
+        figures=draw_figures(charts),
+        answer=scoring.answer,
+        method=scoring.method(scores),
+        words=lambda place: scoring.bucket_in_words(place, scores.options),
+        cell=_estimate_cell,
+        wins=scoring.wins_in_words,
+        p_in_words=scoring.p_in_words,
+    )
+
+
+def _estimate_cell(estimate: Estimate) -> str:
+    """`27.6 (26.1–29.1)`."""
+    ends = interval(estimate)
+    return f"{exact_number(estimate.value)} ({ends})" if ends else exact_number(estimate.value)
 
 
 def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:

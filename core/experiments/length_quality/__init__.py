@@ -1,7 +1,7 @@
 """How does seq2seq quality fall with length, and does attention save it?"""
 
 from core.experiment import Experiment, Headline
-from core.experiments.length_quality.answers import remarks, run_sentence
+from core.experiments.length_quality.answers import by_seed, remarks, run_sentence
 from core.experiments.length_quality.declaration import (
     AttentionRow,
     LengthQualityConfig,
@@ -22,11 +22,12 @@ LENGTH_QUALITY = Experiment(
     module="core.experiments.length_quality.measure",
     resumable=True,
     one_run_per_seed=True,
+    by_seed=by_seed,
     sentence=run_sentence,
     remarks=remarks,
     work=work,
     headlines=(
-        Headline("bottleneck_length", "handles the longest sentences"),
+        Headline("bottleneck", "handles the longest sentences"),
         Headline("beyond_accuracy", "is most accurate beyond the trained lengths"),
     ),
     presets={

@@ -7,49 +7,92 @@ from typing import Any
 
 from core.analysis.comparison import Comparison
 from core.analysis.groups import Group, Identity, identity_of
-from core.experiments.length_quality.declaration import LengthQualityConfig, Quality
-from core.formatting import counted, interval, listed, number, read_estimate, shortened_list
-from core.stats.estimates import Estimate
+from core.analysis.sentences import margin_in_words
+from core.experiment import Column, Tables
+from core.experiments.length_quality.declaration import (
+    BLEU_TITLE,
+    CASED_BLEU_TITLE,
+    LengthQualityConfig,
+    LengthQualitySummary,
+    Quality,
+)
+from core.formatting import (
+    counted,
+    interval,
+    listed,
+    number,
+    quantity,
+    read_estimate,
+    shortened_list,
+)
+from core.settings import Value
+from core.stats.estimates import AtLeast, Estimate
 
 MAX_NAMED = 2
 """The most models that a remark names; the others are counted."""
-QUALITIES: dict[Quality, str] = {"token_accuracy": "token accuracy", "bleu": "BLEU"}
+QUALITIES: dict[Quality, str] = {
+    "token_accuracy": "token accuracy",
+    "bleu": BLEU_TITLE,
+    "cased_bleu": CASED_BLEU_TITLE,
+}
+
+
+def _bottleneck_column() -> Column:
+    return next(c for c in LengthQualitySummary.columns() if c.name == "bottleneck")
+
+
+def by_seed(settings: Mapping[str, Value], tables: Tables) -> Mapping[str, Mapping[int, float]]:
+    """The bottleneck length of a run's seed, as a lower bound where its longest sentences do not
+    reach it: of a text, only the summary knows how long those are."""
+    summary = tables(LengthQualitySummary.table)
+    if summary is None or summary.empty:
+        return {}
+    flat = {str(name): value for name, value in summary.iloc[-1].items()}
+    value = _bottleneck_column().read(flat, settings).value
+    return {} if value is None else {"bottleneck": {int(settings.get("seed") or 0): value}}
 
 
 def run_sentence(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str:
-    """`LSTM 64, no attention, grammar: token accuracy halves at 10.9 words (…), 24.2% in all …`."""
+    """`LSTM 64, no attention, grammar: … has lost half of what it has above a blind guess at …`."""
     attention = "no attention" if config.attention == "none" else f"{config.attention} attention"
-    accuracy, bleu = read_estimate(summary, "token_accuracy"), read_estimate(summary, "bleu")
+    accuracy, bleu = read_estimate(summary, "token_accuracy"), read_estimate(summary, config.bleu)
     overall = f"token accuracy {number(accuracy.value or 0.0)}%"
     if bleu.value is not None:
-        overall += f", BLEU {number(bleu.value)} ({_over_sentences(bleu)})"
-    length, title = read_estimate(summary, "bottleneck_length"), QUALITIES[config.quality]
+        overall += f", {QUALITIES[config.bleu]} {number(bleu.value)} ({_over_sentences(bleu)})"
+    length, title = _bottleneck_column().read(summary, config.flat()), QUALITIES[config.quality]
     if length.value is None:
         above = read_estimate(summary, "above_blind")
         halving = (
             "token accuracy of the shortest is not clearly above a blind guess "
             f"(difference {number(above.value or 0.0)} points, {_over_sentences(above)})"
         )
-    elif summary["never_below_half"]:
-        halving = f"{title} never halves up to {number(length.value)} words"
+    elif isinstance(length.value, AtLeast):
+        words = quantity(float(length.value), "words")
+        halving = f"{title} keeps more than half above a blind guess up to {words}"
     else:
-        halving = f"{title} halves at {number(length.value)} words ({_over_sentences(length)})"
+        words = quantity(length.value, "words")
+        halving = f"{title} has lost half of what it has above a blind guess at {words}"
     name = f"{config.architecture.label}, {attention}, {config.task}"
     return f"{name}: free-running {halving}; over all lengths: {overall}."
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:
     """Bottlenecks that are lower bounds or do not exist, and what attention adds."""
-    lengths = {g.name: comparison.estimate(g.name, "bottleneck_length") for g in comparison.groups}
-    never = [
-        name
-        for name, length in lengths.items()
-        if length.value is not None and comparison.summaries[name].get("never_below_half")
-    ]
+    lengths = {g.name: comparison.estimate(g.name, "bottleneck") for g in comparison.groups}
+    never = [name for name, length in lengths.items() if isinstance(length.value, AtLeast)]
     if never:
         names = shortened_list(never, MAX_NAMED, "other model")
-        yield f"Quality never halved in {names}: the length is a lower bound."
-    unable = [name for name, length in lengths.items() if length.value is None]
+        yield f"Quality never fell by half in {names}: the length is a lower bound."
+    missing = [name for name, length in lengths.items() if length.value is None]
+    above = {n: read_estimate(comparison.summaries[n], "above_blind").low for n in missing}
+    older = [name for name in missing if (above[name] or 0.0) > 0]
+    if older:
+        names = shortened_list(older, MAX_NAMED, "other model")
+        yield (
+            f"{names}: measured by a version whose bottleneck length was not relative to a blind "
+            "guess; run it again."
+        )
+    unable = [name for name in missing if name not in older]
     if unable:
         names = shortened_list(unable, MAX_NAMED, "other model")
         yield f"In {names} the shortest sentences are not clearly above a blind guess."
@@ -82,6 +125,7 @@ def _attention(comparison: Comparison) -> Iterator[str]:
             finding = {
                 "better": "higher by more than noise",
                 "worse": "lower by more than noise",
+                "equal within the margin": f"equal within {margin_in_words(result.column)}",
                 "not distinguishable": "not distinguishable",
             }.get(verdict.finding, "too few seeds for a verdict")
             values = f"{attending} with attention and {without} without"

@@ -6,6 +6,7 @@ An encoder-decoder is trained on short sentences and judged by length, with atte
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
@@ -13,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 from pydantic import BeforeValidator, Field, model_validator
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
+from core.formatting import as_number
 from core.models.architecture import Architecture
 from core.models.counting import (
     DTYPE_BYTES,
@@ -22,6 +24,7 @@ from core.models.counting import (
     state_size,
 )
 from core.models.registry import variants
+from core.settings import Value
 from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEDIAN
 from core.stats.estimates import Estimate
 from core.tasks.vocabularies import SyntheticName, vocabulary_sizes
@@ -30,15 +33,10 @@ Task = Literal["grammar", "copy", "reverse", "multi30k", "tsv"]
 
 By = Literal["source", "reference"]
 
-Quality = Literal["token_accuracy", "bleu"]
+Quality = Literal["token_accuracy", "bleu", "cased_bleu"]
 
 Decoding = Literal["free", "forced"]
 """The model reads what it wrote itself (what a user gets), or the reference (teacher forcing)."""
-
-
-def quality_of(task: str) -> Quality:
-    """The measure that falls with length: BLEU in running text, where one extra word shifts all."""
-    return "bleu" if task in ("multi30k", "tsv") else "token_accuracy"
 
 
 def _one_directional(value: Any) -> Any:
@@ -49,6 +47,9 @@ def _one_directional(value: Any) -> Any:
         )
     return value
 
+
+MAX_BUCKET_WIDTH = 100
+"""Words: the widest bucket of lengths."""
 
 EVAL_BATCH_SIZE = 128
 """Sentences that are decoded side by side."""
@@ -161,6 +162,16 @@ class LengthQualityConfig(Config):
         15, ge=1, le=1000, title="Validations", description="Evenly spaced over training."
     )
     beam: int = Field(1, ge=1, le=100, title="Beam", description="Width; 1 is greedy.")
+    bucket_width: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_BUCKET_WIDTH,
+        title="Bucket width",
+        description=(
+            "Lengths that are scored together, in words. Left out: 1 for synthetic tasks, 3 for "
+            "texts."
+        ),
+    )
     source_reversed: bool = Field(
         False, title="Source reversed", description="Read from its end (Sutskever et al. 2014)."
     )
@@ -170,6 +181,14 @@ class LengthQualityConfig(Config):
         le=100_000,
         title="Vocabulary",
         description="Subwords of a text, shared by both languages.",
+    )
+    cased: bool = Field(
+        False,
+        title="Cased",
+        description=(
+            "Upper and lower case are kept in texts, and BLEU and chrF are cased. Otherwise texts "
+            "and both scores are lowercased."
+        ),
     )
     source_language: Literal["de", "en", "fr"] = Field(
         "de", title="From", description="Source language of Multi30k."
@@ -248,9 +267,20 @@ class LengthQualityConfig(Config):
         return self.task in ("copy", "reverse")
 
     @property
+    def width(self) -> int:
+        """Lengths in a bucket, in words."""
+        return self.bucket_width or (1 if self.synthetic else 3)
+
+    @property
     def quality(self) -> Quality:
-        """The measure that falls with length."""
-        return quality_of(self.task)
+        """The measure that falls with length: BLEU in running text, where one extra word shifts
+        all that follow."""
+        return "token_accuracy" if self.synthetic else self.bleu
+
+    @property
+    def bleu(self) -> Literal["bleu", "cased_bleu"]:
+        """The column of its BLEU."""
+        return "cased_bleu" if self.cased else "bleu"
 
     @model_validator(mode="after")
     def _lengths_are_in_order(self) -> Self:
@@ -282,6 +312,9 @@ class LengthQualityConfig(Config):
         return self
 
 
+SCORING_WORK = 1e7
+
+
 def work(config: LengthQualityConfig) -> float:
     """Multiply-accumulates of training and judging."""
     return training_work(config) + sum(judging_work(config))
@@ -296,17 +329,16 @@ def training_work(config: LengthQualityConfig) -> float:
 def judging_work(config: LengthQualityConfig) -> tuple[float, float]:
     """Multiply-accumulates of decoding the test sentences in both ways, and of scoring them.
 
-    BLEU and chrF of the sentences of one length, with a thousand resamples of each, take about as
-    long as 4e9 multiply-accumulates.
+    BLEU and chrF of a sentence, and of the corpus without it, in its bucket of either side and in
+    all, take about as long as 1e7 multiply-accumulates.
     """
-    words, sentences, lengths = 14, 1000, 12  # about those of Multi30k
+    words, sentences = 14, 1000  # about those of Multi30k
     if config.synthetic:
         words = (config.shortest + config.longest_tested) // 2
-        lengths = config.longest_tested - config.shortest + 1
-        sentences = config.tested_pairs * lengths
+        sentences = config.tested_pairs * (config.longest_tested - config.shortest + 1)
     steps = words * math.ceil(sentences / EVAL_BATCH_SIZE)
     decoding = 2 * _pass_work(config, steps, EVAL_BATCH_SIZE * config.beam, backward=False)
-    return decoding, 0 if config.digits else lengths * 4e9
+    return decoding, 0 if config.digits else sentences * SCORING_WORK
 
 
 def _pass_work(config: LengthQualityConfig, words: int, sentences: int, *, backward: bool) -> float:
@@ -318,6 +350,24 @@ def _pass_work(config: LengthQualityConfig, words: int, sentences: int, *, backw
     return cost(config.architecture, config.embedding_size) + cost(
         config.decoding_architecture, written, outputs=outputs
     )
+
+
+BLEU_TITLE = "BLEU (lowercased, 13a tokens)"
+CHRF_TITLE = "chrF2 (lowercased)"
+CASED_BLEU_TITLE = "BLEU (cased, 13a tokens)"
+CASED_CHRF_TITLE = "chrF2 (cased)"
+SCORE_INTERVAL = (
+    "sacrebleu, all sentences of the bucket together. 95% jackknife interval, from 30 sentences on."
+)
+
+
+def longest_tested(flat: Mapping[str, Value]) -> float:
+    """Where a bottleneck is only a lower bound: at the longest sentences that were tested.
+
+    The summary knows their mean length; of a text the settings only say what was asked for.
+    """
+    lengths = (as_number(flat.get(name)) for name in ("tested_up_to", "longest_tested"))
+    return next((length for length in lengths if length is not None), math.inf)
 
 
 @dataclass(frozen=True)
@@ -362,7 +412,10 @@ class LengthRow(Row):
         "Token accuracy",
         unit="%",
         better="higher",
-        description="Of the reference's tokens, at their own positions. 95% bootstrap interval.",
+        description=(
+            "Of the reference's tokens, at their own positions. 95% Wilson interval at the "
+            "effective number of tokens."
+        ),
     )
     exact_match: Estimate = measure(
         "Exact match",
@@ -370,9 +423,16 @@ class LengthRow(Row):
         better="higher",
         description="Sentences without any error. 95% Wilson interval.",
     )
-    bleu: Estimate = measure("BLEU", better="higher", description="sacrebleu, lowercased.")
-    chrf: Estimate = measure("chrF", better="higher", description="sacrebleu, chrF2.")
+    bleu: Estimate = measure(BLEU_TITLE, better="higher", description=SCORE_INTERVAL)
+    chrf: Estimate = measure(CHRF_TITLE, better="higher", description=SCORE_INTERVAL)
+    cased_bleu: Estimate = measure(CASED_BLEU_TITLE, better="higher", description=SCORE_INTERVAL)
+    cased_chrf: Estimate = measure(CASED_CHRF_TITLE, better="higher", description=SCORE_INTERVAL)
     length_ratio: Estimate = measure("Length ratio", description="Output over reference tokens.")
+    blind_accuracy: float = measure(
+        "Blind guess",
+        unit="%",
+        description="Token accuracy of the best output that is the same for all these sentences.",
+    )
     sentences: int = measure("Sentences")
     trained: int = measure(
         "In the trained range",
@@ -435,22 +495,28 @@ class LengthQualitySummary(Row):
     table: ClassVar[str] = "summary"
     title: ClassVar[str] = "Summary"
 
-    bottleneck_length: Estimate = measure(
+    bottleneck: Estimate = measure(
         "Bottleneck length",
         unit="words",
         better="higher",
         description=(
             "Source length from which on free-running quality (token accuracy, or BLEU for running "
-            "text) is below half of that of the shortest sentences. The longest tested if it never "
-            "is; none if the shortest sentences are not clearly above a blind guess."
+            "text) above the blind guess is below half of what the shortest sentences have above "
+            "it. A lower bound if it never is; none if the shortest sentences are not clearly "
+            "above a blind guess. It varies over seeds: one model has no interval."
         ),
+        aggregation=MEDIAN,
+        margin=0.0,
+        limit=longest_tested,
     )
     token_accuracy: Estimate = measure(
         "Token accuracy", unit="%", better="higher", description="Free-running, all sentences."
     )
     exact_match: Estimate = measure("Exact match", unit="%", better="higher")
-    bleu: Estimate = measure("BLEU", better="higher", description="See the signature.", margin=1.0)
-    chrf: Estimate = measure("chrF", better="higher", margin=1.0)
+    bleu: Estimate = measure(BLEU_TITLE, better="higher", margin=1.0)
+    chrf: Estimate = measure(CHRF_TITLE, better="higher", margin=1.0)
+    cased_bleu: Estimate = measure(CASED_BLEU_TITLE, better="higher", margin=1.0)
+    cased_chrf: Estimate = measure(CASED_CHRF_TITLE, better="higher", margin=1.0)
     within_accuracy: Estimate = measure(
         "Accuracy within", unit="%", better="higher", description="On lengths that were trained."
     )
@@ -468,8 +534,10 @@ class LengthQualitySummary(Row):
         aggregation=MEDIAN,
         margin=0.0,
     )
-    never_below_half: int = measure(
-        "Never below half", description="1 where the bottleneck lies beyond what was tested."
+    tested_up_to: float | None = measure(
+        "Tested up to",
+        unit="words",
+        description="Mean length of the longest bucket: a bottleneck there is a lower bound.",
     )
     context_size: int = measure(
         "Context",

@@ -22,6 +22,7 @@ from core.experiments.length_quality.model import as_read, output_labels
 from core.measure.text_quality import (
     ScoredSentence,
     bleu,
+    blind_accuracy,
     by_length,
     chrf,
     exact_match,
@@ -30,7 +31,7 @@ from core.measure.text_quality import (
 )
 from core.models.decoding import Hypothesis, attention_map, beam, max_output_tokens
 from core.models.seq2seq import Padded, Seq2Seq
-from core.stats.estimates import MISSING, success_estimate
+from core.stats.estimates import MISSING, Estimate, success_estimate
 from core.tasks.corpora import BEGIN, PADDING, Corpus, Pair, padded_sources, words_in
 
 MAX_SAMPLES = 12
@@ -102,9 +103,9 @@ def length_rows(
 
     BLEU and chrF are computed for text only, and free-running only.
     """
-    text = decoding == "free" and not config.digits
     for by, longest in trained.items():
         for length, members in buckets(config, scored, by).items():
+            scores = corpus_scores(config, members) if decoding == "free" else (MISSING, MISSING)
             yield LengthRow(
                 by=by,
                 decoding=decoding,
@@ -112,19 +113,31 @@ def length_rows(
                 length=length,
                 token_accuracy=token_accuracy(members),
                 exact_match=exact_match(members),
-                bleu=bleu(members) if text else MISSING,
-                chrf=chrf(members) if text else MISSING,
+                bleu=MISSING if config.cased else scores[0],
+                chrf=MISSING if config.cased else scores[1],
+                cased_bleu=scores[0] if config.cased else MISSING,
+                cased_chrf=scores[1] if config.cased else MISSING,
                 length_ratio=length_ratio(members),
+                blind_accuracy=blind_accuracy(members),
                 sentences=len(members),
                 trained=int(all(getattr(one, f"{by}_words") <= longest for one in members)),
             )
 
 
+def corpus_scores(
+    config: LengthQualityConfig, scored: Sequence[ScoredSentence]
+) -> tuple[Estimate, Estimate]:
+    """BLEU and chrF, cased or lowercased as the config says; digits have none."""
+    if config.digits:
+        return MISSING, MISSING
+    return bleu(scored, cased=config.cased), chrf(scored, cased=config.cased)
+
+
 def buckets(
     config: LengthQualityConfig, scored: Sequence[ScoredSentence], by: By
 ) -> dict[int, list[ScoredSentence]]:
-    """The sentences by the length of one side, in steps of 1 word if synthetic and of 3 if text."""
-    return by_length(scored, attrgetter(f"{by}_words"), 1 if config.synthetic else 3)
+    """The sentences by the length of one side."""
+    return by_length(scored, attrgetter(f"{by}_words"), config.width)
 
 
 def position_rows(

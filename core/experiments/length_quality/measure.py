@@ -21,6 +21,7 @@ from core.experiments.length_quality.declaration import (
 )
 from core.experiments.length_quality.judging import (
     buckets,
+    corpus_scores,
     judge,
     length_rows,
     position_rows,
@@ -30,11 +31,10 @@ from core.experiments.length_quality.model import build, corpus_of
 from core.experiments.length_quality.training import ModelTraining
 from core.measure.text_quality import (
     ScoredSentence,
-    bleu,
-    bleu_signature,
+    bleu_metric,
     bottleneck,
-    chrf,
     exact_match,
+    signature,
     token_accuracy,
 )
 from core.models.seq2seq import Seq2Seq
@@ -93,22 +93,26 @@ def summarise(
     config: LengthQualityConfig, training: ModelTraining, free: Sequence[ScoredSentence]
 ) -> LengthQualitySummary:
     """The summary of the free-running outputs."""
-    halving = bottleneck(buckets(config, free, "source"), config.quality)
+    quality = "token_accuracy" if config.synthetic else "bleu"
+    halving = bottleneck(buckets(config, free, "source"), quality, cased=config.cased)
     within = [one for one in free if one.source_words <= config.longest_trained]
     beyond = [one for one in free if one.source_words > config.longest_trained]
+    scores = corpus_scores(config, free)
     return LengthQualitySummary(
-        bottleneck_length=halving.length,
+        bottleneck=halving.length,
         token_accuracy=token_accuracy(free),
         exact_match=exact_match(free),
-        bleu=MISSING if config.digits else bleu(free),
-        chrf=MISSING if config.digits else chrf(free),
+        bleu=MISSING if config.cased else scores[0],
+        chrf=MISSING if config.cased else scores[1],
+        cased_bleu=scores[0] if config.cased else MISSING,
+        cased_chrf=scores[1] if config.cased else MISSING,
         within_accuracy=token_accuracy(within),
         beyond_accuracy=token_accuracy(beyond),
         above_blind=halving.above_blind,
-        never_below_half=int(halving.never),
+        tested_up_to=halving.longest,
         context_size=config.architecture.hidden_size,
         parameters=sum(p.numel() for p in training.model.parameters()),
         training_seconds=training.seconds,
         steps_trained=training.trainer.step,
-        signature="" if config.digits else bleu_signature(),
+        signature="" if config.digits else signature(bleu_metric(cased=config.cased)),
     )

@@ -56,6 +56,7 @@ def corpus_of(config: LengthQualityConfig) -> Corpus:
         shortest=config.shortest,
         longest_trained=config.longest_trained,
         longest_tested=config.longest_tested,
+        cased=config.cased,
     )
 
 

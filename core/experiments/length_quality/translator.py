@@ -78,7 +78,7 @@ class Translator:
             config = LengthQualityConfig.from_flat(
                 LengthQualityConfig.settings_as_recorded(recorded)
             )
-            source, target = _codec(folder, "source"), _codec(folder, "target")
+            source, target = (_codec(folder, side, config.cased) for side in ("source", "target"))
             model = Seq2Seq(shape_of(config, source.size, target.size), config.seed)
             weights = io.BytesIO(_read(folder, "weights.pt"))
             state = torch.load(weights, map_location="cpu", weights_only=True)
@@ -130,9 +130,9 @@ class Translator:
         return " ".join(text.split())
 
 
-def _codec(folder: Path, side: str) -> Codec:
+def _codec(folder: Path, side: str, cased: bool) -> Codec:
     if (folder / f"{side}.subwords").exists():
-        return Subwords(_read(folder, f"{side}.subwords"))
+        return Subwords(_read(folder, f"{side}.subwords"), cased=cased)
     words: list[str] = json.loads(_read(folder, f"{side}.words.json"))
     return Words(words[4:])
 

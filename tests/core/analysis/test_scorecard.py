@@ -98,7 +98,8 @@ def counts(parameters: int) -> dict[str, Any]:
 
 def quality(length: float) -> dict[str, Any]:
     return {
-        "bottleneck_length": Estimate(length, length - 1, length + 1, 60),
+        "bottleneck": Estimate(length, None, None, 1),
+        "tested_up_to": None,
         "beyond_accuracy": Estimate(50.0, 45.0, 55.0, 60),
     }
 
@@ -235,34 +236,34 @@ def test_exact_counts_need_no_repetition_to_be_told_apart(made: Made) -> None:
 def test_one_seed_makes_no_best(made: Made) -> None:
     made.add(LENGTH_QUALITY, "rnn", measured=quality(5.0))
     made.add(LENGTH_QUALITY, "lstm", measured=quality(25.0))
-    line = made.question(LENGTH_QUALITY).lines[0]
+    line, beyond = made.question(LENGTH_QUALITY).lines
     assert line.best == ""
     assert not any(line.marks.values())
     assert standing(line) == "Bottleneck length: too few seeds for a verdict (1 seed each)."
-    cell = line.cells["RNN"]
-    assert cell.estimate == Estimate(5.0, 4.0, 6.0, 60), "its own interval, over sentences"
+    cell = beyond.cells["RNN"]
+    assert cell.estimate == Estimate(50.0, 45.0, 55.0, 60), "its own interval, over sentences"
     assert cell.over == "sentence"
 
 
-def test_several_seeds_are_their_mean_and_the_best_is_marked_where_it_is_no_noise(
+def test_several_seeds_are_their_median_and_the_best_is_marked_where_it_is_no_noise(
     made: Made,
 ) -> None:
-    for seed, (low, high) in enumerate([(5.0, 20.0), (6.0, 22.0), (7.0, 21.0)]):
+    for seed, (low, high) in enumerate([(5.0, 20.0), (6.5, 22.0), (7.0, 21.0), (8.0, 23.0)]):
         made.add(LENGTH_QUALITY, "rnn", measured=quality(low), seed=seed)
         made.add(LENGTH_QUALITY, "lstm", measured=quality(high), seed=seed)
     again = made.add(LENGTH_QUALITY, "rnn", measured=quality(6.0), seed=0)
     line = made.question(LENGTH_QUALITY).lines[0]
     cell = line.cells["RNN"]
-    assert sorted(cell.values) == [6.0, 6.0, 7.0], "a seed that was measured twice counts once"
+    assert sorted(cell.values) == [6.0, 6.5, 7.0, 8.0], "a seed that was measured twice counts once"
     assert again.run_id in cell.runs
-    assert (cell.estimate.n, cell.over) == (3, "seed")
-    assert cell.estimate.value == pytest.approx(19 / 3)
+    assert (cell.estimate.n, cell.over) == (4, "seed")
+    assert cell.estimate.value == pytest.approx(6.75)
     assert line.best == "LSTM"
-    assert "1 pair by Holm, 3 seeds each" in standing(line)
+    assert "1 pair by Holm, 4 seeds each" in standing(line)
 
 
 def test_what_is_within_noise_is_called_so(made: Made) -> None:
-    for seed in range(3):
+    for seed in range(5):
         made.add(LENGTH_QUALITY, "rnn", measured=quality(5.0 + seed), seed=seed)
         made.add(LENGTH_QUALITY, "lstm", measured=quality(20.0 + seed), seed=seed)
         made.add(LENGTH_QUALITY, "gru", measured=quality(20.5 + seed), seed=seed)

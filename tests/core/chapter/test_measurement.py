@@ -57,12 +57,13 @@ def test_each_seed_that_is_a_run_counts_once_the_newest_time() -> None:
             LENGTH_QUALITY,
             "lstm",
             settings={"seeds": 1, "seed": seed},
-            bottleneck_length=around(length),
+            bottleneck=around(length, n=1),
+            tested_up_to=28.0,
         )
-        for seed, length in ((0, 99.0), (1, 12.0), (0, 10.0))
+        for seed, length in ((0, 27.0), (1, 12.0), (0, 10.0))
     ]
     (found,) = results(*runs).of(quality)
-    estimate = found.estimate("bottleneck_length")
+    estimate = found.estimate("bottleneck")
     assert (estimate.value, estimate.n) == (11.0, 2)
     has = [results(*runs).has(LENGTH_QUALITY, config) for config in quality.configs()]
     assert has == [True, True, False]

@@ -8,6 +8,7 @@ from core.chapter.claim import Verdict
 from core.chapter.sequences import ATTENTION_REPAIRS, SIDES
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from core.stats.aggregation import MEDIAN
 from core.stats.estimates import Estimate
 from tests.core.made import Made, around, results, run
 
@@ -57,21 +58,21 @@ def test_runs_and_the_refusal_are_both_needed() -> None:
     assert sides().answer == "It is refused"
 
 
-def translators(attention: str, *lengths: float, beyond: bool = False) -> list[Made]:
+def translators(attention: str, *lengths: float) -> list[Made]:
     return [
         run(
             LENGTH_QUALITY,
             "lstm",
             settings={"attention": attention, "seeds": 1, "seed": seed},
-            bottleneck_length=Estimate(length, length - 1, length + 1, 1500),
-            never_below_half=int(beyond),
+            bottleneck=Estimate(length, None, None, 1),
+            tested_up_to=28.0,
             parameters=70_000,
         )
         for seed, length in enumerate(lengths)
     ]
 
 
-FALLS = translators("none", 13.0, 12.9, 13.1)
+FALLS = translators("none", 13.0, 12.9, 13.1, 12.8, 13.2)
 
 
 def attention(*runs: Made) -> Verdict:
@@ -79,31 +80,52 @@ def attention(*runs: Made) -> Verdict:
 
 
 def test_attention_holds_where_quality_stays_up_with_it() -> None:
-    found = attention(*FALLS, *translators("dot", 28.0, 28.0, 27.9, beyond=True))
+    found = attention(*FALLS, *translators("dot", 28.0, 28.0, 27.9, 28.0, 28.0))
     assert (found.outcome, found.answer) == ("holds", 13.0)
-    assert "at 13.0 words (95% CI 12.8–13.2, n = 3)" in found.figure
-    assert "with attention not before 28.0 words" in found.figure
-    assert len(found.evidence) == 6
+    assert "above a blind guess at 13 words (95% CI 12.8–13.2, n = 5)" in found.figure
+    assert "with attention at ≥ 28 words (95% CI ≥ 27.9, n = 5)" in found.figure
+    assert len(found.evidence) == 10
 
 
 def test_attention_only_moves_the_fall_where_quality_falls_with_it_too() -> None:
-    found = attention(*FALLS, *translators("dot", 22.0, 21.0, 23.0))
+    found = attention(*FALLS, *translators("dot", 22.0, 21.0, 23.0, 22.0, 21.5))
     assert found.outcome == "holds only when"
     assert "that attention moves the fall to longer sentences" in found.condition
     assert "28 words" not in found.condition
 
 
 def test_attention_does_not_hold_where_nothing_falls_or_it_makes_it_worse() -> None:
-    never = translators("none", 28.0, 28.0, 28.0, beyond=True)
-    found = attention(*never, *translators("dot", 9.0, 10.0, 11.0))
+    never = translators("none", 28.0, 28.0, 28.0, 28.0, 28.0)
+    found = attention(*never, *translators("dot", 9.0, 10.0, 11.0, 10.0, 10.5))
     assert found.outcome == "does not hold here"
 
 
 def test_one_seed_and_lengths_that_overlap_do_not_tell() -> None:
-    one = [*translators("none", 13.0), *translators("dot", 28.0, beyond=True)]
+    one = [*translators("none", 13.0), *translators("dot", 28.0)]
     assert attention(*one).outcome == "not enough data to tell"
-    vague = translators("dot", 28.0, 12.0, 9.0, beyond=True)
-    assert attention(*FALLS, *vague).outcome == "not enough data to tell"
+    three = [*FALLS[:3], *translators("dot", 28.0, 28.0, 28.0)]
+    assert attention(*three).outcome == "not enough data to tell", "ranks of 3 against 3: p = .1"
+    vague = attention(*FALLS, *translators("dot", 28.0, 28.0, 28.0, 9.0, 12.0))
+    assert "that attention moves the fall" not in vague.condition
+
+
+def test_the_measurement_has_enough_seeds_for_a_verdict_by_ranks() -> None:
+    (measured,) = ATTENTION_REPAIRS.measurements
+    assert MEDIAN.seeds_needed(1, 0.05) <= len(measured.configs()) // 2
+
+
+def test_runs_older_than_the_measure_leave_the_claim_unmeasured() -> None:
+    older = [
+        run(
+            LENGTH_QUALITY,
+            "lstm",
+            settings={"attention": attention, "seeds": 1},
+            bottleneck_length=Estimate(13.0, 12.0, 14.0, 1500),
+            parameters=70_000,
+        )
+        for attention in ("none", "dot")
+    ]
+    assert attention(*older).outcome == "not measured yet"
 
 
 def test_both_models_are_needed() -> None:

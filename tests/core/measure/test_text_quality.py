@@ -13,7 +13,7 @@ from core.measure.text_quality import (
     above_blind,
     agreeing,
     bleu,
-    bleu_signature,
+    bleu_metric,
     blind_guess,
     bottleneck,
     by_length,
@@ -21,8 +21,11 @@ from core.measure.text_quality import (
     exact_match,
     length_ratio,
     ratio,
+    share_estimate,
+    signature,
     token_accuracy,
 )
+from core.stats.estimates import success_estimate
 
 OUTPUTS = ["the cat sat on the mat", "a dog barks at the tree", "birds sing"]
 
@@ -71,36 +74,65 @@ def test_a_shifted_output_is_wrong_at_every_position() -> None:
     assert token_accuracy([judged((1, 2, 3), (9, 1, 2, 3))]).value == 0.0
 
 
-def test_what_is_the_same_for_all_sentences_has_no_width() -> None:
-    estimate = ratio([1.0] * 10, [2.0] * 10)
-    assert (estimate.value, estimate.low, estimate.high, estimate.n) == (0.5, 0.5, 0.5, 10)
-
-
 def test_one_sentence_has_no_interval_and_none_no_value() -> None:
     assert ratio([1.0], [2.0]).low is None
+    assert share_estimate([1.0], [2.0]).low is None
     assert ratio([], []).value is None
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=60))
-def test_the_interval_holds_the_value(right: list[bool]) -> None:
-    estimate = ratio(right, [1] * len(right))
-    assert estimate.low <= estimate.value <= estimate.high
-    assert estimate == ratio(right, [1] * len(right)), "resampling is always the same"
+def test_the_interval_holds_the_value_and_is_never_empty(right: list[bool]) -> None:
+    estimate = share_estimate(right, [1] * len(right))
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 100
+    assert estimate.low < estimate.high
 
 
-def test_the_bootstrap_interval_is_about_the_binomial_one() -> None:
-    estimate = ratio([1] * 50 + [0] * 150, [1] * 200)
-    assert estimate.low == pytest.approx(0.25 - 1.96 * (0.25 * 0.75 / 200) ** 0.5, abs=0.01)
-    assert estimate.high == pytest.approx(0.25 + 1.96 * (0.25 * 0.75 / 200) ** 0.5, abs=0.01)
+def test_of_one_token_a_sentence_accuracy_has_about_wilsons_interval() -> None:
+    estimate = share_estimate([1] * 50 + [0] * 150, [1] * 200)
+    exact = success_estimate(50, 200)
+    assert estimate.low == pytest.approx(exact.low, abs=0.1)
+    assert estimate.high == pytest.approx(exact.high, abs=0.1)
+
+
+def test_tokens_that_err_together_count_as_fewer() -> None:
+    """Forty sentences of 20 tokens, half of them wrong: as 40 trials, not as 800."""
+    together = share_estimate([20] * 20 + [0] * 20, [20] * 40)
+    single = share_estimate([9, 11] * 20, [20] * 40)
+    assert together.high - together.low > 25 > 15 > single.high - single.low
+
+
+def test_a_length_ratio_that_hardly_varies_has_no_interval() -> None:
+    same = [judged((1, 2, 3), (1, 2, 3))] * 30
+    assert (length_ratio(same).value, length_ratio(same).low) == (1.0, None)
+    varied = [*same, *[judged((1, 2, 3), (1, 2))] * 10]
+    assert length_ratio(varied).low < length_ratio(varied).value < length_ratio(varied).high
 
 
 def test_bleu_and_chrf_are_sacrebleus() -> None:
     result = bleu(translations())
     assert result.value == pytest.approx(corpus_bleu(OUTPUTS, [REFERENCES], lowercase=True).score)
-    assert result.low < result.value < result.high
     expected = corpus_chrf(OUTPUTS, [REFERENCES]).score
     assert chrf(translations()).value == pytest.approx(expected)
-    assert bleu_signature().startswith("nrefs:1|case:lc|eff:no|tok:13a|smooth:exp|version:")
+    assert signature(bleu_metric()).startswith("nrefs:1|case:lc|eff:no|tok:13a|smooth:exp|version:")
+    assert "case:mixed|eff:no|tok:intl" in signature(bleu_metric(cased=True, tokenise="intl"))
+
+
+def test_case_counts_only_where_it_is_kept() -> None:
+    shouted = [
+        ScoredSentence(5, 5, (), (), one.reference_text, one.reference_text.upper())
+        for one in translations()
+    ]
+    assert bleu(shouted).value == pytest.approx(100)
+    assert bleu(shouted, cased=True).value == 0
+
+
+def test_bleu_of_few_sentences_has_no_interval() -> None:
+    """Percentiles of the bootstrap of five sentences cover 77%."""
+    assert bleu(translations()).low is None
+    enough = texts(10, 60, 30)
+    assert bleu(enough).low < bleu(enough).value < bleu(enough).high
+    assert bleu(texts(10, 60, 58)).low is None, "two wrong sentences do not show a spread"
+    assert bleu(enough[:29]).low is None
 
 
 def test_a_bucket_is_named_after_its_longest_length() -> None:
@@ -112,6 +144,8 @@ def test_a_bucket_is_named_after_its_longest_length() -> None:
         9: [7],
     }
 
+
+N = range(100)
 
 TOKENS = st.integers(1, 3)
 
@@ -129,21 +163,27 @@ def curve(*accuracies: float) -> dict[int, list[ScoredSentence]]:
     }
 
 
-def test_the_bottleneck_is_where_the_line_crosses_half_of_the_start() -> None:
+def test_the_bottleneck_is_where_the_line_crosses_half_of_what_is_above_the_guess() -> None:
+    """Above the guess of 1% the curve is .99, .79, .39, .09: half of .99 is crossed after 10."""
     result = bottleneck(curve(1.0, 0.8, 0.4, 0.1))
-    assert result.length.value == pytest.approx(10 + 5 * (0.8 - 0.5) / (0.8 - 0.4))
-    assert not result.never
-    assert result.length.low < result.length.value < result.length.high
+    assert result.length.value == pytest.approx(10 + 5 * (0.79 - 0.495) / (0.79 - 0.39))
+    assert result.longest == 20
 
 
-def test_half_is_of_what_short_sentences_reach() -> None:
-    assert bottleneck(curve(0.6, 0.4, 0.2)).length.value == pytest.approx(12.5)
+def test_half_is_of_what_short_sentences_have_above_chance() -> None:
+    """Of two tokens a guess has 50%: 74% is half way from it to 98%, 49% would be half of 98%."""
+    halves = {
+        5 * place: [judged((i % 2,), (i % 2 if i < right else 1 - i % 2,), 5 * place) for i in N]
+        for place, right in enumerate((98, 80, 60, 50), start=1)
+    }
+    result = bottleneck(halves)
+    assert result.above_blind.value == pytest.approx(48)
+    assert result.length.value == pytest.approx(10 + 5 * (30 - 24) / (30 - 10))
 
 
-def test_a_curve_that_stays_up_has_no_bottleneck() -> None:
+def test_a_curve_that_stays_up_reaches_the_longest_tested() -> None:
     result = bottleneck(curve(1.0, 1.0, 0.9))
-    assert result.never
-    assert result.length.value == 15
+    assert result.length.value == result.longest == 15
 
 
 def texts(length: int, number: int, right: int) -> list[ScoredSentence]:
@@ -170,17 +210,18 @@ def test_of_running_text_bleu_decides_whatever_the_positions() -> None:
     ]
     buckets = {10: texts(10, 20, 20), 20: shifted}
     assert bottleneck(buckets, "token_accuracy").length.value < 20
-    assert bottleneck(buckets, "bleu").never
+    kept = bottleneck(buckets, "bleu")
+    assert kept.length.value == kept.longest == 20
     fallen = bottleneck({10: texts(10, 20, 20), 20: texts(20, 20, 4)}, "bleu")
-    assert 10 < fallen.length.low <= fallen.length.value <= fallen.length.high <= 20
-    assert not fallen.never
+    assert 10 < fallen.length.value < fallen.longest
 
 
 def test_too_few_sentences_for_bleu_join_the_bucket_before() -> None:
     lone = {10: texts(10, 20, 20), 20: texts(20, 20, 20), 30: texts(30, 1, 0)}
     result = bottleneck(lone, "bleu")
-    assert result.never, "one wrong sentence is no bottleneck"
-    assert result.length.value == pytest.approx((20 * 20 + 30) / 21)
+    assert result.length.value == result.longest == pytest.approx((20 * 20 + 30) / 21), (
+        "one wrong sentence is no bottleneck"
+    )
 
 
 def test_the_blind_guess_has_the_commonest_token_at_each_position() -> None:
@@ -205,7 +246,6 @@ def test_a_model_that_ignores_its_source_has_no_bottleneck(
     result = bottleneck({3: [judged(reference, output) for reference in references]})
     assert result.above_blind.value <= 0
     assert result.length.value is None
-    assert not result.never
 
 
 def test_above_the_blind_guess_is_the_difference_on_the_same_sentences() -> None:

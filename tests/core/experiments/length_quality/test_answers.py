@@ -8,7 +8,7 @@ from core.analysis.sentences import answer
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.length_quality.answers import remarks
 from core.experiments.length_quality.declaration import LengthQualityConfig
-from core.stats.estimates import MISSING, Estimate
+from core.stats.estimates import MISSING, AtLeast, Estimate
 from tests.core.made import Made, compared, run
 
 
@@ -16,24 +16,23 @@ def model(
     length: float | None, accuracy: float = 60.0, seed: int = 0, variant: str = "lstm", **more: Any
 ) -> Made:
     """A model of one seed whose quality halves at this length; None: it learned nothing."""
-    halves = MISSING if length is None else Estimate(length, length - 1, length + 1, 1500)
     never = more.pop("never", False)
     return run(
         LENGTH_QUALITY,
         variant,
         "",
         {"seeds": 1, "seed": seed, **more},
-        bottleneck_length=halves,
+        bottleneck=MISSING if length is None else Estimate(length, None, None, 1),
+        tested_up_to=None if length is None else length if never else 28.0,
         token_accuracy=Estimate(accuracy, accuracy - 2, accuracy + 2, 1500),
         bleu=MISSING,
-        above_blind=Estimate(1.0, -1.0, 3.0, 1500),
-        never_below_half=int(never),
+        above_blind=Estimate(1.0, -1.0 if length is None else 0.5, 3.0, 1500),
     )
 
 
 def seeds(length: float, accuracy: float = 60.0, **more: Any) -> list[Made]:
-    """Three seeds that differ a little."""
-    return [model(length + 0.2 * k, accuracy + 0.3 * k, seed=k, **more) for k in (0, 1, 2)]
+    """Five seeds that differ a little."""
+    return [model(length + 0.2 * k, accuracy + 0.3 * k, seed=k, **more) for k in range(5)]
 
 
 def sentence(made: Made) -> str:
@@ -41,45 +40,90 @@ def sentence(made: Made) -> str:
     return LENGTH_QUALITY.sentence(LengthQualityConfig.from_flat(flat), made.columns)
 
 
-def test_a_run_says_where_its_quality_halves() -> None:
+def test_a_run_says_where_half_of_its_quality_is_lost_without_an_interval() -> None:
     assert sentence(model(10.9, 24.2, attention="none")) == (
-        "LSTM 64, no attention, grammar: free-running token accuracy halves at 10.9 words "
-        "(95% CI 9.90–11.9, 1,500 sentences); over all lengths: token accuracy 24.2%."
+        "LSTM 64, no attention, grammar: free-running token accuracy has lost half of what it has "
+        "above a blind guess at 10.9 words; over all lengths: token accuracy 24.2%."
     )
     never = sentence(model(30.0, attention="dot", never=True))
     assert "dot attention" in never
-    assert "never halves up to 30.0 words" in never
+    assert "keeps more than half above a blind guess up to 30 words" in never
     assert "not clearly above a blind guess (difference 1.00 points" in sentence(model(None))
+
+
+def test_bleu_is_named_with_its_case_and_tokenisation() -> None:
+    settings = {"task": "tsv", "file": "x"}
+    lowered = model(10.9, **settings)
+    cased = model(10.9, cased=True, **settings)
+    cased = Made(cased.experiment, {**cased.columns, "cased_bleu": 20.0, "cased_bleu_n": 900}, {})
+    assert "free-running BLEU (lowercased, 13a tokens) has lost half" in sentence(lowered)
+    assert "BLEU (cased, 13a tokens) 20.0 (900 sentences, no interval)" in sentence(cased)
 
 
 def test_a_comparison_names_who_holds_the_longest_sentences() -> None:
     words = answer(compared(*seeds(10.0, attention="none"), *seeds(27.0, attention="dot")))
     assert words.startswith("LSTM · dot attention handles the longest sentences: bottleneck length")
-    assert (
-        "It differs from LSTM · no attention by more than noise (Welch's t test, n = 3)." in words
-    )
+    assert "from LSTM · no attention by more than noise (exact rank-sum test, n = 5)." in words
 
 
-def test_one_seed_has_its_sentences_interval_and_no_verdict() -> None:
+def test_one_model_has_no_interval_and_no_verdict() -> None:
     words = answer(compared(model(10.0), model(20.0, variant="gru")))
-    assert "20 words (95% CI 19.0–21.0, one seed, 1,500 sentences)" in words
+    assert "20 words (no interval: 1 seed)" in words
     assert "With 1 seed each, no difference from LSTM is distinguishable from noise" in words
 
 
-def test_what_never_halves_is_a_lower_bound_and_what_learned_nothing_is_named() -> None:
-    words = " ".join(remarks(compared(model(30.0, never=True), model(None, variant="gru"))))
-    assert "Quality never halved in LSTM: the length is a lower" in words
+def test_what_never_fell_by_half_is_a_lower_bound_and_what_learned_nothing_is_named() -> None:
+    found = compared(model(30.0, never=True), model(None, variant="gru"))
+    words = " ".join(remarks(found))
+    assert "Quality never fell by half in LSTM: the length is a lower bound." in words
     assert "In GRU the shortest sentences are not clearly above a blind guess." in words
+    assert "bottleneck length ≥ 30 words" in answer(found)
+
+
+def test_a_lower_bound_of_a_text_is_at_its_longest_sentences_not_at_the_setting() -> None:
+    """longest_tested is 100, but the longest sentences have 18.2 words on average."""
+    text = {"task": "tsv", "file": "x", "longest_tested": 100}
+    kept = [model(18.2, seed=k, never=True, variant="gru", **text) for k in range(5)]
+    fallen = [model(11.0 + k / 10, seed=k, **text) for k in range(5)]
+    found = compared(*kept, *fallen)
+    result = found.result("bottleneck")
+    assert all(isinstance(value, AtLeast) for value in result.values["GRU"])
+    assert not any(isinstance(value, AtLeast) for value in result.values["LSTM"])
+    assert isinstance(found.estimate("GRU", "bottleneck").value, AtLeast)
+    assert result.against("GRU", "LSTM").test == "exact rank-sum test"
+    assert result.against("GRU", "LSTM").finding == "better"
+
+
+def test_a_run_of_an_older_version_has_no_such_length_and_says_why() -> None:
+    older = run(
+        LENGTH_QUALITY,
+        "lstm",
+        "",
+        {"seeds": 1},
+        bottleneck_length=Estimate(13.0, 12.0, 14.0, 1500),
+        bottleneck=MISSING,
+        tested_up_to=None,
+        above_blind=Estimate(60.0, 55.0, 65.0, 60),
+        token_accuracy=Estimate(60.0, 58.0, 62.0, 1500),
+    )
+    found = compared(older)
+    assert found.estimate("LSTM 64", "bottleneck").value is None
+    assert "measured by a version whose bottleneck length was not relative" in answer(found)
 
 
 def test_what_attention_adds_is_said_of_models_that_differ_in_nothing_else() -> None:
     pair = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 93.0, attention="dot")]
-    said = "token accuracy is 93.3 with attention and 24.3 without: higher by more than noise."
+    said = "token accuracy is 93.6 with attention and 24.6 without: higher by more than noise."
     assert said in " ".join(remarks(compared(*pair)))
     wider = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 93.0, attention="dot", layers=2)]
     assert "with attention" not in " ".join(remarks(compared(*wider)))
     level = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 24.0, attention="dot")]
-    assert "without: not distinguishable" in " ".join(remarks(compared(*level)))
+    assert "without: equal within 2 points." in " ".join(remarks(compared(*level)))
+    varied = [
+        *(model(10.0, 24.0 + 9 * k, seed=k, attention="none") for k in range(5)),
+        *(model(27.0, 30.0 + 9 * k, seed=k, attention="dot") for k in range(5)),
+    ]
+    assert "without: not distinguishable" in " ".join(remarks(compared(*varied)))
     single = [model(10.0, 24.0, attention="none"), model(27.0, 93.0, attention="dot")]
     assert "too few seeds for a verdict" in " ".join(remarks(compared(*single)))
 

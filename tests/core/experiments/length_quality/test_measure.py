@@ -128,8 +128,8 @@ def test_a_model_that_learned_nothing_has_no_bottleneck() -> None:
     (summary,) = of(run(training_steps=1, tested_pairs=30), LengthQualitySummary)
     assert summary.above_blind.n == 30, "all of the shortest sentences"
     assert summary.above_blind.low <= 0
-    assert summary.bottleneck_length.value is None
-    assert summary.never_below_half == 0
+    assert summary.bottleneck.value is None
+    assert summary.tested_up_to is None
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_one_others() -> None:
@@ -220,7 +220,7 @@ def test_attention_is_ahead_after_a_short_training() -> None:
         )
     assert summaries["dot"].token_accuracy.low > summaries["none"].token_accuracy.high
     assert summaries["dot"].above_blind.low > 50
-    assert summaries["dot"].bottleneck_length.value is not None
+    assert summaries["dot"].bottleneck.value is not None
 
 
 class TestText:
