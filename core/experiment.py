@@ -144,6 +144,8 @@ class Column:
     margin: float = 0.0
     """Groups that surely differ by less are called equal: an amount, or a share where the
     aggregation is relative. 0: never."""
+    older: Value = None
+    """The value of an axis in rows that are older than the axis."""
 
     @property
     def is_axis(self) -> bool:
@@ -172,13 +174,15 @@ def axis(
     curve: bool = False,
     latest: bool = False,
     description: str = "",
+    older: Value = None,
 ) -> Any:
     """A Row field that says *where* something was measured.
 
     In MLflow the one axis with `curve=True` becomes the step of the table's metrics, and of an
-    axis with `latest=True` only the last value is charted (the table keeps them all).
+    axis with `latest=True` only the last value is charted (the table keeps them all). Rows of runs
+    that are older than the axis have the value `older`.
     """
-    return _column("axis", title, unit, description, curve=curve, latest=latest)
+    return _column("axis", title, unit, description, curve=curve, latest=latest, older=older)
 
 
 def seed_axis() -> Any:
@@ -233,6 +237,7 @@ def _column(
     aggregation: Aggregation = MEAN,
     limit: Limit | None = None,
     margin: float = 0.0,
+    older: Value = None,
 ) -> Any:
     column = Column(
         "",
@@ -247,6 +252,7 @@ def _column(
         aggregation=aggregation,
         limit=limit,
         margin=margin,
+        older=older,
     )
     return dataclasses.field(metadata={"column": column})
 
