@@ -18,7 +18,7 @@ from core.analysis.scorecard import Scorecard
 from core.analysis.scorecard_sentences import KEY, NOT_YET, basis_in_words, scorecard_answer
 from core.analysis.sentences import MARKS, answer, method, verdict
 from core.experiment import Experiment
-from core.formatting import exact_number, inline_text, read_estimate
+from core.formatting import exact_number, inline_text
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.records import RunRecord
@@ -140,7 +140,7 @@ def print_results(store: Store, experiment: Experiment, records: Sequence[RunRec
             if isinstance(value, str | bool):
                 cells.append(str(value))
             elif column.estimate:
-                cells.append(with_interval(read_estimate(line, column.name)))
+                cells.append(with_interval(column.read(line, record.settings)))
             else:
                 cells.append(exact_number(None if pandas.isna(value) else value))
         rows.append(cells)

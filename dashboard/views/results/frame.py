@@ -14,10 +14,12 @@ from typing import Any
 import pandas
 import streamlit as st
 
+from core import formatting
 from core.analysis import groups, sentences
 from core.experiment import Experiment
-from core.formatting import counted, inline_text, listed
+from core.formatting import counted, inline_text, listed, quantity
 from core.settings import settings_of
+from core.stats.estimates import AtLeast
 from core.store.records import ACTIVE, RunRecord
 from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
@@ -212,14 +214,23 @@ def results_table(shown: Shown) -> None:
         if results[name].isna().all():
             continue
         table[heading] = results[name]
-        if column.role == "note":
+        records: list[dict[Any, Any]] = results.to_dict("records") if column.limit else []
+        bounds = [column.read(record, record) for record in records]
+        bounded = any(isinstance(estimate.value, AtLeast) for estimate in bounds)
+        if bounded:
+            table[heading] = [quantity(estimate.value, "") for estimate in bounds]
+        if column.role == "note" or bounded:
             config[heading] = st.column_config.TextColumn(help=help_text)
         else:
             digits = "%,d" if name in whole else "%,.4g"
             config[heading] = st.column_config.NumberColumn(help=help_text, format=digits)
         if column.estimate and results[f"{name}_low"].notna().any():
             ends = zip(results[f"{name}_low"], results[f"{name}_high"], strict=True)
-            table[f"{name} interval"] = [interval(low, high) for low, high in ends]
+            table[f"{name} interval"] = (
+                [formatting.interval(estimate) for estimate in bounds]
+                if bounds
+                else [interval(low, high) for low, high in ends]
+            )
             config[f"{name} interval"] = st.column_config.TextColumn("95% interval")
     st.dataframe(
         table,
