@@ -246,6 +246,8 @@ class Column:
     aggregation is relative. 0: never."""
     named: Named | None = None
     """The title and unit by a run's settings, where they depend on these."""
+    older: Value = None
+    """The value of an axis in rows that are older than the axis."""
 
     def of(self, runs: Iterable[Mapping[str, Any]]) -> Column:
         """The column as runs of these flat settings name it; unchanged where they disagree."""
@@ -283,14 +285,18 @@ def axis(
     latest: bool = False,
     description: str = "",
     named: Named | None = None,
+    older: Value = None,
 ) -> Any:
     """A Row field that says *where* something was measured.
 
     In MLflow the one axis with `curve=True` becomes the step of the table's metrics, and of an
     axis with `latest=True` only the last value is charted (the table keeps them all). `named` gives
-    the title and unit where they depend on the settings.
+    the title and unit where they depend on the settings; rows of runs that are older than the axis
+    have the value `older`.
     """
-    return _column("axis", title, unit, description, curve=curve, latest=latest, named=named)
+    return _column(
+        "axis", title, unit, description, curve=curve, latest=latest, named=named, older=older
+    )
 
 
 def seed_axis() -> Any:
@@ -349,6 +355,7 @@ def _column(
     limit: Limit | None = None,
     margin: float = 0.0,
     named: Named | None = None,
+    older: Value = None,
 ) -> Any:
     column = Column(
         "",
@@ -364,6 +371,7 @@ def _column(
         limit=limit,
         margin=margin,
         named=named,
+        older=older,
     )
     return dataclasses.field(metadata={"column": column})
 

@@ -94,8 +94,8 @@ def _factor_of_linear_recurrence(rate: float) -> float:
         dtype=torch.float64,
     )
     x_STBI = torch.zeros(1, STEPS + 1, 1, 1, dtype=torch.float64)
-    grad_last_SBH = torch.ones(1, 1, WIDTH, dtype=torch.float64)
-    (layer,) = measure_gradients(model, x_STBI, grad_last_SBH, slice(None))
+    grad_loss_SBH = torch.ones(1, 1, WIDTH, dtype=torch.float64)
+    (layer,) = measure_gradients(model, x_STBI, grad_loss_SBH, slice(None))
     log10_K = layer.state_SKB[0, :, 0]
     return float(10 ** (log10_K[STEPS] - log10_K[0]))
 

@@ -25,7 +25,7 @@ from core.chapter.claim import (
     number_of,
     of_parts,
 )
-from core.chapter.gradients import DEFAULT_START, HALF_LIVES
+from core.chapter.gradients import DEFAULT_START, REACH
 from core.chapter.memory import CELLS, SPANS
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
@@ -269,10 +269,10 @@ def _count_rows(results: Results) -> Iterator[PropertyRow]:
 
 
 def _range_row(results: Results) -> PropertyRow:
-    """Long range, by memory spans; where they are not measured, by the gradient's half-life."""
+    """Long range, by memory spans; where they are not measured, by how far the gradient reaches."""
     for measurement, measure, words in (
         (SPANS, "span", "lags up to {}"),
-        (DEFAULT_START, HALF_LIVES, "half-life {}"),
+        (DEFAULT_START, REACH, "1% of the gradient at {} steps"),
     ):
         cells = {matched.cell: matched for matched in results.of(measurement)}
         if len(cells) < len(CELLS):
@@ -354,8 +354,8 @@ PROPERTIES = Claim(
     "RNN, LSTM and GRU have 0, 3 and 2 gates, 1, 2 and 1 state vectors and parameters in the ratio "
     "1 : 4 : 3; long range is poor, good and good; training speed is fastest, slowest and middle.",
     "Gates, state vectors and parameters are exact; long range is the memory span, or where that "
-    "is not measured the gradient's half-life; training speed is the time over that of a plain RNN "
-    "timed in turns, machine by machine.",
+    "is not measured the distance at which 1% of the gradient is left; training speed is the time "
+    "over that of a plain RNN timed in turns, machine by machine.",
     Question("Which of the three trains slowest on this machine?", (*TITLES, DEPENDS)),
     table_rule,
     (COUNTS, SPANS, SPEED),

@@ -27,7 +27,7 @@ from core.chapter.claim import (
 )
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.formatting import counted, listed, number, spread
-from core.stats.aggregation import HALF_LIFE
+from core.stats.aggregation import MEDIAN
 from core.stats.estimates import Estimate, geometric_mean_estimate
 
 if TYPE_CHECKING:
@@ -196,7 +196,8 @@ SINGULAR_VALUES = Claim(
     "Below 1 vanishes, above 1 explodes",
     "A largest singular value below 1 makes the product of Jacobians vanish; above 1 it explodes.",
     "Exact Jacobians of single steps, their largest singular values (geometric mean over the "
-    "steps), and the norm of the product over the whole sequence, network by network.",
+    "steps), and the norm of the product over the whole sequence, network by network. These are "
+    "plain RNNs, whose state has one unit; of an LSTM they would depend on the units of c.",
     Question(
         "Every step's largest singular value is above 1. What becomes of the gradient?", EITHER
     ),
@@ -228,63 +229,65 @@ OTHER_STARTS = Measurement(
     "chapter",
 )
 
-TIMES_AS_LONG = 2.0
-"""To count as back, half of the gradient must last this many times as long as in the plain RNN."""
+TIMES_AS_FAR = 2.0
+"""To count as back, 1% of the gradient must reach this many times as far as in the plain RNN."""
 
-LASTS = ("At least twice as long", "Longer, but not twice as long", "No longer")
+FURTHER = ("At least twice as far", "Further, but not twice as far", "No further")
+
+REACH = "percent_distance_steps"
+"""Early gradients are measured by the distance at which 1% is left. The halving distance says
+little of them: with forget bias 3 half is gone in a step, and a third is there after a hundred. Nor
+does the half-life of a straight line where the curve is none."""
 
 
 def gates_rule(results: Results) -> Verdict:
-    """Does half of the gradient last twice as long as in the plain RNN, at which initialisation?"""
+    """Does 1% of the gradient reach twice as far as in the plain RNN, at which initialisation?"""
     default = {matched.cell: matched for matched in results.of(DEFAULT_START)}
     if len(default) < 3:
         return not_measured("the chapter's network with each of the three cells")
     plain, lstm, gru = default["rnn"], default["lstm"], default["gru"]
     others = [lstm, gru, *results.of(FORGET_BIAS, UPDATE_BIAS, OTHER_STARTS)]
     comparison = compare_matched({m.name: m for m in (plain, *others)})
-    twice = lasts_longer(comparison, [m.name for m in others], plain.name, TIMES_AS_LONG)
-    lives = {m.name: comparison.estimate(m.name, HALF_LIVES) for m in (plain, *others)}
+    twice = reaches_further(comparison, [m.name for m in others], plain.name, TIMES_AS_FAR)
+    reach = {m.name: comparison.estimate(m.name, REACH) for m in (plain, *others)}
     back = [m for m in others if twice[m.name]]
-    figure = f"Half of the gradient is gone after {_half_lives(lives, (plain, lstm, gru))}."
+    figure = f"1% of the gradient is left after {_distances(reach, (plain, lstm, gru))}."
     if back:
-        steps = [f"{number(lives[m.name].value or 0.0)} steps in {m.name}" for m in back]
-        figure += f" It lasts at least twice as long as in {plain.name}: {listed(steps)}."
+        steps = [f"{number(reach[m.name].value or 0.0)} steps in {m.name}" for m in back]
+        figure += f" It reaches at least twice as far as in {plain.name}: {listed(steps)}."
     at_default, anywhere = [twice[lstm.name], twice[gru.name]], list(twice.values())
     if False not in at_default:
         parts: Sequence[Truth] = at_default
     else:  # where one of the two cells fails as it is, whether any start helps
         parts = [False, True if True in anywhere else None if None in anywhere else False]
-    longer = is_better(comparison, HALF_LIVES, lstm.name, plain.name)
+    longer = is_better(comparison, REACH, lstm.name, plain.name)
     if twice[lstm.name] is not False:
-        answer = LASTS[0] if twice[lstm.name] else None
+        answer = FURTHER[0] if twice[lstm.name] else None
     else:
-        answer = None if longer is None else LASTS[1] if longer else LASTS[2]
+        answer = None if longer is None else FURTHER[1] if longer else FURTHER[2]
     return combined(
         parts,
         figure,
         _starts(back),
         answer=answer,
         evidence=evidence(plain, *others),
-        numbers=lives,
+        numbers=reach,
     )
 
 
-HALF_LIVES = "half_life_steps"
-
-
-def lasts_longer(
+def reaches_further(
     comparison: Comparison, names: Sequence[str], other: str, times: float
 ) -> dict[str, Truth]:
-    """Whether each gradient's half-life is so many times the other's, by more than noise.
+    """Whether 1% of each gradient reaches so many times as far as the other's, by more than noise.
 
     None where that is not distinguishable, or the seeds are too few. All names are one family.
     """
-    result = comparison.result(HALF_LIVES)
+    result = comparison.result(REACH)
     if result is None or not result.values[other]:
         return dict.fromkeys(names)
-    target = [HALF_LIFE.times(rate, times) for rate in result.values[other]]
+    target = [MEDIAN.times(steps, times) for steps in result.values[other]]
     pairs = {(name, other): (result.values[name], target) for name in names}
-    verdicts = contrasts(pairs, HALF_LIFE, "higher")
+    verdicts = contrasts(pairs, MEDIAN, "higher")
     return {verdict.first: TRUTHS.get(verdict.finding) for verdict in verdicts}
 
 
@@ -300,12 +303,12 @@ def _starts(networks: Sequence[MatchedRuns]) -> str:
     return ", and ".join(parts)
 
 
-def _half_lives(lives: Mapping[str, Estimate], networks: Sequence[MatchedRuns]) -> str:
-    """`1.05 steps in RNN 64 (95% CI …, n = 8), 1.45 steps in LSTM 64 (…)`."""
+def _distances(reach: Mapping[str, Estimate], networks: Sequence[MatchedRuns]) -> str:
+    """`6.40 steps in RNN 64 (95% CI …, n = 8), 8.50 steps in LSTM 64 (…)`."""
     parts = [
-        f"{number(life)} steps in {m.name} ({spread(lives[m.name])})"
+        f"{number(steps)} steps in {m.name} ({spread(reach[m.name])})"
         for m in networks
-        if (life := lives[m.name].value) is not None
+        if (steps := reach[m.name].value) is not None
     ]
     return listed(parts) if parts else "an unknown number of steps"
 
@@ -314,12 +317,13 @@ GATES = Claim(
     8,
     "Gates bring it back",
     "Replacing the RNN by an LSTM or a GRU brings the early gradients back.",
-    "The gradient's half-life in the chapter's network with each cell and several "
-    "initialisations. Back means: at least twice as long as in the plain RNN, by more than noise.",
+    "The distance at which 1% of the gradient is left, in the chapter's network with each cell and "
+    "several initialisations. Back means: at least twice as far as in the plain RNN, by more than "
+    "noise.",
     Question(
-        "The RNN is replaced by an LSTM with PyTorch's initialisation. How long does half of the "
-        "gradient last?",
-        LASTS,
+        "The RNN is replaced by an LSTM with PyTorch's initialisation. How far does 1% of the "
+        "gradient reach?",
+        FURTHER,
     ),
     gates_rule,
     (DEFAULT_START, FORGET_BIAS, UPDATE_BIAS, OTHER_STARTS),
@@ -329,7 +333,8 @@ GATES = Claim(
 DEPTH = Measurement("one layer and three", GRADIENT_DECAY, ("lstm",), {"layers": (1, 3)}, "chapter")
 
 SAME = 1.1
-"""Gradients whose half-lives are within this factor, interval and all, fade at the same rate."""
+"""Gradients whose asymptotic half-lives are within this factor, interval and all, fade at the same
+rate."""
 
 CHANGES = ("It fades more slowly", "It fades faster", "It fades at the same rate")
 
@@ -343,13 +348,13 @@ def depth_rule(results: Results) -> Verdict:
     comparison = compare_matched({one.name: one, three.name: three})
     rates = {m: comparison.estimate(m.name, "decay_rate") for m in (one, three)}
     alike = fade_alike(rates[one], rates[three])
-    slower = is_better(comparison, HALF_LIVES, three.name, one.name)
+    slower = is_better(comparison, "half_life_steps", three.name, one.name)
     layers = rates_by_layer(results, three)
     in_words = [
         f"{'unknown' if rate.value is None else number(rate.value)} in {m.name} ({spread(rate)})"
         for m, rate in rates.items()
     ]
-    figure = f"Share of the gradient that is kept per step back: {', '.join(in_words)}."
+    figure = f"Asymptotic decay rate per step back (k = T/10 to 6T/10): {', '.join(in_words)}."
     if layers:
         parts = [f"{number(rate.value or 0.0)} in layer {layer}" for layer, rate in layers.items()]
         figure += f" For the input of each of the three layers: {listed(parts)}."
@@ -393,8 +398,8 @@ LAYERS = Claim(
     11,
     "Three layers",
     "Depth changes how the gradient spreads over time, as in an LSTM of three layers.",
-    "The rate at which the input's gradient fades under one layer and under three, and layer by "
-    "layer; alike means half-lives within 10%.",
+    "The asymptotic rate at which the input's gradient fades under one layer and under three, and "
+    "layer by layer; alike means asymptotic half-lives within 10%.",
     Question(
         "Two more layers are put on top of the LSTM. What becomes of the input's gradient?", CHANGES
     ),

@@ -34,7 +34,7 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     Exercise(
         "An LSTM in its place",
-        "Replace the RNN by an LSTM or a GRU. How long does half of the gradient last?",
+        "Replace the RNN by an LSTM or a GRU. How far does 1% of the gradient reach?",
         GATES,
         DEFAULT_START,
     ),
@@ -191,7 +191,7 @@ QUIZ: tuple[QuizQuestion, ...] = (
     ),
     QuizQuestion(
         8,
-        "Which change lengthens the half-life of the gradient by the larger factor?",
+        "Which change lets 1% of the gradient reach further, by the larger factor?",
         HELPS,
         _helps,
         ("RNN 64", "LSTM 64", "LSTM 64 · forget bias 1"),

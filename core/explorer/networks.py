@@ -38,7 +38,7 @@ class Networks(NamedTuple):
     config: ExplorerConfig
     model: Recurrent
     x_STBI: Tensor
-    grad_last_SBH: Tensor
+    grad_loss_SBH: Tensor
     tokens: tuple[str, ...]
     """The name of what each step reads; empty strings where it is drawn."""
 
@@ -66,7 +66,7 @@ def _networks(
     study = GradientStudy(config, resolve_device("cpu", config.dtype))
     x_STBI = study.x_STBI if x_TI is None else x_TI[:, None].expand_as(study.x_STBI)
     tokens = tokens or ("",) * config.sequence_length
-    return Networks(config, study.model, x_STBI, study.grad_last_SBH, tokens)
+    return Networks(config, study.model, x_STBI, study.grad_loss_SBH, tokens)
 
 
 def random_vectors(letters: Sequence[str], input_size: int) -> Tensor:
@@ -137,7 +137,7 @@ def gradient_curve(networks: Networks) -> GradientCurve:
     config = networks.config
     seeds = range(config.seed, config.seed + config.seeds)
     (layer,) = measure_gradients(
-        networks.model, networks.x_STBI, networks.grad_last_SBH, slice(None)
+        networks.model, networks.x_STBI, networks.grad_loss_SBH, slice(None)
     )
     rows, decays = gradient_rows(0, seeds, layer), decay_rows(0, seeds, layer)
     return GradientCurve(rows, decays, summarise(config, rows, decays, (), ()))

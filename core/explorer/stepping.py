@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.explorer.exploration import LargestRow, NormRow, SpectrumRow, ValueRow
 from core.explorer.networks import Networks
-from core.measure.jacobians import Spectrum
+from core.measure.jacobians import Spectrum, spectral_radius
 from core.models.cells import Equation
 from core.models.recurrence import Trace
 
@@ -117,6 +117,11 @@ class SteppedCell:
             SpectrumRow(index=index, singular_value=value)
             for index, value in enumerate(values, start=1)
         ]
+
+    def spectral_radius(self, step: int) -> float:
+        """The largest modulus of an eigenvalue of the Jacobian of one step."""
+        jacobian = self._spectrum.apply_adjoint(self._spectrum.identity_SNN, self.steps - step)
+        return float(spectral_radius(jacobian)[0])
 
     def largest_rows(self, always: int) -> list[LargestRow]:
         """The largest singular value at up to 50 evenly spaced steps and at `always`."""

@@ -9,11 +9,18 @@ computed. For a stack, two gradients are taken at every layer:
   concatenated. It is the total derivative: through the layer's own later steps and through every
   layer above.
 
-The loss touches the top layer's output at the last step T. There a backward direction has read
-x_T alone, so in a single bidirectional layer everything beyond k = 0 comes through the forward one.
+The loss touches the top layer's output at one step m. For a single direction that is the last one,
+and the distance of step t is k = m − t, into the *past*. At the last step a backward direction has
+read x_T alone, so its gradient reaches nowhere; two directions are measured with the loss in the
+middle, where both have read as much. The past (t ≤ m) is then reached through the forward direction
+of the top layer, the *future* (t ≥ m, at the distance k = t − m) through its backward direction. In
+one layer these are two networks side by side; in a stack the layers below mix them.
 
-Shapes: S seeds, T time, B batch, I input, H hidden, D directions; K distances k = T − t, in steps
-back.
+At step m itself both directions read the input. Each side's curve begins with the share that came
+through its own direction: else the step from k = 0 to k = 1 would be one from two paths to one, and
+a bidirectional network would seem to fade faster than its own halves.
+
+Shapes: S seeds, T time, B batch, I input, H hidden, D directions; K distances in steps from m.
 """
 
 from __future__ import annotations
@@ -21,20 +28,25 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from core.measure.distances import fitted_range
 from core.models.recurrence import Adjoint, input_gradient, unroll_adjoint
 from core.models.recurrent import Recurrent, flip_time
 
+Side = Literal["past", "future"]
+
 
 class LayerGradients(NamedTuple):
-    """log10 of the norms in one layer: index k = T − t, −inf where a norm is exactly zero."""
+    """log10 of the norms in one layer, on one side of the loss, by distance k = |t − m|; −inf where
+    a norm is exactly zero."""
 
     layer: int
     """Counted from 1, the layer that reads the input."""
+    side: Side
     input_SKB: Tensor
     state_SKB: Tensor
 
@@ -49,54 +61,81 @@ class Curve(NamedTuple):
 
 @torch.no_grad()
 def measure_gradients(
-    model: Recurrent, x_STBI: Tensor, grad_last_SBH: Tensor, seeds: slice
+    model: Recurrent,
+    x_STBI: Tensor,
+    grad_loss_SBH: Tensor,
+    seeds: slice,
+    loss_step: int | None = None,
 ) -> list[LayerGradients]:
-    """Both gradients of every layer, layer 1 first.
+    """Both gradients of every layer, layer 1 first; of two sides the past before the future.
 
-    `grad_last_SBH` is ∂L/∂ the top layer's last output, SB(D·H). `seeds` takes some of the
-    model's networks (one of its `seed_blocks`, say); x and grad_last have as many.
+    `grad_loss_SBH` is ∂L/∂ the top layer's output at `loss_step`, SB(D·H); the step counts from 0
+    and is the last one if it is left out, where there is a past alone. `seeds` takes some of the
+    model's networks (one of its `seed_blocks`, say); x and grad_loss have as many.
     """
-    measured: list[LayerGradients] = []
+    last = x_STBI.shape[-3] - 1
+    m = last if loss_step is None else loss_step
+    measured: list[list[LayerGradients]] = []
     layers = range(model.architecture.layers, 0, -1)
-    backward = _backward(model, x_STBI, grad_last_SBH, seeds, keep_states=True)
-    for layer, (grad_x_STBI, adjoints) in zip(layers, backward, strict=True):
-        # A backward direction reads x_T first, so its steps are in order of k = T − t already.
-        states_SKB = [
-            log10_norm(part) if direction else log10_norm(part).flip(-2)
-            for direction, adjoint in enumerate(adjoints)
-            for part in adjoint.grad_states
-        ]
-        state_SKB = functools.reduce(log10_hypotenuse, states_SKB)
-        measured.append(LayerGradients(layer, log10_norm(grad_x_STBI).flip(-2), state_SKB))
-    return measured[::-1]
+    backward = _backward(model, x_STBI, grad_loss_SBH, seeds, m, keep_states=True)
+    for layer, (grads_x, adjoints) in zip(layers, backward, strict=True):
+        input_STB = log10_norm(_sum(grads_x))
+        states = [_state_norm(adjoint, direction) for direction, adjoint in enumerate(adjoints)]
+        state_STB = functools.reduce(log10_hypotenuse, states)
+        past = input_STB[..., : m + 1, :].flip(-2), state_STB[..., : m + 1, :].flip(-2)
+        sides = [LayerGradients(layer, "past", *past)]
+        if len(adjoints) > 1 and m < last:
+            future = input_STB[..., m:, :].clone(), state_STB[..., m:, :].clone()
+            sides.append(LayerGradients(layer, "future", *future))
+            for side, grad_x, state in zip(sides, grads_x, states, strict=True):
+                side.input_SKB[..., 0, :] = log10_norm(grad_x[..., m, :, :])
+                side.state_SKB[..., 0, :] = state[..., m, :]
+        measured.append(sides)
+    return [side for sides in reversed(measured) for side in sides]
+
+
+def _state_norm(adjoint: Adjoint, direction: int) -> Tensor:
+    """log10 of ‖∂L/∂s_t‖ of one direction's whole state, STB in time order."""
+    norms = functools.reduce(log10_hypotenuse, map(log10_norm, adjoint.grad_states))
+    return norms.flip(-2) if direction else norms
+
+
+def _sum(parts: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(parts)).sum(0) if len(parts) > 1 else parts[0]
 
 
 @torch.no_grad()
-def input_gradients(model: Recurrent, x_STBI: Tensor, grad_last_SBH: Tensor) -> Tensor:
+def input_gradients(
+    model: Recurrent, x_STBI: Tensor, grad_loss_SBH: Tensor, loss_step: int | None = None
+) -> Tensor:
     """∂L/∂x_t of every step, STBI, and nothing else."""
+    m = x_STBI.shape[-3] - 1 if loss_step is None else loss_step
     blocks: list[Tensor] = []
     for block in seed_blocks(model, x_STBI):
-        for layer in _backward(model, x_STBI[block], grad_last_SBH[block], block):
-            grad_x_STBI, _ = layer  # layer 1 comes last
-        blocks.append(grad_x_STBI)
+        for layer in _backward(model, x_STBI[block], grad_loss_SBH[block], block, m):
+            grads_x, _ = layer  # layer 1 comes last
+        blocks.append(_sum(grads_x))
     return torch.cat(blocks)
 
 
 def _backward(
     model: Recurrent,
     x_STBI: Tensor,
-    grad_last_SBH: Tensor,
+    grad_loss_SBH: Tensor,
     seeds: slice,
+    loss_step: int,
     *,
     keep_states: bool = False,
-) -> Iterator[tuple[Tensor, list[Adjoint]]]:
-    """(∂L/∂ the layer's input, the adjoint of each direction) of every layer, the top one first."""
-    directions = model.architecture.directions
+) -> Iterator[tuple[list[Tensor], list[Adjoint]]]:
+    """Of every layer, the top one first: ∂L/∂ its input by way of each direction, in time order,
+    and the adjoint of each direction."""
+    directions, steps = model.architecture.directions, x_STBI.shape[-3]
     # [direction][step in reading order] → ∂L/∂h of that step, or None where there is none.
-    nothing: list[Tensor | None] = [None] * (x_STBI.shape[-3] - 1)
-    parts = grad_last_SBH.chunk(directions, dim=-1)
-    grad_output: list[Sequence[Tensor | None]] = [[*nothing, parts[0]]]
-    grad_output += [[part, *nothing] for part in parts[1:]]
+    grad_output: list[Sequence[Tensor | None]] = []
+    for direction, part in enumerate(grad_loss_SBH.chunk(directions, dim=-1)):
+        grads: list[Tensor | None] = [None] * steps
+        grads[steps - 1 - loss_step if direction else loss_step] = part
+        grad_output.append(grads)
     for traces in reversed(model.traces(x_STBI, seeds)):
         adjoints = [
             unroll_adjoint(model.cell, trace, grads, keep_states=keep_states, overwrite=True)
@@ -106,12 +145,11 @@ def _backward(
             flip_time(input_gradient(model.cell, trace.weights, adjoint.grad_a_TBA), direction)
             for direction, (trace, adjoint) in enumerate(zip(traces, adjoints, strict=True))
         ]
-        grad_x_STBI = torch.stack(grads_x).sum(0) if len(grads_x) > 1 else grads_x[0]
         grad_output = [
             flip_time(part, direction).unbind(-3)
-            for direction, part in enumerate(grad_x_STBI.chunk(directions, dim=-1))
+            for direction, part in enumerate(_sum(grads_x).chunk(directions, dim=-1))
         ]
-        yield grad_x_STBI, adjoints
+        yield grads_x, adjoints
 
 
 def log10_norm(gradient: Tensor) -> Tensor:
@@ -149,7 +187,7 @@ def curve(log10_SKB: Tensor) -> Curve:
 
 
 def decay_rates(log10_SKB: Tensor) -> Tensor:
-    """Factor per step back by seed, S: least squares over the middle, k = T/10 … 6T/10.
+    """Factor per step by seed, S: least squares over `fitted_range`, k = T/10 … 6T/10.
 
     The samples of a seed share one slope; each has its own level, and its finite distances alone
     count, so a sample that underflows neither bends the line nor is lost. nan: no two points.
@@ -161,8 +199,8 @@ def decay_rates(log10_SKB: Tensor) -> Tensor:
         mean_S1B = values_SKB.sum(-2, keepdim=True) / finite.sum(-2, keepdim=True).clamp(min=1)
         return torch.where(finite, values_SKB - mean_S1B, 0.0)
 
-    steps = log10_SKB.shape[-2]
-    y_SKB = log10_SKB[..., steps // 10 : 6 * steps // 10 + 1, :]
+    first, last = fitted_range(log10_SKB.shape[-2])
+    y_SKB = log10_SKB[..., first : last + 1, :]
     finite = y_SKB.isfinite()
     k = torch.arange(y_SKB.shape[-2], dtype=y_SKB.dtype, device=y_SKB.device)[:, None]
     dk, dy = centred(k.expand_as(y_SKB)), centred(y_SKB)
@@ -170,9 +208,10 @@ def decay_rates(log10_SKB: Tensor) -> Tensor:
 
 
 def last_over_first(log10_SKB: Tensor) -> Tensor:
-    """log10 of the last step's norm over the first's: median of the samples, by seed, S.
+    """log10 of the norm at the loss over that at the furthest step (the last step's over the
+    first's): median of the samples, by seed, S.
 
-    Infinite or nan where half of the samples are exactly zero at the first step.
+    Infinite or nan where half of the samples are exactly zero at the furthest step.
     """
     ratio_SB = log10_SKB[..., 0, :] - log10_SKB[..., -1, :]
     return (ratio_SB.median(-1).values - (-ratio_SB).median(-1).values) / 2

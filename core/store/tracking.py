@@ -278,16 +278,20 @@ class Store:
     def table(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
         """A run's table, or None when it has not recorded any row of it.
 
-        Columns that are newer than the run are there and empty.
+        Columns that are newer than the run are there: an axis at its older value, others empty.
         """
         path = self.artifact(record.run_id, f"tables/{name}.csv")
         if path is None:
             return None
         table = pandas.read_csv(path)
         rows = [r for e in all_experiments() if e.name == record.experiment for r in e.rows]
-        declared = next((row.header() for row in rows if row.table == name), ())
-        missing = [column for column in declared if column not in table]
-        return table.reindex(columns=[*table.columns, *missing]) if missing else table
+        row = next((row for row in rows if row.table == name), None)
+        missing = [] if row is None else [n for n in row.header() if n not in table]
+        if row is None or not missing:
+            return table
+        older = {c.name: c.older for c in row.columns() if c.older is not None}
+        table = table.reindex(columns=[*table.columns, *missing])
+        return table.assign(**{n: older[n] for n in missing if n in older})
 
     def log_text(self, run_id: str) -> str:
         """The run's log, as far as it is available here."""

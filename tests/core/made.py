@@ -48,7 +48,10 @@ def run(
     config = experiment.configs((variant,), given, preset)[0]
     flat: dict[str, Any] = {"run_id": f"run{next(_ids)}", **config.flat()}
     if "decay_rate" in summary:
-        summary.setdefault("half_life_steps", summary["decay_rate"].transformed(half_life))
+        rate = summary["decay_rate"]
+        summary.setdefault("half_life_steps", rate.transformed(half_life))
+        for name, factor in FALLS.items():
+            summary.setdefault(name, rate.transformed(lambda r, f=factor: fall(r, f, flat)))
     for name, value in summary.items():
         flat[name] = value
         if isinstance(value, Estimate):
@@ -59,6 +62,15 @@ def run(
     if "span" in summary:
         flat.setdefault("reported_learning_rate", 0.003)
     return Made(experiment.name, flat, {**seed_tables(experiment, flat), **(tables or {})})
+
+
+FALLS = {"half_distance_steps": 2.0, "percent_distance_steps": 100.0}
+"""Distances of a run, and how many times smaller the gradient is there."""
+
+
+def fall(rate: float, factor: float, flat: Mapping[str, Any]) -> float:
+    """Where a gradient that fades by the same rate from the first step on has fallen so far."""
+    return min(half_life(rate) * math.log2(factor), flat["sequence_length"] - 1)
 
 
 def seed_tables(experiment: Experiment, flat: Mapping[str, Any]) -> dict[str, pandas.DataFrame]:
@@ -72,6 +84,9 @@ def seed_tables(experiment: Experiment, flat: Mapping[str, Any]) -> dict[str, pa
         }
         if not values:
             return {}
+        if "decay_rate" in values:
+            for name, factor in FALLS.items():
+                values[name] = [fall(rate, factor, flat) for rate in values["decay_rate"]]
         decay = pandas.DataFrame({name: pandas.Series(numbers) for name, numbers in values.items()})
         return {"decay": decay.assign(layer=1, training_step=0, seed=range(len(decay)))}
     if experiment is MEMORY_SPAN and "span_by_seed" in flat:

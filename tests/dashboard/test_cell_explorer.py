@@ -101,10 +101,12 @@ def test_each_cell_is_drawn_with_a_map_for_each_of_its_equations(title: str, exp
 
 def test_the_answer_is_that_of_any_comparison_of_these_cells(explore: Show) -> None:
     app = explore(second_cell="GRU", second_update_bias="2")
-    best = computed.curve(fresh(cell="gru", update_bias=2.0)).summary.half_life_steps
+    best = computed.curve(fresh(cell="gru", update_bias=2.0)).summary.half_distance_steps
     assert best.value is not None
     life = significant(best.value)
-    first = f"GRU 8 · update bias 2 keeps its gradient longest: half-life {life} steps"
+    first = (
+        f"GRU 8 · update bias 2 keeps half of its gradient longest: halving distance {life} steps"
+    )
     assert app.subheader[0].value.startswith(plain(first))
     assert "It differs from LSTM 8 by more than noise" in texts(app)
 

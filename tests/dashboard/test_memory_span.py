@@ -201,7 +201,7 @@ def test_what_cannot_be_placed_is_told(store: Store, show: Show) -> None:
     assert app.get("vega_lite_chart")
     said = texts(app)
     for remark in (
-        "Half-life after is infinite, so it stands at the right edge: LSTM.",
+        "Asymptotic half-life after is infinite, so it stands at the right edge: LSTM.",
         "Span is 0, so it stands at the bottom: RNN.",
         "Triangle, because nothing beyond its span was tried: LSTM.",
         "Without one of the two, and so not drawn: GRU.",

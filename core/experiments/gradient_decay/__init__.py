@@ -3,6 +3,7 @@
 from core.experiment import Experiment, Headline
 from core.experiments.gradient_decay.answers import by_seed, remarks, run_sentence
 from core.experiments.gradient_decay.declaration import (
+    ConvergenceRow,
     DecayRow,
     GradientDecayConfig,
     GradientDecaySummary,
@@ -18,13 +19,24 @@ GRADIENT_DECAY = Experiment(
     title="Gradient flow",
     question="How fast does the gradient fade with distance?",
     config=GradientDecayConfig,
-    rows=(GradientRow, DecayRow, JacobianRow, LyapunovRow, TrainingRow, GradientDecaySummary),
+    rows=(
+        GradientRow,
+        DecayRow,
+        JacobianRow,
+        LyapunovRow,
+        ConvergenceRow,
+        TrainingRow,
+        GradientDecaySummary,
+    ),
     module="core.experiments.gradient_decay.measure",
     sentence=run_sentence,
     remarks=remarks,
     work=work,
     by_seed=by_seed,
-    headlines=(Headline("half_life_steps", "keeps its gradient longest"),),
+    headlines=(
+        Headline("half_distance_steps", "keeps half of its gradient longest"),
+        Headline("percent_distance_steps", "keeps 1% of its gradient longest"),
+    ),
     presets={
         "chapter": {
             "input_size": 32,

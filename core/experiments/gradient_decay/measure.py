@@ -1,8 +1,8 @@
 """How `gradient-decay` is measured: the same sequences and loss before, during and after training.
 
 Seed i of a run draws from one generator, in this order: sequences, loss direction v, weights,
-training task. So every variant reads the same sequences, and a seed is the same network whether
-alone or among eight.
+training task. So every variant reads the same past, and a seed is the same network whether alone or
+among eight. Lyapunov exponents have sequences of their own, from another generator.
 
 Shapes: S seeds, K distances, T time, B batch, I input, D directions, H hidden, N state variables.
 """
@@ -10,7 +10,7 @@ Shapes: S seeds, K distances, T time, B batch, I input, D directions, H hidden, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 import torch
@@ -20,6 +20,7 @@ from core.device import device_sentence, resolve_device
 from core.experiment import Event, Progress
 from core.experiments.gradient_decay import declaration
 from core.experiments.gradient_decay.declaration import (
+    ConvergenceRow,
     DecayRow,
     GradientDecayConfig,
     GradientDecaySummary,
@@ -28,17 +29,28 @@ from core.experiments.gradient_decay.declaration import (
     LyapunovRow,
     TrainingRow,
 )
+from core.measure import distances
 from core.measure.gradients import (
     LayerGradients,
+    Side,
     curve,
     decay_rates,
     last_over_first,
     measure_gradients,
     seed_blocks,
 )
-from core.measure.jacobians import JacobianStep, Spectrum, on_cpu
+from core.measure.jacobians import (
+    JacobianStep,
+    LyapunovExponents,
+    Spectrum,
+    first_steps,
+    on_cpu,
+)
+from core.models.recurrence import Trace
 from core.models.recurrent import Recurrent
 from core.stats.estimates import (
+    Estimate,
+    at_limit,
     finite,
     geometric_mean_estimate,
     half_life,
@@ -65,6 +77,10 @@ def measure(config: GradientDecayConfig) -> Iterator[Event]:
     yield study.summary()
 
 
+EXPONENT_STREAM = 2**40
+"""Added to a seed: no run's other draws have such a seed."""
+
+
 class GradientStudy:
     """One run's networks and what they read; keeps the last measurement's rows of layer 1."""
 
@@ -75,10 +91,14 @@ class GradientStudy:
         ]
         like = torch.empty(0, dtype=getattr(torch, config.dtype), device=device)
         steps, batch = config.sequence_length, config.batch_size
-        self.x_STBI = self._normal(steps, batch, config.input_size).to(like)
+        self.loss_step = steps - 1
+        """Counted from 0."""
+        past_STBI = self._normal(steps, batch, config.input_size)
+        future_STBI = self._normal(declaration.read_steps(config) - steps, batch, config.input_size)
+        self.x_STBI = torch.cat([past_STBI, future_STBI], dim=1).to(like)
         width = config.architecture.directions * config.architecture.hidden_size
         v_SBH = self._normal(1, width).to(like).expand(-1, batch, -1)
-        self.grad_last_SBH = torch.ones_like(v_SBH) if config.loss == "sum" else v_SBH
+        self.grad_loss_SBH = torch.ones_like(v_SBH) if config.loss == "sum" else v_SBH
         self.model = Recurrent(
             config.architecture,
             config.input_size,
@@ -89,7 +109,7 @@ class GradientStudy:
         self.gradients: list[GradientRow] = []
         self.decays: list[DecayRow] = []
         self.jacobians: list[JacobianRow] = []
-        self.exponents: list[LyapunovRow] = []
+        self.convergence: list[ConvergenceRow] = []
         self._work_done, self._throttle = 0.0, Throttle()
 
     def _normal(self, *shape: int) -> Tensor:
@@ -108,9 +128,11 @@ class GradientStudy:
         """Yield the rows of each block of seeds as soon as it is measured."""
         self.gradients, self.decays = [], []
         for block in seed_blocks(self.model, self.x_STBI):
-            x_STBI, grad_last_SBH = self.x_STBI[block], self.grad_last_SBH[block]
+            x_STBI, grad_loss_SBH = self.x_STBI[block], self.grad_loss_SBH[block]
             seeds = range(self.config.seed + block.start, self.config.seed + block.stop)
-            for layer in measure_gradients(self.model, x_STBI, grad_last_SBH, block):
+            for layer in measure_gradients(
+                self.model, x_STBI, grad_loss_SBH, block, self.loss_step
+            ):
                 gradients = gradient_rows(step, seeds, layer)
                 decays = decay_rows(step, seeds, layer)
                 yield from gradients
@@ -126,29 +148,63 @@ class GradientStudy:
 
         They are computed on the CPU: a GPU gains nothing on small decompositions, and MPS has none.
         """
-        self.jacobians, self.exponents = [], []
-        config, shape = self.config, self.config.architecture
+        self.jacobians, self.convergence = [], []
+        plan, config = declaration.exponent_steps(self.config), self.config
+        both_ends = (config.architecture.directions - 1) * plan.warm_up
+        long_STBI = self._independent_inputs(plan.walked + both_ends)
+        of_loss = self.model.traces(self.x_STBI[:, :, :1])
+        of_exponents = self.model.traces(long_STBI)
+        for layer, traces in enumerate(zip(of_loss, of_exponents, strict=True), start=1):
+            pairs = zip(("forward", "backward"), *traces, strict=False)
+            for direction, trace, long_trace in pairs:
+                up_to_loss = first_steps(trace, config.sequence_length)
+                yield from self._jacobians(step, layer, direction, up_to_loss)
+                yield from self._exponents(
+                    step, layer, direction, first_steps(long_trace, plan.walked)
+                )
+
+    def _jacobians(self, step: int, layer: int, direction: str, trace: Trace) -> Iterator[Event]:
+        work, _, _ = declaration.spectrum_costs(self.config)
         # Singular values are taken at 25 distances, or at all if there are fewer.
-        spacing = math.ceil(config.sequence_length / 25)
-        walks = shape.layers * shape.directions
-        work = declaration.spectrum_work(config) / (walks * config.sequence_length)
-        for layer, traces in enumerate(self.model.traces(self.x_STBI[:, :, :1]), start=1):
-            for direction, trace in zip(("forward", "backward"), traces, strict=False):
-                spectrum = Spectrum(self.model.cell, on_cpu(trace))
-                for jacobian in spectrum.walk(spacing):
-                    if jacobian:
-                        rows = jacobian_rows(step, layer, direction, config.seed, jacobian)
-                        yield from rows
-                        self.jacobians += rows if layer == 1 else []
-                    yield from self.progress(work, f"Jacobians of layer {layer}, {direction}")
-                exponents_SN = spectrum.exponents_SN
-                exponents = lyapunov_rows(step, layer, direction, config.seed, exponents_SN)
-                yield from exponents
-                self.exponents += exponents if layer == 1 else []
+        spacing = math.ceil(self.config.sequence_length / 25)
+        for jacobian in Spectrum(self.model.cell, on_cpu(trace)).walk(spacing):
+            if jacobian:
+                rows = jacobian_rows(step, layer, direction, self.config.seed, jacobian)
+                yield from rows
+                self.jacobians += rows if layer == 1 else []
+            yield from self.progress(work, f"Jacobians of layer {layer}, {direction}")
+
+    def _exponents(self, step: int, layer: int, direction: str, trace: Trace) -> Iterator[Event]:
+        config, plan = self.config, declaration.exponent_steps(self.config)
+        _, every, leading = declaration.spectrum_costs(config)
+        exponents = LyapunovExponents(
+            Spectrum(self.model.cell, on_cpu(trace)),
+            lead_in=plan.lead_in,
+            all_steps=plan.all,
+            leading_steps=plan.leading,
+        )
+        for k, _ in enumerate(exponents.walk()):
+            work = every if k < plan.lead_in + plan.all else leading
+            yield from self.progress(work, f"exponents of layer {layer}, {direction}")
+        where = step, layer, direction, config.seed
+        yield from lyapunov_rows(*where, exponents.exponents_SN)
+        rows = convergence_rows(*where, exponents.running_SK)
+        yield from rows
+        self.convergence += rows if layer == 1 else []
+
+    def _independent_inputs(self, steps: int) -> Tensor:
+        """One sequence per seed from N(0, 1), which no other measurement reads, ST1I."""
+        streams = (
+            torch.Generator().manual_seed(EXPONENT_STREAM + self.config.seed + index)
+            for index in range(self.config.seeds)
+        )
+        shape = (steps, 1, self.config.input_size)
+        drawn = [torch.randn(shape, dtype=torch.float64, generator=stream) for stream in streams]
+        return torch.stack(drawn).to(self.x_STBI)
 
     def summary(self) -> GradientDecaySummary:
         """Summarise layer 1 at the last measurement."""
-        return summarise(self.config, self.gradients, self.decays, self.jacobians, self.exponents)
+        return summarise(self.config, self.gradients, self.decays, self.jacobians, self.convergence)
 
 
 class RecallTraining:
@@ -200,6 +256,7 @@ def gradient_rows(step: int, seeds: Sequence[int], layer: LayerGradients) -> lis
         GradientRow(
             training_step=step,
             layer=layer.layer,
+            side=layer.side,
             seed=seed,
             steps_back=k,
             log10_input_gradient=finite(of_input),
@@ -216,22 +273,30 @@ def gradient_rows(step: int, seeds: Sequence[int], layer: LayerGradients) -> lis
 
 
 def decay_rows(step: int, seeds: Sequence[int], layer: LayerGradients) -> list[DecayRow]:
-    """The straight line through each seed's curve in one layer."""
+    """What each seed's curve says in one layer."""
     columns = (
         decay_rates(layer.input_SKB),
         decay_rates(layer.state_SKB),
         last_over_first(layer.input_SKB),
+        layer.input_SKB.mean(-1),
     )
     rows = []
-    for seed, *values in zip(seeds, *(column.tolist() for column in columns), strict=True):
+    for seed, *values, curve_K in zip(seeds, *(column.tolist() for column in columns), strict=True):
         rate, state_rate, ratio = map(finite, values)
+        from_first_K = distances.relative(curve_K)
         rows.append(
             DecayRow(
                 training_step=step,
                 layer=layer.layer,
+                side=layer.side,
                 seed=seed,
+                half_distance_steps=distances.distance_to(from_first_K, distances.HALF),
+                percent_distance_steps=distances.distance_to(from_first_K, distances.ONE_PERCENT),
+                float32_distance_steps=distances.distance_to(curve_K, distances.FLOAT32_LIMIT),
                 decay_rate=rate,
                 half_life_steps=None if rate is None else half_life(rate),
+                line_fit=distances.r_squared(curve_K),
+                log10_range_change=distances.change_over_range(curve_K),
                 state_decay_rate=state_rate,
                 log10_last_over_first=ratio,
             )
@@ -245,6 +310,7 @@ def jacobian_rows(
     """Rows of one distance, seed by seed."""
     values = zip(
         jacobian.largest_singular_value_S.tolist(),
+        jacobian.spectral_radius_S.tolist(),
         jacobian.log10_product_norm_S.tolist(),
         strict=True,
     )
@@ -256,9 +322,10 @@ def jacobian_rows(
             seed=seed,
             steps_back=jacobian.steps_back,
             largest_singular_value=largest,
+            spectral_radius=finite(radius),
             log10_product_norm=finite(product),
         )
-        for seed, (largest, product) in enumerate(values, start=first_seed)
+        for seed, (largest, radius, product) in enumerate(values, start=first_seed)
     ]
 
 
@@ -280,33 +347,119 @@ def lyapunov_rows(
     ]
 
 
+MAX_CONVERGENCE_POINTS = 20
+
+
+def convergence_rows(
+    step: int, layer: int, direction: str, first_seed: int, running_SK: Tensor
+) -> list[ConvergenceRow]:
+    """The running mean of every seed at 20 numbers of steps; one is half of them all."""
+    steps = running_SK.shape[-1]
+    return [
+        ConvergenceRow(
+            training_step=step,
+            layer=layer,
+            direction=direction,
+            seed=seed,
+            averaged_steps=averaged,
+            running_exponent=finite(running_K[averaged - 1]),
+        )
+        for seed, running_K in enumerate(running_SK.tolist(), start=first_seed)
+        for averaged in sorted(
+            {steps * i // MAX_CONVERGENCE_POINTS for i in range(1, MAX_CONVERGENCE_POINTS + 1)}
+            - {0}
+        )
+    ]
+
+
 def summarise(
     config: GradientDecayConfig,
     gradients: Sequence[GradientRow],
     decays: Sequence[DecayRow],
     jacobians: Sequence[JacobianRow],
-    exponents: Sequence[LyapunovRow],
+    convergence: Sequence[ConvergenceRow],
 ) -> GradientDecaySummary:
     """Estimate each measure over the seeds, from the rows of one layer at one training step."""
-    rate = geometric_mean_estimate(row.decay_rate for row in decays)
+    sides: dict[Side, list[DecayRow]] = {"past": [], "future": []}
+    for row in decays:
+        sides[row.side].append(row)
+    past, future = sides["past"], sides["future"]
+    limit = declaration.longest_distance(config.flat())
+
+    def distance(rows: Sequence[DecayRow], name: str) -> Estimate:
+        return median_estimate(
+            None if (steps := getattr(row, name)) is None else at_limit(steps, limit)
+            for row in rows
+        )
+
+    rate = geometric_mean_estimate(row.decay_rate for row in past)
     singular_values = _seed_means((row.seed, row.largest_singular_value) for row in jacobians)
-    largest = _seed_means((row.seed, row.exponent) for row in exponents if row.index == 1)
+    radii = _seed_means((row.seed, row.spectral_radius) for row in jacobians)
+    exponents, drifts = _converged(convergence)
     zeros = fmean(row.input_zeros for row in gradients)
     return GradientDecaySummary(
+        half_distance_steps=distance(past, "half_distance_steps"),
+        percent_distance_steps=distance(past, "percent_distance_steps"),
+        float32_distance_steps=distance(past, "float32_distance_steps"),
         decay_rate=rate,
         half_life_steps=rate.transformed(half_life),
-        state_decay_rate=geometric_mean_estimate(row.state_decay_rate for row in decays),
-        log10_last_over_first=median_estimate(row.log10_last_over_first for row in decays),
+        line_fit=median_estimate(row.line_fit for row in past),
+        log10_range_change=median_estimate(row.log10_range_change for row in past),
+        state_decay_rate=geometric_mean_estimate(row.state_decay_rate for row in past),
+        log10_last_over_first=median_estimate(row.log10_last_over_first for row in past),
         zero_percent=100 * zeros / config.batch_size,
-        largest_singular_value=geometric_mean_estimate(singular_values),
-        largest_exponent=mean_estimate(largest),
+        largest_singular_value=geometric_mean_estimate(singular_values.values()),
+        spectral_radius=geometric_mean_estimate(radii.values()),
+        leading_exponent=converged_estimate(exponents, drifts),
+        exponent_drift=mean_estimate(drifts.values()),
+        future_half_distance_steps=distance(future, "half_distance_steps"),
+        future_decay_rate=geometric_mean_estimate(row.decay_rate for row in future),
+        loss_at=(
+            f"at step {config.sequence_length:,} of {declaration.read_steps(config):,}"
+            if config.architecture.bidirectional
+            else f"at the last of {config.sequence_length:,} steps"
+        ),
     )
 
 
-def _seed_means(values: Iterable[tuple[int, float | None]]) -> list[float]:
+def converged_estimate(exponents: Mapping[int, float], drifts: Mapping[int, float]) -> Estimate:
+    """The mean exponent over seeds; its 95% interval is widened to that of the second half alone.
+
+    A transient that dies within the first half moves the mean of the whole by half of the drift
+    (the second half's mean minus the first's), and the second half not at all.
+    """
+    whole = mean_estimate(exponents.values())
+    second = mean_estimate(exponents[seed] + drift / 2 for seed, drift in drifts.items())
+    ends = [e for e in (whole.low, whole.high, second.low, second.high) if e is not None]
+    if whole.low is None or not ends:
+        return whole
+    return Estimate(whole.value, min(ends), max(ends), whole.n)
+
+
+def _converged(
+    convergence: Sequence[ConvergenceRow],
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Seed → its exponent, and seed → its drift; means over directions.
+
+    The mean of the second half is twice the whole one minus the first half's.
+    """
+    steps = max((row.averaged_steps for row in convergence), default=0)
+    at = {
+        averaged: _seed_means(
+            (row.seed, row.running_exponent)
+            for row in convergence
+            if row.averaged_steps == averaged
+        )
+        for averaged in (steps, steps // 2)
+    }
+    whole, first = at[steps], at[steps // 2]
+    return whole, {seed: 2 * (whole[seed] - first[seed]) for seed in whole if seed in first}
+
+
+def _seed_means(values: Iterable[tuple[int, float | None]]) -> dict[int, float]:
     """Each seed's mean over steps and directions: seeds are what varies independently."""
     groups: dict[int, list[float]] = {}
     for seed, value in values:
         if value is not None:
             groups.setdefault(seed, []).append(value)
-    return [fmean(group) for group in groups.values()]
+    return {seed: fmean(group) for seed, group in groups.items()}

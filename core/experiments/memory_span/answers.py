@@ -95,7 +95,7 @@ def _gaps(comparison: Comparison, name: str) -> list[tuple[str, str]]:
 
 
 def _gradient(summary: Mapping[str, Any]) -> str:
-    """`the half-life of the gradient is 1.5 steps before training and 9.2 steps after`."""
+    """`the asymptotic half-life of the gradient is 1.5 steps before training and 9.2 after`."""
     lives = [as_number(summary.get(f"half_life_{when}")) for when in ("start", "end")]
     known_lives = [life for life in lives if life is not None]
     if len(known_lives) < 2:
@@ -103,7 +103,7 @@ def _gradient(summary: Mapping[str, Any]) -> str:
     before, after = (
         f"{number(life, 2)} steps" if math.isfinite(life) else "infinite" for life in known_lives
     )
-    return f"the half-life of the gradient is {before} before training and {after} after"
+    return f"the asymptotic half-life of the gradient is {before} before training and {after} after"
 
 
 def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int, float]]:

@@ -256,15 +256,18 @@ class AttemptRow(Row):
     )
     accuracy: float | None = measure("Test accuracy", unit="%", better="higher")
     half_life_start: float | None = measure(
-        "Half-life before",
+        "Asymptotic half-life before",
         unit="steps",
         description=(
             "Of the gradient of this network before training, on the task's sequences of 100 "
-            "steps; infinite if it grows."
+            "steps, by a straight line from 10 to 60 steps back; infinite if it grows. It is not "
+            "the distance at which half is gone."
         ),
     )
     half_life_end: float | None = measure(
-        "Half-life after", unit="steps", description="Of the same network, after training."
+        "Asymptotic half-life after",
+        unit="steps",
+        description="Of the same network, after training.",
     )
     trained_steps: int = measure(
         "Steps taken", description="A seed that has learned is not trained further."
@@ -327,8 +330,8 @@ class LagRow(Row):
         better="lower",
         description="Median over the seeds that learned it.",
     )
-    half_life_start: Estimate = measure("Half-life before", unit="steps")
-    half_life_end: Estimate = measure("Half-life after", unit="steps")
+    half_life_start: Estimate = measure("Asymptotic half-life before", unit="steps")
+    half_life_end: Estimate = measure("Asymptotic half-life after", unit="steps")
     distance: float = measure(
         "Steps back",
         unit="steps",
@@ -391,13 +394,13 @@ class MemorySpanSummary(Row):
         aggregation=MEDIAN,
     )
     half_life_start: Estimate = measure(
-        "Half-life before",
+        "Asymptotic half-life before",
         unit="steps",
         description="Of the gradient, before training; geometric mean over seeds.",
         aggregation=HALF_LIFE,
     )
     half_life_end: Estimate = measure(
-        "Half-life after",
+        "Asymptotic half-life after",
         unit="steps",
         description="Of the networks trained at the span (if there is none, at the shortest lag).",
         aggregation=HALF_LIFE,

@@ -34,14 +34,17 @@ METHOD = """
 The gradient curve is `gradient-decay`'s own measurement: each of eight seeds draws its sequence
 from N(0, 1), the direction v of the loss v·h_T, and the weights, in this order, and the same seed
 there gives the same numbers (one sample, float64). The band is Student's 95% interval over the
-seeds; a straight line through k = T/10 to 6T/10 gives the decay rate. Exact zeros are counted and
-never averaged.
+seeds. The halving distance is where the curve has first fallen to half of k = 0, a lower bound (≥)
+if it has not by T − 1; a straight line through k = T/10 to 6T/10 gives the asymptotic decay rate
+and half-life, unless its R² is below 0.95. Exact zeros are counted and never averaged.
 
 Everything below the curve is **one** network, that of the first seed: an example, not an estimate.
 Gates and the candidate are recorded as the equations are evaluated; the calculation of a unit is
 the equation with its own numbers in it. The step Jacobian is ∂s_t/∂s_{t−1} of the full state s:
 (h, c) of an LSTM. Its singular values are exact, at up to 50 steps. One below 1 at every step makes
-the gradient vanish; one above 1 alone does not make it explode.
+the gradient vanish; one above 1 alone does not make it explode. For an LSTM they depend on the
+units of c (the same network written for c/2 has others); the spectral radius, the largest modulus
+of an eigenvalue, does not.
 
 Typed text is read letter by letter, as people count letters, and at most 200 of them: each letter
 has its own vector from N(0, 1), the same in every text and for every seed, or a unit vector. All

@@ -108,8 +108,14 @@ def answer(subjects: Sequence[Subject]) -> str:
 
 def _settings(subject: Subject) -> Mapping[str, Value]:
     both, _, cell = subject.variant.rpartition("-")
+    steps = int(computed.curve(subject).rows["steps_back"].max()) + 1
     sequences = 1  # each seed reads one
-    return {"cell": cell, "bidirectional": bool(both), "batch_size": sequences}
+    return {
+        "cell": cell,
+        "bidirectional": bool(both),
+        "batch_size": sequences,
+        "sequence_length": steps,
+    }
 
 
 def gradient(subjects: Sequence[Subject]) -> None:
@@ -175,6 +181,8 @@ class Singular(NamedTuple):
     label: str
     largest: pandas.DataFrame
     spectrum: pandas.DataFrame
+    radius: float
+    """The spectral radius at that step."""
     steps: int
 
 
@@ -199,6 +207,7 @@ def _singular(subject: Subject, step: int) -> Singular:
         label,
         computed.table(stepped.largest_rows(step)).assign(label=label),
         computed.table(stepped.spectrum_rows(step)).assign(label=label),
+        stepped.spectral_radius(step),
         stepped.steps,
     )
 
@@ -210,7 +219,8 @@ def _in_words(singular: Singular) -> str:
     return (
         f"{singular.label}: the largest singular value of the step Jacobian is "
         f"{number(float(singular.spectrum['singular_value'].iloc[0]))} at this step; the largest "
-        f"{among} is {number(float(top['largest_singular_value']))}, at step {int(top['step'])}."
+        f"{among} is {number(float(top['largest_singular_value']))}, at step {int(top['step'])}. "
+        f"At this step the spectral radius, which has no units, is {number(singular.radius)}."
     )
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import pandas
 import streamlit as st
 
+from core import formatting
 from core.analysis import groups, sentences
 from core.analysis.sizes import sizes_of
 from core.experiment import Experiment
-from core.formatting import counted, exact_number, inline_text, listed
-from core.formatting import interval as bounds_in_words
+from core.formatting import counted, inline_text, listed, quantity
 from core.settings import settings_of
 from core.stats.estimates import AtLeast
 from core.store.records import ACTIVE, RunRecord
@@ -222,25 +222,24 @@ def results_table(shown: Shown) -> None:
         if results[name].isna().all():
             continue
         table[heading] = results[name]
-        if column.role == "note":
+        records: list[dict[Any, Any]] = results.to_dict("records") if column.limit else []
+        bounds = [column.read(record, record) for record in records]
+        bounded = any(isinstance(estimate.value, AtLeast) for estimate in bounds)
+        if bounded:
+            table[heading] = [quantity(estimate.value, "") for estimate in bounds]
+        if column.role == "note" or bounded:
             config[heading] = st.column_config.TextColumn(help=help_text)
         else:
             digits = "%,d" if name in whole else "%,.4g"
             config[heading] = st.column_config.NumberColumn(help=help_text, format=digits)
         if column.estimate and results[f"{name}_low"].notna().any():
             ends = zip(results[f"{name}_low"], results[f"{name}_high"], strict=True)
-            table[f"{name} interval"] = [interval(low, high) for low, high in ends]
+            table[f"{name} interval"] = (
+                [formatting.interval(estimate) for estimate in bounds]
+                if bounds
+                else [interval(low, high) for low, high in ends]
+            )
             config[f"{name} interval"] = st.column_config.TextColumn("95% interval")
-        if column.limit is not None:
-            settings = {run.run_id: run.settings for run in shown.runs}
-            estimates = [
-                column.read(row, settings[str(row["run_id"])])  # type: ignore[arg-type]
-                for row in results.to_dict("records")
-            ]
-            if any(isinstance(estimate.value, AtLeast) for estimate in estimates):
-                table[heading] = [exact_number(estimate.value) for estimate in estimates]
-                config[heading] = st.column_config.TextColumn(help=help_text)
-                table[f"{name} interval"] = [bounds_in_words(estimate) for estimate in estimates]
     st.dataframe(
         table,
         hide_index=True,

@@ -43,11 +43,12 @@ dotted line; without regard to shorter lags it is the *furthest lag learned*. If
 learned, the span is a lower bound. Spans are as fine as the lags tried: the true one lies below the
 lag *not learned*. A seed whose loss ceased to be finite counts as not having learned, and is named.
 
-The half-life is measured on the very network that was trained: the number of steps back after which
-half is left of the gradient of its last output, with its initial weights and after training. A
-gradient that grows has an infinite half-life. At the span, it is that of the networks trained
-there. A bidirectional network answers from its last output, where its second direction has read one
-symbol: it has to remember as far as any other.
+The asymptotic half-life is measured on the very network that was trained: how many steps further
+back halve what is left of the gradient of its last output, by a straight line from 10 to 60 steps
+back, with its initial weights and after training. It is not the distance at which half is gone,
+which may be shorter. A gradient that grows has an infinite half-life. At the span, it is that of
+the networks trained there. A bidirectional network answers from its last output, where its second
+direction has read one symbol: it has to remember as far as any other.
 
 The references are exact: chance is one in the number of symbols, and the loss *without memory* is
 that of the best answer that reads the last input alone (ln of the number of symbols; for adding
@@ -67,9 +68,9 @@ FIGURES = (
         diagonal="span = half-life",
         key="small: before training · large: after · bars: 95% intervals",
         note=(
-            "A line leads from the half-life of the gradient before training to that after it, of "
-            "the very same networks, at the height of the span that they learned. On the dotted "
-            "line half of the gradient is left over the whole span; the further above it, the less."
+            "A line leads from the asymptotic half-life of the gradient before training to that "
+            "after it, of the very same networks, at the height of the span that they learned. On "
+            "the dotted line the span is one half-life; the further above it, the less is left."
         ),
     ),
     Curves(

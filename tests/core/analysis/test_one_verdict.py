@@ -63,7 +63,7 @@ class Measured:
         self.tables[run_id, "summary"] = pandas.DataFrame([summary])
         seeds = range(len(numbers))
         if experiment.name == "gradient-decay":
-            rows = {"seed": seeds, "layer": 1, "training_step": 0, "decay_rate": numbers}
+            rows = {"seed": seeds, "layer": 1, "training_step": 0, headline: numbers}
             self.tables[run_id, "decay"] = pandas.DataFrame(rows)
         elif experiment.name == "memory-span":
             rows = {"seed": seeds, "learning_rate": 0.01, "lag": numbers, "learned": 1}

@@ -216,7 +216,11 @@ def test_the_gradient_stands_in_for_spans_that_were_not_measured() -> None:
     fading = [run(GRADIENT_DECAY, c, "chapter", decay_rate=around(r)) for c, r in rates.items()]
     found = properties(*COUNTS, *fading, *AS_CLAIMED)
     assert found.outcome == "holds"
-    assert found.table[3].measured == ("half-life 1.0", "half-life 4.6", "half-life 3.1")
+    assert found.table[3].measured == (
+        "1% of the gradient at 6.6 steps",
+        "1% of the gradient at 31 steps",
+        "1% of the gradient at 21 steps",
+    )
 
 
 def test_what_is_not_distinguishable_leaves_the_table_open() -> None:

@@ -141,18 +141,18 @@ def gates(*runs: Made) -> Verdict:
 RNN, WEAK_LSTM, WEAK_GRU = network(), network("lstm", 0.62), network("gru", 0.63)
 
 
-def test_gates_hold_where_both_keep_half_twice_as_long() -> None:
+def test_gates_hold_where_one_percent_reaches_twice_as_far_in_both() -> None:
     found = gates(RNN, network("lstm", 0.86), network("gru", 0.8))
-    assert (found.outcome, found.answer) == ("holds", "At least twice as long")
-    assert found.numbers["RNN 64"].value == pytest.approx(1.0)
+    assert (found.outcome, found.answer) == ("holds", "At least twice as far")
+    assert found.numbers["RNN 64"].value == pytest.approx(math.log2(100), rel=0.01)
 
 
 def test_gates_hold_only_with_the_bias_that_helps() -> None:
     found = gates(RNN, WEAK_LSTM, WEAK_GRU, network("lstm", 0.86, forget_bias=1))
     assert found.outcome == "holds only when"
     assert found.condition == "the LSTM starts with forget bias 1"
-    assert "It lasts at least twice as long as in RNN 64: 4.60 steps in LSTM 64" in found.figure
-    assert found.answer == "Longer, but not twice as long"
+    assert "It reaches at least twice as far as in RNN 64: 30.5 steps in LSTM 64" in found.figure
+    assert found.answer == "Further, but not twice as far"
     assert len(found.evidence) == 4
 
 
@@ -166,7 +166,14 @@ def test_each_cell_that_helps_is_named_with_its_starts() -> None:
 def test_gates_do_not_hold_where_no_start_helps() -> None:
     assert gates(RNN, WEAK_LSTM, WEAK_GRU).outcome == "does not hold here"
     faster = gates(RNN, network("lstm", 0.3), WEAK_GRU)
-    assert (faster.outcome, faster.answer) == ("does not hold here", "No longer")
+    assert (faster.outcome, faster.answer) == ("does not hold here", "No further")
+
+
+def test_a_curve_that_no_line_describes_brings_the_gradient_back_if_it_reaches_far() -> None:
+    """Forget bias 3: half is gone in a step, and more than 1% is left after all 99."""
+    far = network("lstm", 1.001, forget_bias=3)
+    assert gates(RNN, WEAK_LSTM, WEAK_GRU, far).condition == "the LSTM starts with forget bias 3"
+    assert "≥ 99.0 steps in LSTM 64 · forget bias 3" in gates(RNN, WEAK_LSTM, WEAK_GRU, far).figure
 
 
 def test_one_seed_does_not_tell_of_gates_and_one_cell_is_not_enough() -> None:

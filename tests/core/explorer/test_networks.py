@@ -42,7 +42,7 @@ def test_without_a_letter_each_seed_draws_what_gradient_decay_draws() -> None:
     )
     ours = fresh_networks(Exploration(SMALL))
     assert torch.equal(ours.x_STBI, theirs.x_STBI)
-    assert torch.equal(ours.grad_last_SBH, theirs.grad_last_SBH)
+    assert torch.equal(ours.grad_loss_SBH, theirs.grad_loss_SBH)
     assert ours.tokens == ("",) * 11
 
 
@@ -199,7 +199,7 @@ def test_the_curve_of_a_text_is_autograds() -> None:
     layer = torch.nn.LSTM(4, 5, dtype=torch.float64)
     layer.load_state_dict({n: p[0] for n, p in networks.model.state_dict().items()})
     x_TBI = one_hot(split_letters("hello").letters)[:, None].requires_grad_()
-    (networks.grad_last_SBH[0] * layer(x_TBI)[0][-1]).sum().backward()
+    (networks.grad_loss_SBH[0] * layer(x_TBI)[0][-1]).sum().backward()
     assert x_TBI.grad is not None
     expected = x_TBI.grad.norm(dim=-1)[:, 0].log10().flip(0)
     ours = [row.log10_input_gradient for row in gradient_curve(networks).rows]

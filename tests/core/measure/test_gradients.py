@@ -95,10 +95,10 @@ def single_steps(
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_both_gradients_of_every_layer_are_autograds(shape: dict[str, object]) -> None:
     model = networks(shape)
-    x_STBI, grad_last_SBH = drawn(model)
+    x_STBI, grad_loss_SBH = drawn(model)
     output, inputs, states = stepped(model, x_STBI)
-    loss = (output[:, -1] * grad_last_SBH).sum()
-    measured = measure_gradients(model, x_STBI, grad_last_SBH, slice(0, S))
+    loss = (output[:, -1] * grad_loss_SBH).sum()
+    measured = measure_gradients(model, x_STBI, grad_loss_SBH, slice(0, S))
     assert [layer.layer for layer in measured] == list(range(1, len(inputs) + 1))
     for layer, read, kept in zip(measured, inputs, states, strict=True):
         (grad_x,) = torch.autograd.grad(loss, read, retain_graph=True)
@@ -120,11 +120,76 @@ def state_norms(loss: Tensor, kept: list[list[tuple[Tensor, ...]]]) -> Tensor:
     return sum(squares).sqrt()
 
 
+MIDDLE = T // 2
+
+
+@pytest.mark.parametrize("shape", [s for s in SHAPES if s.get("bidirectional")], ids=str)
+def test_with_the_loss_in_the_middle_both_sides_are_autograds(shape: dict[str, object]) -> None:
+    """torch.nn's own layers, stacked by hand so that each direction's share can be told apart."""
+    model = networks(shape)
+    x_STBI, grad_loss_SBH = drawn(model)
+    measured = measure_gradients(model, x_STBI, grad_loss_SBH, slice(0, S), MIDDLE)
+    layers = model.architecture.layers
+    assert [(side.layer, side.side) for side in measured] == [
+        (layer, side) for layer in range(1, layers + 1) for side in ("past", "future")
+    ]
+    for seed in range(S):
+        total, shares = by_autograd(model, x_STBI[seed], grad_loss_SBH[seed], seed)
+        for layer in range(layers):
+            past, future = measured[2 * layer : 2 * layer + 2]
+            norm = total[layer].norm(dim=-1)
+            expected = norm[: MIDDLE + 1].flip(0), norm[MIDDLE:].clone()
+            for side, whole, share in zip((past, future), expected, shares[layer], strict=True):
+                whole[0] = share[MIDDLE].norm(dim=-1)
+                torch.testing.assert_close(10 ** side.input_SKB[seed], whole, rtol=1e-12, atol=0)
+
+
+def by_autograd(
+    model: Recurrent, x_TBI: Tensor, grad_BH: Tensor, seed: int
+) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
+    """[layer] → ∂L/∂ its input (TB·), and its shares through the forward and the backward half."""
+    shape = model.architecture
+    kinds = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+    read, inputs, halves = x_TBI.clone().requires_grad_(), [], []
+    for layer in range(shape.layers):
+        outputs, copies = [], []
+        for direction in range(2):
+            half = kinds[shape.cell](read.shape[-1], shape.hidden_size, dtype=torch.float64)
+            weights = model.weights(layer, direction)
+            for name, weight in zip(weights._fields, weights, strict=True):
+                getattr(half, f"{name}_l0").data = weight[seed].detach().clone()
+            copies.append(read * 1)  # a node of its own for each half
+            x = copies[-1].flip(0) if direction else copies[-1]
+            y = half(x)[0]
+            outputs.append(y.flip(0) if direction else y)
+        inputs.append(read)
+        halves.append(copies)
+        read = torch.cat(outputs, dim=-1)
+    loss = (read[MIDDLE] * grad_BH).sum()
+    total = list(torch.autograd.grad(loss, inputs, retain_graph=True))
+    shares = [torch.autograd.grad(loss, pair, retain_graph=True) for pair in halves]
+    return total, shares
+
+
+def test_in_one_layer_each_side_fades_as_its_own_half_does_alone() -> None:
+    """Like with like: the past of a bidirectional layer is a single direction's whole curve."""
+    one_way = networks({"cell": "gru", "hidden_size": 4})
+    both = networks({"cell": "gru", "hidden_size": 4, "bidirectional": True})
+    for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+        both.get_parameter(name).data = one_way.get_parameter(name).data
+    x_STBI, grad_loss_SBH = drawn(both, steps=2 * T - 1)
+    past, future = measure_gradients(both, x_STBI, grad_loss_SBH, slice(0, S), T - 1)
+    alone = measure_gradients(one_way, x_STBI[:, :T], grad_loss_SBH[..., :4], slice(0, S))
+    torch.testing.assert_close(past.input_SKB, alone[0].input_SKB, rtol=0, atol=1e-12)
+    torch.testing.assert_close(past.state_SKB, alone[0].state_SKB, rtol=0, atol=1e-12)
+    assert future.input_SKB.shape == past.input_SKB.shape
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_input_gradients_are_torch_nns(shape: dict[str, object]) -> None:
     model = networks(shape)
-    x_STBI, grad_last_SBH = drawn(model)
-    ours = input_gradients(model, x_STBI, grad_last_SBH)
+    x_STBI, grad_loss_SBH = drawn(model)
+    ours = input_gradients(model, x_STBI, grad_loss_SBH)
     for seed in range(S):
         fused = Recurrent(
             model.architecture,
@@ -133,7 +198,7 @@ def test_input_gradients_are_torch_nns(shape: dict[str, object]) -> None:
             dtype=torch.float64,
         )
         x_TBI = x_STBI[seed].requires_grad_()
-        (theirs,) = torch.autograd.grad(fused(x_TBI)[0][-1], x_TBI, grad_last_SBH[seed])
+        (theirs,) = torch.autograd.grad(fused(x_TBI)[0][-1], x_TBI, grad_loss_SBH[seed])
         torch.testing.assert_close(ours[seed], theirs, rtol=0, atol=1e-14)
 
 
@@ -150,8 +215,8 @@ def test_a_scalar_linear_recurrence_of_nine_tenths_leaves_its_hundredth_power() 
     model = networks({"hidden_size": 1}, cell=VanillaRNN("identity"))
     with torch.no_grad():
         model.weight_hh_l0.fill_(0.9)
-    x_STBI, grad_last_SBH = drawn(model, steps=101)
-    (layer,) = measure_gradients(model, x_STBI, grad_last_SBH, slice(0, S))
+    x_STBI, grad_loss_SBH = drawn(model, steps=101)
+    (layer,) = measure_gradients(model, x_STBI, grad_loss_SBH, slice(0, S))
     ratio_SB = 10 ** (layer.input_SKB[:, 100] - layer.input_SKB[:, 0])
     torch.testing.assert_close(ratio_SB, torch.full_like(ratio_SB, 0.9**100), rtol=1e-12, atol=0)
     rates = decay_rates(layer.state_SKB)
@@ -172,21 +237,21 @@ def test_a_single_backward_direction_receives_nothing_beyond_the_last_step() -> 
     both = networks({"cell": "gru", "hidden_size": 4, "bidirectional": True})
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
         both.get_parameter(name).data = one_way.get_parameter(name).data
-    x_STBI, grad_last_SBH = drawn(both)
-    ours = input_gradients(both, x_STBI, grad_last_SBH)
-    forward = input_gradients(one_way, x_STBI, grad_last_SBH[..., :4])
+    x_STBI, grad_loss_SBH = drawn(both)
+    ours = input_gradients(both, x_STBI, grad_loss_SBH)
+    forward = input_gradients(one_way, x_STBI, grad_loss_SBH[..., :4])
     assert torch.equal(ours[:, :-1], forward[:, :-1])
     assert not torch.equal(ours[:, -1], forward[:, -1])
 
 
 def test_blocks_of_seeds_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     model = networks({"cell": "lstm", "layers": 2, "bidirectional": True})
-    x_STBI, grad_last_SBH = drawn(model)
+    x_STBI, grad_loss_SBH = drawn(model)
     assert seed_blocks(model, x_STBI) == [slice(0, S)]
-    whole = input_gradients(model, x_STBI, grad_last_SBH)
+    whole = input_gradients(model, x_STBI, grad_loss_SBH)
     monkeypatch.setattr("core.measure.gradients.BLOCK_BYTES", 1)
     assert seed_blocks(model, x_STBI) == [slice(0, 1), slice(1, 2), slice(2, 3)]
-    assert torch.equal(whole, input_gradients(model, x_STBI, grad_last_SBH))
+    assert torch.equal(whole, input_gradients(model, x_STBI, grad_loss_SBH))
 
 
 @settings(deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -40,22 +41,68 @@ RNN, LSTM = gradient(0.567), gradient(0.637, "lstm")
 LSTM_1 = gradient(0.86, "lstm", forget_bias=1.0)
 
 
-def test_a_run_says_what_it_keeps_with_its_interval_and_half_life() -> None:
+def test_a_run_says_where_half_is_gone_and_how_it_fades_further_back() -> None:
     assert sentence(LSTM_1) == (
-        "LSTM 64 · forget bias 1: keeps 0.860 of the gradient per step back "
-        "(95% CI 0.851–0.869, n = 8), half is gone after 4.6 steps."
+        "LSTM 64 · forget bias 1: half of the gradient is gone after 4.6 steps (95% CI 4.3–4.9, "
+        "n = 8), 99% after 31 steps; from k = 10 to 60 it keeps 0.860 of the gradient per step "
+        "(95% CI 0.851–0.869, n = 8): asymptotic half-life 4.6 steps."
     )
     assert "(one seed: no interval)" in sentence(gradient(0.5, n=1))
     trained = gradient(0.5, training_steps=500)
-    assert sentence(trained).startswith("RNN 64 after 500 training steps: keeps")
+    assert sentence(trained).startswith("RNN 64 after 500 training steps: half of the gradient")
+
+
+def bent(rate: float, half: float, fit: float, variant: str = "lstm", **more: Any) -> Made:
+    """A run whose curve has halved elsewhere than its line says."""
+    settings = {"seeds": 8, **{n: v for n, v in more.items() if n == "forget_bias"}}
+    summary = {
+        "half_distance_steps": Estimate(half, half * 0.9, half * 1.1, 8),
+        "decay_rate": Estimate(rate, rate / 1.001, rate * 1.001, 8),
+        "line_fit": Estimate(fit, fit - 0.01, fit + 0.01, 8),
+        **{n: v for n, v in more.items() if n != "forget_bias"},
+    }
+    return run(GRADIENT_DECAY, variant, "", settings, None, zero_percent=0.0, **summary)
+
+
+def test_when_half_is_gone_is_not_said_of_the_lines_half_life() -> None:
+    """Forget bias 2: the curve has halved at 4.4 steps, the line's half-life is 22."""
+    words = sentence(bent(0.969, 4.4, 0.98))
+    assert "half of the gradient is gone after 4.4 steps" in words
+    assert "asymptotic half-life 22 steps, R² 0.98" in words
+
+
+def test_a_line_that_does_not_fit_has_no_half_life_and_explodes_not() -> None:
+    """Forget bias 3 and 5: the slope is positive, the line's R² low."""
+    for fit in (0.21, 0.94):
+        words = sentence(bent(1.014, 1.1, fit))
+        assert f"a straight line does not describe the curve from k = 10 to 60 (R² {fit})" in words
+        assert "explodes" not in words
+        assert "half-life" not in words
+        compare = " ".join(remarks(compared(RNN, with_tables(bent(1.014, 1.1, fit)))))
+        assert f"A straight line does not describe the curve of LSTM (R² {fit})" in compare
+        assert "explodes" not in compare
+
+
+def test_a_gradient_that_stays_below_where_it_began_does_not_explode() -> None:
+    """It has fallen at first and rises again along a line: filling up, not exploding."""
+    fallen = Estimate(-0.31, -0.4, -0.2, 8)
+    assert "explodes" not in sentence(bent(1.014, 0.6, 0.99, log10_range_change=fallen))
+    grown = Estimate(0.31, 0.2, 0.4, 8)
+    assert "explodes" in sentence(bent(1.014, 0.6, 0.99, log10_range_change=grown))
+
+
+def with_tables(made: Made) -> Made:
+    """The fit of every seed in the table that a comparison reads."""
+    fit = {"line_fit": made.columns["line_fit"]}
+    return dataclasses.replace(made, tables={"decay": made.tables["decay"].assign(**fit)})
 
 
 @pytest.mark.parametrize(
     ("rate", "words"),
     [
-        (0.9, "half is gone after"),
+        (0.9, "half of the gradient is gone after"),
         (1.0, "no clear fading or explosion"),
-        (1.2, "the gradient explodes: it grows 1.20-fold per step back"),
+        (1.2, "less than half of the gradient is gone within 99 steps; the gradient explodes"),
         (None, "no decay rate can be fitted"),
     ],
 )
@@ -67,30 +114,68 @@ def test_zeros_are_mentioned_where_there_are_some() -> None:
     assert sentence(gradient(0.5, zeros=12.5)).endswith(
         "; 12% of its input gradients are exactly zero."
     )
-    assert next(iter(remarks(compared(gradient(0.5, zeros=50.0), LSTM_1)))) == (
-        "50% of the input gradients of RNN are exactly zero."
+    assert "50% of the input gradients of RNN are exactly zero." in list(
+        remarks(compared(gradient(0.5, zeros=50.0), LSTM_1))
     )
 
 
-def test_a_comparison_names_who_keeps_the_gradient_longest_and_how_surely() -> None:
+def test_a_comparison_names_who_keeps_half_longest_and_how_it_goes_on() -> None:
     words = answer(compared(RNN, LSTM_1))
-    assert words.startswith("LSTM keeps its gradient longest: half-life 4.60 steps (95% CI ")
+    assert words.startswith("LSTM keeps half of its gradient longest: halving distance 4.60 steps")
     assert "RNN has 1.22 steps." in words
-    assert "It differs from RNN by more than noise (Welch's t test of the decay rates'" in words
+    assert "It differs from RNN by more than noise (exact rank-sum test" in words
+    assert "In LSTM, from k = 10 to 60 it keeps 0.860 of the gradient per step" in words
+
+
+def test_what_has_lost_half_early_but_keeps_one_percent_is_told() -> None:
+    """Forget bias 3 in small: half is gone sooner than in the other, 99% never."""
+    lasting = bent(1.001, 0.5, 0.3)
+    lasting = dataclasses.replace(
+        lasting,
+        tables={"decay": lasting.tables["decay"].assign(half_distance_steps=0.5, line_fit=0.3)},
+    )
+    words = list(remarks(compared(RNN, lasting)))
+    lasts = "Less than 99% of the gradient is gone within the distances measured in LSTM."
+    assert lasts in words
+    assert "Less than 99%" not in " ".join(remarks(compared(RNN, LSTM_1)))
 
 
 def test_gates_that_do_not_help_are_named() -> None:
     weak = (
-        "LSTM · forget bias as drawn keeps half of the gradient for less than twice as long as RNN"
+        "In LSTM · forget bias as drawn, 1% of the gradient reaches less than twice as far as in "
+        "RNN, by more than noise: gates alone do not keep the gradient alive."
     )
-    assert weak in " ".join(remarks(compared(RNN, LSTM, LSTM_1)))
+    assert weak in list(remarks(compared(RNN, LSTM, LSTM_1)))
     assert "gates alone" not in " ".join(remarks(compared(RNN, LSTM_1)))
-    assert list(remarks(compared(LSTM, LSTM_1))) == [], "no plain RNN to compare with"
+    assert "gates alone" not in " ".join(remarks(compared(LSTM, LSTM_1))), "no plain RNN"
+    few = compared(gradient(0.567, n=2), gradient(0.637, "lstm", n=2))
+    assert "gates alone" not in " ".join(remarks(few)), "two seeds show nothing"
 
 
 def test_an_exploding_gradient_is_said_to_explode() -> None:
     words = " ".join(remarks(compared(RNN, gradient(1.2, "gru"))))
-    assert "In GRU the gradient explodes: it grows 1.20-fold per step back (95% CI" in words
+    assert (
+        "In GRU the gradient explodes: it grows 1.20-fold per step from k = 10 to 60 (95% CI"
+        in words
+    )
+
+
+def test_a_bidirectional_run_says_which_side_is_which() -> None:
+    ahead = Estimate(1.5, 1.2, 1.8, 8)
+    both = run(
+        GRADIENT_DECAY,
+        "bi-lstm",
+        decay_rate=Estimate(0.6, 0.59, 0.61, 8),
+        future_half_distance_steps=ahead,
+    )
+    words = sentence(both)
+    assert words.startswith("bi-LSTM 64: into the past, half of the gradient is gone after")
+    assert words.endswith(
+        "; into the future, half of the gradient is gone after 1.5 steps (95% CI 1.2–1.8, n = 8)."
+    )
+    told = " ".join(remarks(compared(RNN, both)))
+    assert "Two directions have the loss in the middle, with as many steps on either side" in told
+    assert "Into the future, half is gone after 1.50 steps in bi-LSTM." in told
 
 
 def test_one_seed_each_ranks_nothing() -> None:
@@ -101,7 +186,7 @@ def test_one_seed_each_ranks_nothing() -> None:
 
 def test_a_run_without_a_rate_is_named_as_having_none() -> None:
     words = answer(compared(RNN, LSTM_1, gradient(None, "gru", n=0)))
-    assert "GRU has no half-life." in words
+    assert "GRU has no halving distance." in words
 
 
 def test_an_orthogonal_recurrence_is_not_said_to_fade_by_rounding() -> None:
