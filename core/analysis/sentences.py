@@ -151,6 +151,8 @@ def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
 def _tested(result: Result, looks: int) -> str:
     """`Welch's t test, n = 8, corrected for 15 pairs by Holm`."""
     tested = [d for d in result.differences if d.p_value is not None]
+    if not tested:
+        return ""
     corrected = f", corrected for {len(tested)} pairs by {CORRECTION}" if len(tested) > 1 else ""
     if looks > 1:
         corrected += f"{' and' if corrected else ', corrected'} for {looks} looks"
