@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.experiment import SEEDS, Config, Experiment
+from core.experiment import Config, Experiment
 from core.experiments import all_experiments
 from core.models.architecture import variant_title
 from core.models.registry import cell_kinds, variants
@@ -68,7 +68,7 @@ def groups(experiment: Experiment, variants: Sequence[str]) -> Groups:
         if s.name not in VARIANT_SETTINGS and cells & set(s.cells or cell_kinds())
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
-    common = sorted(own, key=lambda s: s is not SEEDS)[:MAX_COMMON]
+    common = sorted(own, key=lambda s: s is not experiment.replicate)[:MAX_COMMON]
     size = [s for s in fitting if s.path[0] == "architecture"]
     after = 1 + [s.name for s in size].index(WIDTH) if size else 0
     size[after:after] = [s for s in fitting if s.name == BUDGET]  # either decides the size
@@ -202,7 +202,8 @@ def _widgets(
 def _vary(experiment: Experiment, shown: Groups) -> tuple[str, list[Any]]:
     """The setting to compare at several values, and those values as they were typed."""
     settings = {s.title: s for s in (*shown.architecture, *shown.common, *shown.more)}
-    settings.pop(SEEDS.title if SEEDS in shown.common else "", None)  # one number for a launch
+    if experiment.replicate is not None:
+        settings.pop(experiment.replicate.title, None)  # one number for all
     if st.query_params.get("vary") in {s.title for s in experiment.settings} - set(settings):
         _clear(["vary"])  # none of the selected variants has it
     with st.grid(2, min_column_width=260):
