@@ -62,6 +62,17 @@ SEEDS = Setting(
     role="replicate",
 )
 
+LAUNCHES = dataclasses.replace(
+    SEEDS,
+    name="launches",
+    title="Launches",
+    description=(
+        "Number of runs, each a process of its own with the next seed. The turns of one launch "
+        "share its process, so only launches show how much another one would differ."
+    ),
+    path=("launches",),
+)
+
 
 WIDTH = "hidden_size"
 
@@ -480,7 +491,8 @@ class Experiment:
     resumable: bool = False
     """Whether `measure` can resume from a checkpoint."""
     one_run_per_seed: bool = False
-    """Whether each of the `seeds` is a run of its own, from the config's first seed on."""
+    """Whether each of the `seeds` is a run of its own, from the config's first seed on; where times
+    are measured, they are called `launches`."""
     by_seed: Callable[[Mapping[str, Value], Tables], Mapping[str, Mapping[int, float]]] | None = (
         None
     )
@@ -515,10 +527,17 @@ class Experiment:
             if setting.role == "identity" or (self.timed and setting.name == "threads")
         )
 
+    @property
+    def replicate(self) -> Setting | None:
+        """The setting that says how many runs one config becomes; None where it is always one."""
+        if not self.one_run_per_seed:
+            return None
+        return LAUNCHES if self.timed else SEEDS
+
     @functools.cached_property
     def settings(self) -> tuple[Setting, ...]:
-        """What a person can set: the config's settings, and `seeds` where each is a run."""
-        return (*settings_of(self.config), *((SEEDS,) if self.one_run_per_seed else ()))
+        """What a person can set: the config's settings, and `replicate` where there is one."""
+        return (*settings_of(self.config), *((self.replicate,) if self.replicate else ()))
 
     def complete(self, settings: Mapping[str, Value]) -> dict[str, Value]:
         """Recorded settings, with those that are newer than the run at their defaults."""
@@ -542,7 +561,9 @@ class Experiment:
         Raises `BadSetting` with one line for the first invalid value.
         """
         values = {**{k: [v] for k, v in self._preset(preset).items()}, **settings}
-        seeds = _seed_count(values.pop("seeds", [SEEDS.default])) if self.one_run_per_seed else 1
+        seeds = 1
+        if (repeats := self.replicate) is not None:
+            seeds = _run_count(repeats, values.pop(repeats.name, [repeats.default]))
         cells_of = {s.name: s.cells or tuple(cell_kinds()) for s in settings_of(self.config)}
         for name in settings:
             cells = cells_of.get(name, tuple(cell_kinds()))
@@ -574,12 +595,12 @@ class Experiment:
         return self.presets[name] if name else {}
 
 
-def _seed_count(values: Sequence[Any]) -> int:
-    """Parse the number of seeds, which must be a single value."""
+def _run_count(setting: Setting, values: Sequence[Any]) -> int:
+    """Parse the number of seeds or launches, which must be a single value."""
     text = str(values[0]).strip() if len(values) == 1 else ""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SEEDS):
         shown = ",".join(str(value) for value in values)
-        raise BadSetting(f"seeds is {shown!r}; give {SEEDS.allowed}")
+        raise BadSetting(f"{setting.name} is {shown!r}; give {setting.allowed}")
     return int(text)
 
 

@@ -63,7 +63,7 @@ def spread(estimate: Estimate, digits: int = 3, over: str = "seed") -> str:
         return "not measured"
     if estimate.n == 1:
         return f"one {over}: no interval"
-    repeats = f"n = {estimate.n:,}" + ("" if over == "seed" else f" {over}s")
+    repeats = f"n = {estimate.n:,}" if over == "seed" else f"n = {counted(estimate.n, over)}"
     ends = interval(estimate, digits)
     return f"95% CI {ends}, {repeats}" if ends else f"{repeats}: too few for an interval"
 

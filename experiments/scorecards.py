@@ -29,7 +29,7 @@ from core.analysis.scorecard_sentences import (
 from core.chapter.claim import Results, Verdict
 from core.chapter.cost import PROPERTIES
 from core.chapter.gradients import DEFAULT_START
-from core.experiment import BUDGETS, SEEDS, WIDTH, Config, Experiment
+from core.experiment import BUDGETS, WIDTH, Config, Experiment
 from core.experiments import experiment_named
 from core.formatting import inline_text
 from core.models.architecture import Architecture
@@ -180,10 +180,10 @@ def launches(experiment: Experiment, configs: Iterable[Config]) -> list[Launch]:
     grouped = []
     for differing_settings, members in groups.items():
         settings = dict(differing_settings)
-        if experiment.one_run_per_seed:
+        if (repeats := experiment.replicate) is not None:
             seeds = sorted({config.seed for config in members})
             settings |= {"seed": seeds[0]} if seeds[0] else {}
-            settings |= {"seeds": len(seeds)} if len(seeds) != SEEDS.default else {}
+            settings |= {repeats.name: len(seeds)} if len(seeds) != repeats.default else {}
         shapes = [config.architecture for config in members]
         grouped.append(
             Launch(

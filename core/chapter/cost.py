@@ -29,8 +29,8 @@ from core.chapter.gradients import DEFAULT_START, REACH
 from core.chapter.memory import CELLS, SPANS
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
-from core.formatting import counted, exact_number, listed, number, read_estimate, spread
-from core.stats.estimates import Estimate, intervals_apart
+from core.formatting import counted, exact_number, listed, number, spread
+from core.stats.estimates import Estimate, geometric_mean_estimate, intervals_apart
 
 WIDTHS = Measurement(
     "256 hidden units and 64", PARAMETER_COUNT, CELLS, {"hidden_size": (256, 64)}, "chapter"
@@ -118,29 +118,29 @@ def linear_rule(results: Results) -> Verdict:
     machines = {
         name: runs for m in results.of(LSTM_AND_LINEAR) for name, runs in m.machines.items()
     }
-    every_time = {name: runs.estimate("over_linear") for name, runs in machines.items()}
+    every_time = {name: over_launches(runs, "over_linear") for name, runs in machines.items()}
     times = {name: estimate for name, estimate in every_time.items() if estimate.value is not None}
     if not times:
         return not_measured("an LSTM's forward time beside a linear layer's")
     parts: dict[str, Truth] = {}
     sentences = []
     for name, estimate in times.items():
-        by_length = _by_length(results, machines[name])
+        launches = _by_length(results, machines[name])
+        widening = [one[max(one)] / one[min(one)] for one in launches if len(one) > 1]
         parts[f"it takes over 14 times as long on {name}"] = _over(estimate)
-        parts[f"the gap widens with length on {name}"] = (
-            _larger(*[by_length[end] for end in (max(by_length), min(by_length))])
-            if len(by_length) > 1
-            else None
+        parts[f"the gap widens with length on {name}"] = _larger(
+            geometric_mean_estimate(widening), EQUAL
         )
         sentence = (
             f"On {name} the forward pass takes {number(estimate.value or 0.0)} times as long "
-            f"({spread(estimate, over='repetition')})"
+            f"({spread(estimate, over='launch')})"
         )
-        if len(by_length) > 1:
-            length, shortest = next(iter(by_length.items()))
+        if widening:
+            length = min(launches[0])
+            shortest = geometric_mean_estimate(one[length] for one in launches if length in one)
             sentence += (
                 f", at T = {length} {number(shortest.value or 0.0)} times "
-                f"({spread(shortest, over='repetition')})"
+                f"({spread(shortest, over='launch')})"
             )
         sentences.append(f"{sentence}.")
     devices = {str(machines[name].run["device"]): estimate for name, estimate in times.items()}
@@ -168,24 +168,39 @@ def _over(estimate: Estimate) -> Truth:
     return estimate.low > CHAPTER_TIMES
 
 
-def _by_length(results: Results, matched: MatchedRuns) -> Mapping[int, Estimate]:
-    """Forward time over the linear layer's, by length, from the table `ratios`."""
-    table = results.table(matched.run_id, "ratios")
-    if table is None:
-        return {}
-    selection = {"subject": "fused", "baseline": "linear", "mode": "forward"}
-    rows = table[(table[list(selection)] == list(selection.values())).all(axis=1)]
-    by_length = {}
-    for row in rows.sort_values("sequence_length").to_dict("records"):
-        speed = read_estimate({str(n): v for n, v in row.items()}, "times_as_fast")
-        if speed.value:
-            value, low, high = (1 / x if x else None for x in (speed.value, speed.high, speed.low))
-            by_length[int(row["sequence_length"])] = Estimate(value, low, high, speed.n)
-    return by_length
+def over_launches(runs: MatchedRuns, column: str) -> Estimate:
+    """A ratio over launches. A single launch has no interval: that of its turns says how well it
+    was measured, and identical launches differ by more."""
+    estimate = runs.estimate(column)
+    single = len(runs.runs) < 2 and estimate.value is not None
+    return Estimate(estimate.value, None, None, 1) if single else estimate
+
+
+def _by_length(results: Results, matched: MatchedRuns) -> list[Mapping[int, float]]:
+    """Of each launch: length → forward time over the linear layer's, from the table `ratios`."""
+    launches: list[Mapping[int, float]] = []
+    for run in matched.runs:
+        table = results.table(str(run["run_id"]), "ratios")
+        if table is None:
+            continue
+        selection = {"subject": "fused", "baseline": "linear", "mode": "forward"}
+        rows = table[(table[list(selection)] == list(selection.values())).all(axis=1)]
+        times = {
+            int(row["sequence_length"]): 1 / float(row["times_as_fast"])
+            for row in rows.sort_values("sequence_length").to_dict("records")
+            if row["times_as_fast"]
+        }
+        launches.append(times)
+    return launches
+
+
+EQUAL = Estimate(1.0, 1.0, 1.0, 0)
+"""The ratio of two times that are the same."""
 
 
 def _larger(one: Estimate, other: Estimate) -> Truth:
-    """Whether one is larger, in one run or against a constant; None unless intervals are apart."""
+    """Whether one is larger, over launches or against a constant; None unless intervals are
+    apart."""
     return (one.value or 0.0) > (other.value or 0.0) if intervals_apart(one, other) else None
 
 
@@ -194,7 +209,8 @@ LINEAR = Claim(
     "Fourteen times as long",
     "At batch 32, T = 512 and 256 → 256, an LSTM's forward pass takes over 14 times as long as a "
     "linear layer's, and the gap widens with length and on a GPU.",
-    "Timed in turns at exactly that size and at shorter lengths, on a GPU too if there is one.",
+    "Timed in turns at exactly that size and at shorter lengths, on a GPU too if there is one. "
+    "Decided by the ratios of several launches: the turns of one say nothing of another.",
     Question("How long does the LSTM take here, against the linear layer?", TAKES),
     linear_rule,
     (LSTM_AND_LINEAR,),
@@ -237,7 +253,7 @@ def table_rule(results: Results) -> Verdict:
         {f"{row.title.lower()} is {' / '.join(row.claimed)}": row.truth for row in rows},
         f"For RNN, LSTM and GRU: {'; '.join(values)}.",
         numbers={
-            f"{cell.upper()} on {machine}": cells[cell].estimate("over_rnn")
+            f"{cell.upper()} on {machine}": over_launches(cells[cell], "over_rnn")
             for machine, cells in machines.items()
             for cell in ("lstm", "gru")
         },
@@ -309,7 +325,8 @@ def _speed_rows(machines: Machines) -> Sequence[PropertyRow]:
         return [PropertyRow("Training speed", TRAINING_SPEED, NOTHING, None, missing=True)]
     rows = []
     for machine, cells in machines.items():
-        times = [number(cells[cell].estimate("over_rnn").value or 0.0) for cell in ("lstm", "gru")]
+        ratios = [cells[cell].estimate("over_rnn") for cell in ("lstm", "gru")]
+        times = [number(ratio.value or 0.0) for ratio in ratios]
         measured = ("time 1", f"{times[0]} times", f"{times[1]} times")
         pairs = (("lstm", "gru"), ("gru", "rnn"), ("lstm", "rnn"))
         truth = every(_slower(cells, *pair) for pair in pairs)
@@ -320,14 +337,13 @@ def _speed_rows(machines: Machines) -> Sequence[PropertyRow]:
 def _slower(cells: Mapping[str, MatchedRuns], one: str, other: str) -> Truth:
     """Whether one cell trains more slowly than another.
 
-    Against the plain RNN by the ratio that a run measures in turns with it, interval and all;
-    LSTM and GRU were timed in different runs, so they are compared over launches.
+    Against the plain RNN by the ratio to it within the turns of each launch, LSTM and GRU by these
+    ratios; always over launches.
     """
-    plain = Estimate(1.0, 1.0, 1.0, 0)
     if one == "rnn":
-        return _larger(plain, cells[other].estimate("over_rnn"))
+        return _larger(EQUAL, over_launches(cells[other], "over_rnn"))
     if other == "rnn":
-        return _larger(cells[one].estimate("over_rnn"), plain)
+        return _larger(over_launches(cells[one], "over_rnn"), EQUAL)
     comparison = compare_matched({cell: cells[cell] for cell in (one, other)})
     faster = is_better(comparison, "over_rnn", one, other)
     return None if faster is None else not faster
@@ -355,7 +371,7 @@ PROPERTIES = Claim(
     "1 : 4 : 3; long range is poor, good and good; training speed is fastest, slowest and middle.",
     "Gates, state vectors and parameters are exact; long range is the memory span, or where that "
     "is not measured the distance at which 1% of the gradient is left; training speed is the time "
-    "over that of a plain RNN timed in turns, machine by machine.",
+    "over that of a plain RNN in the same turns, over launches, machine by machine.",
     Question("Which of the three trains slowest on this machine?", (*TITLES, DEPENDS)),
     table_rule,
     (COUNTS, SPANS, SPEED),

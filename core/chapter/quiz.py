@@ -211,7 +211,7 @@ QUIZ: tuple[QuizQuestion, ...] = (
         FASTER,
         _faster,
         unit=" times the plain RNN's time",
-        over="repetition",
+        over="launch",
     ),
     QuizQuestion(
         10,

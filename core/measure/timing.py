@@ -1,4 +1,9 @@
-"""Timing of subjects in turns (A B C A B C), so that drift affects all of them alike.
+"""Timing of subjects in turns, so that what slows the machine down affects all of them alike.
+
+Each turn times every subject once, in an order of its own (`balanced_orders`): with one order for
+all turns, what a subject leaves in the caches, and any drift within a turn, would always help or
+harm the same neighbour. Ratios of two times of one turn are what a run measures well; the times
+themselves are those of its moment.
 
 Every subject is warmed up, the device is synchronised before and after each sample, and a fast
 subject is called repeatedly until a sample lasts five milliseconds. While a turn is timed, garbage
@@ -9,7 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import math
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -69,6 +76,30 @@ class Stopwatch:
         return max(1, math.ceil(SHORTEST_SAMPLE_NS / max(1, min(samples[-3:]))))
 
 
+def balanced_orders(n: int, draw: random.Random) -> Iterator[tuple[int, ...]]:
+    """Endless orders of 0 … n − 1, counterbalanced, the same for the same generator.
+
+    Each order is followed by its reverse: after any even number of turns, every subject has the
+    same mean position, and of any two each came first equally often. All orders of one round form a
+    Williams square (1949; for odd n two of them): every subject has been at every position, and
+    directly after every other, equally often. Subjects and orders are shuffled for each round.
+
+    n = 4, one round before shuffling: 0 1 3 2 | 2 3 1 0 | 1 2 0 3 | 3 0 2 1
+    """
+    zigzag = [(step + 1) // 2 if step % 2 else -(step // 2) for step in range(n)]
+    while True:
+        subjects, shifts = list(range(n)), list(range(n if n % 2 else max(1, n // 2)))
+        draw.shuffle(subjects)
+        draw.shuffle(shifts)
+        for shift in shifts:
+            order = tuple(subjects[(place + shift) % n] for place in zigzag)
+            yield from (order, order[::-1])
+
+
+def nothing() -> None:
+    """The empty call."""
+
+
 class Turns(Generic[Name]):
     """Subjects (name → what to call) that are timed in turns.
 
@@ -76,8 +107,11 @@ class Turns(Generic[Name]):
     `problem_of` describes an error that is no bug of ours in a few words, and returns '' for any
     other. A subject with a problem drops out and the others go on; other errors are raised.
 
+    `seed` determines the order within each turn. `empty` is what an empty call looks like here: it
+    is timed in every turn as the fastest subject is.
+
     With `singles`, a turn times so many calls of each subject one by one, after a few untimed ones
-    that fill the caches: then `seconds` holds as many samples per turn.
+    that fill the caches: then `seconds` and `empty_seconds` hold as many samples per turn.
     """
 
     def __init__(
@@ -88,6 +122,8 @@ class Turns(Generic[Name]):
         context: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
         problem_of: Callable[[Exception], str] = lambda _: "",
         singles: int = 0,
+        seed: int = 0,
+        empty: Call = nothing,
     ) -> None:
         self.calls = dict(calls)
         self.stopwatch = stopwatch
@@ -95,11 +131,17 @@ class Turns(Generic[Name]):
         self.seconds: dict[Name, list[float]] = {name: [] for name in calls}
         """Samples of the subjects without problems: index i is from turn i."""
         self.empty_seconds: list[float] = []
-        """Samples of an empty region, timed as the fastest subject is."""
+        """Samples of the empty call."""
+        self.orders: list[tuple[Name, ...]] = []
+        """The order of each turn, without those who had dropped out before it."""
         self.disturbed = 0
         """Turns that were timed while another thread of ours did not pause."""
         self._context, self._problem_of, self._singles = context, problem_of, singles
+        self._empty = empty
         self._times: dict[Name, int] = {}
+        names = tuple(calls)
+        indices = balanced_orders(len(names), random.Random(seed))
+        self._orders = (tuple(names[index] for index in order) for order in indices)
 
     def warm_up(self) -> Iterator[Name]:
         """Warm up one subject per step; yields its name."""
@@ -110,13 +152,15 @@ class Turns(Generic[Name]):
 
     def take(self, turns: int) -> Iterator[int]:
         """Take one turn per step; yields how many are done. No lock is held in between."""
-        for done in range(1, turns + 1):
+        for done, planned in enumerate(itertools.islice(self._orders, turns), start=1):
+            order = tuple(name for name in planned if name in self._times)
             with undisturbed() as alone, self._context():
-                for name, times in list(self._times.items()):
+                for name in order:
                     with self._dropping_out(name):
-                        self.seconds[name] += self._samples(self.calls[name], times)
+                        self.seconds[name] += self._samples(self.calls[name], self._times[name])
                 longest = max(self._times.values(), default=1)
-                self.empty_seconds += self._samples(lambda: None, longest)
+                self.empty_seconds += self._samples(self._empty, longest)
+            self.orders.append(order)
             self.disturbed += not alone
             yield done
 

@@ -84,6 +84,11 @@ class Recurrent(nn.Module):
             setattr(layer, name, parameter)
         return layer
 
+    @property
+    def fused_layer(self) -> nn.RNNBase | None:
+        """The layer of torch.nn that computes it, with the same parameters; None of equations."""
+        return self._fused[0] if self._fused else None
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """After a move to another device, cuDNN needs the weights in one piece again."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

@@ -132,7 +132,8 @@ class Measure:
     ) -> pandas.DataFrame:
         """Columns `across`, value, low, high, n: over seeds where the table has them.
 
-        An estimate per seed also has the `sums`. Rows without seeds keep their own intervals.
+        An estimate per seed also has the `sums`. Rows without seeds keep their own intervals; of
+        several launches, estimates are combined as the column declares.
         """
         column = shown.column(table, self.name)
         estimate, aggregation = column.estimate, column.aggregation
@@ -142,6 +143,8 @@ class Measure:
                     rows, across, self.name, sums, self.bounds, aggregation
                 )
             return curves.clip(curves.bands(rows, across, self.name, aggregation), self.bounds)
+        if estimate and shown.experiment.timed:
+            return curves.estimate_bands(rows, across, self.name, (), self.bounds, aggregation)
         ends: tuple[str, ...] = self.quartiles
         count = self.count
         if estimate:
@@ -159,7 +162,7 @@ class Measure:
         """What its bands are over, in words; an estimate also has `further` counts."""
         row, column = shown.experiment.row(table), shown.column(table, self.name)
         if column.estimate or has_seeds(row):
-            count = "Repetitions" if shown.experiment.timed else "Seeds"
+            count = "Launches" if shown.experiment.timed else "Seeds"
             return Repeats(count=count, further=further if column.estimate else ())
         count = shown.column(table, self.count).title if self.count else ""
         return Repeats("Middle half", count, self.name in whole_numbers(row))

@@ -49,7 +49,7 @@ class Dots:
         result = comparison.result(measure.name)
         bands = curves.of_estimates(result.estimates if result else {})
         bands = curves.clip(bands, measure.bounds)
-        repeats = Repeats(count="Repetitions" if experiment.timed else "Seeds")
+        repeats = Repeats(count="Launches" if experiment.timed else "Seeds")
         if experiment.one_run_per_seed:
             seeds = shown.results.groupby("label")["seed"].nunique()
             repeats = Repeats(count="Seeds" if (seeds > 1).all() else "Seeds or sentences")

@@ -209,7 +209,7 @@ def _undrawable(measure: Measure, rows: pandas.DataFrame, x: Column) -> Iterator
 
 @dataclass(frozen=True)
 class Scaling:
-    """How a measure grows with a size, both on logarithmic axes.
+    """How a measure grows with a size, which has a logarithmic axis.
 
     The size is the table's curve axis, or a setting that the runs vary.
     """
@@ -219,6 +219,8 @@ class Scaling:
     measures: tuple[Measure, ...]
     setting: str = ""
     """The setting along x; the table's own curve axis is then taken at one place."""
+    logarithmic: bool = True
+    """Whether the measure's axis is logarithmic too."""
 
     def available(self, shown: Shown) -> bool:
         """Whether there is a number, and the setting varies within a series."""
@@ -245,7 +247,7 @@ class Scaling:
                 st.info("There are no values to plot.")
             else:
                 chart = self._chart(shown, measure, rows, bands, series, lines.HEIGHT)
-                alt = lines.description(shown.experiment.question, bands, x, logarithm_of(y))
+                alt = lines.description(shown.experiment.question, bands, x, self._y(y))
                 put(shown, chart, alt, self.table, f"{measure.name}-{x.name}")
             list_problems(shown.experiment.row(self.table), rows, x)
 
@@ -273,7 +275,11 @@ class Scaling:
 
     def _bands(self, shown: Shown, measure: Measure, rows: pandas.DataFrame) -> pandas.DataFrame:
         across = ["label", self._x(shown).name]
-        return curves.logarithms(measure.bands(shown, self.table, rows, across))
+        bands = measure.bands(shown, self.table, rows, across)
+        return curves.logarithms(bands) if self.logarithmic else bands
+
+    def _y(self, column: Column) -> Column:
+        return logarithm_of(column) if self.logarithmic else column
 
     def _chart(
         self,
@@ -284,13 +290,15 @@ class Scaling:
         series: dict[str, Style],
         height: int,
     ) -> Chart:
-        x = self._x(shown)
+        x, reference = self._x(shown), measure.reference
+        if reference is not None and self.logarithmic:
+            reference = math.log10(reference)
         return lines.line_chart(
             bands,
             x,
-            logarithm_of(shown.column(self.table, measure.name)),
+            self._y(shown.column(self.table, measure.name)),
             series,
-            reference=None if measure.reference is None else math.log10(measure.reference),
+            reference=reference,
             height=height,
             repeats=measure.repeats(shown, self.table),
             sizes=True,

@@ -105,14 +105,14 @@ def _hover_texts(
 ) -> dict[str, list[str]]:
     """`5.2 (4.8 to 5.7, 5 seeds)`: each number with its interval, in columns `<name>_text`."""
     whole = whole_numbers(shown.experiment.summary)
-    repeat = "repetition" if shown.experiment.timed else "seed"
 
     def text(row: Mapping[Hashable, Any], column: Column) -> str:
         number = exact(row[column.name], whole=column.name in whole)
         if not column.estimate or pandas.isna(row[column.name]):
             return number
         ends = interval(row[f"{column.name}_low"], row[f"{column.name}_high"])
-        count = counted(int(row[f"{column.name}_n"]), repeat)
+        n = int(row[f"{column.name}_n"])
+        count = f"n = {n:,}" if shown.experiment.timed else counted(n, "seed")
         return f"{number} ({', '.join(filter(None, (ends, count)))})"
 
     rows = results.to_dict("records")

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.experiment import BUDGETS, COMPARED_AT, SEEDS, WIDTH, Config, Experiment
+from core.experiment import BUDGETS, COMPARED_AT, WIDTH, Config, Experiment
 from core.experiments import all_experiments
 from core.models.architecture import variant_title
 from core.models.registry import cell_kinds, variants
@@ -75,7 +75,7 @@ def groups(experiment: Experiment, variants: Sequence[str], size: str = WIDTH) -
         if s.name not in VARIANT_SETTINGS and cells & set(s.cells or cell_kinds())
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
-    common = sorted(own, key=lambda s: s is not SEEDS)[:MAX_COMMON]
+    common = sorted(own, key=lambda s: s is not experiment.replicate)[:MAX_COMMON]
     sizes = {s.name: s for s in fitting if s.name in COMPARED_AT.values()}
     architecture = [sizes[size] if s.name == WIDTH else s for s in fitting if s.of_architecture]
     return Groups(
@@ -227,7 +227,8 @@ def _widgets(
 def _vary(experiment: Experiment, shown: Groups) -> tuple[str, list[Any]]:
     """The setting to compare at several values, and those values as they were typed."""
     settings = {s.title: s for s in (*shown.architecture, *shown.common, *shown.more)}
-    settings.pop(SEEDS.title if SEEDS in shown.common else "", None)  # one number for a launch
+    if experiment.replicate is not None:
+        settings.pop(experiment.replicate.title, None)  # one number for all
     if st.query_params.get("vary") in {s.title for s in experiment.settings} - set(settings):
         _clear(["vary"])  # none of the selected variants has it
     with st.grid(2, min_column_width=260):

@@ -73,7 +73,7 @@ def _whose(experiment: Experiment, result: pandas.Series[Any], column: Column) -
         return name
     spread = interval(result[f"{column.name}_low"], result[f"{column.name}_high"])
     times = int(result[f"{column.name}_n"])
-    repeats = counted(times, "repetition" if experiment.timed else "seed")
+    repeats = f"n = {times}" if experiment.timed else counted(times, "seed")
     return f"{name}, {spread}" if spread else f"{name}, {repeats}: no interval"
 
 

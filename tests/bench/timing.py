@@ -15,7 +15,8 @@ from torch.utils.benchmark import Timer
 
 from core.experiments.throughput.bench import context_of
 from core.experiments.throughput.declaration import MODES, Mode, Subject, ThroughputConfig
-from core.experiments.throughput.rows import growth_exponent, quantile
+from core.experiments.throughput.growth import growth_exponent, local_exponent
+from core.experiments.throughput.rows import quantile
 from core.experiments.throughput.subjects import build_subjects, normal, output_size, pass_of
 from core.measure.memory import keep_freed_memory
 from core.measure.timing import Call, Stopwatch, Turns
@@ -65,12 +66,17 @@ def agreement_table() -> Table:
 
 def growth_table() -> Table:
     """Exponents of T, forward and backward."""
-    title = f"Time ∝ T^b, T = {LENGTHS[0]} to {LENGTHS[-1]}, training (aim: 1.0 ± 0.1; above 1)"
+    title = (
+        f"Training takes a + b·T^p, T = {LENGTHS[0]} to {LENGTHS[-1]} (aim: 1.0 ± 0.1); attention "
+        "between the last two lengths (aim: above 1)"
+    )
     rows = [
         (name, f"{e.value:.3f}", f"{e.low:.3f} to {e.high:.3f}")
+        if e.value is not None
+        else (name, "not determined", "")
         for name, e in growth_exponents().items()
     ]
-    return table_of(title, ("subject", "b", "95% interval"), rows)
+    return table_of(title, ("subject", "p", "95% interval"), rows)
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,8 @@ def agreements() -> dict[str, Agreement]:
 
 
 def growth_exponents() -> dict[str, Estimate]:
-    """By cell, and of attention; all lengths and subjects in the same turns."""
+    """p of t = a + b·T^p by cell, and of attention its local exponent at the end; all lengths and
+    subjects in the same turns."""
     calls: dict[str, Call] = {}
     for cell in cell_kinds():
         for length in LENGTHS:
@@ -131,11 +138,15 @@ def growth_exponents() -> dict[str, Estimate]:
         turns = Turns(calls, Stopwatch(CPU))
         for _ in (*turns.warm_up(), *turns.take(TURNS)):
             pass
-    medians = {name: quantile(taken, 0.5) for name, taken in turns.seconds.items()}
-    return {
-        name: growth_exponent({length: medians[f"{name} {length}"] for length in LENGTHS})
-        for name in (*cell_kinds(), "attention")
+    seconds = turns.seconds
+    exponents = {
+        cell: growth_exponent(
+            LENGTHS, list(zip(*(seconds[f"{cell} {length}"] for length in LENGTHS), strict=True))
+        )
+        for cell in cell_kinds()
     }
+    before, last = (seconds[f"attention {length}"] for length in LENGTHS[-2:])
+    return {**exponents, "attention": local_exponent(*LENGTHS[-2:], before, last)}
 
 
 def config(cell: str = "lstm") -> ThroughputConfig:

@@ -21,13 +21,13 @@ def results(experiment: Experiment, *lines: dict[str, Any]) -> pandas.DataFrame:
 def test_a_count_is_exact_and_says_whose_it_is() -> None:
     found = results(
         PARAMETER_COUNT,
-        {"label": "RNN", "parameters": 8_320, "activation_mib": 0.5},
-        {"label": "LSTM", "parameters": 13_107_200, "activation_mib": 0.7},
+        {"label": "RNN", "parameters": 8_320, "equation_activation_mib": 0.5},
+        {"label": "LSTM", "parameters": 13_107_200, "equation_activation_mib": 0.7},
     )
     assert cards.headline(PARAMETER_COUNT, found) == [
         ("Most recurrent parameters", "13,107,200", "LSTM"),
         ("Fewest recurrent parameters", "8,320", "RNN"),
-        ("Lowest activation memory", "0.500 MiB", "RNN"),
+        ("Lowest activations kept by the equations", "0.500 MiB", "RNN"),
     ]
 
 
@@ -37,7 +37,7 @@ def estimate(name: str, value: float, low: float | None, high: float | None, n: 
 
 def test_an_estimate_says_its_interval_or_of_how_many_there_is_none() -> None:
     for experiment, name, few in (
-        (THROUGHPUT, "tokens_per_second", "3 repetitions"),
+        (THROUGHPUT, "over_rnn", "n = 3"),
         (GRADIENT_DECAY, "decay_rate", "3 seeds"),
     ):
         found = results(

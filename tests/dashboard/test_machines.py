@@ -20,7 +20,7 @@ PAGE = "views/results/throughput.py"
 
 
 def put(store: Store, sweep: str, machine: dict[str, str] = NOTES, **settings: object) -> str:
-    (config,) = THROUGHPUT.configs(["lstm"], {name: [value] for name, value in settings.items()})
+    config, *_ = THROUGHPUT.configs(["lstm"], {name: [value] for name, value in settings.items()})
     return record(store, THROUGHPUT, config, sweep, machine=machine)
 
 
@@ -77,7 +77,7 @@ def test_the_same_launch_elsewhere_is_put_beside_and_only_the_newest_of_each_mac
 
 def test_a_budget_decides_the_width_so_the_width_needs_not_be_the_same(store: Store) -> None:
     put(store, "here", parameter_budget=10_000)
-    (config,) = THROUGHPUT.configs(["gru"], {"parameter_budget": [10_000]})
+    config, *_ = THROUGHPUT.configs(["gru"], {"parameter_budget": [10_000]})
     record(store, THROUGHPUT, config, "there", machine=GPU)
     found = groups.elsewhere(THROUGHPUT, by_sweep(store, "here"), store.runs())
     assert [run.sweep for run in found] == ["there"]

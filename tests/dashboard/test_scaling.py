@@ -35,7 +35,7 @@ def shown(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("dashboard.store.cache.dark", lambda: False)
 
     def measured(variants: list[str], **settings: list[Any]) -> Shown:
-        for config in THROUGHPUT.configs(variants, settings):
+        for config in THROUGHPUT.configs(variants, {"launches": [1], **settings}):
             record(store, THROUGHPUT, config, "one")
         return read(THROUGHPUT, store.runs())
 
@@ -171,7 +171,7 @@ def test_the_hover_says_what_a_band_is(shown: Any) -> None:
     runs = shown(["lstm"])
     assert TIME.repeats(runs, "times") == curves.Repeats("Middle half", "Repetitions")
     ratio = Measure("times_as_fast").repeats(runs, "ratios")
-    assert ratio == curves.Repeats("95% interval", "Repetitions")
+    assert ratio == curves.Repeats("95% interval", "Launches")
     widths = Shown(PARAMETER_COUNT, (), pandas.DataFrame(), {}, {})
     assert Measure("parameters").repeats(widths, "widths").whole
     assert Measure("parameters").repeats(widths, "widths").count == ""

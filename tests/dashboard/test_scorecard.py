@@ -120,7 +120,7 @@ def test_one_question_alone_leaves_the_others_open(
     assert not app.exception
     queued = store.runs(status="SCHEDULED")
     assert workers
-    assert len(queued) == 1 + 3 * 4 + 9, "GRU, then three cells of five questions, one by seed"
+    assert len(queued) == 1 + 3 * 3 + 3 * 3 + 3 * 3, "GRU; then the cells, some by seed"
     (gru,) = (run for run in queued if run.experiment == PARAMETER_COUNT.name)
     assert (gru.settings["cell"], gru.settings["input_size"]) == ("gru", 7)
     assert "scorecard-queue" not in keys(app), "all of it is on its way"

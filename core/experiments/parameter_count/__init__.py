@@ -23,7 +23,7 @@ PARAMETER_COUNT = Experiment(
     work=work,
     headlines=(
         Headline("parameters", "has the fewest parameters", fixed_by="parameter_budget"),
-        Headline("activation_mib", "keeps the least for the backward pass"),
+        Headline("equation_activation_mib", "keeps the least for the backward pass"),
         Headline("state_bytes", "carries the smallest state", fixed_by="state_budget"),
     ),
     presets={"chapter": {"input_size": 128, "hidden_size": 256}},

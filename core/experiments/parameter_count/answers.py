@@ -7,18 +7,21 @@ from typing import Any
 
 from core.analysis.comparison import Comparison
 from core.experiments.parameter_count.declaration import ParameterCountConfig
-from core.formatting import as_number, number
+from core.formatting import as_number, listed, number
+
+KEPT_BY = {
+    "equation_activation_mib": "by the equations",
+    "activation_mib": "by torch.nn's fused kernel",
+}
+"""Column of the summary → by what. Only the first compares the cells."""
 
 
 def run_sentence(config: ParameterCountConfig, summary: Mapping[str, Any]) -> str:
     """`LSTM 64 reading 64 features: 33,280 recurrent parameters, 4.00 times the plain RNN's …`."""
-    memory = as_number(summary["activation_mib"])
-    keeps = (
-        ""
-        if memory is None
-        else f"; training over {config.sequence_length:,} steps keeps {number(memory)} MiB of "
-        "activations"
-    )
+    memory = {words: as_number(summary.get(column)) for column, words in KEPT_BY.items()}
+    parts = [f"{number(mib)} MiB {words}" for words, mib in memory.items() if mib is not None]
+    steps = f"; training over {config.sequence_length:,} steps keeps activations of"
+    keeps = f"{steps} {listed(parts)}" if parts else ""
     return (
         f"{config.architecture.label} reading {config.input_size:,} features: "
         f"{summary['parameters']:,} recurrent parameters, {number(summary['over_rnn'])} times the "
@@ -40,19 +43,24 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         tuple(run.settings[n] for n in ("sequence_length", "batch_size", "dtype", "input_size"))
         for run in comparison.runs
     }
+    if len(shapes) > 1:
+        return
     memory = {
         group.name: value
         for group in groups
-        if (value := comparison.estimate(group.name, "activation_mib").value) is not None
+        if (value := comparison.estimate(group.name, "equation_activation_mib").value) is not None
     }
-    if len(shapes) > 1 or not memory:
+    if not memory:
         return
     least, most = min(memory, key=memory.__getitem__), max(memory, key=memory.__getitem__)
     steps = f"Training over {groups[0].settings['sequence_length']:,} steps keeps"
     if memory[least] == memory[most]:
-        yield f"{steps} {number(memory[least])} MiB of activations."
-    else:
-        yield (
-            f"{steps} {number(memory[least])} MiB of activations in {least} and "
-            f"{number(memory[most])} MiB in {most}."
-        )
+        yield f"{steps} {number(memory[least])} MiB of activations by the equations."
+        return
+    by_kernel = [comparison.estimate(name, "activation_mib").value for name in (least, most)]
+    kernels = [number(value) for value in by_kernel if value is not None]
+    beside = f", {listed(kernels)} MiB by torch.nn's fused kernels" if len(kernels) == 2 else ""
+    yield (
+        f"{steps} {number(memory[least])} MiB of activations in {least} and "
+        f"{number(memory[most])} MiB in {most} by the equations{beside}."
+    )

@@ -5,7 +5,7 @@ Shapes: T steps, B sequences, I features.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 import torch
@@ -41,7 +41,7 @@ def measure(config: ParameterCountConfig) -> Iterator[Event]:
     device = resolve_device(config.device, config.dtype)
     total, done = work(config), 0.0
     yield Progress(done, total, device_sentence(device))
-    activation_mib: float | None = None
+    kept: dict[str, float] = {}
     for width in config.widths:
         architecture = config.architecture.model_copy(update={"hidden_size": width})
         yield width_row(config, architecture)
@@ -53,11 +53,11 @@ def measure(config: ParameterCountConfig) -> Iterator[Event]:
                 yield PartRow(part=part, hidden_size=width, parameters=parameters)
         for row in activation_rows(config, architecture, device):
             yield row
-            if width == config.architecture.hidden_size and row.implementation == "fused":
-                activation_mib = row.activation_mib
+            if width == config.architecture.hidden_size:
+                kept[row.implementation] = row.activation_mib
         done += width_work(config, width)
         yield Progress(done, total, f"hidden size {width}")
-    yield summarise(config, activation_mib)
+    yield summarise(config, kept)
 
 
 def width_row(config: ParameterCountConfig, architecture: Architecture) -> WidthRow:
@@ -128,14 +128,15 @@ def activation_rows(
         )
 
 
-def summarise(config: ParameterCountConfig, activation_mib: float | None) -> ParameterCountSummary:
-    """Summarise the config's own hidden size."""
+def summarise(config: ParameterCountConfig, kept: Mapping[str, float]) -> ParameterCountSummary:
+    """Summarise the config's own hidden size; `kept` is in MiB, by implementation."""
     shape = config.architecture
     row = width_row(config, shape)
     units = shape.layers * shape.directions * shape.hidden_size
     return ParameterCountSummary(
         parameters=row.parameters,
-        activation_mib=activation_mib,
+        equation_activation_mib=kept.get("equations"),
+        activation_mib=kept.get("fused"),
         effective_parameters=row.effective_parameters,
         parameters_total=row.parameters_total,
         over_rnn=row.over_rnn,

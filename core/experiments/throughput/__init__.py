@@ -1,9 +1,10 @@
 """How fast is it, and how does time grow with length?"""
 
 from core.experiment import Experiment, Headline
-from core.experiments.throughput.answers import remarks, run_sentence
+from core.experiments.throughput.answers import older_values, remarks, run_sentence
 from core.experiments.throughput.declaration import (
     CompilationRow,
+    GrowthRow,
     LatencyRow,
     PackingRow,
     RatioRow,
@@ -11,6 +12,7 @@ from core.experiments.throughput.declaration import (
     ThroughputConfig,
     ThroughputSummary,
     TimeRow,
+    TurnRow,
     work,
 )
 
@@ -22,9 +24,11 @@ THROUGHPUT = Experiment(
     rows=(
         TimeRow,
         RatioRow,
+        GrowthRow,
         LatencyRow,
         PackingRow,
         CompilationRow,
+        TurnRow,
         SubjectRow,
         ThroughputSummary,
     ),
@@ -33,9 +37,11 @@ THROUGHPUT = Experiment(
     remarks=remarks,
     work=work,
     timed=True,
+    one_run_per_seed=True,
+    by_seed=older_values,
     headlines=(
-        Headline("tokens_per_second", "trains fastest"),
-        Headline("latency_p50_us", "answers fastest"),
+        Headline("over_rnn", "trains fastest beside a plain RNN of its width"),
+        Headline("latency_over_rnn", "answers fastest beside a plain RNN of its width"),
     ),
     presets={
         "chapter": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
@@ -14,7 +15,7 @@ from core.experiments.throughput.declaration import Mode, Subject, ThroughputCon
 from core.experiments.throughput.rows import Results
 from core.experiments.throughput.subjects import build_subjects, problem_of
 from core.measure.memory import MIB, MemoryLimit, peak_bytes
-from core.measure.timing import Call, Name, Stopwatch, Turns
+from core.measure.timing import Call, Name, Stopwatch, Turns, nothing
 from core.training import Throttle
 
 
@@ -49,6 +50,7 @@ class Bench:
         self.stopwatch = Stopwatch(device)
         self.models: dict[Subject, nn.Module] = build_subjects(config, device)
         self.results = Results()
+        self._draw = random.Random(config.seed)
 
     def problem_of(self, error: Exception) -> str:
         """Why this run cannot time something, in a few words; empty for a bug."""
@@ -85,14 +87,20 @@ class Bench:
         message: str,
         *,
         singles: int = 0,
+        empty: Call = nothing,
     ) -> Generator[Progress, None, Turns[Name]]:
-        """Warm the calls up and time them in turns, with progress in between."""
+        """Warm the calls up and time them in turns, with progress in between.
+
+        The run's seed determines the orders.
+        """
         turns = Turns(
             calls,
             self.stopwatch,
             context=context_of(mode),
             problem_of=self.problem_of,
             singles=singles,
+            seed=self._draw.getrandbits(32),
+            empty=empty,
         )
         for name in turns.warm_up():
             yield from self.meter.at(0.0, f"{message}: {name} is warm")

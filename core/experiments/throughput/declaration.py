@@ -1,7 +1,9 @@
 """The declaration of `throughput`: settings, tables, and the work of a run.
 
 A variant and its baselines are timed in turns, by sequence length: forward, forward + backward, one
-token at a time, packed against padded.
+token at a time, packed against padded; then all lengths in the same turns, for how time grows.
+Ratios of two times of one turn are what runs are compared by; the times themselves are those of one
+launch on a machine as busy as it then was.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pydantic import Field, model_validator
 from core.experiment import Config, Row, axis, measure, note
 from core.models.architecture import Architecture
 from core.models.counting import count_parameters, pass_cost
-from core.stats.aggregation import EXACT
+from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEAN, MEDIAN
 from core.stats.estimates import Estimate
 
 Subject = Literal["fused", "equations", "rnn", "linear", "feed-forward", "attention"]
@@ -30,6 +32,11 @@ SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
 MODES: tuple[Mode, ...] = get_args(Mode)
+
+Grown = Literal["fused", "attention"]
+"""The subjects whose growth with length is measured."""
+
+GROWN: tuple[Grown, ...] = get_args(Grown)
 
 
 class ThroughputConfig(Config):
@@ -62,8 +69,8 @@ class ThroughputConfig(Config):
         le=1000,
         title="Repetitions",
         description=(
-            "Turns, in each of which everything is timed once. From six on there are intervals, "
-            "from nine on they leave the extremes out."
+            "Turns, in each of which everything is timed once, in an order of its own. From five "
+            "on there are intervals over the turns."
         ),
         json_schema_extra={"role": "replicate"},
     )
@@ -112,15 +119,20 @@ class ThroughputConfig(Config):
     @property
     def lengths(self) -> list[int]:
         """Halvings of the longest down to the shortest, in rising order."""
-        lengths = [self.sequence_length]
-        while lengths[-1] // 2 >= self.shortest_length:
-            lengths.append(lengths[-1] // 2)
-        return lengths[::-1]
+        return halvings(self.sequence_length, self.shortest_length)
+
+
+def halvings(longest: int, shortest: int) -> list[int]:
+    """The longest length, half of it and so on down to the shortest, in rising order."""
+    lengths = [longest]
+    while lengths[-1] // 2 >= shortest:
+        lengths.append(lengths[-1] // 2)
+    return lengths[::-1]
 
 
 @dataclass(frozen=True)
 class TimeRow(Row):
-    """How long one subject takes at one length: median and middle half of the repetitions."""
+    """How long one subject takes at one length: median and middle half of the turns."""
 
     table: ClassVar[str] = "times"
     title: ClassVar[str] = "Time by length"
@@ -147,8 +159,44 @@ class TimeRow(Row):
 
 
 @dataclass(frozen=True)
+class TurnRow(Row):
+    """One subject in one turn: what all medians and ratios are computed from."""
+
+    table: ClassVar[str] = "turns"
+    title: ClassVar[str] = "Turn by turn"
+
+    subject: Subject = axis("Subject")
+    mode: Mode = axis("Pass")
+    sequence_length: int = axis("Sequence length", unit="steps")
+    turn: int = axis("Turn", description="Counted from 1.")
+    position: int = measure(
+        "Position", description="In the order of this turn, from 1; orders are counterbalanced."
+    )
+    milliseconds: float = measure("Time", unit="ms", better="lower")
+
+
+@dataclass(frozen=True)
+class GrowthRow(Row):
+    """How training time grows between two neighbouring lengths, timed in the same turns."""
+
+    table: ClassVar[str] = "growth"
+    title: ClassVar[str] = "Growth of time"
+
+    subject: Grown = axis("Subject", description="fused is the variant.")
+    sequence_length: int = axis(
+        "Sequence length", unit="steps", curve=True, description="The longer of the two."
+    )
+    shorter_length: int = measure("Shorter length", unit="steps")
+    local_exponent: Estimate = measure(
+        "Local exponent",
+        unit="exponent of T",
+        description="log(t₂/t₁) / log(T₂/T₁): 1 where twice the length takes twice as long.",
+    )
+
+
+@dataclass(frozen=True)
 class RatioRow(Row):
-    """How many times as fast as a baseline: median over repetitions timed in turns."""
+    """How many times as fast as a baseline: median of the ratios within the turns of a launch."""
 
     table: ClassVar[str] = "ratios"
     title: ClassVar[str] = "Speed against the baselines"
@@ -161,7 +209,8 @@ class RatioRow(Row):
         "Speed",
         unit="times the baseline's",
         better="higher",
-        description="The baseline's time over the subject's, repetition by repetition.",
+        description="The baseline's time over the subject's, turn by turn.",
+        aggregation=GEOMETRIC_MEAN,
     )
 
 
@@ -180,9 +229,19 @@ class LatencyRow(Row):
         "Median latency",
         unit="µs",
         better="lower",
-        description="Less what an empty region takes, timed the same way.",
+        description="Less what an empty call takes, timed the same way in the same turns.",
     )
     p99_us: float | None = measure("99th percentile", unit="µs", better="lower")
+    empty_us: float | None = measure(
+        "Empty call", unit="µs", description="Median; it is subtracted from the latencies."
+    )
+    over_rnn: Estimate = measure(
+        "Latency over the plain RNN's",
+        unit="times",
+        better="lower",
+        description="Median of the ratios of the medians of each turn.",
+        aggregation=GEOMETRIC_MEAN,
+    )
     tokens: int = measure("Tokens timed")
     problem: str = note("Problem")
 
@@ -197,7 +256,11 @@ class PackingRow(Row):
     mode: Mode = axis("Pass")
     sequence_length: int = axis("Longest sequence", unit="steps", curve=True)
     packed_over_padded: Estimate = measure(
-        "Packed over padded time", unit="times", better="lower", description="Median of the ratio."
+        "Packed over padded time",
+        unit="times",
+        better="lower",
+        description="Median of the ratios of each turn.",
+        aggregation=GEOMETRIC_MEAN,
     )
     packed_ms: float | None = measure("Packed", unit="ms", better="lower")
     padded_ms: float | None = measure("Padded", unit="ms", better="lower")
@@ -237,105 +300,177 @@ class SubjectRow(Row):
 class ThroughputSummary(Row):
     """The results at the longest sequence, of the fused implementation unless stated otherwise.
 
-    Intervals are over repetitions: those of the median, from order statistics.
+    Ratios are compared over launches. The intervals of one launch are over its turns: those of the
+    median, from order statistics. They say how well this launch measured, not what the next one
+    will find.
     """
 
     table: ClassVar[str] = "summary"
     title: ClassVar[str] = "Summary"
 
-    tokens_per_second: Estimate = measure(
-        "Training speed",
-        unit="tokens/s",
-        better="higher",
-        description="Forward + backward with every gradient.",
-    )
-    latency_p50_us: float | None = measure(
-        "Latency, median",
-        unit="µs",
-        better="lower",
-        description="Of one token with carried state; none for bidirectional layers.",
-    )
-    latency_p99_us: float | None = measure("Latency, 99th percentile", unit="µs", better="lower")
-    forward_tokens_per_second: Estimate = measure(
-        "Forward speed", unit="tokens/s", better="higher", description="Without a graph."
-    )
-    training_ms: Estimate = measure("Training time", unit="ms", better="lower")
-    forward_ms: Estimate = measure("Forward time", unit="ms", better="lower")
-    growth_exponent: Estimate = measure(
-        "Growth of time",
-        unit="exponent of T",
-        better="lower",
-        description="Slope of log time (forward + backward) against log T; Student's t interval.",
-    )
-    attention_growth: Estimate = measure(
-        "Growth of attention", unit="exponent of T", description="The same of the baseline."
-    )
     over_rnn: Estimate = measure(
         "Training time over the plain RNN's",
         unit="times",
         better="lower",
-        description="Of a fused unidirectional RNN of the same width, timed in turns.",
+        description=(
+            "Forward + backward with every gradient, over that of a fused unidirectional RNN of "
+            "the same width and depth in the same turn."
+        ),
+        aggregation=GEOMETRIC_MEAN,
+    )
+    latency_over_rnn: Estimate = measure(
+        "Latency over the plain RNN's",
+        unit="times",
+        better="lower",
+        description=(
+            "Of one token with carried state, after the longest sequence, in the same turn; none "
+            "for bidirectional layers."
+        ),
+        aggregation=GEOMETRIC_MEAN,
+    )
+    forward_over_rnn: Estimate = measure(
+        "Forward time over the plain RNN's",
+        unit="times",
+        better="lower",
+        description="Without a graph, in the same turn.",
+        aggregation=GEOMETRIC_MEAN,
     )
     over_linear: Estimate = measure(
         "Forward time over linear",
         unit="times",
         better="lower",
-        description="Of one linear layer, input size → hidden size, timed in turns.",
+        description="Of one linear layer, input size → hidden size, in the same turn.",
+        aggregation=GEOMETRIC_MEAN,
     )
     over_feed_forward: Estimate = measure(
         "Training time over feed-forward",
         unit="times",
         better="lower",
-        description="Of a feed-forward net of as many parameters, timed in turns.",
+        description="Of a feed-forward net of as many parameters, in the same turn.",
+        aggregation=GEOMETRIC_MEAN,
     )
     over_attention: Estimate = measure(
         "Training time over attention",
         unit="times",
         better="lower",
-        description="Of causal self-attention of the same width, timed in turns.",
+        description="Of causal self-attention of the same width, in the same turn.",
+        aggregation=GEOMETRIC_MEAN,
     )
     equations_over_fused: Estimate = measure(
         "Equations over fused",
         unit="times",
         better="lower",
         description="Training time of this project's equations over torch.nn's kernels.",
+        aggregation=GEOMETRIC_MEAN,
     )
     packed_over_padded: Estimate = measure(
         "Packed over padded",
         unit="times",
         better="lower",
         description="Forward time of a ragged batch.",
+        aggregation=GEOMETRIC_MEAN,
+    )
+    tokens_per_second: Estimate = measure(
+        "Training speed",
+        unit="tokens/s",
+        description="As of that launch: what else the machine did changes it. Compare ratios.",
+        aggregation=MEDIAN,
+    )
+    forward_tokens_per_second: Estimate = measure(
+        "Forward speed",
+        unit="tokens/s",
+        description="Without a graph; as of that launch.",
+        aggregation=MEDIAN,
+    )
+    training_ms: Estimate = measure(
+        "Training time", unit="ms", description="As of that launch.", aggregation=MEDIAN
+    )
+    forward_ms: Estimate = measure(
+        "Forward time", unit="ms", description="As of that launch.", aggregation=MEDIAN
+    )
+    latency_p50_us: float | None = measure(
+        "Latency, median",
+        unit="µs",
+        description="Of one token with carried state, less an empty call; as of that launch.",
+        aggregation=MEDIAN,
+    )
+    latency_p99_us: float | None = measure(
+        "Latency, 99th percentile",
+        unit="µs",
+        description="As of that launch.",
+        aggregation=MEDIAN,
+    )
+    empty_call_us: float | None = measure(
+        "Empty call",
+        unit="µs",
+        description="Subtracted from the latencies: the clock and a Python call.",
+        aggregation=MEDIAN,
+    )
+    length_exponent: Estimate = measure(
+        "Exponent of length",
+        unit="exponent of T",
+        description=(
+            "p of training time a + b·T^p, over all lengths in the same turns; none where that "
+            "curve does not fit or the turns do not determine p."
+        ),
+        aggregation=MEAN,
+    )
+    local_exponent: Estimate = measure(
+        "Local exponent at the end",
+        unit="exponent of T",
+        description="Of training time, between the last two lengths: an overhead makes it smaller.",
+        aggregation=MEAN,
+    )
+    attention_first_exponent: Estimate = measure(
+        "Attention's local exponent at first",
+        unit="exponent of T",
+        description="Between the first two lengths.",
+        aggregation=MEAN,
+    )
+    attention_exponent: Estimate = measure(
+        "Attention's local exponent at the end",
+        unit="exponent of T",
+        description="Between the last two lengths: it approaches 2 as T² dominates.",
+        aggregation=MEAN,
+    )
+    attention_quadratic_from: Estimate = measure(
+        "Attention is mostly T² from",
+        unit="steps",
+        description="Where c·T² is half of a + b·T + c·T², if that is among the lengths.",
+        aggregation=MEDIAN,
+        limit=lambda settings: float(str(settings.get("sequence_length", "inf"))),
     )
     peak_mib: float | None = measure(
         "Peak memory",
         unit="MiB",
         better="lower",
         description="The most that a training pass allocated, beyond parameters and input.",
+        aggregation=MEDIAN,
     )
     parameters: int = measure("Parameters", aggregation=EXACT)
-    compile_seconds: float | None = measure("Compilation", unit="s", better="lower")
+    compile_seconds: float | None = measure("Compilation", unit="s", aggregation=MEDIAN)
     noise_percent: float = measure(
         "Noise",
         unit="%",
-        better="lower",
-        description="Middle half of the repetitions over their median; median over all timings.",
+        description="Middle half of the turns over their median; median over all timings.",
+        aggregation=MEDIAN,
     )
     other_load: float = measure(
         "Load by others",
         unit="cores",
-        better="lower",
         description="Processor time that other processes took meanwhile.",
+        aggregation=MEDIAN,
     )
     disturbed_turns: int = measure(
         "Disturbed turns",
-        better="lower",
         description="Timed while this run's own heartbeat, waiting for the store, did not pause.",
+        aggregation=MEDIAN,
     )
     harness_percent: float = measure(
         "Harness",
         unit="%",
-        better="lower",
-        description="An empty region timed the same way, over the shortest time measured.",
+        description="An empty call timed the same way, over the shortest time measured.",
+        aggregation=MEDIAN,
     )
     device: str = note("Device")
     chip: str = note("Chip")
@@ -357,16 +492,30 @@ def work(config: ThroughputConfig) -> float:
         if config.packed:
             work += sum(packing_work(config, length, mode) for mode in MODES)
         work += latency_work(config)
-    return work
+    return work + growth_work(config)
+
+
+def growth_work(config: ThroughputConfig) -> float:
+    """Cost of the variant and of attention in training, at all lengths in the same turns."""
+    lengths = config.lengths if len(config.lengths) > 1 else []
+    work = sum(
+        _pass_work(config, config.architecture, length, "training") + attention_work(config, length)
+        for length in lengths
+    )
+    return (config.repetitions + WARM_UP_TURNS) * work
+
+
+def attention_work(config: ThroughputConfig, length: int) -> float:
+    """Cost of attention's T² part."""
+    return float(length**2 * config.batch_size * config.architecture.hidden_size)
 
 
 def passes_work(config: ThroughputConfig, length: int, mode: Mode) -> float:
     """Cost of all subjects at one length: both implementations, plain RNN, and attention's T²."""
     shape = config.architecture
     plain = Architecture(hidden_size=shape.hidden_size, layers=shape.layers)
-    attention = length**2 * config.batch_size * shape.hidden_size
     passes = 2 * _pass_work(config, shape, length, mode) + _pass_work(config, plain, length, mode)
-    return (config.repetitions + WARM_UP_TURNS) * (passes + attention)
+    return (config.repetitions + WARM_UP_TURNS) * (passes + attention_work(config, length))
 
 
 def packing_work(config: ThroughputConfig, length: int, mode: Mode) -> float:

@@ -2,7 +2,9 @@
 
 Recurrent subjects carry their state from token to token; attention has the keys and values of all
 tokens before. Only attention's arithmetic depends on the context; the others are timed beside it
-at each, in turns, so that a comparison is of times from the same moment.
+at each, in turns, so that a comparison is of times from the same moment. A fused layer is called as
+torch.nn has it, without this project's wrapper. What an empty call takes, read like any other in
+the same turns, is subtracted: the clock and a Python function that keeps a state.
 
 Shapes: B = 1 sequence, I input; N heads, T tokens, K features of a head.
 """
@@ -11,7 +13,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -44,25 +47,43 @@ def measure_latency(bench: Bench, context: int) -> Iterator[Event]:
             with bench.recording(problems, name):
                 calls[name] = reader(bench, name, context)
     repetitions = min(MAX_TURNS, tokens)
-    turns = yield from bench.time(
-        calls, "forward", repetitions, message, singles=math.ceil(tokens / repetitions)
-    )
+    each = math.ceil(tokens / repetitions)
+    idle = stepping(lambda x_1BI, state: (x_1BI, state), example(bench))
+    turns = yield from bench.time(calls, "forward", repetitions, message, singles=each, empty=idle)
     problems |= turns.problems
-    # The empty region gives the cost of reading the clock, which matters for times this short.
-    clock = statistics.median(turns.empty_seconds)
+    results = bench.results
+    results.empty_calls.append(statistics.median(turns.empty_seconds))
+    empty = by_turn(turns.empty_seconds, each)
     for name in SUBJECTS:
-        seconds = [max(0.0, s - clock) for s in turns.seconds.get(name, [])[:tokens]]
-        if seconds:
-            bench.results.latencies[name, context] = seconds
-        yield latency_row(bench.results, name, context, problems.get(name, ""))
+        taken = [
+            [max(0.0, s - statistics.median(none)) for s in seconds]
+            for seconds, none in zip(
+                by_turn(turns.seconds.get(name, []), each), empty, strict=False
+            )
+        ]
+        if taken:
+            results.latencies[name, context] = [s for turn in taken for s in turn][:tokens]
+            results.latency_turns[name, context] = [statistics.median(turn) for turn in taken]
+    for name in SUBJECTS:
+        yield latency_row(results, name, context, problems.get(name, ""))
+
+
+def by_turn(seconds: Sequence[float], each: int) -> list[Sequence[float]]:
+    """The samples of each turn."""
+    return [seconds[start : start + each] for start in range(0, len(seconds), each)]
+
+
+def example(bench: Bench) -> Tensor:
+    """One token of one sequence."""
+    return normal(bench.config, bench.device, 1, 1, bench.config.input_size)
 
 
 def reader(bench: Bench, name: Subject, context: int) -> Call:
     """The call that reads one more token."""
     model = bench.models[name]
-    x_1BI = normal(bench.config, bench.device, 1, 1, bench.config.input_size)
+    x_1BI = example(bench)
     if isinstance(model, Recurrent):
-        return _recurrent_reader(model, x_1BI)
+        return stepping(model.fused_layer or model, x_1BI)
     if isinstance(model, CausalAttention):
         # Attention after exactly `context` tokens: each timed one takes the same place.
         cache = model.new_cache(x_1BI, context + 1)
@@ -73,11 +94,12 @@ def reader(bench: Bench, name: Subject, context: int) -> Call:
     return lambda: model(x_1BI)
 
 
-def _recurrent_reader(model: Recurrent, x_1BI: Tensor) -> Call:
+def stepping(step: Callable[[Tensor, Any], tuple[Tensor, Any]], x_1BI: Tensor) -> Call:
+    """The call that reads a token and keeps the state for the next one."""
     state = None
 
     def read() -> None:
         nonlocal state
-        _, state = model(x_1BI, state)
+        _, state = step(x_1BI, state)
 
     return read

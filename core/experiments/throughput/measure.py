@@ -1,4 +1,4 @@
-"""How `throughput` is measured: length by length, the shortest first.
+"""How `throughput` is measured: length by length, the shortest first, then all in the same turns.
 
 The same seed gives the same weights and inputs. A run's memory is limited while it measures and at
 no other time; freed memory is kept, so that no pass pays for fresh pages.
@@ -16,7 +16,12 @@ from core.experiment import Event, Progress
 from core.experiments.throughput.bench import Bench, Meter, context_of
 from core.experiments.throughput.declaration import MODES, Subject, ThroughputConfig, work
 from core.experiments.throughput.latency import measure_latency
-from core.experiments.throughput.passes import Passes, measure_packing, measure_passes
+from core.experiments.throughput.passes import (
+    Passes,
+    measure_growth,
+    measure_packing,
+    measure_passes,
+)
 from core.experiments.throughput.rows import Results, summarise
 from core.experiments.throughput.subjects import start_compiler, subject_rows
 from core.measure.memory import MemoryLimit, keep_freed_memory, peak_bytes, return_freed_memory
@@ -41,6 +46,7 @@ def measure(config: ThroughputConfig) -> Iterator[Event]:
             yield from _limited(limit, _measure_length(bench, length))
             require_a_time(config, bench.results)
             return_freed_memory(device)
+        yield from _limited(limit, measure_growth(bench))
         yield from meter.begin(0.0, "all measured")
         yield summarise(config, bench.results, load, describe_device(device))
 

@@ -15,8 +15,22 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from core.experiment import Event
 from core.experiments.throughput import declaration
 from core.experiments.throughput.bench import Bench, context_of
-from core.experiments.throughput.declaration import SUBJECTS, CompilationRow, Mode, Subject
-from core.experiments.throughput.rows import packing_row, ragged_lengths, ratio_rows, time_rows
+from core.experiments.throughput.declaration import (
+    GROWN,
+    SUBJECTS,
+    CompilationRow,
+    Grown,
+    Mode,
+    Subject,
+)
+from core.experiments.throughput.rows import (
+    growth_rows,
+    packing_row,
+    ragged_lengths,
+    ratio_rows,
+    time_rows,
+    turn_rows,
+)
 from core.experiments.throughput.subjects import (
     NOT_COMPILED,
     OUT_OF_MEMORY,
@@ -45,6 +59,7 @@ def measure_passes(bench: Bench, length: int, mode: Mode) -> Iterator[Event]:
         results.problems[name, mode, length] = problem
     if turns.harness_share is not None:
         results.harness_shares.append(turns.harness_share)
+    yield from turn_rows(turns, mode, length)
     yield from time_rows(config, results, mode, length)
     yield from ratio_rows(results, mode, length)
 
@@ -175,3 +190,26 @@ def packing_calls(bench: Bench, length: int, mode: Mode) -> dict[str, Call]:
         return torch.autograd.grad(output_NO, wanted, grad_NO)
 
     return {"packed": packed_training, "padded": padded}
+
+
+def measure_growth(bench: Bench) -> Iterator[Event]:
+    """Measure training at all lengths in the same turns, where both neighbours can be timed."""
+    config, results = bench.config, bench.results
+    if len(config.lengths) < 2:
+        return
+    yield from bench.meter.begin(declaration.growth_work(config), "training at all lengths")
+    places: dict[str, tuple[Grown, int]] = {}
+    calls: dict[str, Call] = {}
+    for length in config.lengths:
+        passes = Passes(bench, length, "training")
+        for name in GROWN:
+            if (name, "training", length) in results.seconds:
+                model = bench.models[name]
+                if config.compile and name not in NOT_COMPILED:
+                    model = compiled(model)
+                places[f"{name} at T = {length:,}"] = name, length
+                calls[f"{name} at T = {length:,}"] = passes.call(name, model)
+    turns = yield from bench.time(calls, "training", config.repetitions, "training at all lengths")
+    for key, seconds in turns.seconds.items():
+        results.growth[places[key]] = seconds
+    yield from growth_rows(config, results)

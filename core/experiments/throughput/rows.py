@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scipy.special import stdtrit
-
 from core.experiments.throughput.declaration import (
     BASELINES,
+    GROWN,
     SUBJECTS,
+    Grown,
+    GrowthRow,
     LatencyRow,
     Mode,
     PackingRow,
@@ -20,11 +22,18 @@ from core.experiments.throughput.declaration import (
     ThroughputConfig,
     ThroughputSummary,
     TimeRow,
+    TurnRow,
+)
+from core.experiments.throughput.growth import (
+    determined,
+    growth_exponent,
+    local_exponent,
+    quadratic_from,
 )
 from core.measure.memory import MIB
-from core.measure.timing import OtherLoad
+from core.measure.timing import OtherLoad, Turns
 from core.models.counting import count_parameters
-from core.stats.estimates import CONFIDENCE, MISSING, Estimate, median_estimate
+from core.stats.estimates import MISSING, Estimate, median_estimate
 
 Place = tuple[Subject, Mode, int]
 """Subject, pass and sequence length."""
@@ -38,12 +47,54 @@ class Results:
     problems: dict[Place, str] = field(default_factory=dict)
     peaks: dict[Place, int] = field(default_factory=dict)
     latencies: dict[tuple[Subject, int], list[float]] = field(default_factory=dict)
+    """Seconds of every token, after a context."""
+    latency_turns: dict[tuple[Subject, int], list[float]] = field(default_factory=dict)
+    """The median token of each turn."""
+    empty_calls: list[float] = field(default_factory=list)
+    """Median of an empty call beside the tokens, by context."""
+    growth: dict[tuple[Grown, int], list[float]] = field(default_factory=dict)
+    """Seconds of training by length, all lengths in the same turns."""
     packing: dict[tuple[Mode, int], Mapping[str, list[float]]] = field(default_factory=dict)
     """Seconds of `packed` and `padded`."""
     compile_seconds: list[float] = field(default_factory=list)
     harness_shares: list[float] = field(default_factory=list)
     disturbed_turns: int = 0
     """Turns that were timed while another thread of ours did not pause."""
+
+
+def turn_rows(turns: Turns[Subject], mode: Mode, length: int) -> Iterator[TurnRow]:
+    """One row for each subject in each turn, in the order in which they were timed."""
+    for index, order in enumerate(turns.orders):
+        for place, subject in enumerate(order):
+            if subject in turns.seconds:
+                yield TurnRow(
+                    subject=subject,
+                    mode=mode,
+                    sequence_length=length,
+                    turn=index + 1,
+                    position=place + 1,
+                    milliseconds=1000 * turns.seconds[subject][index],
+                )
+
+
+def growth_rows(config: ThroughputConfig, results: Results) -> Iterator[GrowthRow]:
+    """One row for each two neighbouring lengths at which a subject was timed."""
+    for subject in GROWN:
+        for shorter, longer in itertools.pairwise(config.lengths):
+            exponent = local_growth(results, subject, shorter, longer)
+            if exponent.value is not None:
+                yield GrowthRow(
+                    subject=subject,
+                    sequence_length=longer,
+                    shorter_length=shorter,
+                    local_exponent=exponent,
+                )
+
+
+def local_growth(results: Results, subject: Grown, *lengths: int) -> Estimate:
+    """The local exponent between two lengths; missing unless both were timed."""
+    seconds = [results.growth.get((subject, length), []) for length in lengths]
+    return local_exponent(*lengths, *seconds) if len(lengths) == 2 and all(seconds) else MISSING
 
 
 def time_rows(
@@ -110,6 +161,8 @@ def latency_row(results: Results, subject: Subject, context: int, problem: str) 
         context_length=context,
         p50_us=microseconds(seconds, 0.5),
         p99_us=microseconds(seconds, 0.99),
+        empty_us=1e6 * results.empty_calls[-1] if seconds else None,
+        over_rnn=latency_over_rnn(results, subject, context),
         tokens=len(seconds),
         problem=problem,
     )
@@ -127,34 +180,38 @@ def summarise(
     def over(above: Subject, below: Subject, mode: Mode) -> Estimate:
         return times_as_long(results, (above, mode, longest), (below, mode, longest))
 
-    def growth(subject: Subject) -> Estimate:
-        return growth_exponent(
-            {
-                length: quantile(samples, 0.5)
-                for (name, mode, length), samples in results.seconds.items()
-                if (name, mode) == (subject, "training")
-            }
-        )
+    def grown(subject: Grown) -> list[tuple[float, ...]]:
+        """Training times at all lengths, turn by turn; none unless all could be timed."""
+        columns = [results.growth.get((subject, length)) for length in config.lengths]
+        known = [column for column in columns if column]
+        return list(zip(*known, strict=True)) if len(known) == len(columns) > 1 else []
 
+    first, end = config.lengths[:2], config.lengths[-2:]
     training, forward = seconds("training"), seconds("forward")
     tokens = longest * config.batch_size
     peak = results.peaks.get(("fused", "training", longest))
     latencies = results.latencies.get(("fused", longest), [])
     return ThroughputSummary(
-        tokens_per_second=rate(tokens, training),
-        latency_p50_us=microseconds(latencies, 0.5),
-        latency_p99_us=microseconds(latencies, 0.99),
-        forward_tokens_per_second=rate(tokens, forward),
-        training_ms=training.transformed(lambda seconds: 1000 * seconds),
-        forward_ms=forward.transformed(lambda seconds: 1000 * seconds),
-        growth_exponent=growth("fused"),
-        attention_growth=growth("attention"),
         over_rnn=over("fused", "rnn", "training"),
+        latency_over_rnn=latency_over_rnn(results, "fused", longest),
+        forward_over_rnn=over("fused", "rnn", "forward"),
         over_linear=over("fused", "linear", "forward"),
         over_feed_forward=over("fused", "feed-forward", "training"),
         over_attention=over("fused", "attention", "training"),
         equations_over_fused=over("equations", "fused", "training"),
         packed_over_padded=packed_over_padded(results, "forward", longest),
+        tokens_per_second=rate(tokens, training),
+        forward_tokens_per_second=rate(tokens, forward),
+        training_ms=training.transformed(lambda seconds: 1000 * seconds),
+        forward_ms=forward.transformed(lambda seconds: 1000 * seconds),
+        latency_p50_us=microseconds(latencies, 0.5),
+        latency_p99_us=microseconds(latencies, 0.99),
+        empty_call_us=1e6 * results.empty_calls[-1] if results.empty_calls else None,
+        length_exponent=growth_exponent(config.lengths, grown("fused")),
+        local_exponent=determined(local_growth(results, "fused", *end)),
+        attention_first_exponent=determined(local_growth(results, "attention", *first)),
+        attention_exponent=determined(local_growth(results, "attention", *end)),
+        attention_quadratic_from=quadratic_from(config.lengths, grown("attention")),
         peak_mib=None if peak is None else peak / MIB,
         parameters=count_parameters(config.architecture, config.input_size).core,
         compile_seconds=sum(results.compile_seconds) if results.compile_seconds else None,
@@ -214,6 +271,14 @@ def times_as_long(results: Results, above: Place, below: Place) -> Estimate:
     return paired_ratio(over, under) if over and under else MISSING
 
 
+def latency_over_rnn(results: Results, subject: Subject, context: int) -> Estimate:
+    """How many times as long a token takes as the plain RNN's; missing unless both were timed."""
+    own, plain = (results.latency_turns.get((name, context)) for name in (subject, "rnn"))
+    if not own or not plain or len(own) != len(plain) or min(plain) <= 0:
+        return MISSING
+    return paired_ratio(own, plain)
+
+
 def packed_over_padded(results: Results, mode: Mode, length: int) -> Estimate:
     """How many times as long the packed batch takes; missing unless both were timed."""
     seconds = results.packing.get((mode, length), {})
@@ -222,27 +287,7 @@ def packed_over_padded(results: Results, mode: Mode, length: int) -> Estimate:
 
 
 def paired_ratio(above: Sequence[float], below: Sequence[float]) -> Estimate:
-    """Median of the ratios turn by turn: what slows a whole turn down cancels."""
-    return median_estimate(a / b for a, b in zip(above, below, strict=True))
-
-
-def growth_exponent(seconds: Mapping[int, float]) -> Estimate:
-    """The exponent b in time ∝ T^b, from {T: seconds}: least squares on logarithms, t interval.
-
-    n is the number of lengths; two have no interval, one has no exponent.
-    """
-    if len(seconds) < 2:
-        return MISSING
-    lengths, times = (
-        [math.log(v) for v in values] for values in zip(*seconds.items(), strict=True)
-    )
-    slope, intercept = statistics.linear_regression(lengths, times)
-    freedom = len(seconds) - 2
-    if freedom < 1:
-        return Estimate(slope, None, None, len(seconds))
-    pairs = zip(lengths, times, strict=True)
-    residual = sum((y - intercept - slope * x) ** 2 for x, y in pairs) / freedom
-    centre = statistics.fmean(lengths)
-    error = math.sqrt(residual / sum((x - centre) ** 2 for x in lengths))
-    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
-    return Estimate(slope, slope - half, slope + half, len(seconds))
+    """Median of the ratios turn by turn, by logarithms: what slows a whole turn down cancels, and
+    the inverse ratio has the inverse interval."""
+    logarithms = (math.log(a / b) for a, b in zip(above, below, strict=True))
+    return median_estimate(logarithms).transformed(math.exp)

@@ -22,8 +22,10 @@ The state is what one sequence carries from step to step, over all layers and di
 Multiply-accumulates are those of the matrix products for one token, forward.
 
 Activation memory is measured: every tensor that the backward graph of one real forward pass keeps,
-each storage once, without parameters and input; for PyTorch's fused kernels and for this project's
-equations. It is what T steps of training hold beside the parameters.
+each storage once, without parameters and input. It is what T steps of training hold beside the
+parameters. The cells are compared by what this project's equations keep: of each step and hidden
+unit the plain RNN 2 numbers, the LSTM 6 (four gates, c and h), the GRU 5. What PyTorch's fused
+kernels keep is shown beside it, and ranks the kernels: on a CPU, oneDNN's LSTM keeps about 16.
 """
 
 FIGURES = (

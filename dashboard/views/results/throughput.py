@@ -11,11 +11,22 @@ from dashboard.ui import states
 from dashboard.views.results.frame import results_page
 
 METHOD = """
-Variants and baselines are timed in turns (A B C, A B C, …), so that a drift of the machine affects
-all of them alike. Each is first warmed up until its times are stable, the device is synchronised
-before and after, and a fast one is repeated until a sample lasts five milliseconds. A point is the
-median over the repetitions, its band the middle half of them (first to third quartile). Threads are
-pinned, no other run of this project uses the machine meanwhile, and drawing weights and data,
+Variants and baselines are timed in turns. Each turn times every one of them once, in an order of
+its own: an order is followed by its reverse, and all orders of a round form a Williams square, so
+that nobody is always early, or always behind the same neighbour. What slows a whole turn down
+affects all of them, and cancels in the ratio of two times of one turn. These ratios are what is
+compared. Tokens per second and milliseconds are those of one launch: another one, on a machine that
+is busier, has others.
+
+The turns of one launch share its process. Their interval, of the median by order statistics on
+logarithms, says how well this launch measured, not what the next one finds: identical launches
+differ by more. A verdict therefore compares launches, each the median of its turns, by their
+logarithms. *Launches* in the launch form makes several runs of each variant.
+
+Each subject is first warmed up until its times are stable, the device is synchronised before and
+after, and a fast one is called repeatedly until a sample lasts five milliseconds. A point of a time
+is the median over the turns, its band the middle half of them (first to third quartile). Threads
+are pinned, no other run of this project uses the machine meanwhile, and drawing weights and data,
 copying them to the device and compiling are not timed. On a CPU, memory that a pass frees is kept
 for the next one, as torch does on a GPU: by default the C library returns large blocks to the
 system and requests them again at every pass, which alone can double the time of long sequences.
@@ -27,20 +38,30 @@ plain RNN as wide and deep, one linear layer (input size → hidden size), causa
 wide, and a feed-forward net of as many parameters as the variant. A baseline that is the same net
 in all runs is drawn once: the median over the runs, from their lowest to their highest quartile.
 
-Speed against a baseline is the median of the ratios of two times of the same turn. The growth of
-time is the slope of log time against log T. Latency is that of one token with carried state
-(attention: with cached keys and values), less that of an empty region. Packed and padded batches
-are compared in six turns. Peak memory is the most that one pass has allocated at once, beyond
-parameters and input. *Noise* is the middle half over the median, *load by others* the processor
-time that other processes took meanwhile, *harness* the time measured for an empty region.
-Intervals in the table are 95% intervals over repetitions.
+How time grows is measured at all lengths in the same turns. A *local exponent* is log(t₂/t₁) /
+log(T₂/T₁) between two neighbouring lengths: 1 where twice the length takes twice as long, less
+where a constant overhead matters, nearly 2 where attention's T² does. The *exponent of length* is p
+of t = a + b·T^p, fitted turn by turn by least squared relative deviations, and holds from the
+shortest to the longest length. It is given only where its interval is at most 1 wide and the curve
+fits the medians. A straight line through logarithms is not used: from 64 to 512 steps, an overhead
+worth 32 of them turns its 1 into 0.84.
+
+Latency is that of one token with carried state (attention: with cached keys and values), a fused
+layer called as `torch.nn` has it; an empty call, timed the same way in the same turns, is
+subtracted. Packed and padded batches are compared in six turns. Peak memory is the most that one
+pass has allocated at once, beyond parameters and input. *Noise* is the middle half over the median,
+*load by others* the processor time that other processes took meanwhile, *harness* the time measured
+for an empty call.
 """
 
 FIGURES = (
     leading(THROUGHPUT),
     Scaling("Speed-up", "ratios", (Measure("times_as_fast", reference=1.0),)),
     Ranking("At one length", "times", TIMES),
-    Scaling("Latency", "latency", measures("p50_us", "p99_us")),
+    Scaling("Growth", "growth", (Measure("local_exponent", reference=1.0),), logarithmic=False),
+    Scaling(
+        "Latency", "latency", (Measure("over_rnn", reference=1.0), *measures("p50_us", "p99_us"))
+    ),
     Scaling("Memory", "times", (Measure("peak_mib"),)),
     Scaling("Packed batches", "packing", (Measure("packed_over_padded", reference=1.0),)),
     Scaling("Compilation", "compilation", (Measure("compile_seconds"),)),

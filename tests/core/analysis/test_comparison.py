@@ -48,7 +48,7 @@ def made(new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFa
         record(store, GRADIENT_DECAY, config, HOSTILE[:4000])
         (config,) = PARAMETER_COUNT.configs([variant], {})
         record(store, PARAMETER_COUNT, config, "counted")
-        (config,) = THROUGHPUT.configs([variant], {})
+        (config,) = THROUGHPUT.configs([variant], {"launches": [1]})
         record(store, THROUGHPUT, config, "timed")
         (config,) = MEMORY_SPAN.configs([variant], {})
         record(store, MEMORY_SPAN, config, "spans")
@@ -303,7 +303,7 @@ def test_compare_writes_every_format(
         (["zzzz"], "run is 'zzzz', which fits 0 runs"),
         (["--experiment", "throughput", "--format", "pdf"], "format is 'pdf'; choose from table, "),
         (["--experiment", "throughput", "--output", "x"], "output is 'x', but the format is table"),
-        (["--experiment", "throughput", "--measure", "x"], "measure is 'x'; these runs have tok"),
+        (["--experiment", "throughput", "--measure", "x"], "measure is 'x'; these runs have ove"),
         (["--experiment", "throughput", "--group-by", "x"], "group_by is 'x'; choose from kind, "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -14,7 +14,7 @@ from core.store.records import RunRecord
 def made(variant: str = "rnn", device: str = "cpu", **settings: object) -> RunRecord:
     experiment = THROUGHPUT if "repetitions" in settings else GRADIENT_DECAY
     asked = {name: [value] for name, value in settings.items()}
-    (config,) = experiment.configs([variant], asked)
+    config, *_ = experiment.configs([variant], asked)
     run_id = f"{variant}-{device}-{settings}"
     return finished_run(run_id, experiment.name, config.flat(), device, "chip", 0)
 

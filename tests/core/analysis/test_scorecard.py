@@ -33,7 +33,7 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.models.registry import variants
-from core.stats.estimates import Estimate
+from core.stats.estimates import MISSING, Estimate
 
 AT_64 = Terms(hidden_size=64)
 
@@ -93,7 +93,7 @@ def made() -> Made:
 
 
 def counts(parameters: int) -> dict[str, Any]:
-    return {"parameters": parameters, "activation_mib": 0.5, "state_bytes": 256}
+    return {"parameters": parameters, "equation_activation_mib": 0.5, "state_bytes": 256}
 
 
 def quality(length: float) -> dict[str, Any]:
@@ -161,7 +161,14 @@ def test_each_setting_but_the_variant_and_its_repetition_separates_runs(
     experiment: Experiment, made: Made
 ) -> None:
     """Walks the settings, so that one that is added later is held apart too."""
-    free = {"seed", "seeds", "repetitions", "device", *(() if experiment.timed else ("threads",))}
+    free = {
+        "seed",
+        "seeds",
+        "launches",
+        "repetitions",
+        "device",
+        *(() if experiment.timed else ("threads",)),
+    }
     base = experiment.config().flat()
     for setting in experiment.settings:
         if setting.path[0] == "architecture" or setting.name in free:
@@ -278,7 +285,7 @@ def test_what_is_within_noise_is_called_so(made: Made) -> None:
 
 
 def test_times_of_two_machines_never_stand_side_by_side(made: Made) -> None:
-    speed = {"tokens_per_second": Estimate(10.0, 9.0, 11.0, 9), "latency_p50_us": float("nan")}
+    speed = {"over_rnn": Estimate(10.0, 9.0, 11.0, 9), "latency_over_rnn": MISSING}
     here = [made.add(THROUGHPUT, v, measured=speed, chip="one") for v in ("rnn", "lstm")]
     there = made.add(THROUGHPUT, "gru", measured=speed, chip="two")
     assert made.question(THROUGHPUT).runs == tuple(run.run_id for run in here)

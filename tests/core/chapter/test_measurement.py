@@ -28,7 +28,7 @@ def test_a_run_counts_whatever_its_seeds_and_device() -> None:
 
 def test_where_times_are_measured_threads_count() -> None:
     timed = Measurement("an LSTM", THROUGHPUT, ("lstm",), preset="chapter")
-    (config,) = timed.configs()
+    config, *_ = timed.configs()
     assert timed.includes({**config.flat(), "repetitions": 50})
     assert not timed.includes({**config.flat(), "threads": 2})
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
+import math
+import random
+import statistics
 import threading
 import time
-from collections import namedtuple
+from collections import Counter, namedtuple
 from collections.abc import Callable
 
 import pytest
 import torch
 
 from core.machine_lock import TIMING_LOCK
-from core.measure.timing import OtherLoad, Stopwatch, Turns
+from core.measure.timing import OtherLoad, Stopwatch, Turns, balanced_orders
 
 CPU = torch.device("cpu")
 
@@ -48,8 +52,70 @@ def test_subjects_are_timed_in_turns_after_each_has_been_warmed_up() -> None:
     assert exhausted(turns.warm_up()) == ["A", "B", "C"]
     assert "".join(calls) == "AAABBBCCC"
     calls.clear()
-    assert exhausted(turns.take(3)) == [1, 2, 3]
-    assert "".join(calls) == "ABCABCABC"
+    assert exhausted(turns.take(4)) == [1, 2, 3, 4]
+    assert ["".join(order) for order in turns.orders] == [
+        "".join(calls[start : start + 3]) for start in range(0, 12, 3)
+    ]
+    assert all(sorted(order) == ["A", "B", "C"] for order in turns.orders)
+    assert turns.orders[1] == turns.orders[0][::-1]
+    assert turns.orders[3] == turns.orders[2][::-1]
+
+
+def orders_of(n: int, turns: int, seed: int = 0) -> list[tuple[int, ...]]:
+    return list(itertools.islice(balanced_orders(n, random.Random(seed)), turns))
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+def test_after_an_even_number_of_turns_nobody_has_been_earlier_than_another(n: int) -> None:
+    for turns in (2, 4, 6, 10):
+        orders = orders_of(n, turns)
+        places = {subject: sum(order.index(subject) for order in orders) for subject in range(n)}
+        assert len({*places.values()}) == 1
+        for a, b in itertools.combinations(range(n), 2):
+            assert sum(order.index(a) < order.index(b) for order in orders) == turns / 2
+
+
+@pytest.mark.parametrize("n", range(2, 9))
+def test_in_a_round_everybody_has_every_place_and_follows_everybody_equally_often(n: int) -> None:
+    """Williams (1949): n orders for an even number of subjects, 2n for an odd one."""
+    turns = n if n % 2 == 0 else 2 * n
+    orders = orders_of(n, 2 * turns)
+    for one_round in (orders[:turns], orders[turns:]):
+        places = Counter((place, s) for order in one_round for place, s in enumerate(order))
+        assert {*places.values()} == {turns // n}
+        assert len(places) == n * n
+        followers = Counter(pair for order in one_round for pair in itertools.pairwise(order))
+        assert {*followers.values()} == {turns // n}
+        assert len(followers) == n * (n - 1)
+
+
+def test_orders_are_those_of_their_seed() -> None:
+    assert orders_of(6, 12, seed=1) == orders_of(6, 12, seed=1) != orders_of(6, 12, seed=2)
+    assert orders_of(0, 3) == [(), (), ()]
+
+
+def test_what_follows_a_subject_that_spoils_the_caches_is_not_always_the_same() -> None:
+    """B and C are the same, and whoever comes after A takes 3 ms longer: in one order for all
+    turns that is always B, whose ratio to C would be 2.5."""
+    clock, last = Clock(), [""]
+
+    def subject(name: str) -> Callable[[], None]:
+        def work() -> None:
+            clock.now += 5_000_000 if last[0] == "A" else 2_000_000
+            last[0] = name
+
+        return work
+
+    stopwatch = Stopwatch(CPU, clock)
+    turns = Turns(
+        {name: subject(name) for name in "ABC"}, stopwatch, empty=lambda: last.__setitem__(0, "")
+    )
+    turns._samples = lambda call, times: [stopwatch.nanoseconds(call) / 1e9]  # type: ignore[method-assign]
+    exhausted(turns.warm_up())
+    exhausted(turns.take(12))
+    ratios = [b / c for b, c in zip(turns.seconds["B"], turns.seconds["C"], strict=True)]
+    assert math.exp(statistics.fmean(map(math.log, ratios))) == pytest.approx(1.0)
+    assert len({*ratios}) == 3, "it is after A in some turns, and before it in others"
 
 
 def test_times_are_those_of_the_turns_and_not_of_the_warm_up() -> None:
@@ -111,6 +177,16 @@ def test_single_calls_are_timed_one_by_one_after_a_few_untimed_ones() -> None:
     exhausted(turns.take(2))
     assert turns.seconds["A"] == [7e-6] * 8
     assert len(calls) == 2 * (3 + 4)
+
+
+def test_the_empty_call_is_timed_as_the_subjects_are_in_every_turn() -> None:
+    clock = Clock()
+    turns = Turns(
+        {"A": clock.working(7_000)}, Stopwatch(CPU, clock), singles=4, empty=clock.working(2_000)
+    )
+    exhausted(turns.warm_up())
+    exhausted(turns.take(3))
+    assert turns.empty_seconds == [2e-6] * 12
 
 
 def test_nothing_of_ours_runs_inside_a_turn_and_everything_may_between() -> None:

@@ -104,3 +104,35 @@ def test_work_is_that_of_two_implementations_at_every_width() -> None:
         for width in config.widths
     )
     assert PARAMETER_COUNT.work(config) == expected
+
+
+KEPT = {"rnn": 2, "lstm": 6, "gru": 5}
+"""Numbers that the backward pass through one step needs, over H. By hand, for one input x:
+
+RNN, h' = tanh(a): the gate tanh(a), for tanh' = 1 − tanh²; and h, for ∂L/∂W = ∂L/∂a hᵀ.   2
+LSTM: the gates i, f, g and o; c, for ∂c'/∂f and tanh(c'); and h for the weights.           6
+GRU: m = W h + b, for ∂n/∂r; the gates r, z and n; and h, for ∂h'/∂z and the weights.       5
+"""
+
+
+@pytest.mark.parametrize("cell", KEPT)
+@pytest.mark.parametrize("hidden_size", [16, 48])
+def test_the_equations_keep_what_their_backward_pass_needs(cell: str, hidden_size: int) -> None:
+    rows = measured(cell, hidden_size=hidden_size, smallest_width=16, largest_width=16)
+    kept = {
+        row.implementation: row for row in of(rows, ActivationRow) if row.hidden_size == hidden_size
+    }
+    assert kept["equations"].bytes_per_step == KEPT[cell] * hidden_size * 4
+    (summary,) = of(rows, ParameterCountSummary)
+    assert summary.equation_activation_mib == kept["equations"].activation_mib
+    assert summary.equation_activation_mib == KEPT[cell] * hidden_size * 4 * 10 / 2**20
+    assert summary.activation_mib == kept["fused"].activation_mib
+
+
+def test_the_cells_are_compared_by_their_equations_and_not_by_their_kernels() -> None:
+    columns = {column.name: column for column in PARAMETER_COUNT.summary.columns()}
+    assert columns["equation_activation_mib"].better == "lower"
+    assert columns["activation_mib"].better is None
+    headlines = [headline.name for headline in PARAMETER_COUNT.headlines]
+    assert "equation_activation_mib" in headlines
+    assert "activation_mib" not in headlines

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas
+import pytest
+
 from core.analysis.sentences import answer
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.throughput.answers import remarks, whole
@@ -14,12 +17,14 @@ from tests.core.made import Made, compared, run
 MISSING_COLUMNS = {"noise_percent": None, "other_load": None}
 
 
-def timed(speed: float | None, variant: str = "rnn", **more: Any) -> Made:
-    """A launch of nine repetitions at so many tokens per second, give or take 2%."""
-    tokens = MISSING if speed is None else Estimate(speed, speed * 0.98, speed * 1.02, 9)
-    settings = more.pop("settings", {})
-    columns = {**MISSING_COLUMNS, "device": "cpu", "chip": "chip", **more}
-    return run(THROUGHPUT, variant, "", settings, None, tokens_per_second=tokens, **columns)
+def timed(ratio: float | None, variant: str = "rnn", **more: Any) -> Made:
+    """A launch of nine turns that takes so many times the plain RNN's time, give or take 2%."""
+    over = MISSING if ratio is None else Estimate(ratio, ratio * 0.98, ratio * 1.02, 9)
+    speed = MISSING if ratio is None else Estimate(61234.0, 60_000.0, 62_000.0, 9)
+    settings, tables = more.pop("settings", {}), more.pop("tables", None)
+    columns = {**MISSING_COLUMNS, "device": "cpu", "chip": "chip", "over_rnn": over}
+    columns |= {"tokens_per_second": speed, **more}
+    return run(THROUGHPUT, variant, "", settings, tables, **columns)
 
 
 def sentence(made: Made) -> str:
@@ -28,76 +33,131 @@ def sentence(made: Made) -> str:
     return THROUGHPUT.sentence(ThroughputConfig.from_flat(flat), made.columns)
 
 
-def test_a_run_says_its_speed_with_interval_its_ratios_and_its_growth() -> None:
+def test_a_run_says_its_ratios_over_turns_and_its_speed_as_of_this_launch() -> None:
     made = timed(
-        61234.0,
+        3.1,
         "lstm",
-        over_rnn=Estimate(3.1, 3.0, 3.2, 9),
         over_linear=Estimate(14.2, 13.0, 15.0, 9),
-        growth_exponent=Estimate(1.02, 0.98, 1.06, 5),
+        latency_over_rnn=Estimate(2.1, 2.0, 2.2, 10),
+        length_exponent=Estimate(1.02, 0.98, 1.06, 9),
     )
     assert sentence(made) == (
-        "LSTM 64: 61,200 tokens/s in training (95% CI 60,000–62,500, n = 9 repetitions), "
-        "3.10 times the plain RNN's time, 14.2 times as long forward as a linear layer; time "
-        "grows as T^1.02 (0.98–1.06)."
+        "LSTM 64: training takes 3.10 (3.04–3.16) times the plain RNN's time, a forward pass 14.2 "
+        "(13.0–15.0) times a linear layer's, one token 2.10 (2.00–2.20) times the plain RNN's "
+        "(intervals over 10 turns of one launch); 61,200 tokens/s in training, as of this launch; "
+        "time grows as a + b·T^1.02 (0.98–1.06) from T = 64 to 512."
     )
+    assert "CI" not in sentence(made), "another launch may well lie outside"
     assert sentence(timed(None)) == "RNN 64: no training time at the longest sequence."
-    assert sentence(timed(1000.0)).endswith("n = 9 repetitions)."), "what is missing is left out"
+
+
+def test_an_exponent_that_is_not_determined_is_not_said() -> None:
+    """On a busy machine: T^1.12 (-3.74 to 4.66)."""
+    for exponent in (Estimate(1.12, -3.74, 4.66, 4), Estimate(1.12, None, None, 3)):
+        busy = timed(3.1, length_exponent=exponent, local_exponent=exponent)
+        assert "T^" not in sentence(busy)
+        assert "T^" not in answer(compared(busy, timed(1.0, "lstm", length_exponent=exponent)))
 
 
 def test_one_launch_of_each_is_ordered_but_not_ranked() -> None:
-    words = answer(compared(timed(100_000), timed(30_000, "lstm")))
+    words = answer(compared(timed(1.0), timed(3.0, "lstm")))
     assert words.startswith(
-        "No clear winner in training speed: RNN has the highest, 100,000 tokens/s"
+        "No clear winner in training time over the plain RNN's: RNN has the lowest, 1 times"
     )
-    assert "(95% CI 98,000–102,000, 9 repetitions of one launch)" in words
     assert "With 1 launch each, no difference from LSTM is distinguishable from noise; 2" in words
-    assert "Its interval over repetitions does not overlap with those of 1 of 1." in words
 
 
-def test_several_launches_are_ranked() -> None:
+def test_several_launches_are_ranked_by_their_ratios() -> None:
     launches = [
-        timed(speed * (1 + 0.01 * k), variant, settings={"seed": k})
-        for variant, speed in (("rnn", 100_000), ("lstm", 30_000))
+        timed(ratio * (1 + 0.01 * k), variant, settings={"seed": k})
+        for variant, ratio in (("rnn", 1.0), ("lstm", 3.0))
         for k in range(3)
     ]
     words = answer(compared(*launches))
-    assert words.startswith("RNN trains fastest: training speed 101,000 tokens/s (95% CI ")
-    assert "It differs from LSTM by more than noise (Welch's t test, n = 3)." in words
+    assert words.startswith(
+        "RNN trains fastest beside a plain RNN of its width: training time over the plain RNN's "
+        "1.01 times (95% CI "
+    )
+    assert "It differs from LSTM by more than noise (Welch's t test of logarithms, n = 3)" in words
+
+
+def test_absolute_times_are_information_and_nobody_is_best_at_them() -> None:
+    comparison = compared(timed(1.0), timed(3.0, "lstm"))
+    for name in ("tokens_per_second", "training_ms", "latency_p50_us"):
+        column = next(c for c in THROUGHPUT.summary.columns() if c.name == name)
+        assert column.better is None
+        assert "launch" in column.description
+    assert comparison.headline is not None
+    assert comparison.headline.column.name == "over_rnn"
+
+
+def test_a_run_of_before_has_the_ratio_of_its_latencies() -> None:
+    latency = pandas.DataFrame(
+        [
+            {"subject": subject, "context_length": context, "p50_us": value * (context > 64 or 9)}
+            for context in (64, 512)
+            for subject, value in (("fused", 60.0), ("rnn", 30.0), ("linear", 4.0))
+        ]
+    )
+    old = [timed(3.0, "lstm", tables={"latency": latency}) for _ in range(2)]
+    assert compared(*old).estimate("LSTM", "latency_over_rnn").value == pytest.approx(2.0)
+    ratio = Estimate(1.9, 1.8, 2.0, 9)
+    new = timed(3.0, "lstm", tables={"latency": latency}, latency_over_rnn=ratio)
+    assert compared(new).estimate("LSTM", "latency_over_rnn").value == 1.9
 
 
 def test_machines_are_groups_of_their_own() -> None:
-    comparison = compared(timed(100.0), timed(900.0, device="cuda", chip="H100"))
+    comparison = compared(timed(1.0), timed(1.1, device="cuda", chip="H100"))
     assert [group.name for group in comparison.groups] == ["RNN · cpu, chip", "RNN · cuda, H100"]
 
 
-def test_the_fastest_is_set_beside_its_baselines() -> None:
+def test_the_fastest_is_set_beside_its_baselines_without_a_verdict() -> None:
     fast = timed(
-        100_000,
-        over_linear=Estimate(14.0, 13.0, 15.0, 9),
-        over_feed_forward=Estimate(1.0, 0.9, 1.1, 9),
-        over_attention=Estimate(0.5, 0.4, 0.6, 9),
+        1.0,
+        over_linear=Estimate(14.0, 12.5, 16.0, 9),
+        over_feed_forward=Estimate(1.0, 0.8, 1.25, 9),
+        over_attention=Estimate(0.5, 0.4, 0.625, 9),
     )
-    words = " ".join(remarks(compared(fast, timed(30_000, "lstm"))))
+    words = " ".join(remarks(compared(fast, timed(3.0, "lstm"))))
     assert words == (
-        "Beside RNN: forward, a linear layer is 14.0 times as fast; in training, a feed-forward "
-        "net of as many parameters is not distinguishable from it; causal attention takes 2.00 "
-        "times as long."
+        "Beside RNN (intervals over turns): forward, a linear layer takes 0.0714 (0.0625–0.0800) "
+        "times as long; in training, a feed-forward net of as many parameters 1.00 (0.800–1.25) "
+        "times; causal attention 2.00 (1.60–2.50) times."
     )
 
 
-def test_growth_and_noise_are_said() -> None:
-    noisy = timed(
-        100_000,
-        noise_percent=25.0,
-        other_load=0.5,
-        disturbed_turns=3,
-        growth_exponent=Estimate(1.0, 0.95, 1.05, 5),
-        attention_growth=Estimate(1.8, 1.7, 1.9, 5),
+def test_growth_is_said_with_its_lengths() -> None:
+    first = timed(
+        1.0,
+        length_exponent=Estimate(1.0, 0.95, 1.05, 9),
+        attention_first_exponent=Estimate(1.1, 1.05, 1.15, 9),
+        attention_exponent=Estimate(1.6, 1.5, 1.7, 9),
+        attention_quadratic_from=Estimate(400.0, 350.0, 450.0, 9),
     )
-    quiet = timed(30_000, "lstm", growth_exponent=Estimate(1.1, 1.0, 1.2, 5), noise_percent=2.0)
-    words = " ".join(remarks(compared(noisy, quiet)))
-    assert "Recurrent time grows as T^1.00 to T^1.10 (0.95–1.20), attention as T^1.80" in words
+    second = timed(
+        3.0,
+        "lstm",
+        length_exponent=Estimate(1.1, 1.0, 1.2, 9),
+        attention_first_exponent=Estimate(1.12, 1.05, 1.15, 9),
+        attention_exponent=Estimate(1.6, 1.5, 1.7, 9),
+        attention_quadratic_from=Estimate(512.0, None, None, 9),
+    )
+    words = " ".join(remarks(compared(first, second)))
+    assert (
+        "Beyond a constant overhead, recurrent time grows as T^1.00 to T^1.10 (0.95–1.20) from "
+        "T = 64 to 512." in words
+    )
+    assert (
+        "Attention's grows as T^1.10 to T^1.12 (1.05–1.15) from T = 64 to 128, and as T^1.60 "
+        "(1.50–1.70) from T = 256 to 512; T² is most of it from T = 400 (350–450)." in words
+    )
+    beyond = " ".join(remarks(compared(second)))
+    assert "T² is less than half of it up to T = 512." in beyond
+
+
+def test_noise_is_said() -> None:
+    noisy = timed(1.0, noise_percent=25.0, other_load=0.5, disturbed_turns=3)
+    words = " ".join(remarks(compared(noisy, timed(3.0, "lstm", noise_percent=2.0))))
     assert "other processes took more than 0.2 cores during RNN (0.50)." in words
     assert "Some turns were timed beside another thread of the run: RNN." in words
     assert "spreads over more than 10% of the median in RNN (25%)." in words

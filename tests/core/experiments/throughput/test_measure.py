@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import resource
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +17,13 @@ from core.device import describe_device
 from core.experiment import Progress, Row
 from core.experiments.throughput import THROUGHPUT, passes
 from core.experiments.throughput.declaration import (
+    GROWN,
     MAX_PACKED_TURNS,
     MODES,
     SUBJECTS,
     WARM_UP_TURNS,
     CompilationRow,
+    GrowthRow,
     LatencyRow,
     Mode,
     PackingRow,
@@ -28,6 +32,8 @@ from core.experiments.throughput.declaration import (
     ThroughputConfig,
     ThroughputSummary,
     TimeRow,
+    TurnRow,
+    growth_work,
     latency_work,
     packing_work,
     passes_work,
@@ -44,6 +50,7 @@ from core.models.architecture import Architecture
 from core.models.counting import count_parameters, pass_cost
 from core.models.registry import variants
 from core.settings import BadSetting
+from core.stats.aggregation import GEOMETRIC_MEAN
 
 SMALL: dict[str, Any] = {
     "sequence_length": 8,
@@ -134,6 +141,55 @@ def test_every_ratio_has_its_interval_and_the_summary_is_its_inverse(measured: A
         assert estimate.high == pytest.approx(1 / inverse.low)
 
 
+def test_every_turn_is_recorded_with_its_order(measured: Any) -> None:
+    setup, rows = measured
+    turns = of_type(rows, TurnRow)
+    assert len(turns) == 2 * len(setup.lengths) * setup.repetitions * len(SUBJECTS)
+    for mode in MODES:
+        for length in setup.lengths:
+            here = [r for r in turns if (r.mode, r.sequence_length) == (mode, length)]
+            for subject in SUBJECTS:
+                own = [r for r in here if r.subject == subject]
+                places = sorted(r.position for r in own)
+                assert places == [1, 2, 3, 4, 5, 6], "six turns: a Williams square"
+                time = next(
+                    r.milliseconds
+                    for r in of_type(rows, TimeRow)
+                    if (r.subject, r.mode, r.sequence_length) == (subject, mode, length)
+                )
+                assert statistics.median(r.milliseconds for r in own) == pytest.approx(time)
+    by_turn = {
+        (r.turn, r.subject): r.milliseconds
+        for r in turns
+        if (r.mode, r.sequence_length) == ("training", setup.sequence_length)
+    }
+    ratios = [math.log(by_turn[t, "fused"] / by_turn[t, "rnn"]) for t in range(1, 7)]
+    assert math.log(rows[-1].over_rnn.value) == pytest.approx(statistics.median(ratios))
+
+
+def test_growth_is_measured_at_all_lengths_in_the_same_turns(measured: Any) -> None:
+    setup, rows = measured
+    growth = {(r.subject, r.shorter_length, r.sequence_length) for r in of_type(rows, GrowthRow)}
+    assert growth == {
+        (subject, *pair) for subject in GROWN for pair in itertools.pairwise(setup.lengths)
+    }
+    for row in of_type(rows, GrowthRow):
+        assert row.local_exponent.n == setup.repetitions
+
+
+def test_launches_are_runs_with_seeds_of_their_own() -> None:
+    assert len(THROUGHPUT.configs(["rnn"], {})) == 3
+    five = THROUGHPUT.configs(["rnn", "gru"], {"launches": ["5"], "seed": [7]})
+    assert [config.seed for config in five] == [7, 8, 9, 10, 11] * 2
+    with pytest.raises(BadSetting, match="launches is '0'; give"):
+        THROUGHPUT.configs(["rnn"], {"launches": ["0"]})
+    assert "seeds" not in {setting.name for setting in THROUGHPUT.settings}
+    columns = {column.name: column for column in THROUGHPUT.summary.columns()}
+    for headline in THROUGHPUT.headlines:
+        assert columns[headline.name].unit == "times"
+        assert columns[headline.name].aggregation is GEOMETRIC_MEAN
+
+
 def test_the_summary_agrees_with_the_tables(measured: Any) -> None:
     setup, rows = measured
     summary = rows[-1]
@@ -144,7 +200,7 @@ def test_the_summary_agrees_with_the_tables(measured: Any) -> None:
     assert summary.tokens_per_second.low <= summary.tokens_per_second.high
     assert summary.peak_mib == training.peak_mib
     assert summary.parameters == count_parameters(setup.architecture, setup.input_size).core
-    assert summary.growth_exponent.n == 3
+    assert summary.local_exponent.n in (0, 6), "six turns, or not determined"
     assert summary.compile_seconds is None
     facts = describe_device(torch.device("cpu"))
     assert (summary.device, summary.chip) == ("cpu", facts["chip"])
@@ -164,6 +220,8 @@ def test_one_token_is_timed_for_what_reads_one_way(measured: Any) -> None:
             assert row.problem == ""
             assert row.tokens == setup.streamed_tokens
             assert row.p50_us > 0
+            assert row.empty_us > 0
+            assert row.over_rnn.value > 0
             assert row.p99_us is None, "too few tokens for a 99th percentile"
     assert (rows[-1].latency_p50_us is None) == setup.architecture.bidirectional
 
@@ -218,7 +276,8 @@ def test_building_subjects_leaves_the_global_generator_alone() -> None:
 
 
 def test_the_chapters_set_up_is_a_preset() -> None:
-    (setup,) = THROUGHPUT.configs(["lstm"], {}, "chapter")
+    setup, *others = THROUGHPUT.configs(["lstm"], {}, "chapter")
+    assert [other.seed for other in others] == [1, 2], "three launches"
     assert isinstance(setup, ThroughputConfig)
     assert (setup.input_size, setup.architecture.hidden_size) == (256, 256)
     assert (setup.batch_size, setup.sequence_length) == (32, 512)
@@ -313,7 +372,7 @@ def test_a_shape_beyond_the_memory_limit_is_a_row_and_the_run_goes_on() -> None:
     assert summary.tokens_per_second.value is None
     assert summary.over_rnn.value is None
     assert summary.forward_tokens_per_second.value > 0
-    assert summary.growth_exponent.value is None
+    assert summary.length_exponent.value is None
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, names: set[str], error: Exception) -> None:
@@ -403,7 +462,9 @@ def test_a_run_may_be_of_one_length_and_one_step() -> None:
     rows = rows_of(
         config(sequence_length=2, shortest_length=2, batch_size=1, hidden_size=1, input_size=1)
     )
-    assert rows[-1].growth_exponent.value is None
+    assert rows[-1].length_exponent.value is None
+    assert rows[-1].local_exponent.value is None
+    assert not of_type(rows, GrowthRow)
     assert rows[-1].tokens_per_second.low is None, "three repetitions have no interval"
 
 
@@ -468,11 +529,13 @@ class TestWork:
         passes = sum(passes_work(asked, n, mode) for n in asked.lengths for mode in MODES)
         packing = sum(packing_work(asked, n, mode) for n in asked.lengths for mode in MODES)
         latency = len(asked.lengths) * latency_work(asked)
-        assert min(passes, packing, latency) > 0
-        assert THROUGHPUT.work(asked) == pytest.approx(passes + packing + latency)
-        assert THROUGHPUT.work(config(packed=False)) == pytest.approx(passes + latency)
+        growth = growth_work(asked)
+        assert min(passes, packing, latency, growth) > 0
+        assert THROUGHPUT.work(asked) == pytest.approx(passes + packing + latency + growth)
+        assert THROUGHPUT.work(config(packed=False)) == pytest.approx(passes + latency + growth)
         unstreamed = config(packed=False, streamed_tokens=0)
-        assert THROUGHPUT.work(unstreamed) == pytest.approx(passes)
+        assert THROUGHPUT.work(unstreamed) == pytest.approx(passes + growth)
+        assert growth_work(config(shortest_length=8)) == 0, "one length does not grow"
 
     def test_a_turn_has_both_implementations_the_plain_rnn_and_attention(self) -> None:
         turn = config().repetitions + WARM_UP_TURNS
