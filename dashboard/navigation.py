@@ -47,7 +47,7 @@ PAGES: tuple[Page, ...] = (
         summary="Fifteen claims of the textbook: predict, measure, read the verdict.",
     ),
     Page(
-        path="views/papers.py",
+        path="views/papers/page.py",
         title="Papers",
         icon=":material/article:",
         section="Workbench",

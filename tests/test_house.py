@@ -35,7 +35,7 @@ RANKS = (
     ("analysis.groups", "analysis.runs", "analysis.comparison", "analysis.sentences"),
     ("measure", "training"),
     ("experiments",),
-    ("analysis", "chapter", "explorer", "store"),
+    ("analysis", "chapter", "papers", "explorer", "store"),
     ("runner",),
 )
 """Inside core: a file may import from its own rank and the ones before it."""

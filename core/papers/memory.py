@@ -236,25 +236,25 @@ PASCANU = Paper(
         "grow with the gradient; the regularisation term is not measured."
     ),
     networks={
-        "exploding RNN, clipped": recall(
+        "clipped exploding RNN": recall(
             "rnn", "an exploding RNN, clipped", recurrent_gain=3.0, clip=1.0
         ),
-        "exploding RNN": recall("rnn", "an exploding RNN", recurrent_gain=3.0, clip=None),
-        "vanishing RNN, clipped": RNN,
-        "vanishing RNN": recall("rnn", "a vanishing RNN without clipping", clip=None),
+        "unclipped exploding RNN": recall("rnn", "an exploding RNN", recurrent_gain=3.0, clip=None),
+        "clipped vanishing RNN": RNN,
+        "unclipped vanishing RNN": recall("rnn", "a vanishing RNN without clipping", clip=None),
     },
     expectations=(
         Expectation(
             "Where gradients explode, a network learns longer lags with clipping than without.",
-            better("span", "exploding RNN, clipped", "exploding RNN"),
+            better("span", "clipped exploding RNN", "unclipped exploding RNN"),
         ),
         Expectation(
             "Where they vanish, a clipped network still falls short of the lags tried.",
-            below("span", LONGEST_RECALL, "vanishing RNN, clipped"),
+            below("span", LONGEST_RECALL, "clipped vanishing RNN"),
         ),
         Expectation(
             "Where they vanish, clipping does not lengthen the lags learned.",
-            not_better("span", "vanishing RNN, clipped", "vanishing RNN"),
+            not_better("span", "clipped vanishing RNN", "unclipped vanishing RNN"),
         ),
     ),
 )

@@ -168,11 +168,11 @@ def above(measure: str, limit: float, *names: str) -> Judge:
         truths: list[Truth] = []
         for name in names:
             estimate = networks.comparison.estimate(name, measure)
-            if estimate.low is None or estimate.high is None:
-                truths.append(None)
+            if estimate.low is not None and estimate.low >= limit:
+                truths.append(True)
             else:
-                at_least = True if estimate.low >= limit else None
-                truths.append(False if estimate.high < limit else at_least)
+                short = estimate.high is not None and estimate.high < limit
+                truths.append(False if short else None)
         return _values(networks, measure, names), every(truths)
 
     return judge

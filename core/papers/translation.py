@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from core.analysis.comparison import contrasts
+from core.analysis.comparison import PairOutcome, contrasts
 from core.analysis.sentences import p_value
 from core.chapter.claim import TRUTHS, MatchedRuns, Measurement
 from core.chapter.sequences import ATTENTION
@@ -71,6 +71,10 @@ ACCURACY: Aggregation = next(
 )
 """How accuracies of single seeds are pooled and compared, as in any comparison."""
 Value = Callable[[ByLength], float]
+FOUND: Mapping[PairOutcome, str] = {
+    "better": "the first is higher",
+    "worse": "the first is lower",
+}
 
 
 def ahead(
@@ -94,9 +98,9 @@ def ahead(
             return f"{what} is not known {description}", None
         words.append(f"{number(estimate.value)}{unit} ({spread(estimate)}) {description}")
     p = difference.corrected_p
-    tested = difference.test and p is not None and f" ({difference.test}, {p_value(p)})"
-    higher = {"better": "higher", "worse": "lower"}.get(difference.finding, difference.finding)
-    return f"{what} {words[0]}, {words[1]}: {higher}{tested or ''}", TRUTHS.get(difference.finding)
+    tested = f" ({difference.test}, {p_value(p)})" if p is not None else ""
+    found = FOUND.get(difference.finding, difference.finding)
+    return f"{what} {words[0]}, {words[1]}; {found}{tested}", TRUTHS.get(difference.finding)
 
 
 def falls(name: str) -> Judge:
@@ -135,21 +139,17 @@ def long_sentences(first: str, second: str) -> Judge:
     return judge
 
 
-def falls_less(first: str, second: str, share: float) -> Judge:
-    """From short to long sentences the first loses less than a share of what the second loses."""
+def loses_less_than_half(first: str, second: str) -> Judge:
+    """From short to long sentences the first loses less than half of what the second loses."""
 
     def judge(networks: Networks) -> Judgement:
         return ahead(
             networks,
-            "From short to long",
+            "From short to long sentences",
             " points",
             (
-                (
-                    f"are {share:g} times the loss of the {second}",
-                    second,
-                    lambda seed: share * (seed.short - seed.long),
-                ),
-                (f"the loss of the {first}", first, lambda seed: seed.short - seed.long),
+                (f"is half of what the {second} loses", second, lambda s: (s.short - s.long) / 2),
+                (f"all that the {first} loses", first, lambda s: s.short - s.long),
             ),
             MEAN,
         )
@@ -189,8 +189,6 @@ CHO = Paper(
         ),
     ),
 )
-
-SHARE = 0.5
 
 BAHDANAU = Paper(
     name="bahdanau-2015",
@@ -233,7 +231,7 @@ BAHDANAU = Paper(
         ),
         Expectation(
             "With attention, quality is robust to length: it loses less than half as much.",
-            falls_less("translator with attention", "translator with one vector", SHARE),
+            loses_less_than_half("translator with attention", "translator with one vector"),
         ),
     ),
 )

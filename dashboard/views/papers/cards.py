@@ -1,4 +1,4 @@
-"""What papers found, beside what was measured here: a card for each, with its runs.
+"""The cards of the page Papers: what a paper found, beside what was measured here, and the runs.
 
 Closed, a card is a line with its outcome; open, it has the published claim beside the measurement,
 part by part, the runs behind it, and the button that starts those that are missing.
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.chapter.claim import Part, Truth, Verdict
-from core.papers import PAPERS, REPRODUCTION, REPRODUCTION_VERBS, Paper
+from core.chapter.claim import Truth, Verdict
+from core.papers import PAPERS, REPRODUCTION, Paper
 from dashboard.store import cache
 from dashboard.ui.controls import check
 from dashboard.ui.text import plain
 from dashboard.views import claim_runs
-from experiments.evidence import ClaimStatus, Evidence, headline, needed_by
+from experiments.evidence import ClaimStatus, Evidence, needed_by
 
 OPEN = "paper"
 """In the address: the names of the open cards."""
@@ -31,14 +31,14 @@ AGREEMENT: Mapping[Truth, str] = {
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def evidence(uri: str) -> Evidence:
+def _evidence(uri: str) -> Evidence:
     return Evidence(lambda run, name: cache.reader().table(run, name), PAPERS)
 
 
 def status() -> ClaimStatus:
     """Every paper's claim, judged by the runs measured so far."""
     reader = cache.reader()
-    return evidence(reader.store.uri).judge(reader.runs(), {})
+    return _evidence(reader.store.uri).judge(reader.runs(), {})
 
 
 def draw_papers(judged: ClaimStatus) -> None:
@@ -95,12 +95,8 @@ def draw_parts(paper: Paper, verdict: Verdict) -> None:
         for expectation in paper.expectations:
             st.markdown(f"- {plain(expectation.statement)}")
     for part in verdict.parts:
-        st.markdown(part_in_markdown(part))
-
-
-def part_in_markdown(part: Part) -> str:
-    """Whether it is as published, its statement and its figures."""
-    return f"{AGREEMENT[part.truth]} {plain(part.statement)}  \n{plain(part.measured)}."
+        st.markdown(f"{AGREEMENT[part.truth]} {plain(part.statement)}")
+        st.caption(f"{plain(part.measured)}.")
 
 
 def open_cards() -> Sequence[str]:
@@ -119,25 +115,3 @@ def remember(name: str) -> None:
     others = [other for other in st.query_params.get_all(OPEN) if other != name]
     opened = [*others, name] if st.session_state[f"paper-{name}"] else others
     st.query_params[OPEN] = sorted(opened, key=NAMES.index)
-
-
-st.title("Published claims, measured here", anchor=False)
-
-st.caption(
-    "What papers on recurrent networks found, and whether small networks on this machine find it "
-    "too. Every outcome is computed from finished runs."
-)
-
-judged_papers = status()
-
-st.subheader(
-    plain(headline(judged_papers.verdicts.values(), "paper", REPRODUCTION_VERBS)), anchor=False
-)
-
-with st.container(horizontal=True, vertical_alignment="center", key="papers-controls"):
-    claim_runs.offer_all(PAPERS, judged_papers, "papers")
-
-claim_runs.watch()
-
-with st.container(gap="xsmall", key="papers"):
-    draw_papers(judged_papers)
