@@ -128,20 +128,28 @@ class Paper(MeasuredClaim):
 # --- How networks are judged
 
 
+EQUAL: tuple[PairOutcome, ...] = ("equal", "equal within the margin")
+
+
 def better(measure: str, first: str, second: str) -> Judge:
-    """The first network is better than the second by more than noise."""
-    return _compared(measure, first, second, {"better": True, "worse": False, "equal": False})
+    """The first network is better than the second by more than noise; false if it is worse, or
+    equal within the measure's margin."""
+    truths: dict[PairOutcome, Truth] = {"better": True, "worse": False}
+    return _compared(measure, first, second, truths | dict.fromkeys(EQUAL, False))
 
 
 def not_better(measure: str, first: str, second: str) -> Judge:
-    """The first network is no better than the second. That the two are not distinguishable leaves
-    it open: it is no evidence of equality."""
-    return _compared(measure, first, second, {"better": False, "worse": True, "equal": True})
+    """The first network is worse, or equal within the measure's margin. That the two are not
+    distinguishable leaves it open: it is no evidence of equality."""
+    truths: dict[PairOutcome, Truth] = {"better": False, "worse": True}
+    return _compared(measure, first, second, truths | dict.fromkeys(EQUAL, True))
 
 
 def as_good(measure: str, first: str, second: str) -> Judge:
-    """Neither network is better. That they are not distinguishable leaves it open."""
-    return _compared(measure, first, second, {"better": False, "worse": False, "equal": True})
+    """The networks are equal within the measure's margin. That they are not distinguishable leaves
+    it open."""
+    truths: dict[PairOutcome, Truth] = {"better": False, "worse": False}
+    return _compared(measure, first, second, truths | dict.fromkeys(EQUAL, True))
 
 
 def _compared(measure: str, first: str, second: str, truths: Mapping[PairOutcome, Truth]) -> Judge:
@@ -153,7 +161,7 @@ def _compared(measure: str, first: str, second: str, truths: Mapping[PairOutcome
         difference = result.against(first, second) if result else None
         if result is None or difference is None:
             return f"Nothing to compare {first} and {second} by", None
-        found = verdict(difference, comparison.repeat)
+        found = verdict(difference, comparison.repeat, result.column)
         values = _values(networks, measure, (first, second))
         return f"{values}; {first} against {second}: {found}", truths.get(difference.finding)
 

@@ -21,9 +21,13 @@ from tests.core.made import results
 from tests.core.papers.made import copier, learner
 
 SEEDS = 8
+Spans = int | tuple[int, ...]
+"""Of all seeds alike, or of each."""
+NOISY = (10, 10, 15, 15, 20, 20, 30, 30)
+"""Two networks like this are neither distinguishable nor equal within a tenth."""
 
 
-def verdict_of(paper: Paper, **spans: int | tuple[int, ...]) -> Verdict:
+def verdict_of(paper: Paper, **spans: Spans) -> Verdict:
     """By networks in the card's order; a single span is that of all seeds."""
     runs = []
     for name, values in zip(paper.networks, spans.values(), strict=True):
@@ -41,16 +45,14 @@ def truths(verdict: Verdict) -> list[Truth]:
     [
         (50, 10, "holds", [True, True, True]),
         (49, 10, "holds only when", [False, True, True]),
-        (50, 50, "holds only when", [True, False, None]),
+        (50, 50, "holds only when", [True, False]),
         (10, 50, "does not hold here", [False, False, False]),
         ((30, 50) * 4, (10, 50) * 4, "not enough data to tell", [None, None, None]),
     ],
 )
-def test_adding(
-    lstm: int | tuple[int, ...], rnn: int | tuple[int, ...], outcome: str, parts: list[Truth]
-) -> None:
+def test_adding(lstm: Spans, rnn: Spans, outcome: str, parts: list[Truth]) -> None:
     found = verdict_of(HOCHREITER, lstm=lstm, rnn=rnn)
-    assert (found.outcome, truths(found)) == (outcome, parts)
+    assert (found.outcome, truths(found)[: len(parts)]) == (outcome, parts)
     assert len(found.evidence) == 2
 
 
@@ -79,11 +81,11 @@ def test_a_part_says_its_figures_and_the_test() -> None:
         (50, 10, 50, [True, True]),
         (50, 10, 30, [True, False]),
         (30, 10, 50, [True, False]),
-        (50, 50, 50, [None, True]),
+        (NOISY, NOISY, 50, [None, False]),
         (10, 50, 50, [False, False]),
     ],
 )
-def test_identity_start(irnn: int, rnn: int, lstm: int, parts: list[Truth]) -> None:
+def test_identity_start(irnn: Spans, rnn: Spans, lstm: Spans, parts: list[Truth]) -> None:
     assert truths(verdict_of(LE, irnn=irnn, rnn=rnn, lstm=lstm)) == parts
 
 
@@ -92,25 +94,28 @@ def test_identity_start(irnn: int, rnn: int, lstm: int, parts: list[Truth]) -> N
     [
         (7, 30, 20, [True, True, True]),
         (7, 15, 20, [True, True, False]),
-        (7, 20, 20, [True, True, None]),
-        (20, 7, 7, [False, False, None]),
+        (7, 20, 20, [True, True, True]),
+        (7, NOISY, NOISY, [True, True, None]),
+        (20, 7, 7, [False, False, True]),
+        (7, 7, 7, [False, False, True]),
     ],
 )
-def test_forget_bias(lstm: int, biased: int, gru: int, parts: list[Truth]) -> None:
+def test_forget_bias(lstm: Spans, biased: Spans, gru: Spans, parts: list[Truth]) -> None:
     assert truths(verdict_of(JOZEFOWICZ, lstm=lstm, biased=biased, gru=gru)) == parts
 
 
 @pytest.mark.parametrize(
     ("lstm", "gru", "rnn", "parts"),
     [
-        (20, 20, 7, [True, True, None]),
+        (20, 20, 7, [True, True, True]),
+        (NOISY, NOISY, 7, [True, True, None]),
         (20, 30, 7, [True, True, False]),
         (30, 20, 7, [True, True, False]),
-        (7, 20, 7, [None, True, False]),
+        (7, 20, 7, [False, True, False]),
         (7, 5, 20, [False, False, False]),
     ],
 )
-def test_gated_units(lstm: int, gru: int, rnn: int, parts: list[Truth]) -> None:
+def test_gated_units(lstm: Spans, gru: Spans, rnn: Spans, parts: list[Truth]) -> None:
     assert truths(verdict_of(CHUNG, lstm=lstm, gru=gru, rnn=rnn)) == parts
 
 
@@ -119,12 +124,13 @@ def test_gated_units(lstm: int, gru: int, rnn: int, parts: list[Truth]) -> None:
     [
         (30, 15, 7, 10, [True, True, True]),
         (30, 15, 10, 7, [True, True, False]),
-        (30, 15, 7, 7, [True, True, None]),
+        (30, 15, 7, 7, [True, True, True]),
+        (NOISY, NOISY, NOISY, NOISY, [None, True, None]),
         (15, 30, 100, 7, [False, False, False]),
     ],
 )
 def test_clipping(
-    exploding: int, unclipped: int, vanishing: int, without: int, parts: list[Truth]
+    exploding: Spans, unclipped: Spans, vanishing: Spans, without: Spans, parts: list[Truth]
 ) -> None:
     found = verdict_of(
         PASCANU, exploding=exploding, unclipped=unclipped, vanishing=vanishing, without=without
@@ -137,14 +143,15 @@ def test_clipping(
     [
         (15, 7, "holds"),
         (7, 15, "does not hold here"),
-        (7, 7, "not enough data to tell"),
+        (7, 7, "does not hold here"),
+        (NOISY, NOISY, "not enough data to tell"),
     ],
 )
-def test_forget_gate(gated: int, open_gate: int, outcome: str) -> None:
+def test_forget_gate(gated: Spans, open_gate: Spans, outcome: str) -> None:
     assert verdict_of(GREFF, gated=gated, open_gate=open_gate).outcome == outcome
 
 
-STUCK, LEARNED = (0.99, 1.0, 1.0, 1.01), (0.1, 0.2, 0.2, 0.3)
+STUCK, LEARNED, VAGUE = (0.99, 1.0, 1.0, 1.01), (0.1, 0.2, 0.2, 0.3), (0.5, 1.0, 1.0, 1.0)
 
 
 def copy(**shares: tuple[float, ...]) -> Verdict:
@@ -158,12 +165,12 @@ def copy(**shares: tuple[float, ...]) -> Verdict:
 @pytest.mark.parametrize(
     ("short", "lstm", "rnn", "outcome", "parts"),
     [
-        (LEARNED, STUCK, STUCK, "holds", [True, True, True]),
-        (LEARNED, LEARNED, STUCK, "holds only when", [True, False, True]),
-        (STUCK, STUCK, STUCK, "holds only when", [False, True, True]),
-        (STUCK, LEARNED, LEARNED, "does not hold here", [False, False, False]),
-        (LEARNED, (0.5, 1.0, 1.0, 1.0), STUCK, "not enough data to tell", [True, None, True]),
-        (LEARNED, (1.0,), STUCK, "not enough data to tell", [True, None, True]),
+        (LEARNED, STUCK, STUCK, "holds", [True, True, True, True]),
+        (LEARNED, LEARNED, STUCK, "holds only when", [True, True, False, True]),
+        (STUCK, STUCK, STUCK, "holds only when", [False, False, True, True]),
+        (STUCK, LEARNED, LEARNED, "does not hold here", [False] * 4),
+        (LEARNED, VAGUE, STUCK, "not enough data to tell", [True, True, None, True]),
+        (LEARNED, STUCK, (1.0,), "not enough data to tell", [True, True, True, None]),
     ],
 )
 def test_copy_memory(
@@ -173,13 +180,13 @@ def test_copy_memory(
     outcome: str,
     parts: list[Truth],
 ) -> None:
-    found = copy(short=short, short_rnn=LEARNED, lstm=lstm, rnn=rnn)
+    found = copy(short=short, short_rnn=short, lstm=lstm, rnn=rnn)
     assert (found.outcome, truths(found)) == (outcome, parts)
 
 
 def test_a_copy_loss_is_told_as_a_share_of_the_memoryless_one() -> None:
     found = copy(short=LEARNED, short_rnn=LEARNED, lstm=STUCK, rnn=STUCK)
     assert "20.0% of the memoryless loss" in found.parts[0].measured
-    assert f"LSTM after {SHORT} steps" in found.parts[0].measured
-    assert "100% of the memoryless loss" in found.parts[1].measured
-    assert f"LSTM after {LONG} steps" in found.parts[1].measured
+    assert f"LSTM after {SHORT} step" in found.parts[0].measured
+    assert "100% of the memoryless loss" in found.parts[2].measured
+    assert f"LSTM after {LONG} steps" in found.parts[2].measured

@@ -96,7 +96,8 @@ def reversal(reversed_: Ends, forwards: Ends, gain: float) -> Verdict:
         (FLAT, FALLING, 20.0, "holds", [True, True]),
         (FALLING, FLAT, 20.0, "holds only when", [False, True]),
         (FALLING, FLAT, -15.0, "does not hold here", [False, False]),
-        (FALLING, FALLING, 0.0, "not enough data to tell", [None, None]),
+        (VAGUE, VAGUE, 0.0, "not enough data to tell", [None, None]),
+        (FALLING, FALLING, 20.0, "holds only when", [False, True]),
     ],
 )
 def test_reversed_sources(
