@@ -19,7 +19,7 @@ from core.papers.paper import (
     better,
     not_better,
 )
-from core.stats.aggregation import MEAN
+from core.stats.aggregation import GEOMETRIC_MEAN
 
 LONGEST_RECALL = 100
 """Steps: the longest lag that the chapter's memory spans try."""
@@ -347,7 +347,7 @@ def stuck(name: str, *, expected: bool) -> Expectation:
     """Whether a copying network's loss stays at the memoryless one."""
 
     def judge(networks: Networks) -> Judgement:
-        share = MEAN.estimate(list(share_of_memoryless_loss(networks, name).values()))
+        share = GEOMETRIC_MEAN.estimate(list(share_of_memoryless_loss(networks, name).values()))
         if share.value is None:
             return f"No loss of {name}", None
         truth: Truth = None

@@ -151,7 +151,7 @@ def test_forget_gate(gated: Spans, open_gate: Spans, outcome: str) -> None:
     assert verdict_of(GREFF, gated=gated, open_gate=open_gate).outcome == outcome
 
 
-STUCK, LEARNED, VAGUE = (0.99, 1.0, 1.0, 1.01), (0.1, 0.2, 0.2, 0.3), (0.5, 1.0, 1.0, 1.0)
+STUCK, LEARNED, VAGUE = (0.99, 1.0, 1.0, 1.01), (0.1, 0.2, 0.2, 0.4), (0.5, 1.0, 1.0, 1.0)
 
 
 def copy(**shares: tuple[float, ...]) -> Verdict:
