@@ -118,17 +118,17 @@ LE = Paper(
     link="https://arxiv.org/abs/1504.00941",
     place="Abstract; Section 4.1, the adding problem",
     setup=(
-        "The adding problem, networks of 100 units: plain RNNs with tanh or ReLU, LSTM, and the "
-        "IRNN, a ReLU network whose recurrent weights start as the identity."
+        "Four benchmarks, of which the adding problem is one, with plain RNNs, LSTM, and the IRNN: "
+        "a ReLU network whose recurrent weights start as the identity."
     ),
     published=(
-        "The IRNN is comparable to an LSTM on tasks of long-range structure, where plain RNNs "
-        "have great difficulty."
+        "The IRNN is comparable to a standard LSTM on all four, two of them toy problems of "
+        "long-range structure, which plain RNNs have great difficulty to learn."
     ),
     method=ADDING_METHOD,
     differences=(
-        "32 units instead of 100, at most 50 steps instead of hundreds, Adam instead of gradient "
-        "descent, 1,500 training steps; the LSTM's forget bias is as PyTorch draws it."
+        "One of the four benchmarks, small networks, at most 50 steps instead of hundreds, Adam, "
+        "1,500 training steps; the LSTM's forget bias is as PyTorch draws it."
     ),
     networks={"IRNN": ADDING_IRNN, "RNN": ADDING_RNN, "LSTM": ADDING_LSTM},
     expectations=(
@@ -279,9 +279,9 @@ GREFF = Paper(
         "activation function are its most critical components."
     ),
     method=(
-        f"{RECALL_METHOD} The forget gate is taken away by a bias of 20: it stays open within 2 "
-        "parts in a thousand million, as in an LSTM without one. Beside it an LSTM whose gate "
-        "starts open, with a bias of 1."
+        f"{RECALL_METHOD} A bias of 20 takes the forget gate away: it starts within 2e-9 of 1, "
+        "where next to no gradient reaches it, as in an LSTM without one. Beside it an LSTM whose "
+        "gate starts with a bias of 1."
     ),
     differences=(
         "Another task (delayed recall) and one of the eight variants: Unroll has no LSTM without "
