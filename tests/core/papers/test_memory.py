@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from core.chapter.claim import Truth, Verdict
@@ -190,3 +192,14 @@ def test_a_copy_loss_is_told_as_a_share_of_the_memoryless_one() -> None:
     assert f"LSTM after {SHORT} step" in found.parts[0].measured
     assert "100% of the memoryless loss" in found.parts[2].measured
     assert f"LSTM after {LONG} steps" in found.parts[2].measured
+
+
+def test_runs_that_lost_their_tables_leave_it_open() -> None:
+    whole = [copier(ARJOVSKY, name, *LEARNED) for name in ARJOVSKY.networks]
+    lost = [dataclasses.replace(made, tables={}) for made in whole]
+    found = ARJOVSKY.verdict(results(*lost))
+    assert found.outcome == "not enough data to tell"
+    assert truths(found) == [None] * 4
+    spans = [learner(GREFF, name, *[10] * SEEDS) for name in GREFF.networks]
+    lost = [dataclasses.replace(made, tables={}) for made in spans]
+    assert truths(GREFF.verdict(results(*lost))) == [None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -105,3 +106,10 @@ def test_reversed_sources(
 ) -> None:
     found = reversal(reversed_, forwards, gain)
     assert (found.outcome, truths(found)) == (outcome, parts)
+
+
+def test_runs_that_lost_their_tables_leave_it_open() -> None:
+    whole = translators(CHO, *CHO.networks, FALLING)
+    found = CHO.verdict(results(*(dataclasses.replace(made, tables={}) for made in whole)))
+    assert found.outcome == "not enough data to tell"
+    assert "not known" in found.parts[0].measured
