@@ -19,6 +19,7 @@ from dashboard.store import cache
 from dashboard.ui import actions, states
 from dashboard.ui.text import moment, plain, progress, status_message
 from dashboard.views.compare.picking import ID_LETTERS
+from experiments import queue
 from experiments.evidence import ClaimStatus, Needed, Plan, capitalize, needed_by, seconds
 
 Colour = Literal["green", "orange", "red", "blue", "gray"]
@@ -109,7 +110,8 @@ def watch(computing: Callable[[], bool] = lambda: False) -> None:
             st.rerun()
         if before[1]:
             st.caption(":material/hourglass_top: Computing the claims that need no run…")
-        if before[0] and cache.worker_status() is None:
+        queued = any(map(queue.needs_worker, cache.reader().active()))
+        if queued and cache.worker_status() is None:
             states.no_worker()
 
     states.live(look, active=any(before))

@@ -96,6 +96,16 @@ def test_all_that_is_missing_is_queued_once(store: Store, show: Show, workers: l
     assert {run.sweep.split(" ")[0] for run in store.runs()} == {"papers"}
 
 
+def test_a_run_that_another_command_makes_asks_for_no_worker(store: Store, show: Show) -> None:
+    experiment, config = GREFF.configs()[0]
+    record(store, experiment, config, "by the command run", "RUNNING")
+    app = show(PAGE.path, paper=GREFF.name)
+    assert "Being measured" in label_of(app, GREFF)
+    assert "No worker is running" not in texts(app)
+    store.create(experiment, config, sweep="queued")
+    assert "No worker is running" in texts(show(PAGE.path, paper=GREFF.name))
+
+
 def test_a_failed_run_says_why_and_can_be_run_again(store: Store, show: Show) -> None:
     experiment, config = GREFF.configs()[0]
     record(store, experiment, config, "before", "FAILED")
