@@ -167,12 +167,12 @@ def copy(**shares: tuple[float, ...]) -> Verdict:
 @pytest.mark.parametrize(
     ("short", "lstm", "rnn", "outcome", "parts"),
     [
-        (LEARNED, STUCK, STUCK, "holds", [True, True, True, True]),
-        (LEARNED, LEARNED, STUCK, "holds only when", [True, True, False, True]),
-        (STUCK, STUCK, STUCK, "holds only when", [False, False, True, True]),
-        (STUCK, LEARNED, LEARNED, "does not hold here", [False] * 4),
-        (LEARNED, VAGUE, STUCK, "not enough data to tell", [True, True, None, True]),
-        (LEARNED, STUCK, (1.0,), "not enough data to tell", [True, True, True, None]),
+        (LEARNED, STUCK, STUCK, "holds", [True, True, True]),
+        (LEARNED, LEARNED, STUCK, "holds only when", [True, False, True]),
+        (STUCK, STUCK, STUCK, "holds only when", [False, True, True]),
+        (STUCK, LEARNED, LEARNED, "does not hold here", [False] * 3),
+        (LEARNED, VAGUE, STUCK, "not enough data to tell", [True, None, True]),
+        (LEARNED, STUCK, (1.0,), "not enough data to tell", [True, True, None]),
     ],
 )
 def test_copy_memory(
@@ -182,16 +182,16 @@ def test_copy_memory(
     outcome: str,
     parts: list[Truth],
 ) -> None:
-    found = copy(short=short, short_rnn=short, lstm=lstm, rnn=rnn)
+    found = copy(short=short, lstm=lstm, rnn=rnn)
     assert (found.outcome, truths(found)) == (outcome, parts)
 
 
 def test_a_copy_loss_is_told_as_a_share_of_the_memoryless_one() -> None:
-    found = copy(short=LEARNED, short_rnn=LEARNED, lstm=STUCK, rnn=STUCK)
+    found = copy(short=LEARNED, lstm=STUCK, rnn=STUCK)
     assert "20.0% of the memoryless loss" in found.parts[0].measured
     assert f"LSTM after {SHORT} step" in found.parts[0].measured
-    assert "100% of the memoryless loss" in found.parts[2].measured
-    assert f"LSTM after {LONG} steps" in found.parts[2].measured
+    assert "100% of the memoryless loss" in found.parts[1].measured
+    assert f"LSTM after {LONG} steps" in found.parts[1].measured
 
 
 def test_runs_that_lost_their_tables_leave_it_open() -> None:
@@ -199,7 +199,7 @@ def test_runs_that_lost_their_tables_leave_it_open() -> None:
     lost = [dataclasses.replace(made, tables={}) for made in whole]
     found = ARJOVSKY.verdict(results(*lost))
     assert found.outcome == "not enough data to tell"
-    assert truths(found) == [None] * 4
+    assert truths(found) == [None] * 3
     spans = [learner(GREFF, name, *[10] * SEEDS) for name in GREFF.networks]
     lost = [dataclasses.replace(made, tables={}) for made in spans]
     assert truths(GREFF.verdict(results(*lost))) == [None]
