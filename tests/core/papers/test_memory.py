@@ -156,6 +156,9 @@ def test_forget_gate(gated: Spans, open_gate: Spans, outcome: str) -> None:
 STUCK, LEARNED, VAGUE = (0.99, 1.0, 1.0, 1.01), (0.1, 0.2, 0.2, 0.4), (0.5, 1.0, 1.0, 1.0)
 
 
+PARTLY = (0.78, 0.8, 0.8, 0.82)
+
+
 def copy(**shares: tuple[float, ...]) -> Verdict:
     runs = [
         copier(ARJOVSKY, name, *values)
@@ -171,6 +174,7 @@ def copy(**shares: tuple[float, ...]) -> Verdict:
         (LEARNED, LEARNED, STUCK, "holds only when", [True, False, True]),
         (STUCK, STUCK, STUCK, "holds only when", [False, True, True]),
         (STUCK, LEARNED, LEARNED, "does not hold here", [False] * 3),
+        (PARTLY, PARTLY, STUCK, "holds only when", [True, False, True]),
         (LEARNED, VAGUE, STUCK, "not enough data to tell", [True, None, True]),
         (LEARNED, STUCK, (1.0,), "not enough data to tell", [True, True, None]),
     ],
