@@ -95,10 +95,10 @@ def reversal(reversed_: Ends, forwards: Ends, gain: float) -> Verdict:
     ("reversed_", "forwards", "gain", "outcome", "parts"),
     [
         (FLAT, FALLING, 20.0, "holds", [True, True]),
-        (FALLING, FLAT, 20.0, "holds only when", [False, True]),
+        (FALLING, FLAT, 20.0, "holds only when", [True, False]),
         (FALLING, FLAT, -15.0, "does not hold here", [False, False]),
         (VAGUE, VAGUE, 0.0, "not enough data to tell", [None, None]),
-        (FALLING, FALLING, 20.0, "holds only when", [False, True]),
+        (FALLING, FALLING, 20.0, "not enough data to tell", [True, None]),
     ],
 )
 def test_reversed_sources(
