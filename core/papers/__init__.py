@@ -7,8 +7,8 @@
 
 A `Paper` names its source, what was published with which set-up, what is measured here and how this
 differs. Its `expectations` are judged by comparisons of finished runs: verdicts come from the same
-`Results` and `Verdict` as those of the chapter's claims. Most runs are those of the chapter's
-suite; the suite `papers` has the others too.
+`Results` and `Verdict` as those of the chapter's claims. Half of the runs are those of the
+chapter's suite; the suite `papers` has the others too.
 """
 
 from __future__ import annotations
