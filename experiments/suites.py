@@ -181,8 +181,8 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         "papers",
         "Papers",
-        "What ten papers found, measured at the size that two cores allow. Half of the runs are the "
-        "chapter's, and are not repeated if they are there: some 8 minutes after it, else 20.",
+        "What ten papers found, measured at the size that two cores allow. Half of the runs are "
+        "the chapter's, and are not repeated if they are there: some 8 minutes after it, else 20.",
         _claimed(PAPERS),
     ),
     Suite(
