@@ -78,7 +78,8 @@ def draw_card(paper: Paper, judged: ClaimStatus) -> None:
         st.markdown(plain(paper.published))
         st.caption(f"**Set-up.** {plain(paper.setup)}")
         source = f"{plain(paper.citation)}: [{plain(paper.source)}]({paper.link})"
-        st.caption(f"**Source.** {source} {plain(paper.place)}.")
+        # No caption: it would fade the link below the contrast that people need.
+        st.markdown(f":small[**Source.** {source} {plain(paper.place)}.]")
     with measured:
         st.markdown(f"**Measured here** {claim_runs.outcome_badge(verdict.outcome, REPRODUCTION)}")
         draw_parts(paper, verdict)
