@@ -47,6 +47,13 @@ PAGES: tuple[Page, ...] = (
         summary="Fifteen claims of the textbook: predict, measure, read the verdict.",
     ),
     Page(
+        path="views/papers/page.py",
+        title="Papers",
+        icon=":material/article:",
+        section="Workbench",
+        summary="What ten papers found, beside what was measured here.",
+    ),
+    Page(
         path="views/launch.py",
         title="Launch",
         icon=":material/play_circle:",
@@ -137,6 +144,7 @@ _BY_ADDRESS = {page.address: page for page in PAGES}
 
 OVERVIEW = _BY_ADDRESS["overview"]
 CHAPTER = _BY_ADDRESS["chapter"]
+PAPERS = _BY_ADDRESS["papers"]
 LAUNCH = _BY_ADDRESS["launch"]
 RUNS = _BY_ADDRESS["runs"]
 COMPARE = _BY_ADDRESS["compare"]

@@ -138,6 +138,10 @@ def _parser() -> _Parser:
         "report", "write the chapter's claims and verdicts as one HTML file", commands.report
     )
     report.add_argument("--output", metavar="FILE", help="default: standard output")
+    papers = verb("papers", "what papers found, beside what was measured here", commands.papers)
+    _add_format(papers, "table", ("table", *commands.PAPERS_FORMATS))
+    papers.add_argument("--output", metavar="FILE", help="default: standard output")
+    _add_json(papers, dest="format")
     match = verb("match", "find each variant's hidden size for a budget", commands.match)
     match.add_argument("budget", metavar="BUDGET", help="parameters: 1M, 250k, 100000")
     match.add_argument(

@@ -42,15 +42,18 @@ from core.formatting import counted, inline_text, listed
 from core.measure.scoring import Options, Scores, score_texts
 from core.models.architecture import Architecture, variant_title
 from core.models.registry import variants
+from core.papers import PAPERS
 from core.settings import BadSetting
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from experiments import export as files
 from experiments import queue, scorecards, scoring
+from experiments.evidence import ClaimStatus, Evidence, needed_by
 from experiments.progress import progress_bar, run_here, wait_for_runs
 from experiments.reports.html import (
     chapter_report,
     comparison_report,
+    papers_report,
     score_report,
     scorecard_report,
 )
@@ -61,6 +64,7 @@ from experiments.terminal import (
     OUT,
     print_comparison,
     print_experiment,
+    print_papers,
     print_results,
     print_runs,
     print_scorecard,
@@ -92,6 +96,12 @@ SCORE_FORMATS: Mapping[str, Callable[[Scores], bytes]] = {
     "json": scoring.as_json,
     "latex": scoring.latex,
     "html": lambda scores: score_report(scores).encode(),
+}
+
+
+PAPERS_FORMATS: Mapping[str, Callable[[ClaimStatus], bytes]] = {
+    "json": files.papers_as_json,
+    "html": lambda judged: papers_report(judged).encode(),
 }
 
 
@@ -418,6 +428,19 @@ def scorecard(args: argparse.Namespace) -> int:
 def report(args: argparse.Namespace) -> int:
     """`report`: write the chapter's claims as one file."""
     write(chapter_report(open_store(), compute_all()).encode(), args.output)
+    return 0
+
+
+def papers(args: argparse.Namespace) -> int:
+    """`papers`: print what papers found beside what was measured here."""
+    store = open_store()
+    judged = Evidence(store.table, PAPERS).judge(store.runs(), {})
+    if args.format == "table":
+        print_papers(judged)
+    else:
+        write(PAPERS_FORMATS[args.format](judged), args.output)
+    if missing := needed_by(PAPERS, judged).to_start:
+        say(f"{counted(len(missing), 'run')} not measured yet: python -m experiments suite papers")
     return 0
 
 

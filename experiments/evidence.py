@@ -1,4 +1,4 @@
-"""The chapter's claims judged by the runs of a store, and the runs that the claims still lack."""
+"""Claims, of the chapter and of papers, judged by the runs of a store, and the runs they lack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from typing import Any
 import pandas
 
 from core.chapter import CLAIMS
-from core.chapter.claim import Claim, Facts, Key, Measurement, Outcome, Results, Verdict, key_of
+from core.chapter.claim import (
+    Facts,
+    Key,
+    MeasuredClaim,
+    Measurement,
+    Outcome,
+    Results,
+    Verdict,
+    key_of,
+)
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
 from core.formatting import listed
@@ -42,12 +51,12 @@ AGREEMENT = {True: "yes", False: "no", None: "not distinguishable"}
 
 
 @dataclass(frozen=True)
-class ChapterStatus:
-    """The state of all fifteen claims in one store."""
+class ClaimStatus:
+    """The state of some claims in one store: all fifteen of the chapter, or those of papers."""
 
     results: Results = field(default_factory=Results)
-    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
-    """Claim number → what the finished runs say."""
+    verdicts: Mapping[Any, Verdict] = field(default_factory=dict)
+    """Key of a claim (the chapter's have numbers) → what the finished runs say."""
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
     """Run id → the finished runs that were read."""
     finished: frozenset[Kind] = frozenset()
@@ -59,18 +68,24 @@ class ChapterStatus:
 
 
 class Evidence:
-    """Judges the claims by the runs of one store.
+    """Judges claims by the runs of one store.
 
     Of runs that repeat each other only the newest is read, and what has been read is kept: a store
     of any size is judged again in milliseconds.
     """
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, claims: Sequence[MeasuredClaim] = CLAIMS) -> None:
+        self._table, self._claims = table, claims
+        self._asked: dict[str, set[Key]] = {}
+        """Experiment name → the keys of all runs that any of the claims asks for."""
+        for claim in claims:
+            for measurement in claim.measurements:
+                keys = self._asked.setdefault(measurement.experiment.name, set())
+                keys.update(measurement.kinds)
         self._kinds: dict[str, Kind | None] = {}
-        self._latest: tuple[object, ChapterStatus] = (None, ChapterStatus())
+        self._latest: tuple[object, ClaimStatus] = (None, ClaimStatus())
 
-    def judge(self, records: Sequence[RunRecord], computed: Mapping[int, Facts]) -> ChapterStatus:
+    def judge(self, records: Sequence[RunRecord], computed: Mapping[int, Facts]) -> ClaimStatus:
         """The claims by all runs of the store, oldest first, and by facts that need no run."""
         asked = [(kind, record) for record in records if (kind := self._kind(record)) is not None]
         newest: dict[object, RunRecord] = {}
@@ -91,7 +106,7 @@ class Evidence:
             broken={kind: run for kind, run in asked if run.status in ("FAILED", "KILLED")},
         )
 
-    def _judge(self, runs: Mapping[str, RunRecord], computed: Mapping[int, Facts]) -> ChapterStatus:
+    def _judge(self, runs: Mapping[str, RunRecord], computed: Mapping[int, Facts]) -> ClaimStatus:
         lines: dict[str, list[dict[str, Any]]] = {}
         finished = set()
         for run in runs.values():
@@ -108,9 +123,9 @@ class Evidence:
             lambda run_id, name: self._table(runs[run_id], name),
             computed,
         )
-        return ChapterStatus(
+        return ClaimStatus(
             results=results,
-            verdicts={claim.number: claim.verdict(results) for claim in CLAIMS},
+            verdicts={claim.key: claim.verdict(results) for claim in self._claims},
             runs=runs,
             finished=frozenset(kind for kind in finished if kind is not None),
         )
@@ -122,7 +137,7 @@ class Evidence:
                 kind = kind_of(experiment_named(record.experiment), record.settings)
             except (KeyError, TypeError, ValueError):  # recorded by a version with other settings
                 kind = None
-            asked = _keys_asked_for().get(record.experiment, ())
+            asked = self._asked.get(record.experiment, ())
             self._kinds[record.run_id] = kind if kind is not None and kind[1] in asked else None
         return self._kinds[record.run_id]
 
@@ -131,19 +146,6 @@ def kind_of(experiment: Experiment, settings: Mapping[str, Any]) -> Kind:
     """The kind of flat settings; equal for a config and for its runs."""
     seed = int(settings["seed"]) if experiment.one_run_per_seed else None
     return experiment.name, key_of(experiment, settings), seed
-
-
-@functools.cache
-def _keys_asked_for() -> Mapping[str, set[Key]]:
-    """Experiment name → the keys of all runs that any claim asks for.
-
-    Says what `claims_measured_by` says, of thousands of runs at once.
-    """
-    asked: dict[str, set[Key]] = {}
-    for claim in CLAIMS:
-        for measurement in claim.measurements:
-            asked.setdefault(measurement.experiment.name, set()).update(measurement.kinds)
-    return asked
 
 
 @dataclass(frozen=True)
@@ -163,23 +165,23 @@ class Needed:
         return self.total - len(self.to_start) - len(self.active)
 
 
-def needed_by(claims: Iterable[Claim], judged: ChapterStatus) -> Needed:
+def needed_by(claims: Iterable[MeasuredClaim], judged: ClaimStatus) -> Needed:
     """The runs for the verdicts of some claims. What two of them ask for counts once."""
     wanted: dict[Kind, tuple[Experiment, Config]] = {}
     for claim in claims:
-        for kind, pair in _wanted_by(claim.number).items():
+        for kind, pair in _wanted_by(claim).items():
             wanted.setdefault(kind, pair)
     return _needed(wanted, judged)
 
 
-def needed_for(measurement: Measurement, judged: ChapterStatus) -> Needed:
+def needed_for(measurement: Measurement, judged: ClaimStatus) -> Needed:
     """The runs of one measurement, an exercise for instance."""
     return _needed(
         _by_kind([(measurement.experiment, config) for config in measurement.configs()]), judged
     )
 
 
-def _needed(wanted: Mapping[Kind, tuple[Experiment, Config]], judged: ChapterStatus) -> Needed:
+def _needed(wanted: Mapping[Kind, tuple[Experiment, Config]], judged: ClaimStatus) -> Needed:
     missing = {kind: pair for kind, pair in wanted.items() if kind not in judged.finished}
     idle = {kind: pair for kind, pair in missing.items() if kind not in judged.active}
     return Needed(
@@ -191,9 +193,8 @@ def _needed(wanted: Mapping[Kind, tuple[Experiment, Config]], judged: ChapterSta
 
 
 @functools.cache
-def _wanted_by(number: int) -> Mapping[Kind, tuple[Experiment, Config]]:
+def _wanted_by(claim: MeasuredClaim) -> Mapping[Kind, tuple[Experiment, Config]]:
     """Cached: a page asks at every rerun, and validating the configs takes long."""
-    (claim,) = (claim for claim in CLAIMS if claim.number == number)
     return _by_kind(claim.configs())
 
 
@@ -216,16 +217,20 @@ def seconds(plan: Plan, finished: Sequence[RunRecord]) -> tuple[float, float] | 
     return low, high
 
 
-def headline(verdicts: Iterable[Verdict]) -> str:
+def headline(
+    verdicts: Iterable[Verdict],
+    noun: str = "claim",
+    verbs: Mapping[Outcome, tuple[str, str]] = OUTCOME_VERBS,
+) -> str:
     """`9 of 15 claims are measured: 4 hold, 3 hold only under a condition and 2 are still open.`"""
     outcomes = [verdict.outcome for verdict in verdicts]
-    counts = {outcome: outcomes.count(outcome) for outcome in OUTCOME_VERBS if outcome in outcomes}
+    counts = {outcome: outcomes.count(outcome) for outcome in verbs if outcome in outcomes}
     measured = sum(counts.values())
     if not measured:
-        return f"None of the {len(outcomes)} claims is measured yet."
-    parts = [f"{n} {OUTCOME_VERBS[outcome][n > 1]}" for outcome, n in counts.items()]
+        return f"None of the {len(outcomes)} {noun}s is measured yet."
+    parts = [f"{n} {verbs[outcome][n > 1]}" for outcome, n in counts.items()]
     are = "is" if measured == 1 else "are"
-    return f"{measured} of {len(outcomes)} claims {are} measured: {listed(parts)}."
+    return f"{measured} of {len(outcomes)} {noun}s {are} measured: {listed(parts)}."
 
 
 def capitalize(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -17,10 +18,12 @@ from core.analysis.sizes import Size, sizes_in_words, sizes_of
 from core.experiment import Experiment
 from core.experiments import config_of, experiment_named
 from core.formatting import csv_cell
+from core.papers import PAPERS, REPRODUCTION
 from core.settings import BadSetting
 from core.stats.estimates import AtLeast
 from core.store.records import RunRecord
 from core.store.tracking import Store, command_line
+from experiments.evidence import ClaimStatus, needed_by
 
 VERSIONS = {
     "device": "device",
@@ -197,6 +200,28 @@ def as_json(comparisons: Iterable[Comparison]) -> bytes:
     """Comparisons in full, with every run and the command that makes it again."""
     content = [as_data(comparison) for comparison in comparisons]
     return (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
+
+
+def papers_as_json(judged: ClaimStatus) -> bytes:
+    """Published claims with their sources, outcomes, parts and runs, and the commands that make
+    what is missing."""
+    content = []
+    for paper in PAPERS:
+        verdict = judged.verdicts[paper.name]
+        told = ("name", "title", "authors", "year", "source", "link", "place", "setup")
+        content.append(
+            {
+                **{name: getattr(paper, name) for name in told},
+                "published": paper.published,
+                "method": paper.method,
+                "differences": paper.differences,
+                "outcome": REPRODUCTION[verdict.outcome],
+                "parts": [dataclasses.asdict(part) for part in verdict.parts],
+                "runs": list(verdict.evidence),
+                "missing": [command_line(*pair) for pair in needed_by([paper], judged).to_start],
+            }
+        )
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def as_data(comparison: Comparison) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""Named lists of runs that belong together. The chapter's suite follows from its claims."""
+"""Named lists of runs that belong together. The suites of the chapter and of the papers follow from
+their claims."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.chapter import CLAIMS, Measurement
+from core.chapter.claim import MeasuredClaim
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
@@ -16,6 +18,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.models.registry import variants
+from core.papers import PAPERS
 from core.settings import BadSetting
 
 ALL = tuple(variants())
@@ -104,12 +107,15 @@ BEYOND_CLAIMS = (
 """What the pages compare beyond what the claims measure, or in one comparison with it."""
 
 
-def _chapter() -> tuple[Measurement, ...]:
-    """The comparisons of the pages and the measurements of all claims; timed runs come last."""
-    parts = list(BEYOND_CLAIMS)
-    for claim in CLAIMS:
+def _claimed(
+    claims: Iterable[MeasuredClaim], first: Iterable[Measurement] = ()
+) -> tuple[Measurement, ...]:
+    """Some parts first, then what measures the claims, repeated as often as the chapter's suite
+    does unless a claim says how often; timed runs come last."""
+    parts = list(first)
+    for claim in claims:
         for measured in claim.measurements:
-            settings = {**measured.settings, **CHAPTER_REPEATS.get(measured.experiment.name, {})}
+            settings = {**CHAPTER_REPEATS.get(measured.experiment.name, {}), **measured.settings}
             part = dataclasses.replace(measured, settings=settings)
             if part not in parts:
                 parts.append(part)
@@ -118,7 +124,7 @@ def _chapter() -> tuple[Measurement, ...]:
     return tuple(parts)
 
 
-CHAPTER = _chapter()
+CHAPTER = _claimed(CLAIMS, BEYOND_CLAIMS)
 
 SUITES: tuple[Suite, ...] = (
     Suite(
@@ -173,6 +179,13 @@ SUITES: tuple[Suite, ...] = (
         "and depth change in it, what each cell costs, how far back it learns to look, what a "
         "second direction sees, and what attention does for long sentences. Under an hour.",
         CHAPTER,
+    ),
+    Suite(
+        "papers",
+        "Papers",
+        "What ten papers found, measured at the size that two cores allow. Half of the runs are "
+        "the chapter's, and are not repeated if they are there: some 8 minutes after it, else 20.",
+        _claimed(PAPERS),
     ),
     Suite(
         "full",

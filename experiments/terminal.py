@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,16 @@ from core.analysis.scorecard import Scorecard
 from core.analysis.scorecard_sentences import KEY, NOT_YET, basis_in_words, scorecard_answer
 from core.analysis.sentences import MARKS, answer, method, verdict
 from core.analysis.sizes import sizes_in_words, sizes_of
+from core.chapter.claim import Truth
 from core.experiment import Experiment
 from core.formatting import exact_number, inline_text
 from core.measure import scoring
+from core.papers import PAPERS, REPRODUCTION, REPRODUCTION_VERBS
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.records import RunRecord
 from core.store.tracking import Store
+from experiments.evidence import ClaimStatus, headline
 from experiments.export import with_settings
 from experiments.scorecards import cell_texts
 
@@ -186,6 +189,27 @@ def print_comparison(comparison: Comparison) -> None:
     if len(result.differences) > MAX_PAIRS:
         say(f"and {len(result.differences) - MAX_PAIRS} more pairs: --format csv has them all")
     say(method(comparison))
+
+
+TRUTH_WORDS: Mapping[Truth, str] = {True: "yes", False: "no", None: "undecided"}
+"""Whether one part of a published claim is as published."""
+
+
+def print_papers(judged: ClaimStatus) -> None:
+    """Print each paper's outcome, and part by part what decides it."""
+    verdicts = judged.verdicts
+    OUT.print(headline(verdicts.values(), "paper", REPRODUCTION_VERBS) + "\n", markup=False)
+    table = Table("paper", "claim", "as published", "measured here", show_lines=True)
+    for paper in PAPERS:
+        judgement = verdicts[paper.name]
+        table.add_row(
+            *map(escape, (paper.citation, paper.title, REPRODUCTION[judgement.outcome])),
+            "" if judgement.parts else escape(judgement.figure),
+        )
+        for part in judgement.parts:
+            cells = part.statement, TRUTH_WORDS[part.truth], f"{part.measured}."
+            table.add_row("", *map(escape, cells))
+    OUT.print(table)
 
 
 def print_scorecard(card: Scorecard) -> None:

@@ -36,7 +36,7 @@ RANKS = (
     ("analysis.sizes",),
     ("measure", "training"),
     ("experiments",),
-    ("analysis", "chapter", "explorer", "store"),
+    ("analysis", "chapter", "papers", "explorer", "store"),
     ("runner",),
 )
 """Inside core: a file may import from its own rank and the ones before it."""

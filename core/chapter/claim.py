@@ -1,8 +1,9 @@
-"""What a claim of the chapter is, the runs that measure it, and the results that its rule reads.
+"""What a claim is, the runs that measure it, and the results that its rule reads.
 
-A claim is a statement, a guess to make, what measures it, and a rule that computes its verdict from
-finished runs; no verdict is written by hand. Estimates and differences come from
-`core.analysis.comparison`, as on every page.
+A claim is a statement, what measures it, and a rule that computes its verdict from finished runs;
+no verdict is written by hand. The chapter's claims also have a guess to make; published ones
+(`core.papers`) a source. Estimates and differences come from `core.analysis.comparison`, as on
+every page.
 """
 
 from __future__ import annotations
@@ -273,6 +274,16 @@ class PropertyRow:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One part of a published claim, and what was measured of it."""
+
+    statement: str
+    measured: str
+    """The figures in words: values, intervals, n, and the test that compares them."""
+    truth: Truth
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the measurements say of a claim."""
 
@@ -290,6 +301,7 @@ class Verdict:
     findings: Mapping[str, PairOutcome] = field(default_factory=dict)
     """Verdicts on pairs, by `first against second`, which decide quiz questions."""
     table: tuple[PropertyRow, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -298,9 +310,41 @@ class Verdict:
         return f"{opening[0].upper()}{opening[1:]}. {self.figure}"
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One of the fifteen."""
+class MeasuredClaim:
+    """A claim, of the chapter or of a paper, that a rule judges by finished runs."""
+
+    title: str
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The runs that measure it; none where it is computed on the spot."""
+        raise NotImplementedError
+
+    @property
+    def key(self) -> int | str:
+        """What distinguishes it from the other claims of its kind."""
+        raise NotImplementedError
+
+    def verdict(self, results: Results) -> Verdict:
+        """The verdict by what has been measured so far."""
+        raise NotImplementedError
+
+    def configs(self) -> list[tuple[Experiment, Config]]:
+        """Every run that measures it."""
+        return [(m.experiment, config) for m in self.measurements for config in m.configs()]
+
+    def missing(self, results: Results) -> list[tuple[Experiment, Config]]:
+        """Those of them without a finished run, which a Run button starts."""
+        return [
+            (experiment, config)
+            for experiment, config in self.configs()
+            if not results.has(experiment, config)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Claim(MeasuredClaim):
+    """One of the chapter's fifteen."""
 
     number: int
     title: str
@@ -315,21 +359,13 @@ class Claim:
     compute: Callable[[], Facts] | None = None
     """What can be computed on the spot, in under a second; imports torch when called."""
 
+    @property
+    def key(self) -> int:
+        return self.number
+
     def verdict(self, results: Results) -> Verdict:
-        """The verdict by what has been measured so far."""
+        """What its rule says of what has been measured so far."""
         return self.rule(results)
-
-    def configs(self) -> list[tuple[Experiment, Config]]:
-        """Every run that measures it."""
-        return [(m.experiment, config) for m in self.measurements for config in m.configs()]
-
-    def missing(self, results: Results) -> list[tuple[Experiment, Config]]:
-        """Those of them without a finished run, which a Run button starts."""
-        return [
-            (experiment, config)
-            for experiment, config in self.configs()
-            if not results.has(experiment, config)
-        ]
 
 
 def combined(truths: Sequence[Truth], figure: str, condition: str = "", **more: Any) -> Verdict:

@@ -1,4 +1,4 @@
-"""Reports as single HTML files that open offline: a comparison, a scorecard, the chapter.
+"""Reports as single HTML files that open offline: a comparison, a scorecard, chapter, papers.
 
 They load nothing and run nothing, and what people typed stays text: the templates escape it.
 """
@@ -36,11 +36,12 @@ from core.chapter.claim import Facts, Verdict
 from core.chapter.quiz import EXERCISES, QUIZ
 from core.formatting import counted, exact_number, inline_text, interval, listed
 from core.measure import scoring
+from core.papers import PAPERS, REPRODUCTION, REPRODUCTION_VERBS
 from core.stats.estimates import Estimate
 from core.store.folder import PROJECT
 from core.store.records import RunRecord
 from core.store.tracking import Store, command_line
-from experiments.evidence import AGREEMENT, ChapterStatus, Evidence, capitalize, headline, needed_by
+from experiments.evidence import AGREEMENT, ClaimStatus, Evidence, capitalize, headline, needed_by
 from experiments.export import VERSIONS, reproduction
 from experiments.scorecards import cell_texts, launches
 
@@ -173,7 +174,6 @@ def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:
     claims = []
     for claim in CLAIMS:
         judgement = judged.verdicts[claim.number]
-        known = judgement.outcome in ("holds", "holds only when", "does not hold here")
         claims.append(
             {
                 "number": claim.number,
@@ -182,7 +182,7 @@ def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:
                 "method": claim.method,
                 "verdict": judgement,
                 "outcome": capitalize(f"{judgement.outcome} {judgement.condition}".strip()),
-                "colour": judgement.outcome.replace(" ", "-") if known else "open",
+                "colour": _colour(judgement),
                 "runs": [judged.runs[i] for i in judgement.evidence if i in judged.runs],
                 "commands": [command_line(*p) for p in needed_by([claim], judged).to_start],
             }
@@ -199,7 +199,38 @@ def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:
     )
 
 
-def _circumstances(judged: ChapterStatus) -> str:
+def papers_report(judged: ClaimStatus) -> str:
+    """What papers found beside what was measured here, judged by the runs of a store."""
+    cards = []
+    for paper in PAPERS:
+        judgement = judged.verdicts[paper.name]
+        cards.append(
+            {
+                "paper": paper,
+                "verdict": judgement,
+                "outcome": capitalize(REPRODUCTION[judgement.outcome]),
+                "colour": _colour(judgement),
+                "runs": [judged.runs[i] for i in judgement.evidence if i in judged.runs],
+                "commands": [command_line(*p) for p in needed_by([paper], judged).to_start],
+            }
+        )
+    return _render(
+        "papers.html.j2",
+        title="Published claims, measured here",
+        headline=headline(judged.verdicts.values(), "paper", REPRODUCTION_VERBS),
+        written=_circumstances(judged),
+        cards=cards,
+        agreement_words={True: "as published", False: "not as published", None: "undecided"},
+    )
+
+
+def _colour(judgement: Verdict) -> str:
+    """The style sheet's class for an outcome."""
+    known = judgement.outcome in ("holds", "holds only when", "does not hold here")
+    return judgement.outcome.replace(" ", "-") if known else "open"
+
+
+def _circumstances(judged: ClaimStatus) -> str:
     """When the report was written, with what, and on what the runs were measured."""
     packages = ("torch", "mlflow", "numpy", "pandas")
     here = listed([f"{name} {metadata.version(name)}" for name in packages])

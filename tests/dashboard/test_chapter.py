@@ -15,9 +15,10 @@ from core.experiments import config_of
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.store.tracking import Store
 from dashboard.ui.text import plain
+from dashboard.views import claim_runs
 from dashboard.views.chapter import claims, predictions, quiz
 from dashboard.views.chapter.predictions import Guess
-from experiments.evidence import ChapterStatus, NotComputed, needed_by
+from experiments.evidence import ClaimStatus, NotComputed, needed_by
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import NASTY, record
 
@@ -197,7 +198,7 @@ def test_a_measured_claim_links_its_runs(store: Store, show: Show) -> None:
 
 
 def test_with_everything_measured_nothing_is_left_to_start(store: Store, show: Show) -> None:
-    for experiment, config in needed_by(CLAIMS, ChapterStatus()).to_start:
+    for experiment, config in needed_by(CLAIMS, ClaimStatus()).to_start:
         unread = {row.table for row in experiment.rows} - READ - {experiment.summary.table}
         record(store, experiment, config, "all", without=unread)
     numbers = [str(claim.number) for claim in CLAIMS]
@@ -315,9 +316,9 @@ def test_the_quiz_counts_what_somebody_can_tell() -> None:
 
 
 def test_every_outcome_has_a_mark_in_words() -> None:
-    for outcome in claims.BADGES:
-        assert outcome.split()[0] in claims.outcome_badge(outcome).lower()
-    assert len({badge.icon for badge in claims.BADGES.values()}) == len(claims.BADGES)
+    for outcome in claim_runs.BADGES:
+        assert outcome.split()[0] in claim_runs.outcome_badge(outcome).lower()
+    assert len({badge.icon for badge in claim_runs.BADGES.values()}) == len(claim_runs.BADGES)
 
 
 def test_the_table_of_the_cells_shows_what_machines_are_called_as_text() -> None:

@@ -55,6 +55,7 @@ def test_every_view_is_a_page() -> None:
     parts = {
         "active_runs.py",
         "cards.py",
+        "claim_runs.py",
         "run_details.py",
         "results/frame.py",
         "results/budget.py",

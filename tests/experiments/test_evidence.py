@@ -22,7 +22,7 @@ from core.store.records import RunRecord, Status
 from core.store.tracking import Store
 from experiments import queue
 from experiments.evidence import (
-    ChapterStatus,
+    ClaimStatus,
     Evidence,
     NotComputed,
     compute_in_subprocess,
@@ -57,7 +57,7 @@ def counts(run: RunRecord, name: str) -> pandas.DataFrame | None:
     return pandas.DataFrame([{"parameters": times * int(str(run.settings["hidden_size"])) ** 2}])
 
 
-def judged(runs: list[RunRecord]) -> ChapterStatus:
+def judged(runs: list[RunRecord]) -> ClaimStatus:
     return Evidence(counts).judge(runs, {})
 
 

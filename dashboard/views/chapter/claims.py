@@ -6,43 +6,36 @@ runs, and the button that starts exactly the runs that are missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal
 
 import pandas
 import streamlit as st
 
-from core.analysis.groups import labels
 from core.chapter import CLAIMS
-from core.chapter.claim import Claim, Facts, Outcome, PropertyRow, Verdict
-from core.experiment import Experiment
-from core.experiments import experiment_named
-from core.formatting import counted, inline_text
-from core.store.records import ACTIVE, RunRecord
-from dashboard.navigation import RUNS, page_of
+from core.chapter.claim import Claim, Facts, PropertyRow, Verdict
 from dashboard.store import cache
-from dashboard.ui import actions, states
 from dashboard.ui.controls import check
-from dashboard.ui.text import moment, plain, progress, status_message
+from dashboard.ui.text import plain
 from dashboard.views.chapter import predictions
-from dashboard.views.compare.picking import ID_LETTERS
+from dashboard.views.claim_runs import (
+    FAILED,
+    ON_ITS_WAY,
+    offer,
+    outcome_badge,
+    show_evidence,
+)
 from experiments.evidence import (
     AGREEMENT,
-    ChapterStatus,
+    ClaimStatus,
     Evidence,
-    Needed,
     NotComputed,
-    Plan,
-    capitalize,
     compute_in_subprocess,
     needed_by,
-    seconds,
 )
 
 
-def status() -> ChapterStatus:
+def status() -> ClaimStatus:
     """Every claim, judged by the runs measured and the facts computed so far."""
     reader = cache.reader()
     computed: dict[int, Facts] = {}
@@ -71,27 +64,6 @@ def show_computing_error() -> None:
             st.rerun()
 
 
-def watch() -> None:
-    """Show what is being computed or run, and redraw the page with each result."""
-    before = _waiting()
-    active = any(before)
-
-    def look() -> None:
-        if _waiting() != before:
-            st.rerun()
-        if before[1]:
-            st.caption(":material/hourglass_top: Computing the claims that need no run…")
-        if before[0] and cache.worker_status() is None:
-            states.no_worker()
-
-    states.live(look, active=active)
-
-
-def _waiting() -> tuple[frozenset[str], bool]:
-    active = cache.reader().active()
-    return frozenset(r.run_id for r in active if r.status in ACTIVE), still_computing()
-
-
 @st.cache_resource(show_spinner=False)
 def _computing() -> Future[dict[int, Facts]]:
     """The computation, started once for all sessions; a page does not wait for it."""
@@ -101,37 +73,6 @@ def _computing() -> Future[dict[int, Facts]]:
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _evidence(uri: str) -> Evidence:
     return Evidence(lambda run, name: cache.reader().table(run, name))
-
-
-Colour = Literal["green", "orange", "red", "blue", "gray"]
-
-
-@dataclass(frozen=True)
-class Badge:
-    """The icon and colour of an outcome, beside its words."""
-
-    icon: str
-    colour: Colour
-
-
-BADGES: Mapping[Outcome, Badge] = {
-    "holds": Badge(":material/check_circle:", "green"),
-    "holds only when": Badge(":material/rule:", "orange"),
-    "does not hold here": Badge(":material/cancel:", "red"),
-    "not enough data to tell": Badge(":material/help:", "gray"),
-    "not measured yet": Badge(":material/radio_button_unchecked:", "gray"),
-}
-
-SHORT: Mapping[Outcome, str] = {"holds only when": "Holds only when …"}
-"""The text of a badge without its condition beside it."""
-
-MAX_LINKS = 40
-
-
-def outcome_badge(outcome: Outcome) -> str:
-    """The badge of an outcome in Markdown."""
-    badge = BADGES[outcome]
-    return f":{badge.colour}-badge[{badge.icon} {SHORT.get(outcome, capitalize(outcome))}]"
 
 
 def draw_verdict(claim: Claim, verdict: Verdict, feedback: str) -> None:
@@ -161,133 +102,6 @@ def property_table(lines: Iterable[PropertyRow]) -> pandas.DataFrame:
     ).set_index("Property")
 
 
-def show_evidence(key: str, ids: Iterable[str], runs: Mapping[str, RunRecord]) -> None:
-    """Link to the runs that a verdict was computed from, and to their figures."""
-    evidence = [runs[run_id] for run_id in ids if run_id in runs]
-    if not evidence:
-        return
-    by_experiment: dict[str, list[RunRecord]] = {}
-    for run in evidence:
-        by_experiment.setdefault(run.experiment, []).append(run)
-    with st.container(horizontal=True, vertical_alignment="center", key=f"evidence-{key}"):
-        for name, members in by_experiment.items():
-            page = page_of(name)
-            if page is not None:
-                st.page_link(
-                    page.path,
-                    label=f"{page.title}: {counted(len(members), 'run')}",
-                    icon=page.icon,
-                    query_params={"runs": [run.run_id[:ID_LETTERS] for run in members]},
-                )
-        with st.popover(f"The {counted(len(evidence), 'run')}", icon=":material/list_alt:"):
-            for name, members in by_experiment.items():
-                _links(experiment_named(name), members)
-
-
-def _links(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
-    named = labels(experiment, runs)
-    st.caption(plain(experiment.title))
-    for run in runs[:MAX_LINKS]:
-        seed = [f"seed {run.settings['seed']}"] if experiment.one_run_per_seed else []
-        st.page_link(
-            RUNS.path,
-            label=plain(" · ".join([named[run.run_id], *seed, moment(run.submitted)])),
-            icon=RUNS.icon,
-            query_params={"run": run.run_id},
-        )
-    if len(runs) > MAX_LINKS:
-        st.caption(f"and {counted(len(runs) - MAX_LINKS, 'more run')}, all of them under Runs")
-
-
-Ask = Callable[[], Needed]
-
-
-def offer(key: str, sweep: str, ask: Ask, *, first: bool = True) -> None:
-    """Show failures, the button that starts missing runs, and the progress of active runs.
-
-    `first` says whether starting them is the next step, so that the button stands out.
-    """
-    needed = ask()
-    if needed.broken:
-        _say_failed(needed)
-    if needed.active:
-        _watch(ask)
-    if needed.to_start:
-        _start_button(key, sweep, needed, primary=first and not needed.active)
-
-
-def offer_all() -> None:
-    """Offer to run all that any claim lacks, behind a second click because it may take long."""
-    needed = needed_by(CLAIMS, status())
-    if not needed.to_start:
-        return
-    place = st.popover(
-        "Run all that is missing",
-        icon=":material/playlist_play:",
-        key="all-missing",
-        on_change="rerun",
-    )
-    if not place.open:
-        return
-    with place:
-        st.text(estimate(needed.to_start))
-        if st.button(
-            "Queue them", type="primary", icon=":material/play_arrow:", key="run-all"
-        ) and actions.launch_together("claims", needed.to_start):
-            st.rerun()
-
-
-def estimate(plan: Plan) -> str:
-    """`6 runs, about 4 to 9 s`, or that the time is not known yet."""
-    finished = [run for run in cache.reader().runs() if run.status == "FINISHED"]
-    return states.estimate_line(len(plan), seconds(plan, finished))
-
-
-def _start_button(key: str, sweep: str, needed: Needed, *, primary: bool) -> None:
-    some = len(needed.to_start) < needed.total
-    with st.container(horizontal=True, vertical_alignment="center", key=f"start-{key}"):
-        clicked = st.button(
-            "Run what is missing" if some else "Run",
-            type="primary" if primary else "secondary",
-            icon=":material/play_arrow:",
-            key=f"run-{key}",
-        )
-        measured = f"{needed.finished} of {needed.total} measured; " if needed.finished else ""
-        st.text(measured + estimate(needed.to_start))
-    if clicked and actions.launch_together(sweep, needed.to_start):
-        st.rerun()
-
-
-def _watch(ask: Ask) -> None:
-    """Show one progress bar for the active runs and keep it up to date."""
-
-    def look() -> None:
-        now = ask()
-        done = now.finished + sum(map(progress, now.active))
-        running = next((run for run in now.active if run.status == "RUNNING"), None)
-        doing = f" · {inline_text(running.name)}: {status_message(running)}" if running else ""
-        words = f"{now.finished} of {counted(now.total, 'run')} measured"
-        st.progress(min(1.0, done / max(1, now.total)), text=plain(words + doing))
-
-    states.live(look, active=True)
-
-
-def _say_failed(needed: Needed) -> None:
-    first = needed.broken[-1]
-    others = f", and {counted(len(needed.broken) - 1, 'other')}" if len(needed.broken) > 1 else ""
-    with st.container(key=f"failed-{first.run_id}"):
-        st.warning(
-            plain(f"{inline_text(first.name)}: {status_message(first)}{others}."),
-            icon=":material/error:",
-        )
-        st.page_link(
-            RUNS.path,
-            label="Open the failed run",
-            icon=RUNS.icon,
-            query_params={"run": first.run_id},
-        )
-
-
 OPEN = "claim"
 """In the address: the numbers of the open claims."""
 
@@ -295,12 +109,8 @@ NUMBERS = [str(claim.number) for claim in CLAIMS]
 
 NEXT_GUESS = ":blue-badge[:material/psychology: Predict]"
 
-FAILED = ":red-badge[:material/error: A run failed]"
 
-ON_ITS_WAY = ":blue-badge[:material/hourglass_top: Being measured]"
-
-
-def draw_claims(judged: ChapterStatus) -> None:
+def draw_claims(judged: ClaimStatus) -> None:
     """Draw all fifteen claims, in the chapter's order."""
     opened = _opened()
     for claim in CLAIMS:
@@ -314,12 +124,12 @@ def draw_claims(judged: ChapterStatus) -> None:
                 _draw_claim(claim, judged)
 
 
-def label(claim: Claim, judged: ChapterStatus) -> str:
+def label(claim: Claim, judged: ClaimStatus) -> str:
     """`8 · Gates bring it back`, and its verdict for those who may see it."""
     return f"**{claim.number}** · {plain(claim.title)} {_badge(claim, judged)}"
 
 
-def _badge(claim: Claim, judged: ChapterStatus) -> str:
+def _badge(claim: Claim, judged: ClaimStatus) -> str:
     outcome = judged.verdicts[claim.number].outcome
     to_compute = not claim.measurements and claim.number not in judged.results.computed
     needed = needed_by([claim], judged)
@@ -332,7 +142,7 @@ def _badge(claim: Claim, judged: ChapterStatus) -> str:
     return NEXT_GUESS
 
 
-def _draw_claim(claim: Claim, judged: ChapterStatus) -> None:
+def _draw_claim(claim: Claim, judged: ClaimStatus) -> None:
     verdict = judged.verdicts[claim.number]
     st.markdown(f"**{plain(claim.statement)}**")
     known = predictions.revealed(claim)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.chapter import CLAIMS
 from dashboard.ui.text import plain
+from dashboard.views import claim_runs
 from dashboard.views.chapter import claims, predictions, quiz
 from experiments.evidence import headline
 
@@ -23,9 +25,9 @@ claims.show_computing_error()
 
 with st.container(horizontal=True, vertical_alignment="center", key="chapter-controls"):
     predictions.show_switch()
-    claims.offer_all()
+    claim_runs.offer_all(CLAIMS, claims.status(), "claims")
 
-claims.watch()
+claim_runs.watch(claims.still_computing)
 
 with st.container(gap="xsmall", key="claims"):
     claims.draw_claims(judged)

@@ -7,11 +7,12 @@ import streamlit as st
 from core.chapter.quiz import EXERCISES, QUIZ, Answer, Exercise, QuizQuestion
 from dashboard.navigation import CHAPTER
 from dashboard.ui.text import plain
+from dashboard.views import claim_runs
 from dashboard.views.chapter import claims, predictions
-from experiments.evidence import ChapterStatus, needed_for
+from experiments.evidence import ClaimStatus, needed_for
 
 
-def draw_exercises(judged: ChapterStatus) -> None:
+def draw_exercises(judged: ClaimStatus) -> None:
     """Draw the exercises side by side where there is room."""
     with st.grid(len(EXERCISES), min_column_width=260):
         for number, exercise in enumerate(EXERCISES, start=1):
@@ -19,14 +20,14 @@ def draw_exercises(judged: ChapterStatus) -> None:
                 _exercise(number, exercise, judged)
 
 
-def _exercise(number: int, exercise: Exercise, judged: ChapterStatus) -> None:
+def _exercise(number: int, exercise: Exercise, judged: ClaimStatus) -> None:
     claim = exercise.claim
     st.markdown(f"**{plain(exercise.title)}**")
     st.markdown(plain(exercise.task))
 
     needed = needed_for(exercise.measurement, judged)
     if needed.finished < needed.total:
-        claims.offer(
+        claim_runs.offer(
             f"exercise-{number}",
             f"exercise-{number}",
             lambda: needed_for(exercise.measurement, claims.status()),
@@ -34,7 +35,7 @@ def _exercise(number: int, exercise: Exercise, judged: ChapterStatus) -> None:
         return
     verdict = judged.verdicts[claim.number]
     if predictions.revealed(claim):
-        st.markdown(claims.outcome_badge(verdict.outcome))
+        st.markdown(claim_runs.outcome_badge(verdict.outcome))
         st.markdown(plain(verdict.figure))
         return
     st.caption(f"Measured. Claim {claim.number} asks for your prediction first.")
@@ -50,7 +51,7 @@ CHOSEN = "quiz"
 """In the session: question → what the person chose."""
 
 
-def draw_quiz(judged: ChapterStatus) -> None:
+def draw_quiz(judged: ClaimStatus) -> None:
     """Draw every question, and how many answers were right."""
     chosen: dict[int, str] = st.session_state.setdefault(CHOSEN, {})
     answers = [question.answer(judged.verdicts[question.claim]) for question in QUIZ]
@@ -87,7 +88,7 @@ def _ask(number: int, question: QuizQuestion, chosen: dict[int, str]) -> None:
 
 
 def _answered(
-    number: int, question: QuizQuestion, answer: Answer, choice: str, judged: ChapterStatus
+    number: int, question: QuizQuestion, answer: Answer, choice: str, judged: ClaimStatus
 ) -> None:
     st.markdown(f"**{number + 1}.** {plain(question.text)}")
     if answer.choice is None:
@@ -100,7 +101,7 @@ def _answered(
             f"it is “{plain(answer.choice)}”."
         )
     st.markdown(plain(answer.because))
-    claims.show_evidence(f"quiz-{number}", answer.evidence, judged.runs)
+    claim_runs.show_evidence(f"quiz-{number}", answer.evidence, judged.runs)
     if st.button("Try again", key=f"again-{number}", type="tertiary", icon=":material/replay:"):
         st.session_state[CHOSEN].pop(number)
         st.rerun()

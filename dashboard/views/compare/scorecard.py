@@ -52,6 +52,7 @@ from dashboard.navigation import CHAPTER, LAUNCH, RUNS
 from dashboard.store import cache
 from dashboard.ui import actions, controls, downloads, states
 from dashboard.ui.text import plain, status_message
+from dashboard.views import claim_runs
 from dashboard.views.chapter import claims
 from experiments import scorecards
 from experiments.reports.html import scorecard_report
@@ -223,7 +224,7 @@ def _button(plan: list[tuple[Experiment, Config]]) -> None:
         clicked = st.button(
             "Run all that is missing", icon=":material/playlist_play:", key="scorecard-queue"
         )
-        st.text(claims.estimate(plan))
+        st.text(claim_runs.estimate(plan))
     if clicked and actions.launch_together("scorecard", plan):
         st.rerun()
 
@@ -274,7 +275,7 @@ def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None
             states.sizes(question.experiment, question.sizes_of_columns)
         else:
             st.text(absence(question))
-        claims.show_evidence(f"question-{name}", question.runs, runs)
+        claim_runs.show_evidence(f"question-{name}", question.runs, runs)
         for launch in launches(question.experiment, question.missing):
             label = plain(f"Launch {listed(launch.kinds)}")
             st.page_link(LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=query(launch))
@@ -337,9 +338,9 @@ def _properties(snapshot: ScorecardSnapshot) -> None:
     st.subheader("The chapter's table of the three cells", anchor=False)
     with st.container(border=True, key="properties"):
         condition = f" **{plain(f'{verdict.condition}.')}**" if verdict.condition else ""
-        st.markdown(claims.outcome_badge(verdict.outcome) + condition)
+        st.markdown(claim_runs.outcome_badge(verdict.outcome) + condition)
         st.table(claims.property_table(verdict.table), border="horizontal")
-        claims.show_evidence("properties", verdict.evidence, snapshot.runs)
+        claim_runs.show_evidence("properties", verdict.evidence, snapshot.runs)
         st.page_link(
             CHAPTER.path,
             label="Claim 9 in the chapter: how it is measured, and what is missing",

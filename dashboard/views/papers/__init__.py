@@ -1,0 +1,1 @@
+"""The page Papers: published claims, measured here."""
