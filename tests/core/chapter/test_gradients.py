@@ -50,7 +50,7 @@ def test_the_ratio_holds_only_at_a_gain_where_the_default_start_is_far_off() -> 
     found = ratio(default, doubled, network(recurrent_gain=3.0, ratio=around(-2.4, 0.5)))
     assert found.outcome == "holds only when"
     assert found.condition == "the recurrent weights are multiplied by 2"
-    assert "10^28.6 in RNN 64 (95% CI 26.6–30.6, n = 8)" in found.figure
+    assert "10^28.6 in RNN 64 (95% CI 26.1–31.1, n = 8)" in found.figure
     assert {default.columns["run_id"], doubled.columns["run_id"]} < {*found.evidence}
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from core.experiment import Experiment
 from core.experiments import all_experiments, config_of, experiment_named
+from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.settings import BadSetting, Setting
 from core.store.folder import PROJECT, StoreError, tracking_uri
 from core.store.recorder import Recorder
@@ -286,6 +287,18 @@ def test_columns_that_are_newer_than_a_run_are_there_and_empty(store: Store, toy
     assert {*table} == {*before}
     assert table["square"].isna().all()
     assert table["number"].equals(before["number"])
+
+
+def test_rows_older_than_an_axis_are_at_its_older_value(store: Store, tmp_path: Path) -> None:
+    """Gradients were measured into the past alone before there were sides."""
+    run_id = store.create(GRADIENT_DECAY, GRADIENT_DECAY.configs(["rnn"], {})[0], sweep="one")
+    path = tmp_path / "gradient.csv"
+    path.write_text("training_step,layer,seed,steps_back,log10_input_gradient\n0,1,0,0,-1.0\n")
+    store.upload(run_id, path, "tables")
+    table = store.table(store.run(run_id), "gradient")
+    assert table is not None
+    assert table["side"].tolist() == ["past"]
+    assert table["log10_state_gradient"].isna().all()
 
 
 def test_threads_that_need_mlflow_at_once_wait_for_one_import(store: Store) -> None:
