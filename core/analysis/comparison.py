@@ -403,9 +403,10 @@ def compare_groups(
     summaries = {group.name: _newest_summary(experiment, group, table) for group in groups}
     seeds = {group.name: seeds_of(experiment, group.runs) for group in groups}
     results = []
-    for column in experiment.summary.columns():
-        if column.role != "measure":
+    for declared in experiment.summary.columns():
+        if declared.role != "measure":
             continue
+        column = declared.of(run.settings for group in groups for run in group.runs)
         values = {g.name: list(samples[g.name].get(column.name, {}).values()) for g in groups}
         estimates = {
             g.name: _estimate(column, g, values[g.name], summaries[g.name]) for g in groups
@@ -458,6 +459,8 @@ def _estimate(
     estimate = column.aggregation.estimate(values) if len(values) > 1 else MISSING
     if estimate.value is None and len(group.runs) == 1:
         estimate = column.read(summary, group.runs[0].settings)
+        if estimate.value is None and values:  # a measure newer than the run, read from its tables
+            return column.aggregation.estimate(values)
         if not column.estimate and estimate.value is not None:
             estimate = replace(estimate, n=max(1, len(values)))
     elif estimate.value is None and values:

@@ -89,9 +89,7 @@ def _kinds(experiment: Experiment, group: Group) -> list[Sequence[RunRecord]]:
 
 def _configs(experiment: Experiment, kind: Sequence[RunRecord], number: int) -> list[Config]:
     settings: dict[str, Any] = dict(kind[-1].settings)
-    if experiment.timed:  # another launch of the same is another sample
-        return [experiment.config.from_flat(settings)] * number
-    ends = [int(r.settings.get("seed") or 0) + seeds_of(experiment, [r]) for r in kind]
+    ends = [int(run.settings.get("seed") or 0) + seeds_of(experiment, [run]) for run in kind]
     following = max(ends)
     if experiment.one_run_per_seed:
         seeds = range(following, following + number)

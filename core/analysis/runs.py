@@ -38,7 +38,10 @@ def repeat_of(experiment: Experiment) -> Repeat:
     """The unit whose repetition shows the noise."""
     if experiment.timed:
         return "launch"
-    return "seed" if experiment.by_seed or experiment.one_run_per_seed else "count"
+    measures = [c for c in experiment.summary.columns() if c.role == "measure"]
+    counted = all(column.aggregation.exact for column in measures)
+    several = experiment.by_seed or experiment.one_run_per_seed
+    return "seed" if several and not counted else "count"
 
 
 def per_seed_values(experiment: Experiment, runs: Iterable[MeasuredRun]) -> PerSeedValues:

@@ -225,7 +225,7 @@ class Cell:
     estimate: Estimate
     """Without a value where a kind has none: a bidirectional network's latency."""
     over: str
-    """What its n counts: `seed`, `run`, `repetition`, `sentence`; empty for an exact number."""
+    """What its n counts: `seed`, `run`, `turn`, `sentence`; empty for an exact number."""
     values: tuple[float, ...]
     """One value for each seed, or timed run, which the verdicts compare."""
     runs: tuple[str, ...]
@@ -240,7 +240,7 @@ def _cell(group: Group, column: Column, result: Result | None, experiment: Exper
     if column.aggregation.exact:
         over = ""
     elif experiment.timed:
-        over = "repetition" if within else "run"
+        over = "turn" if within else "run"
     else:
         over = "sentence" if experiment.one_run_per_seed and within else "seed"
     return Cell(result.estimates[group.name], over, tuple(result.values[group.name]), runs)

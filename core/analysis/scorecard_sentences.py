@@ -192,4 +192,4 @@ def _counted(line: MeasureLine) -> bool:
 
 
 def _repeats(values: Sequence[Cell]) -> str:
-    return "runs" if any(cell.over in ("run", "repetition") for cell in values) else "seeds"
+    return "runs" if any(cell.over in ("run", "turn") for cell in values) else "seeds"

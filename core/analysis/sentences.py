@@ -13,7 +13,6 @@ from core.analysis.runs import Repeat
 from core.experiment import Column
 from core.formatting import counted, interval, number, quantity, shortened_list
 from core.stats.aggregation import MAJORITY, MEDIAN
-from core.stats.estimates import intervals_apart
 
 MAX_NAMED = 4
 """The most groups that a sentence names; the others are counted."""
@@ -138,14 +137,7 @@ def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
     pairs = len(result.differences)
     if pairs > 1 and needed and counts[-1] > 1:
         need += f" for {pairs} pairs"
-    sentence = f"With {each}, no difference from {names} is distinguishable from noise{need}."
-    if repeat == "launch":
-        estimates = [(result.estimates[d.first], result.estimates[d.second]) for d in few]
-        apart = sum(intervals_apart(*pair) is True for pair in estimates)
-        sentence += (
-            f" Its interval over repetitions does not overlap with those of {apart} of {len(few)}."
-        )
-    return sentence
+    return f"With {each}, no difference from {names} is distinguishable from noise{need}."
 
 
 def _tested(result: Result, looks: int) -> str:
@@ -185,10 +177,10 @@ def estimate_in_words(comparison: Comparison, result: Result, name: str) -> str:
 
 
 def repeats_in_words(result: Result, name: str, repeat: Repeat) -> str:
-    """`n = 8`; of one launch its repetitions; of one seed that has an interval its sentences."""
+    """`n = 8`; of one launch its turns; of one seed that has an interval its sentences."""
     count, estimate = result.repeats[name], result.estimates[name]
     if repeat == "launch" and count == 1 and estimate.n > 1:
-        return f"{estimate.n} repetitions of one launch"
+        return f"{estimate.n} turns of one launch"
     if repeat == "seed" and count <= 1 < estimate.n:
         return f"one seed, {estimate.n:,} sentences"
     number = count or estimate.n

@@ -37,7 +37,7 @@ class Measured:
         self.tables: dict[tuple[str, str], pandas.DataFrame] = {}
         self.runs: list[RunRecord] = []
         for variant, numbers in values.items():
-            if experiment.by_seed is not None:
+            if experiment.by_seed is not None and not experiment.one_run_per_seed:
                 self._add(variant, 0, numbers)
             else:
                 for seed, number in enumerate(numbers):
