@@ -58,7 +58,7 @@ class Measured:
             parts = (estimate.value, estimate.low, estimate.high, estimate.n)
             names = (headline, *(f"{headline}_{end}" for end in ("low", "high", "n")))
             summary |= dict(zip(names, parts, strict=True))
-        summary |= {"device": "cpu", "chip": "chip", "chance": 25.0, "never_below_half": 0}
+        summary |= {"device": "cpu", "chip": "chip", "chance": 25.0}
         summary |= {"reported_learning_rate": 0.01, "next_lag": 50.0, "growth_exponent": 1.9}
         self.tables[run_id, "summary"] = pandas.DataFrame([summary])
         seeds = range(len(numbers))

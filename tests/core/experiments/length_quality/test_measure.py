@@ -132,6 +132,20 @@ def test_a_model_that_learned_nothing_has_no_bottleneck() -> None:
     assert summary.tested_up_to is None
 
 
+def test_buckets_are_as_wide_as_asked_for() -> None:
+    rows = [
+        r for r in of(run(bucket_width=2), LengthRow) if (r.by, r.decoding) == ("source", "free")
+    ]
+    assert [row.length for row in rows] == [4, 6, 8]
+    assert sum(row.sentences for row in rows) == 5 * TINY["tested_pairs"]
+    assert (config().width, config(task="tsv", file="x").width) == (1, 3)
+
+
+def test_the_blind_guess_is_recorded_by_length() -> None:
+    rows = [r for r in of(run(), LengthRow) if (r.by, r.decoding) == ("source", "free")]
+    assert all(0 < row.blind_accuracy <= 100 for row in rows)
+
+
 def test_the_same_seed_gives_the_same_rows_and_another_one_others() -> None:
     assert timeless(run(dropout=0.2)) == timeless(run(dropout=0.2))
     assert timeless(run(seed=1)) != timeless(run())
@@ -238,6 +252,23 @@ class TestText:
         assert all(row.bleu.value is not None for row in rows)
         assert {file.path for file in of(events, Artifact)} >= {"model/source.subwords"}
 
+    def test_case_is_kept_where_asked_for_and_scored_in_columns_of_its_own(
+        self, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "cased.tsv"
+        lines = [f"{s} {v}\t{v.upper()} {s}" for s in "abcdefgh" for v in "klmnopqr"]
+        path.write_text("\n".join(lines) + "\n")
+        asked = {"task": "tsv", "file": str(path), "vocabulary": 34, "shortest": 1}
+        (lowered,) = of(run(**asked), LengthQualitySummary)
+        events = run(**asked, cased=True)
+        (cased,) = of(events, LengthQualitySummary)
+        assert any(row.reference.split()[0].isupper() for row in of(events, SampleRow))
+        assert (lowered.cased_bleu.value, cased.bleu.value) == (None, None)
+        assert lowered.bleu.value is not None
+        assert cased.cased_bleu.value is not None
+        assert "case:lc" in lowered.signature
+        assert "case:mixed" in cased.signature
+
     def test_references_are_compared_with_those_of_training(self, tmp_path: Path) -> None:
         path = tmp_path / "longer.tsv"
         lines = [f"{s} {v}\t{v} {s} {s} {v}" for s in "abcdefgh" for v in "klmnopqr"]
@@ -284,6 +315,7 @@ def test_work_grows_with_everything_that_takes_time() -> None:
     [
         ({"decoder": "bi-lstm"}, "a backward direction reads what comes later"),
         ({"decoder": "x"}, "decoder is 'x'; give same, rnn, lstm or gru"),
+        ({"bucket_width": 0}, "bucket_width is 0; give a whole number from 1 to 100"),
         ({"longest_trained": 2}, "longest_trained is 2, but shortest is 3; give at least that"),
         ({"longest_tested": 4}, "longest_tested is 4, but longest_trained is 5"),
         ({"shortest": 2}, "shortest is 2, but a sentence of the grammar has at least 3 words"),
