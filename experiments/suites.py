@@ -184,7 +184,7 @@ SUITES: tuple[Suite, ...] = (
         "papers",
         "Papers",
         "What ten papers found, measured at the size that two cores allow. Half of the runs are "
-        "the chapter's, and are not repeated if they are there: some 8 minutes after it, else 20.",
+        "the chapter's, and are not repeated if they are there: some 10 minutes after it, else 20.",
         _claimed(PAPERS),
     ),
     Suite(

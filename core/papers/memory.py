@@ -66,11 +66,12 @@ ADDING_LSTM = adding("an LSTM that adds", "lstm")
 ADDING_METHOD = (
     "The adding problem at T = 10, 15, 20, 30 and 50, 32 units, 1,500 steps of Adam at each T with "
     "the best of three learning rates; learned means a squared error below 0.01. The span is the "
-    f"longest T that a majority of {ADDING_SEEDS} seeds learned."
+    f"longest T up to which a majority of {ADDING_SEEDS} seeds learned every one."
 )
 RECALL_METHOD = (
     "Delayed recall, 32 units, 1,000 steps of Adam at each lag up to 100 with the best of three "
-    "learning rates. The span is the longest lag that a majority of the seeds learned."
+    "learning rates. The span is the longest lag up to which a majority of the seeds learned every "
+    "lag tried."
 )
 
 HOCHREITER = Paper(

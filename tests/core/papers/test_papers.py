@@ -81,7 +81,7 @@ def test_the_suite_measures_every_card_and_shares_the_runs_of_the_chapter() -> N
             assert any(e is experiment and measurement.includes(c.flat()) for e, c in suite)
     shared = [pair for pair in suite if pair in chapter]
     assert len(shared) >= 10, "equal to the last setting, so that they are not made twice"
-    assert len(suite) - len(shared) <= 16
+    assert len(suite) - len(shared) <= 18, "about ten minutes on two cores"
 
 
 def test_cards_are_read_and_judged_without_torch() -> None:
