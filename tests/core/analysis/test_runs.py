@@ -60,7 +60,7 @@ def of_summary(experiment: Experiment, values: Mapping[str, Any], run_id: str = 
 
 @pytest.mark.parametrize(
     "experiment",
-    [e for e in all_experiments() if e.by_seed is not None and not e.timed],
+    [e for e in all_experiments() if e.by_seed is not None and not e.one_run_per_seed],
     ids=lambda e: e.name,
 )
 def test_seeds_together_make_the_number_of_the_summary(experiment: Experiment) -> None:

@@ -295,7 +295,7 @@ def test_times_of_two_machines_never_stand_side_by_side(made: Made) -> None:
     assert available_machines(made.records) == ["CPU (two)", "CPU (one)"]
     line = made.question(THROUGHPUT).lines[0]
     assert line.best == "", "one run each: nothing is known of how runs differ"
-    assert line.cells["RNN"].over == "repetition"
+    assert line.cells["RNN"].over == "turn"
 
 
 def test_what_is_missing_is_asked_for_with_the_settings_of_what_is_there(made: Made) -> None:
