@@ -454,8 +454,6 @@ def match(args: argparse.Namespace) -> int:
     settings = {name: [args.budget], "layers": [args.layers]}
     if args.input_size is not None or experiment is PARAMETER_COUNT:
         settings["input_size"] = [args.input_size or "64"]
-    if experiment.one_run_per_seed:
-        settings["seeds"] = ["1"]
     sizes = {
         config.architecture.variant: size_of(config)
         for config in experiment.configs(list(variants()), settings)

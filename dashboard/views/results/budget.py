@@ -80,8 +80,6 @@ def fitting(experiment: Experiment, asked: Mapping[str, Any]) -> dict[str, Size]
     Raises `BadSetting` when a variant cannot be that small or that large.
     """
     settings = {name: [value] for name, value in asked.items()}
-    if experiment.one_run_per_seed:
-        settings["seeds"] = [1]
     return {
         variant_title(config.architecture.variant): size_of(config)
         for config in experiment.configs(list(variants()), settings)

@@ -123,7 +123,7 @@ def test_no_whole_network_is_closer_to_the_bidirectional_one_than_the_wider_cont
 @pytest.mark.parametrize("variant", variants())
 def test_elsewhere_the_recurrent_layers_are_all_there_is(name: str, variant: str) -> None:
     experiment = next(e for e in all_experiments() if e.name == name)
-    (config,) = experiment.configs([variant], {"hidden_size": [7], "layers": [2]})
+    (config, *_) = experiment.configs([variant], {"hidden_size": [7], "layers": [2]})
     assert config.counted == "recurrent layers"
     assert config.parameters == numbers(Recurrent(config.architecture, config.features))
 

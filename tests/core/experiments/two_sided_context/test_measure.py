@@ -149,8 +149,8 @@ def test_wider_has_the_parameters_of_the_bidirectional_form(cell: str, layers: i
     wider = config(cell, hidden_size=40, layers=layers).wider
     assert wider is not None
     off = [
-        count_parameters(wider.model_copy(update={"hidden_size": size}), 4).core
-        - count_parameters(both.architecture, 4).core
+        count_parameters(wider.model_copy(update={"hidden_size": size}), 4, outputs=4).total
+        - count_parameters(both.architecture, 4, outputs=4).total
         for size in (wider.hidden_size - 1, wider.hidden_size, wider.hidden_size + 1)
     ]
     assert abs(off[1]) == min(map(abs, off))
