@@ -359,6 +359,12 @@ class Comparison:
         """A measure by its column's name."""
         return next((result for result in self.results if result.column.name == name), None)
 
+    def contrasts(
+        self, pairs: Mapping[Pair, tuple[Values, Values]], aggregation: Aggregation
+    ) -> list[Difference]:
+        """Test samples of these groups that are more when they are higher: a family of its own."""
+        return contrasts(pairs, aggregation, "higher", looks=self.looks)
+
     def estimate(self, group: str, name: str) -> Estimate:
         """A measure of one group."""
         result = self.result(name)

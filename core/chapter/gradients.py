@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.analysis.comparison import Comparison, contrasts
+from core.analysis.comparison import Comparison
 from core.chapter.claim import (
     TRUTHS,
     Claim,
@@ -287,7 +287,7 @@ def reaches_further(
         return dict.fromkeys(names)
     target = [MEDIAN.times(steps, times) for steps in result.values[other]]
     pairs = {(name, other): (result.values[name], target) for name in names}
-    verdicts = contrasts(pairs, MEDIAN, "higher")
+    verdicts = comparison.contrasts(pairs, MEDIAN)
     return {verdict.first: TRUTHS.get(verdict.finding) for verdict in verdicts}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.analysis.comparison import Comparison, contrasts
+from core.analysis.comparison import Comparison
 from core.chapter.claim import (
     TO_COMPUTE,
     TRUTHS,
@@ -54,7 +54,7 @@ def sides_rule(results: Results) -> Verdict:
         for cell in cells
     }
     aggregation = ahead.column.aggregation if ahead else MEAN
-    verdicts = {v.second: v.finding for v in contrasts(samples, aggregation, "higher")}
+    verdicts = {v.second: v.finding for v in comparison.contrasts(samples, aggregation)}
     one_way, both_ways = facts["widths"]
     parts: dict[str, Truth] = {
         f"a bidirectional {variant_title(cell)} sees both sides": TRUTHS.get(verdicts[cell])

@@ -62,6 +62,11 @@ class Comparer:
     """Values that each group needs."""
 
 
+def _multiple(value: float, factor: float) -> float:
+    """So many times the value; of a lower bound, a lower bound."""
+    return AtLeast(factor * value) if isinstance(value, AtLeast) else factor * value
+
+
 @dataclass(frozen=True)
 class Aggregation:
     """The estimate from one value per seed, and the test of a difference."""
@@ -73,7 +78,7 @@ class Aggregation:
     scale: Scale
     shown: Callable[[float], float] = float
     """(value of one seed) → the measure: a half-life of a decay rate."""
-    times: Callable[[float, float], float] = lambda value, factor: factor * value
+    times: Callable[[float, float], float] = _multiple
     """(value of one seed, factor) → the value at which the measure is so many times as large."""
     relative: bool = False
     """Whether a margin is a share of the measure (10%) rather than an amount (2 points)."""

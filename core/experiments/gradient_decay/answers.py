@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.analysis.comparison import Comparison, contrasts
+from core.analysis.comparison import Comparison
 from core.analysis.groups import Group
 from core.experiment import Tables
 from core.experiments.gradient_decay.declaration import GradientDecayConfig, GradientDecaySummary
@@ -163,7 +163,7 @@ def _gates(comparison: Comparison) -> Iterator[str]:
     target = [MEDIAN.times(steps, TIMES_AS_FAR) for steps in result.values[shortest]]
     gated = [name for name, cell in cells.items() if cell in ("lstm", "gru")]
     pairs = {(n, shortest): (result.values[n], target) for n in gated if result.values[n]}
-    weak = [d.first for d in contrasts(pairs, MEDIAN, "higher") if d.finding == "worse"]
+    weak = [d.first for d in comparison.contrasts(pairs, MEDIAN) if d.finding == "worse"]
     if weak:
         yield (
             f"In {shortened_list(weak, MAX_NAMED)}, 1% of the gradient reaches less than twice as "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from core.analysis.comparison import Comparison, contrasts
+from core.analysis.comparison import Comparison
 from core.analysis.groups import Group, Identity, identity_of
 from core.experiment import Tables
 from core.experiments.two_sided_context.declaration import TwoSidedContextConfig
@@ -154,9 +154,9 @@ def _better(comparison: Comparison, pairs: Sequence[Pair], both: str, one: str) 
     first, second = comparison.result(both), comparison.result(one)
     if first is None or second is None:
         return []
-    samples = {tuple(p): (first.values[p.both], second.values[p.one]) for p in pairs}
+    samples = {(p.both, p.one): (first.values[p.both], second.values[p.one]) for p in pairs}
     aggregation = first.column.aggregation
-    verdicts = contrasts(samples, aggregation, "higher")  # type: ignore[arg-type]
+    verdicts = comparison.contrasts(samples, aggregation)
     return [Pair(v.first, v.second) for v in verdicts if v.finding == "better"]
 
 

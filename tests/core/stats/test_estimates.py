@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from core.stats.aggregation import MEDIAN
 from core.stats.estimates import (
     MIN_COVERED,
     MISSING,
@@ -216,3 +217,9 @@ def test_an_interval_is_cut_to_what_is_possible() -> None:
 
 def test_only_finite_values_are_kept() -> None:
     assert [finite(value) for value in (1.5, math.inf, -math.inf, math.nan)] == [1.5, *[None] * 3]
+
+
+def test_a_multiple_of_a_lower_bound_is_one() -> None:
+    assert isinstance(MEDIAN.times(AtLeast(24), 2), AtLeast)
+    assert MEDIAN.times(AtLeast(24), 2) == 48
+    assert not isinstance(MEDIAN.times(24.0, 2), AtLeast)
