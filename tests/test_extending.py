@@ -172,4 +172,4 @@ def test_a_cell(copy: Path, python: Callable[..., str], commands: Callable[..., 
         "compare --experiment gradient-decay",
     )
     assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]
-    assert "Leaky RNN keeps its gradient longest" in compared
+    assert "Leaky RNN has the highest, " in compared

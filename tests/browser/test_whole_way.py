@@ -50,7 +50,7 @@ def test_from_an_empty_store_to_the_numbers(
     page.get_by_text("✓ finished").nth(len(variants()) - 1).wait_for(timeout=WAIT)
     visitor.settle()
     page.get_by_role("link", name="Open Gradient flow").click()
-    page.get_by_role("heading", name=re.compile("half-life")).wait_for()
+    page.get_by_role("heading", name=re.compile("halving distance")).wait_for()
     visitor.settle()
 
     with page.expect_download() as download:
@@ -58,7 +58,8 @@ def test_from_an_empty_store_to_the_numbers(
     file = tmp_path / "gradient.csv"
     download.value.save_as(file)
     lines = list(csv.DictReader(file.open()))
-    assert len(lines) == len(variants()) * SEEDS * STEPS
+    sides = sum(1 + variant.startswith("bi-") for variant in variants())
+    assert len(lines) == sides * SEEDS * STEPS
     recorded = {run.run_id: recorded_lines(served_store, run.run_id) for run in served_store.runs()}
     for line in lines:
         assert {name: line[name] for name in GradientRow.header()} in recorded[line["run_id"]]
@@ -83,7 +84,7 @@ def recorded_lines(
 
 def test_the_answer_is_the_experiments_own(visitor: Visitor, address: str) -> None:
     visitor.open(f"{address}/gradient-flow")
-    visitor.page.get_by_text("gates alone do not keep the gradient alive").wait_for()
+    visitor.page.get_by_role("heading", name=re.compile("halving distance")).wait_for()
     visitor.page.get_by_text("How this was measured").click()
     visitor.page.get_by_text("All of these runs").wait_for()
     assert visitor.problems == []

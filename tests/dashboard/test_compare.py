@@ -156,8 +156,8 @@ def test_grouping_measure_and_emphasis_are_in_the_address(scene: Scene, show: Sh
     assert list(app.dataframe[-1].value["Group"]) == ["rnn", "lstm", "gru"]
     assert options(app, "Highlight").value == "rnn"
     assert "pools runs that differ" in said(app)
-    options(app, "Measure").select("Largest singular value").run()
-    assert app.query_params["measure"] == "largest_singular_value"
+    options(app, "Measure").select("Exact zeros (% of input gradients)").run()
+    assert app.query_params["measure"] == "zero_percent"
 
 
 def test_what_people_typed_is_text(store: Store, show: Show) -> None:

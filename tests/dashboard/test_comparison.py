@@ -91,6 +91,10 @@ def test_the_newest_comparison_with_a_result_is_read(store: Store) -> None:
     assert sweeps.newest_readable([]) is None
 
 
+SIDES = 2
+"""Of the loss: made-up rows have both."""
+
+
 @pytest.fixture
 def reader(store: Store) -> Reader:
     for config in EXPERIMENT.configs(["rnn", "gru"], {}):
@@ -108,7 +112,7 @@ def test_results_have_settings_and_every_summary_column(reader: Reader) -> None:
 def test_rows_of_several_runs_are_one_table(reader: Reader) -> None:
     found = sweeps.rows(EXPERIMENT, reader.runs(), CURVE, reader.table)
     assert list(found.columns[:3]) == ["run_id", "label", "variant"]
-    assert len(found) == 2 * 3 * POINTS
+    assert len(found) == 2 * SIDES * 3 * POINTS
 
 
 def test_the_same_seed_measured_twice_counts_once(store: Store, reader: Reader) -> None:
@@ -116,7 +120,7 @@ def test_the_same_seed_measured_twice_counts_once(store: Store, reader: Reader) 
     again = record(store, EXPERIMENT, config, "one")
     reader.refresh()
     found = sweeps.rows(EXPERIMENT, reader.runs(), CURVE, reader.table)
-    assert len(found) == 2 * 3 * POINTS
+    assert len(found) == 2 * SIDES * 3 * POINTS
     assert set(found[found["variant"] == "rnn"]["run_id"]) == {again}
 
 

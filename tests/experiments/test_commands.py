@@ -57,7 +57,7 @@ def measured(made: tuple[Store, str], monkeypatch: pytest.MonkeyPatch) -> Store:
     return made[0]
 
 
-def test_run_records_six_finished_runs_and_prints_rate_and_half_life_with_intervals(
+def test_run_records_six_finished_runs_and_prints_distances_and_rates_with_intervals(
     made: tuple[Store, str],
 ) -> None:
     store, out = made
@@ -65,13 +65,10 @@ def test_run_records_six_finished_runs_and_prints_rate_and_half_life_with_interv
     assert [record.settings["cell"] for record in records] == ["rnn", "lstm", "gru"] * 2
     assert len({record.sweep for record in records}) == 1
     for record in records:
-        (line,) = [line for line in out.splitlines() if f" {record.name} " in line]
-        rate, low, half = (
-            exact_number(record.metrics[name])
-            for name in ("decay_rate", "decay_rate_low", "half_life_steps")
-        )
-        assert f"{rate} [{low}, " in line
-        assert f"{half} [" in line
+        rate, low = (exact_number(record.metrics[n]) for n in ("decay_rate", "decay_rate_low"))
+        assert f" {record.name} " in out
+        assert f" {rate} [{low}, " in out
+        assert f" {exact_number(record.metrics['half_distance_steps'])} " in out
         assert record.note
     answer = out[: out.index("┏")]
     assert len(answer.split()) > 5, "the answer comes first"
@@ -117,9 +114,10 @@ def test_an_export_has_every_row_with_its_run_and_settings(measured: Store) -> N
     command = [sys.executable, "-m", "experiments", "export", "gradient-decay"]
     words = ["--table", "gradient", "--format", "csv"]
     done = subprocess.run([*command, *words], cwd=PROJECT, capture_output=True, check=True)
-    assert len(pandas.read_csv(io.BytesIO(done.stdout))) == 6 * 2 * 20
+    distances = (3 + 2 * 3) * 2 * 20  # two directions have both sides of the loss
+    assert len(pandas.read_csv(io.BytesIO(done.stdout))) == distances
     readers = {"csv": pandas.read_csv, "json": pandas.read_json, "parquet": pandas.read_parquet}
-    for table, rows in (("gradient", 6 * 2 * 20), ("summary", 6)):
+    for table, rows in (("gradient", distances), ("summary", 6)):
         whole = tidy(measured, measured.runs(), table)
         for form, read in readers.items():
             frame = read(io.BytesIO(EXPORT_FORMATS[form](whole)))

@@ -21,6 +21,7 @@ from experiments.worker import environment
 from tests.experiments.processes import ENDLESS, QUICK, start_run, until
 
 TIMED: dict[str, list[Any]] = {
+    "launches": [1],
     "hidden_size": [8],
     "input_size": [4],
     "batch_size": [2],

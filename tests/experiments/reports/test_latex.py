@@ -12,8 +12,8 @@ from core.stats.estimates import Estimate
 from experiments.reports.latex import MAX_COLUMNS, comparison_tables, escaped, estimate_cell
 from tests.core.analysis.test_one_verdict import Measured
 
-LOW = [20.0, 21.0, 20.0, 21.0]
-HIGH = [value + 20 for value in LOW]
+LOW = [5.0, 5.5, 6.0, 6.5, 7.0]
+HIGH = [value + 13 for value in LOW]
 
 
 def compared(name: str = "length-quality", **values: list[float]) -> Comparison:
@@ -65,7 +65,7 @@ def test_a_caption_explains_what_its_table_has(
     values: dict[str, list[float]], interval: bool, bold: bool
 ) -> None:
     text = comparison_tables([compared(**values)]).decode()
-    assert ("In brackets: 95\\% intervals over n = 4." in text) is interval
+    assert ("In brackets: 95\\% intervals over n = 5." in text) is interval
     assert ("Bold: the best" in text) is bold
     assert (r"\textbf{" in text) is bold
     assert ("{[}" in text.partition("toprule")[2] or " [" in text) is interval
