@@ -105,16 +105,16 @@ def _verdict(comparison: Comparison, result: Result, top: str) -> Iterator[str]:
 
 
 def _shown_by(result: Result, ties: Sequence[Difference], repeat: Repeat) -> Iterator[str]:
-    """What these seeds would have shown, and how many would decide."""
+    """Which difference these seeds would have found, and how many would find the one seen."""
     differences = [d.detectable for d in ties if d.detectable is not None]
     if not differences:
         return
-    noun = counted(2, REPEAT_NOUNS[repeat]).removeprefix("2 ")
     amount = quantity(max(differences), result.column.unit.replace("%", "points"))
-    sentence = f"So few {noun} show a difference of {amount} in four of five cases"
+    sentence = f"A difference of {amount} would have been found with 80% probability"
     needed = [d.seeds_to_decide for d in ties if d.seeds_to_decide is not None]
     if needed and len(needed) == len(ties):
-        sentence += f"; if the difference is what it seems, {max(needed)} each would show it"
+        seeds = counted(max(needed), REPEAT_NOUNS[repeat])
+        sentence += f"; if the difference is what it seems, {seeds} each would find it"
     yield f"{sentence}."
 
 

@@ -87,8 +87,8 @@ def read(experiment: Experiment, runs: Sequence[RunRecord]) -> Shown:
 def pooled_results(results: pandas.DataFrame, comparison: Comparison) -> pandas.DataFrame:
     """One row per label: the comparison's estimates beside all else of its newest run."""
     pooled = results.drop_duplicates("label", keep="last").set_index("label")
-    numbers = {name: float for name in pooled if f"{name}_n" in pooled or f"{name}".endswith("_n")}
-    pooled = pooled.astype(numbers)
+    names = (f"{r.column.name}{end}" for r in comparison.results for end in ESTIMATE_SUFFIXES)
+    pooled = pooled.astype({name: float for name in names if name in pooled})
     for result in comparison.results:
         for label, estimate in result.estimates.items():
             parts = zip(ESTIMATE_SUFFIXES, dataclasses.astuple(estimate), strict=True)

@@ -96,7 +96,8 @@ def test_an_interval_ends_at_what_is_possible() -> None:
 def test_results_are_pooled_by_label_and_a_repeated_seed_counts_once() -> None:
     """One row per label, with the estimates of the comparison that the answer is read from."""
     nothing = dict.fromkeys(LENGTH_QUALITY.summary.header())
-    lines = [("LSTM", 0, 1.0), ("LSTM", 0, 10.0), ("LSTM", 1, 14.0), ("GRU", 0, 20.0)]
+    # Whole numbers: what is estimated over them is not one.
+    lines = [("LSTM", 0, 1), ("LSTM", 0, 10), ("LSTM", 1, 14), ("GRU", 0, 20)]
     summaries = {
         f"run{index}": {
             **nothing,

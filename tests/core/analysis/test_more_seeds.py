@@ -61,7 +61,7 @@ def test_seeds_are_added_up_to_what_would_decide() -> None:
     plan = with_more_seeds(found, add)
     seeds = [(c.architecture.cell, c.seed) for _, c, _ in plan]
     assert seeds == [(cell, 4 + i) for cell in ("rnn", "lstm") for i in range(add)]
-    assert f"{needed} each would show it" in answer(found)
+    assert f"{needed} seeds each would find it" in answer(found)
 
 
 def test_the_group_with_fewer_seeds_gets_more() -> None:
