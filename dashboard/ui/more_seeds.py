@@ -31,8 +31,8 @@ def offer(comparison: Comparison) -> None:
             icon=":material/exposure_plus_1:",
             key=f"add-{key}",
             help=(
-                "As many as would show the difference, if it is what it seems, in four of five "
-                "cases. Every verdict is then corrected for having been looked at once more."
+                "As many as find the difference, if it is what it seems, with a probability of "
+                "80%. Every verdict is then corrected for having been looked at once more."
             ),
         )
         finished = [run for run in cache.reader().runs() if run.status == "FINISHED"]
