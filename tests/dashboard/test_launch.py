@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiment import Experiment
 from core.experiments import all_experiments, config_of
+from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
@@ -21,6 +22,7 @@ from dashboard.navigation import launching, page_of
 from dashboard.ui.text import plain
 from experiments.suites import SUITES
 from tests.dashboard.conftest import Show, texts
+from tests.dashboard.scenes import record
 
 LAUNCH = "views/launch.py"
 
@@ -296,3 +298,23 @@ def test_active_runs_name_their_experiment_if_there_are_several(
     scene("queued")
     several = [line.proto.text for line in show(LAUNCH).get("progress")]
     assert all(any(e.name.split("-")[0] in line for e in all_experiments()) for line in several)
+
+
+@pytest.mark.parametrize("page", ["views/results/gradient_flow.py", "views/compare/page.py"])
+def test_seeds_are_added_where_they_would_decide(
+    page: str, store: Store, show: Show, workers: list[Store]
+) -> None:
+    """Three seeds each: no ranks of so few differ. The runs that are added know of both looks."""
+    for config in GRADIENT_DECAY.configs(["rnn", "lstm"], {"seeds": [3]}):
+        record(store, GRADIENT_DECAY, config, "few")
+    app = show(page)
+    button = app.button(key="add-more-seeds-gradient-decay")
+    assert button.label == "Add 2 seeds"
+    button.click().run()
+    assert not app.exception
+    added = store.runs(status="SCHEDULED")
+    assert [(r.settings["seed"], r.settings["seeds"]) for r in added] == [(3, 2)] * 2
+    assert {(run.sweep, run.looks) for run in added} == {("few", 2)}
+    assert len(workers) == 1
+    offered = [button.key for button in show(page).button]
+    assert "add-more-seeds-gradient-decay" not in offered, "they are being measured"

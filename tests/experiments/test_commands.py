@@ -340,3 +340,27 @@ def test_a_comparison_that_is_not_there_is_answered_with_the_newest_ones(
         monkeypatch.setattr(commands, "open_store", lambda made_up=made_up: made_up)
         assert main(["compare", "--comparison", "x"]) == 2
         assert capsys.readouterr().err == f"error: sweep is 'x'; {told}\n"
+
+
+FEW = ["--variants", "rnn,lstm", "--seeds", "3", *SMALL[2:]]
+
+
+def test_seeds_are_added_from_the_command_line_until_it_is_decided(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three seeds each cannot differ by ranks. Looked at three times: p is multiplied by three."""
+    assert main(["run", "gradient-decay", *FEW]) == 0
+    capsys.readouterr()
+    compare = ["compare", "--experiment", "gradient-decay"]
+    assert main([*compare, "--add-seeds", "1,5"]) == 2
+    assert "--add-seeds: is '1,5'; give a whole number from 1 to 1,000" in capsys.readouterr().err
+    assert main([*compare, "--until-decided", "12"]) == 0
+    out, said = capsys.readouterr()
+    assert "Look 1 of at most 3, at 3 seeds" in said
+    assert "Look 2 of at most 3, at 6 seeds" in said
+    assert "for 3 looks" in out + said
+    runs = store.runs()
+    assert [(r.settings["seed"], r.settings["seeds"], r.looks) for r in runs[2:4]] == [
+        (3, 3, 3)
+    ] * 2
+    assert {run.sweep for run in runs} == {runs[0].sweep}
