@@ -22,6 +22,8 @@ from core.store.records import RunRecord
 Plan = list[tuple[Experiment, Config, str]]
 """(experiment, config, sweep that it joins)"""
 
+MAX_ADDED = 32
+"""More seeds than this are not offered to be added at once."""
 OPEN = ("not distinguishable", "not enough seeds")
 
 
@@ -44,7 +46,8 @@ def seeds_to_add(comparison: Comparison) -> int | None:
     known = [number for number in needed if number is not None]
     if len(known) < len(needed):
         return None
-    return max(known) - min(min(d.n) for d in open_pairs) or None
+    number = max(known) - min(min(d.n) for d in open_pairs)
+    return number if 0 < number <= MAX_ADDED else None
 
 
 def _needed(comparison: Comparison, result: Result, difference: Difference) -> int | None:

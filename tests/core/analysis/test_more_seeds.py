@@ -93,6 +93,15 @@ def test_equal_groups_have_no_reasonable_number() -> None:
     assert seeds_to_add(found) is None
 
 
+def test_hours_of_seeds_are_not_offered() -> None:
+    """Half of a standard deviation takes some 64 seeds in each group."""
+    found = compared({"rnn": 10 + UNIT, "lstm": 10.5 + UNIT})
+    (pair,) = undecided(found)
+    assert pair.seeds_to_decide is not None
+    assert 60 < pair.seeds_to_decide < 70
+    assert seeds_to_add(found) is None
+
+
 @pytest.mark.parametrize(
     ("now", "limit", "totals"), [(3, 20, [3, 6, 12, 20]), (8, 8, [8]), (8, 4, [8])]
 )
