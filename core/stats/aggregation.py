@@ -44,6 +44,8 @@ class Scale:
     forward: Callable[[float], float]
     """nan where a value has no place on the scale."""
     backward: Callable[[float], float]
+    middle: float = math.inf
+    """Above it, the upper end is the nearer one."""
 
     def of(self, values: Values) -> list[float]:
         """The values on this scale; those that have no place on it are left out."""
@@ -114,14 +116,17 @@ class Aggregation:
         if margin <= 0 or any(isinstance(value, AtLeast) for value in (*first, *second)):
             return None
 
-        def raised(values: Values) -> list[float]:
-            if self.relative:
-                return [self.times(value, 1 + margin) for value in values]
-            return [value + margin for value in values]
-
-        above = self.test(raised(first), second)  # the first is not lower by the margin
-        below = self.test(raised(second), first)
+        above = self.test(*self._apart(first, second, margin))  # the first is not lower by it
+        below = self.test(*self._apart(second, first, margin))
         return None if above is None or below is None else max(above.p_higher, below.p_higher)
+
+    def _apart(self, first: Values, second: Values, margin: float) -> tuple[Values, Values]:
+        """The first raised by the margin, or the second lowered where the first has no room."""
+        if self.relative:
+            return [self.times(value, 1 + margin) for value in first], second
+        if statistics.median([*first, *second]) > self.scale.middle:
+            return first, [value - margin for value in second]
+        return [value + margin for value in first], second
 
     def detectable(self, first: Values, second: Values, level: float) -> float | None:
         """The smallest difference from the first group that the test finds with 80% power.
@@ -217,7 +222,7 @@ def _from_log_odds(odds: float) -> float:
 
 LINEAR = Scale(lambda value: value, float)  # keeps a lower bound what it is
 LOGARITHM = Scale(_logarithm, _exponential)
-LOG_ODDS = Scale(_log_odds, _from_log_odds)
+LOG_ODDS = Scale(_log_odds, _from_log_odds, middle=50.0)
 
 
 def _welch(of: str = "") -> Comparer:

@@ -183,6 +183,19 @@ def test_two_one_sided_tests_are_scipys() -> None:
     assert MEAN.p_equivalent(first.tolist(), second.tolist(), 0.0) is None
 
 
+def test_accuracies_at_either_end_are_equal_within_the_margin() -> None:
+    """Two points above 100% there is nothing to compare with: the other one is lowered instead."""
+    best, nearly = [100.0] * 5, [99.9, 99.8, 100.0, 99.9, 100.0]
+    worst, hardly = [0.0] * 5, [0.1, 0.2, 0.0, 0.1, 0.0]
+    for pair in ((best, nearly), (nearly, best), (worst, hardly), (hardly, worst)):
+        p = ACCURACY.p_equivalent(*pair, 2.0)
+        assert p is not None
+        assert p < 0.001
+    apart = ACCURACY.p_equivalent(best, [96.0, 97.0, 95.0, 96.5, 97.5], 2.0)
+    assert apart is not None
+    assert apart > 0.5
+
+
 # --- Power
 
 
