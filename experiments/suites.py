@@ -177,14 +177,14 @@ SUITES: tuple[Suite, ...] = (
         "Chapter",
         "Everything that the textbook claims: its set-up, what gain, gate biases, initialisation "
         "and depth change in it, what each cell costs, how far back it learns to look, what a "
-        "second direction sees, and what attention does for long sentences. Under an hour.",
+        "second direction sees, and what attention does for long sentences.",
         CHAPTER,
     ),
     Suite(
         "papers",
         "Papers",
         "What ten papers found, measured at the size that two cores allow. Half of the runs are "
-        "the chapter's, and are not repeated if they are there: some 10 minutes after it, else 20.",
+        "the chapter's, and are not repeated if they are there.",
         _claimed(PAPERS),
     ),
     Suite(

@@ -7,11 +7,8 @@ Coverage at 3, 5, 8 and 12 seeds and 12, 60 and 500 sentences is simulated in
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-import random
 import statistics
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -178,58 +175,6 @@ def success_estimate(successes: int, n: int) -> Estimate:
     few = n < FEW_TRIALS
     interval = trials.proportion_ci(CONFIDENCE, method="exact" if few else "wilson")
     return Estimate(100 * successes / n, 100 * float(interval.low), 100 * float(interval.high), n)
-
-
-MAX_ENUMERATED = 8
-"""Of 8 values there are 6,435 resamples, of 9 four times as many."""
-RESAMPLES = 2000
-
-
-def bootstrap_estimate(
-    values: Sequence[Value], statistic: Callable[[Sequence[Value]], float]
-) -> Estimate:
-    """A statistic with its percentile bootstrap interval (Efron 1979); none of a single value.
-
-    Of up to 8 values every resample is enumerated, weighted by how often it would be drawn; of
-    more, 2,000 are drawn, always the same ones.
-    """
-    n = len(values)
-    if not n:
-        return MISSING
-    if n < 2:
-        return Estimate(statistic(values), None, None, n)
-    weights: dict[float, float] = {}
-    if n > MAX_ENUMERATED:
-        draw = random.Random(0)
-        resamples = ((draw.choices(values, k=n), 1.0) for _ in range(RESAMPLES))
-    else:
-        resamples = (
-            ([values[i] for i in indices], float(_orderings(indices)))
-            for indices in itertools.combinations_with_replacement(range(n), n)
-        )
-    for resample, weight in resamples:
-        result = statistic(resample)
-        weights[result] = weights.get(result, 0.0) + weight
-    low, high = (_tail(weights, descending=end) for end in (False, True))
-    return Estimate(statistic(values), low, high, n)
-
-
-def _orderings(indices: Sequence[int]) -> int:
-    """In how many orders the same indices can be drawn."""
-    orders = math.factorial(len(indices))
-    for count in Counter(indices).values():
-        orders //= math.factorial(count)
-    return orders
-
-
-def _tail(weights: dict[float, float], descending: bool) -> float:
-    """The first value, from one end, at which more than 2.5% of the weight lies behind."""
-    limit, behind = (1 - CONFIDENCE) / 2 * sum(weights.values()), 0.0
-    for value in sorted(weights, reverse=descending):
-        behind += weights[value]
-        if behind > limit:
-            break
-    return value
 
 
 def intervals_apart(one: Estimate, other: Estimate) -> bool | None:

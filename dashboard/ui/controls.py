@@ -98,6 +98,24 @@ def check(key: str, options: Sequence[str]) -> bool:
     return False
 
 
+def opened(key: str, names: Sequence[str]) -> Sequence[str]:
+    """The names of the cards that are open in the address; a notice for one that is none."""
+    asked = st.query_params.get_all(key)
+    known = [name for name in asked if name in names]
+    if len(known) < len(asked):
+        st.query_params[key] = next(name for name in asked if name not in names)
+        check(key, names)
+        st.query_params[key] = known
+    return known
+
+
+def keep_opened(key: str, names: Sequence[str], name: str) -> None:
+    """Keep in the address whether a card is open; its expander's key is `key-name`."""
+    others = [other for other in st.query_params.get_all(key) if other != name]
+    now = [*others, name] if st.session_state[f"{key}-{name}"] else others
+    st.query_params[key] = sorted(now, key=names.index)
+
+
 def requested(key: str, options: Sequence[str]) -> str:
     """The option that the address asks for, or an empty text; explain and drop a bad one."""
     if check(key, options):

@@ -6,7 +6,7 @@ runs, and the button that starts exactly the runs that are missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pandas
@@ -15,7 +15,7 @@ import streamlit as st
 from core.chapter import CLAIMS
 from core.chapter.claim import Claim, Facts, PropertyRow, Verdict
 from dashboard.store import cache
-from dashboard.ui.controls import check
+from dashboard.ui import controls
 from dashboard.ui.text import plain
 from dashboard.views.chapter import predictions
 from dashboard.views.claim_runs import (
@@ -112,12 +112,13 @@ NEXT_GUESS = ":blue-badge[:material/psychology: Predict]"
 
 def draw_claims(judged: ClaimStatus) -> None:
     """Draw all fifteen claims, in the chapter's order."""
-    opened = _opened()
+    opened = controls.opened(OPEN, NUMBERS)
     for claim in CLAIMS:
         key = _key(claim.number)
         st.session_state[key] = str(claim.number) in opened
+        changed = (OPEN, NUMBERS, str(claim.number))
         place = st.expander(
-            label(claim, judged), key=key, on_change=_remember, args=(claim.number,)
+            label(claim, judged), key=key, on_change=controls.keep_opened, args=changed
         )
         if place.open:
             with place:
@@ -155,24 +156,6 @@ def _draw_claim(claim: Claim, judged: ClaimStatus) -> None:
     key = str(claim.number)
     offer(key, f"claim-{key}", lambda: needed_by([claim], status()), first=known)
     st.caption(f"**How it is measured.** {plain(claim.method)}")
-
-
-def _opened() -> Sequence[str]:
-    """The numbers of the open claims in the address; a notice for one that is no claim."""
-    asked = st.query_params.get_all(OPEN)
-    known = [number for number in asked if number in NUMBERS]
-    if len(known) < len(asked):
-        st.query_params[OPEN] = next(number for number in asked if number not in NUMBERS)
-        check(OPEN, NUMBERS)
-        st.query_params[OPEN] = known
-    return known
-
-
-def _remember(number: int) -> None:
-    """Keep in the address which claims are open."""
-    others = [n for n in st.query_params.get_all(OPEN) if n != str(number)]
-    opened = [*others, str(number)] if st.session_state[_key(number)] else others
-    st.query_params[OPEN] = sorted(opened, key=int)
 
 
 def _key(number: int) -> str:

@@ -6,14 +6,14 @@ part by part, the runs behind it, and the button that starts those that are miss
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
 from core.chapter.claim import Truth, Verdict
 from core.papers import PAPERS, REPRODUCTION, Paper
 from dashboard.store import cache
-from dashboard.ui.controls import check
+from dashboard.ui import controls
 from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from experiments.evidence import ClaimStatus, Evidence, needed_by
@@ -43,11 +43,14 @@ def status() -> ClaimStatus:
 
 def draw_papers(judged: ClaimStatus) -> None:
     """Draw all cards, the oldest paper first."""
-    opened = open_cards()
+    opened = controls.opened(OPEN, NAMES)
     for paper in PAPERS:
         key = f"paper-{paper.name}"
         st.session_state[key] = paper.name in opened
-        place = st.expander(label(paper, judged), key=key, on_change=remember, args=(paper.name,))
+        changed = (OPEN, NAMES, paper.name)
+        place = st.expander(
+            label(paper, judged), key=key, on_change=controls.keep_opened, args=changed
+        )
         if place.open:
             with place:
                 draw_card(paper, judged)
@@ -98,21 +101,3 @@ def draw_parts(paper: Paper, verdict: Verdict) -> None:
     for part in verdict.parts:
         st.markdown(f"{AGREEMENT[part.truth]} {plain(part.statement)}")
         st.caption(f"{plain(part.measured)}.")
-
-
-def open_cards() -> Sequence[str]:
-    """The names of the open cards in the address; a notice for one that is no paper's."""
-    asked = st.query_params.get_all(OPEN)
-    known = [name for name in asked if name in NAMES]
-    if len(known) < len(asked):
-        st.query_params[OPEN] = next(name for name in asked if name not in NAMES)
-        check(OPEN, NAMES)
-        st.query_params[OPEN] = known
-    return known
-
-
-def remember(name: str) -> None:
-    """Keep in the address which cards are open."""
-    others = [other for other in st.query_params.get_all(OPEN) if other != name]
-    opened = [*others, name] if st.session_state[f"paper-{name}"] else others
-    st.query_params[OPEN] = sorted(opened, key=NAMES.index)

@@ -17,7 +17,6 @@ from core.stats.estimates import (
     AtLeast,
     Estimate,
     at_limit,
-    bootstrap_estimate,
     finite,
     geometric_mean_estimate,
     half_life,
@@ -184,30 +183,6 @@ def test_a_success_interval_is_within_the_possible_and_around_its_value(k: int, 
 
 def test_no_trials_have_no_success() -> None:
     assert success_estimate(0, 0) == MISSING
-
-
-def test_the_bootstrap_of_few_values_is_their_exact_distribution() -> None:
-    """The largest of two values 1 and 2 is 1 in one of four resamples, 2 in three."""
-    assert bootstrap_estimate([1, 2], max) == Estimate(2, 1, 2, 2)
-    # Of five values one outlier is drawn at least three times with probability 5.8%, as median.
-    assert bootstrap_estimate([1.0, 1, 1, 1, 9], np.median) == Estimate(1.0, 1, 9, 5)
-    # Of three, all of one kind once in 27 draws: more than 2.5%.
-    assert bootstrap_estimate([1.0, 2, 3], np.mean) == Estimate(2.0, 1.0, 3.0, 3)
-
-
-def test_the_bootstrap_of_many_values_is_scipys_and_always_the_same() -> None:
-    values = np.random.default_rng(3).normal(size=40).tolist()
-    ours = bootstrap_estimate(values, np.mean)
-    theirs = stats.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=10_000, random_state=0
-    ).confidence_interval
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.05)
-    assert bootstrap_estimate(values, np.mean) == ours
-
-
-def test_one_value_is_not_resampled_and_none_is_missing() -> None:
-    assert bootstrap_estimate([7.0], max) == Estimate(7.0, None, None, 1)
-    assert bootstrap_estimate([], max) == MISSING
 
 
 def test_an_interval_is_cut_to_what_is_possible() -> None:
