@@ -24,7 +24,14 @@ from core.experiments import config_of, experiment_named
 from core.formatting import counted, inline_text
 from core.settings import BadSetting, Value
 from core.store.folder import PROJECT, database_path
-from core.store.records import ACTIVE, TAG_CANCEL, TAG_LOOKS, TAG_RETRY_OF, RunRecord
+from core.store.records import (
+    ACTIVE,
+    TAG_CANCEL,
+    TAG_LOOKS,
+    TAG_RETRY_OF,
+    TAG_SWEEP_NAME,
+    RunRecord,
+)
 from core.store.tracking import Store
 from experiments.liveness import is_alive, signal_owner
 from experiments.suites import Suite
@@ -46,12 +53,19 @@ class QueueFull(BadSetting):
 
 
 def submit(
-    store: Store, experiment: Experiment, configs: Sequence[Config], sweep: str | None = None
+    store: Store,
+    experiment: Experiment,
+    configs: Sequence[Config],
+    sweep: str | None = None,
+    *,
+    name: str = "",
 ) -> list[str]:
-    """Queue one run per config, as one sweep; raises as `submit_missing` does."""
+    """Queue one run per config, as one sweep that people call `name`; raises as `submit_missing`
+    does.
+    """
     sweep = sweep or new_sweep(experiment.name)
     plan = tuple((experiment, config, sweep) for config in configs)
-    return submit_missing(store, Missing(plan, waiting=(), done=0))
+    return submit_missing(store, Missing(plan, waiting=(), done=0, name=name))
 
 
 def submit_suite(store: Store, suite: Suite) -> list[str]:
@@ -74,6 +88,8 @@ class Missing:
     done: int
     looks: int = 1
     """How often the comparison that they belong to is looked at while seeds are added."""
+    name: str = ""
+    """What people call the sweep, if they gave it a name."""
 
 
 def missing(store: Store, suite: Suite) -> Missing:
@@ -112,6 +128,8 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
         )
     _require_devices_of(store, [config for _, config, _ in wanted.plan])
     tags = {TAG_LOOKS: str(wanted.looks)} if wanted.looks > 1 else {}
+    if wanted.name.strip():
+        tags[TAG_SWEEP_NAME] = wanted.name.strip()
     run_ids = [
         store.create(experiment, config, sweep=sweep, tags=tags)
         for experiment, config, sweep in wanted.plan

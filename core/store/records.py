@@ -33,6 +33,15 @@ TAG_OWNER = "unroll.owner"
 TAG_STATE = "unroll.state"
 
 TAG_SWEEP = "unroll.sweep"
+
+# What people say of runs. A sweep's name and pin stand on each of its runs.
+TAG_SWEEP_NAME = "unroll.sweep_name"
+TAG_PINNED = "unroll.pinned"
+TAG_STARRED = "unroll.starred"
+TAG_ARCHIVED = "unroll.archived"
+TAG_COMMENT = "unroll.comment"
+TAG_USER = "mlflow.user"
+
 TAG_HEARTBEAT = "unroll.heartbeat"
 TAG_CANCEL = "unroll.cancel"
 TAG_ERROR = "unroll.error"
@@ -75,6 +84,36 @@ class RunRecord:
     def note(self) -> str:
         """The result in one sentence, once there is one."""
         return self.tags.get(NOTE, "")
+
+    @property
+    def sweep_name(self) -> str:
+        """What people call its sweep: the name that somebody gave it, or else its id."""
+        return self.tags.get(TAG_SWEEP_NAME, "").strip() or self.sweep
+
+    @property
+    def user(self) -> str:
+        """Who launched it, as far as that is known."""
+        return self.tags.get(TAG_USER, "")
+
+    @property
+    def pinned(self) -> bool:
+        """Whether somebody chose its sweep as the answer to its question."""
+        return bool(self.tags.get(TAG_PINNED))
+
+    @property
+    def starred(self) -> bool:
+        """Whether somebody marked it as worth finding again."""
+        return bool(self.tags.get(TAG_STARRED))
+
+    @property
+    def archived(self) -> bool:
+        """Whether somebody put it away: lists and answers leave it out unless they are asked."""
+        return bool(self.tags.get(TAG_ARCHIVED))
+
+    @property
+    def comment(self) -> str:
+        """What people wrote about it."""
+        return self.tags.get(TAG_COMMENT, "")
 
     @property
     def error(self) -> str:

@@ -20,8 +20,18 @@ class Sweep:
     """Runs of one experiment that were launched together, oldest first."""
 
     name: str
-    """Its name, or the id of a run that was launched alone."""
+    """Its id, or that of a run that was launched alone: what addresses hold."""
     runs: tuple[RunRecord, ...]
+
+    @property
+    def title(self) -> str:
+        """What people call it: the name that somebody gave it, or else its id."""
+        return self.runs[0].sweep_name or self.runs[0].name
+
+    @property
+    def pinned(self) -> bool:
+        """Whether somebody chose it as the answer to its question."""
+        return any(run.pinned for run in self.runs)
 
     @property
     def launched(self) -> float:
