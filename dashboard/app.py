@@ -22,8 +22,6 @@ from dashboard.ui.states import older_runs, store_problems  # noqa: E402
 st.set_page_config(page_title="Unroll", page_icon=str(HERE / "mark.svg"), layout="wide")
 st.html(HERE / "style.css")
 st.logo(str(HERE / "wordmark.svg"), size="large", icon_image=str(HERE / "mark.svg"))
-if "comparison" in st.query_params:  # what a sweep was called in links until November 2026
-    st.query_params["sweep"] = st.query_params.pop("comparison")
 sections: dict[str, list[st.Page]] = {}
 for page in PAGES:
     sections.setdefault(page.section, []).append(

@@ -1,6 +1,10 @@
 """Widgets whose value is part of the page's address, so that a link reopens the same view.
 
 The address holds the value: a widget is set from it in every run and writes to it on a change.
+Only what somebody does writes to it. Each write is an entry in the browser's history: a page that
+completed or corrected its own address would catch the Back button, which then leads to what is
+rewritten at once. So a default is left out, and a bad value stays until something is changed.
+
 Streamlit's own `bind="query-params"` (1.67) cannot do this here. It writes the label that people
 read, so an address could not hold a run's id; it forbids every other write to a parameter, such
 as a click in a table or a choice that resets another; it leaves out every default, even one that
@@ -15,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -40,17 +45,24 @@ MAX_SIDE_BY_SIDE = 6
 NONE = "none"
 """The address's value for an empty choice where the default is not empty."""
 
+FORMER_KEYS = {"sweep": "comparison"}
+"""What links called some keys until November 2026."""
+
 _notices: ContextVar[DeltaGenerator | None] = ContextVar("notices", default=None)
+
+_instead: ContextVar[dict[str, list[str]] | None] = ContextVar("instead", default=None)
+"""Key → what this run of the page takes instead of what the address asks for."""
 
 
 @contextlib.contextmanager
 def notices() -> Iterator[None]:
     """Show notices about the address here, at the top of the page, while the block runs."""
-    token = _notices.set(st.container())
+    token, replaced = _notices.set(st.container()), _instead.set({})
     try:
         yield
     finally:
         _notices.reset(token)
+        _instead.reset(replaced)
 
 
 def say_bad_link(
@@ -66,8 +78,28 @@ def say_bad_link(
 # The address: reading, checking and writing it.
 
 
+def asked(key: str) -> list[str]:
+    """What the address asks for under a key, or what is taken instead in this run of the page."""
+    instead = _instead.get() or {}
+    if key in instead:
+        return instead[key]
+    return st.query_params.get_all(key) or st.query_params.get_all(FORMER_KEYS.get(key, key))
+
+
+def _take_instead(key: str, values: Sequence[str]) -> None:
+    """Take these values in this run of the page; the next change writes them to the address."""
+    instead = _instead.get()
+    if instead is not None:
+        instead[key] = list(values)
+
+
+def _first(key: str) -> str:
+    return (asked(key) or [""])[0]
+
+
 def put(key: str, value: str | Sequence[str], default: str | Sequence[str]) -> None:
     """Put a value into the address, which leaves out a default."""
+    st.query_params.pop(FORMER_KEYS.get(key, ""), None)
     if value == default:
         st.query_params.pop(key, None)
     else:
@@ -84,14 +116,22 @@ def at_most(key: str, last: int, possible: int) -> None:
 
     A position beyond `possible` stays, so that the widget explains it.
     """
-    asked = st.query_params.get(key, "")
-    if whole_number(asked) and last < int(asked) <= possible:
-        st.query_params[key] = str(last)
+    wanted = _first(key)
+    if whole_number(wanted) and last < int(wanted) <= possible:
+        _take_instead(key, [str(last)])
+
+
+def exact_link(held: Mapping[str, str | Sequence[str]]) -> None:
+    """Offer a link to this view that also holds what is a default now, and may change later."""
+    address = {key: st.query_params.get_all(key) for key in st.query_params} | dict(held)
+    st.caption("A link to exactly this view, also after newer runs:")
+    link = f"{st.context.url or ''}?{urlencode(address, doseq=True)}"
+    st.code(link, language=None, wrap_lines=True)
 
 
 def check(key: str, options: Sequence[str]) -> bool:
     """Whether the address asks for one of the options, or for nothing; explain it if not."""
-    wanted = st.query_params.get(key)
+    wanted = _first(key)
     if not wanted or wanted in options:
         return True
     say_bad_link(key, wanted, _known(options))
@@ -100,18 +140,17 @@ def check(key: str, options: Sequence[str]) -> bool:
 
 def opened(key: str, names: Sequence[str]) -> Sequence[str]:
     """The names of the cards that are open in the address; a notice for one that is none."""
-    asked = st.query_params.get_all(key)
-    known = [name for name in asked if name in names]
-    if len(known) < len(asked):
-        st.query_params[key] = next(name for name in asked if name not in names)
-        check(key, names)
-        st.query_params[key] = known
+    wanted = asked(key)
+    known = [name for name in wanted if name in names]
+    if len(known) < len(wanted):
+        say_bad_link(key, next(name for name in wanted if name not in names), _known(names))
+        _take_instead(key, known)
     return known
 
 
 def keep_opened(key: str, names: Sequence[str], name: str) -> None:
     """Keep in the address whether a card is open; its expander's key is `key-name`."""
-    others = [other for other in st.query_params.get_all(key) if other != name]
+    others = [other for other in asked(key) if other in names and other != name]
     now = [*others, name] if st.session_state[f"{key}-{name}"] else others
     st.query_params[key] = sorted(now, key=names.index)
 
@@ -119,26 +158,26 @@ def keep_opened(key: str, names: Sequence[str], name: str) -> None:
 def requested(key: str, options: Sequence[str]) -> str:
     """The option that the address asks for, or an empty text; explain and drop a bad one."""
     if check(key, options):
-        return str(st.query_params.get(key, ""))
-    del st.query_params[key]
+        return _first(key)
+    _take_instead(key, [])
     return ""
 
 
 def value(key: str, options: Sequence[str], default: str) -> str:
     """The value of a `choice` of that key, without showing it."""
-    asked = st.query_params.get(key, default)
-    return asked if asked in options else default
+    wanted = _first(key)
+    return wanted if wanted in options else default
 
 
 def _requested_list(key: str, options: Sequence[str], instead: str) -> list[str]:
     """The options that the address asks for, in its order; explain and drop bad ones."""
-    asked = st.query_params.get_all(key)
-    known = [option for option in asked if option in options]
-    if len(known) < len(asked):
-        unknown = next(option for option in asked if option not in options)
+    wanted = asked(key)
+    known = [option for option in wanted if option in options]
+    if len(known) < len(wanted):
+        unknown = next(option for option in wanted if option not in options)
         outcome = "The others are shown." if known else "The default is shown instead."
         say_bad_link(key, unknown, instead, outcome)
-        put(key, known, [])
+        _take_instead(key, known)
     return known
 
 
@@ -149,9 +188,15 @@ def _known(options: Sequence[str]) -> str:
 
 def _bound(name: str, value: Any, write: Callable[[Any], None]) -> dict[str, Any]:
     """The arguments that show `value` in a widget and `write` what somebody changes it to."""
-    widget = f"control {name}"
+    widget, instead = f"control {name}", _instead.get()
     st.session_state[widget] = value
-    return {"key": widget, "on_change": lambda: write(st.session_state[widget])}
+
+    def change() -> None:
+        for key, values in (instead or {}).items():
+            put(key, values, [])
+        write(st.session_state[widget])
+
+    return {"key": widget, "on_change": change}
 
 
 # One of several.
@@ -194,22 +239,35 @@ def choice(
 
 
 def pick(
-    title: str, options: Sequence[str], key: str, default: str, *, resets: Sequence[str] = ()
+    title: str,
+    options: Sequence[str],
+    key: str,
+    default: str,
+    *,
+    resets: Sequence[str] = (),
+    names: Mapping[str, str] | None = None,
 ) -> str:
-    """One of many options that people named. The address holds the default too: it may change
-    when newer runs arrive.
+    """One of many options that people named: the default, which may change when newer runs
+    arrive, unless the address says otherwise. Whatever somebody chooses is put there, the default
+    too. `names` are what people read instead of an option.
 
     Choosing another option drops the keys in `resets` from the address.
     """
-    st.query_params[key] = requested(key, options) or default
+    chosen_now = requested(key, options) or default
 
     def write(chosen: str) -> None:
-        st.query_params[key] = chosen
+        put(key, chosen, "")
         for other in resets:
             st.query_params.pop(other, None)
 
-    widget = _bound(key, st.query_params[key], write)
-    return str(st.selectbox(title, options, format_func=inline_text, **widget))
+    return str(
+        st.selectbox(
+            title,
+            options,
+            format_func=lambda option: inline_text((names or {}).get(option, option)),
+            **_bound(key, chosen_now, write),
+        )
+    )
 
 
 def tabs(titles: Sequence[str], key: str) -> Sequence[TabContainer]:
@@ -248,8 +306,8 @@ def position(
 
 def any_of(title: str, options: Sequence[str], key: str) -> list[str]:
     """Any of a few options as a filter; none means that it does not matter."""
-    asked = _requested_list(key, options, _known(options))
-    return _pills(title, options, _bound(key, asked, lambda chosen: put(key, chosen, [])))
+    known = _requested_list(key, options, _known(options))
+    return _pills(title, options, _bound(key, known, lambda chosen: put(key, chosen, [])))
 
 
 def some_of(
@@ -263,14 +321,14 @@ def some_of(
     """Any of a few options, in the order offered: the default unless the address says otherwise,
     which may also ask for none.
     """
-    nothing = st.query_params.get_all(key) in ([NONE], [""])
-    asked = [] if nothing else _requested_list(key, options, _known(options)) or list(default)
+    nothing = asked(key) in ([NONE], [""])
+    wanted = [] if nothing else _requested_list(key, options, _known(options)) or list(default)
 
     def write(chosen: Sequence[str]) -> None:
         ordered = [option for option in options if option in chosen]
         put(key, ordered or [NONE], list(default) or [NONE])
 
-    ordered = [option for option in options if option in asked]
+    ordered = [option for option in options if option in wanted]
     return _pills(title, options, _bound(key, ordered, write), help)
 
 
@@ -295,20 +353,17 @@ def several(title: str, options: Mapping[str, str], key: str, default: Sequence[
 
 
 def pinned(title: str, options: Sequence[str], key: str, default: Sequence[str]) -> list[str]:
-    """At least one of several by name, in the order offered. The address holds the default too:
-    it may change when newer runs arrive.
+    """At least one of several by name, in the order offered: the default, which may change when
+    newer runs arrive, unless the address says otherwise.
     """
-    asked = _requested_list(key, options, f"{len(options)} others are")
+    wanted = _requested_list(key, options, f"{len(options)} others are")
 
     def ordered(chosen: Sequence[str]) -> list[str]:
         return [option for option in options if option in chosen] or list(default)
 
-    def write(chosen: Sequence[str]) -> None:
-        st.query_params[key] = ordered(chosen)
-
-    write(asked)
-    st.multiselect(title, list(options), **_bound(key, ordered(asked), write))
-    return ordered(asked)
+    widget = _bound(key, ordered(wanted), lambda chosen: put(key, ordered(chosen), []))
+    st.multiselect(title, list(options), **widget)
+    return ordered(wanted)
 
 
 # Texts, days and numbers.
@@ -324,8 +379,8 @@ def words(
     disabled: bool = False,
 ) -> str:
     """A line of text: the default unless the address says otherwise."""
-    asked = st.query_params.get(key, default)
-    widget = _bound(key, asked, lambda typed: put(key, typed, default))
+    wanted = (asked(key) or [default])[0]
+    widget = _bound(key, wanted, lambda typed: put(key, typed, default))
     return str(
         st.text_input(title, placeholder=placeholder, help=help, disabled=disabled, **widget)
     )
@@ -333,13 +388,13 @@ def words(
 
 def day(title: str, key: str) -> date | None:
     """A day, none unless the address names one."""
-    asked = st.query_params.get(key, "")
+    wanted = _first(key)
     chosen: date | None = None
     try:
-        chosen = date.fromisoformat(asked) if asked else None
+        chosen = date.fromisoformat(wanted) if wanted else None
     except ValueError:
-        say_bad_link(key, asked, "give a day as 2026-11-23")
-        del st.query_params[key]
+        say_bad_link(key, wanted, "give a day as 2026-11-23")
+        _take_instead(key, [])
     widget = _bound(key, chosen, lambda now: put(key, now.isoformat() if now else "", ""))
     st.date_input(title, format="YYYY-MM-DD", **widget)
     return chosen
@@ -367,13 +422,13 @@ def amount(
 
     `allowed` says what is possible where the address asks for something else.
     """
-    asked = st.query_params.get(key, "")
+    wanted = _first(key)
     entered = default if default is None else kind(default)
-    if asked:
-        read = _read_number(asked, kind)
+    if wanted:
+        read = _read_number(wanted, kind)
         if read is None or not _within(read, low, high):
-            say_bad_link(key, asked, allowed)
-            del st.query_params[key]
+            say_bad_link(key, wanted, allowed)
+            _take_instead(key, [])
         else:
             entered = read
     return st.number_input(
@@ -410,11 +465,11 @@ def span(title: str, low: int, high: int, key: str) -> tuple[int, int]:
     """A range of whole numbers: all of it unless the address says otherwise."""
     if low == high:
         return low, high
-    asked = st.query_params.get_all(key)
-    ends = sorted(min(max(int(end), low), high) for end in asked if whole_number(end))
-    if asked and (len(ends) != 2 or ends[0] == ends[1]):
-        say_bad_link(key, " to ".join(asked), f"{low} to {high} is possible")
-        del st.query_params[key]
+    wanted = asked(key)
+    ends = sorted(min(max(int(end), low), high) for end in wanted if whole_number(end))
+    if wanted and (len(ends) != 2 or ends[0] == ends[1]):
+        say_bad_link(key, " to ".join(wanted), f"{low} to {high} is possible")
+        _take_instead(key, [])
         ends = []
 
     def write(chosen: tuple[int, int]) -> None:

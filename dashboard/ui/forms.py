@@ -190,8 +190,7 @@ def _compared_at() -> str:
     titles = {s.title: s.name for s in settings_of(Config)}
     varied = titles.get(st.query_params.get("vary", ""), "")
     asked = [name for name in BUDGETS if name in (*st.query_params, varied)]
-    if asked and MODE not in st.query_params:
-        st.query_params[MODE] = next(m for m, name in COMPARED_AT.items() if name == asked[0])
+    usual = next((mode for mode, name in COMPARED_AT.items() if name in asked[:1]), "")
 
     def forget(chosen: str) -> None:
         others = [name for mode, name in COMPARED_AT.items() if mode != chosen]
@@ -201,6 +200,7 @@ def _compared_at() -> str:
         "Compare at",
         list(COMPARED_AT),
         MODE,
+        default=usual,
         then=forget,
         help=(
             "Equal width: one hidden size for all. Equal parameters or equal state: each variant "

@@ -77,17 +77,18 @@ def test_an_empty_store_says_what_would_be_measured(
     )
 
 
-def test_a_full_store_has_every_question_and_its_choices_in_the_address(
+def test_a_full_store_has_every_question_and_its_usual_choices(
     scene: Callable[[str], Store], show_card: Show
 ) -> None:
     scene("full")
     app = show_card()
     assert not app.exception
     assert "RNN has the fewest parameters" in app.subheader[0].value
-    assert list(table_of(app).columns) == [plain(k) for k in asked(app, "kinds")]
-    assert len(asked(app, "kinds")) == len(variants())
-    assert asked(app, "width") == ["64"]
-    assert "CPU (Made-up" in asked(app, "machine")[0]
+    chosen = app.multiselect[0].value
+    assert list(table_of(app).columns) == [plain(kind) for kind in chosen]
+    assert len(chosen) == len(variants())
+    assert app.selectbox(key="control width").value == "64"
+    assert "CPU (Made-up" in app.selectbox(key="control machine").value
     assert "scorecard-queue" not in keys(app), "nothing is missing"
     assert "3\u00a0seeds" in str(table_of(app).iloc[0, 0])
 
@@ -142,7 +143,6 @@ def test_at_equal_parameters_the_achieved_sizes_are_said(store: Store, show_card
         record(store, PARAMETER_COUNT, config, "one")
     app = show_card(mode="Equal parameters")
     assert not app.exception
-    assert asked(app, "budget") == ["9000"]
     assert "budget of 9,000 parameters" in app.subheader[0].value
     assert plain("At 9,000 parameters (recurrent layers): RNN 67 → 8,911 (-0.99%)") in texts(app)
     for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"state_budget": [256, 512]}):

@@ -90,7 +90,6 @@ def _requested(
         here = known.get(identifier)
         why = f"it is {here.status.lower()}" if here else "it may have been deleted"
         say_bad_link(KEY, identifier, why)
-        _put(present)
     return tuple(finished[identifier] for identifier in present[:MAX_PICKED])
 
 

@@ -90,7 +90,7 @@ def _shown(experiment: Experiment) -> Shown | None:
         _watch(sweep)
     newest = next((launch for launch in launches if launch.finished), None)
     if newest is not None and newest.launched > sweep.launched:
-        name = inline_text(newest.name)
+        name = inline_text(newest.title)
         st.caption(plain(f"A newer sweep has results: {name} (under “Select runs”)."))
     if not chosen.runs:
         _without_result(experiment, sweep)
@@ -150,7 +150,10 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
     line = st.container(horizontal=True, vertical_alignment="center")
     with line.popover("Select runs", icon=":material/tune:"):
         by_name = {c.name: c for c in launches}
-        name = controls.pick("Sweep", list(by_name), "sweep", newest.name, resets=("runs",))
+        titles = {c.name: c.title for c in launches}
+        name = controls.pick(
+            "Sweep", list(by_name), "sweep", newest.name, resets=("runs",), names=titles
+        )
         chosen = by_name[name]
         every = cache.reader().runs(experiment.name)
         elsewhere = groups.elsewhere(experiment, chosen.finished, every) if experiment.timed else []
@@ -161,10 +164,11 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
         }
         default = [run.run_id[:ID_LETTERS] for run in (*chosen.finished, *elsewhere)]
         picked = controls.several("Runs shown", names, "runs", default) if names else []
-        st.caption("The address of this page always reopens exactly what it shows.")
+        runs = [] if picked == default else picked
+        controls.exact_link({"sweep": chosen.name, **({"runs": runs} if runs else {})})
     facts = [
         counted(len(picked), "finished run") + ("" if picked == default else ", selected by hand"),
-        inline_text(chosen.name),
+        inline_text(chosen.title),
         f"launched {moment(chosen.launched)}",
     ]
     if elsewhere and picked == default:
