@@ -74,6 +74,7 @@ LAUNCHES = dataclasses.replace(
 )
 
 
+CELL = "cell"
 WIDTH = "hidden_size"
 
 COMPARED_AT: Mapping[str, str] = {
@@ -217,11 +218,16 @@ class Config(Settings):
     def settings_as_recorded(cls, settings: Mapping[str, Value]) -> dict[str, Value]:
         """The settings that a run's recorded ones mean now.
 
+        A setting that is newer than the run had the effect of its default; which cell a run had,
+        nobody can tell but the run.
+
         Before there were state budgets, a parameter budget counted the recurrent layers alone.
         Where it now counts a whole model, such a run stands at the hidden size that it recorded:
         matched anew, it would be another network.
         """
-        return {**settings, **({"parameter_budget": None} if cls.has_old_budget(settings) else {})}
+        newer = {s.name: s.default for s in settings_of(cls) if s.name not in (*settings, CELL)}
+        old_budget = {"parameter_budget": None} if cls.has_old_budget(settings) else {}
+        return {**settings, **newer, **old_budget}
 
     @classmethod
     def has_old_budget(cls, settings: Mapping[str, Value]) -> bool:

@@ -64,6 +64,7 @@ def with_more_seeds(comparison: Comparison, number: int) -> Plan:
     """The runs that bring every group to as many seeds as the smallest has now, and `number` more.
 
     Each kind of run in a group joins the sweep of its newest run, with the seeds that follow.
+    Raises `BadSetting` if the settings of one cannot be run any more.
     """
     kinds = [kind for group in comparison.groups for kind in _kinds(comparison.experiment, group)]
     counts = [seeds_of(comparison.experiment, kind) for kind in kinds]

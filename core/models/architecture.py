@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.models.registry import CellName, cell_kind, cells_with
+from core.models.registry import CellName, cell_kinds, cells_with
 from core.settings import Settings
 
 MAX_HIDDEN_SIZE = 16_384
@@ -124,5 +124,6 @@ class Architecture(Settings):
 def variant_title(variant: str) -> str:
     """`bi-lstm` → `bi-LSTM`, as headings, legends and run names write it."""
     prefix, _, cell = variant.rpartition("-")
-    title = cell_kind(cell).title
+    kind = cell_kinds().get(cell)  # a recorded run's cell may not be installed here
+    title = kind.title if kind else cell or "unknown cell"
     return f"{prefix}-{title}" if prefix else title

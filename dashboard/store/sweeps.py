@@ -98,9 +98,9 @@ def results(
         )
     if not lines:
         settings = [setting.name for setting in settings_of(experiment.config)]
-        return pandas.DataFrame(
-            columns=["run_id", "label", "variant", *settings, *summary.header()]
-        )
+        # A summary may record again what a setting says.
+        names = dict.fromkeys(["run_id", "label", "variant", *settings, *summary.header()])
+        return pandas.DataFrame(columns=list(names))
     return pandas.DataFrame(lines)
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from core.analysis.comparison import Comparison
 from core.analysis.more_seeds import seeds_to_add, with_more_seeds
 from core.formatting import counted
+from core.settings import BadSetting
 from core.store.records import ACTIVE
 from dashboard.store import cache
 from dashboard.ui import actions, states
@@ -19,7 +20,10 @@ def offer(comparison: Comparison) -> None:
     if number is None:
         return
     experiment = comparison.experiment
-    plan = with_more_seeds(comparison, number)
+    try:
+        plan = with_more_seeds(comparison, number)
+    except BadSetting:  # runs of a cell that is not installed here, or with settings of old
+        return
     active = {run.sweep for run in cache.reader().runs(experiment.name) if run.status in ACTIVE}
     if active & {sweep for _, _, sweep in plan}:
         return  # they may be the very seeds that were asked for

@@ -262,8 +262,9 @@ def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int
     values: dict[str, dict[int, float]] = {}
     past = _of_side(gradient, "past")
     if past is not None:
-        zeros = past.groupby("seed")["input_zeros"].mean()
-        values["zero_percent"] = _values(100 * zeros / float(settings["batch_size"] or 1))
+        if settings.get("batch_size"):
+            zeros = past.groupby("seed")["input_zeros"].mean()
+            values["zero_percent"] = _values(100 * zeros / float(settings["batch_size"] or 1))
         curves = _of_curves(past)
         if settings.get("bidirectional") and _of_side(gradient, "future") is None:
             # An earlier version's loss at the last step: both halves read the input at k = 0, one
