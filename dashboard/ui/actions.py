@@ -20,6 +20,9 @@ from experiments.suites import Suite
 
 T = TypeVar("T")
 
+WORKER_PROBLEM = "worker problem"
+"""The key in the session of why no worker could be started; it stands where one is missed."""
+
 
 def launch(experiment: Experiment, configs: Sequence[Config], name: str = "") -> str | None:
     """Queue one sweep and make sure that a worker is running; its id, or None if refused."""
@@ -66,10 +69,11 @@ def wake() -> None:
     reader = cache.reader()
     reader.refresh()
     with st.spinner("Starting the worker…"):
+        st.session_state.pop(WORKER_PROBLEM, None)
         try:
             worker.ensure_worker(reader.store)
         except StoreError as error:
-            st.error(plain(f"The runs are queued, but {error}"), icon=":material/error:")
+            st.session_state[WORKER_PROBLEM] = f"The runs are queued, but {error}"
 
 
 def cancel(record: RunRecord) -> None:

@@ -59,7 +59,8 @@ class Request:
         """Setting → its values, unchecked. Raises `BadSetting` for a list that is none."""
         declared = {setting.name: setting for setting in self.experiment.settings}
         parsed = {name: parse_values(declared[name], text) for name, text in self.lists.items()}
-        return {**self.fixed, **parsed}
+        asked = {**self.fixed, **parsed}
+        return {name: asked[name] for name in declared if name in asked}  # as of a command line
 
     def configs(self) -> list[Config]:
         """One validated config per run. Raises `BadSetting`."""

@@ -132,8 +132,11 @@ def first_results_coming(runs: Sequence[RunRecord]) -> None:
 def no_worker() -> None:
     """Say that queued runs wait for a worker, and offer to start one."""
     st.warning("No worker is running on this machine, so queued runs do not start.")
+    if problem := st.session_state.get(actions.WORKER_PROBLEM):
+        st.error(plain(problem), icon=":material/error:")
     if st.button("Start a worker", icon=":material/play_circle:", key="start_worker"):
         actions.wake()
+        st.rerun()
 
 
 def all_failed(runs: Sequence[RunRecord]) -> None:

@@ -42,6 +42,9 @@ PREVIEW_HEIGHT = 240
 NOW = "now"
 """The anchor of the heading above the launches."""
 
+NOTICES, SCROLL = "notices to show", "scroll to live runs"
+"""Keys of the session: what the next run of the page does first."""
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -132,30 +135,41 @@ def live_runs(watched: Sequence[str] = (), *, figures: bool = False) -> None:
         _notice_ends(shown, runs)
         if before and not any(launch.active for launch in shown):
             st.rerun()
-        for text in st.session_state.pop("ended", []):
-            st.toast(plain(text), icon=":material/check_circle:", duration="long")
+        for text in st.session_state.pop(NOTICES, []):
+            st.toast(plain(text), icon=":material/notifications:", duration="long")
         if not shown:
             return
-        st.subheader("Now", anchor=NOW)
-        if any(launch.active for launch in shown):
+        active = any(launch.active for launch in shown)
+        st.subheader("Now" if active else "Done", anchor=NOW)
+        if active:
             worker_line()
         for launch in shown:
             _show(launch, runs, figures=figures)
 
     states.live(look, active=bool(before))
-    if st.session_state.pop("scroll", False):
+    if st.session_state.pop(SCROLL, False):
         code = f"document.getElementById('{NOW}')?.scrollIntoView({{block: 'start'}})"
         st.html(f"<script>setTimeout(() => {code}, 300)</script>", unsafe_allow_javascript=True)
 
 
+def announce(text: str) -> None:
+    """Show a toast in the next run of the page, and bring the live runs into view."""
+    _notify(text)
+    st.session_state[SCROLL] = True
+
+
+def _notify(text: str) -> None:
+    st.session_state[NOTICES] = [*st.session_state.get(NOTICES, []), text]
+
+
 def _notice_ends(shown: Sequence[Launch], runs: Sequence[RunRecord]) -> None:
-    """Remember for a toast which launches have ended since the last look of this session."""
+    """Make a toast of which launches have ended since the last look of this session."""
     active = {launch.launch_id for launch in shown if launch.active}
     for launch_id in st.session_state.get("active launches", set()) - active:
         members = [r for r in runs if (queue.launch_id(r.sweep) or r.run_id) == launch_id]
         if members:
             ended = Launch(launch_id, tuple(members))
-            st.session_state.setdefault("ended", []).append(f"{ended.title}: {ended.counts()}")
+            _notify(f"{ended.title}: {ended.counts()}")
     st.session_state["active launches"] = active
 
 
@@ -267,7 +281,7 @@ def _previews(launch: Launch) -> None:
     for name in dict.fromkeys(run.experiment for run in launch.runs):
         mine = [run for run in launch.runs if run.experiment == name]
         sweeps = list(dict.fromkeys(run.sweep for run in mine))
-        if queue.launch_id(sweeps[0]) != sweeps[0]:  # of a suite's sweeps, the one that is made now
+        if launch.launch_id not in sweeps:  # of a suite's sweeps, the one that is made now
             busy = [r.sweep for r in mine if r.status == "RUNNING"]
             done = [r.sweep for r in mine if r.status == "FINISHED"]
             current = [*done[-1:], *busy][-1:] or sweeps[:1]

@@ -61,12 +61,13 @@ def recorded() -> dict[Config, RunRecord]:
     return {config: run for config, run in zip(configs, equal, strict=True) if run is not None}
 
 
-def watch(sweep: str, with_runs: list[RunRecord]) -> None:
+def watch(sweep: str, with_runs: list[RunRecord], started: int) -> None:
     """Show a sweep below, together with earlier runs of the same form."""
     ids = [run.run_id[:ID_LETTERS] for run in with_runs if run.sweep != sweep]
     st.query_params["watch"] = [sweep, *ids]
     st.query_params.pop("again", None)
-    st.session_state["scroll"] = True
+    queued = f"{counted(started, 'run')} queued" if started else "These runs are started already"
+    active_runs.announce(queued)
     st.rerun()
 
 
@@ -117,9 +118,9 @@ if start:
     if wanted:
         launched = actions.launch(experiment, wanted, name)
         if launched is not None:
-            watch(launched, [] if again else [*earlier.values()])
+            watch(launched, [] if again else [*earlier.values()], len(wanted))
     elif earlier:
-        watch(next(iter(earlier.values())).sweep, [*earlier.values()])
+        watch(next(iter(earlier.values())).sweep, [*earlier.values()], 0)
 
 
 def suite_row(suite: Suite) -> None:
@@ -136,7 +137,7 @@ def suite_row(suite: Suite) -> None:
         )
         st.text(f"{line}. {suite.description}")
     if clicked and (sweep := actions.launch_suite(suite)) is not None:
-        watch(sweep, [])
+        watch(sweep, [], len(plan))
 
 
 suites = st.expander(
