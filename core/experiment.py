@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import importlib
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -43,6 +44,9 @@ Named = Callable[[Mapping[str, Any]], tuple[str, str]]
 Role = Literal["axis", "seed", "measure", "note"]
 """The role of a Row's field: where something was measured, its seed, what it was, a remark."""
 
+
+MAX_RUNS = 1000
+"""The most runs of one launch: more than anyone waits for."""
 
 MAX_SEEDS = 1000
 """The most seeds of one launch, if each seed is a run."""
@@ -578,12 +582,25 @@ class Experiment:
                     f"{name} is set, but it belongs to {' and '.join(cells)}, "
                     f"and the variants are {', '.join(variants)}"
                 )
-        configs: dict[Config, None] = {}
-        for variant in variants:
-            kind = _kind(variant)
-            applicable = {
-                n: v for n, v in values.items() if kind["cell"] in cells_of.get(n, cell_kinds())
+        grids = {
+            variant: {
+                name: choice
+                for name, choice in values.items()
+                if _kind(variant)["cell"] in cells_of.get(name, cell_kinds())
             }
+            for variant in variants
+        }
+        runs = seeds * sum(math.prod(map(len, grid.values())) for grid in grids.values())
+        if runs > MAX_RUNS:
+            varied = [name for name, choice in values.items() if len(choice) > 1]
+            names = ", ".join(["variants", *varied, *([repeats.name] if repeats else [])])
+            raise BadSetting(
+                f"{names} make {runs:,} runs together; give fewer values: one launch makes at "
+                f"most {MAX_RUNS:,}"
+            )
+        configs: dict[Config, None] = {}
+        for variant, applicable in grids.items():
+            kind = _kind(variant)
             for combination in itertools.product(*applicable.values()):
                 flat = {**dict(zip(applicable, combination, strict=True)), **kind}
                 budgeted = any(flat.get(name) is not None for name in BUDGETS)

@@ -12,7 +12,7 @@ import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Self, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -174,6 +174,53 @@ def _sentence(error: ValidationError, known: Mapping[str, Setting]) -> str:
 def _shown(value: object) -> str:
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 80 else text[:77] + "…"
+
+
+MAX_VALUES = 1000
+"""The most values of a range."""
+
+
+def parse_values(setting: Setting, text: str) -> list[str | None]:
+    """The values that a list means: `0, 1, none` → 0, 1 and left out; `0:3:0.5` → 0, 0.5, … 3.
+
+    A range is start:end or start:end:step and includes its end. The values themselves are checked
+    where a config is built from them. Raises `BadSetting` for an empty list and for a bad range.
+    """
+    values: dict[str | None, None] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        if setting.optional and part.lower() == "none":
+            values[None] = None
+        elif ":" in part and {int, float} & {*setting.types}:
+            values |= dict.fromkeys(_range(setting, part))
+        else:
+            values[part] = None
+    if not values and str not in setting.types:
+        raise BadSetting(f"{setting.name} is {_shown(text)}; give {setting.allowed}")
+    return list(values) or [""]
+
+
+def _range(setting: Setting, text: str) -> list[str]:
+    """`0:1:0.5` → 0, 0.5, 1. Not as floats: 0.1 + 0.2 would not be 0.3."""
+    try:
+        start, end, *more = (_decimal(setting, part) for part in text.split(":"))
+        (step,) = more or [Decimal(1)]
+        steps = (end - start) / step
+        if not (step > 0 and 0 <= steps < MAX_VALUES):
+            raise ValueError
+    except (ValueError, ArithmeticError):
+        raise BadSetting(
+            f"{setting.name} is {_shown(text)}; give {setting.allowed}, several separated by "
+            f"commas, or a range start:end:step of at most {MAX_VALUES:,} values, such as 1:4 or "
+            "1:2:0.5"
+        ) from None
+    return [f"{float(start + step * i):.12g}" for i in range(int(steps) + 1)]
+
+
+def _decimal(setting: Setting, text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal(parse_amount(text, setting.name))
 
 
 AMOUNT_POWERS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}

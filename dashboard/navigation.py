@@ -98,7 +98,7 @@ PAGES: tuple[Page, ...] = (
         section="Results",
         summary="How translation quality falls with length, with and without attention.",
         experiment="length-quality",
-        first={"variants": "LSTM", "vary": "Attention", "values": "none, dot"},
+        first={"variants": "LSTM", "vary": "Attention", "attention": ["none", "dot"]},
     ),
     Page(
         path="views/results/memory_span.py",
@@ -107,7 +107,11 @@ PAGES: tuple[Page, ...] = (
         section="Results",
         summary="How far back each variant learns to look, and how long its gradient lasts.",
         experiment="memory-span",
-        first={"variants": ["RNN", "LSTM", "GRU"], "vary": "Forget bias", "values": "none, 1"},
+        first={
+            "variants": ["RNN", "LSTM", "GRU"],
+            "vary": "Forget bias",
+            "forget_bias": "none, 1",
+        },
     ),
     Page(
         path="views/results/two_sided_context.py",

@@ -119,12 +119,11 @@ def _parser() -> _Parser:
     statuses = f"one of {', '.join(STATUSES)}"
     runs.add_argument("--status", type=str.upper, choices=STATUSES, metavar="S", help=statuses)
     _add_json(runs)
-    for name, command, text in (
-        ("cancel", commands.cancel, "stop a queued or running run"),
-        ("retry", commands.retry, "queue an ended run again"),
-    ):
-        added = verb(name, text, command)
-        added.add_argument("run", metavar="RUN", help="a run's id, or its beginning")
+    cancel = verb("cancel", "stop queued or running runs", commands.cancel)
+    cancel.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
+    cancel.add_argument("--sweep", metavar="S", help="all active runs of this sweep")
+    retry = verb("retry", "queue an ended run again", commands.retry)
+    retry.add_argument("run", metavar="RUN", help="a run's id, or its beginning")
     export = verb("export", "write rows of finished runs to standard output", commands.export)
     export.add_argument("experiment", choices=names, metavar="EXPERIMENT")
     export.add_argument("--table", metavar="T", help="default: the summary")
@@ -252,7 +251,8 @@ def _add_experiment(
         help=experiment.question,
         prog=prog,
         description=f"{experiment.question}\n\nSeveral values, separated by commas, make one run "
-        "each: --hidden-size 32,64",
+        "each, and so does a range, start:end:step: --hidden-size 32,64 --forget-bias -1:3:0.5 "
+        "are 2 × 9 runs of an LSTM",
     )
     added.set_defaults(command=command, parser=added)
     added.add_argument(
@@ -270,6 +270,15 @@ def _add_experiment(
         kind = "|".join(setting.choices) or setting.types[0].__name__.upper()
         flag = "--" + setting.name.replace("_", "-")
         added.add_argument(flag, metavar=kind, help=text.replace("%", "%%"))
+    added.add_argument(
+        "--name", default="", metavar="TEXT", help="what people call this sweep; default: its id"
+    )
+    if command is commands.submit:
+        added.add_argument(
+            "--skip-made",
+            action="store_true",
+            help="leave out what is finished, queued or running with the same settings",
+        )
     _add_json(added)
 
 

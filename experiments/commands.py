@@ -43,7 +43,7 @@ from core.measure.scoring import Options, Scores, score_texts
 from core.models.architecture import Architecture, variant_title
 from core.models.registry import variants
 from core.papers import PAPERS
-from core.settings import BadSetting
+from core.settings import BadSetting, parse_values
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from experiments import export as files
@@ -121,9 +121,10 @@ def list_all(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace) -> int:
     """`run`: make runs in this process, one after the other."""
     experiment, configs = configs_of(args)
+    tags = queue.name_tags(args.name)
     store = open_store()
     sweep = queue.new_sweep(experiment.name)
-    records = run_here(store, [(experiment, config, sweep) for config in configs])
+    records = run_here(store, [(experiment, config, sweep) for config in configs], tags)
     return _report(store, records, len(configs), as_json=args.json)
 
 
@@ -131,7 +132,13 @@ def submit(args: argparse.Namespace) -> int:
     """`submit`: queue runs for the worker."""
     experiment, configs = configs_of(args)
     store = open_store()
-    return _print_queued(store, queue.submit(store, experiment, configs), as_json=args.json)
+    if args.skip_made:
+        plan = [(experiment, config) for config in configs]
+        equal = queue.equal_runs(store.runs(experiment.name), plan)
+        say(f"{sum(map(bool, equal))} of {counted(len(configs), 'run')} exist already")
+        configs = [config for config, run in zip(configs, equal, strict=True) if run is None]
+    run_ids = queue.submit(store, experiment, configs, name=args.name)
+    return _print_queued(store, run_ids, as_json=args.json)
 
 
 def suite(args: argparse.Namespace) -> int:
@@ -196,8 +203,7 @@ def configs_of(args: argparse.Namespace) -> tuple[Experiment, list[Config]]:
                 f"{setting.name} is {text!r}, but here a comma separates values; give {plain}, "
                 "or 100k,1M"
             )
-        values = text.split(",")
-        given[setting.name] = [None if setting.optional and v == "none" else v for v in values]
+        given[setting.name] = parse_values(setting, text)
     variants = [variant.strip() for variant in args.variants.split(",")]
     return experiment, experiment.configs(variants, given, getattr(args, "preset", ""))
 
@@ -230,8 +236,20 @@ def runs(args: argparse.Namespace) -> int:
 
 
 def cancel(args: argparse.Namespace) -> int:
-    """`cancel RUN`: stop a queued or running run."""
-    say(queue.cancel(open_store(), args.run))
+    """`cancel RUN…`: stop queued or running runs, or those of a sweep."""
+    store = open_store()
+    if args.sweep is None:
+        if not args.runs:
+            raise BadSetting("runs is empty; name runs, or give --sweep")
+        for record in queue.find_all(store, args.runs):
+            say(queue.cancel(store, record.run_id))
+        return 0
+    active = store.active()
+    runs = [run for run in active if args.sweep in (run.sweep, run.sweep_name)]
+    if not runs:
+        known = ", ".join(dict.fromkeys(repr(run.sweep_name) for run in active)) or "none"
+        raise BadSetting(f"sweep is {args.sweep!r}; of the active runs there is {known}")
+    say(queue.cancel_all(store, runs))
     return 0
 
 

@@ -29,7 +29,7 @@ from core.experiments import experiment_named
 from core.formatting import listed
 from core.store.folder import PROJECT
 from core.store.records import ACTIVE, RunRecord
-from experiments import queue
+from experiments.durations import estimate
 
 Table = Callable[[RunRecord, str], pandas.DataFrame | None]
 
@@ -204,17 +204,7 @@ def _by_kind(plan: Plan) -> Mapping[Kind, tuple[Experiment, Config]]:
 
 def seconds(plan: Plan, finished: Sequence[RunRecord]) -> tuple[float, float] | None:
     """Low and high estimate of what the runs will take here; None while any is unknown."""
-    configs: dict[str, list[Config]] = {}
-    for experiment, config in plan:
-        configs.setdefault(experiment.name, []).append(config)
-    low = high = 0.0
-    for name, members in configs.items():
-        newest = [run for run in finished if run.experiment == name][-40:]
-        estimate = queue.estimate(newest, experiment_named(name), members)
-        if estimate is None:
-            return None
-        low, high = low + estimate[0], high + estimate[1]
-    return low, high
+    return estimate(plan, finished)
 
 
 def headline(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.progress import (
     BarColumn,
@@ -36,7 +36,11 @@ CHECK_SECONDS = 10.0
 """Between checks for runs that somebody has deleted, which read the whole queue."""
 
 
-def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> list[RunRecord]:
+def run_here(
+    store: Store,
+    plan: Sequence[tuple[Experiment, Config, str]],
+    tags: Mapping[str, str] | None = None,
+) -> list[RunRecord]:
     """Make the runs in this process, in order; stop at the first one that is cancelled.
 
     Raises `BadSetting` before anything is recorded for a device that this machine does not have.
@@ -48,7 +52,7 @@ def run_here(store: Store, plan: Sequence[tuple[Experiment, Config, str]]) -> li
     with _display() as progress:
         whole = progress.add_task("all runs", total=len(plan), message="")
         for experiment, config, sweep in plan:
-            run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
+            run_id = store.create(experiment, config, sweep=sweep, status="RUNNING", tags=tags)
             task = progress.add_task(store.run(run_id).name, total=1.0, message="")
 
             def watch(event: Event, task: TaskID = task) -> None:

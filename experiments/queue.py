@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
-import os
 import re
 import secrets
 import signal
@@ -13,13 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from core.device import available_devices, choose_device
-from core.experiment import Config, Experiment
+from core.experiment import MAX_RUNS, Config, Experiment
 from core.experiments import config_of, experiment_named
 from core.formatting import counted, inline_text
 from core.settings import BadSetting, Value
@@ -28,6 +24,7 @@ from core.store.records import (
     ACTIVE,
     TAG_CANCEL,
     TAG_LOOKS,
+    TAG_PINNED,
     TAG_RETRY_OF,
     TAG_SWEEP_NAME,
     RunRecord,
@@ -41,11 +38,14 @@ ID_LENGTH = 32
 MIN_ID_LETTERS = 4
 """A run can be named by at least this many first letters of its id."""
 
-MAX_QUEUED = 1000
-"""More than anyone waits for; a mistyped sweep would otherwise fill the store."""
+MAX_QUEUED = MAX_RUNS
+"""A mistyped sweep would otherwise fill the store."""
 
-USUAL_RATES = (5e9, 2e10)
-"""Multiply-accumulates per second, in slow runs and in fast ones, on a core of a current CPU."""
+MAX_NAME = 200
+"""Characters of a sweep's name."""
+
+LAUNCH_ID = re.compile(r".+? \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [0-9a-f]{4}")
+"""What `new_sweep` makes; a suite puts the title of each part behind it."""
 
 
 class QueueFull(BadSetting):
@@ -77,6 +77,23 @@ def submit_suite(store: Store, suite: Suite) -> list[str]:
     return submit_missing(store, Missing(plan, waiting=(), done=0))
 
 
+def equal_runs(
+    records: Iterable[RunRecord], plan: Iterable[tuple[Experiment, Config]]
+) -> list[RunRecord | None]:
+    """For each planned run the recorded one with the same settings that has finished, or else is
+    queued or running; None where there is none.
+
+    If the experiment measures time, only a run of this machine counts.
+    """
+    here = socket.gethostname()
+    recorded = {
+        _run_key(r.experiment, r.settings, str(r.owner.get("host") or here)): r
+        for r in sorted(records, key=lambda record: record.status == "FINISHED")
+        if r.status in (*ACTIVE, "FINISHED") and not r.archived
+    }
+    return [recorded.get(_run_key(e.name, config.flat(), here)) for e, config in plan]
+
+
 @dataclass(frozen=True)
 class Missing:
     """What a suite still lacks in a store."""
@@ -93,16 +110,16 @@ class Missing:
 
 
 def missing(store: Store, suite: Suite) -> Missing:
-    """A run counts as done if the same config has finished, on this machine if it is timed."""
-    records, here, stamp = store.runs(), socket.gethostname(), new_sweep(suite.name)
-    recorded = {
-        _run_key(r.experiment, r.settings, str(r.owner.get("host") or here)): r
-        for r in sorted(records, key=lambda record: record.status == "FINISHED")
-        if r.status in (*ACTIVE, "FINISHED")
-    }
+    """What a suite lacks in a store: the runs that have no equal there."""
+    return missing_of(store.runs(), suite)
+
+
+def missing_of(records: Sequence[RunRecord], suite: Suite) -> Missing:
+    """As `missing`, among these runs."""
+    stamp, suite_plan = new_sweep(suite.name), suite.plan()
+    equal = equal_runs(records, [(experiment, config) for experiment, config, _ in suite_plan])
     plan, waiting, done = [], [], 0
-    for experiment, config, part in suite.plan():
-        record = recorded.get(_run_key(experiment.name, config.flat(), here))
+    for (experiment, config, part), record in zip(suite_plan, equal, strict=True):
         if record is None:
             # The sweep that an interrupted suite has begun is completed.
             name = re.compile(rf"{re.escape(suite.name)} \S+ \S+ \S+ {re.escape(part)}")
@@ -118,8 +135,10 @@ def missing(store: Store, suite: Suite) -> Missing:
 def submit_missing(store: Store, wanted: Missing) -> list[str]:
     """Queue what a suite lacks; return these runs and those that were queued or running already.
 
-    Raises `QueueFull`, or `BadSetting` for a device that is not there, before anything is recorded.
+    Raises `QueueFull`, or `BadSetting` for a device that is not there or a name that is too long,
+    before anything is recorded.
     """
+    tags = name_tags(wanted.name)
     queued, number = len(store.runs(status="SCHEDULED", metrics=())), len(wanted.plan)
     if queued + number > MAX_QUEUED:
         raise QueueFull(
@@ -127,15 +146,27 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
             f"{MAX_QUEUED:,}; wait until some are done, or cancel some"
         )
     _require_devices_of(store, [config for _, config, _ in wanted.plan])
-    tags = {TAG_LOOKS: str(wanted.looks)} if wanted.looks > 1 else {}
-    if wanted.name.strip():
-        tags[TAG_SWEEP_NAME] = wanted.name.strip()
+    if wanted.looks > 1:
+        tags[TAG_LOOKS] = str(wanted.looks)
     run_ids = [
         store.create(experiment, config, sweep=sweep, tags=tags)
         for experiment, config, sweep in wanted.plan
     ]
     wake(store)
     return [*wanted.waiting, *run_ids]
+
+
+def name_tags(name: str) -> dict[str, str]:
+    """What each run of a sweep records of the name that people give it, if they give it one.
+
+    Raises `BadSetting` for a name that is too long.
+    """
+    words = " ".join(name.split())
+    if len(words) > MAX_NAME:
+        raise BadSetting(
+            f"name is {words[:40] + '…'!r} of {len(words):,} characters; give at most {MAX_NAME}"
+        )
+    return {TAG_SWEEP_NAME: words} if words else {}
 
 
 def _run_key(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
@@ -193,6 +224,32 @@ def cancel(store: Store, run_id: str) -> str:
     return f"{name} is stopping; the rows measured until then are kept"
 
 
+def cancel_all(store: Store, records: Sequence[RunRecord]) -> str:
+    """Stop queued and running runs; return what happened, in a sentence.
+
+    All of them are marked first, the queued ones before those that run: no queued run starts in
+    the place of one that stops.
+    """
+    asked = {TAG_CANCEL: str(time.time())}
+    for record in sorted(records, key=lambda record: record.status == "RUNNING"):
+        store.set_tags(record.run_id, asked)
+    active = {record.run_id: record for record in store.active()}
+    queued = running = 0
+    for record in records:
+        now = active.get(record.run_id)
+        if now is not None and now.status == "SCHEDULED":
+            store.end(now.run_id, "KILLED", "cancelled before it started")
+            queued += 1
+        elif now is not None:
+            signal_owner(now, signal.SIGTERM)
+            running += 1
+    wake(store)
+    parts = [f"{counted(queued, 'run')} removed from the queue"] if queued else []
+    if running:
+        parts.append(f"{counted(running, 'run')} stopping; the rows measured until then are kept")
+    return ", ".join(parts) or "These runs had already ended"
+
+
 def retry(store: Store, run_id: str) -> str:
     """Queue the config of an ended run again, in the same sweep; return the new run's id.
 
@@ -209,11 +266,13 @@ def retry(store: Store, run_id: str) -> str:
 
 def requeue(store: Store, record: RunRecord) -> str:
     """Queue a run's config again without checking its device; return the new run's id."""
+    kept = (TAG_SWEEP_NAME, TAG_PINNED)  # they stand on each run of a sweep
+    tags = {name: record.tags[name] for name in kept if name in record.tags}
     new = store.create(
         experiment_named(record.experiment),
         config_of(record),
         sweep=record.sweep,
-        tags={TAG_RETRY_OF: record.run_id, TAG_LOOKS: str(record.looks)},
+        tags={**tags, TAG_RETRY_OF: record.run_id, TAG_LOOKS: str(record.looks)},
     )
     wake(store)
     return new
@@ -243,67 +302,16 @@ def find_all(store: Store, texts: Sequence[str]) -> list[RunRecord]:
     return records
 
 
-class _Measured(NamedTuple):
-    """What a finished run tells about how long another one will take."""
-
-    settings: Mapping[str, Value]
-    work: float
-    seconds: float
-
-
-def estimate(
-    finished: Sequence[RunRecord], experiment: Experiment, configs: Sequence[Config]
-) -> tuple[float, float] | None:
-    """Seconds (low, high) that the configs will take on this machine.
-
-    Time is taken as proportional to `Experiment.work`, at the rates of the earlier runs on this
-    machine that are nearest in size and settings. Before there are any, a CPU's usual rates are
-    taken; None for another device, of which nothing is known then.
-    """
-    here = socket.gethostname()
-    known = [
-        _Measured(config.flat(), experiment.work(config), record.seconds)
-        for record in finished
-        if record.experiment == experiment.name
-        and record.status == "FINISHED"
-        and record.owner.get("host") == here
-        and record.seconds
-        and (config := _config_or_none(record)) is not None
-    ]
-    if not known and any(config.device not in ("auto", "cpu") for config in configs):
-        return None
-    low = high = 0.0
-    repeats = Counter(config.model_copy(update={"seed": 0}) for config in configs)
-    for config, runs in repeats.items():
-        work = experiment.work(config)
-        rates = _rates_nearby(known, config.flat(), work) or USUAL_RATES
-        low += runs * work / max(rates)
-        high += runs * work / min(rates)
-    side_by_side = min(len(configs), max(1, cores() // max(c.threads for c in configs)))
-    if experiment.timed:
-        side_by_side = 1
-    return low / side_by_side, high / side_by_side
-
-
-def _rates_nearby(
-    known: Sequence[_Measured], settings: Mapping[str, Value], work: float
-) -> list[float]:
-    """Work per second of the five runs that are most like this one, on its device if possible."""
-
-    def distance(run: _Measured) -> float:
-        different = sum(
-            run.settings[name] != value for name, value in settings.items() if name != "seed"
-        )
-        # Five settings that differ are as far away as e times the work.
-        return abs(math.log(run.work / work)) + 0.2 * different
-
-    comparable = [run for run in known if run.settings["device"] == settings["device"]] or known
-    return [run.work / run.seconds for run in sorted(comparable, key=distance)[:5]]
-
-
 def new_sweep(name: str) -> str:
     """A name for the runs that are launched together: `gradient-decay 2026-11-23 04:30:12 7f3a`."""
     return f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')} {secrets.token_hex(2)}"
+
+
+@functools.lru_cache(maxsize=10_000)
+def launch_id(sweep: str) -> str:
+    """What the ids of all sweeps of one launch begin with: a suite has a sweep for each part."""
+    found = LAUNCH_ID.match(sweep)
+    return found.group() if found else sweep
 
 
 def wake(store: Store) -> None:
@@ -311,20 +319,8 @@ def wake(store: Store) -> None:
     (store.folder / "queue.wake").touch()
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def needs_worker(record: RunRecord) -> bool:
     """Whether nothing moves until a worker comes: the run waits, or its process is gone."""
     return record.status == "SCHEDULED" or (
         record.status == "RUNNING" and is_alive(record) is False
     )
-
-
-def _config_or_none(record: RunRecord) -> Config | None:
-    try:
-        return config_of(record)
-    except BadSetting:
-        return None

@@ -20,17 +20,24 @@ from experiments.suites import Suite
 
 T = TypeVar("T")
 
+WORKER_PROBLEM = "worker problem"
+"""The key in the session of why no worker could be started; it stands where one is missed."""
 
-def launch(experiment: Experiment, configs: Sequence[Config]) -> str | None:
-    """Queue one sweep and make sure that a worker is running; its name, or None if refused."""
+
+def launch(experiment: Experiment, configs: Sequence[Config], name: str = "") -> str | None:
+    """Queue one sweep and make sure that a worker is running; its id, or None if refused."""
     store = cache.reader().store
-    run_ids = _submit(lambda: queue.submit(store, experiment, configs))
+    run_ids = _submit(lambda: queue.submit(store, experiment, configs, name=name))
     return store.run(run_ids[0]).sweep if run_ids else None
 
 
-def launch_suite(suite: Suite) -> bool:
-    """Queue a suite and make sure that a worker is running; whether it was accepted."""
-    return _submit(lambda: queue.submit_suite(cache.reader().store, suite)) is not None
+def launch_suite(suite: Suite) -> str | None:
+    """Queue what a suite lacks and make sure that a worker is running; the id of a sweep of it,
+    or None if refused.
+    """
+    store = cache.reader().store
+    run_ids = _submit(lambda: queue.submit_missing(store, queue.missing(store, suite)))
+    return store.run(run_ids[-1]).sweep if run_ids else None
 
 
 def launch_together(name: str, plan: Sequence[tuple[Experiment, Config]]) -> bool:
@@ -62,15 +69,21 @@ def wake() -> None:
     reader = cache.reader()
     reader.refresh()
     with st.spinner("Starting the worker…"):
+        st.session_state.pop(WORKER_PROBLEM, None)
         try:
             worker.ensure_worker(reader.store)
         except StoreError as error:
-            st.error(plain(f"The runs are queued, but {error}"), icon=":material/error:")
+            st.session_state[WORKER_PROBLEM] = f"The runs are queued, but {error}"
 
 
 def cancel(record: RunRecord) -> None:
     """Stop a run (a button's callback)."""
     _say(lambda: queue.cancel(cache.reader().store, record.run_id))
+
+
+def cancel_all(records: Sequence[RunRecord]) -> None:
+    """Stop several runs (a button's callback)."""
+    _say(lambda: queue.cancel_all(cache.reader().store, records))
 
 
 def retry(record: RunRecord) -> None:

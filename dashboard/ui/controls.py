@@ -86,7 +86,7 @@ def asked(key: str) -> list[str]:
     return st.query_params.get_all(key) or st.query_params.get_all(FORMER_KEYS.get(key, key))
 
 
-def _take_instead(key: str, values: Sequence[str]) -> None:
+def take_instead(key: str, values: Sequence[str]) -> None:
     """Take these values in this run of the page; the next change writes them to the address."""
     instead = _instead.get()
     if instead is not None:
@@ -118,7 +118,7 @@ def at_most(key: str, last: int, possible: int) -> None:
     """
     wanted = _first(key)
     if whole_number(wanted) and last < int(wanted) <= possible:
-        _take_instead(key, [str(last)])
+        take_instead(key, [str(last)])
 
 
 def exact_link(held: Mapping[str, str | Sequence[str]]) -> None:
@@ -144,7 +144,7 @@ def opened(key: str, names: Sequence[str]) -> Sequence[str]:
     known = [name for name in wanted if name in names]
     if len(known) < len(wanted):
         say_bad_link(key, next(name for name in wanted if name not in names), _known(names))
-        _take_instead(key, known)
+        take_instead(key, known)
     return known
 
 
@@ -159,7 +159,7 @@ def requested(key: str, options: Sequence[str]) -> str:
     """The option that the address asks for, or an empty text; explain and drop a bad one."""
     if check(key, options):
         return _first(key)
-    _take_instead(key, [])
+    take_instead(key, [])
     return ""
 
 
@@ -177,7 +177,7 @@ def _requested_list(key: str, options: Sequence[str], instead: str) -> list[str]
         unknown = next(option for option in wanted if option not in options)
         outcome = "The others are shown." if known else "The default is shown instead."
         say_bad_link(key, unknown, instead, outcome)
-        _take_instead(key, known)
+        take_instead(key, known)
     return known
 
 
@@ -310,6 +310,29 @@ def any_of(title: str, options: Sequence[str], key: str) -> list[str]:
     return _pills(title, options, _bound(key, known, lambda chosen: put(key, chosen, [])))
 
 
+def any_of_many(
+    title: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    then: Callable[[Sequence[str]], None] | None = None,
+    placeholder: str | None = None,
+    help: str | None = None,
+) -> list[str]:
+    """Any of many options, in the order chosen; none unless the address says otherwise.
+
+    `then` is called with what somebody chooses.
+    """
+
+    def write(chosen: Sequence[str]) -> None:
+        put(key, list(chosen), [])
+        if then is not None:
+            then(chosen)
+
+    widget = _bound(key, _requested_list(key, options, _known(options)), write)
+    return list(st.multiselect(title, options, placeholder=placeholder, help=help, **widget))
+
+
 def some_of(
     title: str,
     options: Sequence[str],
@@ -321,12 +344,13 @@ def some_of(
     """Any of a few options, in the order offered: the default unless the address says otherwise,
     which may also ask for none.
     """
-    nothing = asked(key) in ([NONE], [""])
+    empty = "" if NONE in options else NONE
+    nothing = asked(key) in ([empty], [""])
     wanted = [] if nothing else _requested_list(key, options, _known(options)) or list(default)
 
     def write(chosen: Sequence[str]) -> None:
         ordered = [option for option in options if option in chosen]
-        put(key, ordered or [NONE], list(default) or [NONE])
+        put(key, ordered or [empty], list(default) or [empty])
 
     ordered = [option for option in options if option in wanted]
     return _pills(title, options, _bound(key, ordered, write), help)
@@ -394,7 +418,7 @@ def day(title: str, key: str) -> date | None:
         chosen = date.fromisoformat(wanted) if wanted else None
     except ValueError:
         say_bad_link(key, wanted, "give a day as 2026-11-23")
-        _take_instead(key, [])
+        take_instead(key, [])
     widget = _bound(key, chosen, lambda now: put(key, now.isoformat() if now else "", ""))
     st.date_input(title, format="YYYY-MM-DD", **widget)
     return chosen
@@ -428,7 +452,7 @@ def amount(
         read = _read_number(wanted, kind)
         if read is None or not _within(read, low, high):
             say_bad_link(key, wanted, allowed)
-            _take_instead(key, [])
+            take_instead(key, [])
         else:
             entered = read
     return st.number_input(
@@ -469,7 +493,7 @@ def span(title: str, low: int, high: int, key: str) -> tuple[int, int]:
     ends = sorted(min(max(int(end), low), high) for end in wanted if whole_number(end))
     if wanted and (len(ends) != 2 or ends[0] == ends[1]):
         say_bad_link(key, " to ".join(wanted), f"{low} to {high} is possible")
-        _take_instead(key, [])
+        take_instead(key, [])
         ends = []
 
     def write(chosen: tuple[int, int]) -> None:

@@ -1,23 +1,26 @@
 """The launch form, derived from a Config: a widget for each setting, and the request they make.
 
-A setting that only some cells have appears when a chosen variant has that cell. Values are checked
-in one place only, when the configs are built.
+A setting that only some cells have appears when a chosen variant has that cell. A setting that is
+varied takes a list of values instead of one. Values are checked in one place only, when the configs
+are built.
 """
 
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
 from core.experiment import BUDGETS, COMPARED_AT, WIDTH, Config, Experiment
 from core.experiments import all_experiments
+from core.formatting import counted, listed
 from core.models.architecture import variant_title
 from core.models.registry import cell_kinds, variants
-from core.settings import Setting, Value, settings_of
+from core.settings import Setting, Value, parse_values, settings_of
 from dashboard.navigation import page_of
 from dashboard.ui import controls
 from dashboard.ui.text import plain
@@ -31,10 +34,11 @@ VARIANT_SETTINGS = ("cell", "bidirectional")
 MODE = "at"
 """The key in the address of what is equal in a comparison."""
 
+VARY = "vary"
+"""The key of the titles of the settings that are varied; their values are under their own names."""
+
 USUAL_BUDGETS: Mapping[str, int] = {"parameter_budget": 100_000, "state_budget": 512}
 """What a budget is filled in with when somebody asks for it."""
-
-NOTHING = "Nothing"
 
 NO_PRESET = "Defaults"
 
@@ -45,11 +49,66 @@ class Request:
 
     experiment: Experiment
     variants: tuple[str, ...]
-    settings: dict[str, list[Any]]
+    fixed: Mapping[str, list[Any]]
+    """The settings of all runs that are not at their defaults."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """The settings that are varied, and their values as they were typed."""
+
+    @property
+    def settings(self) -> dict[str, list[Any]]:
+        """Setting → its values, unchecked. Raises `BadSetting` for a list that is none."""
+        declared = {setting.name: setting for setting in self.experiment.settings}
+        parsed = {name: parse_values(declared[name], text) for name, text in self.lists.items()}
+        asked = {**self.fixed, **parsed}
+        return {name: asked[name] for name in declared if name in asked}  # as of a command line
 
     def configs(self) -> list[Config]:
         """One validated config per run. Raises `BadSetting`."""
         return self.experiment.configs(self.variants, self.settings)
+
+    def product(self, number_of_runs: int) -> str:
+        """`2 variants × 3 values of forget bias (LSTM only) × 5 seeds = 20 runs`."""
+        declared = {setting.name: setting for setting in self.experiment.settings}
+        parts = [counted(len(self.variants), "variant")]
+        for name in self.lists:
+            setting = declared[name]
+            values = counted(len(self.settings[name]), "value")
+            parts.append(f"{values} of {setting.title.lower()}{self._only(setting)}")
+        if (repeats := self.experiment.replicate) is not None:
+            (number,) = self.fixed.get(repeats.name, [repeats.default])
+            parts.append(counted(int(number), "launch" if self.experiment.timed else "seed"))
+        runs = counted(number_of_runs, "run")
+        within = next((s for s in settings_of(self.experiment.config) if s.name == "seeds"), None)
+        if within is not None and "seeds" not in self.lists:
+            (number,) = self.fixed.get("seeds", [within.default])
+            runs += f" of {counted(int(number), 'seed')}"
+        return runs if len(parts) == 1 else f"{' × '.join(parts)} = {runs}"
+
+    def _only(self, setting: Setting) -> str:
+        """` (LSTM only)` where some of the variants do not have a setting."""
+        having = [v for v in self.variants if v.removeprefix("bi-") in setting.cells]
+        if not setting.cells or len(having) == len(self.variants):
+            return ""
+        return f" ({listed([variant_title(variant) for variant in having])} only)"
+
+    def command(self, name: str = "") -> str:
+        """The command line that queues the same runs."""
+        words = ["python -m experiments submit", self.experiment.name]
+        if self.variants != tuple(variants()):
+            words.append(f"--variants {','.join(self.variants)}")
+        given = {n: _as_text(value) for n, (value,) in self.fixed.items()} | {
+            n: ",".join(part.strip() for part in text.split(",") if part.strip())
+            for n, text in self.lists.items()
+        }
+        # With an equals sign, because a value may begin with a minus sign.
+        words += [f"--{n.replace('_', '-')}={shlex.quote(text)}" for n, text in given.items()]
+        if name:
+            words.append(f"--name={shlex.quote(name)}")
+        return " ".join(words)
+
+
+def _as_text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool | None) else str(value)
 
 
 @dataclass(frozen=True)
@@ -88,6 +147,7 @@ def groups(experiment: Experiment, variants: Sequence[str], size: str = WIDTH) -
 
 def request(experiment: Experiment) -> Request:
     """Draw the form; return what it asks for now."""
+    _read_former_address(experiment)
     titles = {variant_title(variant): variant for variant in variants()}
     chosen = controls.some_of(
         "Variants",
@@ -103,22 +163,21 @@ def request(experiment: Experiment) -> Request:
             "Preset",
             [NO_PRESET, *experiment.presets],
             "preset",
-            then=lambda _: _clear(setting.name for setting in experiment.settings),
+            then=lambda _: _clear({s.name for s in experiment.settings} - _varied()),
             help="Fills the settings in; each can still be changed.",
         )
     usual = {setting.name: setting.default for setting in experiment.settings}
     usual |= {**experiment.presets.get(preset, {}), **USUAL_BUDGETS}
     shown = groups(experiment, chosen_variants, _compared_at())
-    varied, values = _vary(experiment, shown)
-    settings: dict[str, list[Any]] = {}
+    lists = _lists(_vary(experiment, shown), usual)
+    fixed: dict[str, list[Any]] = {}
     for title, members in (("Architecture", shown.architecture), ("Experiment", shown.common)):
         st.markdown(f"**{title}**")
-        settings |= _widgets(members, usual, varied)
+        fixed |= _widgets([s for s in members if s.name not in lists], usual)
     with st.expander("More settings", icon=":material/tune:"):
-        settings |= _widgets((*shown.more, *shown.machine), usual, varied)
-    if varied:
-        settings[varied] = values
-    return Request(experiment, chosen_variants, settings)
+        more = (*shown.more, *shown.machine)
+        fixed |= _widgets([s for s in more if s.name not in lists], usual)
+    return Request(experiment, chosen_variants, fixed, lists)
 
 
 def request_entry(setting: Setting, value: Value) -> dict[str, list[Any]]:
@@ -126,16 +185,10 @@ def request_entry(setting: Setting, value: Value) -> dict[str, list[Any]]:
     return {} if value == setting.default else {setting.name: [value]}
 
 
-def listed_values(setting: Setting, text: str) -> list[Any]:
-    """`0, 1, 3` → the values to compare, unchecked; `none` leaves an optional setting out."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    return [None if setting.optional and part.lower() == "none" else part for part in parts]
-
-
-def widget(setting: Setting, usual: Value, *, disabled: bool = False) -> Value:
+def widget(setting: Setting, usual: Value) -> Value:
     """Draw the widget of a setting, filled in with its `usual` value; return its value."""
     title, key = setting.title, setting.name
-    common: dict[str, Any] = {"help": plain(setting.description) or None, "disabled": disabled}
+    common: dict[str, Any] = {"help": plain(setting.description) or None}
     if setting.choices:
         return controls.choice(title, setting.choices, key, default=str(usual), most=0, **common)
     if bool in setting.types:
@@ -168,13 +221,30 @@ def step(default: Value) -> float:
 
 def start_over(name: str) -> None:
     """Fill in another experiment's defaults: settings of the same name have others there."""
-    shared = {setting.name for setting in settings_of(Config)}
+    shared = {setting.name for setting in settings_of(Config)} - _varied()
     every = {setting.name for e in all_experiments() for setting in e.settings}
-    _clear([*(every - shared), "preset", "vary", "values"])
+    _clear([*(every - shared), "preset", VARY, "name"])
     page = page_of(name)
     first = page.first if page else {}
-    for key in {"vary", "values"} & set(first):
+    for key in set(first) - {"variants"}:
         st.query_params[key] = first[key]
+
+
+def _varied() -> set[str]:
+    """The names of the settings that the address varies, of any experiment."""
+    titles = controls.asked(VARY)
+    every = {setting for e in all_experiments() for setting in e.settings}
+    return {setting.name for setting in every if setting.title in titles}
+
+
+def _read_former_address(experiment: Experiment) -> None:
+    """Links until November 2026 varied one setting, and held its values apart from it."""
+    (text, *_) = controls.asked("values") or [""]
+    for setting in experiment.settings:
+        if text and setting.title in controls.asked(VARY):
+            parts = [part.strip() for part in text.split(",")]
+            controls.take_instead(setting.name, parts if _options(setting) else [text])
+            controls.take_instead("values", [])
 
 
 def _clear(keys: Iterable[str]) -> None:
@@ -187,14 +257,15 @@ def _compared_at() -> str:
 
     An address may hold a budget alone, as links to this form do.
     """
-    titles = {s.title: s.name for s in settings_of(Config)}
-    varied = titles.get(st.query_params.get("vary", ""), "")
-    asked = [name for name in BUDGETS if name in (*st.query_params, varied)]
+    asked = [name for name in BUDGETS if controls.asked(name) or name in _varied()]
     usual = next((mode for mode, name in COMPARED_AT.items() if name in asked[:1]), "")
 
     def forget(chosen: str) -> None:
-        others = [name for mode, name in COMPARED_AT.items() if mode != chosen]
-        _clear([*others, *(("vary", "values") if varied in others else ())])
+        others = {name for mode, name in COMPARED_AT.items() if mode != chosen}
+        _clear(others)
+        titles = [s.title for s in settings_of(Config) if s.name in others]
+        kept = [title for title in st.query_params.get_all(VARY) if title not in titles]
+        controls.put(VARY, kept, [])
 
     mode = controls.choice(
         "Compare at",
@@ -211,41 +282,62 @@ def _compared_at() -> str:
     return COMPARED_AT[mode]
 
 
-def _widgets(
-    settings: Sequence[Setting], usual: Mapping[str, Value], varied: str
-) -> dict[str, list[Any]]:
+def _vary(experiment: Experiment, shown: Groups) -> list[Setting]:
+    """Ask which settings are varied; the settings, in the order chosen."""
+    settings = {s.title: s for s in (*shown.architecture, *shown.common, *shown.more)}
+    if experiment.replicate is not None:
+        settings.pop(experiment.replicate.title, None)  # one number for all
+    others = {s.title for s in experiment.settings} - set(settings)
+    if others & {*controls.asked(VARY)}:  # what none of the selected variants has
+        controls.take_instead(VARY, [t for t in controls.asked(VARY) if t not in others])
+    before = _varied()
+
+    def forget(chosen: Sequence[str]) -> None:
+        _clear(before - {settings[title].name for title in chosen})
+
+    chosen = controls.any_of_many(
+        "Vary",
+        list(settings),
+        VARY,
+        then=forget,
+        placeholder="Select settings to compare at several values",
+        help="The launch compares every variant at each combination of their values.",
+    )
+    return [settings[title] for title in chosen]
+
+
+def _lists(varied: Sequence[Setting], usual: Mapping[str, Value]) -> dict[str, str]:
+    """The widgets of varied settings; name → the list of values as text."""
+    lists = {}
+    with st.grid(3, min_column_width=240):
+        for setting in varied:
+            title, key = setting.title, setting.name
+            if options := _options(setting):
+                lists[key] = ", ".join(controls.some_of(title, options, key, options))
+            else:
+                default = "none" if usual[key] is None else f"{usual[key]}"
+                allowed = f"{setting.allowed[:1].upper()}{setting.allowed[1:]}"
+                several = "Separate values by commas; a range is start:end or start:end:step."
+                optional = " “none” leaves it out." if setting.optional else ""
+                lists[key] = controls.words(
+                    title,
+                    key,
+                    default=default,
+                    placeholder="0, 1, 2 or 0:2:0.5",
+                    help=plain(f"{allowed}. {several}{optional}"),
+                )
+    return lists
+
+
+def _options(setting: Setting) -> list[str]:
+    """All values that a setting can have, if these are few."""
+    return ["false", "true"] if bool in setting.types else list(setting.choices)
+
+
+def _widgets(settings: Sequence[Setting], usual: Mapping[str, Value]) -> dict[str, list[Any]]:
     """The widgets in a grid, and what they ask for."""
     wanted: dict[str, list[Any]] = {}
     with st.grid(4, min_column_width=160):
         for setting in settings:
-            disabled = setting.name == varied
-            value = widget(setting, usual[setting.name], disabled=disabled)
-            wanted |= {} if disabled else request_entry(setting, value)
+            wanted |= request_entry(setting, widget(setting, usual[setting.name]))
     return wanted
-
-
-def _vary(experiment: Experiment, shown: Groups) -> tuple[str, list[Any]]:
-    """The setting to compare at several values, and those values as they were typed."""
-    settings = {s.title: s for s in (*shown.architecture, *shown.common, *shown.more)}
-    if experiment.replicate is not None:
-        settings.pop(experiment.replicate.title, None)  # one number for all
-    if st.query_params.get("vary") in {s.title for s in experiment.settings} - set(settings):
-        _clear(["vary"])  # none of the selected variants has it
-    with st.grid(2, min_column_width=260):
-        title = controls.choice(
-            "Vary one setting",
-            [NOTHING, *settings],
-            "vary",
-            most=0,
-            help="One launch then compares every variant at each of these values.",
-        )
-        setting = settings.get(title)
-        text = controls.words(
-            "At these values",
-            "values",
-            disabled=setting is None,
-            placeholder="" if setting is None else f"separated by commas; {setting.allowed}",
-        )
-    if setting is None or not listed_values(setting, text):
-        return "", []
-    return setting.name, listed_values(setting, text)

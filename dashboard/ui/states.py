@@ -16,7 +16,7 @@ from core.store.records import RunRecord
 from dashboard.navigation import LAUNCH, RUNS, launching
 from dashboard.store import cache
 from dashboard.ui import actions, controls
-from dashboard.ui.text import duration, first_sentence, plain, progress, status_message
+from dashboard.ui.text import first_sentence, plain, progress, rough_time, status_message
 from experiments import queue
 
 POLL_SECONDS = 1.0
@@ -132,8 +132,11 @@ def first_results_coming(runs: Sequence[RunRecord]) -> None:
 def no_worker() -> None:
     """Say that queued runs wait for a worker, and offer to start one."""
     st.warning("No worker is running on this machine, so queued runs do not start.")
+    if problem := st.session_state.get(actions.WORKER_PROBLEM):
+        st.error(plain(problem), icon=":material/error:")
     if st.button("Start a worker", icon=":material/play_circle:", key="start_worker"):
         actions.wake()
+        st.rerun()
 
 
 def all_failed(runs: Sequence[RunRecord]) -> None:
@@ -186,12 +189,22 @@ def progress_line(runs: Sequence[RunRecord]) -> None:
 
 
 def estimate_line(number_of_runs: int, seconds: tuple[float, float] | None) -> str:
-    """`6 runs, about 4 to 9 s`, or that the time is not known yet and why."""
+    """`6 runs, about 4 to 9 s`, or that the time is not known yet."""
     runs = counted(number_of_runs, "run")
     if seconds is None:
-        return (
-            f"{runs}; how long they take is not known yet, because nothing similar has been "
-            "measured on this machine"
-        )
-    low, high = duration(seconds[0]), duration(seconds[1])
-    return f"{runs}, about {low}" if low == high else f"{runs}, about {low} to {high}"
+        return f"{runs}; how long they take is known once the first one is done on this machine"
+    return f"{runs}, {rough_time(*seconds)}"
+
+
+def launch_line(
+    runs: str, to_start: int, done: int, waiting: int, seconds: tuple[float, float] | None
+) -> str:
+    """`2 variants × 5 seeds = 10 runs, about 40 s`; of runs that exist, how many are to start."""
+    exist = [f"{done:,} made already"] if done else []
+    exist += [f"{waiting:,} queued or running"] if waiting else []
+    if not to_start:
+        return f"{runs}: {' and '.join(exist)}"
+    time = "time unknown until the first is done" if seconds is None else rough_time(*seconds)
+    if not exist:
+        return f"{runs}, {time}"
+    return f"{runs}: {', '.join([*exist, f'{to_start:,} to start'])}, {time}"

@@ -96,6 +96,33 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+MAX_RATIO = 4
+"""A longer range of times only says how long it takes at most."""
+
+
+def rough_time(low: float, high: float) -> str:
+    """`about 3 min`, `about 2 to 4 min`, `up to 7 min`: an estimate, without digits that it has
+    not got.
+    """
+    first, last = _rounded(low), _rounded(high)
+    if high > MAX_RATIO * max(1.0, low):
+        return f"up to {' '.join(last)}"
+    if first == last:
+        return f"about {' '.join(last)}"
+    start = first[0] if first[1] == last[1] else " ".join(first)
+    return f"about {start} to {' '.join(last)}"
+
+
+def _rounded(seconds: float) -> tuple[str, str]:
+    """`("40", "s")`, `("3", "min")`, `("1.5", "h")`: the amount and its unit."""
+    if seconds < 57.5:
+        step = 1 if seconds < 10 else 5
+        return str(max(1, step * round(seconds / step))), "s"
+    if seconds < 3570:
+        return str(round(seconds / 60)), "min"
+    return f"{seconds / 3600:.1f}".removesuffix(".0"), "h"
+
+
 def moment(seconds: float) -> str:
     """`23 Nov 2026, 04:30` in this machine's time zone."""
     return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
@@ -128,4 +155,6 @@ def status_message(record: RunRecord) -> str:
         return "stopping"
     rows = int(record.state.get("rows", 0))
     measured = f"{counted(rows, 'row')} measured" if rows else ""
+    if record.status == "FINISHED":
+        return measured  # not the step that was its last
     return " · ".join(filter(None, [measured, str(record.state.get("message", ""))]))

@@ -5,14 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from core.analysis.sizes import planned_sizes
+from core.experiment import Config
 from core.experiments import all_experiments, experiment_named
+from core.formatting import counted
 from core.settings import BadSetting
+from core.store.records import ACTIVE, RunRecord
+from dashboard.navigation import page_of
 from dashboard.store import cache
 from dashboard.ui import actions, controls, forms, states
 from dashboard.ui.text import plain
 from dashboard.views import active_runs
+from dashboard.views.compare.picking import ID_LETTERS
 from experiments import queue
-from experiments.suites import SUITES
+from experiments.durations import estimate
+from experiments.suites import SUITES, Suite
 
 st.title("Launch", anchor=False)
 
@@ -21,13 +27,13 @@ st.caption(
     "the queue is in the store."
 )
 
-now = st.container()
+active_runs.link_to_live_runs()
 
-name = controls.choice(
+chosen = controls.choice(
     "Experiment", [e.name for e in all_experiments()], "experiment", then=forms.start_over
 )
 
-experiment = experiment_named(name)
+experiment = experiment_named(chosen)
 
 st.markdown(f"##### {plain(experiment.question)}")
 
@@ -42,28 +48,105 @@ except BadSetting as error:
 if configs:
     states.sizes(experiment, planned_sizes(experiment, configs))
 
+name = controls.words(
+    "Name",
+    "name",
+    placeholder="What pages, MLflow and the command line call this sweep; optional",
+)
+
+
+def recorded() -> dict[Config, RunRecord]:
+    """The runs of the form that are made already, queued or running."""
+    equal = queue.equal_runs(cache.reader().runs(chosen), [(experiment, c) for c in configs])
+    return {config: run for config, run in zip(configs, equal, strict=True) if run is not None}
+
+
+def watch(sweep: str, with_runs: list[RunRecord], started: int) -> None:
+    """Show a sweep below, together with earlier runs of the same form."""
+    ids = [run.run_id[:ID_LETTERS] for run in with_runs if run.sweep != sweep]
+    st.query_params["watch"] = [sweep, *ids]
+    st.query_params.pop("again", None)
+    queued = f"{counted(started, 'run')} queued" if started else "These runs are started already"
+    active_runs.announce(queued)
+    st.rerun()
+
+
+earlier = recorded()
+
+again = bool(earlier) and controls.switch(
+    f"Repeat the {counted(len(earlier), 'run')} that exist already", "again"
+)
+
+wanted = configs if again else [config for config in configs if config not in earlier]
+
+waiting = [run for run in earlier.values() if run.status in ACTIVE]
+
+finished = [run for run in cache.reader().runs() if run.status == "FINISHED"]
+
 with st.container(horizontal=True, vertical_alignment="center"):
     start = st.button(
-        "Start", type="primary", icon=":material/play_arrow:", disabled=not configs, key="start"
+        "Started" if waiting and not wanted else "Start",
+        type="primary",
+        icon=":material/check:" if waiting and not wanted else ":material/play_arrow:",
+        disabled=not wanted,
+        key="start",
     )
     if configs:
-        finished = [run for run in cache.reader().runs(name) if run.status == "FINISHED"]
-        seconds = queue.estimate(finished[-200:], experiment, configs)
-        st.text(states.estimate_line(len(configs), seconds))
+        made = len(earlier) - len(waiting)
+        seconds = estimate([(experiment, config) for config in wanted], finished)
+        product = request.product(len(configs))
+        st.text(states.launch_line(product, len(wanted), made, len(waiting), seconds))
     elif not request.variants:
         st.text("Select at least one variant.")
+    page = page_of(chosen)
+    if earlier and not wanted and page is not None:
+        st.page_link(
+            page.path,
+            label=f"Open {page.title}",
+            icon=page.icon,
+            query_params={"runs": [run.run_id[:ID_LETTERS] for run in earlier.values()]},
+        )
+
+if configs:
+    with st.popover("As a command", icon=":material/terminal:"):
+        st.code(request.command(name), language="bash", wrap_lines=True)
 
 if start:
-    launched = actions.launch(experiment, configs)
-    if launched is not None:
-        st.query_params["watch"] = launched
+    cache.reader().refresh()  # a second click comes before the page shows what the first one did
+    earlier = recorded()
+    wanted = configs if again else [config for config in configs if config not in earlier]
+    if wanted:
+        launched = actions.launch(experiment, wanted, name)
+        if launched is not None:
+            watch(launched, [] if again else [*earlier.values()], len(wanted))
+    elif earlier:
+        watch(next(iter(earlier.values())).sweep, [*earlier.values()], 0)
 
-with st.expander("Or queue a whole suite", icon=":material/library_add:"):
-    for suite in SUITES:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(suite.title, key=f"suite-{suite.name}", icon=":material/add:"):
-                actions.launch_suite(suite)
-            st.text(f"{len(suite.configs())} runs. {suite.description}")
 
-with now:
-    active_runs.live_runs(st.query_params.get("watch", ""), figures=True)
+def suite_row(suite: Suite) -> None:
+    """The button that queues what a suite lacks, and what that is."""
+    lacks = queue.missing_of(cache.reader().runs(), suite)
+    plan = [(experiment, config) for experiment, config, _ in lacks.plan]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        clicked = st.button(
+            suite.title, key=f"suite-{suite.name}", icon=":material/add:", disabled=not plan
+        )
+        total = counted(len(plan) + len(lacks.waiting) + lacks.done, "run")
+        line = states.launch_line(
+            total, len(plan), lacks.done, len(lacks.waiting), estimate(plan, finished)
+        )
+        st.text(f"{line}. {suite.description}")
+    if clicked and (sweep := actions.launch_suite(suite)) is not None:
+        watch(sweep, [], len(plan))
+
+
+suites = st.expander(
+    "Or queue a whole suite", icon=":material/library_add:", key="suites", on_change="rerun"
+)
+
+if suites.open:
+    with suites:
+        for suite in SUITES:
+            suite_row(suite)
+
+active_runs.live_runs(st.query_params.get_all("watch"), figures=True)

@@ -23,8 +23,8 @@ from core.runner import execute
 from core.store.records import RunRecord
 from core.store.tracking import Store
 from experiments import liveness
+from experiments.durations import cores
 from experiments.executors.base import ResourceRequest
-from experiments.queue import cores
 
 MIN_FREE_MEMORY = 1.5 * 2**30
 """Bytes without which a second child is not started beside the first."""

@@ -45,9 +45,9 @@ def test_from_an_empty_store_to_the_numbers(
         page.get_by_role("spinbutton", name=name).fill(str(value))
         page.keyboard.press("Enter")
         visitor.settle()
-    page.get_by_text("6 runs, about ").wait_for()
+    page.get_by_text(re.compile("6 runs of .*unknown until the first")).wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("✓ finished").nth(len(variants()) - 1).wait_for(timeout=WAIT)
+    page.get_by_text("All runs are finished").wait_for(timeout=WAIT)
     visitor.settle()
     page.get_by_role("link", name="Open Gradient flow").click()
     page.get_by_role("heading", name=re.compile("halving distance")).wait_for()
@@ -152,7 +152,7 @@ def test_a_budget_leads_to_a_comparison_at_equal_parameters(
     assert page.get_by_role("spinbutton", name="Parameter budget").input_value() == "20000"
     assert page.get_by_role("spinbutton", name="Hidden size").count() == 0
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("✓ finished").nth(len(variants()) - 1).wait_for(timeout=WAIT)
+    page.get_by_text("All runs are finished").wait_for(timeout=WAIT)
     visitor.settle()
     page.get_by_role("link", name="Open Parameters").click()
     page.get_by_role("heading", name=re.compile("backward pass")).wait_for()
@@ -186,9 +186,9 @@ def test_a_sentence_is_translated_by_models_launched_from_the_page(
     page.get_by_role("spinbutton", name="Seeds").fill("1")
     page.keyboard.press("Enter")
     visitor.settle()
-    page.get_by_text("2 runs, about ").wait_for()
+    page.get_by_text(re.compile("2 values of attention .* = 2 runs, ")).wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("✓ finished").nth(1).wait_for(timeout=WAIT)
+    page.get_by_text("All runs are finished").wait_for(timeout=WAIT)
     visitor.settle()
     page.get_by_role("link", name="Open Length and quality").click()
     page.get_by_role(

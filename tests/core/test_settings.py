@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.experiments import all_experiments
-from core.settings import BadSetting, settings_of
-from tests.toy import ToyConfig
+from core.settings import BadSetting, parse_values, settings_of
+from tests.toy import TOY, ToyConfig
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,46 @@ def test_a_bad_value_names_the_field_what_came_and_what_is_allowed(
     with pytest.raises(BadSetting) as caught:
         ToyConfig.from_flat(values)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("forget_bias", " 0, 1,,none, 1", ["0", "1", None]),
+        ("forget_bias", "-1:1:0.5", ["-1", "-0.5", "0", "0.5", "1"]),
+        ("recurrent_gain", "0.1:0.35:0.1", ["0.1", "0.2", "0.3"]),
+        ("hidden_size", "2:4, 16", ["2", "3", "4", "16"]),
+        ("hidden_size", "none", ["none"]),
+        ("parameter_budget", "50k:150k:50k", ["50000", "100000", "150000"]),
+        ("cell", "rnn,lstm", ["rnn", "lstm"]),
+    ],
+)
+def test_a_list_of_values_may_hold_ranges(name: str, text: str, values: list[str | None]) -> None:
+    setting = next(s for s in settings_of(ToyConfig) if s.name == name)
+    assert parse_values(setting, text) == values
+
+
+@pytest.mark.parametrize(
+    "text", ["0:3:0", "3:0", "0:1e9:1", "a:b", "1:2:3:4", "nan:1", "0:inf", ":"]
+)
+def test_a_bad_range_names_the_field_what_came_and_what_is_allowed(text: str) -> None:
+    setting = next(s for s in settings_of(ToyConfig) if s.name == "hidden_size")
+    with pytest.raises(BadSetting) as caught:
+        parse_values(setting, text)
+    assert str(caught.value).startswith(f"hidden_size is '{text}'; give a whole number from 1 to")
+    assert "a range start:end:step" in str(caught.value)
+
+
+def test_an_empty_list_is_refused() -> None:
+    setting = next(s for s in settings_of(ToyConfig) if s.name == "hidden_size")
+    with pytest.raises(BadSetting, match="hidden_size is ' , '; give a whole number from 1 to"):
+        parse_values(setting, " , ")
+
+
+def test_more_runs_than_one_launch_makes_are_refused_before_they_are_built() -> None:
+    asked = {"hidden_size": list(range(1, 2001)), "layers": list(range(1, 2001))}
+    with pytest.raises(BadSetting, match="variants, hidden_size, layers make 4,000,000 runs"):
+        TOY.configs(["rnn"], asked)
 
 
 def test_an_unknown_setting_is_refused_not_dropped() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -10,9 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiment import BUDGETS, COMPARED_AT, SEEDS, Experiment
 from core.experiments import all_experiments
+from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.registry import cell_kinds, variants
 from core.settings import settings_of
 from dashboard.ui import forms
+from experiments.cli import parse
+from experiments.commands import configs_of
 
 EVERY = pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 
@@ -131,10 +136,11 @@ def test_several_budgets_can_be_compared(experiment: Experiment, mode: str, name
     app = AppTest.from_function(asking, args=(experiment.name,)).run()
     app.segmented_control(key="control at").set_value(mode).run()
     title = next(s.title for s in settings_of(experiment.config) if s.name == name)
-    app.selectbox(key="control vary").set_value(title).run()
-    app.text_input(key="control values").set_value("10000, 20000").run()
+    app.multiselect(key="control vary").set_value([title]).run()
+    app.text_input(key=f"control {name}").set_value("10000, 20000").run()
     assert asked_for(app) == {name: ["10000", "20000"]}
-    assert app.number_input(key=f"control {name}").disabled
+    with pytest.raises(KeyError):
+        app.number_input(key=f"control {name}")
 
 
 @EVERY
@@ -143,7 +149,7 @@ def test_a_link_that_holds_a_budget_alone_compares_at_it(experiment: Experiment)
         ({"parameter_budget": "70000"}, "Equal parameters", {"parameter_budget": [70_000]}),
         ({"state_budget": "128"}, "Equal state", {"state_budget": [128]}),
         (
-            {"vary": "State budget", "values": "64, 128"},
+            {"vary": "State budget", "state_budget": "64, 128"},
             "Equal state",
             {"state_budget": ["64", "128"]},
         ),
@@ -162,10 +168,59 @@ def test_only_what_differs_from_the_default_is_asked_for() -> None:
     assert forms.request_entry(seeds, 7) == {"hidden_size": [7]}
 
 
-def test_values_to_compare_are_split_at_commas_and_none_leaves_out() -> None:
-    settings = {s.name: s for s in settings_of(all_experiments()[0].config)}
-    assert forms.listed_values(settings["forget_bias"], " 0, 1,,none ") == ["0", "1", None]
-    assert forms.listed_values(settings["hidden_size"], "none") == ["none"]
+@EVERY
+def test_the_command_line_of_a_form_makes_the_same_configs(experiment: Experiment) -> None:
+    """Lists, ranges, negative numbers, choices, switches, texts that a shell would take apart."""
+    fixed: dict[str, list[Any]] = {"learning_rate": [0.003], "device": ["cpu"], "layers": [2]}
+    lists = {"forget_bias": "none, -1:1:0.5", "hidden_size": "8, 16"}
+    for setting in experiment.settings:
+        if setting.choices and setting.name not in (*forms.VARIANT_SETTINGS, "device"):
+            lists[setting.name] = ", ".join(setting.choices[:2])
+            break
+    switch = next(
+        (s for s in experiment.settings if bool in s.types and not s.of_architecture), None
+    )
+    if switch is not None:
+        fixed[switch.name] = [not switch.default]
+    known = {setting.name for setting in experiment.settings}
+    asked = forms.Request(
+        experiment,
+        ("lstm", "bi-rnn"),
+        {name: value for name, value in fixed.items() if name in known},
+        lists,
+    )
+    command = asked.command("two: 'biases' & $more")
+    args = parse(shlex.split(command)[3:])
+    _, configs = configs_of(args)
+    assert configs == asked.configs()
+    assert len(configs) >= 16
+    assert args.name == "two: 'biases' & $more"
+    assert forms.Request(experiment, tuple(variants()), {}).command() == (
+        f"python -m experiments submit {experiment.name}"
+    )
+
+
+def test_the_product_of_a_form_says_how_many_values_seeds_and_runs_it_has() -> None:
+    lists = {"forget_bias": "-1:3", "hidden_size": "16, 32"}
+    asked = forms.Request(LENGTH_QUALITY, ("rnn", "lstm"), {"seeds": [5]}, lists)
+    assert asked.product(len(asked.configs())) == (
+        "2 variants × 5 values of forget bias (LSTM only) × 2 values of hidden size × 5 seeds = "
+        "60 runs"
+    )
+    assert forms.Request(PARAMETER_COUNT, ("rnn",), {}).product(1) == "1 run"
+
+
+def test_several_settings_are_varied_at_once_each_under_its_own_name() -> None:
+    app = AppTest.from_function(asking, args=(LENGTH_QUALITY.name,)).run()
+    app.multiselect(key="control vary").set_value(["Forget bias", "Attention"]).run()
+    app.text_input(key="control forget_bias").set_value("0:2").run()
+    app.button_group(key="control attention").set_value(["none", "dot"]).run()
+    assert asked_for(app) == {"forget_bias": ["0", "1", "2"], "attention": ["none", "dot"]}
+    app.button_group(key="control attention").set_value(["none"]).run()
+    assert asked_for(app)["attention"] == ["none"], "which is a kind of attention, not nothing"
+    app.multiselect(key="control vary").set_value(["Attention"]).run()
+    assert asked_for(app) == {"attention": ["none"]}
+    assert app.number_input(key="control forget_bias").value is None
 
 
 @pytest.mark.parametrize(("default", "step"), [(0.001, 0.001), (0.5, 0.1), (1.0, 0.1), (None, 0.5)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -49,8 +50,79 @@ def test_starting_queues_every_variant_as_one_comparison(
     runs = store.runs()
     assert [run.settings["cell"] for run in runs] == ["rnn", "lstm", "gru"] * 2
     assert {run.status for run in runs} == {"SCHEDULED"}
-    assert {run.sweep for run in runs} == {app.query_params["watch"]}
+    assert len({run.sweep for run in runs}) == 1
+    assert app.query_params["watch"] in (runs[0].sweep, [runs[0].sweep])
     assert len(workers) == 1
+
+
+def test_a_second_click_starts_nothing_and_a_repetition_is_asked_for(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    stale = show(LAUNCH)
+    app = start(show(LAUNCH, name="all six"))
+    assert {run.sweep_name for run in store.runs()} == {"all six"}
+    button = app.button(key="start")
+    assert (button.label, button.disabled) == ("Started", True)
+    assert "6 runs of 8 seeds: 6 queued or running" in texts(app)
+    stale = start(stale)  # a click on a button that was drawn before
+    assert not stale.exception
+    assert len(store.runs()) == 6
+    assert "0 of 6 runs finished" in texts(stale)
+    app.toggle(key="control again").set_value(True).run()
+    assert app.button(key="start").label == "Start"
+    app = start(app)
+    assert len(store.runs()) == 12
+    assert app.button(key="start").disabled, "and that does not repeat itself either"
+
+
+def test_runs_that_are_made_already_are_not_repeated_but_shown_with_the_new_ones(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    made = [
+        record(store, EXPERIMENT, config, "before")
+        for config in EXPERIMENT.configs(["rnn", "gru"], {})
+    ]
+    app = show(LAUNCH)
+    assert "6 runs of 8 seeds: 2 made already, 4 to start" in texts(app)
+    app = start(app)
+    new = store.runs(status="SCHEDULED")
+    assert [run.settings["cell"] for run in new] == ["lstm", "rnn", "lstm", "gru"]
+    assert app.query_params["watch"] == [new[0].sweep, *(run_id[:8] for run_id in made)]
+    assert "2 of 6 runs finished" in texts(app)
+    for run in new:
+        store.end(run.run_id, "FINISHED")
+    app = show(LAUNCH)
+    assert app.button(key="start").disabled
+    (link,) = (x for x in app.get("page_link") if x.proto.page == "gradient-flow")
+    assert link.proto.query_string.count("runs=") == 6
+
+
+def test_a_grid_of_two_settings_is_one_sweep(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = show(
+        LAUNCH,
+        experiment=LENGTH_QUALITY.name,
+        variants=["LSTM", "RNN"],
+        vary=["Forget bias", "Hidden size"],
+        forget_bias="-1:1",
+        hidden_size="16, 32",
+        seeds="2",
+    )
+    product = (
+        "2 variants × 3 values of forget bias (LSTM only) × 2 values of hidden size × 2 seeds = "
+        "16 runs, time unknown until the first is done"
+    )
+    assert product in texts(app)
+    (command,) = (code.value for code in app.code if "submit" in code.value)
+    assert command == (
+        "python -m experiments submit length-quality --variants rnn,lstm --seeds=2 "
+        "--forget-bias=-1:1 --hidden-size=16,32"
+    )
+    start(app)
+    assert len({run.sweep for run in store.runs()}) == 1
+    grid = {(r.settings["forget_bias"], r.settings["hidden_size"]) for r in store.runs()}
+    assert grid == {*itertools.product((-1.0, 0.0, 1.0), (16, 32)), (None, 16), (None, 32)}
 
 
 def test_settings_and_variants_of_the_form_arrive_in_the_runs(
@@ -77,7 +149,7 @@ def test_each_seed_is_a_run_of_its_own_where_the_experiment_says_so(
 ) -> None:
     app = show(LAUNCH, **launching(LENGTH_QUALITY.name), seeds="2")
     assert app.number_input(key="control seeds").value == 2
-    assert "Seeds" not in app.selectbox(key="control vary").options
+    assert "Seeds" not in app.multiselect(key="control vary").options
     start(app)
     made = [(r.settings["attention"], r.settings["seed"]) for r in store.runs()]
     assert made == [("none", 0), ("none", 1), ("dot", 0), ("dot", 1)]
@@ -87,13 +159,8 @@ def test_choosing_an_experiment_fills_in_its_first_comparison(store: Store, show
     app = show(LAUNCH, variants=["LSTM"])
     app.button_group(key="control experiment").set_value(LENGTH_QUALITY.name).run()
     assert not app.exception
-    assert (
-        app.selectbox(key="control vary").value,
-        app.text_input(key="control values").value,
-    ) == (
-        "Attention",
-        "none, dot",
-    )
+    assert app.multiselect(key="control vary").value == ["Attention"]
+    assert app.button_group(key="control attention").value == ["none", "dot"]
 
 
 def test_another_experiment_has_its_own_defaults(
@@ -131,11 +198,23 @@ def test_varying_a_setting_compares_its_values_where_the_cell_has_it(
     assert biases == [("rnn", None), ("lstm", 0.0), ("lstm", 1.0), ("lstm", None)]
 
 
+def test_a_link_of_november_varies_its_one_setting_until_it_is_changed(
+    store: Store, show: Show
+) -> None:
+    app = show(LAUNCH, **{**launching(LENGTH_QUALITY.name), "values": "none, dot"})
+    assert app.button_group(key="control attention").value == ["none", "dot"]
+    app.button_group(key="control attention").set_value(["dot"]).run()
+    assert app.button_group(key="control attention").value == ["dot"]
+    assert "values" not in app.query_params
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
         ("0, 99", "forget_bias is '99'; give a number from -20 to 20"),
         ("x", "forget_bias is 'x'; give a number from -20 to 20"),
+        ("0:3:0", "forget_bias is '0:3:0'; give a number from -20 to 20"),
+        (":,", "forget_bias is ':'; give a number from -20 to 20"),
     ],
 )
 def test_a_bad_value_is_a_sentence_at_the_form_and_records_nothing(
@@ -180,10 +259,15 @@ def test_a_preset_fills_the_form_in(store: Store, show: Show, workers: list[Stor
 def test_the_time_is_estimated_from_what_was_measured_or_said_to_be_unknown(
     store: Store, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "6 runs, about " in texts(show(LAUNCH))
-    assert "not known yet" in texts(show(LAUNCH, device="cuda"))
-    monkeypatch.setattr("experiments.queue.estimate", lambda *_: (4.0, 70.0))
-    assert "6 runs, about 4.0 s to 70 s" in texts(show(LAUNCH))
+    assert "time unknown until the first is done" in texts(show(LAUNCH))
+    for seconds, words in (
+        ((4.0, 7.0), "about 4 to 7 s"),
+        ((61.0, 62.0), "about 1 min"),
+        ((50.0, 130.0), "about 50 s to 2 min"),
+        ((60.0, 720.0), "up to 12 min"),
+    ):
+        monkeypatch.setattr("experiments.durations.estimate", lambda *_, s=seconds: s)
+        assert f"6 runs of 8 seeds, {words}" in texts(show(LAUNCH))
 
 
 def test_a_full_queue_is_a_sentence(
@@ -210,8 +294,12 @@ def test_a_worker_that_cannot_start_is_a_sentence_and_loses_nothing(
 
 def test_a_suite_is_queued_whole(store: Store, show: Show, workers: list[Store]) -> None:
     suite = SUITES[0]
-    show(LAUNCH).button(key=f"suite-{suite.name}").click().run()
+    app = show(LAUNCH)
+    app.session_state["suites"] = True  # open
+    app.run().button(key=f"suite-{suite.name}").click().run()
     assert len(store.runs()) == len(suite.configs())
+    assert app.button(key=f"suite-{suite.name}").disabled, "nothing of it is left to start"
+    assert f"{suite.title}** · 0 of" in texts(app), "one launch, not one for each sweep"
 
 
 def test_the_overview_queues_the_first_look(store: Store, show: Show, workers: list[Store]) -> None:
@@ -287,17 +375,49 @@ def test_a_sweep_of_every_experiment_is_watched_as_far_as_it_is(
         assert not app.exception, experiment.name
 
 
-def test_active_runs_name_their_experiment_if_there_are_several(
-    scene: Callable[[str], Store], store: Store, show: Show
+@pytest.mark.parametrize("started", [False, True])
+def test_a_sweep_of_several_experiments_has_one_bar_and_a_figure_and_a_link_for_each(
+    store: Store, show: Show, started: bool
 ) -> None:
-    for config in PARAMETER_COUNT.configs(["rnn", "gru"], {}):
-        store.create(PARAMETER_COUNT, config, sweep="alone")
-    alone = [line.proto.text for line in show(LAUNCH).get("progress")]
-    assert len(alone) == 2
-    assert not any("parameter" in line for line in alone)
-    scene("queued")
-    several = [line.proto.text for line in show(LAUNCH).get("progress")]
-    assert all(any(e.name.split("-")[0] in line for e in all_experiments()) for line in several)
+    """Running without a row, and with one finished run of each."""
+    sweep = "scorecard 2026-11-23 04:30:12 7f3a"
+    for experiment in all_experiments():
+        one, other, *_ = experiment.configs(["lstm", "bi-lstm"], {})
+        record(store, experiment, one, sweep, "FINISHED" if started else "SCHEDULED")
+        run_id = store.create(experiment, other, sweep=sweep)
+        store.mark_running(run_id, {**process_identity(), "started": time.time()}, {})
+    app = show(LAUNCH, watch=sweep)
+    assert not app.exception
+    whole, *lines = [line.proto for line in app.get("progress")]
+    number = len(all_experiments())
+    assert f"{number if started else 0} of {2 * number} runs finished" in texts(app)
+    assert whole.value == pytest.approx(50 if started else 0, abs=1)
+    assert all(
+        plain(e.title) in line.text for e, line in zip(all_experiments(), lines, strict=False)
+    )
+    links = {link.proto.page for link in app.get("page_link")}
+    pages = {page.address for e in all_experiments() if (page := page_of(e.name))}
+    assert (pages <= links) is started
+    assert len(app.get("vega_lite_chart")) == (number if started else 0)
+
+
+def test_all_of_a_launch_is_cancelled_where_it_is_shown(
+    store: Store, show: Show, workers: list[Store]
+) -> None:
+    app = start(show(LAUNCH))
+    (button,) = (b for b in app.button if b.label == "Cancel 6 runs")
+    app = button.click().run()
+    assert {run.status for run in store.runs()} == {"KILLED"}
+    assert "0 of 6 runs finished · 6 cancelled" in texts(app).replace("\\", "")
+
+
+def test_the_end_of_a_launch_is_told_once(store: Store, show: Show, workers: list[Store]) -> None:
+    app = start(show(LAUNCH, variants=["GRU"], name="one"))
+    assert not [toast for toast in app.toast if "finished" in toast.value]
+    store.end(store.runs()[0].run_id, "FINISHED")
+    assert [toast.value for toast in app.run().toast] == [plain("one: 1 of 1 run finished")]
+    assert not app.run().toast
+    assert "All runs are finished" in texts(app)
 
 
 @pytest.mark.parametrize("page", ["views/results/gradient_flow.py", "views/compare/page.py"])

@@ -204,6 +204,26 @@ def test_submit_says_that_no_worker_is_running(
     assert "No worker is running here" in err
 
 
+def test_a_grid_is_queued_under_a_name_without_what_is_made_already_and_cancelled_whole(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = ["submit", "parameter-count", "--variants", "lstm", "--forget-bias", "-1:1"]
+    assert main([*grid, "--name", "biases"]) == 0
+    (first, *_) = store.runs()
+    store.end(first.run_id, "FINISHED")
+    assert main([*grid, "--hidden-size", "64,32", "--name", "biases", "--skip-made"]) == 0
+    assert "3 of 6 runs exist already" in capsys.readouterr().err
+    queued = store.runs(status="SCHEDULED")
+    assert len(queued) == 2 + 3
+    assert {run.settings["hidden_size"] for run in queued[2:]} == {32}
+    assert {run.sweep_name for run in store.runs()} == {"biases"}
+    assert main(["cancel", "--sweep", "bias"]) == 2
+    assert "of the active runs there is 'biases'" in capsys.readouterr().err
+    assert main(["cancel", "--sweep", "biases"]) == 0
+    assert "5 runs removed from the queue" in capsys.readouterr().err
+    assert store.runs(status="SCHEDULED") == []
+
+
 def test_a_corrupt_store_is_one_line_and_exit_one(
     tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +20,7 @@ from core.chapter.quiz import EXERCISES
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.store.records import RunRecord, Status
+from core.store.records import TAG_OWNER, RunRecord, Status
 from core.store.tracking import Store
 from experiments import queue
 from experiments.evidence import (
@@ -174,13 +176,24 @@ def test_ten_thousand_runs_are_judged_again_in_no_time(widths: list[RunRecord]) 
     assert time.perf_counter() - started < 0.5
 
 
-def test_time_is_roughly_known_before_any_run_and_adds_up(store: Store) -> None:
+def test_the_time_of_several_experiments_adds_up_once_all_are_known(store: Store) -> None:
     plan = needed_by([WIDTH, GATES], judged([])).to_start
-    assert {experiment.name for experiment, _ in plan} == {"parameter-count", "gradient-decay"}
-    parts = [seconds([pair for pair in plan if pair[0] is e], []) for e, _ in (plan[0], plan[-1])]
-    low, high = (sum(part[end] for part in parts if part) for end in (0, 1))
-    assert seconds(plan, []) == pytest.approx((low, high))
-    assert 0 < low < high
+    owner = json.dumps({"host": socket.gethostname(), "pid": 1, "created": 1.0, "started": 0.0})
+    runs = [
+        dataclasses.replace(
+            run_of(experiment, config, str(n), "FINISHED"),
+            tags={TAG_OWNER: owner},
+            ended=30.0 if experiment is plan[0][0] else 70.0,
+        )
+        for n, (experiment, config) in enumerate(plan)
+    ]
+    names = [experiment.name for experiment, _ in plan]
+    assert set(names) == {"parameter-count", "gradient-decay"}
+    alone = [[pair for pair in plan if pair[0].name == name] for name in dict.fromkeys(names)]
+    parts = [seconds(one, runs) for one in alone]
+    assert all(part and part[0] > 0 for part in parts)
+    assert seconds(plan, runs) == pytest.approx([sum(ends) for ends in zip(*parts, strict=True)])
+    assert seconds(plan, runs[:1]) is None
     assert seconds([], []) == (0.0, 0.0)
 
 

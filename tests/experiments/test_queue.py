@@ -4,24 +4,18 @@ import json
 import os
 import time
 from dataclasses import replace
-from typing import Any
 
 import psutil
 import pytest
 
 from core.chapter.claim import Measurement
-from core.experiments.gradient_decay import GRADIENT_DECAY
-from core.experiments.parameter_count import PARAMETER_COUNT
-from core.experiments.throughput import THROUGHPUT
-from core.models import registry
 from core.settings import BadSetting
-from core.store.records import STATUSES, TAG_OWNER
+from core.store.records import STATUSES, TAG_ARCHIVED, TAG_OWNER, TAG_PINNED
 from core.store.tracking import Store
 from experiments import queue
 from experiments.queue import (
     QueueFull,
     cancel,
-    estimate,
     find,
     missing,
     retry,
@@ -102,54 +96,53 @@ def test_a_run_is_found_by_the_beginning_of_its_id(store: Store, toy) -> None:
         find(store, first[:3])
 
 
-def measured(store: Store, seconds: float, **settings: Any) -> None:
-    """Record a finished run that took so long."""
-    (run_id,) = submit(store, TOY, [ToyConfig.from_flat(settings)])
-    owner = {"host": os.uname().nodename, "pid": 1, "created": 1.0}
-    store.mark_running(run_id, {**owner, "started": time.time() - seconds}, {})
-    store.end(run_id, "FINISHED")
+def test_equal_runs_are_found_whatever_became_of_their_launch(store: Store, toy) -> None:
+    finished, failed, queued, archived = submit(store, TOY, configs(0, 1, 2, 3))
+    store.end(finished, "FINISHED")
+    store.end(failed, "FAILED")
+    store.end(archived, "FINISHED")
+    store.set_tags(archived, {TAG_ARCHIVED: "1"})
+    (again,) = submit(store, TOY, configs(0))
+    plan = [(TOY, config) for config in configs(0, 1, 2, 3, 4)]
+    found = [run and run.run_id for run in queue.equal_runs(store.runs(), plan)]
+    assert found == [finished, None, queued, None, None], "not what is queued again, or put away"
+    assert again
 
 
-def test_time_is_estimated_from_finished_runs_of_this_machine(store: Store, toy) -> None:
-    rough = estimate([], TOY, configs(0))
-    assert rough is not None
-    assert 0 < 4 * rough[0] == pytest.approx(rough[1])
-    assert estimate([], TOY, [ToyConfig(device="cuda")]) is None
-    submit(store, TOY, [ToyConfig(count=10)])
-    assert estimate(store.runs(), TOY, configs(0)) == rough
-    measured(store, 5.0, count=10)
-    assert estimate(store.runs(), TOY, [ToyConfig(count=20)]) == pytest.approx((10, 10), rel=0.1)
-    elsewhere = [replace(run, tags={}) for run in store.runs()]
-    assert estimate(elsewhere, TOY, configs(0)) == rough
+def test_a_name_stands_on_every_run_also_when_it_is_retried(store: Store, toy) -> None:
+    run_ids = submit(store, TOY, configs(0, 1), name="  biases\n and widths ")
+    assert {run.sweep_name for run in store.runs()} == {"biases and widths"}
+    store.set_tags(run_ids[0], {TAG_PINNED: "1"})
+    cancel(store, run_ids[0])
+    again = store.run(retry(store, run_ids[0]))
+    assert (again.sweep_name, again.pinned) == ("biases and widths", True)
+    with pytest.raises(BadSetting, match=r"name is .xxx.* of 201 characters; give at most 200"):
+        submit(store, TOY, configs(2), name="x" * 201)
+    assert len(store.runs()) == 3
 
 
-def test_time_is_estimated_from_the_runs_that_are_most_alike(store: Store, toy) -> None:
-    """One second per square of an RNN, two of an LSTM; five times as much in long runs."""
-    for count, factor in ((10, 1), (1000, 5)):
-        for seed in range(5):
-            measured(store, factor * count, count=count, seed=seed)
-            measured(store, 2 * factor * count, count=count, seed=seed, cell="lstm")
-    for wanted, seconds in (
-        ({"count": 10}, 10),
-        ({"count": 12, "cell": "lstm"}, 24),
-        ({"count": 800}, 4000),
-        ({"count": 800, "cell": "lstm"}, 8000),
-    ):
-        found = estimate(store.runs(), TOY, [ToyConfig.from_flat(wanted)])
-        assert found == pytest.approx((seconds, seconds), rel=0.1), wanted
+def test_a_whole_launch_is_cancelled_at_once_and_nothing_starts_meanwhile(
+    store: Store, toy
+) -> None:
+    child = psutil.Popen(["sleep", "60"])
+    running, *queued = submit(store, TOY, configs(0, 1, 2))
+    host = os.uname().nodename
+    owner = {"host": host, "pid": child.pid, "created": child.create_time(), "started": time.time()}
+    store.mark_running(running, owner, {})
+    said = queue.cancel_all(store, store.active())
+    assert said.startswith("2 runs removed from the queue, 1 run stopping")
+    assert child.wait(5) == -15
+    assert [store.run(run_id).status for run_id in queued] == ["KILLED"] * 2
+    assert store.run(running).cancelled
+    store.end(running, "KILLED")
+    assert queue.cancel_all(store, store.runs()) == "These runs had already ended"
 
 
-def test_a_cell_that_nobody_has_timed_has_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
-    rnn = registry.cell_kind("rnn")
-    mine = replace(rnn, name="mine", weight_blocks=("gate", "candidate"))  # type: ignore[arg-type]
-    monkeypatch.setattr(registry, "_KINDS", (*registry._KINDS, mine))
-    for experiment in (GRADIENT_DECAY, PARAMETER_COUNT, THROUGHPUT):
-        config = experiment.config()
-        unknown = config.architecture.model_copy(update={"cell": "mine"})
-        (low, high) = estimate([], experiment, [config]) or (0, 0)
-        more = estimate([], experiment, [config.model_copy(update={"architecture": unknown})])
-        assert more is not None
-        assert 0 < low < more[0] < high < more[1]
+def test_the_sweeps_of_a_suite_are_one_launch() -> None:
+    sweep = queue.new_sweep("first-look")
+    assert queue.launch_id(sweep) == sweep
+    assert queue.launch_id(f"{sweep} six variants") == sweep
+    assert queue.launch_id("by hand") == "by hand"
 
 
 def test_a_queue_may_be_filled_to_its_limit_and_takes_no_more(
@@ -207,21 +200,3 @@ def test_only_what_waits_or_has_lost_its_process_needs_a_worker(
         monkeypatch.setattr(queue, "is_alive", lambda record, alive=alive: alive)
         needing = {s for s in STATUSES if queue.needs_worker(replace(record, status=s))}
         assert needing == ({"SCHEDULED", "RUNNING"} if alive is False else {"SCHEDULED"}), alive
-
-
-def test_runs_side_by_side_take_as_much_less_time_as_there_are_cores_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(queue, "cores", lambda: 4)
-
-    def high(runs: int, threads: int = 1, *, timed: bool = False) -> float:
-        asked = [ToyConfig(seed=seed, threads=threads) for seed in range(runs)]
-        (_, seconds) = estimate([], replace(TOY, timed=timed), asked) or (0, 0)
-        return seconds
-
-    alone = high(1)
-    assert high(2) == pytest.approx(alone), "no faster than one of them"
-    assert high(8) == pytest.approx(2 * alone)
-    assert high(8, threads=2) == pytest.approx(4 * alone)
-    assert high(8, threads=9) == pytest.approx(8 * alone)
-    assert high(8, timed=True) == pytest.approx(8 * alone)
