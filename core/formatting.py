@@ -34,8 +34,12 @@ def number(value: float, digits: int = 3) -> str:
 
 def power_of_ten(exponent: float, digits: int = 3) -> str:
     """Format ten to a power: `10²⁸·⁶`, `10⁻⁵`."""
-    raised = "".join(SUPERSCRIPTS.get(sign, sign) for sign in f"{exponent:.{digits}g}")
-    return f"10{raised}"
+    return f"10{raised(f'{exponent:.{digits}g}')}"
+
+
+def raised(exponent: str) -> str:
+    """Write a number as an exponent: `1.02` → `¹·⁰²`."""
+    return "".join(SUPERSCRIPTS.get(sign, sign) for sign in exponent)
 
 
 def exact_number(value: float | None) -> str:

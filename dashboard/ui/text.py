@@ -82,6 +82,8 @@ def interval(low: float | None, high: float | None) -> str:
     """`0.63 to 0.65`, `7 to 10`; empty where there is none."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
+    if low == high == math.inf:
+        return number(low)
     if float(low).is_integer() and float(high).is_integer():  # lags, counts
         return f"{exact(low, whole=True)} to {exact(high, whole=True)}"
     return f"{number(low)} to {number(high)}"

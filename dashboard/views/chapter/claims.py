@@ -136,7 +136,7 @@ def _tile(claim: Claim, verdict: Verdict) -> str:
 
 def open_claim(number: int) -> None:
     """Open a claim, in the address too, and scroll to it (a button's callback)."""
-    _open([*st.query_params.get_all(OPEN), str(number)])
+    _open([*controls.asked(OPEN), str(number)])
     browser.scroll_to(_key(number))
 
 
@@ -152,7 +152,7 @@ def draw_claims(judged: ClaimStatus) -> None:
     """Draw all fifteen claims under the chapter's sections."""
     controls.opened(OPEN, NUMBERS)  # explains and drops a number that is no claim's
     for section in get_args(Section):
-        st.markdown(f"##### {section}")
+        st.markdown(f"#### {section}")
         with st.container(gap="xsmall", key=f"section-{section.lower().replace(' ', '-')}"):
             for claim in CLAIMS:
                 if claim.section == section:
@@ -181,7 +181,7 @@ def _badge(claim: Claim, judged: ClaimStatus) -> str:
 def _draw_claim(number: int) -> None:
     claim, judged = CLAIMS[number - 1], status()
     key = _key(number)
-    st.session_state[key] = str(number) in st.query_params.get_all(OPEN)
+    st.session_state[key] = str(number) in controls.asked(OPEN)
     place = st.expander(
         label(claim, judged),
         key=key,
