@@ -10,12 +10,13 @@ from typing import Any
 from core.stats.estimates import AtLeast, Estimate
 
 AT_LEAST = "≥ "
+SUPERSCRIPTS = dict(zip("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·", strict=True))
 MAX_WHOLE = 1e12
 """Whole numbers from this size on are rounded too."""
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Format to significant digits, zeros included: `0.860`, `4.00`, `1,230`, `2.66e-05`.
+    """Format to significant digits, zeros included: `0.860`, `4.00`, `1,230`, `2.66 × 10⁻⁵`.
 
     A lower bound is shown as one: `≥ 24.0`.
     """
@@ -25,9 +26,20 @@ def number(value: float, digits: int = 3) -> str:
         return "∞" if value > 0 else "−∞"
     rounded = float(f"{value:.{digits}g}")
     if rounded and not 1e-3 <= abs(rounded) < 1e6:
-        return f"{rounded:.{digits}g}"
+        factor, exponent = f"{rounded:.{digits - 1}e}".split("e")
+        return f"{float(factor):g} × {power_of_ten(int(exponent), 3)}"
     whole = abs(rounded) >= 10 ** (digits - 1)
     return f"{rounded:,.0f}" if whole else f"{rounded:#.{digits}g}"
+
+
+def power_of_ten(exponent: float, digits: int = 3) -> str:
+    """Format ten to a power: `10²⁸·⁶`, `10⁻⁵`."""
+    return f"10{raised(f'{exponent:.{digits}g}')}"
+
+
+def raised(exponent: str) -> str:
+    """Write a number as an exponent: `1.02` → `¹·⁰²`."""
+    return "".join(SUPERSCRIPTS.get(sign, sign) for sign in exponent)
 
 
 def exact_number(value: float | None) -> str:
@@ -48,12 +60,14 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def interval(estimate: Estimate, digits: int = 3) -> str:
-    """Format the interval: `0.63–0.65`, `-0.1 to 0.2`, `≥ 12.0`; empty if there is none."""
+    """Format the interval: `0.63–0.65`, `7–10`, `-0.1 to 0.2`, `≥ 12`; empty if there is none."""
     if estimate.low is None or estimate.high is None:
         return ""
+    numbers = (estimate.value or 0.0, estimate.low, estimate.high)
+    whole = all(float(x).is_integer() for x in numbers)  # lags, counts
+    low, high = (exact_number(x) if whole else number(x, digits) for x in numbers[1:])
     if isinstance(estimate.high, AtLeast):  # no upper end is known
-        return number(AtLeast(estimate.low), digits)
-    low, high = number(estimate.low, digits), number(estimate.high, digits)
+        return low if low.startswith(AT_LEAST) else f"{AT_LEAST}{low}"
     return f"{low} to {high}" if low.startswith(("-", "−")) else f"{low}–{high}"
 
 
@@ -65,6 +79,8 @@ def spread(estimate: Estimate, digits: int = 3, over: str = "seed") -> str:
         return f"one {over}: no interval"
     repeats = f"n = {estimate.n:,}" if over == "seed" else f"n = {counted(estimate.n, over)}"
     ends = interval(estimate, digits)
+    if isinstance(estimate.low, AtLeast) and estimate.low == estimate.value:
+        return repeats  # the value says already that it is a lower bound
     return f"95% CI {ends}, {repeats}" if ends else f"{repeats}: too few for an interval"
 
 

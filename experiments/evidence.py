@@ -40,13 +40,13 @@ Plan = Sequence[tuple[Experiment, Config]]
 
 OUTCOME_VERBS: Mapping[Outcome, tuple[str, str]] = {
     "holds": ("holds", "hold"),
-    "holds only when": ("holds only under a condition", "hold only under a condition"),
-    "does not hold here": ("does not hold here", "do not hold here"),
-    "not enough data to tell": ("is still open", "are still open"),
+    "partly": ("holds partly", "hold partly"),
+    "does not hold": ("does not hold", "do not hold"),
+    "not decided": ("is not decided", "are not decided"),
 }
 """The verb phrase for one measured claim, and for several."""
 
-AGREEMENT = {True: "yes", False: "no", None: "not distinguishable"}
+AGREEMENT = {True: "yes", False: "no", None: "not decided"}
 """Whether a line of the table of the three cells is as claimed."""
 
 
@@ -212,7 +212,7 @@ def headline(
     noun: str = "claim",
     verbs: Mapping[Outcome, tuple[str, str]] = OUTCOME_VERBS,
 ) -> str:
-    """`9 of 15 claims are measured: 4 hold, 3 hold only under a condition and 2 are still open.`"""
+    """`9 of 15 claims are measured: 4 hold, 3 hold partly and 2 are not decided.`"""
     outcomes = [verdict.outcome for verdict in verdicts]
     counts = {outcome: outcomes.count(outcome) for outcome in verbs if outcome in outcomes}
     measured = sum(counts.values())
@@ -224,7 +224,7 @@ def headline(
 
 
 def capitalize(text: str) -> str:
-    """`does not hold here` → `Does not hold here`; the rest of the text stays as it is."""
+    """`does not hold` → `Does not hold`; the rest of the text stays as it is."""
     return f"{text[:1].upper()}{text[1:]}"
 
 

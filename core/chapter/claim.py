@@ -22,7 +22,7 @@ from core.analysis.groups import Group
 from core.analysis.runs import finished_run
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
-from core.formatting import as_number, listed
+from core.formatting import as_number
 from core.settings import Setting, Value
 from core.stats.estimates import Estimate
 from core.store.records import RunRecord
@@ -241,13 +241,18 @@ def evidence(*matched: MatchedRuns) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(run["run_id"]) for one in matched for run in one.runs))
 
 
-Outcome = Literal[
-    "holds",
-    "holds only when",
-    "does not hold here",
-    "not enough data to tell",
-    "not measured yet",
+Outcome = Literal["holds", "partly", "does not hold", "not decided", "not measured yet"]
+"""Not decided: it is measured, and the measurements leave it open."""
+
+Section = Literal[
+    "Sharing weights",
+    "Vanishing gradients",
+    "Gates",
+    "Depth and direction",
+    "Sequence to sequence",
+    "Speed",
 ]
+"""The chapter's sections, in its order."""
 
 
 @dataclass(frozen=True)
@@ -271,16 +276,21 @@ class PropertyRow:
     truth: Truth
     missing: bool = False
     """Whether it has not been measured yet."""
+    difference: str = ""
+    """What the comparison of the three cells says, where they are not exact numbers."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a published claim, and what was measured of it."""
+    """One part of a claim, and what was measured of it."""
 
     statement: str
     measured: str
     """The figures in words: values, intervals, n, and the test that compares them."""
     truth: Truth
+
+
+PART_WORDS: Mapping[Truth, str] = {True: "Holds", False: "Does not hold", None: "Not decided"}
 
 
 @dataclass(frozen=True)
@@ -289,9 +299,13 @@ class Verdict:
 
     outcome: Outcome
     figure: str
-    """The measured figure in words: values, intervals, n."""
-    condition: str = ""
-    """Completes `holds only when …`."""
+    """All that was measured, in words: values, intervals, n."""
+    summary: str = ""
+    """What decides it, in a sentence or two."""
+    measured: str = ""
+    """The measured value of the claim's quantity, which stands beside the textbook's."""
+    spread: str = ""
+    """How sure that value is: `95% CI 26–31, n = 8`, `exact`."""
     answer: str | float | None = None
     """The right answer to the claim's question; None if it is not decided yet."""
     evidence: tuple[str, ...] = ()
@@ -305,9 +319,8 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """`Holds only when the recurrent gain is 2. At PyTorch's default …`."""
-        opening = f"{self.outcome} {self.condition}".strip()
-        return f"{opening[0].upper()}{opening[1:]}. {self.figure}"
+        """`Does not hold. Off by a factor of 10²³ … The last step's gradient is …`."""
+        return " ".join(filter(None, [f"{self.outcome.capitalize()}.", self.summary, self.figure]))
 
 
 class MeasuredClaim:
@@ -348,6 +361,7 @@ class Claim(MeasuredClaim):
 
     number: int
     title: str
+    """The claim in a few words."""
     statement: str
     """The chapter's statement, in a sentence."""
     method: str
@@ -358,6 +372,15 @@ class Claim(MeasuredClaim):
     """The runs that measure it; none where it is computed on the spot."""
     compute: Callable[[], Facts] | None = None
     """What can be computed on the spot, in under a second; imports torch when called."""
+    section: Section = field(kw_only=True)
+    quantity: str = field(kw_only=True)
+    """What the textbook's value and the measured one are values of."""
+    textbook: str = field(kw_only=True)
+    """The textbook's value."""
+    formula: str = field(kw_only=True)
+    """LaTeX."""
+    why: str = field(kw_only=True)
+    """Why one would expect it, in a sentence."""
 
     @property
     def key(self) -> int:
@@ -368,23 +391,34 @@ class Claim(MeasuredClaim):
         return self.rule(results)
 
 
-def combined(truths: Sequence[Truth], figure: str, condition: str = "", **more: Any) -> Verdict:
+def combined(truths: Sequence[Truth], figure: str, summary: str = "", **more: Any) -> Verdict:
     """The verdict when all, none, or some parts of a claim are true, or some are still open."""
     if False not in truths:
-        outcome: Outcome = "holds" if None not in truths else "not enough data to tell"
+        outcome: Outcome = "holds" if None not in truths else "not decided"
     elif True in truths:
-        outcome = "holds only when"
+        outcome = "partly"
     else:
-        outcome = "does not hold here" if None not in truths else "not enough data to tell"
-    only = condition if outcome == "holds only when" else ""
-    return Verdict(outcome, figure, only, **more)
+        outcome = "does not hold" if None not in truths else "not decided"
+    return Verdict(outcome, figure, summary, **more)
 
 
 def of_parts(parts: Mapping[str, Truth], figure: str, **more: Any) -> Verdict:
-    """The verdict on named parts of a claim: `holds only when it says no more than that …`."""
-    true = [f"that {part}" for part, truth in parts.items() if truth]
-    condition = f"it says no more than {listed(true)}" if true else ""
-    return combined(list(parts.values()), figure, condition, **more)
+    """The verdict on named parts of a claim: `Holds: …; …. Does not hold: ….`."""
+    by_truth = {
+        truth: [part for part, own in parts.items() if own is truth] for truth in PART_WORDS
+    }
+    summary = " ".join(
+        f"{PART_WORDS[truth]}: {'; '.join(statements)}."
+        for truth, statements in by_truth.items()
+        if statements
+    )
+    return combined(
+        list(parts.values()),
+        figure,
+        summary,
+        parts=tuple(Part(part, "", truth) for part, truth in parts.items()),
+        **more,
+    )
 
 
 def every(truths: Iterable[Truth]) -> Truth:
@@ -402,6 +436,9 @@ def exactly(value: float) -> Estimate:
     """A number without uncertainty."""
     return Estimate(value, None, None, 0)
 
+
+EXACT = "exact"
+"""How sure a count or a shape is."""
 
 TO_COMPUTE = "its computation, which takes less than a second"
 

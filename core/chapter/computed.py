@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from core.chapter.basics import STEPS
 from core.chapter.claim import Facts
 from core.measure.gradients import measure_gradients
 from core.models.architecture import Architecture
@@ -20,8 +21,6 @@ from core.models.seq2seq import Padded, Seq2Seq, Seq2SeqShape
 from core.settings import BadSetting
 
 LENGTHS = (5, 50, 500)
-
-STEPS = 100
 
 WIDTH = 8
 """Of the linear recurrence; any width gives the same result."""
@@ -73,16 +72,19 @@ def jacobians() -> Facts:
 
 def hundred_steps() -> Facts:
     """The gradient's factor over 100 steps of linear recurrences with factors 0.9 and 1.1."""
+    log10_factors = {rate: _log10_of_linear_recurrence(rate) for rate in (0.9, 1.1)}
     return {
-        "kept": _factor_of_linear_recurrence(0.9),
-        "grown": _factor_of_linear_recurrence(1.1),
+        "log10_factors": {str(rate): factors for rate, factors in log10_factors.items()},
+        "kept": 10 ** log10_factors[0.9][STEPS],
+        "grown": 10 ** log10_factors[1.1][STEPS],
         "kept_by_arithmetic": 0.9**STEPS,
         "grown_by_arithmetic": 1.1**STEPS,
     }
 
 
-def _factor_of_linear_recurrence(rate: float) -> float:
-    """‖∂L/∂h_0‖ over ‖∂L/∂h_100‖ where W_hh is the rate times an orthogonal matrix."""
+def _log10_of_linear_recurrence(rate: float) -> list[float]:
+    """log₁₀ of ‖∂L/∂h_(100 - k)‖ over ‖∂L/∂h_100‖ for each k, where W_hh is the rate times an
+    orthogonal matrix."""
     draw = torch.Generator().manual_seed(0)
     shape = Architecture(hidden_size=WIDTH, initialisation="orthogonal", recurrent_gain=rate)
     model = Recurrent(
@@ -97,7 +99,7 @@ def _factor_of_linear_recurrence(rate: float) -> float:
     grad_loss_SBH = torch.ones(1, 1, WIDTH, dtype=torch.float64)
     (layer,) = measure_gradients(model, x_STBI, grad_loss_SBH, slice(None))
     log10_K = layer.state_SKB[0, :, 0]
-    return float(10 ** (log10_K[STEPS] - log10_K[0]))
+    return [float(value) for value in log10_K - log10_K[0]]
 
 
 def bidirectional() -> Facts:

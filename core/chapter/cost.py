@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from core.analysis.comparison import contrasts
 from core.chapter.claim import (
+    EXACT,
+    TRUTHS,
     Claim,
     MatchedRuns,
     Measurement,
@@ -30,7 +33,9 @@ from core.chapter.memory import CELLS, SPANS
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.formatting import counted, exact_number, listed, number, spread
-from core.stats.estimates import Estimate, geometric_mean_estimate, intervals_apart
+from core.models.architecture import variant_title
+from core.stats.aggregation import GEOMETRIC_MEAN, Values
+from core.stats.estimates import Estimate, geometric_mean_estimate
 
 WIDTHS = Measurement(
     "256 hidden units and 64", PARAMETER_COUNT, CELLS, {"hidden_size": (256, 64)}, "chapter"
@@ -45,7 +50,7 @@ SMALL_INPUT = Measurement(
 RATIO = {"rnn": 1, "lstm": 4, "gru": 3}
 QUADRATIC = (1.75, 2.25)
 """The range of exponents of the width that counts as about quadratic."""
-SHRINKS = ("About 4 times", "About 8 times", "About 16 times")
+SHRINKS = ("About 4×", "About 8×", "About 16×")
 
 
 def width_rule(results: Results) -> Verdict:
@@ -78,16 +83,23 @@ def width_rule(results: Results) -> Verdict:
         for size, by in counts.items()
     ]
     truths = {size: QUADRATIC[0] <= e <= QUADRATIC[1] for size, e in exponents.items()}
-    sizes = listed([f"{size:,}" for size, truth in truths.items() if truth], "or")
     ratio = "is 1 : 4 : 3 at both" if ratio_holds else "is not 1 : 4 : 3"
     nearest = None
     if 128 in times:
         choices = zip((4, 8, 16), SHRINKS, strict=True)
         nearest = min(choices, key=lambda choice: abs(math.log(times[128] / choice[0])))[1]
+    summary = " ".join(
+        f"With {counted(size, 'feature')} it is {number(times[size])} times, "
+        f"{'about' if truths[size] else 'not'} quadratic."
+        for size in counts
+    )
+    asked = times.get(128)
     return combined(
         list(truths.values()) if ratio_holds else [False],
         f"From 256 to 64 hidden units the count shrinks {listed(shrinks)}. The ratio {ratio}.",
-        f"the input is small compared with the hidden state: {sizes} features",
+        f"{summary} The ratio {ratio}.",
+        measured="" if asked is None else f"{number(asked)}×",
+        spread=EXACT,
         answer=nearest,
         evidence=evidence(*matched),
         numbers={f"times at {size} features": exactly(t) for size, t in times.items()},
@@ -96,7 +108,7 @@ def width_rule(results: Results) -> Verdict:
 
 WIDTH = Claim(
     10,
-    "From 256 to 64",
+    "A quarter of the width needs a sixteenth of the parameters",
     "Going from hidden size 256 to 64 shrinks the parameter counts about quadratically and keeps "
     "the ratio 1 : 4 : 3 of RNN, LSTM and GRU.",
     "Exact counts at both widths, with 128 features as in the chapter and with 16. About quadratic "
@@ -104,6 +116,13 @@ WIDTH = Claim(
     Question("By how much does the count of an LSTM that reads 128 features shrink?", SHRINKS),
     width_rule,
     (WIDTHS, SMALL_INPUT),
+    section="Gates",
+    quantity="Parameters with 256 hidden units over those with 64, in an LSTM that reads 128 "
+    "features",
+    textbook="16×",
+    formula=r"P = 4\,(H I + H^2 + 2H)",
+    why="The recurrent matrix grows with H², the input matrix only with H: the larger the input "
+    "size I, the further from quadratic.",
 )
 
 LSTM_AND_LINEAR = Measurement(
@@ -128,31 +147,34 @@ def linear_rule(results: Results) -> Verdict:
         launches = _by_length(results, machines[name])
         widening = [one[max(one)] / one[min(one)] for one in launches if len(one) > 1]
         parts[f"it takes over 14 times as long on {name}"] = _over(estimate)
-        parts[f"the gap widens with length on {name}"] = _larger(
-            geometric_mean_estimate(widening), EQUAL
-        )
+        parts[f"the gap widens with length on {name}"] = above_one({name: widening})[name]
         sentence = (
             f"On {name} the forward pass takes {number(estimate.value or 0.0)} times as long "
             f"({spread(estimate, over='launch')})"
         )
         if widening:
-            length = min(launches[0])
-            shortest = geometric_mean_estimate(one[length] for one in launches if length in one)
+            length, shortest = next(iter(times_by_length(results, machines[name]).items()))
             sentence += (
                 f", at T = {length} {number(shortest.value or 0.0)} times "
                 f"({spread(shortest, over='launch')})"
             )
         sentences.append(f"{sentence}.")
-    devices = {str(machines[name].run["device"]): estimate for name, estimate in times.items()}
-    gpus = [estimate for device, estimate in devices.items() if device != "cpu"]
-    if gpus and "cpu" in devices:
-        parts["the gap is wider on a GPU"] = _larger(gpus[-1], devices["cpu"])
+    by_device = {str(machines[name].run["device"]): name for name in times}
+    gpus = [name for device, name in by_device.items() if device != "cpu"]
+    if gpus and "cpu" in by_device:
+        both = {"GPU": machines[gpus[-1]], "CPU": machines[by_device["cpu"]]}
+        # Of a time over the linear layer's, less is better.
+        less = is_better(compare_matched(both), "over_linear", "GPU", "CPU")
+        parts["the gap is wider on a GPU"] = None if less is None else not less
     else:
         sentences.append("A GPU has not been measured beside a CPU.")
-    over = _over(list(times.values())[-1])
+    last = list(times.values())[-1]
+    over = _over(last)
     return of_parts(
         parts,
         " ".join(sentences),
+        measured=f"{number(last.value or 0.0)}×",
+        spread=spread(last, over="launch"),
         answer=None if over is None else TAKES[over],
         evidence=evidence(*(machines[name] for name in times)),
         numbers=times,
@@ -176,6 +198,16 @@ def over_launches(runs: MatchedRuns, column: str) -> Estimate:
     return Estimate(estimate.value, None, None, 1) if single else estimate
 
 
+def times_by_length(results: Results, matched: MatchedRuns) -> Mapping[int, Estimate]:
+    """Length → forward time over the linear layer's, over the launches on one machine."""
+    launches = _by_length(results, matched)
+    lengths = sorted({length for one in launches for length in one})
+    return {
+        length: geometric_mean_estimate(one[length] for one in launches if length in one)
+        for length in lengths
+    }
+
+
 def _by_length(results: Results, matched: MatchedRuns) -> list[Mapping[int, float]]:
     """Of each launch: length → forward time over the linear layer's, from the table `ratios`."""
     launches: list[Mapping[int, float]] = []
@@ -194,19 +226,17 @@ def _by_length(results: Results, matched: MatchedRuns) -> list[Mapping[int, floa
     return launches
 
 
-EQUAL = Estimate(1.0, 1.0, 1.0, 0)
-"""The ratio of two times that are the same."""
-
-
-def _larger(one: Estimate, other: Estimate) -> Truth:
-    """Whether one is larger, over launches or against a constant; None unless intervals are
-    apart."""
-    return (one.value or 0.0) > (other.value or 0.0) if intervals_apart(one, other) else None
+def above_one(ratios: Mapping[str, Values]) -> dict[str, Truth]:
+    """Whether each ratio of two times is above 1, over launches, by the test of every comparison;
+    None where that is not distinguishable. The ratios are one family."""
+    pairs = {(name, "1"): (values, (1.0, 1.0)) for name, values in ratios.items()}
+    verdicts = contrasts(pairs, GEOMETRIC_MEAN, "higher")
+    return {verdict.first: TRUTHS.get(verdict.finding) for verdict in verdicts}
 
 
 LINEAR = Claim(
     14,
-    "Fourteen times as long",
+    "An LSTM takes over 14 times as long as a linear layer",
     "At batch 32, T = 512 and 256 → 256, an LSTM's forward pass takes over 14 times as long as a "
     "linear layer's, and the gap widens with length and on a GPU.",
     "Timed in turns at exactly that size and at shorter lengths, on a GPU too if there is one. "
@@ -214,6 +244,11 @@ LINEAR = Claim(
     Question("How long does the LSTM take here, against the linear layer?", TAKES),
     linear_rule,
     (LSTM_AND_LINEAR,),
+    section="Speed",
+    quantity="Time of an LSTM's forward pass over a linear layer's, T = 512",
+    textbook="14×",
+    formula=r"h_t = f(x_t,\, h_{t-1}) \quad\text{against}\quad Y = X W",
+    why="A linear layer computes all steps at once; each step of an LSTM waits for the one before.",
 )
 
 COUNTS = Measurement("what each cell holds", PARAMETER_COUNT, CELLS, preset="chapter")
@@ -245,13 +280,18 @@ def table_rule(results: Results) -> Verdict:
         "evidence": evidence(*results.of(COUNTS, far, SPEED)),
         "answer": slowest(machines),
     }
-    if missing := [row.title.lower() for row in rows if row.missing]:
+    if missing := [row.title for row in rows if row.missing]:
         return not_measured(listed(missing), **more)
-    agrees = {True: "as claimed", False: "not as claimed", None: "not distinguishable"}
-    values = [f"{r.title.lower()} {listed(r.measured)} ({agrees[r.truth]})" for r in rows]
+    values = [
+        f"{row.title}: {listed(row.measured)}" + (f" ({row.difference})" if row.difference else "")
+        for row in rows
+    ]
+    ratio = rows[2].measured
     return of_parts(
-        {f"{row.title.lower()} is {' / '.join(row.claimed)}": row.truth for row in rows},
+        {f"{row.title}: {' / '.join(row.claimed)}": row.truth for row in rows},
         f"For RNN, LSTM and GRU: {'; '.join(values)}.",
+        measured=" : ".join(ratio),
+        spread=EXACT,
         numbers={
             f"{cell.upper()} on {machine}": over_launches(cells[cell], "over_rnn")
             for machine, cells in machines.items()
@@ -284,6 +324,13 @@ def _count_rows(results: Results) -> Iterator[PropertyRow]:
             yield PropertyRow(title, claimed, (shown[0], shown[1], shown[2]), shown == claimed)
 
 
+REACHES: Mapping[Truth, str] = {
+    True: "further than",
+    False: "less far than",
+    None: "not significantly different from",
+}
+
+
 def _range_row(results: Results) -> PropertyRow:
     """Long range, by memory spans; where they are not measured, by how far the gradient reaches."""
     for measurement, measure, words in (
@@ -302,7 +349,20 @@ def _range_row(results: Results) -> PropertyRow:
             else words.format(exact_number(value) if measure == "span" else number(value, 2))
             for value in values
         ]
-        return PropertyRow("Long range", LONG_RANGE, (shown[0], shown[1], shown[2]), truth)
+        difference = listed(
+            [
+                f"{variant_title(one)} {REACHES[is_better(comparison, measure, one, other)]} "
+                f"{variant_title(other)}"
+                for one, other in (("lstm", "rnn"), ("gru", "rnn"), ("gru", "lstm"))
+            ]
+        )
+        return PropertyRow(
+            title="Long range",
+            claimed=LONG_RANGE,
+            measured=(shown[0], shown[1], shown[2]),
+            truth=truth,
+            difference=difference,
+        )
     return PropertyRow("Long range", LONG_RANGE, NOTHING, None, missing=True)
 
 
@@ -326,37 +386,61 @@ def _speed_rows(machines: Machines) -> Sequence[PropertyRow]:
     rows = []
     for machine, cells in machines.items():
         ratios = [cells[cell].estimate("over_rnn") for cell in ("lstm", "gru")]
-        times = [number(ratio.value or 0.0) for ratio in ratios]
-        measured = ("time 1", f"{times[0]} times", f"{times[1]} times")
-        pairs = (("lstm", "gru"), ("gru", "rnn"), ("lstm", "rnn"))
-        truth = every(_slower(cells, *pair) for pair in pairs)
-        rows.append(PropertyRow(f"Training speed on {machine}", TRAINING_SPEED, measured, truth))
+        times = [f"{number(ratio.value or 0.0)}× as long" for ratio in ratios]
+        slower = slower_pairs(cells)
+        truth = every(slower[pair] for pair in (("lstm", "gru"), ("gru", "rnn"), ("lstm", "rnn")))
+        difference = listed(
+            [
+                f"{variant_title(one)} {SPEEDS[slower[one, other]]} {variant_title(other)}"
+                for one, other in (("lstm", "gru"), ("lstm", "rnn"), ("gru", "rnn"))
+            ]
+        )
+        rows.append(
+            PropertyRow(
+                title=f"Training time on {machine}",
+                claimed=TRAINING_SPEED,
+                measured=("1", times[0], times[1]),
+                truth=truth,
+                difference=difference,
+            )
+        )
     return rows
 
 
-def _slower(cells: Mapping[str, MatchedRuns], one: str, other: str) -> Truth:
-    """Whether one cell trains more slowly than another.
+SPEEDS: Mapping[Truth, str] = {
+    True: "slower than",
+    False: "faster than",
+    None: "not significantly different from",
+}
 
-    Against the plain RNN by the ratio to it within the turns of each launch, LSTM and GRU by these
-    ratios; always over launches.
+
+def slower_pairs(cells: Mapping[str, MatchedRuns]) -> dict[tuple[str, str], Truth]:
+    """(one cell, another) → whether the one trains more slowly, over launches.
+
+    LSTM and GRU are compared by their times over the plain RNN's within the turns of each launch,
+    and each of them with the plain RNN by whether that ratio is above 1.
     """
-    if one == "rnn":
-        return _larger(EQUAL, over_launches(cells[other], "over_rnn"))
-    if other == "rnn":
-        return _larger(over_launches(cells[one], "over_rnn"), EQUAL)
-    comparison = compare_matched({cell: cells[cell] for cell in (one, other)})
-    faster = is_better(comparison, "over_rnn", one, other)
-    return None if faster is None else not faster
+    comparison = compare_matched({cell: cells[cell] for cell in ("lstm", "gru")})
+    result = comparison.result("over_rnn")
+    over = above_one(result.values) if result else {}
+    faster = is_better(comparison, "over_rnn", "lstm", "gru")
+    slower: dict[tuple[str, str], Truth] = {
+        ("lstm", "gru"): None if faster is None else not faster,
+        ("lstm", "rnn"): over.get("lstm"),
+        ("gru", "rnn"): over.get("gru"),
+    }
+    return slower | {
+        (other, one): None if truth is None else not truth for (one, other), truth in slower.items()
+    }
 
 
 def slowest(machines: Machines) -> str | None:
     """The cell that trains slowest: one of TITLES; or DEPENDS; or None if it is not clear."""
     answers = set()
     for cells in machines.values():
+        slower = slower_pairs(cells)
         slow = [
-            cell
-            for cell in CELLS
-            if all(_slower(cells, cell, rival) for rival in CELLS if rival != cell)
+            cell for cell in CELLS if all(slower[cell, rival] for rival in CELLS if rival != cell)
         ]
         answers.add(TITLES[CELLS.index(slow[0])] if slow else None)
     if not answers or None in answers:
@@ -366,7 +450,7 @@ def slowest(machines: Machines) -> str | None:
 
 PROPERTIES = Claim(
     9,
-    "The table of the three cells",
+    "LSTM and GRU cost more than an RNN and remember longer",
     "RNN, LSTM and GRU have 0, 3 and 2 gates, 1, 2 and 1 state vectors and parameters in the ratio "
     "1 : 4 : 3; long range is poor, good and good; training speed is fastest, slowest and middle.",
     "Gates, state vectors and parameters are exact; long range is the memory span, or where that "
@@ -375,4 +459,10 @@ PROPERTIES = Claim(
     Question("Which of the three trains slowest on this machine?", (*TITLES, DEPENDS)),
     table_rule,
     (COUNTS, SPANS, SPEED),
+    section="Gates",
+    quantity="Parameters of RNN, LSTM and GRU",
+    textbook="1 : 4 : 3",
+    formula=r"P = G\,(H I + H^2 + 2H) \quad\text{with } G = 1,\ 4,\ 3",
+    why="An LSTM has four blocks of weights, for three gates and a candidate, a GRU three and an "
+    "RNN one.",
 )

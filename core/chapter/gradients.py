@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.analysis.comparison import Comparison
+from core.analysis.comparison import Comparison, PairOutcome
 from core.chapter.claim import (
+    EXACT,
     TRUTHS,
     Claim,
     MatchedRuns,
@@ -26,7 +27,8 @@ from core.chapter.claim import (
     number_of,
 )
 from core.experiments.gradient_decay import GRADIENT_DECAY
-from core.formatting import counted, listed, number, spread
+from core.formatting import counted, listed, number, power_of_ten, quantity, spread
+from core.models.architecture import variant_title
 from core.stats.aggregation import MEDIAN
 from core.stats.estimates import Estimate, geometric_mean_estimate
 
@@ -57,10 +59,9 @@ def ratio_rule(results: Results) -> Verdict:
         return not_measured("the chapter's network with its default initialisation")
     ratios = {matched: matched.estimate("log10_last_over_first") for matched in gains}
     fitting = [matched for matched in gains[1:] if nearly(ratios[matched])]
-    at_default = nearly(ratios[default])
-    gain = listed([f"{m.config.architecture.recurrent_gain:g}" for m in fitting], "or")
+    at_default, exponent = nearly(ratios[default]), ratios[default].value
     measured = [
-        f"10^{number(ratio.value)} in {matched.name} ({spread(ratio)})"
+        f"{power_of_ten(ratio.value)} in {matched.name} ({spread_of_power(ratio)})"
         for matched, ratio in ratios.items()
         if ratio.value is not None
     ]
@@ -74,13 +75,42 @@ def ratio_rule(results: Results) -> Verdict:
         share = f"{number(zeros)}% of the gradients are" if zeros else "no gradient is"
         figure += f" In float32 {share} exactly zero."
     return combined(
-        [False, *(True for _ in fitting)] if at_default is False else [at_default],
+        [at_default],
         figure,
-        f"the recurrent weights are multiplied by {gain}",
-        answer=ratios[default].value,
+        f"{_off_by(ratios[default])} {_gains(fitting)}".strip(),
+        measured="" if exponent is None else power_of_ten(exponent),
+        spread=spread_of_power(ratios[default]),
+        answer=exponent,
         evidence=evidence(*gains, *single),
         numbers={matched.name: ratio for matched, ratio in ratios.items()},
     )
+
+
+def spread_of_power(exponent: Estimate) -> str:
+    """The uncertainty of ten to a power: `95% CI 10²⁶–10³¹, n = 8`."""
+    if exponent.low is None or exponent.high is None:
+        return spread(exponent)
+    ends = f"{power_of_ten(exponent.low)}–{power_of_ten(exponent.high)}"
+    return f"95% CI {ends}, n = {exponent.n:,}"
+
+
+def _off_by(ratio: Estimate) -> str:
+    """`Off by a factor of 10²³: 10²⁸·⁶ instead of 400,000.`"""
+    if ratio.value is None:
+        return ""
+    if nearly(ratio) is not False:
+        return f"It is {power_of_ten(ratio.value)} times smaller ({spread_of_power(ratio)})."
+    factor = power_of_ten(round(abs(ratio.value - CHAPTER_RATIO)))
+    return f"Off by a factor of {factor}: {power_of_ten(ratio.value)} instead of 400,000."
+
+
+def _gains(fitting: Sequence[MatchedRuns]) -> str:
+    """`With the recurrent weights doubled you get that number.`; empty where no gain does."""
+    if not fitting:
+        return ""
+    gains = [f"{m.config.architecture.recurrent_gain:g}" for m in fitting]
+    change = "doubled" if gains == ["2"] else f"multiplied by {listed(gains, 'or')}"
+    return f"With the recurrent weights {change} you get that number."
 
 
 def nearly(ratio: Estimate) -> Truth:
@@ -99,7 +129,7 @@ def nearly(ratio: Estimate) -> Truth:
 
 RATIO = Claim(
     4,
-    "400,000 times smaller",
+    "The first step's gradient is 400,000 times smaller than the last's",
     "For nn.RNN(32, 64) over 100 steps of standard-normal input, with the sum of the last output "
     "as loss, the gradient at step 0 is nearly 400,000 times smaller than at step 99.",
     "That set-up in float64 over seeds, with PyTorch's initialisation and at other recurrent "
@@ -110,6 +140,13 @@ RATIO = Claim(
     ),
     ratio_rule,
     (BY_GAIN, IN_FLOAT32),
+    section="Vanishing gradients",
+    quantity="How many times smaller the gradient is at step 0 than at step 99",
+    textbook="400,000",
+    formula=r"\frac{\partial L}{\partial h_0} = \frac{\partial L}{\partial h_{99}}"
+    r"\prod_{t=1}^{99} \mathrm{diag}(1 - h_t^2)\, W_h",
+    why="Every step back multiplies the gradient by the recurrent weights, which PyTorch draws "
+    "small, and by 1 − h², which is at most 1.",
 )
 
 
@@ -171,17 +208,20 @@ def singular_value_rule(results: Results) -> Verdict:
         worst = max(exceptions, key=lambda n: n.singular_value)
         figure += (
             f" One with {number(worst.singular_value)} on average shrinks the gradient to "
-            f"10^{number(worst.log10_product)}."
+            f"{power_of_ten(worst.log10_product)}."
         )
-    condition = (
-        "the singular values are below 1: above 1 is necessary to explode, not sufficient"
-        if all_vanish
-        else "the singular values are above 1"
+    summary = (
+        f"Below 1 the gradient vanishes in {len(vanishing):,} of {counted(len(below), 'network')}, "
+        f"above 1 it explodes in {len(exploding):,} of {len(above):,}."
     )
+    if all_vanish and not all_explode:
+        summary += " Below 1 is enough to vanish; above 1 is necessary to explode, not sufficient."
     return combined(
         [all_vanish, all_explode],
         figure,
-        condition,
+        summary,
+        measured=f"{len(exploding):,} of {len(above):,}",
+        spread=EXACT,
         answer=EITHER[0] if all_explode else EITHER[1],
         evidence=evidence(*by_run),
         numbers={
@@ -193,7 +233,7 @@ def singular_value_rule(results: Results) -> Verdict:
 
 SINGULAR_VALUES = Claim(
     5,
-    "Below 1 vanishes, above 1 explodes",
+    "Singular values below 1 vanish, above 1 explode",
     "A largest singular value below 1 makes the product of Jacobians vanish; above 1 it explodes.",
     "Exact Jacobians of single steps, their largest singular values (geometric mean over the "
     "steps), and the norm of the product over the whole sequence, network by network. These are "
@@ -203,6 +243,12 @@ SINGULAR_VALUES = Claim(
     ),
     singular_value_rule,
     (BY_GAIN, EXPLODING),
+    section="Vanishing gradients",
+    quantity="Networks with singular values above 1 in which the gradient explodes",
+    textbook="all",
+    formula=r"\Bigl\lVert \prod_t J_t \Bigr\rVert \;\le\; \prod_t \sigma_{\max}(J_t)",
+    why="A product's norm is at most the product of the norms: below 1 it has to vanish, above 1 "
+    "it may explode and need not.",
 )
 
 
@@ -232,6 +278,10 @@ OTHER_STARTS = Measurement(
 TIMES_AS_FAR = 2.0
 """To count as back, 1% of the gradient must reach this many times as far as in the plain RNN."""
 
+TWICE_BY_CELL = "LSTM against twice the RNN"
+TWICE_BY_BIAS = "forget bias 1 against twice the LSTM"
+"""Verdicts on how far 1% of the gradient reaches."""
+
 FURTHER = ("At least twice as far", "Further, but not twice as far", "No further")
 
 REACH = "percent_distance_steps"
@@ -248,13 +298,22 @@ def gates_rule(results: Results) -> Verdict:
     plain, lstm, gru = default["rnn"], default["lstm"], default["gru"]
     others = [lstm, gru, *results.of(FORGET_BIAS, UPDATE_BIAS, OTHER_STARTS)]
     comparison = compare_matched({m.name: m for m in (plain, *others)})
-    twice = reaches_further(comparison, [m.name for m in others], plain.name, TIMES_AS_FAR)
+    further = reaches_further(comparison, [m.name for m in others], plain.name, TIMES_AS_FAR)
+    twice = {name: TRUTHS.get(finding) for name, finding in further.items()}
     reach = {m.name: comparison.estimate(m.name, REACH) for m in (plain, *others)}
     back = [m for m in others if twice[m.name]]
+    biased = [m for m in others if m.config.architecture.forget_bias == 1]
     figure = f"1% of the gradient is left after {_distances(reach, (plain, lstm, gru))}."
-    if back:
-        steps = [f"{number(reach[m.name].value or 0.0)} steps in {m.name}" for m in back]
-        figure += f" It reaches at least twice as far as in {plain.name}: {listed(steps)}."
+    steps = [f"{number(reach[m.name].value or 0.0)} in {m.name}" for m in back]
+    figure += f" It reaches at least twice as far after {listed(steps)}." if back else ""
+    summary = "As PyTorch starts them, 1% of the gradient is left after " + listed(
+        [
+            f"{_steps(reach[m.name])} in the {variant_title(m.cell)}"
+            for m in (lstm, gru, plain)
+            if reach[m.name].value is not None
+        ]
+    )
+    summary += f". It reaches twice as far only if {_starts(back)}." if back else "."
     at_default, anywhere = [twice[lstm.name], twice[gru.name]], list(twice.values())
     if False not in at_default:
         parts: Sequence[Truth] = at_default
@@ -268,27 +327,38 @@ def gates_rule(results: Results) -> Verdict:
     return combined(
         parts,
         figure,
-        _starts(back),
+        summary,
+        measured=_steps(reach[lstm.name]),
+        spread=f"RNN: {_steps(reach[plain.name])}; {spread(reach[lstm.name])}",
         answer=answer,
         evidence=evidence(plain, *others),
         numbers=reach,
+        findings={
+            TWICE_BY_CELL: further[lstm.name],
+            TWICE_BY_BIAS: reaches_further(
+                comparison, [m.name for m in biased], lstm.name, TIMES_AS_FAR
+            ).get(f"{lstm.name} · forget bias 1", "not enough seeds"),
+        },
     )
 
 
 def reaches_further(
     comparison: Comparison, names: Sequence[str], other: str, times: float
-) -> dict[str, Truth]:
-    """Whether 1% of each gradient reaches so many times as far as the other's, by more than noise.
-
-    None where that is not distinguishable, or the seeds are too few. All names are one family.
-    """
+) -> dict[str, PairOutcome]:
+    """Whether 1% of each gradient reaches so many times as far as the other's, by more than noise:
+    better or worse than that. All names are one family."""
     result = comparison.result(REACH)
     if result is None or not result.values[other]:
-        return dict.fromkeys(names)
+        return dict.fromkeys(names, "not enough seeds")
     target = [MEDIAN.times(steps, times) for steps in result.values[other]]
     pairs = {(name, other): (result.values[name], target) for name in names}
     verdicts = comparison.contrasts(pairs, MEDIAN)
-    return {verdict.first: TRUTHS.get(verdict.finding) for verdict in verdicts}
+    return {verdict.first: verdict.finding for verdict in verdicts}
+
+
+def _steps(reach: Estimate) -> str:
+    """`8.52 steps`."""
+    return quantity(reach.value, "steps")
 
 
 def _starts(networks: Sequence[MatchedRuns]) -> str:
@@ -298,7 +368,7 @@ def _starts(networks: Sequence[MatchedRuns]) -> str:
         # `forget bias 1` of `LSTM 64 · forget bias 1`; a default start has no more than its name
         names = [m.name.partition(" · ")[2] for m in networks if m.cell == cell.lower()]
         if names:
-            starts = listed([name or "what PyTorch draws" for name in names], "or")
+            starts = listed([name or "PyTorch's default" for name in names], "or")
             parts.append(f"the {cell} starts with {starts}")
     return ", and ".join(parts)
 
@@ -315,18 +385,26 @@ def _distances(reach: Mapping[str, Estimate], networks: Sequence[MatchedRuns]) -
 
 GATES = Claim(
     8,
-    "Gates bring it back",
-    "Replacing the RNN by an LSTM or a GRU brings the early gradients back.",
+    "LSTM and GRU restore early gradients",
+    "Replacing the RNN with an LSTM or a GRU brings the early gradients back.",
     "The distance at which 1% of the gradient is left, in the chapter's network with each cell and "
     "several initialisations. Back means: at least twice as far as in the plain RNN, by more than "
     "noise.",
     Question(
-        "The RNN is replaced by an LSTM with PyTorch's initialisation. How far does 1% of the "
+        "The RNN is replaced with an LSTM as PyTorch initialises it. How far does 1% of the "
         "gradient reach?",
         FURTHER,
     ),
     gates_rule,
     (DEFAULT_START, FORGET_BIAS, UPDATE_BIAS, OTHER_STARTS),
+    section="Gates",
+    quantity="How far back 1% of the gradient reaches in the LSTM; restored means twice as far as "
+    "in the RNN",
+    textbook="restored",
+    formula=r"c_t = f_t \odot c_{t-1} + i_t \odot g_t \qquad "
+    r"\frac{\partial c_t}{\partial c_{t-1}} \approx \mathrm{diag}(f_t)",
+    why="Along the cell state the gradient is multiplied by the forget gate alone, so it lasts if "
+    "that gate is near 1; PyTorch starts it near ½.",
 )
 
 
@@ -354,7 +432,7 @@ def depth_rule(results: Results) -> Verdict:
         f"{'unknown' if rate.value is None else number(rate.value)} in {m.name} ({spread(rate)})"
         for m, rate in rates.items()
     ]
-    figure = f"Asymptotic decay rate per step back (k = T/10 to 6T/10): {', '.join(in_words)}."
+    figure = f"Gradient kept per step back (k = T/10 to 6T/10): {', '.join(in_words)}."
     if layers:
         parts = [f"{number(rate.value or 0.0)} in layer {layer}" for layer, rate in layers.items()]
         figure += f" For the input of each of the three layers: {listed(parts)}."
@@ -362,6 +440,9 @@ def depth_rule(results: Results) -> Verdict:
     return combined(
         [False if alike else None if slower is None else True],
         figure,
+        _depth_in_words(rates[one], rates[three], alike=alike, slower=slower),
+        measured=f"{_rate(rates[one])} → {_rate(rates[three])}",
+        spread=f"three layers: {spread(rates[three])}",
         answer=CHANGES[2] if alike else answers[slower],
         evidence=evidence(one, three),
         numbers={
@@ -369,6 +450,27 @@ def depth_rule(results: Results) -> Verdict:
             "three layers": rates[three],
             **{f"layer {layer} of three": rate for layer, rate in layers.items()},
         },
+    )
+
+
+def _rate(rate: Estimate) -> str:
+    return "–" if rate.value is None else number(rate.value)
+
+
+def _depth_in_words(one: Estimate, three: Estimate, *, alike: bool, slower: Truth) -> str:
+    """`Per step back 0.621 of the gradient is kept under three layers and 0.618 under one: …`."""
+    words = (
+        "the half-lives are within 10% of each other"
+        if alike
+        else "no significant difference"
+        if slower is None
+        else "it fades more slowly"
+        if slower
+        else "it fades faster"
+    )
+    return (
+        f"Per step back, {_rate(three)} of the gradient is kept with three layers and "
+        f"{_rate(one)} with one: {words}."
     )
 
 
@@ -396,8 +498,8 @@ def rates_by_layer(results: Results, matched: MatchedRuns) -> Mapping[int, Estim
 
 LAYERS = Claim(
     11,
-    "Three layers",
-    "Depth changes how the gradient spreads over time, as in an LSTM of three layers.",
+    "Stacking three LSTM layers changes how fast the gradient fades",
+    "Stacking three LSTM layers changes how fast the gradient fades over time.",
     "The asymptotic rate at which the input's gradient fades under one layer and under three, and "
     "layer by layer; alike means asymptotic half-lives within 10%.",
     Question(
@@ -405,4 +507,10 @@ LAYERS = Claim(
     ),
     depth_rule,
     (DEPTH,),
+    section="Depth and direction",
+    quantity="Gradient kept per step back, with one layer → with three",
+    textbook="a change",
+    formula=r"h^{(l)}_t = \mathrm{LSTM}^{(l)}\bigl(h^{(l-1)}_t,\, h^{(l)}_{t-1}\bigr)",
+    why="With several layers the gradient can go back in time in any of them, so the layer that "
+    "keeps most decides.",
 )

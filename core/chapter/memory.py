@@ -21,13 +21,14 @@ from core.chapter.claim import (
     not_measured,
 )
 from core.experiments.memory_span import MEMORY_SPAN
-from core.formatting import listed, spread
+from core.formatting import exact_number, listed, quantity, spread
 from core.stats.estimates import AtLeast, Estimate
 
 CELLS = ("rnn", "lstm", "gru")
 SMALL = {"hidden_size": (32,)}
 """The width at which five seeds distinguish the cells; wider networks take longer."""
 SPANS = Measurement("the three cells", MEMORY_SPAN, CELLS, SMALL)
+RNN_SPANS = Measurement("the plain RNN", MEMORY_SPAN, ("rnn",), SMALL)
 ORTHOGONAL = Measurement(
     "a plain RNN with orthogonal initialisation",
     MEMORY_SPAN,
@@ -39,17 +40,19 @@ CHAPTER_SPAN = 20
 REACH = ("Up to 10 steps", "11 to 20 steps", "More than 20 steps")
 
 
+def lags_in_words(span: Estimate) -> str:
+    """`all lags up to 10`, `no lag`."""
+    if span.value is None:
+        return "unknown"
+    at_least = "at least " if isinstance(span.value, AtLeast) else ""
+    return f"all lags up to {at_least}{span.value:.0f}" if span.value else "no lag"
+
+
 def spans_in_words(spans: Iterable[tuple[MatchedRuns, Estimate]]) -> str:
     """`all lags up to 10 in RNN 64 (95% CI 7–10, n = 5)`."""
-    parts = []
-    for matched, span in spans:
-        if span.value is None:
-            parts.append(f"unknown in {matched.name}")
-            continue
-        open_end = isinstance(span.value, AtLeast)
-        lags = f"all lags up to {'at least ' if open_end else ''}{span.value:.0f}"
-        parts.append(f"{lags if span.value else 'no lag'} in {matched.name} ({spread(span)})")
-    return listed(parts)
+    return listed(
+        [f"{lags_in_words(span)} in {matched.name} ({spread(span)})" for matched, span in spans]
+    )
 
 
 def struggle_rule(results: Results) -> Verdict:
@@ -66,10 +69,16 @@ def struggle_rule(results: Results) -> Verdict:
     reached = spans[plain[0]].value or 0.0
     reach = REACH[0] if reached <= 10 else REACH[1] if reached <= CHAPTER_SPAN else REACH[2]
     steps = f"{plain[0].config.flat()['training_steps']:,} training steps"
+    reaches = [f"{matched.name} learned {lags_in_words(spans[matched])}" for matched in truths]
+    summary = f"{listed(reaches)}."
+    if early and len(early) < len(truths):
+        summary += f" It ends within {CHAPTER_SPAN} steps in {listed(early)} only."
     return combined(
         list(truths.values()),
         f"Learned within {steps}: {spans_in_words(spans.items())}.",
-        f"the network is {listed(early, 'or')}",
+        summary,
+        measured=quantity(spans[plain[0]].value, "steps"),
+        spread=spread(spans[plain[0]]),
         answer=None if truths[plain[0]] is None else reach,
         evidence=evidence(*spans),
         numbers={matched.name: span for matched, span in spans.items()},
@@ -91,13 +100,20 @@ def _ends_early(span: Estimate) -> Truth:
 
 STRUGGLE = Claim(
     7,
-    "Ten to twenty steps",
+    "A plain RNN struggles to look back more than 10 to 20 steps",
     "A plain RNN struggles to use what lies more than about 10 to 20 steps back.",
     "Delayed recall: a network is trained anew at every lag. A seed's span is the largest lag such "
     "that it learned that and every shorter one tried; the span is what a majority reached.",
     Question("How far back does a plain RNN learn to look?", REACH),
     struggle_rule,
     (SPANS, ORTHOGONAL),
+    section="Vanishing gradients",
+    quantity="Longest lag that a plain RNN learned, with every shorter one",
+    textbook="10–20 steps",
+    formula=r"\Bigl\lVert \frac{\partial h_t}{\partial h_{t-k}} \Bigr\rVert \sim \rho^{\,k},"
+    r"\qquad \rho < 1",
+    why="The gradient that a token k steps back receives shrinks as ρ to the power k, so there is "
+    "little to learn from.",
 )
 
 UNCLIPPED = Measurement("without clipping", MEMORY_SPAN, ("rnn",), {**SMALL, "clip": (None,)})
@@ -130,18 +146,18 @@ def clipping_rule(results: Results) -> Verdict:
             truths[matched.name] = False if further else None
         else:
             truths[matched.name] = None if reaches_all is None else True
-        effects.append(
-            f"In {matched.name} clipping makes no clear difference."
-            if further is None
-            else f"{matched.name} reaches {'further' if further else 'less far'} with clipping."
-        )
+        effects.append(_effect(comparison, matched, further))
     usual = _reaches_all(clipped[0], spans[f"{clipped[0].name}, clipped"])
     with_it = spans_in_words((m, spans[f"{m.name}, clipped"]) for m in clipped)
     without_it = spans_in_words((m, spans[f"{m.name}, not clipped"]) for m in unclipped)
     return combined(
         list(truths.values()),
         f"With clipping: {with_it}. Without: {without_it}. {' '.join(effects)}",
-        f"the network is {listed([name for name, truth in truths.items() if truth], 'or')}",
+        f"With clipping {clipped[0].name} learns "
+        f"{lags_in_words(spans[f'{clipped[0].name}, clipped'])} of the {_longest(clipped[0]):.0f} "
+        f"tried. {' '.join(effects)}",
+        measured=quantity(spans[f"{clipped[0].name}, clipped"].value, "steps"),
+        spread=spread(spans[f"{clipped[0].name}, clipped"]),
         answer=None if usual is None else CURES[not usual],
         evidence=evidence(*clipped, *unclipped),
         numbers=spans,
@@ -153,9 +169,26 @@ def _further(comparison: Comparison, matched: MatchedRuns) -> Truth:
     return is_better(comparison, "span", *names)
 
 
+def _effect(comparison: Comparison, matched: MatchedRuns, further: Truth) -> str:
+    """What clipping does to the span; seed by seed where the estimates alone cannot show it."""
+    if further is None:
+        return f"In {matched.name} clipping makes no significant difference."
+    text = f"{matched.name} reaches {'further' if further else 'less far'} with clipping"
+    names = f"{matched.name}, clipped", f"{matched.name}, not clipped"
+    result = comparison.result("span")
+    if result and len({result.estimates[name].value for name in names}) == 1:
+        seeds = [", ".join(exact_number(x) for x in sorted(result.values[name])) for name in names]
+        text += f" (the seeds reached {seeds[0]} against {seeds[1]})"
+    return f"{text}."
+
+
+def _longest(matched: MatchedRuns) -> float:
+    return float(str(matched.config.flat()["longest_lag"]))
+
+
 def _reaches_all(matched: MatchedRuns, span: Estimate) -> Truth:
     """Whether it learned every lag tried, interval and all."""
-    longest = float(str(matched.config.flat()["longest_lag"]))
+    longest = _longest(matched)
     if span.low is None or span.high is None:
         return None
     return True if span.low >= longest else False if span.high < longest else None
@@ -163,7 +196,7 @@ def _reaches_all(matched: MatchedRuns, span: Estimate) -> Truth:
 
 CLIPPING = Claim(
     6,
-    "Clipping is no cure",
+    "Clipping does not cure exploding gradients",
     "Clipping treats explosion as a symptom, it is no cure.",
     "Memory spans of a plain RNN with the gradient's norm clipped at 1 and without, with the "
     "usual initialisation and with recurrent gain 3, where gradients explode. A cure would let it "
@@ -171,4 +204,11 @@ CLIPPING = Claim(
     Question("A plain RNN is trained with clipping. How far back does it learn to look?", CURES),
     clipping_rule,
     (SPANS, UNCLIPPED, EXPLODING),
+    section="Vanishing gradients",
+    quantity="Longest lag that a plain RNN learned with clipping; a cure would reach every lag "
+    "tried",
+    textbook="no cure",
+    formula=r"g \leftarrow g \cdot \min\Bigl(1,\, \frac{c}{\lVert g \rVert}\Bigr)",
+    why="Clipping shortens a gradient that is too long; it restores nothing of one that has "
+    "vanished.",
 )

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from core.analysis.comparison import PairOutcome
 from core.chapter.claim import Claim, Measurement, Verdict
 from core.chapter.cost import SHRINKS, WIDTH, WIDTHS
-from core.chapter.gradients import DEFAULT_START, DEPTH, GATES, LAYERS
-from core.formatting import number, spread
-from core.stats.estimates import Estimate, intervals_apart, ratio_estimate
+from core.chapter.gradients import (
+    DEFAULT_START,
+    DEPTH,
+    GATES,
+    LAYERS,
+    TWICE_BY_BIAS,
+    TWICE_BY_CELL,
+)
+from core.formatting import exact_number, spread
+from core.stats.estimates import Estimate
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     Exercise(
         "An LSTM in its place",
-        "Replace the RNN by an LSTM or a GRU. How far does 1% of the gradient reach?",
+        "Replace the RNN with an LSTM or a GRU. How far does 1% of the gradient reach?",
         GATES,
         DEFAULT_START,
     ),
@@ -90,26 +97,24 @@ class QuizQuestion:
 
     def _in_words(self, estimate: Estimate) -> str:
         """`1.05 steps (95% CI …, n = 8)`; what is exact has no interval."""
-        value = estimate.value or 0.0
-        if not estimate.n:
-            return f"{value:,.0f}" if value == round(value) else number(value)
-        return f"{number(value)}{self.unit} ({spread(estimate, over=self.over)})"
+        value = exact_number(estimate.value)
+        return f"{value}{self.unit} ({spread(estimate, over=self.over)})" if estimate.n else value
 
 
 POWERS = ("Fewer than 10", "10 to 20", "More than 20")
 
-SHARES = ("In all of them", "In some of them", "In none of them")
+SHARES = ("In all", "In some", "In none")
 
-HELPS = ("The LSTM in place of the RNN", "The forget bias of 1 in place of the drawn one")
+HELPS = ("An LSTM instead of an RNN", "Forget bias 1", "Both", "Neither")
 
 FASTER = ("Yes", "No", "That depends on the machine")
 
-FURTHEST = ("RNN", "LSTM", "GRU", "They are not distinguishable")
+FURTHEST = ("RNN", "LSTM", "GRU", "No clear winner")
 
 
-DIRECTIONS = ("Any decoder", "Only a decoder of one direction")
+DIRECTIONS = ("Any decoder", "Only a one-directional decoder")
 
-MOVES = ("It moves it to shorter sentences", "Nothing", "It moves it to longer sentences")
+MOVES = ("It makes it shorter", "Nothing", "It makes it longer")
 
 
 def _powers(numbers: Numbers, findings: Findings) -> str | None:
@@ -127,11 +132,13 @@ def _shares(numbers: Numbers, findings: Findings) -> str | None:
 
 
 def _helps(numbers: Numbers, findings: Findings) -> str | None:
-    plain, lstm, biased = numbers.values()
-    by_cell, by_bias = ratio_estimate(lstm, plain), ratio_estimate(biased, lstm)
-    if not intervals_apart(by_cell, by_bias):
+    """Which of the two lets 1% of the gradient reach twice as far; None where one is open."""
+    outcomes = [findings.get(name) for name in (TWICE_BY_CELL, TWICE_BY_BIAS)]
+    if not {*outcomes} <= {"better", "worse"}:
         return None
-    return HELPS[(by_bias.value or 0.0) > (by_cell.value or 0.0)]
+    if len({*outcomes}) == 1:
+        return HELPS[2] if "better" in outcomes else HELPS[3]
+    return HELPS[outcomes.index("better")]
 
 
 def _faster(numbers: Numbers, findings: Findings) -> str | None:
@@ -191,7 +198,8 @@ QUIZ: tuple[QuizQuestion, ...] = (
     ),
     QuizQuestion(
         8,
-        "Which change lets 1% of the gradient reach further, by the larger factor?",
+        "Which change lets 1% of the gradient reach at least twice as far: an LSTM instead of an "
+        "RNN, or forget bias 1 in that LSTM?",
         HELPS,
         _helps,
         ("RNN 64", "LSTM 64", "LSTM 64 · forget bias 1"),
@@ -226,7 +234,7 @@ QUIZ: tuple[QuizQuestion, ...] = (
     ),
     QuizQuestion(
         13,
-        "What does attention do to the length at which token accuracy has halved?",
+        "What does attention do to the sentence length at which accuracy has halved?",
         MOVES,
         _moves,
         ("without attention", "with attention"),

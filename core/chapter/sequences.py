@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.analysis.comparison import Comparison
 from core.chapter.claim import (
+    EXACT,
     TO_COMPUTE,
     TRUTHS,
     Claim,
@@ -32,7 +33,7 @@ from core.stats.aggregation import MEAN
 from core.stats.estimates import AtLeast, Estimate
 
 BOTH_SIDES = Measurement("one direction and two", TWO_SIDED_CONTEXT, tuple(variants()))
-GENERATES = ("It generates token by token", "It is refused")
+GENERATES = ("It generates token by token", "It cannot be built")
 
 
 def sides_rule(results: Results) -> Verdict:
@@ -61,7 +62,7 @@ def sides_rule(results: Results) -> Verdict:
         for cell in cells
     }
     parts["its output is twice as wide"] = both_ways == 2 * one_way
-    parts["it cannot generate"] = bool(facts["refusal"])
+    parts["it cannot generate token by token"] = bool(facts["refusal"])
     two_sided = {cell: comparison.estimate(f"bi-{cell}", "ahead_accuracy") for cell in cells}
     one_sided = {cell: comparison.estimate(cell, "wider_accuracy") for cell in cells}
     late = {cell: comparison.estimate(cell, "delayed_accuracy") for cell in cells}
@@ -76,17 +77,24 @@ def sides_rule(results: Results) -> Verdict:
         if late[cell].value is not None
     ]
     later = (
-        f"One direction that answers so many steps later, and must hold a token until then as the "
-        f"second direction does, has {listed(delayed)}. "
+        f"One direction that answers as many steps later as the token it needs has "
+        f"{listed(delayed)}. "
         if delayed
         else ""
     )
-    refusal = f"is refused: {facts['refusal']}" if facts["refusal"] else "is not refused"
+    refusal = (
+        "is not possible: the backward half needs tokens that have not been generated yet"
+        if facts["refusal"]
+        else "is built"
+    )
+    first = cells[0]
     return of_parts(
         parts,
         f"Where a token ahead is needed, accuracy at equal parameters is {listed(accuracies)}. "
         f"{later}The output has {both_ways} numbers against {one_way}. A bidirectional decoder "
         f"{refusal}.",
+        measured=f"{_short(two_sided[first])} against {_short(one_sided[first])}",
+        spread=f"{matched[f'bi-{first}'].name}: {spread(two_sided[first])}",
         answer=answer,
         evidence=evidence(*(matched[name] for cell in cells for name in (f"bi-{cell}", cell))),
         numbers={
@@ -98,23 +106,32 @@ def sides_rule(results: Results) -> Verdict:
     )
 
 
+def _short(accuracy: Estimate) -> str:
+    return "–" if accuracy.value is None else f"{number(accuracy.value)}%"
+
+
 def _percent(accuracy: Estimate) -> str:
     return f"{number(accuracy.value or 0.0)}% ({spread(accuracy)})"
 
 
 SIDES = Claim(
     12,
-    "Both sides",
+    "Bidirectional networks see both sides and cannot generate",
     "A bidirectional RNN sees both sides, its output is twice as wide, and it cannot generate "
     "token by token.",
     "Tagging each step with its token and the token some steps ahead, up to "
-    f"{TwoSidedContextConfig().furthest}, against one direction of as many parameters and one that "
-    "answers so many steps later; the output of a real network; an attempt to build a "
-    "bidirectional decoder.",
+    f"{TwoSidedContextConfig().furthest}, against one direction with the same number of parameters "
+    "and one that answers that many steps later; the output of a real network; an attempt to build "
+    "a bidirectional decoder.",
     Question("A decoder is to be bidirectional. What happens?", GENERATES),
     sides_rule,
     (BOTH_SIDES,),
     computing("bidirectional"),
+    section="Depth and direction",
+    quantity="Accuracy where later tokens are needed, two directions against one",
+    textbook="higher",
+    formula=r"y_t = \bigl[\,\overrightarrow{h}_t \,;\, \overleftarrow{h}_t\,\bigr]",
+    why="The backward half has read the tokens after t, which a generator has not written yet.",
 )
 
 ATTENTION = Measurement(
@@ -123,6 +140,8 @@ ATTENTION = Measurement(
     ("lstm",),
     {"attention": ("none", "dot"), "seeds": (5,)},
 )
+CHAPTER_WORDS = 20
+"""Beyond about so many, translation falls."""
 CHAPTER_SHAPES = [[1, 3, 128], [1, 1, 128]]
 RECEIVES = ("One vector", "Three vectors")
 
@@ -144,7 +163,7 @@ def attention_rule(results: Results) -> Verdict:
     always: Truth = True if all(falls["none"]) else None if any(falls["none"]) else False
     parts: dict[str, Truth] = {
         "quality falls with length without attention": always,
-        "attention moves the fall to longer sentences": TRUTHS.get(moves),
+        "attention delays the fall": TRUTHS.get(moves),
         f"attention keeps quality above half up to {tested} words": not _mostly(falls["dot"]),
     }
     places = [
@@ -157,6 +176,8 @@ def attention_rule(results: Results) -> Verdict:
         f"Trained on sentences of up to {trained} words, token accuracy without attention has lost "
         f"half of what it has above a blind guess at {places[0]}; with attention at {places[1]}. "
         f"Parameters: {' and '.join(parameters)}.",
+        measured=quantity(lengths["none"].value, "words"),
+        spread=spread(lengths["none"]),
         answer=lengths["none"].value,
         evidence=evidence(without, attending),
         numbers={"without attention": lengths["none"], "with attention": lengths["dot"]},
@@ -184,6 +205,10 @@ def shapes_rule(results: Results) -> Verdict:
         [[states, reads] == CHAPTER_SHAPES],
         f"For three tokens the encoder yields {tuple(states)}; without attention the decoder "
         f"reads {tuple(reads)}, with attention {tuple(facts['dot']['decoder reads'])}.",
+        f"The encoder yields {tuple(states)}, and the decoder without attention reads "
+        f"{tuple(reads)}.",
+        measured=str(tuple(reads)),
+        spread=EXACT,
         answer={1: RECEIVES[0], 3: RECEIVES[1]}.get(reads[1]),
         numbers={"vectors read without attention": exactly(reads[1])},
     )
@@ -191,7 +216,7 @@ def shapes_rule(results: Results) -> Verdict:
 
 ATTENTION_REPAIRS = Claim(
     13,
-    "One vector for a sentence",
+    "One vector per sentence loses long sentences; attention repairs it",
     "Squeezing a sentence into one vector makes quality fall with length (translation beyond about "
     "20 words); looking back at all encoder states repairs it.",
     "A translator without and with attention, equal in parameters, trained on short sentences and "
@@ -204,15 +229,27 @@ ATTENTION_REPAIRS = Claim(
     ),
     attention_rule,
     (ATTENTION,),
+    section="Sequence to sequence",
+    quantity="Sentence length at which accuracy above a blind guess has halved, without attention",
+    textbook="20 words",
+    formula=r"c = h_S \quad\text{against}\quad c_t = \sum_{s=1}^{S} \alpha_{ts}\, h_s",
+    why="One vector has the same size however long the sentence is; attention reads as many "
+    "vectors as there are words.",
 )
 
 SHAPES = Claim(
     15,
-    "What the decoder receives",
+    "A decoder without attention receives one vector",
     "The encoder yields one state per position, (1, 3, 128) for three tokens; the decoder without "
     "attention receives only the last one, (1, 1, 128).",
     "Shapes in a real model with 128 hidden units, without and with attention.",
     Question("Three tokens are read. What does a decoder without attention receive?", RECEIVES),
     shapes_rule,
     compute=computing("what_the_decoder_receives"),
+    section="Sequence to sequence",
+    quantity="Shape of what the decoder reads of three tokens",
+    textbook="(1, 1, 128)",
+    formula=r"H = [h_1, h_2, h_3] \in \mathbb{R}^{1 \times 3 \times 128} \qquad "
+    r"c = h_3 \in \mathbb{R}^{1 \times 1 \times 128}",
+    why="The decoder starts from the encoder's last state and sees no other one.",
 )

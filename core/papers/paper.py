@@ -30,18 +30,18 @@ from core.formatting import listed
 
 REPRODUCTION: Mapping[Outcome, str] = {
     "holds": "reproduces",
-    "holds only when": "reproduces in part",
-    "does not hold here": "does not reproduce here",
-    "not enough data to tell": "undecided",
+    "partly": "reproduces in part",
+    "does not hold": "does not reproduce here",
+    "not decided": "undecided",
     "not measured yet": "not measured yet",
 }
 """A verdict's outcome as it is said of a published claim."""
 
 REPRODUCTION_VERBS: Mapping[Outcome, tuple[str, str]] = {
     "holds": ("reproduces", "reproduce"),
-    "holds only when": ("reproduces in part", "reproduce in part"),
-    "does not hold here": ("does not reproduce here", "do not reproduce here"),
-    "not enough data to tell": ("is undecided", "are undecided"),
+    "partly": ("reproduces in part", "reproduce in part"),
+    "does not hold": ("does not reproduce here", "do not reproduce here"),
+    "not decided": ("is undecided", "are undecided"),
 }
 """The same as a verb phrase for one measured claim, and for several."""
 

@@ -177,24 +177,6 @@ def success_estimate(successes: int, n: int) -> Estimate:
     return Estimate(100 * successes / n, 100 * float(interval.low), 100 * float(interval.high), n)
 
 
-def intervals_apart(one: Estimate, other: Estimate) -> bool | None:
-    """Whether two intervals do not overlap; None if one of them has none."""
-    ends = (one.low, one.high, other.low, other.high)
-    if any(end is None for end in ends):
-        return None
-    low, high, other_low, other_high = (float(end or 0.0) for end in ends)
-    return high < other_low or other_high < low
-
-
-def ratio_estimate(above: Estimate, below: Estimate) -> Estimate:
-    """The ratio of two estimates, with the widest interval that theirs allow."""
-    if not above.value or not below.value:
-        return MISSING
-    low = above.low / below.high if above.low is not None and below.high else None
-    high = above.high / below.low if above.high is not None and below.low else None
-    return Estimate(above.value / below.value, low, high, min(above.n, below.n))
-
-
 def half_life(decay_rate: float) -> float:
     """Steps after which half is left: ln ½ / ln ρ; infinite where nothing is lost."""
     if decay_rate <= 0:

@@ -11,13 +11,12 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import altair
 
 from core.experiment import Column, Row
+from core.formatting import SUPERSCRIPTS
 
 LOGARITHM = "log10_"
 
 MAX_PLAIN_DECADES = 2.0
 """A logarithmic axis up to this long is labelled 0.2, 0.5, 1 instead of with powers of ten."""
-
-SUPERSCRIPTS = dict(zip("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
 
 
 def whole_numbers(row: type[Row]) -> frozenset[str]:
@@ -130,5 +129,5 @@ def power_of_ten(value: str) -> str:
     text = f"format({value}, 'd')"
     text = f"replace({text}, regexp('−', 'g'), '-')"
     for plain, raised in SUPERSCRIPTS.items():
-        text = f"replace({text}, regexp('{plain}', 'g'), '{raised}')"
+        text = f"replace({text}, regexp('[{plain}]', 'g'), '{raised}')"
     return f"'10' + {text}"

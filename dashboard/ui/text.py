@@ -58,11 +58,14 @@ def number(value: float | None) -> str:
 
 
 def exact(value: float | None, *, whole: bool = False) -> str:
-    """All digits of a `whole` number, else four: `13,107,200`, `0.6371`, `12,345`, `1.234e−25`."""
+    """All digits of a `whole` number, else four: `13,107,200`, `0.6371`, `1.234 × 10⁻²⁵`."""
     if value is None or not math.isfinite(value):
         return number(value)
-    text = f"{value:,.0f}" if whole or _has_all_digits(value) else f"{value:.4g}"
-    return text.replace("-", "−")
+    if whole or _has_all_digits(value):
+        return f"{value:,.0f}".replace("-", "−")
+    if value and not 1e-3 <= abs(value) < 1e12:
+        return formatting.number(value, 4).replace("-", "−")
+    return f"{value:.4g}".replace("-", "−")
 
 
 def _has_all_digits(value: float) -> bool:
@@ -76,9 +79,13 @@ def in_words(value: object) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """`0.63 to 0.65`; empty where there is none."""
+    """`0.63 to 0.65`, `7 to 10`; empty where there is none."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
+    if low == high == math.inf:
+        return number(low)
+    if float(low).is_integer() and float(high).is_integer():  # lags, counts
+        return f"{exact(low, whole=True)} to {exact(high, whole=True)}"
     return f"{number(low)} to {number(high)}"
 
 

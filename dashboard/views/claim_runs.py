@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from core.analysis.groups import labels
-from core.chapter.claim import MeasuredClaim, Outcome
+from core.chapter.claim import MeasuredClaim, Outcome, Truth
 from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.formatting import counted, inline_text
@@ -35,14 +35,17 @@ class Badge:
 
 BADGES: Mapping[Outcome, Badge] = {
     "holds": Badge(":material/check_circle:", "green"),
-    "holds only when": Badge(":material/rule:", "orange"),
-    "does not hold here": Badge(":material/cancel:", "red"),
-    "not enough data to tell": Badge(":material/help:", "gray"),
+    "partly": Badge(":material/rule:", "orange"),
+    "does not hold": Badge(":material/cancel:", "red"),
+    "not decided": Badge(":material/help:", "gray"),
     "not measured yet": Badge(":material/radio_button_unchecked:", "gray"),
 }
 
-SHORT: Mapping[Outcome, str] = {"holds only when": "Holds only when …"}
-"""The text of a badge without its condition beside it."""
+PART_BADGES: Mapping[Truth, str] = {
+    True: ":green[:material/check_circle: **Holds:**]",
+    False: ":red[:material/cancel: **Does not hold:**]",
+    None: ":gray[:material/help: **Not decided:**]",
+}
 
 MAX_LINKS = 40
 
@@ -51,10 +54,11 @@ FAILED = ":red-badge[:material/error: A run failed]"
 ON_ITS_WAY = ":blue-badge[:material/hourglass_top: Being measured]"
 
 
-def outcome_badge(outcome: Outcome, words: Mapping[Outcome, str] = SHORT) -> str:
-    """The badge of an outcome in Markdown; `words` replace those of some outcomes."""
+def outcome_badge(outcome: Outcome, words: Mapping[Outcome, str] | None = None) -> str:
+    """The badge of an outcome in Markdown; `words` are what it is called elsewhere."""
     badge = BADGES[outcome]
-    return f":{badge.colour}-badge[{badge.icon} {capitalize(words.get(outcome, outcome))}]"
+    word = words[outcome] if words else outcome
+    return f":{badge.colour}-badge[{badge.icon} {capitalize(word)}]"
 
 
 def show_evidence(key: str, ids: Iterable[str], runs: Mapping[str, RunRecord]) -> None:
@@ -127,7 +131,7 @@ def offer(key: str, sweep: str, ask: Ask, *, first: bool = True) -> None:
     """
     needed = ask()
     if needed.broken:
-        _say_failed(needed)
+        _say_failed(key, needed)
     if needed.active:
         _watch(ask)
     if needed.to_start:
@@ -190,10 +194,10 @@ def _watch(ask: Ask) -> None:
     states.live(look, active=True)
 
 
-def _say_failed(needed: Needed) -> None:
+def _say_failed(key: str, needed: Needed) -> None:
     first = needed.broken[-1]
     others = f", and {counted(len(needed.broken) - 1, 'other')}" if len(needed.broken) > 1 else ""
-    with st.container(key=f"failed-{first.run_id}"):
+    with st.container(key=f"failed-{key}"):
         st.warning(
             plain(f"{inline_text(first.name)}: {status_message(first)}{others}."),
             icon=":material/error:",

@@ -177,11 +177,9 @@ def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:
         claims.append(
             {
                 "number": claim.number,
-                "title": claim.title,
-                "statement": claim.statement,
-                "method": claim.method,
+                "claim": claim,
                 "verdict": judgement,
-                "outcome": capitalize(f"{judgement.outcome} {judgement.condition}".strip()),
+                "outcome": capitalize(judgement.outcome),
                 "colour": _colour(judgement),
                 "runs": [judged.runs[i] for i in judgement.evidence if i in judged.runs],
                 "commands": [command_line(*p) for p in needed_by([claim], judged).to_start],
@@ -226,7 +224,7 @@ def papers_report(judged: ClaimStatus) -> str:
 
 def _colour(judgement: Verdict) -> str:
     """The style sheet's class for an outcome."""
-    known = judgement.outcome in ("holds", "holds only when", "does not hold here")
+    known = judgement.outcome in ("holds", "partly", "does not hold")
     return judgement.outcome.replace(" ", "-") if known else "open"
 
 

@@ -56,7 +56,7 @@ class Picture:
 PICTURES = (
     Picture("gradient-flow", "gradient-flow", "forget bias"),
     Picture("overview-phone", "", size=(390, 844), dark=True),
-    Picture("chapter", "chapter", address=(("show", "true"), ("claim", "8")), size=(1440, 1000)),
+    Picture("chapter", "chapter", address=(("claim", "8"),), size=(1440, 1000)),
     Picture("memory-span", "memory-span", "how far back", (("figure", "Half-life and span"),)),
     Picture("length-quality", "length-quality", "with and without attention"),
     Picture("throughput", "throughput", "how fast all six are", dark=True),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 PLACES = {
     **{page.title: "" if page is PAGES[0] else page.address for page in PAGES},
-    "a claim": "chapter?show=true&claim=8",
+    "a claim": "chapter?claim=8",
     "a paper": "papers?paper=cho-2014&paper=le-2015",
     "runs to pick": "compare?text=lstm",
     "the scorecard": "compare?show=Scorecard",

@@ -74,9 +74,11 @@ def test_runs_are_picked(visitor: Visitor, scene_address: Callable[[str], str]) 
     assert visitor.problems == []
 
 
-def test_a_claim_is_guessed(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
+def test_a_claim_is_guessed_and_a_reload_keeps_the_guess(
+    visitor: Visitor, scene_address: Callable[[str], str]
+) -> None:
     page, keyboard = visitor.page, Keyboard(visitor)
-    visitor.open(f"{scene_address('full')}/chapter")
+    visitor.open(f"{scene_address('full')}/chapter?predict=true")
     page.get_by_text("Computing the claims").wait_for(state="hidden", timeout=WAIT)
     keyboard.reach("summary", "8 ·")
     keyboard.press("Enter")
@@ -86,4 +88,8 @@ def test_a_claim_is_guessed(visitor: Visitor, scene_address: Callable[[str], str
     keyboard.reach("button", "Commit to this guess")
     keyboard.press("Enter")
     page.get_by_text("You guessed").wait_for()
+    page.reload()
+    page.get_by_text("You guessed").wait_for()
+    page.get_by_text("1 of 15 predicted").wait_for()
+    assert page.url.endswith("/chapter?predict=true&claim=8"), "no guess in a link to share"
     assert visitor.problems == []

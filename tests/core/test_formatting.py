@@ -21,13 +21,14 @@ from core.formatting import (
     listed,
     number,
     one_line,
+    power_of_ten,
     quantity,
     read_estimate,
     shortened,
     shortened_list,
     spread,
 )
-from core.stats.estimates import MISSING, Estimate
+from core.stats.estimates import MISSING, AtLeast, Estimate
 
 
 @pytest.mark.parametrize(
@@ -40,9 +41,9 @@ from core.stats.estimates import MISSING, Estimate
         (99.4, 2, "99"),
         (130.4, 2, "130"),
         (13780.6, 5, "13,781"),
-        (2.656e-5, 3, "2.66e-05"),
+        (2.656e-5, 3, "2.66 × 10⁻⁵"),
         (0.0, 2, "0.0"),
-        (4e15, 2, "4e+15"),
+        (4e15, 2, "4 × 10¹⁵"),
         (math.inf, 3, "∞"),
     ],
 )
@@ -56,6 +57,19 @@ def test_an_interval_says_how_many_seeds_it_has() -> None:
     assert spread(Estimate(0.86, None, None, 3)) == "n = 3: too few for an interval"
 
 
+def test_counts_have_whole_intervals_and_a_lower_bound_is_said_once() -> None:
+    assert spread(Estimate(7.0, 7.0, 10.0, 12)) == "95% CI 7–10, n = 12"
+    assert interval(Estimate(7.5, 7.0, 10.0, 12)) == "7.00–10.0"
+    bound = AtLeast(99.0)
+    assert quantity(bound, "steps") == "≥ 99 steps"
+    assert spread(Estimate(bound, bound, bound, 8)) == "n = 8"
+    assert interval(Estimate(bound, AtLeast(70.0), bound, 8)) == "≥ 70"
+
+
+def test_powers_of_ten_are_raised() -> None:
+    assert [power_of_ten(x) for x in (28.62, -5, 4.0)] == ["10²⁸·⁶", "10⁻⁵", "10⁴"]
+
+
 def test_an_interval_below_zero_has_no_dash_beside_a_minus() -> None:
     assert interval(Estimate(-0.2, -0.3, -0.1, 3), 2) == "-0.30 to -0.10"
     assert interval(MISSING) == ""
@@ -63,7 +77,7 @@ def test_an_interval_below_zero_has_no_dash_beside_a_minus() -> None:
 
 def test_whole_numbers_are_shown_to_their_last_digit_and_others_to_three() -> None:
     values = [33280.0, 0.63215, 1e15, math.inf, None]
-    assert [exact_number(v) for v in values] == ["33,280", "0.632", "1e+15", "∞", "–"]
+    assert [exact_number(v) for v in values] == ["33,280", "0.632", "1 × 10¹⁵", "∞", "–"]
     assert [quantity(12.34, "steps"), quantity(98.1, "%"), quantity(7.0, "")] == [
         "12.3 steps",
         "98.1%",

@@ -29,7 +29,7 @@ from tests.dashboard.scenes import NASTY, record
 VARIANTS = ("lstm", "bi-lstm", "gru")
 
 OPEN = {
-    "chapter": {"claim": [str(claim.number) for claim in CLAIMS], "show": "true"},
+    "chapter": {"claim": [str(claim.number) for claim in CLAIMS]},
     "papers": {"paper": [paper.name for paper in PAPERS]},
 }
 """Page → the address at which all of its cards are open."""

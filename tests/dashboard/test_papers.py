@@ -135,9 +135,9 @@ def test_a_measured_card_has_its_parts_and_links_its_runs(store: Store, show: Sh
     ("outcome", "words"),
     [
         ("holds", "Reproduces"),
-        ("holds only when", "Reproduces in part"),
-        ("does not hold here", "Does not reproduce here"),
-        ("not enough data to tell", "Undecided"),
+        ("partly", "Reproduces in part"),
+        ("does not hold", "Does not reproduce here"),
+        ("not decided", "Undecided"),
     ],
 )
 def test_an_outcome_is_said_as_of_a_published_claim(

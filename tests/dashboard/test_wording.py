@@ -39,7 +39,7 @@ def test_numbers(value: float | None, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(13_827, "13,800"), (1_283_456, "1,280,000"), (-1234.5, "−1,230"), (2e15, "2e+15")],
+    [(13_827, "13,800"), (1_283_456, "1,280,000"), (-1234.5, "−1,230"), (2e15, "2 × 10¹⁵")],
 )
 def test_large_numbers_have_no_exponent_that_people_must_read(value: float, words: str) -> None:
     assert text.number(value) == words
@@ -53,7 +53,7 @@ def test_large_numbers_have_no_exponent_that_people_must_read(value: float, word
         (0, True, "0"),
         (12_345.6, False, "12,346"),
         (0.63712, False, "0.6371"),
-        (-1.5e-25, False, "−1.5e−25"),
+        (-1.5e-25, False, "−1.5 × 10⁻²⁵"),
         (math.inf, True, "∞"),
         (None, True, "–"),
     ],
@@ -67,6 +67,7 @@ def test_exact_numbers_are_whole_or_have_four_digits(
 def test_an_interval_is_left_out_where_there_is_none() -> None:
     assert text.interval(None, None) == ""
     assert text.interval(0.5, 0.75) == "0.500 to 0.750"
+    assert text.interval(7.0, 10.0) == "7 to 10"
 
 
 def test_ago() -> None:

@@ -138,7 +138,7 @@ def test_only_runs_that_some_claim_asks_for_are_read() -> None:
     assert read == ["newer"], "and only once"
     assert first.verdicts[2].outcome == "not measured yet"
     wrong = {"matrices": [[[0, 0], [0, 0]], [[0, 0], [0, 0]]]}
-    assert evidence.judge(runs, {2: wrong}).verdicts[2].outcome == "does not hold here"
+    assert evidence.judge(runs, {2: wrong}).verdicts[2].outcome == "does not hold"
 
 
 def test_runs_are_told_apart_as_the_claims_tell_them() -> None:

@@ -17,6 +17,7 @@ from core.formatting import (
     counted,
     interval,
     number,
+    raised,
     read_estimate,
     shortened_list,
 )
@@ -167,7 +168,7 @@ def whole(value: float) -> str:
 
 
 def _exponents(exponents: Sequence[Estimate]) -> str:
-    """`T^1.02 (0.98–1.06)`, `T^0.98 to T^1.05 (0.95–1.10)`; empty unless all are determined.
+    """`T¹·⁰² (0.98–1.06)`, `T⁰·⁹⁸ to T¹·⁰⁵ (0.95–1.10)`; empty unless all are determined.
 
     An exponent without an interval, or with one that does not tell T from T², is no answer.
     """
@@ -182,7 +183,7 @@ def _exponents(exponents: Sequence[Estimate]) -> str:
     if not sure or len(sure) < len(exponents):
         return ""
     values = sorted(value for value, _, _ in sure)
-    ends = dict.fromkeys(f"T^{end:.2f}" for end in (values[0], values[-1]))
+    ends = dict.fromkeys(f"T{raised(f'{end:.2f}')}" for end in (values[0], values[-1]))
     low, high = min(low for _, low, _ in sure), max(high for _, _, high in sure)
     return f"{' to '.join(ends)} ({low:.2f}{' to ' if low < 0 else '–'}{high:.2f})"
 

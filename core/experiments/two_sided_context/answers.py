@@ -51,7 +51,7 @@ def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> s
     )
     if last == 0 and present.value is not None:
         right = f"{_percent(present)} of tags right ({_sure(present)})"
-        return f"{name}: {right} with nothing ahead needed."
+        return f"{name}: {right} where no later token is needed."
     if ahead.value is None:
         return f"{name}: no accuracy, because networks of every seed diverged."
     chance = as_number(summary.get("chance")) or 0.0
@@ -67,7 +67,7 @@ def run_sentence(config: TwoSidedContextConfig, summary: Mapping[str, Any]) -> s
     elif wider.value is not None and delayed.value is not None:
         size = int(as_number(summary.get("wider_hidden_size")) or 0)
         sentences.append(
-            f"With as many parameters as both directions (hidden size {size}) it gets "
+            f"With the same number of parameters as two directions (hidden size {size}) it reaches "
             f"{_percent(wider)}; if it may answer that many steps later, {_percent(delayed)}."
         )
     accuracies = {"itself": ahead, "wider": wider, "delayed": delayed}
@@ -123,15 +123,15 @@ def remarks(comparison: Comparison) -> Iterator[str]:
             key=lambda estimate: estimate.value or 0.0,
         )
         yield (
-            f"{_names(everywhere)} {_verb(everywhere, 'improves', 'improve')} by more than noise "
-            f"at every look-ahead; at the hardest {_percent(hardest)} of tags are right."
+            f"The gain of {_names(everywhere)} is significant at every look-ahead; at the hardest, "
+            f"accuracy is {_percent(hardest)}."
         )
     yield from _controls(comparison, pairs)
     present = comparison.result("present_accuracy")
     ties = [v for p in pairs if present and (v := present.against(*p)) is not None]
     if present and ties and not any(verdict.distinguished for verdict in ties):
         values = [comparison.estimate(n, "present_accuracy") for pair in pairs for n in pair]
-        yield f"With nothing ahead needed, one direction and two tie at {_range(values)}."
+        yield f"If no later token is needed, one direction and two both reach {_range(values)}."
 
 
 def matching_pairs(comparison: Comparison) -> list[Pair]:
@@ -170,8 +170,8 @@ def _controls(comparison: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
     if any(estimate.value is None for estimate in (*wider, *delayed)):
         return
     sentence = (
-        f"With as many parameters as both{_achieved(comparison, pairs)}, one direction gets "
-        f"{_range(wider)}; if it may answer that many steps later, {_range(delayed)}"
+        f"One direction with the same number of parameters{_achieved(comparison, pairs)} reaches "
+        f"{_range(wider)}; if it may answer that many steps later, {_range(delayed)}."
     )
     wider_is_no_better = _better(comparison, pairs, "ahead_accuracy", "wider_accuracy") == _better(
         comparison, pairs, "ahead_accuracy", "ahead_accuracy"
@@ -181,9 +181,7 @@ def _controls(comparison: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
         names
     )
     by_context = wider_is_no_better and delay_helps
-    yield (
-        f"{sentence}: the gain comes from context, not capacity." if by_context else f"{sentence}."
-    )
+    yield f"{sentence} What it lacks is the later tokens, not capacity." if by_context else sentence
     yield from _memory_of_the_delayed(comparison, names)
 
 
@@ -233,10 +231,6 @@ def _achieved(comparison: Comparison, pairs: Sequence[Pair]) -> str:
 
 def _names(pairs: Sequence[Pair]) -> str:
     return listed([pair.both for pair in pairs])
-
-
-def _verb(pairs: Sequence[Pair], one: str, several: str) -> str:
-    return one if len(pairs) == 1 else several
 
 
 def _percent(estimate: Estimate) -> str:

@@ -1,32 +1,39 @@
 """The claims on the page, judged by this store's runs, without torch in this process.
 
-Closed, a claim is a line with its verdict; open, it has the guess, the verdict with its numbers and
-runs, and the button that starts exactly the runs that are missing.
+Closed, a claim is a line with its verdict. Open, it has the textbook's number beside the measured
+one, the figure, the formula and the reason; its details and its runs are folded. Every claim is a
+fragment: opening one does not draw the others again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import html
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import get_args
 
 import pandas
 import streamlit as st
 
 from core.chapter import CLAIMS
-from core.chapter.claim import Claim, Facts, PropertyRow, Verdict
+from core.chapter.claim import Claim, Facts, Outcome, PropertyRow, Section, Verdict
 from dashboard.store import cache
-from dashboard.ui import controls
+from dashboard.ui import browser, controls
 from dashboard.ui.text import plain
-from dashboard.views.chapter import predictions
+from dashboard.views.chapter import figures, predictions
 from dashboard.views.claim_runs import (
+    BADGES,
     FAILED,
     ON_ITS_WAY,
+    PART_BADGES,
     offer,
     outcome_badge,
     show_evidence,
 )
 from experiments.evidence import (
     AGREEMENT,
+    OUTCOME_VERBS,
     ClaimStatus,
     Evidence,
     NotComputed,
@@ -75,32 +82,7 @@ def _evidence(uri: str) -> Evidence:
     return Evidence(lambda run, name: cache.reader().table(run, name))
 
 
-def draw_verdict(claim: Claim, verdict: Verdict, feedback: str) -> None:
-    """Draw the verdict on a card: badge, condition, the numbers, and feedback on the guess."""
-    with st.container(border=True, key=f"verdict-{claim.number}"):
-        condition = f" **{plain(f'{verdict.condition}.')}**" if verdict.condition else ""
-        st.markdown(outcome_badge(verdict.outcome) + condition)
-        st.markdown(plain(verdict.figure))
-        if verdict.table:
-            st.table(property_table(verdict.table), border="horizontal")
-        if feedback:
-            st.markdown(f":material/psychology: {plain(feedback)}")
-
-
-def property_table(lines: Iterable[PropertyRow]) -> pandas.DataFrame:
-    """The table of claim 9: the chapter's statement on each cell beside what was measured."""
-    return pandas.DataFrame(
-        [
-            {
-                "Property": plain(line.title),
-                "The chapter": " / ".join(line.claimed),
-                **dict(zip(("RNN", "LSTM", "GRU"), map(plain, line.measured), strict=True)),
-                "As claimed": "–" if line.missing else AGREEMENT[line.truth],
-            }
-            for line in lines
-        ]
-    ).set_index("Property")
-
+# The wall: all verdicts at a glance.
 
 OPEN = "claim"
 """In the address: the numbers of the open claims."""
@@ -110,23 +92,75 @@ NUMBERS = [str(claim.number) for claim in CLAIMS]
 NEXT_GUESS = ":blue-badge[:material/psychology: Predict]"
 
 
+def draw_wall(judged: ClaimStatus) -> None:
+    """Count the verdicts, and show a badge of every claim, which opens it."""
+    st.subheader(counts([verdict.outcome for verdict in judged.verdicts.values()]), anchor=False)
+    with st.container(horizontal=True, gap="xsmall", key="wall"):
+        for claim in CLAIMS:
+            st.button(
+                _tile(claim, judged.verdicts[claim.number]),
+                key=f"wall-{claim.number}",
+                type="tertiary",
+                help=plain(claim.title),
+                on_click=open_claim,
+                args=(claim.number,),
+            )
+    with st.container(horizontal=True, vertical_alignment="center", key="wall-controls"):
+        for words, icon, numbers_to_open in (
+            ("Open all", ":material/unfold_more:", NUMBERS),
+            ("Close all", ":material/unfold_less:", ()),
+        ):
+            st.button(words, icon=icon, key=words, on_click=_open, args=(numbers_to_open,))
+        predictions.predict_switch()
+        st.markdown(plain(predictions.score(predictions.memory().guesses, judged.verdicts)))
+
+
+def counts(outcomes: Sequence[Outcome]) -> str:
+    """`8 hold · 5 partly · 1 does not hold · 1 is not decided`, in the outcomes' colours."""
+    of = Counter(outcomes)
+    verbs = {**OUTCOME_VERBS, "partly": ("partly", "partly")}
+    verbs["not measured yet"] = ("not measured yet", "not measured yet")
+    return " · ".join(
+        f":{BADGES[outcome].colour}[{of[outcome]} {verbs[outcome][of[outcome] > 1]}]"
+        for outcome in get_args(Outcome)
+        if of[outcome]
+    )
+
+
+def _tile(claim: Claim, verdict: Verdict) -> str:
+    badge = BADGES[verdict.outcome]
+    if not predictions.revealed(claim) and verdict.outcome != "not measured yet":
+        return f":blue-badge[:material/psychology: {claim.number}]"
+    return f":{badge.colour}-badge[{badge.icon} {claim.number}]"
+
+
+def open_claim(number: int) -> None:
+    """Open a claim, in the address too, and scroll to it (a button's callback)."""
+    _open([*controls.asked(OPEN), str(number)])
+    browser.scroll_to(_key(number))
+
+
+def _open(numbers: Iterable[str]) -> None:
+    """Open exactly these claims (a button's callback)."""
+    st.query_params[OPEN] = sorted({*numbers} & {*NUMBERS}, key=NUMBERS.index)
+
+
+# The claims, by the chapter's sections.
+
+
 def draw_claims(judged: ClaimStatus) -> None:
-    """Draw all fifteen claims, in the chapter's order."""
-    opened = controls.opened(OPEN, NUMBERS)
-    for claim in CLAIMS:
-        key = _key(claim.number)
-        st.session_state[key] = str(claim.number) in opened
-        changed = (OPEN, NUMBERS, str(claim.number))
-        place = st.expander(
-            label(claim, judged), key=key, on_change=controls.keep_opened, args=changed
-        )
-        if place.open:
-            with place:
-                _draw_claim(claim, judged)
+    """Draw all fifteen claims under the chapter's sections."""
+    controls.opened(OPEN, NUMBERS)  # explains and drops a number that is no claim's
+    for section in get_args(Section):
+        st.markdown(f"#### {section}")
+        with st.container(gap="xsmall", key=f"section-{section.lower().replace(' ', '-')}"):
+            for claim in CLAIMS:
+                if claim.section == section:
+                    _draw_claim(claim.number)
 
 
 def label(claim: Claim, judged: ClaimStatus) -> str:
-    """`8 · Gates bring it back`, and its verdict for those who may see it."""
+    """`8 · LSTM and GRU restore early gradients`, and its verdict for those who may see it."""
     return f"**{claim.number}** · {plain(claim.title)} {_badge(claim, judged)}"
 
 
@@ -143,19 +177,106 @@ def _badge(claim: Claim, judged: ClaimStatus) -> str:
     return NEXT_GUESS
 
 
-def _draw_claim(claim: Claim, judged: ClaimStatus) -> None:
+@st.fragment
+def _draw_claim(number: int) -> None:
+    claim, judged = CLAIMS[number - 1], status()
+    key = _key(number)
+    st.session_state[key] = str(number) in controls.asked(OPEN)
+    place = st.expander(
+        label(claim, judged),
+        key=key,
+        on_change=controls.keep_opened,
+        args=(OPEN, NUMBERS, str(number)),
+    )
+    if not place.open:
+        return
+    with place:
+        known = predictions.revealed(claim)
+        if known:
+            draw_verdict(claim, judged)
+        else:
+            st.markdown(f"**{plain(claim.statement)}**")
+            predictions.ask(claim)
+        offer(str(number), f"claim-{number}", lambda: needed_by([claim], status()), first=known)
+
+
+def draw_verdict(claim: Claim, judged: ClaimStatus) -> None:
+    """Draw the numbers, the verdict, the formula and the reason beside the figure."""
     verdict = judged.verdicts[claim.number]
-    st.markdown(f"**{plain(claim.statement)}**")
-    known = predictions.revealed(claim)
-    if known:
-        guess = predictions.guesses().get(claim.number, predictions.Guess())
-        draw_verdict(claim, verdict, predictions.feedback(guess, verdict, claim.question))
+    words, picture = st.columns([5, 7], gap="large")
+    with words:
+        st.markdown(f"**{plain(claim.statement)}**")
+        st.html(numbers(claim, verdict))
+        st.markdown(outcome_badge(verdict.outcome))
+        if verdict.parts:
+            st.markdown(
+                "\n".join(f"- {PART_BADGES[p.truth]} {plain(p.statement)}" for p in verdict.parts)
+            )
+        else:
+            st.markdown(plain(verdict.summary or verdict.figure))
+        guess = predictions.memory().guesses.get(claim.number, predictions.Guess())
+        if said := predictions.feedback(guess, verdict, claim.question):
+            st.markdown(f":material/psychology: {plain(said)}")
+    with picture:
+        _picture(claim, judged)
+        st.latex(claim.formula)
+        st.markdown(f"**Why?** {plain(claim.why)}")
+    more = st.expander(
+        "Details, method and runs",
+        icon=":material/list_alt:",
+        key=f"more-{claim.number}",
+        on_change="rerun",
+    )
+    if not more.open:
+        return
+    with more:
+        st.markdown(plain(verdict.figure))
+        st.markdown(f"**How it is measured.** {plain(claim.method)}")
         show_evidence(str(claim.number), verdict.evidence, judged.runs)
+
+
+def numbers(claim: Claim, verdict: Verdict) -> str:
+    """HTML: the textbook's number large beside the measured one with its uncertainty."""
+    quantity, textbook, measured, spread = (
+        html.escape(text)
+        for text in (claim.quantity, claim.textbook, verdict.measured or "–", verdict.spread)
+    )
+    note = f"<dd class='spread'>{spread}</dd>" if spread else ""
+    return (
+        f"<div class='numbers'><p>{quantity}</p><dl>"
+        f"<div><dt>Textbook</dt><dd>{textbook}</dd></div>"
+        f"<div><dt>Measured here</dt><dd>{measured}</dd>{note}</div></dl></div>"
+    )
+
+
+def _picture(claim: Claim, judged: ClaimStatus) -> None:
+    """The claim's figure; for claims without one, the table of what was measured."""
+    verdict = judged.verdicts[claim.number]
+    if figures.show(claim, judged):
+        return
+    if verdict.table:
+        st.table(property_table(verdict.table), border="horizontal")
+    elif verdict.numbers:
+        values = {plain(name): f"{e.value:g}" for name, e in verdict.numbers.items()}
+        st.table(pandas.Series(values, name="Measured").to_frame(), border="horizontal")
     else:
-        predictions.ask(claim)
-    key = str(claim.number)
-    offer(key, f"claim-{key}", lambda: needed_by([claim], status()), first=known)
-    st.caption(f"**How it is measured.** {plain(claim.method)}")
+        st.caption("The figure appears here as soon as it is measured.")
+
+
+def property_table(lines: Iterable[PropertyRow]) -> pandas.DataFrame:
+    """The table of claim 9: the chapter's statement on each cell beside what was measured."""
+    return pandas.DataFrame(
+        [
+            {
+                "Property": plain(line.title),
+                "The chapter": " / ".join(line.claimed),
+                **dict(zip(("RNN", "LSTM", "GRU"), map(plain, line.measured), strict=True)),
+                "As claimed": "–" if line.missing else AGREEMENT[line.truth],
+                "Differences": plain(line.difference),
+            }
+            for line in lines
+        ]
+    ).set_index("Property")
 
 
 def _key(number: int) -> str:

@@ -5,32 +5,29 @@ from __future__ import annotations
 import streamlit as st
 
 from core.chapter import CLAIMS
-from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from dashboard.views.chapter import claims, predictions, quiz
-from experiments.evidence import headline
 
 st.title("What the chapter claims", anchor=False)
 
-st.caption("Fifteen claims on recurrent networks. Predict each, then see what was measured here.")
+st.caption(
+    "Fifteen claims of the textbook on recurrent networks, each measured on this machine. Select a "
+    "number to open its claim."
+)
+
+predictions.remember()
 
 judged = claims.status()
 
-st.subheader(plain(headline(judged.verdicts.values())), anchor=False)
-
-if score := predictions.score(predictions.guesses(), judged.verdicts):
-    st.markdown(plain(score))
+claims.draw_wall(judged)
 
 claims.show_computing_error()
 
-with st.container(horizontal=True, vertical_alignment="center", key="chapter-controls"):
-    predictions.show_switch()
-    claim_runs.offer_all(CLAIMS, claims.status(), "claims")
+claim_runs.offer_all(CLAIMS, judged, "claims")
 
 claim_runs.watch(claims.still_computing)
 
-with st.container(gap="xsmall", key="claims"):
-    claims.draw_claims(judged)
+claims.draw_claims(judged)
 
 st.subheader("Three exercises", anchor=False)
 

@@ -1,27 +1,32 @@
-"""Predict first: a person commits to a guess, and only then sees what was measured.
+"""Predict first: who asks for it commits to a guess before the page shows what was measured.
 
-Guesses stay for the session. A link with `show=true` shows everything, for those who teach.
+`predict=true` in the address hides verdicts until they are guessed; without it everything is shown.
+Guesses and answers of the quiz are in the session and in this person's browser, so that they
+survive a reload. They are not in the address: a shared link would carry them along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
+from core.chapter import CLAIMS
 from core.chapter.claim import Claim, Question, Verdict
-from core.formatting import counted
-from dashboard.ui import controls
+from core.chapter.quiz import QUIZ
+from dashboard.ui import browser, controls
 from dashboard.ui.text import number, plain
 
-GUESSES = "guesses"
-"""In the session: claim number → Guess."""
+MEMORY = "chapter"
+"""What the session and the browser call it."""
 
 CLOSE = 0.1
 """A guessed number is right within this share of the measured one."""
 
-SHOW = "show"
+PREDICT = "predict"
 
 
 @dataclass(frozen=True)
@@ -31,50 +36,105 @@ class Guess:
     value: str | float | None = None
 
 
-def guesses() -> dict[int, Guess]:
-    """The guesses of this session by claim number."""
-    by_claim: dict[int, Guess] = st.session_state.setdefault(GUESSES, {})
-    return by_claim
+@dataclass
+class Memory:
+    """What one person has guessed and answered, by claim number."""
+
+    guesses: dict[int, Guess] = field(default_factory=dict)
+    quiz: dict[int, str] = field(default_factory=dict)
+    changed: bool = False
+    """Whether it differs from what the browser keeps."""
+
+    def text(self) -> str:
+        """As JSON."""
+        guesses = {number: guess.value for number, guess in self.guesses.items()}
+        return json.dumps({"guesses": guesses, "quiz": self.quiz})
+
+    def add(self, text: str) -> None:
+        """Add what the browser kept, as far as today's questions have such answers."""
+        try:
+            kept = json.loads(text)
+            guesses, quiz = dict(kept["guesses"]), dict(kept["quiz"])
+        except (KeyError, TypeError, ValueError):
+            return
+        for claim in CLAIMS:
+            value = guesses.get(str(claim.number), ...)
+            if _is_an_answer(value, claim.question):
+                self.guesses.setdefault(claim.number, Guess(value))
+        for question in QUIZ:
+            choice = quiz.get(str(question.claim))
+            if choice in question.choices:
+                self.quiz.setdefault(question.claim, choice)
 
 
-def show_switch() -> None:
-    """Offer a switch, for teaching, that shows every verdict without guessing."""
+def _is_an_answer(value: Any, question: Question) -> bool:
+    if value is None:  # shown without a guess
+        return True
+    if question.choices:
+        return value in question.choices
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def memory() -> Memory:
+    """This person's guesses and answers."""
+    own: Memory = st.session_state.setdefault(MEMORY, Memory())
+    return own
+
+
+def remember() -> None:
+    """Exchange guesses and answers with the browser; once on the page, before they are read."""
+    own = memory()
+    found = browser.kept(MEMORY, own.text() if own.changed else None)
+    if found and not own.changed:
+        own.add(found)
+
+
+def change(make: Callable[[Memory], object]) -> None:
+    """Change what this person has guessed or answered, and show the page again."""
+    make(memory())
+    memory().changed = True
+    st.rerun()
+
+
+def predict_switch() -> None:
+    """Offer to hide every verdict until it is guessed."""
     controls.switch(
-        "Show every verdict without guessing",
-        SHOW,
-        help="For teaching. The address keeps it, so a link opens the page with everything shown.",
+        "Predict first",
+        PREDICT,
+        help="Hides each verdict until you have committed to a guess. Your guesses stay in this "
+        "browser; a link that you share does not contain them.",
     )
 
 
 def revealed(claim: Claim) -> bool:
     """Whether this person may see what was measured."""
-    return claim.number in guesses() or st.query_params.get(SHOW) == "true"
+    return st.query_params.get(PREDICT) != "true" or claim.number in memory().guesses
 
 
 def ask(claim: Claim) -> None:
     """Ask for a guess, with a way to see the verdict without one."""
-    question = claim.question
-    with st.container(border=True, key=f"predict-{claim.number}"):
+    number = claim.number
+    with st.container(border=True, key=f"predict-{number}"):
         st.markdown("**Predict first**")
-        guess = _control(question, f"guess-{claim.number}")
+        guess = _control(claim.question, f"guess-{number}")
         with st.container(horizontal=True, vertical_alignment="center"):
             committed = st.button(
                 "Commit to this guess",
                 type="primary",
                 icon=":material/lock:",
-                key=f"commit-{claim.number}",
+                key=f"commit-{number}",
             )
             shown = st.button(
                 "Show without guessing",
                 type="tertiary",
                 icon=":material/visibility:",
-                key=f"reveal-{claim.number}",
+                key=f"reveal-{number}",
             )
         if committed and guess is None:
             st.warning("Choose or type a guess first.", icon=":material/edit:")
         elif committed or shown:
-            guesses()[claim.number] = Guess(guess if committed else None)
-            st.rerun()
+            made = Guess(guess if committed else None)
+            change(lambda own: own.guesses.update({number: made}))
 
 
 def _control(question: Question, key: str) -> str | float | None:
@@ -129,10 +189,11 @@ def _quoted(answer: str | float, question: Question) -> str:
 
 
 def score(guesses: Mapping[int, Guess], verdicts: Mapping[int, Verdict]) -> str:
-    """`You predicted 3 claims, 2 of them right.`; empty before the first guess."""
+    """`3 of 15 predicted, 2 of them right`; of those whose answer is known."""
     committed = [n for n, guess in guesses.items() if guess.value is not None]
     known = [v for n in committed if (v := is_right(guesses[n], verdicts[n])) is not None]
-    if not committed:
-        return ""
-    predicted = f"You predicted {counted(len(committed), 'claim')}"
-    return f"{predicted}, {sum(known)} of {len(known)} right." if known else f"{predicted}."
+    predicted = f"{len(committed)} of {len(CLAIMS)} predicted"
+    if not known:
+        return predicted
+    of = "" if len(known) == len(committed) else f" of {len(known)} that are measured"
+    return f"{predicted}, {sum(known)}{of} right"

@@ -337,8 +337,7 @@ def _properties(snapshot: ScorecardSnapshot) -> None:
     verdict = snapshot.properties()
     st.subheader("The chapter's table of the three cells", anchor=False)
     with st.container(border=True, key="properties"):
-        condition = f" **{plain(f'{verdict.condition}.')}**" if verdict.condition else ""
-        st.markdown(claim_runs.outcome_badge(verdict.outcome) + condition)
+        st.markdown(claim_runs.outcome_badge(verdict.outcome))
         st.table(claims.property_table(verdict.table), border="horizontal")
         claim_runs.show_evidence("properties", verdict.evidence, snapshot.runs)
         st.page_link(

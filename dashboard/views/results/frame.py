@@ -6,6 +6,7 @@ follows from the experiment's declaration.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from dashboard.figures.base import Figure, Shown, read, tabs
 from dashboard.store import cache, sweeps
 from dashboard.store.sweeps import Sweep
 from dashboard.ui import controls, more_seeds, states
-from dashboard.ui.text import interval, moment, plain
+from dashboard.ui.text import interval, moment, number, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
 
@@ -231,7 +232,10 @@ def results_table(shown: Shown) -> None:
         bounded = any(isinstance(estimate.value, AtLeast) for estimate in bounds)
         if bounded:
             table[heading] = [quantity(estimate.value, "") for estimate in bounds]
-        if column.role == "note" or bounded:
+        endless = column.role == "measure" and (results[name] == math.inf).any()
+        if endless:  # a column of numbers would say Infinity
+            table[heading] = [number(value) for value in results[name]]
+        if column.role == "note" or bounded or endless:
             config[heading] = st.column_config.TextColumn(help=help_text)
         else:
             digits = "%,d" if name in whole else "%,.4g"

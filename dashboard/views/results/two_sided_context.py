@@ -78,8 +78,9 @@ FIGURES = (
         "Why it cannot generate",
         Curves("Why it cannot generate", "revisions", (Measure("revised", bounds=PERCENT),)),
         note=(
-            "A token that was emitted cannot be revised. One direction never revises a tag; both "
-            "directions do, mostly until the token that the tag needs is read."
+            "A generator must commit to each token before it sees the next. One-directional "
+            "networks never change an earlier tag; bidirectional ones change most of them until "
+            "they have read the token they need."
         ),
     ),
     TRAINING[TWO_SIDED_CONTEXT.name],

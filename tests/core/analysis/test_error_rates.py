@@ -18,8 +18,8 @@ from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 CLAIMS = {
     "who is best": r"is most accurate where",
     "the headline": r"It differs from .* by more than noise",
-    "at every look-ahead": r"by more than noise at every look-ahead",
-    "context": r"the gain comes from context",
+    "at every look-ahead": r"is significant at every look-ahead",
+    "context": r"later tokens, not capacity",
 }
 """Sentences of this page that claim a difference, each of a family of its own."""
 

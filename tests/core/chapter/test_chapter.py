@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from core.chapter import CLAIMS, claims_measured_by
-from core.chapter.claim import Claim, Outcome, Results, combined, every, of_parts
+from core.chapter.claim import Claim, Outcome, Results, Section, combined, every, of_parts
 from core.chapter.quiz import EXERCISES
 from core.formatting import listed
 from core.settings import settings_of
@@ -22,8 +22,10 @@ def test_there_are_fifteen_in_order() -> None:
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: str(claim.number))
 def test_every_claim_says_what_it_is(claim: Claim) -> None:
-    for text in (claim.title, claim.statement, claim.method, claim.question.text):
+    texts = (claim.title, claim.statement, claim.method, claim.question.text, claim.formula)
+    for text in (*texts, claim.quantity, claim.textbook, claim.why):
         assert text.strip()
+    assert claim.section in get_args(Section)
     assert claim.statement.endswith(".")
     assert claim.question.text.endswith(("?", ".", "million."))
     assert len(set(claim.question.choices)) == len(claim.question.choices) != 1
@@ -63,24 +65,26 @@ def test_the_three_exercises_start_runs_of_their_claims() -> None:
 def test_parts_make_a_verdict() -> None:
     outcomes = {
         (True, True): "holds",
-        (True, None): "not enough data to tell",
-        (None,): "not enough data to tell",
-        (True, False, None): "holds only when",
-        (False, None): "not enough data to tell",
-        (False,): "does not hold here",
+        (True, None): "not decided",
+        (None,): "not decided",
+        (True, False, None): "partly",
+        (False, None): "not decided",
+        (False,): "does not hold",
     }
     for truths, outcome in outcomes.items():
-        verdict = combined(truths, "", "it rains")
-        assert verdict.outcome == outcome in get_args(Outcome)
-        assert bool(verdict.condition) == (outcome == "holds only when")
+        assert combined(truths, "").outcome == outcome in get_args(Outcome)
 
 
-def test_parts_that_are_true_are_what_is_left_to_say() -> None:
-    verdict = of_parts({"it rains": True, "it snows": False, "it pours": True}, "Wet.")
+def test_each_part_is_said_with_its_verdict() -> None:
+    parts = {"it rains": True, "it snows": False, "it pours": True, "it hails": None}
+    verdict = of_parts(parts, "Wet.")
     assert verdict.sentence == (
-        "Holds only when it says no more than that it rains and that it pours. Wet."
+        "Partly. Holds: it rains; it pours. Does not hold: it snows. Not decided: it hails. Wet."
     )
-    assert of_parts({"it snows": False}, "Dry.").sentence == "Does not hold here. Dry."
+    assert [part.truth for part in verdict.parts] == [True, False, True, None]
+    assert of_parts({"it snows": False}, "Dry.").sentence == (
+        "Does not hold. Does not hold: it snows. Dry."
+    )
 
 
 def test_what_must_all_be_true() -> None:

@@ -61,17 +61,19 @@ def test_counts_shrink_quadratically_where_the_input_is_small() -> None:
 
 def test_counts_shrink_less_where_the_input_is_not_small() -> None:
     found = width(*widths(128))
-    assert (found.outcome, found.answer) == ("does not hold here", "About 8 times")
+    assert (found.outcome, found.answer) == ("does not hold", "About 8×")
     assert "from 395,264 to 49,664 in the LSTM, 7.96 times" in found.figure
     both = width(*widths(128, 16))
-    assert both.outcome == "holds only when"
-    assert both.condition == "the input is small compared with the hidden state: 16 features"
+    assert both.outcome == "partly"
+    assert "With 128 features it is 7.96 times, not quadratic." in both.summary
+    assert "With 16 features it is 13.4 times, about quadratic." in both.summary
+    assert (both.measured, both.spread) == ("7.96×", "exact")
     assert len(both.evidence) == 12
 
 
 def test_counts_out_of_ratio_refute() -> None:
     found = width(*widths(16, gru=1.1))
-    assert found.outcome == "does not hold here"
+    assert found.outcome == "does not hold"
     assert "is not 1 : 4 : 3" in found.figure
 
 
@@ -133,20 +135,22 @@ def test_fourteen_times_holds_where_it_is_more_and_widens() -> None:
 def test_a_gpu_counts_beside_the_cpu() -> None:
     assert linear(*beside(20.0, 9.5), *beside(90.0, 30.0, "cuda")).outcome == "holds"
     found = linear(*beside(8.0, 4.0), *beside(90.0, 30.0, "cuda"))
-    assert found.outcome == "holds only when"
-    assert "that it takes over 14 times as long on CUDA (chip)" in found.condition
-    assert "that the gap is wider on a GPU" in found.condition
-    assert "14 times as long on CPU" not in found.condition
+    assert found.outcome == "partly"
+    truths = {part.statement: part.truth for part in found.parts}
+    assert truths["it takes over 14 times as long on CUDA (chip)"] is True
+    assert truths["it takes over 14 times as long on CPU (chip)"] is False
+    assert truths["the gap is wider on a GPU"] is True
+    assert truths["the gap widens with length on CPU (chip)"] is True
 
 
 def test_fourteen_times_does_not_hold_where_it_is_less_and_does_not_widen() -> None:
     found = linear(*beside(8.0, 9.5))
-    assert (found.outcome, found.answer) == ("does not hold here", "Less than 14 times as long")
+    assert (found.outcome, found.answer) == ("does not hold", "Less than 14 times as long")
 
 
 def test_one_launch_does_not_tell_whatever_its_turns_say_and_no_run_is_not_measured() -> None:
     found = linear(*beside(20.0, 9.5, n=1))
-    assert (found.outcome, found.answer) == ("not enough data to tell", None)
+    assert (found.outcome, found.answer) == ("not decided", None)
     assert linear().outcome == "not measured yet"
 
 
@@ -197,10 +201,14 @@ def test_the_table_holds_where_every_line_is_as_claimed() -> None:
 
 def test_the_table_holds_but_for_who_is_slowest_here() -> None:
     found = properties(*COUNTS, *SPANS, *GRU_SLOWEST)
-    assert (found.outcome, found.answer) == ("holds only when", "GRU")
-    assert "training speed" not in found.condition
-    assert "that long range is poor / good / good" in found.condition
-    assert "training speed on cpu (chip) time 1, 2.00 times and 3.00 times" in found.figure
+    assert (found.outcome, found.answer) == ("partly", "GRU")
+    truths = {part.statement: part.truth for part in found.parts}
+    assert truths["Training time on CPU (chip): fastest / slowest / middle"] is False
+    assert truths["Long range: poor / good / good"] is True
+    assert "Training time on CPU (chip): 1, 2.00× as long and 3.00× as long" in found.figure
+    assert found.table[4].difference == (
+        "LSTM faster than GRU, LSTM slower than RNN and GRU slower than RNN"
+    )
 
 
 def test_who_is_slowest_may_depend_on_the_machine() -> None:
@@ -216,7 +224,7 @@ def test_the_table_does_not_hold_where_no_line_does() -> None:
         for cell in CELLS
     ]
     short = [learner("rnn", 30), learner("lstm", 10), learner("gru", 10)]
-    assert properties(*wrong, *short, *GRU_SLOWEST).outcome == "does not hold here"
+    assert properties(*wrong, *short, *GRU_SLOWEST).outcome == "does not hold"
 
 
 def test_the_gradient_stands_in_for_spans_that_were_not_measured() -> None:
@@ -238,7 +246,7 @@ def test_what_is_not_distinguishable_leaves_the_table_open() -> None:
     assert found.numbers["LSTM on CPU (chip)"].low is None
     wide = [*launches("lstm", 2.4, noise=0.5), *launches("gru", 2.0, noise=0.5)]
     found = properties(*COUNTS, *SPANS, *wide)
-    assert (found.outcome, found.answer) == ("not enough data to tell", None)
+    assert (found.outcome, found.answer) == ("not decided", None)
     single = [
         run(
             MEMORY_SPAN,
@@ -249,13 +257,13 @@ def test_what_is_not_distinguishable_leaves_the_table_open() -> None:
         )
         for c, s in zip(CELLS, (10, 20, 30), strict=True)
     ]
-    assert properties(*COUNTS, *single, *AS_CLAIMED).outcome == "not enough data to tell"
+    assert properties(*COUNTS, *single, *AS_CLAIMED).outcome == "not decided"
 
 
 def test_lines_that_are_missing_are_named() -> None:
     found = properties(*COUNTS)
     assert found.outcome == "not measured yet"
-    assert found.figure == "Missing: long range and training speed."
+    assert found.figure == "Missing: Long range and Training speed."
     assert found.table[0].truth is True
 
 
@@ -279,16 +287,16 @@ def shrinking(times: float, size: int = 16) -> list[Made]:
 )
 def test_about_quadratic_is_an_exponent_near_two(exponent: float, holds: bool) -> None:
     found = width(*shrinking(4**exponent))
-    assert found.outcome == ("holds" if holds else "does not hold here")
+    assert found.outcome == ("holds" if holds else "does not hold")
 
 
 @pytest.mark.parametrize(
     ("times", "answer"),
     [
-        (5.6, "About 4 times"),
-        (5.7, "About 8 times"),
-        (11.3, "About 8 times"),
-        (11.4, "About 16 times"),
+        (5.6, "About 4×"),
+        (5.7, "About 8×"),
+        (11.3, "About 8×"),
+        (11.4, "About 16×"),
     ],
 )
 def test_the_answer_on_shrinking_is_the_nearest_ratio(times: float, answer: str) -> None:

@@ -45,27 +45,32 @@ def test_the_ratio_holds_where_it_is_about_400_000() -> None:
     assert found.answer == 5.5
 
 
-def test_the_ratio_holds_only_at_a_gain_where_the_default_start_is_far_off() -> None:
+def test_the_ratio_does_not_hold_where_the_default_start_is_far_off() -> None:
+    """The claim names nn.RNN(32, 64): that another gain gives the number is said, and no more."""
     default, doubled = network(), network(recurrent_gain=2.0, ratio=around(5.5, 1.0))
     found = ratio(default, doubled, network(recurrent_gain=3.0, ratio=around(-2.4, 0.5)))
-    assert found.outcome == "holds only when"
-    assert found.condition == "the recurrent weights are multiplied by 2"
-    assert "10^28.6 in RNN 64 (95% CI 26.1–31.1, n = 8)" in found.figure
+    assert found.outcome == "does not hold"
+    assert found.summary == (
+        "Off by a factor of 10²³: 10²⁸·⁶ instead of 400,000. With the recurrent weights doubled "
+        "you get that number."
+    )
+    assert (found.measured, found.spread) == ("10²⁸·⁶", "95% CI 10²⁶·¹–10³¹·¹, n = 8")
+    assert "10²⁸·⁶ in RNN 64 (95% CI 10²⁶·¹–10³¹·¹, n = 8)" in found.figure
     assert {default.columns["run_id"], doubled.columns["run_id"]} < {*found.evidence}
 
 
 def test_the_ratio_does_not_hold_where_nothing_comes_near() -> None:
-    assert ratio(network()).outcome == "does not hold here"
+    assert ratio(network()).outcome == "does not hold"
     assert ratio(network(), network(recurrent_gain=3.0, ratio=around(-2.4))).outcome == (
-        "does not hold here"
+        "does not hold"
     )
 
 
 def test_too_few_seeds_or_too_wide_an_interval_do_not_tell_the_ratio() -> None:
-    assert ratio(network(n=1)).outcome == "not enough data to tell"
-    assert ratio(network(ratio=around(5.5, 4.0))).outcome == "not enough data to tell"
+    assert ratio(network(n=1)).outcome == "not decided"
+    assert ratio(network(ratio=around(5.5, 4.0))).outcome == "not decided"
     lost = ratio(network(ratio=Estimate(None, None, None, 0), zeros=100.0))
-    assert lost.outcome == "not enough data to tell"
+    assert lost.outcome == "not decided"
     assert "exactly zero" in lost.figure
 
 
@@ -110,17 +115,18 @@ def test_singular_values_hold_where_below_vanishes_and_above_explodes() -> None:
 def test_one_network_above_one_that_vanishes_is_enough_to_refute_that_half() -> None:
     above = network(recurrent_gain=2.0, tables=jacobians((1.8, -4.5), (1.8, 0.5)))
     found = singular_values(BELOW, above)
-    assert found.outcome == "holds only when"
-    assert "necessary to explode, not sufficient" in found.condition
+    assert found.outcome == "partly"
+    assert "necessary to explode, not sufficient" in found.summary
+    assert found.measured == "1 of 2"
     assert "Of 2 networks with singular values above 1, the product explodes in 1" in found.figure
-    assert "One with 1.80 on average shrinks the gradient to 10^-4.50" in found.figure
+    assert "One with 1.80 on average shrinks the gradient to 10⁻⁴·⁵" in found.figure
     assert found.answer == "It may still vanish"
 
 
 def test_singular_values_do_not_hold_where_neither_half_does() -> None:
     wrong = network(recurrent_gain=0.5, tables=jacobians((0.6, 2.0)))
     other = network(recurrent_gain=2.0, tables=jacobians((1.8, -4.5)))
-    assert singular_values(wrong, other).outcome == "does not hold here"
+    assert singular_values(wrong, other).outcome == "does not hold"
 
 
 def test_a_product_that_is_exactly_zero_has_vanished() -> None:
@@ -149,42 +155,45 @@ def test_gates_hold_where_one_percent_reaches_twice_as_far_in_both() -> None:
 
 def test_gates_hold_only_with_the_bias_that_helps() -> None:
     found = gates(RNN, WEAK_LSTM, WEAK_GRU, network("lstm", 0.86, forget_bias=1))
-    assert found.outcome == "holds only when"
-    assert found.condition == "the LSTM starts with forget bias 1"
-    assert "It reaches at least twice as far as in RNN 64: 30.5 steps in LSTM 64" in found.figure
+    assert found.outcome == "partly"
+    assert found.summary.endswith(
+        "It reaches twice as far only if the LSTM starts with forget bias 1."
+    )
+    assert "It reaches at least twice as far after 30.5 in LSTM 64" in found.figure
     assert found.answer == "Further, but not twice as far"
     assert len(found.evidence) == 4
 
 
 def test_each_cell_that_helps_is_named_with_its_starts() -> None:
     found = gates(RNN, WEAK_LSTM, network("gru", 0.8), network("lstm", 0.86, forget_bias=1))
-    assert found.condition == (
-        "the LSTM starts with forget bias 1, and the GRU starts with what PyTorch draws"
+    assert found.summary.endswith(
+        "if the LSTM starts with forget bias 1, and the GRU starts with PyTorch's default."
     )
 
 
 def test_gates_do_not_hold_where_no_start_helps() -> None:
-    assert gates(RNN, WEAK_LSTM, WEAK_GRU).outcome == "does not hold here"
+    assert gates(RNN, WEAK_LSTM, WEAK_GRU).outcome == "does not hold"
     faster = gates(RNN, network("lstm", 0.3), WEAK_GRU)
-    assert (faster.outcome, faster.answer) == ("does not hold here", "No further")
+    assert (faster.outcome, faster.answer) == ("does not hold", "No further")
 
 
 def test_a_curve_that_no_line_describes_brings_the_gradient_back_if_it_reaches_far() -> None:
     """Forget bias 3: half is gone in a step, and more than 1% is left after all 99."""
     far = network("lstm", 1.001, forget_bias=3)
-    assert gates(RNN, WEAK_LSTM, WEAK_GRU, far).condition == "the LSTM starts with forget bias 3"
-    assert "≥ 99.0 steps in LSTM 64 · forget bias 3" in gates(RNN, WEAK_LSTM, WEAK_GRU, far).figure
+    found = gates(RNN, WEAK_LSTM, WEAK_GRU, far)
+    assert found.summary.endswith("only if the LSTM starts with forget bias 3.")
+    assert "≥ 99.0 in LSTM 64 · forget bias 3" in found.figure
 
 
 def test_one_seed_does_not_tell_of_gates_and_one_cell_is_not_enough() -> None:
     found = gates(*(network(cell, 0.6, n=1) for cell in ("rnn", "lstm", "gru")))
-    assert (found.outcome, found.answer) == ("not enough data to tell", None)
+    assert (found.outcome, found.answer) == ("not decided", None)
     assert gates(RNN).outcome == "not measured yet"
 
 
 def test_an_interval_that_reaches_from_zero_to_infinity_tells_nothing() -> None:
     lost = run(GRADIENT_DECAY, "rnn", "chapter", decay_rate=Estimate(0.5, 0.0, math.inf, 2))
-    assert gates(lost, WEAK_LSTM, WEAK_GRU).outcome == "not enough data to tell"
+    assert gates(lost, WEAK_LSTM, WEAK_GRU).outcome == "not decided"
 
 
 def decays(*rates: float) -> dict[str, pandas.DataFrame]:
@@ -210,12 +219,12 @@ def test_depth_holds_where_the_gradient_fades_otherwise() -> None:
 
 def test_depth_does_not_hold_where_it_fades_alike() -> None:
     found = depth(network("lstm", 0.62), network("lstm", 0.622, layers=3))
-    assert (found.outcome, found.answer) == ("does not hold here", "It fades at the same rate")
+    assert (found.outcome, found.answer) == ("does not hold", "It fades at the same rate")
 
 
 def test_one_seed_does_not_tell_of_depth_and_one_depth_is_not_enough() -> None:
     shallow, deep = (network("lstm", r, n=1, layers=k) for r, k in ((0.6, 1), (0.7, 3)))
-    assert depth(shallow, deep).outcome == "not enough data to tell"
+    assert depth(shallow, deep).outcome == "not decided"
     assert depth(shallow).outcome == "not measured yet"
 
 
@@ -280,12 +289,12 @@ def test_networks_are_those_of_the_input_layer_as_last_trained() -> None:
 def test_a_product_of_norm_one_neither_vanishes_nor_explodes() -> None:
     level = network(recurrent_gain=3.0, tables=jacobians((2.5, 0.0)))
     found = singular_values(BELOW, level)
-    assert found.outcome == "holds only when"
+    assert found.outcome == "partly"
     assert "in 0." in found.figure
     assert "shrinks" not in found.figure
     low = network(recurrent_gain=0.5, tables=jacobians((0.6, 0.0)))
     found = singular_values(low, network(recurrent_gain=3.0, tables=jacobians((2.5, 3.0))))
-    assert found.condition == "the singular values are above 1"
+    assert "Below 1 the gradient vanishes in 0 of 1 network" in found.summary
 
 
 def test_a_singular_value_of_exactly_one_is_on_neither_side() -> None:

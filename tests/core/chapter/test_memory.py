@@ -37,24 +37,25 @@ def struggle(*runs: Made) -> Verdict:
 def test_a_plain_rnn_that_ends_within_twenty_steps_struggles() -> None:
     found = struggle(SHORT, learner(30, 30, 30, 50, 30, variant="gru"))
     assert (found.outcome, found.answer) == ("holds", "Up to 10 steps")
-    assert "lags up to 10 in RNN 32 (95% CI 10.0–15.0, n = 5)" in found.figure
+    assert "lags up to 10 in RNN 32 (95% CI 10–15, n = 5)" in found.figure
     assert "30 in GRU 32" in found.figure
 
 
 def test_it_struggles_only_from_the_start_that_keeps_it_short() -> None:
     found = struggle(SHORT, learner(50, 70, 50, 50, 50, initialisation="orthogonal"))
-    assert found.outcome == "holds only when"
-    assert found.condition == "the network is RNN 32"
+    assert found.outcome == "partly"
+    assert found.summary.endswith("It ends within 20 steps in RNN 32 only.")
+    assert (found.measured, found.spread) == ("10 steps", "95% CI 10–15, n = 5")
 
 
 def test_it_does_not_struggle_where_it_reaches_further() -> None:
     found = struggle(learner(30, 50, 30, 30, 50))
-    assert (found.outcome, found.answer) == ("does not hold here", "More than 20 steps")
+    assert (found.outcome, found.answer) == ("does not hold", "More than 20 steps")
 
 
 def test_one_seed_and_spans_on_both_sides_of_twenty_do_not_tell() -> None:
-    assert struggle(learner(10)).outcome == "not enough data to tell"
-    assert struggle(learner(15, 20, 30, 15, 20)).outcome == "not enough data to tell"
+    assert struggle(learner(10)).outcome == "not decided"
+    assert struggle(learner(15, 20, 30, 15, 20)).outcome == "not decided"
 
 
 def test_other_cells_and_other_budgets_do_not_measure_the_plain_rnn() -> None:
@@ -72,13 +73,13 @@ def test_clipping_is_no_cure_where_it_still_falls_short() -> None:
     assert "RNN 32 reaches further with clipping" in found.figure
     assert len(found.evidence) == 2
     same = clipping(SHORT, learner(10, 10, 15, 10, 10, clip=None))
-    assert "In RNN 32 clipping makes no clear difference" in same.figure
+    assert "In RNN 32 clipping makes no significant difference" in same.figure
 
 
 def test_clipping_is_a_cure_where_everything_is_learned_with_it_alone() -> None:
     whole = learner(100, 100, 100, 100, 100)
     found = clipping(whole, learner(10, 10, 10, 10, 10, clip=None))
-    assert (found.outcome, found.answer) == ("does not hold here", "It learns every lag tried")
+    assert (found.outcome, found.answer) == ("does not hold", "It learns every lag tried")
     assert "at least 100" in found.figure
 
 
@@ -86,14 +87,21 @@ def test_it_may_cure_one_network_and_not_another() -> None:
     cured = learner(100, 100, 100, 100, 100, recurrent_gain=3)
     lost = learner(2, 2, 3, 2, 2, recurrent_gain=3, clip=None)
     found = clipping(SHORT, learner(10, 10, 10, 10, 10, clip=None), cured, lost)
-    assert found.outcome == "holds only when"
-    assert found.condition == "the network is RNN 32"
+    assert found.outcome == "partly"
+    assert "RNN 32 · gain 3 reaches further with clipping." in found.summary
+
+
+def test_spans_that_look_equal_are_shown_seed_by_seed_where_they_differ() -> None:
+    clipped = learner(7, 7, 7, 7, 7, 10, 10, 10)
+    found = clipping(clipped, learner(2, 2, 3, 7, 7, 7, 7, 7, clip=None))
+    assert "RNN 32 reaches further with clipping (the seeds reached" in found.summary
+    assert "7, 7, 7, 7, 7, 10, 10, 10 against 2, 2, 3, 7, 7, 7, 7, 7)" in found.summary
 
 
 def test_nothing_to_cure_and_single_seeds_do_not_tell() -> None:
     everything = [learner(*[100] * 5), learner(*[100] * 5, clip=None)]
-    assert clipping(*everything).outcome == "not enough data to tell"
-    assert clipping(learner(10), learner(7, clip=None)).outcome == "not enough data to tell"
+    assert clipping(*everything).outcome == "not decided"
+    assert clipping(learner(10), learner(7, clip=None)).outcome == "not decided"
 
 
 def test_both_sides_of_clipping_are_needed() -> None:
@@ -106,7 +114,7 @@ def test_both_sides_of_clipping_are_needed() -> None:
         (10, "holds", "Up to 10 steps"),
         (11, "holds", "11 to 20 steps"),
         (20, "holds", "11 to 20 steps"),
-        (21, "does not hold here", "More than 20 steps"),
+        (21, "does not hold", "More than 20 steps"),
     ],
 )
 def test_how_far_it_reaches_changes_at_ten_and_at_twenty_steps(
@@ -117,8 +125,8 @@ def test_how_far_it_reaches_changes_at_ten_and_at_twenty_steps(
 
 
 def test_an_interval_that_begins_at_twenty_steps_does_not_tell() -> None:
-    assert struggle(learner(20, 30, 30, 30, 30)).outcome == "not enough data to tell"
-    assert struggle(learner(21, 30, 30, 30, 30)).outcome == "does not hold here"
+    assert struggle(learner(20, 30, 30, 30, 30)).outcome == "not decided"
+    assert struggle(learner(21, 30, 30, 30, 30)).outcome == "does not hold"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from core.analysis.comparison import PairOutcome
 from core.chapter import CLAIMS
 from core.chapter.claim import Results, Verdict
+from core.chapter.gradients import TWICE_BY_BIAS, TWICE_BY_CELL
 from core.chapter.quiz import QUIZ, Answer, QuizQuestion
 from core.stats.estimates import Estimate
 from tests.core.made import around
@@ -64,20 +65,23 @@ def test_powers_of_ten_cite_the_interval_and_the_runs() -> None:
 def test_shares_are_counted() -> None:
     counted = {"networks_above_1": exact(8)}
     choices = [answer(5, **counted, of_them_exploding=exact(n)).choice for n in (8, 3, 0)]
-    assert choices == ["In all of them", "In some of them", "In none of them"]
+    assert choices == ["In all", "In some", "In none"]
     because = answer(5, **counted, of_them_exploding=exact(3)).because
     assert because == "Measured here: networks above 1: 8; of them exploding: 3."
 
 
-def test_the_larger_factor_helps_more() -> None:
-    lives = {"RNN_64": around(1.0), "LSTM_64": around(1.4)}
-    biased = answer(8, **lives, LSTM_64__forget_bias_1=around(4.5))
-    assert biased.choice == "The forget bias of 1 in place of the drawn one"
-    assert answer(8, **lives, LSTM_64__forget_bias_1=around(1.5)).choice == (
-        "The LSTM in place of the RNN"
-    )
-    assert answer(8, **lives, LSTM_64__forget_bias_1=around(1.96, 0.2)).choice is None
-    assert answer(8, **lives).choice is None
+def test_what_doubles_the_reach_helps() -> None:
+    reach = {"RNN_64": around(6), "LSTM_64": around(9), "LSTM_64__forget_bias_1": around(30)}
+
+    def choice(by_cell: PairOutcome, by_bias: PairOutcome) -> str | None:
+        return answer(8, {TWICE_BY_CELL: by_cell, TWICE_BY_BIAS: by_bias}, **reach).choice
+
+    assert choice("worse", "better") == "Forget bias 1"
+    assert choice("better", "worse") == "An LSTM instead of an RNN"
+    assert choice("better", "better") == "Both"
+    assert choice("worse", "worse") == "Neither"
+    assert choice("not distinguishable", "better") is None
+    assert answer(8, **reach).choice is None
 
 
 def test_the_furthest_cell_must_stand_out() -> None:
@@ -92,7 +96,7 @@ def test_the_furthest_cell_must_stand_out() -> None:
         return answer(7, findings, **spans).choice
 
     assert choice(RNN="better", LSTM="better") == "GRU"
-    assert choice(RNN="better", LSTM="not distinguishable") == "They are not distinguishable"
+    assert choice(RNN="better", LSTM="not distinguishable") == "No clear winner"
     assert choice(RNN="better", LSTM="not enough seeds") is None
 
 
@@ -110,12 +114,12 @@ def test_who_is_faster_may_depend_on_the_machine() -> None:
 
 def test_the_nearest_factor_is_right() -> None:
     choices = [answer(10, times_at_16_features=exact(t)).choice for t in (4.1, 7.96, 13.4)]
-    assert choices == ["About 4 times", "About 8 times", "About 16 times"]
+    assert choices == ["About 4×", "About 8×", "About 16×"]
     assert answer(10, times_at_16_features=exact(13.4)).because.endswith("features: 13.4.")
 
 
 def test_a_refused_decoder_leaves_one_direction() -> None:
-    assert answer(12, refused=exact(1.0)).choice == "Only a decoder of one direction"
+    assert answer(12, refused=exact(1.0)).choice == "Only a one-directional decoder"
     assert answer(12, refused=exact(0.0)).choice == "Any decoder"
 
 
@@ -127,8 +131,8 @@ def test_what_attention_moves_must_be_apart() -> None:
         for outcome in (*outcomes, "not enough seeds")
     ]
     assert choices == [
-        "It moves it to longer sentences",
+        "It makes it longer",
         "Nothing",
-        "It moves it to shorter sentences",
+        "It makes it shorter",
         None,
     ]

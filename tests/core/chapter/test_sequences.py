@@ -29,7 +29,7 @@ def sides(*runs: Made, facts: Any = REFUSED) -> Verdict:
 
 def test_two_directions_hold_where_they_see_more_and_are_refused_as_decoders() -> None:
     found = sides(*pair("rnn", 95.0, 25.0), *pair("lstm", 99.0, 25.0))
-    assert (found.outcome, found.answer) == ("holds", "It is refused")
+    assert (found.outcome, found.answer) == ("holds", "It cannot be built")
     assert "95.0% (n = 3: too few for an interval) in bi-RNN 64" in found.figure
     assert "128 numbers against 64" in found.figure
     assert len(found.evidence) == 4
@@ -37,25 +37,26 @@ def test_two_directions_hold_where_they_see_more_and_are_refused_as_decoders() -
 
 def test_a_cell_that_does_not_see_more_is_left_out() -> None:
     found = sides(*pair("rnn", 95.0, 25.0), *pair("lstm", 20.0, 25.0))
-    assert found.outcome == "holds only when"
-    assert "that a bidirectional RNN sees both sides" in found.condition
-    assert "LSTM" not in found.condition
+    assert found.outcome == "partly"
+    truths = {part.statement: part.truth for part in found.parts}
+    assert truths["a bidirectional RNN sees both sides"] is True
+    assert truths["a bidirectional LSTM sees both sides"] is False
 
 
 def test_two_directions_do_not_hold_where_nothing_is_as_claimed() -> None:
     allowed = {"widths": [64, 64], "refusal": ""}
     found = sides(*pair("rnn", 20.0, 25.0), facts=allowed)
-    assert (found.outcome, found.answer) == ("does not hold here", "It generates token by token")
+    assert (found.outcome, found.answer) == ("does not hold", "It generates token by token")
 
 
 def test_one_seed_does_not_tell_what_two_directions_see() -> None:
-    assert sides(*pair("rnn", 95.0, 25.0, n=1)).outcome == "not enough data to tell"
+    assert sides(*pair("rnn", 95.0, 25.0, n=1)).outcome == "not decided"
 
 
 def test_runs_and_the_refusal_are_both_needed() -> None:
     assert sides(*pair("rnn", 95.0, 25.0), facts=None).outcome == "not measured yet"
     assert sides(pair("rnn", 95.0, 25.0)[0]).outcome == "not measured yet"
-    assert sides().answer == "It is refused"
+    assert sides().answer == "It cannot be built"
 
 
 def translators(attention: str, *lengths: float) -> list[Made]:
@@ -89,24 +90,24 @@ def test_attention_holds_where_quality_stays_up_with_it() -> None:
 
 def test_attention_only_moves_the_fall_where_quality_falls_with_it_too() -> None:
     found = attention(*FALLS, *translators("dot", 22.0, 21.0, 23.0, 22.0, 21.5))
-    assert found.outcome == "holds only when"
-    assert "that attention moves the fall to longer sentences" in found.condition
-    assert "28 words" not in found.condition
+    assert found.outcome == "partly"
+    assert [part.truth for part in found.parts] == [True, True, False]
+    assert found.measured == "13 words"
 
 
 def test_attention_does_not_hold_where_nothing_falls_or_it_makes_it_worse() -> None:
     never = translators("none", 28.0, 28.0, 28.0, 28.0, 28.0)
     found = attention(*never, *translators("dot", 9.0, 10.0, 11.0, 10.0, 10.5))
-    assert found.outcome == "does not hold here"
+    assert found.outcome == "does not hold"
 
 
 def test_one_seed_and_lengths_that_overlap_do_not_tell() -> None:
     one = [*translators("none", 13.0), *translators("dot", 28.0)]
-    assert attention(*one).outcome == "not enough data to tell"
+    assert attention(*one).outcome == "not decided"
     three = [*FALLS[:3], *translators("dot", 28.0, 28.0, 28.0)]
-    assert attention(*three).outcome == "not enough data to tell", "ranks of 3 against 3: p = .1"
+    assert attention(*three).outcome == "not decided", "ranks of 3 against 3: p = .1"
     vague = attention(*FALLS, *translators("dot", 28.0, 28.0, 28.0, 9.0, 12.0))
-    assert "that attention moves the fall" not in vague.condition
+    assert vague.parts[1].truth is None
 
 
 def test_the_measurement_has_enough_seeds_for_a_verdict_by_ranks() -> None:

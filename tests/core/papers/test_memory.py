@@ -46,10 +46,10 @@ def truths(verdict: Verdict) -> list[Truth]:
     ("lstm", "rnn", "outcome", "parts"),
     [
         (50, 10, "holds", [True, True, True]),
-        (49, 10, "holds only when", [False, True, True]),
-        (50, 50, "holds only when", [True, False]),
-        (10, 50, "does not hold here", [False, False, False]),
-        ((30, 50) * 4, (10, 50) * 4, "not enough data to tell", [None, None, None]),
+        (49, 10, "partly", [False, True, True]),
+        (50, 50, "partly", [True, False]),
+        (10, 50, "does not hold", [False, False, False]),
+        ((30, 50) * 4, (10, 50) * 4, "not decided", [None, None, None]),
     ],
 )
 def test_adding(lstm: Spans, rnn: Spans, outcome: str, parts: list[Truth]) -> None:
@@ -60,7 +60,7 @@ def test_adding(lstm: Spans, rnn: Spans, outcome: str, parts: list[Truth]) -> No
 
 def test_a_single_seed_decides_nothing() -> None:
     found = verdict_of(HOCHREITER, lstm=(50,), rnn=(10,))
-    assert found.outcome == "not enough data to tell"
+    assert found.outcome == "not decided"
     assert truths(found) == [None, None, None]
     assert "not enough seeds" in found.parts[2].measured
 
@@ -144,9 +144,9 @@ def test_clipping(
     ("gated", "open_gate", "outcome"),
     [
         (15, 7, "holds"),
-        (7, 15, "does not hold here"),
-        (7, 7, "does not hold here"),
-        (NOISY, NOISY, "not enough data to tell"),
+        (7, 15, "does not hold"),
+        (7, 7, "does not hold"),
+        (NOISY, NOISY, "not decided"),
     ],
 )
 def test_forget_gate(gated: Spans, open_gate: Spans, outcome: str) -> None:
@@ -171,12 +171,12 @@ def copy(**shares: tuple[float, ...]) -> Verdict:
     ("short", "lstm", "rnn", "outcome", "parts"),
     [
         (LEARNED, STUCK, STUCK, "holds", [True, True, True]),
-        (LEARNED, LEARNED, STUCK, "holds only when", [True, False, True]),
-        (STUCK, STUCK, STUCK, "holds only when", [False, True, True]),
-        (STUCK, LEARNED, LEARNED, "does not hold here", [False] * 3),
-        (PARTLY, PARTLY, STUCK, "holds only when", [True, False, True]),
-        (LEARNED, VAGUE, STUCK, "not enough data to tell", [True, None, True]),
-        (LEARNED, STUCK, (1.0,), "not enough data to tell", [True, True, None]),
+        (LEARNED, LEARNED, STUCK, "partly", [True, False, True]),
+        (STUCK, STUCK, STUCK, "partly", [False, True, True]),
+        (STUCK, LEARNED, LEARNED, "does not hold", [False] * 3),
+        (PARTLY, PARTLY, STUCK, "partly", [True, False, True]),
+        (LEARNED, VAGUE, STUCK, "not decided", [True, None, True]),
+        (LEARNED, STUCK, (1.0,), "not decided", [True, True, None]),
     ],
 )
 def test_copy_memory(
@@ -202,7 +202,7 @@ def test_runs_that_lost_their_tables_leave_it_open() -> None:
     whole = [copier(ARJOVSKY, name, *LEARNED) for name in ARJOVSKY.networks]
     lost = [dataclasses.replace(made, tables={}) for made in whole]
     found = ARJOVSKY.verdict(results(*lost))
-    assert found.outcome == "not enough data to tell"
+    assert found.outcome == "not decided"
     assert truths(found) == [None] * 3
     spans = [learner(GREFF, name, *[10] * SEEDS) for name in GREFF.networks]
     lost = [dataclasses.replace(made, tables={}) for made in spans]

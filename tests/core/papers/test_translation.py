@@ -30,9 +30,9 @@ def truths(verdict: Verdict) -> list[Truth]:
     ("ends", "outcome"),
     [
         (FALLING, "holds"),
-        (RISING, "does not hold here"),
-        (VAGUE, "not enough data to tell"),
-        (FALLING[:1], "not enough data to tell"),
+        (RISING, "does not hold"),
+        (VAGUE, "not decided"),
+        (FALLING[:1], "not decided"),
     ],
 )
 def test_quality_falls_with_length(ends: Ends, outcome: str) -> None:
@@ -71,15 +71,15 @@ def test_attention_repairs_where_long_sentences_stay_up() -> None:
 def test_attention_that_lifts_all_lengths_alike_is_not_robust_to_length() -> None:
     lifted = [(short + 9, long + 9) for short, long in FALLING]
     found = attention(lifted, FALLING)
-    assert (found.outcome, truths(found)) == ("holds only when", [True, True, False])
+    assert (found.outcome, truths(found)) == ("partly", [True, True, False])
 
 
 def test_attention_does_not_repair_where_all_is_worse_with_it() -> None:
-    assert attention(FALLING, FLAT, gain=-15).outcome == "does not hold here"
+    assert attention(FALLING, FLAT, gain=-15).outcome == "does not hold"
 
 
 def test_attention_with_single_seeds_is_undecided() -> None:
-    assert attention(FLAT[:1], FALLING[:1]).outcome == "not enough data to tell"
+    assert attention(FLAT[:1], FALLING[:1]).outcome == "not decided"
 
 
 def reversal(reversed_: Ends, forwards: Ends, gain: float) -> Verdict:
@@ -95,10 +95,10 @@ def reversal(reversed_: Ends, forwards: Ends, gain: float) -> Verdict:
     ("reversed_", "forwards", "gain", "outcome", "parts"),
     [
         (FLAT, FALLING, 20.0, "holds", [True, True]),
-        (FALLING, FLAT, 20.0, "holds only when", [True, False]),
-        (FALLING, FLAT, -15.0, "does not hold here", [False, False]),
-        (VAGUE, VAGUE, 0.0, "not enough data to tell", [None, None]),
-        (FALLING, FALLING, 20.0, "not enough data to tell", [True, None]),
+        (FALLING, FLAT, 20.0, "partly", [True, False]),
+        (FALLING, FLAT, -15.0, "does not hold", [False, False]),
+        (VAGUE, VAGUE, 0.0, "not decided", [None, None]),
+        (FALLING, FALLING, 20.0, "not decided", [True, None]),
     ],
 )
 def test_reversed_sources(
@@ -111,5 +111,5 @@ def test_reversed_sources(
 def test_runs_that_lost_their_tables_leave_it_open() -> None:
     whole = translators(CHO, *CHO.networks, FALLING)
     found = CHO.verdict(results(*(dataclasses.replace(made, tables={}) for made in whole)))
-    assert found.outcome == "not enough data to tell"
+    assert found.outcome == "not decided"
     assert "not known" in found.parts[0].measured

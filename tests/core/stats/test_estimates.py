@@ -20,11 +20,9 @@ from core.stats.estimates import (
     finite,
     geometric_mean_estimate,
     half_life,
-    intervals_apart,
     majority_estimate,
     mean_estimate,
     median_estimate,
-    ratio_estimate,
     success_estimate,
 )
 
@@ -141,20 +139,6 @@ def test_half_life_is_infinite_where_nothing_is_lost() -> None:
 def test_the_half_lifes_interval_is_that_of_its_endpoints() -> None:
     rate = Estimate(0.9, 0.8, 1.01, 5)
     assert rate.transformed(half_life) == Estimate(half_life(0.9), half_life(0.8), math.inf, 5)
-
-
-def test_intervals_are_apart_or_overlap_or_cannot_be_compared() -> None:
-    low, high = Estimate(1.0, 0.5, 1.5, 4), Estimate(3.0, 2.0, 4.0, 4)
-    assert intervals_apart(low, high) is intervals_apart(high, low) is True
-    assert intervals_apart(low, Estimate(2.0, 1.5, 2.5, 4)) is False
-    assert intervals_apart(low, Estimate(3.0, None, None, 1)) is None
-
-
-def test_a_ratio_has_the_widest_interval_that_both_allow() -> None:
-    ratio = ratio_estimate(Estimate(6.0, 4.0, 8.0, 5), Estimate(2.0, 1.0, 4.0, 3))
-    assert ratio == Estimate(3.0, 1.0, 8.0, 3)
-    assert ratio_estimate(MISSING, ratio) == ratio_estimate(ratio, MISSING) == MISSING
-    assert ratio_estimate(Estimate(6.0, None, None, 1), ratio).low is None
 
 
 @pytest.mark.parametrize(

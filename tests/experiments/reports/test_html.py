@@ -131,7 +131,12 @@ def test_the_command_writes_a_file_or_standard_output(
     out, said = capsys.readouterr()
     assert out == ""
     assert str(file) in said
-    assert Reader(file.read_text(encoding="utf-8")).words.count("The Jacobian") == 2
+    assert (
+        Reader(file.read_text(encoding="utf-8")).words.count(
+            "A Jacobian collects all partial derivatives"
+        )
+        == 2
+    )
     assert main(["report", "--output", str(tmp_path / "nowhere" / "report.html")]) == 2
     assert "error: output is" in capsys.readouterr().err
 
@@ -140,16 +145,16 @@ def test_the_head_counts_what_is_measured() -> None:
     outcomes: tuple[Outcome, ...] = (
         "holds",
         "holds",
-        "holds only when",
-        "not enough data to tell",
+        "partly",
+        "not decided",
         "not measured yet",
     )
     assert headline(Verdict(outcome, "") for outcome in outcomes) == (
-        "4 of 5 claims are measured: 2 hold, 1 holds only under a condition and 1 is still open."
+        "4 of 5 claims are measured: 2 hold, 1 holds partly and 1 is not decided."
     )
     assert (
         headline([Verdict("not measured yet", "")] * 3) == "None of the 3 claims is measured yet."
     )
-    assert headline([Verdict("does not hold here", "")]) == (
-        "1 of 1 claims is measured: 1 does not hold here."
+    assert headline([Verdict("does not hold", "")]) == (
+        "1 of 1 claims is measured: 1 does not hold."
     )

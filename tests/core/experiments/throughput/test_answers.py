@@ -45,7 +45,7 @@ def test_a_run_says_its_ratios_over_turns_and_its_speed_as_of_this_launch() -> N
         "LSTM 64: training takes 3.10 (3.04–3.16) times the plain RNN's time, a forward pass 14.2 "
         "(13.0–15.0) times a linear layer's, one token 2.10 (2.00–2.20) times the plain RNN's "
         "(intervals over 10 turns of one launch); 61,200 tokens/s in training, as of this launch; "
-        "time grows as a + b·T^1.02 (0.98–1.06) from T = 64 to 512."
+        "time grows as a + b·T¹·⁰² (0.98–1.06) from T = 64 to 512."
     )
     assert "CI" not in sentence(made), "another launch may well lie outside"
     assert sentence(timed(None)) == "RNN 64: no training time at the longest sequence."
@@ -55,8 +55,10 @@ def test_an_exponent_that_is_not_determined_is_not_said() -> None:
     """On a busy machine: T^1.12 (-3.74 to 4.66)."""
     for exponent in (Estimate(1.12, -3.74, 4.66, 4), Estimate(1.12, None, None, 3)):
         busy = timed(3.1, length_exponent=exponent, local_exponent=exponent)
-        assert "T^" not in sentence(busy)
-        assert "T^" not in answer(compared(busy, timed(1.0, "lstm", length_exponent=exponent)))
+        assert "·T" not in sentence(busy)
+        assert "grows as" not in answer(
+            compared(busy, timed(1.0, "lstm", length_exponent=exponent))
+        )
 
 
 def test_one_launch_of_each_is_ordered_but_not_ranked() -> None:
@@ -144,11 +146,11 @@ def test_growth_is_said_with_its_lengths() -> None:
     )
     words = " ".join(remarks(compared(first, second)))
     assert (
-        "Beyond a constant overhead, recurrent time grows as T^1.00 to T^1.10 (0.95–1.20) from "
+        "Beyond a constant overhead, recurrent time grows as T¹·⁰⁰ to T¹·¹⁰ (0.95–1.20) from "
         "T = 64 to 512." in words
     )
     assert (
-        "Attention's grows as T^1.10 to T^1.12 (1.05–1.15) from T = 64 to 128, and as T^1.60 "
+        "Attention's grows as T¹·¹⁰ to T¹·¹² (1.05–1.15) from T = 64 to 128, and as T¹·⁶⁰ "
         "(1.50–1.70) from T = 256 to 512; T² is most of it from T = 400 (350–450)." in words
     )
     beyond = " ".join(remarks(compared(second)))

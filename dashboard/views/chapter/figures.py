@@ -1,0 +1,298 @@
+"""The figure of each claim: what was measured, with the textbook's number as a line.
+
+A claim that has none here shows a table or a formula of what was measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas
+import streamlit as st
+
+from core.chapter.basics import STEPS
+from core.chapter.claim import Claim, Measurement
+from core.chapter.cost import CHAPTER_TIMES, LSTM_AND_LINEAR, WIDTHS, times_by_length
+from core.chapter.gradients import (
+    BY_GAIN,
+    CHAPTER_RATIO,
+    DEFAULT_START,
+    DEPTH,
+    EXPLODING,
+    FORGET_BIAS,
+    networks_of,
+)
+from core.chapter.memory import CHAPTER_SPAN, ORTHOGONAL, RNN_SPANS, SPANS, UNCLIPPED
+from core.chapter.memory import EXPLODING as EXPLODING_LEARNER
+from core.chapter.sequences import ATTENTION, BOTH_SIDES, CHAPTER_WORDS
+from core.experiment import Column
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
+from core.models.architecture import variant_title
+from dashboard.charts import curves, lines, networks, render
+from dashboard.charts.curves import Repeats
+from dashboard.charts.lines import ShadedRange
+from dashboard.charts.render import Chart, Drawing
+from dashboard.charts.scales import logarithm_of
+from dashboard.charts.theme import styles
+from dashboard.figures.base import Measure, Shown, read
+from dashboard.figures.leading import LEADING, PERCENT, Leading
+from dashboard.figures.lines import Curves
+from dashboard.store import cache
+from experiments.evidence import ClaimStatus
+
+Figure = Callable[[ClaimStatus], Chart | None]
+"""Draws what was measured so far; None while there is nothing to draw."""
+
+HEIGHT = 300
+
+GRADIENT = "log10_input_gradient"
+
+
+def show(claim: Claim, judged: ClaimStatus) -> bool:
+    """Put a claim's figure on the page; whether it has one."""
+    evidence = judged.verdicts[claim.number].evidence
+    if claim.number not in FIGURES:
+        return False
+    computed = claim.number in judged.results.computed
+    key = cache.reader().store.uri, claim.number, tuple(evidence), computed
+    chart = _chart(key, cache.dark(), judged)
+    if chart is not None:
+        render.show(chart, f"{claim.title}. {judged.verdicts[claim.number].summary}")
+    return chart is not None
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _chart(
+    key: tuple[str, int, tuple[str, ...], bool], dark: bool, _judged: ClaimStatus
+) -> Drawing | None:
+    """Prepared once for all sessions, until another run has finished."""
+    return FIGURES[key[1]](_judged)
+
+
+def _shown(judged: ClaimStatus, *measurements: Measurement) -> Shown | None:
+    """The finished runs of some measurements of one experiment; None if there are none."""
+    matched = judged.results.of(*measurements)
+    ids = dict.fromkeys(str(run["run_id"]) for one in matched for run in one.runs)
+    runs = [judged.runs[run_id] for run_id in ids if run_id in judged.runs]
+    return read(measurements[0].experiment, runs) if runs else None
+
+
+def _level(x: str, places: Sequence[float], value: float, text: str) -> pandas.DataFrame:
+    """The textbook's number as a level line, named near its left end."""
+    return pandas.DataFrame({"series": "textbook", x: list(places), "value": value, "text": text})
+
+
+def _gradients(value: float | None, text: str, *measurements: Measurement) -> Figure:
+    """Gradients by distance, each curve starting at 1, with a level line."""
+
+    def draw(judged: ClaimStatus) -> Chart | None:
+        shown = _shown(judged, *measurements)
+        if shown is None:
+            return None
+        row, x = GRADIENT_DECAY.row("gradient"), shown.curve("gradient")
+        rows = shown.rows("gradient")
+        if rows.empty:
+            return None
+        rows = curves.first_slice(rows, row)
+        rows = curves.relative(curves.complete(rows, x.name, ["input_zeros"]), x.name, GRADIENT)
+        rows = curves.thin(rows, x.name)
+        measure = Measure(GRADIENT)
+        bands = measure.bands(shown, "gradient", rows, ["label", x.name])
+        if bands.empty:
+            return None
+        y = shown.column("gradient", GRADIENT)
+        places = sorted(bands[x.name].unique())[::8]
+        return lines.line_chart(
+            bands,
+            x,
+            dataclasses.replace(y, title=f"{y.title} relative to the last step's"),
+            shown.styles,
+            baselines=None if value is None else _level(x.name, places, value, text),
+            repeats=measure.repeats(shown, "gradient"),
+            height=HEIGHT,
+        )
+
+    return draw
+
+
+def _factors(judged: ClaimStatus) -> Chart | None:
+    """What a linear recurrence makes of 1, step by step, beside the arithmetic."""
+    log10_factors = judged.results.computed.get(3, {}).get("log10_factors")
+    if not log10_factors:
+        return None
+    labels = {rate: f"{rate} a step" for rate in log10_factors}
+    bands = pandas.DataFrame(
+        [
+            {
+                "label": labels[rate],
+                "step": k,
+                "value": v,
+                "low": math.nan,
+                "high": math.nan,
+                "n": 1,
+            }
+            for rate, factors in log10_factors.items()
+            for k, v in enumerate(factors)
+        ]
+    )
+    textbook = _level("step", range(0, STEPS + 1, 10), math.log10(0.9**STEPS), "0.0000266")
+    return lines.line_chart(
+        bands,
+        _column("step", "Steps", axis=True),
+        _column("log10_factor", "What is left of 1", unit="log₁₀"),
+        styles(dict.fromkeys(labels.values(), "rnn"), dark=cache.dark()),
+        baselines=textbook,
+        repeats=Repeats(),
+        height=HEIGHT,
+    )
+
+
+def _column(name: str, title: str, unit: str = "", *, axis: bool = False) -> Column:
+    """A column that no table of an experiment declares."""
+    return Column(
+        name=name,
+        title=title,
+        unit=unit,
+        role="axis" if axis else "measure",
+        curve=axis,
+        latest=False,
+        better=None,
+        description="",
+        estimate=False,
+    )
+
+
+def _networks(judged: ClaimStatus) -> Chart | None:
+    """Every network: the size of its steps against what becomes of the product."""
+    shown = _shown(judged, BY_GAIN, EXPLODING)
+    if shown is None:
+        return None
+    rows = [
+        {"label": shown.labels[run.run_id], **dataclasses.asdict(network)}
+        for run in shown.runs
+        if (table := cache.reader().table(run, "jacobian")) is not None
+        for network in networks_of(table)
+    ]
+    finite = [row for row in rows if math.isfinite(row["log10_product"])]
+    if not finite:
+        return None
+    return networks.network_chart(
+        pandas.DataFrame(finite), shown.styles, "the textbook: all explode here", HEIGHT
+    )
+
+
+def _lags(*measurements: Measurement, shaded: ShadedRange | None = None) -> Figure:
+    """The share of the seeds that learned each lag."""
+    figure = Curves(
+        "By lag",
+        "lags",
+        (Measure("success", bounds=PERCENT),),
+        sizes=True,
+        whiskers=True,
+        shaded=None if shaded is None else lambda *_: shaded,
+    )
+    return _preview(figure, *measurements)
+
+
+def _preview(figure: Leading, *measurements: Measurement) -> Figure:
+    def draw(judged: ClaimStatus) -> Chart | None:
+        shown = _shown(judged, *measurements)
+        return shown and figure.preview(shown, intervals=True, height=HEIGHT)
+
+    return draw
+
+
+def _widths(judged: ClaimStatus) -> Chart | None:
+    """Parameters by width, with a quadratic line through each cell's widest network."""
+    shown = _shown(judged, WIDTHS)
+    if shown is None:
+        return None
+    rows = shown.rows("widths")
+    if rows.empty:
+        return None
+    x, measure = shown.curve("widths"), Measure("parameters")
+    rows = rows.assign(label=rows["variant"].map(variant_title))
+    rows = curves.first_slice(rows, shown.experiment.row("widths"))
+    bands = curves.logarithms(measure.bands(shown, "widths", rows, ["label", x.name]))
+    if bands.empty:
+        return None
+    widest = bands[bands["label"] == "LSTM"].sort_values(x.name).tail(1)
+    quadratic = [
+        {
+            "series": "textbook",
+            x.name: place,
+            "value": end["value"] + 2 * math.log10(place / end[x.name]),
+            "text": "quadratic",
+        }
+        for end in widest.to_dict("records")
+        for place in sorted(bands[x.name].unique())
+    ]
+    return lines.line_chart(
+        bands,
+        x,
+        logarithm_of(shown.column("widths", "parameters")),
+        styles(dict(zip(rows["label"], rows["variant"], strict=True)), dark=cache.dark()),
+        baselines=pandas.DataFrame(quadratic) if quadratic else None,
+        repeats=measure.repeats(shown, "widths"),
+        sizes=True,
+        height=HEIGHT,
+    )
+
+
+def _over_linear(judged: ClaimStatus) -> Chart | None:
+    """The LSTM's time over the linear layer's by length, machine by machine."""
+    machines = {
+        name: times_by_length(judged.results, runs)
+        for matched in judged.results.of(LSTM_AND_LINEAR)
+        for name, runs in matched.machines.items()
+    }
+    rows = [
+        {"label": f"LSTM on {name}", "length": length, **dataclasses.asdict(estimate)}
+        for name, times in machines.items()
+        for length, estimate in times.items()
+    ]
+    if not rows:
+        return None
+    bands = curves.logarithms(pandas.DataFrame(rows).astype({"low": float, "high": float}))
+    lengths = sorted(bands["length"].unique())
+    if len(lengths) == 1:
+        lengths = [lengths[0] / 1.4, lengths[0], lengths[0] * 1.4]
+    return lines.line_chart(
+        bands,
+        _column("length", "Sequence length", "steps", axis=True),
+        _column("log10_times", "Forward time over a linear layer's"),
+        styles(dict.fromkeys(bands["label"], "lstm"), dark=cache.dark()),
+        baselines=_level("length", lengths, math.log10(CHAPTER_TIMES), "the textbook: 14 times"),
+        repeats=Repeats(count="Launches"),
+        sizes=True,
+        height=HEIGHT,
+    )
+
+
+FIGURES: Mapping[int, Figure] = {
+    3: _factors,
+    4: _gradients(-CHAPTER_RATIO, "the textbook: 400,000 times smaller", BY_GAIN),
+    5: _networks,
+    6: _lags(RNN_SPANS, UNCLIPPED, EXPLODING_LEARNER),
+    7: _lags(
+        SPANS, ORTHOGONAL, shaded=ShadedRange(CHAPTER_SPAN, "the textbook: up to about 20 steps")
+    ),
+    8: _gradients(-2.0, "1% is left", DEFAULT_START, FORGET_BIAS),
+    10: _widths,
+    11: _gradients(None, "", DEPTH),
+    12: _preview(LEADING[TWO_SIDED_CONTEXT.name], BOTH_SIDES),
+    13: _preview(
+        Curves(
+            "By length",
+            "lengths",
+            (Measure("token_accuracy", PERCENT, baseline="blind_accuracy"),),
+            shaded=lambda *_: ShadedRange(CHAPTER_WORDS, "the textbook: up to about 20 words"),
+        ),
+        ATTENTION,
+    ),
+    14: _over_linear,
+}
+"""Claim number → the chart of what was measured."""
