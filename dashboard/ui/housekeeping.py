@@ -65,11 +65,8 @@ def actions_on(runs: Sequence[RunRecord], key: str) -> None:
             return
         _mark_buttons(runs, key)
         texts = _texts(runs, None)
-        with st.popover(
-            "Edit", icon=":material/edit:", key=f"{key}-{texts.key}", on_change="rerun"
-        ) as place:
-            if place.open:
-                _form(runs, texts, None)
+        with st.popover("Edit", icon=":material/edit:", key=f"{key}-{texts.key}"):
+            _form(runs, texts, None)
         mlflow_link(runs)
 
 
@@ -78,15 +75,12 @@ def sweep_menu(sweep: Sweep) -> None:
     every = cache.reader().runs(archived=True)
     runs = [run for run in every if run.sweep == sweep.name] or sweep.runs
     texts = _texts(runs, sweep.title)
-    with st.popover(
-        "Manage", icon=":material/more_horiz:", key=f"sweep-{texts.key}", on_change="rerun"
-    ) as place:
-        if place.open:
-            st.caption(plain(f"{inline_text(sweep.title)}: {counted(len(runs), 'run')}"))
-            with st.container(horizontal=True):
-                _mark_buttons(runs, "sweep", sweep.title)
-                mlflow_link(runs)
-            _form(runs, texts, sweep.title)
+    with st.popover("Manage", icon=":material/more_horiz:", key=f"sweep-{texts.key}"):
+        st.caption(plain(f"{inline_text(sweep.title)}: {counted(len(runs), 'run')}"))
+        with st.container(horizontal=True):
+            _mark_buttons(runs, "sweep", sweep.title)
+            mlflow_link(runs)
+        _form(runs, texts, sweep.title)
 
 
 def mlflow_link(runs: Sequence[RunRecord]) -> None:

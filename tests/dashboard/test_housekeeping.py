@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -32,6 +33,11 @@ def press(app: AppTest, key: str) -> AppTest:
     app.run()
     assert not app.exception
     return app
+
+
+def field(app: AppTest, kind: str, name: str) -> Any:
+    """A field of the form for name, comment and tags, whose keys are new once these are."""
+    return next(field for field in app.get(kind) if str(field.key).endswith(f"-{name}"))
 
 
 def test_a_run_is_starred_archived_and_deleted_and_each_is_undone(
@@ -70,18 +76,14 @@ def test_name_comment_and_tags_are_changed_in_one_form(
     store: Store, runs: list[str], show: Show
 ) -> None:
     app = show("views/runs.py", run=runs[0])
-    (key,) = [key for key in app.session_state.filtered_state if key.startswith("details-edit-")]
-    app.session_state[key] = True
-    app.run()
-    form = key.removeprefix("details-")
-    app.text_input(f"{form}-tags").set_value("noisy, unroll.config=x")
-    press(app, f"{form}-save")
+    field(app, "text_input", "tags").set_value("noisy, unroll.config=x")
+    press(app, field(app, "button", "save").key)
     assert "tag is 'unroll.config'" in texts(app).replace("\\", "")
     assert store.run(runs[0]).free_tags == {}
-    app.text_input(f"{form}-name").set_value(MARKUP)
-    app.text_area(f"{form}-comment").set_value(QUOTES)
-    app.text_input(f"{form}-tags").set_value("noisy, paper=figure 2")
-    press(app, f"{form}-save")
+    field(app, "text_input", "name").set_value(MARKUP)
+    field(app, "text_area", "comment").set_value(QUOTES)
+    field(app, "text_input", "tags").set_value("noisy, paper=figure 2")
+    press(app, field(app, "button", "save").key)
     run = store.run(runs[0])
     assert (run.name, run.comment) == (MARKUP, QUOTES)
     assert run.free_tags == {"noisy": "yes", "paper": "figure 2"}
@@ -111,12 +113,8 @@ def test_a_comparison_is_named_commented_and_archived_from_its_page(
     said = texts(app).replace("\\", "")
     assert "noisy machine, do not cite (1 of 2 runs)" in said
     assert "draft (1 of 2 runs)" in said
-    (key,) = [key for key in app.session_state.filtered_state if key.startswith("sweep-edit-")]
-    app.session_state[key] = True
-    app.run()
-    form = key.removeprefix("sweep-")
-    app.text_input(f"{form}-name").set_value("Forget bias")
-    press(app, f"{form}-save")
+    field(app, "text_input", "name").set_value("Forget bias")
+    press(app, field(app, "button", "save").key)
     assert [run.sweep_name for run in store.runs()] == ["Forget bias"] * 2
     apply(store, {run_id: edit_of(archive=True) for run_id in runs})
     assert "Not measured yet" in texts(show(page.path))

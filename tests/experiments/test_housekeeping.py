@@ -19,7 +19,7 @@ from core.store.records import (
 )
 from core.store.tracking import Store, current_user
 from experiments.__main__ import main
-from experiments.housekeeping import Edit, apply, edit_of, members, parse_tags, tags_in_words
+from experiments.housekeeping import apply, edit_of, members, parse_tags, tags_in_words
 from tests.dashboard.hostile import TEXTS
 
 SWEEP = "gradient-decay 2026-11-23 04:30:12 7f3a"
@@ -42,28 +42,28 @@ def contents(store: Store, run_id: str) -> tuple[object, ...]:
     return run.name, run.deleted, run.tags, run.note
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        edit_of(star=True),
+def test_every_edit_is_undone_by_what_it_returns(store: Store) -> None:
+    (run_id,) = made(store, "lstm")
+    apply(store, {run_id: edit_of(tags={"paper": "figure 1"}, comment="before", star=True)})
+    before = contents(store, run_id)
+    for edit in (
+        edit_of(star=False),
         edit_of(archive=True),
         edit_of(delete=True),
         edit_of(name="the best"),
         edit_of(sweep_name="forget bias"),
         edit_of(comment="noisy machine,\ndo not cite"),
         edit_of(tags={"paper": "figure 2", "noisy": "yes"}),
-        edit_of(star=False, comment="", sweep_name="", tags={"paper": ""}),
-    ],
-    ids=lambda edit: repr(edit)[:60],
-)
-def test_every_edit_is_undone_by_what_it_returns(store: Store, edit: Edit) -> None:
-    (run_id,) = made(store, "lstm")
-    apply(store, {run_id: edit_of(tags={"paper": "figure 1"}, comment="before")})
-    before = contents(store, run_id)
-    redo = apply(store, apply(store, {run_id: edit}))
-    assert contents(store, run_id) == before
-    apply(store, redo)
-    assert contents(store, run_id) != before
+        edit_of(comment="", sweep_name="", tags={"paper": ""}),
+    ):
+        undo = apply(store, {run_id: edit})
+        after = contents(store, run_id)
+        assert after != before, edit
+        redo = apply(store, undo)
+        assert contents(store, run_id) == before, edit
+        undo = apply(store, redo)
+        assert contents(store, run_id) == after, edit
+        apply(store, undo)
 
 
 def test_what_is_done_stands_in_mlflow_with_who_did_it(store: Store) -> None:
@@ -123,25 +123,24 @@ def test_a_deleted_run_is_not_edited(store: Store) -> None:
         apply(store, {run_id: edit_of(star=True)})
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("field", ["name", "sweep_name", "comment", "tags"])
-def test_whatever_people_type_is_kept_or_refused_in_a_sentence(
-    store: Store, field: str, text: str
-) -> None:
-    limit = 200 if field in ("name", "sweep_name") else 4000
-    typed = {"note": text} if field == "tags" else text
-    if len(text) > limit:
-        with pytest.raises(BadSetting, match=rf"has [\d,]+ characters; give at most {limit:,}"):
-            edit_of(**{field: typed})  # type: ignore[arg-type]
-        return
+def test_whatever_people_type_is_kept_or_refused_in_a_sentence(store: Store) -> None:
     (run_id,) = made(store, "lstm")
-    apply(store, {run_id: edit_of(**{field: typed})})  # type: ignore[arg-type]
-    run = store.run(run_id)
-    kept = {"tags": run.tags.get("note", "")}
-    said = kept.get(field) or {"name": run.name, "sweep_name": run.sweep_name}.get(field)
-    said = said or run.comment
-    assert "\x07" not in said
-    assert said.split()[0] == text.split()[0]
+    for text in TEXTS.values():
+        if len(text) <= 200:
+            edit = edit_of(name=text, sweep_name=text, comment=text, tags={"said": text})
+            apply(store, {run_id: edit})
+            run = store.run(run_id)
+            for kept in (run.name, run.sweep_name, run.comment, run.free_tags["said"]):
+                assert "\x07" not in kept
+                assert kept.split()[0] == text.split()[0]
+            continue
+        for wrong in ({"name": text}, {"sweep_name": text}):
+            with pytest.raises(BadSetting, match=r"name has [\d,]+ characters; give at most 200"):
+                edit_of(**wrong)
+        with pytest.raises(BadSetting, match=r"comment has [\d,]+ characters; give at most 4,000"):
+            edit_of(comment=text)
+        with pytest.raises(BadSetting, match=r"tag has [\d,]+ characters; give at most 4,000"):
+            edit_of(tags={"said": text})
 
 
 @pytest.mark.parametrize(
