@@ -51,14 +51,18 @@ def sweeps_of(experiment: Experiment) -> list[Sweep]:
 
 
 def comparison(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> Comparison:
-    """The comparison of finished runs, computed once for all sessions."""
-    ids = tuple(run.run_id for run in runs)
-    return _comparison(reader().store.uri, experiment.name, ids, by, tuple(runs))
+    """The comparison of finished runs, computed once for all sessions, and again under new names."""
+    called = tuple((run.run_id, run.name, run.sweep_name) for run in runs)
+    return _comparison(reader().store.uri, experiment.name, called, by, tuple(runs))
 
 
 @st.cache_resource(show_spinner=False, max_entries=30)
 def _comparison(
-    uri: str, experiment: str, run_ids: tuple[str, ...], by: str, _runs: Sequence[RunRecord]
+    uri: str,
+    experiment: str,
+    called: tuple[tuple[str, str, str], ...],
+    by: str,
+    _runs: Sequence[RunRecord],
 ) -> Comparison:
     return compare(experiment_named(experiment), _runs, reader().table, by)
 
