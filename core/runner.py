@@ -25,7 +25,6 @@ from core.store.folder import PROJECT
 from core.store.recorder import Recorder, newest_checkpoint
 from core.store.records import (
     ACTIVE,
-    NOTE,
     TAG_CANCEL,
     TAG_HEARTBEAT,
     TAG_OWNER,
@@ -95,7 +94,7 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 seconds = time.perf_counter() - started
             with cancellation.deferred():
                 store.log_metrics(run_id, [("seconds", seconds, 0)])
-                store.set_tags(run_id, {NOTE: experiment.sentence(config, recorder.summary)})
+                store.set_note(run_id, experiment.sentence(config, recorder.summary))
             status = "FINISHED"
         except (Cancelled, KeyboardInterrupt):
             cancellation.disarm()

@@ -16,8 +16,8 @@ os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 import streamlit as st  # noqa: E402
 
 from dashboard.navigation import PAGES  # noqa: E402
-from dashboard.ui import controls  # noqa: E402
-from dashboard.ui.states import older_runs, store_problems  # noqa: E402
+from dashboard.ui import controls, housekeeping  # noqa: E402
+from dashboard.ui.states import follow_changes, older_runs, store_problems  # noqa: E402
 
 st.set_page_config(page_title="Unroll", page_icon=str(HERE / "mark.svg"), layout="wide")
 st.html(HERE / "style.css")
@@ -36,4 +36,6 @@ for page in PAGES:
     )
 with store_problems(), controls.notices():
     older_runs()
+    follow_changes()
+    housekeeping.undo_notice()
     st.navigation(sections).run()

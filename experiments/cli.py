@@ -118,12 +118,15 @@ def _parser() -> _Parser:
     runs.add_argument("--experiment", choices=names, metavar="E", help="only of this experiment")
     statuses = f"one of {', '.join(STATUSES)}"
     runs.add_argument("--status", type=str.upper, choices=STATUSES, metavar="S", help=statuses)
+    runs.add_argument("--archived", action="store_true", help="those that were archived")
+    runs.add_argument("--deleted", action="store_true", help="those that were deleted")
     _add_json(runs)
     cancel = verb("cancel", "stop queued or running runs", commands.cancel)
     cancel.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
     cancel.add_argument("--sweep", metavar="S", help="all active runs of this sweep")
     retry = verb("retry", "queue an ended run again", commands.retry)
     retry.add_argument("run", metavar="RUN", help="a run's id, or its beginning")
+    _add_edit(verb("edit", "name, star, archive, comment, tag or delete runs", commands.edit))
     export = verb("export", "write rows of finished runs to standard output", commands.export)
     export.add_argument("experiment", choices=names, metavar="EXPERIMENT")
     export.add_argument("--table", metavar="T", help="default: the summary")
@@ -164,6 +167,27 @@ def _parser() -> _Parser:
     mlflow = verb("mlflow", "run the MLflow UI alone", commands.mlflow)
     mlflow.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
     return parser
+
+
+def _add_edit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
+    parser.add_argument("--sweep", metavar="S", help="all runs of this sweep: its id or its name")
+    parser.add_argument("--name", metavar="N", help="a new name for the run")
+    parser.add_argument("--sweep-name", metavar="N", help="a new name for the sweep; '' for none")
+    parser.add_argument("--comment", metavar="C", help="what others should know; '' for none")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="T", help="a label, or NAME=VALUE"
+    )
+    parser.add_argument("--untag", action="append", default=[], metavar="NAME")
+    for yes, no, field in (
+        ("star", "unstar", "star"),
+        ("archive", "unarchive", "archive"),
+        ("delete", "restore", "delete"),
+    ):
+        either = parser.add_mutually_exclusive_group()
+        either.add_argument(f"--{yes}", dest=field, action="store_true", default=None)
+        either.add_argument(f"--{no}", dest=field, action="store_false", default=None)
+    _add_json(parser)
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:

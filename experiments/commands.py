@@ -6,6 +6,7 @@ import argparse
 import functools
 import json
 import re
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -47,7 +48,7 @@ from core.settings import BadSetting, parse_values
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from experiments import export as files
-from experiments import queue, scorecards, scoring
+from experiments import housekeeping, queue, scorecards, scoring
 from experiments.evidence import ClaimStatus, Evidence, needed_by
 from experiments.progress import progress_bar, run_here, wait_for_runs
 from experiments.reports.html import (
@@ -223,12 +224,16 @@ def worker(args: argparse.Namespace) -> int:
 
 def runs(args: argparse.Namespace) -> int:
     """`runs`: print the recorded runs, or some of them."""
-    records = open_store().runs(args.experiment, args.status)
+    records = open_store().runs(
+        args.experiment, args.status, archived=args.archived or args.deleted, deleted=args.deleted
+    )
+    if args.archived:
+        records = [record for record in records if record.archived]
     if args.json:
         print(json.dumps([files.run_data(record) for record in records], ensure_ascii=False))
     elif records:
         print_runs(records)
-    elif args.experiment or args.status:
+    elif args.experiment or args.status or args.archived or args.deleted:
         say("No run matches; python -m experiments runs lists them all.")
     else:
         say("No run is recorded yet; python -m experiments suite first-look makes the first.")
@@ -259,6 +264,40 @@ def retry(args: argparse.Namespace) -> int:
     return _print_queued(store, [queue.retry(store, args.run)], as_json=False)
 
 
+def edit(args: argparse.Namespace) -> int:
+    """`edit RUN…`: name, star, archive, comment, tag, delete or restore runs, or a whole sweep."""
+    tags = housekeeping.parse_tags(args.tag) | dict.fromkeys(args.untag, "")
+    wanted = housekeeping.edit_of(
+        name=args.name,
+        sweep_name=args.sweep_name,
+        comment=args.comment,
+        star=args.star,
+        archive=args.archive,
+        delete=args.delete,
+        tags=tags,
+    )
+    if wanted == housekeeping.Edit():
+        raise BadSetting(f"edit is empty; give one of {', '.join(args.parser.flags()[1:-1])}")
+    if bool(args.runs) == bool(args.sweep):
+        raise BadSetting("runs is empty; name runs or give --sweep, one of both")
+    if args.sweep_name is not None and not args.sweep:
+        raise BadSetting("sweep_name is given for single runs; give the sweep by --sweep")
+    store, restoring = open_store(), args.delete is False
+    if args.sweep:
+        selected = housekeeping.members(store.runs(deleted=restoring), args.sweep)
+    else:
+        selected = queue.find_all(store, args.runs, deleted=restoring)
+    housekeeping.apply(store, {run.run_id: wanted for run in selected})
+    if args.json:
+        edited = [files.run_data(store.run(run.run_id)) for run in selected]
+        print(json.dumps(edited, ensure_ascii=False))
+    say(f"{counted(len(selected), 'run')} {'deleted' if args.delete else 'edited'}")
+    if args.delete:
+        words = f"--sweep {shlex.quote(args.sweep)}" if args.sweep else " ".join(args.runs)
+        say(f"python -m experiments edit {words} --restore brings them back")
+    return 0
+
+
 def export(args: argparse.Namespace) -> int:
     """`export`: write rows of finished runs."""
     experiment = experiment_named(args.experiment)
@@ -269,7 +308,7 @@ def export(args: argparse.Namespace) -> int:
         for record in records:
             _require_experiment(record, experiment.name)
     else:
-        records = store.runs(experiment.name, "FINISHED")
+        records = store.runs(experiment.name, "FINISHED", archived=False)
     frame = files.tidy(store, records, row.table)
     if len(frame):
         write(files.EXPORT_FORMATS[args.format](frame), None)
@@ -384,7 +423,8 @@ def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
         named = queue.find_all(store, args.runs)
         selected = list({run.run_id: run for run in named}.values())
     else:
-        selected = store.runs(args.experiment, "FINISHED")
+        # A sweep that is asked for may be archived.
+        selected = store.runs(args.experiment, "FINISHED", archived=bool(args.sweep))
     for run in selected:
         if run.status != "FINISHED":
             raise BadSetting(
@@ -419,7 +459,7 @@ def scorecard(args: argparse.Namespace) -> int:
             terms = Terms(**{name: getattr(config, name)})
     store = open_store()
     index = scorecards.ScorecardIndex(store.table)
-    snapshot = index.at(store.runs())
+    snapshot = index.at(store.runs(archived=False))
     kinds = default_kinds(snapshot.records)
     if args.variants is not None:
         kinds = scorecards.find_kinds(args.variants.split(","), snapshot.kinds)
@@ -452,7 +492,7 @@ def report(args: argparse.Namespace) -> int:
 def papers(args: argparse.Namespace) -> int:
     """`papers`: print what papers found beside what was measured here."""
     store = open_store()
-    judged = Evidence(store.table, PAPERS).judge(store.runs(), {})
+    judged = Evidence(store.table, PAPERS).judge(store.runs(archived=False), {})
     if args.format == "table":
         print_papers(judged)
     else:

@@ -283,9 +283,10 @@ def find(store: Store, text: str) -> RunRecord:
     return find_all(store, [text])[0]
 
 
-def find_all(store: Store, texts: Sequence[str]) -> list[RunRecord]:
-    """As `find`, for several runs; the store is read at most once."""
-    runs = [] if all(len(text) == ID_LENGTH for text in texts) else store.runs()
+def find_all(store: Store, texts: Sequence[str], *, deleted: bool = False) -> list[RunRecord]:
+    """As `find`, for several runs, or for `deleted` ones; the store is read at most once."""
+    whole = all(len(text) == ID_LENGTH for text in texts)
+    runs = [] if whole else store.runs(deleted=deleted)
     records = []
     for text in texts:
         if len(text) == ID_LENGTH:

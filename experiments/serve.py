@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from core.runner import stop_signals
 from core.settings import BadSetting
 from core.store.folder import StoreError
+from core.store.records import DASHBOARD_VARIABLE
 from core.store.tracking import Store
 from experiments.queue import submit_suite
 from experiments.suites import suite_named
@@ -97,15 +98,20 @@ def serve_all(
             suite = suite_named("first-look")
             submit_suite(store, suite)
             say(f"The store is empty: queued the {suite.name} suite ({len(suite.configs())} runs).")
+        env = {
+            **environment(store),
+            "UNROLL_MLFLOW_URL": mlflow_url,
+            DASHBOARD_VARIABLE: f"http://{HOST}:{dashboard_port}",
+        }
         try:
             for service in services:
-                service.start({**environment(store), "UNROLL_MLFLOW_URL": mlflow_url})
+                service.start(env)
             _wait_until_ready(services, say, stopping)
             if not stopping:
                 say(f"Dashboard  http://{HOST}:{dashboard_port}")
                 say(f"MLflow UI  {mlflow_url}/#/experiments?workflowType=machine_learning")
                 say("Ctrl-C stops everything.")
-            return _watch(store, services, say, stopping)
+            return _watch(store, services, say, stopping, env)
         finally:
             say("Stopping.")
             for service in reversed(services):
@@ -154,13 +160,17 @@ def _wait_until_ready(
 
 
 def _watch(
-    store: Store, services: list[Service], say: Callable[[str], None], stopping: list[int]
+    store: Store,
+    services: list[Service],
+    say: Callable[[str], None],
+    stopping: list[int],
+    env: dict[str, str],
 ) -> int:
     while not stopping:
         started = any(service.name == "worker" for service in services)
         if not started and worker_status(store) is None:  # the one that was running has ended
             services.append(_worker_service(store))
-            services[-1].start(environment(store))
+            services[-1].start(env)
         for service in _dead(services):
             say(f"The {service.name} has ended; the end of its log ({service.log}):")
             say("\n".join(service.log.read_text(errors="replace").splitlines()[-12:]))

@@ -101,7 +101,7 @@ def print_experiment(experiment: Experiment) -> None:
 
 def print_runs(records: Sequence[RunRecord]) -> None:
     """Print a line for each run."""
-    rows = [("run", "experiment", "name", "status", "submitted", "seconds", "result")]
+    rows = [("run", "experiment", "name", "status", "submitted", "by", "seconds", "result")]
     for record in records:
         status = record.status.lower()
         if record.status == "RUNNING":
@@ -110,9 +110,10 @@ def print_runs(records: Sequence[RunRecord]) -> None:
             (
                 record.run_id[:8],
                 record.experiment,
-                inline_text(record.name),
+                ("★ " if record.starred else "") + inline_text(record.name),
                 status,
                 time.strftime("%Y-%m-%d %H:%M", time.localtime(record.submitted)),
+                inline_text(record.user),
                 "" if record.seconds is None else f"{record.seconds:.1f}",
                 inline_text(record.error or record.note, MAX_NOTE_LENGTH),
             )

@@ -34,12 +34,14 @@ TAG_STATE = "unroll.state"
 
 TAG_SWEEP = "unroll.sweep"
 
-# What people say of runs. A sweep's name and pin stand on each of its runs.
+# What people say of runs. A sweep's name and pin stand on each of its runs. Those that mark a run
+# hold who did it.
 TAG_SWEEP_NAME = "unroll.sweep_name"
 TAG_PINNED = "unroll.pinned"
 TAG_STARRED = "unroll.starred"
 TAG_ARCHIVED = "unroll.archived"
 TAG_COMMENT = "unroll.comment"
+TAG_DELETED = "unroll.deleted"
 TAG_USER = "mlflow.user"
 
 TAG_HEARTBEAT = "unroll.heartbeat"
@@ -49,7 +51,20 @@ TAG_TRACEBACK = "unroll.traceback"
 TAG_RETRY_OF = "unroll.retry_of"
 TAG_LOOKS = "unroll.looks"
 MAX_LOOKS = 100
+
 NOTE = "mlflow.note.content"
+NOTE_RULE = "\n\n---\n\n"
+"""In a note, what stands above it is the result, below it what people and Unroll add."""
+
+DASHBOARD_VARIABLE = "UNROLL_DASHBOARD_URL"
+"""The address of the dashboard over this store; `python -m experiments serve` sets it."""
+
+RECORDED_TAGS = frozenset(
+    ("torch", "mlflow", "numpy", "python", "cuda", "platform", "host", "device", "chip", "threads")
+)
+"""What a run records of itself: analyses read them, so nobody edits them."""
+
+RESERVED_PREFIXES = ("unroll.", "mlflow.")
 
 OWNER_FIELDS = {"host": str, "pid": int, "created": (int, float), "started": (int, float)}
 
@@ -83,7 +98,7 @@ class RunRecord:
     @property
     def note(self) -> str:
         """The result in one sentence, once there is one."""
-        return self.tags.get(NOTE, "")
+        return self.tags.get(NOTE, "").partition(NOTE_RULE)[0]
 
     @property
     def sweep_name(self) -> str:
@@ -114,6 +129,11 @@ class RunRecord:
     def comment(self) -> str:
         """What people wrote about it."""
         return self.tags.get(TAG_COMMENT, "")
+
+    @property
+    def free_tags(self) -> dict[str, str]:
+        """The tags that people gave it, here or in MLflow."""
+        return {name: text for name, text in self.tags.items() if is_free(name)}
 
     @property
     def error(self) -> str:
@@ -157,6 +177,19 @@ class RunRecord:
         if started is None:
             return None
         return max(0.0, (self.ended or time.time()) - started)
+
+
+def is_free(tag: str) -> bool:
+    """Whether people may set a tag of that name."""
+    return tag not in RECORDED_TAGS and not tag.startswith(RESERVED_PREFIXES)
+
+
+def note_text(run_id: str, result: str, comment: str = "") -> str:
+    """What MLflow shows as a run's description: the result, the comment, and the way back."""
+    dashboard = os.environ.get(DASHBOARD_VARIABLE, "").rstrip("/")
+    link = f"[Open in Unroll]({dashboard}/runs?run={run_id})" if dashboard else ""
+    added = "\n\n".join(filter(None, [comment, link]))
+    return f"{result}{NOTE_RULE}{added}" if added else result
 
 
 def process_identity() -> dict[str, Any]:

@@ -8,6 +8,7 @@ both readers.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sqlite3
 import sys
@@ -76,10 +77,12 @@ class Database:
         status: str | None,
         ended_since_ms: int | None,
         metrics: Sequence[str] | None,
+        *,
+        deleted: bool = False,
     ) -> Iterator[StoredRun]:
-        """Runs that were not deleted, with the newest values of these metrics (None: of all)."""
+        """Runs that were (not) deleted, with the newest values of these metrics (None: of all)."""
         conditions = [
-            "lifecycle_stage = 'active'",
+            f"lifecycle_stage = '{'deleted' if deleted else 'active'}'",
             f"experiment_id IN ({_placeholders(experiment_ids)})",
         ]
         values: list[str | int] = [int(identifier) for identifier in experiment_ids]
@@ -90,6 +93,19 @@ class Database:
             conditions.append("end_time >= ?")
             values.append(ended_since_ms)
         yield from self._select(" AND ".join(conditions), values, metrics)
+
+    def stamp(self) -> tuple[int, ...]:
+        """Which file it is, when it was written last, and how long it is: another with each commit.
+
+        A write-ahead log is part of it. Readers make and remove an empty one, which says nothing.
+        """
+        stamps: list[int] = []
+        for path in (self._path, self._path.with_name(f"{self._path.name}-wal")):
+            with contextlib.suppress(OSError):
+                state = path.stat()
+                if state.st_size:
+                    stamps += [state.st_ino, state.st_mtime_ns, state.st_size]
+        return tuple(stamps)
 
     def run(self, run_id: str) -> StoredRun | None:
         """One run, deleted or not."""

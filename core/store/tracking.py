@@ -45,8 +45,10 @@ from core.store.records import (
     TAG_OWNER,
     TAG_STATE,
     TAG_SWEEP,
+    TAG_USER,
     RunRecord,
     Status,
+    note_text,
 )
 from core.store.sqlite import Database, StoredRun, check_database
 
@@ -120,7 +122,7 @@ class Store:
             TAG_SWEEP: sweep,
             "mlflow.source.name": command_line(experiment, config),
             "mlflow.source.type": "LOCAL",
-            "mlflow.user": _user(),
+            TAG_USER: current_user(),
             **(tags or {}),
         }
 
@@ -139,8 +141,11 @@ class Store:
         params = {"variant": config.architecture.variant}
         params |= {name: _as_text(value) for name, value in flat.items() if value is not None}
         params |= {name: str(value) for name, value in size_of(config).recorded.items()}
+        note = note_text(run_id, "")
         self.client.log_batch(
-            run_id, params=[mlflow.entities.Param(*item) for item in params.items()]
+            run_id,
+            params=[mlflow.entities.Param(*item) for item in params.items()],
+            tags=[mlflow.entities.RunTag(NOTE, note)] if note else [],
         )
         if status == "SCHEDULED":
             self.client.update_run(run_id, status="SCHEDULED")
@@ -171,6 +176,28 @@ class Store:
                 value = value[: MAX_TAG_LENGTH - 1] + "…"
             entities.append(mlflow.entities.RunTag(key, value))
         self.client.log_batch(run_id, tags=entities)
+
+    def set_note(self, run_id: str, result: str) -> None:
+        """Record the result in words; what people have written about the run stays below it."""
+        comment = self.run(run_id).comment
+        self.set_tags(run_id, {NOTE: note_text(run_id, result, comment)})
+
+    def remove_tags(self, run_id: str, tags: Iterable[str]) -> None:
+        """Remove tags that the run has."""
+        for tag in tags:
+            self.client.delete_tag(run_id, tag)
+
+    def rename(self, run_id: str, name: str) -> None:
+        """Give a run another name."""
+        self.client.update_run(run_id, name=name)
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run as MLflow does: it can be restored until `mlflow gc` is called."""
+        self.client.delete_run(run_id)
+
+    def restore(self, run_id: str) -> None:
+        """Undo `delete`."""
+        self.client.restore_run(run_id)
 
     def log_metrics(self, run_id: str, points: Iterable[tuple[str, float, int]]) -> int:
         """Log (name, value, step) points in as few calls as MLflow allows.
@@ -226,10 +253,17 @@ class Store:
         status: Status | None = None,
         ended_since: float | None = None,
         metrics: Sequence[str] | None = None,
+        *,
+        archived: bool = True,
+        deleted: bool = False,
     ) -> list[RunRecord]:
-        """Runs in the order submitted, the oldest first; the arguments are `newest_first`'s."""
-        records = self.newest_first(experiment, status, ended_since, metrics)
-        return sorted(records, key=lambda record: (record.submitted, record.run_id))
+        """Runs in the order submitted, the oldest first; the arguments are `newest_first`'s.
+
+        What people look at is asked for without the archived runs.
+        """
+        records = self.newest_first(experiment, status, ended_since, metrics, deleted=deleted)
+        shown = (record for record in records if archived or not record.archived)
+        return sorted(shown, key=lambda record: (record.submitted, record.run_id))
 
     def newest_first(
         self,
@@ -237,20 +271,22 @@ class Store:
         status: Status | None = None,
         ended_since: float | None = None,
         metrics: Sequence[str] | None = None,
+        *,
+        deleted: bool = False,
     ) -> Iterator[RunRecord]:
-        """Runs as they are read, the newest first.
+        """Runs as they are read, the newest first; with `deleted` those that somebody deleted.
 
         `ended_since` (seconds since the epoch) restricts to runs that ended then or later, which
         is how a reader keeps up with a large store. `metrics` restricts what is read of each.
-        Runs that were deleted, that are not ours, or whose settings cannot be read are left out.
+        Runs that are not ours, or whose settings cannot be read, are left out.
         """
         names = self._experiments_by_id()
         ids = [i for i, name in names.items() if experiment in (None, name)]
         since = None if ended_since is None else int(ended_since * 1000)
         if self.database:
-            stored = self.database.newest_first(ids, status, since, metrics)
+            stored = self.database.newest_first(ids, status, since, metrics, deleted=deleted)
         else:
-            stored = self._search(ids, status, since, metrics)
+            stored = self._search(ids, status, since, metrics, deleted=deleted)
         records = (_record(run, names) for run in stored)
         return (record for record in records if record is not None)
 
@@ -268,6 +304,10 @@ class Store:
         )
         records = (_record(run, names) for run in stored)
         return (record for record in records if record is not None)
+
+    def stamp(self) -> tuple[int, ...] | None:
+        """A value that changes with every write to the store; None if a server keeps it."""
+        return self.database.stamp() if self.database else None
 
     def active(self) -> list[RunRecord]:
         """Every SCHEDULED and RUNNING run, in the order submitted."""
@@ -323,7 +363,11 @@ class Store:
         metrics: Sequence[str] | None,
         order: Literal["ASC", "DESC"] = "DESC",
         page_size: int = PAGE_RUNS,
+        *,
+        deleted: bool = False,
     ) -> Iterator[StoredRun]:
+        entities = load_mlflow().entities
+        stage = entities.ViewType.DELETED_ONLY if deleted else entities.ViewType.ACTIVE_ONLY
         terms = []
         if status is not None:
             terms.append(f"attributes.status = '{status}'")
@@ -332,7 +376,7 @@ class Store:
         order_by, token = [f"attributes.start_time {order}"], None
         while ids:
             page = self.client.search_runs(
-                list(ids), " AND ".join(terms), 1, page_size, order_by, token
+                list(ids), " AND ".join(terms), stage, page_size, order_by, token
             )
             yield from (_stored_run(run, metrics) for run in page)
             token = page.token
@@ -496,7 +540,8 @@ def command_line(experiment: Experiment, config: Config) -> str:
     return " ".join(["python -m experiments run", experiment.name, *flags])
 
 
-def _user() -> str:
+def current_user() -> str:
+    """Who this process belongs to."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number without a name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -13,8 +14,8 @@ from core.analysis.comparison import Comparison, compare
 from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.store import folder
-from core.store.records import RunRecord
-from core.store.tracking import open_store
+from core.store.records import TAG_SWEEP, RunRecord
+from core.store.tracking import current_user, open_store
 from dashboard.store.reader import Reader, open_reader
 from dashboard.store.sweeps import Sweep, sweeps
 from experiments import worker
@@ -34,20 +35,34 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
+def person() -> str:
+    """Who looks at the page: who has signed in, or else whom this process belongs to."""
+    signed_in = st.user.get("email") or st.user.get("name") or ""
+    return str(signed_in) or current_user()
+
+
 def sweeps_of(experiment: Experiment) -> list[Sweep]:
-    """Every sweep of an experiment, the newest first."""
-    return sweeps(reader().runs(experiment.name))
+    """Every sweep of an experiment, the newest first; archived ones only if the address asks."""
+    asked = st.query_params.get_all("sweep")
+    every = sweeps(reader().runs(experiment.name, archived=True))
+    put_away = [s for s in every if s.name in asked and all(run.archived for run in s.runs)]
+    shown = [*sweeps(reader().runs(experiment.name)), *put_away]
+    return sorted(shown, key=lambda sweep: sweep.launched, reverse=True)
 
 
 def comparison(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> Comparison:
-    """The comparison of finished runs, computed once for all sessions."""
-    ids = tuple(run.run_id for run in runs)
-    return _comparison(reader().store.uri, experiment.name, ids, by, tuple(runs))
+    """The comparison of finished runs, computed once for all sessions, and again under new names."""
+    called = tuple((run.run_id, run.name, run.sweep_name) for run in runs)
+    return _comparison(reader().store.uri, experiment.name, called, by, tuple(runs))
 
 
 @st.cache_resource(show_spinner=False, max_entries=30)
 def _comparison(
-    uri: str, experiment: str, run_ids: tuple[str, ...], by: str, _runs: Sequence[RunRecord]
+    uri: str,
+    experiment: str,
+    called: tuple[tuple[str, str, str], ...],
+    by: str,
+    _runs: Sequence[RunRecord],
 ) -> Comparison:
     return compare(experiment_named(experiment), _runs, reader().table, by)
 
@@ -80,6 +95,30 @@ def model_files(uri: str, run_id: str) -> dict[str, int]:
 
 def mlflow_link(record: RunRecord) -> str | None:
     """The address of a run in the MLflow UI, or None if no MLflow UI is known."""
-    url = os.environ.get(MLFLOW_VARIABLE, "").rstrip("/")
     path = f"experiments/{quote(record.experiment_id)}/runs/{quote(record.run_id)}"
-    return f"{url}/#/{path}?workflowType=machine_learning" if url else None
+    return _mlflow(f"{path}?workflowType=machine_learning")
+
+
+def mlflow_comparison_link(runs: Sequence[RunRecord]) -> str | None:
+    """The address of these runs in the MLflow UI, or None if no MLflow UI is known.
+
+    One sweep is a search for its tag, which also finds runs that join it later; any other runs are
+    MLflow's own comparison of them.
+    """
+    ids, names = sorted({run.experiment_id for run in runs}), {run.sweep for run in runs}
+    (name,) = names if len(names) == 1 else ("",)
+    mark = next((mark for mark in ("'", '"') if mark not in name), "")
+    experiments = quote(json.dumps(ids), safe="")
+    if not name or not mark:  # a filter of MLflow cannot hold both quotation marks
+        chosen = quote(json.dumps([run.run_id for run in runs]), safe="")
+        return _mlflow(f"compare-runs?runs={chosen}&experiments={experiments}")
+    terms = quote(f'tags."{TAG_SWEEP}" = {mark}{name}{mark}', safe="")
+    kind = f"workflowType=machine_learning&searchFilter={terms}"
+    if len(ids) == 1:
+        return _mlflow(f"experiments/{quote(ids[0])}/runs?{kind}")
+    return _mlflow(f"compare-experiments/s?experiments={experiments}&{kind}")
+
+
+def _mlflow(page: str) -> str | None:
+    url = os.environ.get(MLFLOW_VARIABLE, "").rstrip("/")
+    return f"{url}/#/{page}" if url else None

@@ -1,8 +1,8 @@
 """Keeps up with a store of any size: ended runs are read once, only active ones again.
 
-A look at the store asks for the active runs and for those that ended since the last look. Now and
-then a full re-read in the background notices what somebody deleted or edited in MLflow. A page
-waits for the first full read, but not for long: the newest runs come first, older ones follow.
+A look at the store asks for the active runs and for those that ended since the last look. What
+somebody deleted or edited elsewhere is noticed by a full read, soon after a local database has been
+written to. A page waits for the first full read, but not for long: the newest runs come first.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.records import ACTIVE, TAG_CONFIG, RunRecord
 from core.store.tracking import Store, load_mlflow, open_store
+from experiments import housekeeping
+from experiments.housekeeping import Edit
 
 LOOK_SECONDS = 0.4
 """Questions closer together than this share one answer, however many people watch."""
@@ -39,11 +41,14 @@ FIRST_SECONDS = 2.0
 SHOWN_AT_ONCE = 250
 """Runs that are shown together while the first full read goes on."""
 
-FULL_SECONDS = 60.0
-"""Full re-reads are at least this far apart …"""
+FULL_SECONDS = 30.0
+"""A full read comes at the latest after this time, because a server does not say what changed …"""
 
 FULL_SHARE = 0.02
-"""… and take at most this share of the time."""
+"""… and full reads take at most this share of the time …"""
+
+SHORT_SECONDS = 0.1
+"""… those that take less than this happen within the look that finds the store changed."""
 
 MAX_TABLE_BYTES = 48 * 2**20
 """Tables kept in memory."""
@@ -77,10 +82,21 @@ class Reader:
         """Held by the session that asks the store."""
         self._ended: dict[str, RunRecord] = {}
         self._active: list[RunRecord] | None = None
-        self._listed: dict[str | None, list[RunRecord]] = {}
+        self._listed: dict[tuple[str | None, bool], list[RunRecord]] = {}
         self._next_look = 0.0
         self._seen_until = time.time()
+        self._rereading = threading.Lock()
+        """Held by whoever reads everything."""
         self._reread_at = 0.0
+        """When everything is read again at the latest; 0 until it has been read once."""
+        self._rested_at = 0.0
+        """When it may be read again."""
+        self._cost = 0.0
+        """Seconds that the last full read took."""
+        self._stamp: tuple[int, ...] | None = None
+        """The store's stamp at that time."""
+        self._taken: dict[str, float] = {}
+        """Runs that were read one by one → when: a full read that was going on does not know."""
         self._full: Future[None] | None = None
         self._patience_until = 0.0
         self._bytes = 0
@@ -91,18 +107,22 @@ class Reader:
         """Whether every run has been read, the oldest too."""
         return self._reread_at > 0.0
 
-    def runs(self, experiment: str | None = None) -> list[RunRecord]:
-        """Every run as of now, oldest first. Raises `StoreError`.
+    def runs(self, experiment: str | None = None, *, archived: bool = False) -> list[RunRecord]:
+        """Every run as of now, oldest first; archived ones only if asked for. Raises `StoreError`.
 
         The list is shared, and the same one until something has changed: copy it to change it.
         """
         self._keep_up()
+        key = experiment, archived
         with self._lock:
-            if experiment not in self._listed:
-                records = [*self._ended.values(), *(self._active or ())]
-                chosen = (r for r in records if experiment is None or r.experiment == experiment)
-                self._listed[experiment] = sorted(chosen, key=lambda record: record.submitted)
-            return self._listed[experiment]
+            if key not in self._listed:
+                chosen = (
+                    record
+                    for record in (*self._ended.values(), *(self._active or ()))
+                    if experiment in (None, record.experiment) and (archived or not record.archived)
+                )
+                self._listed[key] = sorted(chosen, key=lambda record: record.submitted)
+            return self._listed[key]
 
     def active(self) -> list[RunRecord]:
         """The scheduled and running runs, in the order submitted. Raises `StoreError`."""
@@ -111,10 +131,16 @@ class Reader:
             return list(self._active or ())
 
     def run(self, run_id: str) -> RunRecord | None:
-        """One run with all that the store knows of it, or None if there is none of that id."""
-        if all(record.run_id != run_id for record in self.runs()):
+        """One run, deleted or not, with all that the store knows of it; None if it is not there."""
+        try:
+            record = self._ask(lambda: self.store.run(run_id))
+        except BadSetting:
             return None
-        return self._ask(lambda: self.store.run(run_id))
+        return record if record.experiment else None
+
+    def deleted(self) -> list[RunRecord]:
+        """The runs that somebody deleted and that can be restored. Raises `StoreError`."""
+        return self._ask(lambda: self.store.runs(metrics=KEPT_METRICS, deleted=True))
 
     def refresh(self) -> None:
         """Look again now, because something has just been submitted or cancelled.
@@ -123,6 +149,27 @@ class Reader:
         """
         with contextlib.suppress(StoreError, BadSetting), self._looking:
             self._look()
+
+    def edit(self, edits: Mapping[str, Edit]) -> dict[str, Edit]:
+        """Write edits of runs, which are seen at once; return those that undo them.
+
+        Raises `BadSetting` and `StoreError`.
+        """
+        try:
+            return self._ask(lambda: housekeeping.apply(self.store, edits))
+        finally:
+            self.reload(edits)
+
+    def reload(self, run_ids: Iterable[str]) -> None:
+        """Read these runs again now, because they have just been edited. Raises `StoreError`."""
+        records = self._ask(lambda: [self.store.run(run_id) for run_id in run_ids])
+        with self._lock:
+            for record in records:
+                self._ended.pop(record.run_id, None)
+            self._take(_slim(r) for r in records if not r.deleted and r.status not in ACTIVE)
+            self._taken |= {record.run_id: time.time() for record in records}
+            self._listed.clear()
+        self.refresh()
 
     def table(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
         """A run's table, None if it has no row of it; of an active run, the rows so far.
@@ -147,7 +194,11 @@ class Reader:
 
     def reread(self) -> None:
         """Read every run again: what was deleted in MLflow vanishes, what was edited is updated."""
-        started = time.time()
+        with self._rereading:
+            self._reread()
+
+    def _reread(self) -> None:
+        started, stamp = time.time(), self.store.stamp()
         fresh: dict[str, RunRecord] = {}
         unseen: list[RunRecord] = []
         for record in self.store.newest_first(metrics=KEPT_METRICS):
@@ -159,15 +210,18 @@ class Reader:
                     self._take(unseen)
                 unseen.clear()
         with self._lock:
-            newer = {
-                run_id: record
-                for run_id, record in self._ended.items()
-                if (record.ended or 0.0) >= started - OVERLAP_SECONDS
-            }
-            self._ended = fresh | newer
-            self._listed.clear()
-            cost = time.time() - started
-            self._reread_at = time.time() + max(FULL_SECONDS, cost / FULL_SHARE)
+            self._taken = {i: at for i, at in self._taken.items() if at >= started}
+            for run_id in self._taken:
+                fresh.pop(run_id, None)
+                if run_id in self._ended:
+                    fresh[run_id] = self._ended[run_id]
+            if fresh != self._ended:
+                self._ended = fresh
+                self._listed.clear()
+            now = time.time()
+            self._stamp, self._cost = stamp, now - started
+            self._rested_at = now + self._cost / FULL_SHARE
+            self._reread_at = now + max(FULL_SECONDS, self._cost / FULL_SHARE)
 
     def _keep_up(self) -> None:
         """Look at the store if it is time and nobody else does; wait only for the first look."""
@@ -197,10 +251,14 @@ class Reader:
 
     def _look(self) -> None:
         now = time.time()
-        if self.complete and now > self._reread_at:
-            # If it fails, this look at the store reports the same failure.
-            self._reread_at = now + FULL_SECONDS
-            self._reread_behind()
+        changed = now > self._rested_at and self.store.stamp() != self._stamp
+        if self.complete and (changed or now > self._reread_at):
+            # If it fails in the background, this look at the store reports the same failure.
+            self._rested_at = self._reread_at = now + FULL_SECONDS
+            if self._cost < SHORT_SECONDS and not self._rereading.locked():
+                self._ask(self.reread)
+            else:
+                self._reread_behind()
         # Active first: a run that ends between the two questions is then seen as ended.
         active = self._ask(self.store.active)
         since = self._seen_until - OVERLAP_SECONDS
@@ -219,6 +277,7 @@ class Reader:
         for record in ended:
             if self._ended.get(record.run_id) != record:
                 self._ended[record.run_id] = record
+                self._taken[record.run_id] = time.time()
                 self._listed.clear()
 
     def _reread_behind(self) -> Future[None]:
@@ -296,7 +355,12 @@ def _load_mlflow() -> None:
 def _slim(record: RunRecord) -> RunRecord:
     """What lists and figures need of an ended run, in a third of the memory."""
     tags = {name: text for name, text in record.tags.items() if name not in DROPPED_TAGS}
-    return dataclasses.replace(record, settings=_shared(record.settings), tags=_shared(tags))
+    return dataclasses.replace(
+        record,
+        settings=_shared(record.settings),
+        tags=_shared(tags),
+        metrics={name: record.metrics[name] for name in KEPT_METRICS if name in record.metrics},
+    )
 
 
 def _shared(values: Mapping[str, V]) -> dict[str, V]:

@@ -20,7 +20,10 @@ from dashboard.ui.text import first_sentence, plain, progress, rough_time, statu
 from experiments import queue
 
 POLL_SECONDS = 1.0
-"""The page polls only while a run is active."""
+"""How often a page shows the progress of active runs."""
+
+FOLLOW_SECONDS = 4.0
+"""How often it asks, while no run is active, whether somebody else changed something."""
 
 
 @contextlib.contextmanager
@@ -64,6 +67,38 @@ def older_runs() -> None:
         )
 
     live(look, active=True)
+
+
+def follow_changes() -> None:
+    """Draw the page again within seconds of a change that somebody made elsewhere.
+
+    While a run is active the parts of the page that show progress follow it by themselves.
+    """
+    reader = cache.reader()
+    if reader.active() or not reader.complete:
+        return
+    drawn = reader.runs(archived=True)
+
+    def look() -> None:
+        with store_problems():
+            if cache.reader().runs(archived=True) is not drawn:
+                st.rerun()
+
+    st.fragment(look, run_every=FOLLOW_SECONDS)()
+
+
+def refresh_button() -> None:
+    """A button that reads the whole store again, now."""
+    if st.button(
+        "Refresh",
+        key="refresh",
+        icon=":material/refresh:",
+        type="tertiary",
+        help="Read again what was changed in MLflow or by others.",
+    ):
+        cache.reader().reread()
+        cache.reader().refresh()
+        st.rerun()
 
 
 def answer(text: str) -> None:

@@ -17,7 +17,7 @@ from core.store.records import ACTIVE, RunRecord
 from dashboard.charts.scales import whole_numbers
 from dashboard.navigation import COMPARE, TRANSLATE, page_of
 from dashboard.store import cache
-from dashboard.ui import actions, controls, downloads
+from dashboard.ui import actions, controls, downloads, housekeeping
 from dashboard.ui.text import (
     STATUS_COLOURS,
     STATUS_WORDS,
@@ -55,6 +55,7 @@ def show_run(run_id: str) -> None:
         return
     with st.container(border=True, key="details"):
         _head(record)
+        housekeeping.remarks([record])
         _texts_in_full(record)
         _buttons(record)
         names = ["Result", "Settings", "Log", "Tables", "Reproduce"]
@@ -75,13 +76,18 @@ def show_run(run_id: str) -> None:
 
 def _head(record: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(inline_text(record.name)), anchor=False, width="content")
+        star = "★ " if record.starred else ""
+        st.subheader(plain(star + inline_text(record.name)), anchor=False, width="content")
         colour: Any = STATUS_COLOURS[record.status]
         st.badge(STATUS_WORDS[record.status], color=colour)
-    facts = [record.experiment, inline_text(record.sweep), f"submitted {moment(record.submitted)}"]
+        if record.deleted:
+            st.badge("deleted", icon=":material/delete:", color="gray")
+    by = f" by {inline_text(record.user)}" if record.user else ""
+    submitted = f"submitted {moment(record.submitted)}{by}"
+    facts = [record.experiment, inline_text(record.sweep_name), submitted]
     if record.seconds is not None:
         facts.append(f"ran for {duration(record.seconds)}")
-    facts.append(record.run_id)
+    facts += [housekeeping.done_by(record), record.run_id]
     st.caption(plain(" · ".join(filter(None, facts))))
     if record.status in ACTIVE:
         st.progress(progress(record), text=plain(status_message(record)))
@@ -113,8 +119,9 @@ def _texts_in_full(record: RunRecord) -> None:
     """Every letter of a text that is cut elsewhere, or that does not fit on one line there."""
     typed = {
         "Name": (record.name, MAX_LETTERS),
-        "Sweep": (record.sweep, MAX_LETTERS),
+        "Sweep": (record.sweep_name, MAX_LETTERS),
         "Note": (record.note, NOTE_LETTERS),
+        "Comment": (record.comment, housekeeping.COMMENT_LETTERS),
     }
     cut = {
         title: text
@@ -131,7 +138,10 @@ def _texts_in_full(record: RunRecord) -> None:
 
 
 def _buttons(record: RunRecord) -> None:
-    page, link = page_of(record.experiment), cache.mlflow_link(record)
+    housekeeping.actions_on([record], "details")
+    if record.deleted:
+        return
+    page = page_of(record.experiment)
     alone = {"runs": record.run_id[:ID_LETTERS]}
     with st.container(horizontal=True, vertical_alignment="center"):
         if record.status in ACTIVE:
@@ -165,8 +175,6 @@ def _buttons(record: RunRecord) -> None:
                 icon=TRANSLATE.icon,
                 query_params=alone,
             )
-        if link is not None:
-            st.link_button("MLflow", link, icon=":material/open_in_new:", type="tertiary")
 
 
 def _result(record: RunRecord) -> None:

@@ -9,7 +9,7 @@ from core.formatting import counted
 from core.store.records import ACTIVE, STATUSES
 from dashboard.navigation import LAUNCH
 from dashboard.store import cache
-from dashboard.ui import controls, states, tables
+from dashboard.ui import controls, housekeeping, states, tables
 from dashboard.ui.text import STATUS_WORDS
 from dashboard.views import run_details
 from dashboard.views.compare import picking
@@ -24,11 +24,15 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     )
     words = controls.any_of("Status", [STATUS_WORDS[status] for status in STATUSES], "status")
     text = controls.words("Search", "text", placeholder="name or note")
+    deleted = controls.switch("Deleted", "deleted", default=False)
+    states.refresh_button()
 
 
 def look() -> None:
     """The list, drawn again every second while a run is active."""
-    runs = cache.reader().runs()
+    runs = housekeeping.deleted_runs() if deleted else cache.reader().runs(archived=True)
+    if deleted and not runs:
+        return
     if not runs:
         st.info("There are no runs yet.", icon=":material/inbox:")
         st.page_link(LAUNCH.path, label="Launch a comparison", icon=LAUNCH.icon)
@@ -36,6 +40,7 @@ def look() -> None:
     wanted = [
         run
         for run in reversed(runs)
+        if deleted == run.deleted
         if experiment in (ALL, run.experiment)
         and (not words or STATUS_WORDS[run.status] in words)
         and tables.contains(run, text)
@@ -43,9 +48,11 @@ def look() -> None:
     st.caption(f"{counted(len(wanted), 'run')} of {len(runs):,}. {tables.BY_KEYBOARD}")
     tables.table(wanted)
     chosen = st.query_params.get_all("run")
+    if len(chosen) > 1:
+        housekeeping.actions_on([run for run in runs if run.run_id in chosen], "selected")
     if len(chosen) == 1:
         run_details.show_run(chosen[0])
-    elif chosen:
+    elif chosen and not deleted:
         picking.compare_link(f"Compare these {len(chosen)} runs", chosen)
 
 

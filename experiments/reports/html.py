@@ -170,7 +170,7 @@ def _estimate_cell(estimate: Estimate) -> str:
 def chapter_report(store: Store, computed: Mapping[int, Facts]) -> str:
     """The chapter's claims, exercises and quiz, judged by the runs of a store."""
     evidence = Evidence(store.table)
-    judged = evidence.judge(store.runs(), computed)
+    judged = evidence.judge(store.runs(archived=False), computed)
     claims = []
     for claim in CLAIMS:
         judgement = judged.verdicts[claim.number]

@@ -17,6 +17,7 @@ from core.store.records import RunRecord
 from core.store.tracking import Store
 from dashboard.store import reader as module
 from dashboard.store.reader import Reader
+from experiments.housekeeping import edit_of
 from tests.dashboard.scenes import POINTS, record
 
 EXPERIMENT = all_experiments()[0]
@@ -309,3 +310,69 @@ def test_the_list_is_the_same_one_until_something_changes(store: Store) -> None:
     store.end(waiting, "KILLED")
     assert [run.status for run in reader.runs()] == ["FINISHED", "KILLED"]
     assert [run.status for run in listed] == ["FINISHED", "SCHEDULED"]
+
+
+def test_what_was_edited_or_deleted_elsewhere_is_seen_with_the_next_look(store: Store) -> None:
+    renamed, deleted = put(store), put(store)
+    reader = Reader(store)
+    assert len(reader.runs()) == 2
+    reader._taken.clear()  # as if it had been read long ago
+    reader._rested_at = 0.0
+    time.sleep(0.01)
+    store.client.update_run(renamed, name="the best")
+    store.client.delete_run(deleted)
+    reader.refresh()
+    assert [run.name for run in reader.runs()] == ["the best"]
+
+
+def test_a_store_that_nobody_writes_to_is_not_read_again(
+    store: Store, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OVERLAP_SECONDS", -3600.0)
+    put(store)
+    reader = Reader(store)
+    listed = reader.runs()
+    for _ in range(3):  # reading makes and removes files beside a database, and writes nothing
+        reader._rested_at = 0.0
+        reader.refresh()
+    assert asked["runs"] == 1
+    reader.reread()
+    assert reader.runs() is listed
+
+
+def test_an_edit_is_seen_at_once_even_while_everything_is_being_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starred, deleted = put(store), put(store)
+    reader = Reader(store)
+    reader.runs()
+    newest_first, go_on, read = store.newest_first, threading.Event(), threading.Event()
+
+    def slowly(*a: Any, **k: Any) -> Iterator[RunRecord]:
+        yield from list(newest_first(*a, **k))
+        read.set()
+        assert go_on.wait(20)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "newest_first", slowly)
+        behind = reader._reread_behind()
+        assert read.wait(20)
+    undo = reader.edit({starred: edit_of(star=True), deleted: edit_of(delete=True)})
+    assert [(run.run_id, run.starred) for run in reader.runs()] == [(starred, True)]
+    go_on.set()
+    behind.result(20)
+    assert [(run.run_id, run.starred) for run in reader.runs()] == [(starred, True)]
+    assert [run.run_id for run in reader.deleted()] == [deleted]
+    reader.edit(undo)
+    assert [run.starred for run in reader.runs()] == [False, False]
+
+
+def test_archived_runs_are_listed_only_if_asked_for(store: Store) -> None:
+    run_id = put(store)
+    reader = Reader(store)
+    reader.edit({run_id: edit_of(archive=True)})
+    assert reader.runs() == reader.runs(EXPERIMENT.name) == []
+    assert [run.run_id for run in reader.runs(archived=True)] == [run_id]
+    found = reader.run(run_id)
+    assert found is not None
+    assert found.archived

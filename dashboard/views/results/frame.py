@@ -27,7 +27,7 @@ from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
 from dashboard.store import cache, sweeps
 from dashboard.store.sweeps import Sweep
-from dashboard.ui import controls, more_seeds, states
+from dashboard.ui import controls, housekeeping, more_seeds, states
 from dashboard.ui.text import interval, moment, number, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
@@ -89,6 +89,7 @@ def _shown(experiment: Experiment) -> Shown | None:
         states.some_failed(sweep.broken)
     if sweep.active and sweep.finished:
         _watch(sweep)
+    housekeeping.remarks(chosen.runs)
     newest = next((launch for launch in launches if launch.finished), None)
     if newest is not None and newest.launched > sweep.launched:
         name = inline_text(newest.title)
@@ -176,6 +177,8 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
         machines = Counter(groups.machine_in_words(groups.machine_of(run)) for run in elsewhere)
         facts.append(f"with {listed([f'{n} from {machine}' for machine, n in machines.items()])}")
     line.caption(plain(" · ".join(facts)))
+    with line:
+        housekeeping.sweep_menu(chosen)
     runs = [by_id[identifier] for identifier in picked]
     return Choice(chosen, tuple(_filtered(runs) if experiment.timed else runs))
 
