@@ -241,13 +241,15 @@ def _naming(
     """The function from a run to the name of its group."""
     names = labels(experiment, runs)
     settings = {s.name: s for s in settings_of(experiment.config)}
+    sweeps = {run.sweep: run.sweep_name for run in runs}
+    named = len({*sweeps.values()}) == len(sweeps)
     ways: dict[str, Callable[[RunRecord], str]] = {
         "kind": lambda run: names[run.run_id],
         "run": lambda run: " · ".join(
             [names[run.run_id], f"seed {run.settings.get('seed')}", run.run_id[:ID_LETTERS]]
         ),
         "variant": lambda run: variant_title(variant_of(run)),
-        "sweep": lambda run: _distinct_text(run.sweep or run.name),
+        "sweep": lambda run: _distinct_text((run.sweep_name if named else run.sweep) or run.name),
         "device": lambda run: machine_in_words(machine_of(run)) or "unknown machine",
     }
     if by in ways:

@@ -130,7 +130,7 @@ def test_a_run_that_failed_is_explained(scene: Scene, show: Show) -> None:
 
 def test_the_search_in_the_address_narrows_what_can_be_picked(scene: Scene, show: Show) -> None:
     scene("full")
-    app = show(PAGE, experiment="throughput", text="variant:bi-lstm")
+    app = show(PAGE, pick="throughput", text="variant:bi-lstm")
     assert "1 matching run," in said(app)
     assert list(app.dataframe[0].value["Experiment"]) == ["throughput"]
     app = show(PAGE, text="lstm submitted<2000-01-01")

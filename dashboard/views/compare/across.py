@@ -56,8 +56,10 @@ SIZES: Mapping[str, tuple[str, str, str]] = {
 """Name → title, unit and attribute of a size, which can be traded off as a measure can."""
 
 
+@st.fragment
 def draw_across(section: Section, highlighted: str) -> None:
-    """Draw the view that the address asks for, of those that these runs allow."""
+    """Draw the view that the address asks for, of those that these runs allow; a choice draws it
+    anew, and not the rest of the page."""
     comparison = section.comparison
     measure = comparison.headline
     if measure is None:
@@ -93,6 +95,8 @@ def _axis_choice(section: Section, title: str, name: str, known: Mapping[str, Ax
 
 def _compared(section: Section, by: str, variant: str = ALL) -> Comparison:
     """The same runs, or those of one variant, in other groups."""
+    if variant == ALL and by == section.comparison.grouped_by:
+        return section.comparison
     runs = [r for r in section.comparison.runs if variant in (ALL, variant_of(r))]
     return cache.comparison(section.comparison.experiment, runs, by)
 
@@ -303,10 +307,10 @@ def _two_measures(section: Section) -> tuple[Column, Column]:
     against = next((n for n in cheap if n == "parameters"), next(iter([*cheap, *known])))
     titles = {name: column.heading for name, column in known.items()}
     up = controls.choice(
-        "Up", list(titles), section.key("trade_y"), default=first, most=0, names=titles
+        "Y axis", list(titles), section.key("trade_y"), default=first, most=0, names=titles
     )
     across = controls.choice(
-        "Across", list(titles), section.key("trade_x"), default=against, most=0, names=titles
+        "X axis", list(titles), section.key("trade_x"), default=against, most=0, names=titles
     )
     return known[across], known[up]
 

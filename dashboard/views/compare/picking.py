@@ -53,6 +53,8 @@ class Picked:
     """Those that the address names, or the one that is shown by default."""
     by_hand: bool
     """Whether the address names single runs."""
+    asked: bool
+    """Whether the address names anything."""
 
     @property
     def in_words(self) -> str:
@@ -75,7 +77,8 @@ def pick(runs: Sequence[RunRecord]) -> Picked:
         chosen = asked or (() if single else _default(finished))
         everything = {run.run_id: run for sweep in chosen for run in sweep.finished}
         everything |= {run.run_id: run for run in single}
-        picked = Picked(tuple(everything.values())[:MAX_PICKED], tuple(chosen), bool(single))
+        runs_picked = tuple(everything.values())[:MAX_PICKED]
+        picked = Picked(runs_picked, tuple(chosen), bool(single), bool(asked or single))
     if len(everything) > MAX_PICKED:
         st.warning(
             f"{len(everything):,} runs are selected; the first {MAX_PICKED} of them are compared."
@@ -83,7 +86,7 @@ def pick(runs: Sequence[RunRecord]) -> Picked:
     with st.expander(
         "Select single runs",
         icon=":material/checklist:",
-        expanded=bool(st.query_params.get(search.KEY)),
+        expanded=any(st.query_params.get(key) for key in (search.KEY, "pick")),
         key="picker",
         on_change="rerun",
     ) as place:
@@ -139,14 +142,14 @@ def _selection(finished: Sequence[RunRecord], picked: Picked) -> None:
     """The search and the table of runs; ticks are compared when somebody presses the button."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         names = [ALL, *(e.name for e in all_experiments())]
-        experiment = controls.choice("Experiment", names, "experiment", most=0)
+        experiment = controls.choice("Experiment", names, "pick", most=0)
         query = search.box()
     wanted = [r for r in query.find(finished) if experiment in (ALL, r.experiment)]
     ticked = st.session_state.setdefault("ticked", {})
     address = tuple(run.run_id[:ID_LETTERS] for run in picked.runs)
     if ticked.get("of") != address:  # another address: begin with what it compares
         ticked.clear()
-        ticked.update(of=address, ids=list(address) if picked.by_hand else [], table=0)
+        ticked.update(of=address, ids=list(address) if picked.asked else [], table=0)
     lines = f"{counted(len(wanted), 'matching run')}, {len(ticked['ids'])} selected"
     lines += "; only the newest are listed" if len(wanted) > MAX_LINES else ""
     st.caption(plain(f"{lines}. {tables.BY_KEYBOARD}"))
