@@ -137,7 +137,7 @@ def test_the_search_in_the_address_narrows_what_can_be_picked(scene: Scene, show
     assert "No finished runs match this search" in said(app)
     assert "6 finished runs" in said(app), "what is compared stays"
     app = show(PAGE, text="hidden_size=wide")
-    assert "hidden_size is 'wide'; give a whole number from 1 to 4,096" in said(app)
+    assert "hidden_size is 'wide'; give a whole number from 1 to 16,384" in said(app)
 
 
 def test_ticks_are_compared_when_somebody_asks_for_it(

@@ -192,10 +192,19 @@ def _named(axis: Axis, group: Group) -> str:
 
 def _two_axes(section: Section, known: Mapping[str, Axis]) -> tuple[Axis, Axis, str]:
     """The rows, the columns, and the variant whose runs are in the table."""
-    rows = _axis_choice(section, "Rows", "rows", known)
+    titles, key = {axis.name: axis.title for axis in known.values()}, section.key("columns")
+    chosen = controls.choice(
+        "Rows",
+        list(titles),
+        section.key("rows"),
+        most=0,
+        names=titles,
+        then=lambda name: (
+            st.query_params.pop(key, None) if st.query_params.get(key) == name else None
+        ),
+    )
+    rows = known[chosen]
     others = {name: axis for name, axis in known.items() if name != rows.name}
-    if st.query_params.get(section.key("columns")) == rows.name:
-        del st.query_params[section.key("columns")]
     columns = _axis_choice(section, "Columns", "columns", others)
     if VARIANT not in known or VARIANT in (rows.name, columns.name):
         return rows, columns, ALL
