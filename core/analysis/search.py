@@ -169,7 +169,7 @@ def _test(term: re.Match[str]) -> Test | None:
         raise BadSetting(f"search has {shortened(term[0])!r}; give {name} a value")
     if not sign:
         if name not in FIELDS:
-            raise _unknown(term, name, FIELDS)
+            raise _unknown(term, name, FIELDS, f"known are {', '.join(FIELDS)}")
         return _any([_field(name, value) for value in values])
     if name == "submitted":
         return _any([_submitted(sign, value) for value in values])
@@ -177,17 +177,18 @@ def _test(term: re.Match[str]) -> Test | None:
         return _any([_seconds(sign, value) for value in values])
     setting = name.replace("-", "_")
     if setting not in _settings():
-        raise _unknown(term, setting, [*_settings(), *COMPARED])
+        known = "python -m experiments list has the settings"
+        raise _unknown(term, setting, [*_settings(), *COMPARED], known)
     tests = [_compared(setting, sign, value) for value in values]
     return (lambda run: all(test(run) for test in tests)) if sign == "!=" else _any(tests)
 
 
-def _unknown(term: re.Match[str], name: str, known: Sequence[str]) -> BadSetting:
+def _unknown(term: re.Match[str], name: str, known: Sequence[str], otherwise: str) -> BadSetting:
     near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = f"did you mean {near[0]}" if near else otherwise
     return BadSetting(
-        f"search has {shortened(term[0])!r}, but there is no {name}; {hint}"
-        f"known are {', '.join(known)}; text is found as it is in quotation marks"
+        f"search has {shortened(term[0])!r}, but there is no {shortened(name)} ({hint}); to find "
+        "it as text, put it in quotation marks"
     )
 
 

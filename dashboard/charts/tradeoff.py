@@ -23,6 +23,9 @@ MAX_NAMES = 12
 AREAS = (60.0, 700.0)
 """Of the smallest and of the largest mark, in square pixels."""
 
+RIGHT = 0.6
+"""Share of the figure beyond which a name stands to the left of its mark."""
+
 MARGIN = 0.08
 """Share of an axis beyond the outermost value."""
 
@@ -68,7 +71,9 @@ def tradeoff(
         count = {"expr": "max(3, width / 110)"} if end == "x" else 6
         label = plain_number("datum.value") if logs[end] else altair.Undefined
         form = altair.Undefined if logs[end] else ",~r"
-        return altair.Axis(title=title, tickCount=count, labelExpr=label, format=form)
+        return altair.Axis(
+            title=title, tickCount=count, labelExpr=label, format=form, grid=end == "y"
+        )
 
     def across(field: str) -> altair.X:
         return altair.X(field, type="quantitative", scale=scale("x"), axis=axis("x", heading(x)))
@@ -92,10 +97,10 @@ def tradeoff(
         )
         layers.append(line.encode(x=across("x"), y=upward("y")))
     base = altair.Chart(points)
-    bars = {"strokeWidth": 6, "opacity": 0.2, "aria": False}
+    bars = base.mark_rule(strokeWidth=6, opacity=0.2, aria=False)
     layers += [
-        base.mark_rule(**bars).encode(x=across("x_low"), x2="x_high", y=upward("y"), color=colour),
-        base.mark_rule(**bars).encode(x=across("x"), y=upward("y_low"), y2="y_high", color=colour),
+        bars.encode(x=across("x_low"), x2="x_high", y=upward("y"), color=colour),
+        bars.encode(x=across("x"), y=upward("y_low"), y2="y_high", color=colour),
     ]
     tooltips = [
         label_tooltip(),
@@ -113,16 +118,18 @@ def tradeoff(
     layers.append(marks.encode(x=across("x"), y=upward("y"), color=colour, tooltip=tooltips))
     named = points if len(points) <= MAX_NAMES else points[points["label"].isin(best)]
     if not named.empty:
-        layers.append(
-            _names(named, logs, domains)
-            .mark_text(align="left", dx=11, fontSize=12, fontWeight=600)
-            .encode(
-                x=across("x"),
-                y=upward("place"),
-                color=colour,
-                text=altair.value({"expr": f"width < {NARROW} ? '' : datum.label"}),
-            )
+        names = _names(named, logs, domains).encode(
+            x=across("x"),
+            y=upward("place"),
+            color=colour,
+            text=altair.value({"expr": f"width < {NARROW} ? '' : datum.label"}),
         )
+        layers += [
+            names.transform_filter("datum.left" if side == "left" else "!datum.left").mark_text(
+                align=side, dx=6 if side == "left" else -6, dy=-12, fontSize=12, fontWeight=600
+            )
+            for side in ("left", "right")
+        ]
     title = caption(heading(y), f"The area of a mark is its {size.lower()}" if size else "")
     return altair.layer(*layers).properties(height=HEIGHT, autosize=FIT, title=title)
 
@@ -151,8 +158,13 @@ def _names(
     lefts = [WIDTH * scaled("x", value) for value in points["x"]]
     heights = [HEIGHT * scaled("y", value) for value in points["y"]]
     widths = [6.4 * len(label) + NAME_GAP for label in points["label"]]
-    moved = separated(lefts, widths, heights, NAME_GAP, (0, HEIGHT))
+    starts = [
+        left if left < RIGHT * WIDTH else left - width
+        for left, width in zip(lefts, widths, strict=True)
+    ]
+    moved = separated(starts, widths, heights, NAME_GAP, (0, HEIGHT))
     low, high = (math.log10(v) if logs["y"] else v for v in domains["y"])
     levels = [low + (high - low) * height / HEIGHT for height in moved]
     places = [10**level if logs["y"] else level for level in levels]
-    return altair.Chart(points.assign(place=places)[["label", "x", "place"]])
+    left = [place < RIGHT * WIDTH for place in lefts]
+    return altair.Chart(points.assign(place=places, left=left)[["label", "x", "place", "left"]])

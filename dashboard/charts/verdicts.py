@@ -104,6 +104,7 @@ def verdict_matrix(result: Result, repeat: Repeat) -> Chart:
     scale = altair.Scale(
         domain=[0, len(names)], nice=False, rangeMax={"expr": f"{cell} * {len(names)}"}
     )
+    deepest = LINE_PIXELS * max(map(len, parts))
     numbered = [[f"{index}", *own] for index, own in enumerate(parts, 1)]
     above = altair.Axis(
         title="Compared with",
@@ -115,15 +116,17 @@ def verdict_matrix(result: Result, repeat: Repeat) -> Chart:
         labelLimit=MAX_CELL,
         labelOverlap=False,
         labelLineHeight=LINE_PIXELS,
+        labelPadding={"expr": f"{cell} < {need:.0f} ? 4 : {deepest + 4}"},
         grid=False,
         ticks=False,
         domain=False,
     )
-    rows = [f"{index}  {PART.join(own)}" for index, own in enumerate(parts, 1)]
+    rows = [f"{index}. {PART.join(own)}" for index, own in enumerate(parts, 1)]
     beside = altair.Axis(
         title=None,
         labelExpr=f"{json.dumps(rows, ensure_ascii=False)}[toNumber(datum.value) - 1]",
         labelLimit=260,
+        labelFlush=False,
         ticks=False,
         domain=False,
     )

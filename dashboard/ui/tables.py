@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +14,13 @@ from core.analysis.groups import differs, has, value_in_words, value_of
 from core.analysis.search import with_id
 from core.experiment import Column, Experiment
 from core.experiments import all_experiments
-from core.formatting import counted, inline_text
+from core.formatting import counted, inline_text, interval
 from core.settings import Setting, settings_of
+from core.stats.estimates import AtLeast
 from core.store.records import ACTIVE, RunRecord
 from dashboard.store import cache
 from dashboard.ui import controls
-from dashboard.ui.text import STATUS_COLOURS, STATUS_WORDS, interval, progress, status_message
+from dashboard.ui.text import STATUS_COLOURS, STATUS_WORDS, progress, status_message
 
 MAX_ROWS = 1000
 
@@ -96,6 +97,7 @@ def table(runs: Sequence[RunRecord], chosen: Sequence[RunRecord], known: int) ->
             }
         },
         column_config=config,
+        placeholder="–",
         alt="Runs, newest first",
     )
     if len(runs) > MAX_ROWS:
@@ -117,7 +119,7 @@ def _columns(runs: Sequence[RunRecord], experiment: Experiment | None) -> list[s
         differing = [s.name for s in settings if s.role != "machine" and differs(runs, s)]
         headlines = [one.name for one in experiment.headlines if one.name in measures][:2]
         first.remove("experiment")
-        first = [*headlines, *differing[:MAX_SETTINGS], *first]
+        first = [*differing[:MAX_SETTINGS], *headlines, *first]
     with st.popover("Columns", icon=":material/view_column:"):
         chosen = controls.several("Columns", known, "columns", first)
         if experiment is None:
@@ -169,7 +171,7 @@ def _filled(
 
 
 def _fixed(name: str, runs: Sequence[RunRecord]) -> list[Any]:
-    values = {
+    values: Mapping[str, Callable[[RunRecord], Any]] = {
         "result": lambda run: inline_text(run.note or status_message(run), LETTERS),
         "progress": lambda run: 100 * progress(run),
         "seconds": lambda run: run.seconds,
@@ -207,8 +209,10 @@ def _measured(
             values.append(None)
             intervals.append("")
             continue
-        estimate = column.read(rows.iloc[-1].to_dict(), run.settings)
+        line = {str(name): value for name, value in rows.iloc[-1].items()}
+        estimate = column.read(line, run.settings)
         values.append(None if estimate.value is None else float(estimate.value))
-        intervals.append(interval(estimate.low, estimate.high))
+        at_least = "at least" if isinstance(estimate.value, AtLeast) else ""
+        intervals.append(interval(estimate) or at_least)
     cells: dict[str, list[Any]] = {column.heading: values}
     return cells | ({f"{column.title}, 95% CI": intervals} if any(intervals) else {})

@@ -15,6 +15,12 @@ from dashboard.views.compare import picking
 
 ALL = "All"
 
+
+def _forget_columns(_: str) -> None:
+    """Another experiment has other columns."""
+    st.query_params.pop("columns", None)
+
+
 st.title("Runs", anchor=False)
 
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -22,7 +28,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         "Experiment",
         [ALL, *(e.name for e in all_experiments())],
         "experiment",
-        then=lambda _: st.query_params.pop("columns", None),
+        then=_forget_columns,
     )
     words = controls.any_of("Status", [STATUS_WORDS[status] for status in STATUSES], "status")
 query = search.box()

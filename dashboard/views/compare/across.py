@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -33,7 +34,7 @@ from dashboard.figures.base import chart_files
 from dashboard.store import cache
 from dashboard.ui import controls, downloads
 from dashboard.ui.text import plain
-from dashboard.views.compare.curves import Section, logarithmic
+from dashboard.views.compare.curves import Section
 from experiments.export import pivot_csv
 from experiments.reports.latex import pivot_table
 
@@ -48,6 +49,9 @@ ALL = "all"
 
 REST = "everything else"
 """The colour that pools nothing: a line for every combination of the other settings."""
+
+MIN_RATIO = 1.5
+"""Between neighbours on a logarithmic axis of settings."""
 
 SIZES: Mapping[str, tuple[str, str, str]] = {
     "parameters": ("Parameters", "", "parameters"),
@@ -75,8 +79,8 @@ def draw_across(section: Section, highlighted: str) -> None:
     if not possible:
         return
     st.subheader("Across settings and measures", anchor=False)
+    view = controls.choice("View", possible, section.key("view"))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        view = controls.choice("View", possible, section.key("view"))
         if view == LINE:
             draw = partial(_line, section, measure.column, *_line_axes(section, known))
         elif view == TABLE:
@@ -171,7 +175,7 @@ def _line(section: Section, measure: Column, x: Axis, colour: Axis | None) -> No
         column,
         measure,
         styles({label: variant_of[label] for label in order}, dark=cache.dark()),
-        sizes=logarithmic(bands[x.name]),
+        sizes=_is_doubling(bands[x.name]),
     )
     words = lines.description(experiment.question, bands, column, measure)
     _put(chart, words, f"{section.name}-along-{x.name}")
@@ -180,6 +184,13 @@ def _line(section: Section, measure: Column, x: Axis, colour: Axis | None) -> No
             f"{counted(left_out, 'group')} not drawn: no number for {x.title.lower()}, or no "
             "finite value."
         )
+
+
+def _is_doubling(values: pandas.Series[float]) -> bool:
+    """Whether each value is a multiple of the one before, as widths often are."""
+    places = sorted(set(values))
+    pairs = list(itertools.pairwise(places))
+    return bool(pairs) and places[0] > 0 and all(b / a >= MIN_RATIO for a, b in pairs)
 
 
 def _named(axis: Axis, group: Group) -> str:
@@ -193,15 +204,18 @@ def _named(axis: Axis, group: Group) -> str:
 def _two_axes(section: Section, known: Mapping[str, Axis]) -> tuple[Axis, Axis, str]:
     """The rows, the columns, and the variant whose runs are in the table."""
     titles, key = {axis.name: axis.title for axis in known.values()}, section.key("columns")
+
+    def other_columns(rows: str) -> None:
+        if st.query_params.get(key) == rows:
+            del st.query_params[key]
+
     chosen = controls.choice(
         "Rows",
         list(titles),
         section.key("rows"),
         most=0,
         names=titles,
-        then=lambda name: (
-            st.query_params.pop(key, None) if st.query_params.get(key) == name else None
-        ),
+        then=other_columns,
     )
     rows = known[chosen]
     others = {name: axis for name, axis in known.items() if name != rows.name}
@@ -238,7 +252,7 @@ def _table(section: Section, rows: Axis, columns: Axis, variant: str) -> None:
     )
     st.caption(plain(laid_out.caption()))
     name = f"{section.name}-{rows.name}-{columns.name}"
-    files = {
+    files: dict[str, tuple[str, Callable[[], str | bytes]]] = {
         "LaTeX": (f"{name}.tex", lambda: pivot_table(laid_out)),
         "CSV": (f"{name}.csv", lambda: pivot_csv(laid_out)),
     }

@@ -125,8 +125,8 @@ def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) 
         _remarks(comparison)
     if result is not None:
         _dots(section, result, highlighted)
+        across.draw_across(section, highlighted)
         _verdicts(section, result)
-    across.draw_across(section, highlighted)
     chart = curves.draw_curves(section, highlighted)
     st.subheader("Settings that differ", anchor=False)
     settings_table(comparison)
@@ -179,9 +179,13 @@ def _verdicts(section: Section, result: Result) -> None:
         return
     st.subheader("Is it more than noise?", anchor=False)
     words = "; ".join(f"{d.first} is {d.finding} {d.second}" for d in pairs[:20])
-    st.caption(f"{verdicts.legend(result)} · p corrected for all pairs")
-    matrix = verdicts.verdict_matrix(result, comparison.repeat)
-    render.show(matrix, f"Verdict for every pair of groups. {words}")
+    findings = {pair.finding for pair in pairs}
+    if len(findings) == 1 < len(pairs) and not pairs[0].distinguished:
+        st.text(f"All {counted(len(pairs), 'pair')}: {pairs[0].finding}.")
+    else:
+        st.caption(f"{verdicts.legend(result)} · p corrected for all pairs")
+        matrix = verdicts.verdict_matrix(result, comparison.repeat)
+        render.show(matrix, f"Verdict for every pair of groups. {words}")
     with st.expander(f"The {counted(len(pairs), 'pair')} in words"):
         st.dataframe(
             pandas.DataFrame(

@@ -127,8 +127,9 @@ def test_archived_runs_are_found_only_if_the_search_asks_for_them() -> None:
     ("text", "said"),
     [
         ("status:done", "status is 'done'; choose waiting, running, finished, failed"),
-        ("hiden_size=16", "no hiden_size; did you mean hidden_size?"),
-        ("owner:ana", "there is no owner; known are status, experiment"),
+        ("hiden_size=16", "no hiden_size (did you mean hidden_size); to find it as text"),
+        ("owner:ana", "there is no owner (known are status, experiment"),
+        ("colour=red", "no colour (python -m experiments list has the settings)"),
         ("hidden_size=wide", "hidden_size is 'wide'; give a whole number from 1 to"),
         ("cell=lstmm", "cell is 'lstmm'; choose rnn, lstm"),
         ("cell>lstm", "cell is compared by > with 'lstm'; use = or !="),
