@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from core.analysis.search import EXAMPLES
 from core.experiment import MAX_SEEDS, Experiment
 from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
@@ -118,8 +119,9 @@ def _parser() -> _Parser:
     runs.add_argument("--experiment", choices=names, metavar="E", help="only of this experiment")
     statuses = f"one of {', '.join(STATUSES)}"
     runs.add_argument("--status", type=str.upper, choices=STATUSES, metavar="S", help=statuses)
-    runs.add_argument("--archived", action="store_true", help="those that were archived")
     runs.add_argument("--deleted", action="store_true", help="those that were deleted")
+    searched = "terms that a run must meet, as the page Runs takes them: " + ", ".join(EXAMPLES)
+    runs.add_argument("--search", default="", metavar="TERMS", help=searched.replace("%", "%%"))
     _add_json(runs)
     cancel = verb("cancel", "stop queued or running runs", commands.cancel)
     cancel.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
@@ -196,11 +198,14 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", choices=names, metavar="E", help="all of its finished runs")
     parser.add_argument("--sweep", metavar="S", help="only the runs of this sweep")
     parser.add_argument("--comparison", dest="sweep", help=argparse.SUPPRESS)  # until November 2026
-    grouping = "kind (the default), run, variant, comparison, device, or a setting"
+    grouping = "kind (the default), run, variant, sweep, device, or settings: hidden_size,layers"
     parser.add_argument("--group-by", default="", metavar="SETTING", help=grouping)
     parser.add_argument(
         "--measure", default="", metavar="M", help="default: the experiment's headline measure"
     )
+    of_both = "with --columns: one measure as a table; a setting, or variant"
+    parser.add_argument("--rows", default="", metavar="SETTING", help=of_both)
+    parser.add_argument("--columns", default="", metavar="SETTING", help="see --rows")
     more = parser.add_mutually_exclusive_group()
     more.add_argument(
         "--add-seeds",

@@ -15,6 +15,7 @@ import pandas
 from rich.table import Table
 
 from core.analysis import comparison
+from core.analysis.across import Pivot, axes, axis_of, pivot
 from core.analysis.comparison import Comparison
 from core.analysis.more_seeds import (
     fewest_seeds,
@@ -32,6 +33,7 @@ from core.analysis.scorecard import (
     default_kinds,
     fullest_terms,
 )
+from core.analysis.search import parse
 from core.analysis.sentences import answer
 from core.analysis.sizes import size_of, sizes_in_words
 from core.chapter import compute_all
@@ -58,7 +60,7 @@ from experiments.reports.html import (
     score_report,
     scorecard_report,
 )
-from experiments.reports.latex import comparison_tables
+from experiments.reports.latex import comparison_tables, pivot_table
 from experiments.serve import run_mlflow, serve_all
 from experiments.suites import SUITES, suite_named
 from experiments.terminal import (
@@ -66,6 +68,7 @@ from experiments.terminal import (
     print_comparison,
     print_experiment,
     print_papers,
+    print_pivot,
     print_results,
     print_runs,
     print_scorecard,
@@ -84,6 +87,13 @@ COMPARE_FORMATS: Mapping[str, Callable[[Sequence[Comparison]], bytes]] = {
     "html": lambda comparisons: comparison_report(comparisons).encode(),
 }
 """The formats of a comparison besides `table`, which is for a terminal."""
+
+PIVOT_FORMATS: Mapping[str, Callable[[Pivot], bytes]] = {
+    "table": lambda _: b"",
+    "csv": files.pivot_csv,
+    "latex": lambda pivot: pivot_table(pivot).encode(),
+}
+"""The formats of one measure by two settings."""
 
 SCORECARD_FORMATS: Mapping[str, Callable[[Scorecard, Verdict, Mapping[str, RunRecord]], bytes]] = {
     "csv": lambda card, properties, runs: scorecards.csv(card),
@@ -224,16 +234,14 @@ def worker(args: argparse.Namespace) -> int:
 
 def runs(args: argparse.Namespace) -> int:
     """`runs`: print the recorded runs, or some of them."""
-    records = open_store().runs(
-        args.experiment, args.status, archived=args.archived or args.deleted, deleted=args.deleted
-    )
-    if args.archived:
-        records = [record for record in records if record.archived]
+    query = parse(args.search)
+    every = open_store().runs(args.experiment, args.status, deleted=args.deleted)
+    records = query.find(every)
     if args.json:
         print(json.dumps([files.run_data(record) for record in records], ensure_ascii=False))
     elif records:
         print_runs(records)
-    elif args.experiment or args.status or args.archived or args.deleted:
+    elif args.experiment or args.status or args.search or args.deleted:
         say("No run matches; python -m experiments runs lists them all.")
     else:
         say("No run is recorded yet; python -m experiments suite first-look makes the first.")
@@ -330,6 +338,8 @@ def compare(args: argparse.Namespace) -> int:
     selected = _selected_runs(store, args)
     if args.until_decided is not None:
         return _until_decided(store, selected, args)
+    if args.rows or args.columns:
+        return _print_pivots(store, selected, args)
     comparisons = _comparisons(store, selected, args)
     if args.format == "table":
         for one in comparisons:
@@ -337,6 +347,35 @@ def compare(args: argparse.Namespace) -> int:
     else:
         write(COMPARE_FORMATS[args.format](comparisons), args.output)
     return 0 if args.add_seeds is None else _add_seeds(store, comparisons, args)
+
+
+def _print_pivots(store: Store, selected: Sequence[RunRecord], args: argparse.Namespace) -> int:
+    """One measure of each experiment as a table of two settings."""
+    if args.group_by:
+        raise BadSetting(f"group_by is {args.group_by!r}, but --rows and --columns group the runs")
+    if args.format not in PIVOT_FORMATS:
+        known = ", ".join(PIVOT_FORMATS)
+        raise BadSetting(f"format is {args.format!r}; a table of rows and columns is {known}")
+    for field, name in (("rows", args.rows), ("columns", args.columns)):
+        if not name or args.rows == args.columns:
+            raise BadSetting(f"{field} is {name!r}; give two different ones, --rows and --columns")
+    both = {}
+    for experiment in all_experiments():
+        mine = [run for run in selected if run.experiment == experiment.name]
+        if mine:
+            known_axes = axes(experiment, mine)
+            both[experiment.name] = [
+                axis_of(known_axes, field, getattr(args, field)) for field in ("rows", "columns")
+            ]
+    args.group_by = f"{args.rows},{args.columns}"
+    laid_out = [pivot(c, *both[c.experiment.name]) for c in _comparisons(store, selected, args)]
+    pivots = [one for one in laid_out if one is not None]
+    if args.format == "table":
+        for one in pivots:
+            print_pivot(one)
+    else:
+        write(b"\n".join(PIVOT_FORMATS[args.format](one) for one in pivots), args.output)
+    return 0
 
 
 def _comparisons(

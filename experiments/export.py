@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas
 
+from core.analysis.across import Pivot
 from core.analysis.comparison import Comparison, Result
 from core.analysis.sentences import answer, method
 from core.analysis.sizes import Size, sizes_in_words, sizes_of
@@ -20,7 +21,7 @@ from core.experiments import config_of, experiment_named
 from core.formatting import csv_cell
 from core.papers import PAPERS, REPRODUCTION
 from core.settings import BadSetting
-from core.stats.estimates import AtLeast
+from core.stats.estimates import MISSING, AtLeast
 from core.store.records import RunRecord
 from core.store.tracking import Store, command_line
 from experiments.evidence import ClaimStatus, needed_by
@@ -201,6 +202,30 @@ def _lines(comparison: Comparison) -> Iterator[dict[str, Any]]:
                 "test": pair.test, "p": pair.p_value, "corrected_p": pair.corrected_p,
                 "detectable": pair.detectable, "seeds_to_decide": pair.seeds_to_decide,
             }  # fmt: skip
+
+
+def pivot_frame(pivot: Pivot) -> pandas.DataFrame:
+    """A line per value of the rows' setting; per value of the columns' its value, ends and n."""
+    lines = []
+    for row in pivot.row_texts:
+        line: dict[str, Any] = {pivot.rows.title: row}
+        for column in pivot.column_texts:
+            name = pivot.names.get((row, column))
+            estimate = MISSING if name is None else pivot.result.estimates[name]
+            heading = f"{pivot.columns.title} {column}"
+            line |= {
+                heading: estimate.value,
+                f"{heading}, low": estimate.low,
+                f"{heading}, high": estimate.high,
+                f"{heading}, n": estimate.n,
+            }
+        lines.append(line)
+    return pandas.DataFrame(lines)
+
+
+def pivot_csv(pivot: Pivot) -> bytes:
+    """`pivot_frame` as CSV, in full precision."""
+    return csv_text(pivot_frame(pivot).astype(object)).encode()
 
 
 def as_json(comparisons: Iterable[Comparison]) -> bytes:

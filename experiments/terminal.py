@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from core.analysis.across import Pivot
 from core.analysis.comparison import Comparison, compare
 from core.analysis.scorecard import Scorecard
 from core.analysis.scorecard_sentences import KEY, NOT_YET, basis_in_words, scorecard_answer
@@ -190,6 +191,24 @@ def print_comparison(comparison: Comparison) -> None:
     if len(result.differences) > MAX_PAIRS:
         say(f"and {len(result.differences) - MAX_PAIRS} more pairs: --format csv has them all")
     say(method(comparison))
+
+
+def print_pivot(pivot: Pivot) -> None:
+    """Print one measure by two settings, with what the cells are."""
+    rows = [[f"{pivot.rows.title} / {pivot.columns.title}", *pivot.column_texts]]
+    for row in pivot.row_texts:
+        cells = [row]
+        for column in pivot.column_texts:
+            name = pivot.names.get((row, column))
+            mark = "" if name is None else MARKS[pivot.result.marks.get(name, "")]
+            value = "" if name is None else with_interval(pivot.result.estimates[name])
+            cells.append(f"{value} {mark}".strip())
+        rows.append(cells)
+    table = Table(*map(escape, rows[0]))
+    for line in rows[1:]:
+        table.add_row(*map(escape, line))
+    OUT.print(table)
+    OUT.print(pivot.caption("★ and ☆"), markup=False)
 
 
 TRUTH_WORDS: Mapping[Truth, str] = {True: "yes", False: "no", None: "undecided"}

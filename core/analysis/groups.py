@@ -215,13 +215,20 @@ def groupings(experiment: Experiment, runs: Sequence[RunRecord]) -> dict[str, st
     """`group_by` → its title, for every way in which these runs can be grouped."""
     names = {"kind": "Kind", "run": "Run", "variant": "Variant"}
     names |= {"sweep": "Sweep", "device": "Machine"}
-    settings = [s for s in settings_of(experiment.config) if _differs(runs, s)]
+    settings = [s for s in settings_of(experiment.config) if differs(runs, s)]
     return names | {s.name: s.title for s in settings if s.name not in ("bidirectional", "device")}
 
 
 def grouped(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> tuple[Group, ...]:
-    """Groups in the order of their first runs; `BadSetting` for an unknown `by`."""
-    name_of = _naming(experiment, runs, by or "kind")
+    """Groups in the order of their first runs; `BadSetting` for an unknown `by`.
+
+    `by` may be several, separated by commas: runs are then one group if they agree in all of them.
+    """
+    namings = [_naming(experiment, runs, one.strip()) for one in (by or "kind").split(",")]
+
+    def name_of(run: RunRecord) -> str:
+        return " · ".join(naming(run) for naming in namings)
+
     groups: dict[str, list[RunRecord]] = {}
     for run in runs:
         groups.setdefault(name_of(run), []).append(run)
@@ -234,13 +241,15 @@ def _naming(
     """The function from a run to the name of its group."""
     names = labels(experiment, runs)
     settings = {s.name: s for s in settings_of(experiment.config)}
+    sweeps = {run.sweep: run.sweep_name for run in runs}
+    named = len({*sweeps.values()}) == len(sweeps)
     ways: dict[str, Callable[[RunRecord], str]] = {
         "kind": lambda run: names[run.run_id],
         "run": lambda run: " · ".join(
             [names[run.run_id], f"seed {run.settings.get('seed')}", run.run_id[:ID_LETTERS]]
         ),
         "variant": lambda run: variant_title(variant_of(run)),
-        "sweep": lambda run: _distinct_text(run.sweep or run.name),
+        "sweep": lambda run: _distinct_text((run.sweep_name if named else run.sweep) or run.name),
         "device": lambda run: machine_in_words(machine_of(run)) or "unknown machine",
     }
     if by in ways:
@@ -271,7 +280,7 @@ def setting_differences(
             {g.name: _listed_values([_value_text(run, setting) for run in g.runs]) for g in groups},
         )
         for setting in settings_of(experiment.config)
-        if _differs(runs, setting)
+        if differs(runs, setting)
     ]
     if len({machine_of(run) for run in runs}) > 1:
         machines = {
@@ -284,10 +293,10 @@ def setting_differences(
 
 def mixed(experiment: Experiment, group: Group) -> list[str]:
     """Titles of the settings that decide what is measured and differ within a group."""
-    return [s.title for s in experiment.identity if _differs(group.runs, s)]
+    return [s.title for s in experiment.identity if differs(group.runs, s)]
 
 
-def _differs(runs: Sequence[RunRecord], setting: Setting) -> bool:
+def differs(runs: Sequence[RunRecord], setting: Setting) -> bool:
     """Whether runs that have a setting have it at different values."""
     return len({_value_text(run, setting) for run in runs if has(run, setting)}) > 1
 

@@ -157,6 +157,14 @@ class RunRecord:
         return min(max(1, int(text)), MAX_LOOKS) if text.isascii() and text.isdigit() else 1
 
     @cached_property
+    def searchable(self) -> str:
+        """What people read of it, in lower case, a line for each text."""
+        settings = (value for value in self.settings.values() if isinstance(value, str))
+        texts = (self.name, self.experiment, self.sweep_name, self.sweep, self.user, self.note)
+        every = (*texts, self.comment, self.error, *settings)
+        return "\n".join(" ".join(text.split()) for text in every if text).lower()
+
+    @cached_property
     def owner(self) -> Mapping[str, Any]:
         """The process that executes the run: `host`, `pid`, `created`, and when it `started`.
 

@@ -1,4 +1,4 @@
-"""Heatmaps: a measure by two axes, the attention of a decoder, the verdict on every pair."""
+"""Heatmaps: a measure by two axes, and the attention of a decoder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ import altair
 import numpy
 import pandas
 
-from core.analysis.comparison import PairOutcome, Result
-from core.analysis.runs import Repeat
-from core.analysis.sentences import p_value, verdict
 from core.experiment import Column
-from dashboard.charts.dots import NAMES
 from dashboard.charts.frame import FIT
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, is_logarithm, power_of_ten, tooltip
-from dashboard.charts.theme import BETTER, NEUTRAL, WORSE
 from dashboard.ui.text import exact
 
 MAX_TILES = 100
@@ -25,32 +20,6 @@ MAX_TILES = 100
 
 MAX_LABELS = 32
 """Up to this many tokens, every one is labelled; of more, as many as fit."""
-
-SIGNS: dict[PairOutcome, str] = {
-    "better": "▲",
-    "worse": "▼",
-    "higher": "△",
-    "lower": "▽",
-    "equal": "=",
-    "equal within the margin": "≅",
-    "not distinguishable": "≈",
-    "not enough seeds": "?",
-}
-"""The signs say what the colours say, so that no colour is needed."""
-
-VERDICT_COLOURS: dict[PairOutcome, str] = {
-    "better": BETTER,
-    "worse": WORSE,
-    "higher": BETTER,
-    "lower": WORSE,
-    "equal": NEUTRAL,
-    "equal within the margin": NEUTRAL,
-    "not distinguishable": NEUTRAL,
-    "not enough seeds": NEUTRAL,
-}
-
-VERDICT_OPACITY = 0.2
-"""Pale, so that the sign on it stays readable."""
 
 
 @cached
@@ -186,49 +155,3 @@ def attention_in_words(weights: pandas.DataFrame) -> str:
     return (
         "Highest attention: " + "; ".join(f"{written} on {read}" for written, read in pairs) + "."
     )
-
-
-@cached
-def tiles(result: Result, repeat: Repeat) -> Chart:
-    """Draw a tile per pair of groups, read from left to right: `LSTM is better than RNN`."""
-    names = [name for name, count in result.repeats.items() if count]
-    data = pandas.DataFrame(
-        [
-            {
-                "group": first,
-                "other": second,
-                "sign": SIGNS[difference.finding],
-                "finding": difference.finding,
-                "verdict": verdict(difference, repeat, result.column),
-                "raw": "–" if difference.p_value is None else p_value(difference.p_value),
-            }
-            for first in names
-            for second in names
-            if (difference := result.against(first, second)) is not None
-        ]
-    )
-    top = altair.Axis(title="Compared with", orient="top", labelAngle=-35, labelLimit=160)
-    base = altair.Chart(data).encode(
-        x=altair.X("other", type="nominal", sort=names, axis=top),
-        y=altair.Y("group", type="nominal", sort=names, axis=NAMES),
-        tooltip=[
-            altair.Tooltip("group", type="nominal", title=" "),
-            altair.Tooltip("verdict", type="nominal", title="Verdict"),
-            altair.Tooltip("other", type="nominal", title="Compared with"),
-            altair.Tooltip("raw", type="nominal", title="p (uncorrected)"),
-        ],
-    )
-    seen = [finding for finding in SIGNS if finding in set(data["finding"])]
-    scale = altair.Scale(domain=seen, range=[VERDICT_COLOURS[finding] for finding in seen])
-    colour = altair.Color("finding", type="nominal", scale=scale, legend=None)
-    boxes = base.mark_rect(opacity=VERDICT_OPACITY, stroke=NEUTRAL, strokeWidth=0.4).encode(
-        color=colour
-    )
-    signs = base.mark_text(fontSize=17, fontWeight=600, color=NEUTRAL).encode(text="sign:N")
-    return altair.layer(boxes, signs).properties(height=34 * len(names) + 10, autosize=FIT)
-
-
-def legend(result: Result) -> str:
-    """Explain the signs of the tiles: `▲ better · ≈ not distinguishable`."""
-    seen = {one for d in result.differences for one in (d.finding, d.reversed.finding)}
-    return " · ".join(f"{sign} {finding}" for finding, sign in SIGNS.items() if finding in seen)

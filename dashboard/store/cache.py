@@ -11,6 +11,7 @@ import pandas
 import streamlit as st
 
 from core.analysis.comparison import Comparison, compare
+from core.analysis.sentences import answer
 from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.store import folder
@@ -51,7 +52,7 @@ def sweeps_of(experiment: Experiment) -> list[Sweep]:
 
 
 def comparison(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> Comparison:
-    """The comparison of finished runs, computed once for all sessions, and again under new names."""
+    """The comparison of finished runs, computed once for all sessions, until they are renamed."""
     called = tuple((run.run_id, run.name, run.sweep_name) for run in runs)
     return _comparison(reader().store.uri, experiment.name, called, by, tuple(runs))
 
@@ -65,6 +66,17 @@ def _comparison(
     _runs: Sequence[RunRecord],
 ) -> Comparison:
     return compare(experiment_named(experiment), _runs, reader().table, by)
+
+
+def answer_of(experiment: Experiment, runs: Sequence[RunRecord]) -> str:
+    """The answer of finished runs in a sentence or two, computed once for all sessions."""
+    ids = tuple(run.run_id for run in runs)
+    return _answer(reader().store.uri, experiment.name, ids, tuple(runs))
+
+
+@st.cache_data(show_spinner=False, max_entries=1000)
+def _answer(uri: str, experiment: str, run_ids: tuple[str, ...], _runs: Sequence[RunRecord]) -> str:
+    return answer(compare(experiment_named(experiment), _runs, reader().table))
 
 
 def worker_status() -> worker.WorkerStatus | None:

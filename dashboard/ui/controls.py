@@ -365,14 +365,29 @@ def _pills(
     return list(st.session_state[widget["key"]])
 
 
-def several(title: str, options: Mapping[str, str], key: str, default: Sequence[str]) -> list[str]:
+def several(
+    title: str,
+    options: Mapping[str, str],
+    key: str,
+    default: Sequence[str],
+    *,
+    instead: str = "it may have been deleted",
+    placeholder: str | None = None,
+) -> list[str]:
     """At least one of many, by id: the address holds ids, people read the names.
 
-    Without any in the address it is the default, which may change when newer runs arrive.
+    Without any in the address it is the default, which may change when newer runs arrive, and may
+    be none. `instead` says why an id of the address may be unknown.
     """
-    known = _requested_list(key, list(options), "it may have been deleted") or list(default)
+    known = _requested_list(key, list(options), instead) or list(default)
     widget = _bound(key, known, lambda chosen: put(key, chosen, list(default)))
-    chosen = st.multiselect(title, list(options), format_func=lambda i: options[i], **widget)
+    chosen = st.multiselect(
+        title,
+        list(options),
+        format_func=lambda i: options[i],
+        placeholder=placeholder,
+        **widget,
+    )
     return list(chosen) or list(default)
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas
 import streamlit as st
 
-from core.formatting import counted, inline_text
-from core.store.records import RunRecord
-from dashboard.ui.text import STATUS_COLOURS, STATUS_WORDS, duration, progress, status_message
+from core.analysis.groups import differs, has, value_in_words, value_of
+from core.analysis.search import with_id
+from core.experiment import Column, Experiment
+from core.experiments import all_experiments
+from core.formatting import counted, inline_text, interval
+from core.settings import Setting, settings_of
+from core.stats.estimates import AtLeast
+from core.store.records import ACTIVE, RunRecord
+from dashboard.store import cache
+from dashboard.ui import controls
+from dashboard.ui.text import STATUS_COLOURS, STATUS_WORDS, progress, status_message
 
 MAX_ROWS = 1000
 
@@ -20,39 +29,48 @@ LETTERS = 200
 
 ROW_PIXELS = 35
 
+SHOWN_ROWS, SHOWN_WITH_DETAILS = 18, 8
+"""The most rows that are on the screen at once; fewer above the details of a run."""
+
+MAX_SETTINGS = 4
+"""The most settings that are shown unless somebody asks for more."""
+
 BY_KEYBOARD = "By keyboard: arrow keys move, Shift+Space selects a row."
 
-
-def contains(run: RunRecord, text: str) -> bool:
-    """Whether the texts of a run contain every word, in upper or lower case."""
-    everything = " ".join((run.name, run.run_id, run.sweep, run.note, run.error)).lower()
-    return all(word in everything for word in text.lower().split())
-
-
-def frame(runs: Sequence[RunRecord]) -> pandas.DataFrame:
-    """One row per run, in the order given."""
-    return pandas.DataFrame(
-        {
-            "Status": [[STATUS_WORDS[run.status]] for run in runs],
-            "Run": [inline_text(run.name, LETTERS) for run in runs],
-            "Progress": [100 * progress(run) for run in runs],
-            "Duration": [duration(run.seconds) for run in runs],
-            "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
-            "Message": [inline_text(run.note or status_message(run), LETTERS) for run in runs],
-            "Experiment": [run.experiment for run in runs],
-            "Sweep": [inline_text(run.sweep, LETTERS) for run in runs],
-        }
-    )
+FIXED: Mapping[str, str] = {
+    "result": "Result",
+    "progress": "Progress",
+    "seconds": "Duration (s)",
+    "submitted": "Submitted",
+    "experiment": "Experiment",
+    "sweep": "Sweep",
+    "user": "User",
+    "comment": "Comment",
+}
+"""What every run has, besides its status and its name."""
 
 
-def table(runs: Sequence[RunRecord]) -> None:
-    """The table; selecting rows puts their runs into the address."""
+def selected(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs that the address selects, by their ids or the beginnings of their ids."""
+    asked = [with_id(runs, beginning) for beginning in st.query_params.get_all("run")]
+    return [found[0] for found in asked if len(found) == 1]
+
+
+def table(runs: Sequence[RunRecord], chosen: Sequence[RunRecord], known: int) -> None:
+    """The table of some of the `known` runs, with the columns that the address asks for; selecting
+    rows puts their runs into the address."""
     shown = list(runs[:MAX_ROWS])
+    names = {run.experiment for run in shown}
+    experiment = next((e for e in all_experiments() if names == {e.name}), None)
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.caption(f"{len(runs):,} of {counted(known, 'run')}. {BY_KEYBOARD}", width="content")
+        columns = _columns(shown, experiment)
     if not shown:
-        st.text("No runs match these filters.")
+        st.text("No runs match this search.")
         return
     ids = [run.run_id for run in shown]
-    chosen = st.query_params.get_all("run")
     # Rows move when runs are added: the key then changes, so that the selection follows its run.
     key = "runs-" + hashlib.sha256("".join(ids).encode()).hexdigest()[:12]
 
@@ -63,34 +81,138 @@ def table(runs: Sequence[RunRecord]) -> None:
         elif "run" in st.query_params:
             del st.query_params["run"]
 
+    frame, config = _filled(shown, columns, experiment)
+    most = SHOWN_WITH_DETAILS if chosen else SHOWN_ROWS
     st.dataframe(
-        frame(shown),
+        frame,
         hide_index=True,
-        height=min(420, ROW_PIXELS * (len(shown) + 1) + 3),
+        height=ROW_PIXELS * (min(len(shown), most) + 1) + 3,
         key=key,
         on_select=choose,
         selection_mode="multi-row",
         selection_default={
-            "selection": {"rows": [ids.index(i) for i in chosen if i in ids], "columns": []}
+            "selection": {
+                "rows": [ids.index(run.run_id) for run in chosen if run.run_id in ids],
+                "columns": [],
+            }
         },
-        column_config={
-            "Status": st.column_config.MultiselectColumn(
-                width=110,
-                pinned=True,
-                options=list(STATUS_WORDS.values()),
-                color=list(STATUS_COLOURS.values()),
-            ),
-            "Run": st.column_config.TextColumn(width=230),
-            "Progress": st.column_config.ProgressColumn(
-                min_value=0, max_value=100, format="%.0f%%", width="small"
-            ),
-            "Duration": st.column_config.TextColumn(width="small"),
-            "Message": st.column_config.TextColumn(width="large"),
-            "Submitted": st.column_config.DatetimeColumn(format="D MMM, HH:mm", width=115),
-        },
+        column_config=config,
+        placeholder="–",
         alt="Runs, newest first",
     )
     if len(runs) > MAX_ROWS:
         st.caption(
-            f"and {counted(len(runs) - MAX_ROWS, 'older run')}; narrow the filters to see them"
+            f"and {counted(len(runs) - MAX_ROWS, 'older run')}; narrow the search to see them"
         )
+
+
+def _columns(runs: Sequence[RunRecord], experiment: Experiment | None) -> list[str]:
+    """The columns that somebody chose; at first those that say most of these runs."""
+    known, first = dict(FIXED), ["result", "seconds", "submitted", "experiment", "sweep", "user"]
+    if any(run.status in ACTIVE for run in runs):
+        first.insert(1, "progress")
+    if experiment is not None:
+        settings = settings_of(experiment.config)
+        known |= {setting.name: setting.title for setting in settings}
+        measures = _measures(experiment)
+        known |= {name: column.heading for name, column in measures.items()}
+        differing = [s.name for s in settings if s.role != "machine" and differs(runs, s)]
+        headlines = [one.name for one in experiment.headlines if one.name in measures][:2]
+        first.remove("experiment")
+        first = [*differing[:MAX_SETTINGS], *headlines, *first]
+    with st.popover("Columns", icon=":material/view_column:"):
+        chosen = controls.several("Columns", known, "columns", first)
+        if experiment is None:
+            st.caption("Settings and measures can be shown where all runs are of one experiment.")
+    return chosen
+
+
+def _measures(experiment: Experiment) -> dict[str, Column]:
+    columns = experiment.summary.columns()
+    return {column.name: column for column in columns if column.role == "measure"}
+
+
+def _filled(
+    runs: Sequence[RunRecord], columns: Sequence[str], experiment: Experiment | None
+) -> tuple[pandas.DataFrame, dict[str, Any]]:
+    """The cells, and how Streamlit shows each column."""
+    names = [f"{'★ ' * run.starred}{inline_text(run.name, LETTERS)}" for run in runs]
+    cells: dict[str, Any] = {"Status": [[STATUS_WORDS[run.status]] for run in runs], "Run": names}
+    text, date = st.column_config.TextColumn, st.column_config.DatetimeColumn
+    config: dict[str, Any] = {
+        "Status": st.column_config.MultiselectColumn(
+            width=110,
+            pinned=True,
+            options=list(STATUS_WORDS.values()),
+            color=list(STATUS_COLOURS.values()),
+        ),
+        "Run": text(width=230),
+        "Progress": st.column_config.ProgressColumn(
+            min_value=0, max_value=100, format="%.0f%%", width="small"
+        ),
+        "Duration (s)": st.column_config.NumberColumn(format="%.1f", width="small"),
+        "Result": text(width="large"),
+        "Submitted": date(format="D MMM, HH:mm", width=115),
+        "User": text(width="small"),
+    }
+    settings = {} if experiment is None else {s.name: s for s in settings_of(experiment.config)}
+    measures = {} if experiment is None else _measures(experiment)
+    for name in columns:
+        if name in FIXED:
+            cells[FIXED[name]] = _fixed(name, runs)
+        elif name in settings:
+            cells[settings[name].title] = [_setting(run, settings[name]) for run in runs]
+        elif experiment is not None:
+            cells |= _measured(experiment, measures[name], runs)
+            config[measures[name].heading] = st.column_config.NumberColumn(
+                format="%.4g", help=measures[name].description or None
+            )
+    return pandas.DataFrame(cells), config
+
+
+def _fixed(name: str, runs: Sequence[RunRecord]) -> list[Any]:
+    values: Mapping[str, Callable[[RunRecord], Any]] = {
+        "result": lambda run: inline_text(run.note or status_message(run), LETTERS),
+        "progress": lambda run: 100 * progress(run),
+        "seconds": lambda run: run.seconds,
+        "submitted": lambda run: datetime.fromtimestamp(run.submitted),
+        "experiment": lambda run: run.experiment,
+        "sweep": lambda run: inline_text(run.sweep_name, LETTERS),
+        "user": lambda run: inline_text(run.user, LETTERS),
+        "comment": lambda run: inline_text(run.comment, LETTERS),
+    }
+    return [values[name](run) for run in runs]
+
+
+def _setting(run: RunRecord, setting: Setting) -> float | str | None:
+    """A number, so that it sorts as one, or a word."""
+    if not has(run, setting):
+        return None
+    value = value_of(run, setting)
+    is_number = {int, float} & {*setting.types} and not setting.choices
+    if is_number:
+        return None if value is None else float(value)
+    return inline_text(value_in_words(value), LETTERS)
+
+
+def _measured(
+    experiment: Experiment, column: Column, runs: Sequence[RunRecord]
+) -> dict[str, list[Any]]:
+    """The value of every run that has finished, and its interval where any has one."""
+    values: list[float | None] = []
+    intervals: list[str] = []
+    for run in runs:
+        rows = None
+        if run.status == "FINISHED":
+            rows = cache.reader().table(run, experiment.summary.table)
+        if rows is None or rows.empty:
+            values.append(None)
+            intervals.append("")
+            continue
+        line = {str(name): value for name, value in rows.iloc[-1].items()}
+        estimate = column.read(line, run.settings)
+        values.append(None if estimate.value is None else float(estimate.value))
+        at_least = "at least" if isinstance(estimate.value, AtLeast) else ""
+        intervals.append(interval(estimate) or at_least)
+    cells: dict[str, list[Any]] = {column.heading: values}
+    return cells | ({f"{column.title}, 95% CI": intervals} if any(intervals) else {})

@@ -5,25 +5,34 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import all_experiments
-from core.formatting import counted
 from core.store.records import ACTIVE, STATUSES
 from dashboard.navigation import LAUNCH
 from dashboard.store import cache
-from dashboard.ui import controls, housekeeping, states, tables
+from dashboard.ui import controls, housekeeping, search, states, tables
 from dashboard.ui.text import STATUS_WORDS
 from dashboard.views import run_details
 from dashboard.views.compare import picking
 
 ALL = "All"
 
+
+def _forget_columns(_: str) -> None:
+    """Another experiment has other columns."""
+    st.query_params.pop("columns", None)
+
+
 st.title("Runs", anchor=False)
 
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     experiment = controls.choice(
-        "Experiment", [ALL, *(e.name for e in all_experiments())], "experiment"
+        "Experiment",
+        [ALL, *(e.name for e in all_experiments())],
+        "experiment",
+        then=_forget_columns,
     )
     words = controls.any_of("Status", [STATUS_WORDS[status] for status in STATUSES], "status")
-    text = controls.words("Search", "text", placeholder="name or note")
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    query = search.box()
     deleted = controls.switch("Deleted", "deleted", default=False)
     states.refresh_button()
 
@@ -39,21 +48,19 @@ def look() -> None:
         return
     wanted = [
         run
-        for run in reversed(runs)
-        if deleted == run.deleted
-        if experiment in (ALL, run.experiment)
-        and (not words or STATUS_WORDS[run.status] in words)
-        and tables.contains(run, text)
+        for run in query.find(reversed(runs))
+        if experiment in (ALL, run.experiment) and (not words or STATUS_WORDS[run.status] in words)
     ]
-    st.caption(f"{counted(len(wanted), 'run')} of {len(runs):,}. {tables.BY_KEYBOARD}")
-    tables.table(wanted)
-    chosen = st.query_params.get_all("run")
+    chosen = tables.selected(runs)
+    tables.table(wanted, chosen, len(runs))
+    asked = st.query_params.get_all("run")
     if len(chosen) > 1:
-        housekeeping.actions_on([run for run in runs if run.run_id in chosen], "selected")
-    if len(chosen) == 1:
-        run_details.show_run(chosen[0])
-    elif chosen and not deleted:
-        picking.compare_link(f"Compare these {len(chosen)} runs", chosen)
+        housekeeping.actions_on(chosen, "selected")
+        if not deleted:
+            ids = [run.run_id for run in chosen]
+            picking.compare_link(f"Compare these {len(chosen)} runs", ids)
+    elif asked:
+        run_details.show_run(chosen[0].run_id if chosen else asked[0])
 
 
 states.live(look, active=any(run.status in ACTIVE for run in cache.reader().active()))

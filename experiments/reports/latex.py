@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas
 
+from core.analysis.across import Pivot
 from core.analysis.comparison import Comparison
 from core.analysis.sentences import answer, repeats_in_words
 from core.analysis.sizes import sizes_in_words, sizes_of
@@ -79,6 +80,21 @@ def comparison_tables(comparisons: Iterable[Comparison]) -> bytes:
     The best value is bold, and so are those that are not distinguishable from it.
     """
     return "\n".join(_comparison(comparison) for comparison in comparisons).encode()
+
+
+def pivot_table(pivot: Pivot) -> str:
+    """One measure with a line per value of one setting and a column per value of another."""
+    estimates, marks = pivot.result.estimates, pivot.result.marks
+
+    def cell(name: str | None) -> str:
+        return "--" if name is None else estimate_cell(estimates[name], bold=bool(marks.get(name)))
+
+    rows = [
+        [escaped(row), *(cell(pivot.names.get((row, column))) for column in pivot.column_texts)]
+        for row in pivot.row_texts
+    ]
+    head = [f"{pivot.rows.title} / {pivot.columns.title}", *pivot.column_texts]
+    return table(head, rows, pivot.caption())
 
 
 def _comparison(comparison: Comparison) -> str:

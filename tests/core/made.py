@@ -137,7 +137,7 @@ def around(value: float, width: float = 0.01, n: int = 8) -> Estimate:
     return Estimate(value, *((value - width, value + width) if n > 1 else (None, None)), n)
 
 
-def compared(*runs: Made, measure: str = "") -> Comparison:
+def compared(*runs: Made, measure: str = "", by: str = "") -> Comparison:
     """These runs of one experiment side by side, as every page compares them."""
     experiment = experiment_named(runs[0].experiment)
     names = [setting.name for setting in experiment.settings]
@@ -149,4 +149,4 @@ def compared(*runs: Made, measure: str = "") -> Comparison:
         records.append(finished_run(run_id, experiment.name, settings, **tags, order=order))
         tables[run_id, experiment.summary.table] = pandas.DataFrame([dict(made.columns)])
         tables |= {(run_id, name): table for name, table in made.tables.items()}
-    return compare(experiment, records, lambda r, name: tables.get((r.run_id, name)), "", measure)
+    return compare(experiment, records, lambda r, name: tables.get((r.run_id, name)), by, measure)

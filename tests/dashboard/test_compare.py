@@ -15,14 +15,17 @@ from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.stats.aggregation import MEAN
 from core.store.tracking import Store
-from dashboard.charts import heatmap
+from dashboard.charts import verdicts
+from dashboard.store import cache
 from dashboard.ui.text import plain
-from dashboard.views.compare import curves
+from dashboard.views.compare import across, curves
 from dashboard.views.compare.picking import ID_LETTERS
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import record
 
 PAGE = "views/compare/page.py"
+
+COMPARISONS = "Comparisons"
 
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" \u202ert l\u202c *b* [l](http://x) ' + "y" * 4000
 
@@ -125,26 +128,49 @@ def test_a_run_that_failed_is_explained(scene: Scene, show: Show) -> None:
     assert not app.exception
 
 
-def test_filters_in_the_address_narrow_what_can_be_picked(scene: Scene, show: Show) -> None:
+def test_the_search_in_the_address_narrows_what_can_be_picked(scene: Scene, show: Show) -> None:
     scene("full")
-    app = show(PAGE, experiment="throughput", variant="bi-lstm")
+    app = show(PAGE, pick="throughput", text="variant:bi-lstm")
     assert "1 matching run," in said(app)
     assert list(app.dataframe[0].value["Experiment"]) == ["throughput"]
-    app = show(PAGE, text="lstm", until="2000-01-01")
-    assert "No finished runs match these filters" in said(app)
+    app = show(PAGE, text="lstm submitted<2000-01-01")
+    assert "No finished runs match this search" in said(app)
     assert "6 finished runs" in said(app), "what is compared stays"
-    app = show(PAGE, since="yesterday")
-    assert "give a day as 2026-11-23" in said(app)
+    app = show(PAGE, text="hidden_size=wide")
+    assert "hidden_size is 'wide'; give a whole number from 1 to 16,384" in said(app)
 
 
-def test_all_that_fits_is_picked_at_once_and_cleared(scene: Scene, show: Show) -> None:
+def test_ticks_are_compared_when_somebody_asks_for_it(
+    scene: Scene, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = scene("full")
-    app = show(PAGE, experiment="throughput", variant="lstm")
+    app = show(PAGE, text="experiment:throughput variant:lstm,gru")
+    computed: list[str] = []
+    compared = cache.comparison
+    monkeypatch.setattr(
+        cache, "comparison", lambda *args: computed.append("one") or compared(*args)
+    )
     app.button(key="pick-all").click().run()
-    assert app.query_params["runs"] == ids(store, "throughput")[1]
-    assert "1 finished run, selected by hand" in said(app)
+    assert "2 selected" in said(app)
+    assert "runs" not in app.query_params, "nothing is compared yet"
+    app.button(key="pick-compare").click().run()
+    wanted = {ids(store, "throughput")[i] for i in (1, 2)}
+    assert set(app.query_params["runs"]) == wanted
+    assert "2 finished runs, selected by hand" in said(app)
+    assert computed
     app.button(key="pick-none").click().run()
-    assert "runs" not in app.query_params
+    assert "0 selected" in said(app)
+
+
+def test_whole_sweeps_are_compared_and_single_runs_are_added(scene: Scene, show: Show) -> None:
+    store = scene("full")
+    first, second = (f"{e.name} 2026-11-23 04:30:12 7f3a" for e in all_experiments()[:2])
+    app = show(PAGE, sweep=[first, second], runs=ids(store, "memory-span")[:1])
+    assert not app.exception
+    assert "13 finished runs, selected by hand and of" in said(app)
+    assert [header.value for header in app.header][:2] == [e.title for e in all_experiments()[:2]]
+    app = show(PAGE, sweep=[second])
+    assert f"6 finished runs of {second}." in said(app)
 
 
 def test_grouping_measure_and_emphasis_are_in_the_address(scene: Scene, show: Show) -> None:
@@ -158,6 +184,54 @@ def test_grouping_measure_and_emphasis_are_in_the_address(scene: Scene, show: Sh
     assert "pools runs that differ" in said(app)
     options(app, "Measure").select("Exact zeros (% of input gradients)").run()
     assert app.query_params["measure"] == "zero_percent"
+
+
+def grid(store: Store) -> list[str]:
+    """Four widths by two forget biases of one variant, and a run of another."""
+    settings = {"hidden_size": [8, 16, 32, 64], "forget_bias": [0.0, 1.0]}
+    configs = GRADIENT_DECAY.configs(["lstm"], settings)
+    configs += GRADIENT_DECAY.configs(["rnn"], {"hidden_size": [8]})
+    return [record(store, GRADIENT_DECAY, c, "a grid")[:ID_LETTERS] for c in configs]
+
+
+def test_a_grid_has_every_view_across_its_settings(store: Store, show: Show) -> None:
+    runs = grid(store)
+    drawn = {}
+    for view in (across.LINE, across.TABLE, across.PARALLEL, across.TRADEOFF):
+        app = show(PAGE, runs=runs, view=view)
+        assert not app.exception, view
+        assert "asks for" not in said(app)
+        drawn[view] = [str(e.proto) for e in app.get("vega_lite_chart")]
+    assert len({str(charts) for charts in drawn.values()}) == 4
+    app = show(PAGE, runs=runs, view=across.TABLE, rows="forget_bias", columns="hidden_size")
+    assert "by forget bias (rows) and hidden size (columns)." in said(app)
+    assert options(app, "Variant").value == "lstm"
+    app = show(PAGE, runs=runs, view=across.LINE, x="forget_bias", colour="hidden_size")
+    assert not app.exception
+    app = show(PAGE, runs=runs, group=["forget_bias", "variant"])
+    assert list(app.dataframe[-1].value["Group"]) == [
+        "forget bias 0 · LSTM",
+        "forget bias 1 · LSTM",
+        "without forget bias · RNN",
+    ]
+
+
+def test_every_comparison_is_found_by_who_launched_it_and_is_one_click_away(
+    scene: Scene, show: Show
+) -> None:
+    store = scene("failed")
+    app = show(PAGE, show=COMPARISONS)
+    assert not app.exception
+    assert f"{len(all_experiments())} of {len(all_experiments())} comparisons" in said(app)
+    links = [str(link.proto) for link in app.get("page_link")]
+    assert all(any(e.name in link and "sweep" in link for link in links) for e in all_experiments())
+    assert "3 runs (1 finished, 2 failed)" in said(app)
+    assert all(e.question in said(app) for e in all_experiments())
+    run = store.runs("gradient-decay", "FINISHED")[0]
+    assert answer(compare(GRADIENT_DECAY, [run], store.table)).split(". ")[0] in said(app)
+    app = show(PAGE, show=COMPARISONS, text="experiment:memory-span status:failed")
+    assert f"1 of {len(all_experiments())} comparisons" in said(app)
+    assert "No comparison matches" in said(show(PAGE, show=COMPARISONS, text="user:nobody"))
 
 
 def test_what_people_typed_is_text(store: Store, show: Show) -> None:
@@ -190,9 +264,9 @@ def test_results_pages_and_runs_link_here(scene: Scene, show: Show) -> None:
 
 
 def test_every_finding_has_a_sign_of_its_own() -> None:
-    assert len(set(heatmap.SIGNS.values())) == len(heatmap.SIGNS)
+    assert len(set(verdicts.SIGNS.values())) == len(verdicts.SIGNS)
     found = pairwise_tests({"a": [1.0, 1.1], "b": [1.0, 1.1]}, MEAN, "higher")
-    assert {one.finding for one in found} <= set(heatmap.SIGNS)
+    assert {one.finding for one in found} <= set(verdicts.SIGNS)
 
 
 def test_an_axis_of_doubling_sizes_is_logarithmic_and_one_of_steps_is_not() -> None:

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import all_experiments
+from core.experiments.memory_span import MEMORY_SPAN
 from core.store.tracking import Store
 from dashboard.navigation import CELL_EXPLORER, OVERVIEW, PAGES, TRANSLATE, Page, page_of
 from dashboard.ui.text import plain
@@ -217,6 +218,29 @@ def test_the_list_of_runs_is_filtered_by_the_address(scene: Scene, show: Show) -
     app = show("views/runs.py", status="✕ failed")
     assert set(app.dataframe[0].value["Run"].str.split(" ").str[0]) == {"LSTM"}
     assert "No runs match" in texts(show("views/runs.py", text="nothing like it"))
+
+
+def test_a_run_is_opened_by_the_beginning_of_its_id(scene: Scene, show: Show) -> None:
+    run = scene("full").runs()[-1]
+    app = show("views/runs.py", run=run.run_id[:8])
+    assert not app.warning
+    assert app.subheader[0].value == plain(run.name)
+
+
+def test_settings_and_measures_are_columns_of_the_runs(scene: Scene, show: Show) -> None:
+    scene("failed")
+    app = show("views/runs.py", experiment="memory-span")
+    headings = [column.heading for column in MEMORY_SPAN.summary.columns()]
+    frame = app.dataframe[0].value
+    assert frame.columns[2] in headings, "the headline comes first"
+    assert frame[frame.columns[2]].notna().sum() == 1, "of the run that finished"
+    assert "Cell" in frame.columns, "the setting that differs"
+    chosen = ["hidden_size", "longest_lag", "seconds", "comment"]
+    frame = show("views/runs.py", experiment="memory-span", columns=chosen).dataframe[0].value
+    titles = {s.name: s.title for s in MEMORY_SPAN.settings}
+    expected = [titles["hidden_size"], titles["longest_lag"], "Duration (s)", "Comment"]
+    assert list(frame.columns) == ["Status", "Run", *expected]
+    assert (frame[titles["hidden_size"]] == MEMORY_SPAN.config().architecture.hidden_size).all()
 
 
 def test_mlflow_is_linked_when_it_is_known(

@@ -110,6 +110,50 @@ def test_runs_are_listed_and_filtered(measured: Store, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == ""
 
 
+def test_runs_are_searched_as_on_their_page(
+    measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "--json", "--search", "variant:bi-gru status:finished"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["settings"]["cell"] == "gru"
+    assert main(["runs", "--search", "user:nobody-of-this-name"]) == 0
+    assert "No run matches" in capsys.readouterr().err
+    assert main(["runs", "--search", "hidden_size=wide"]) == 2
+    assert "hidden_size is 'wide'; give a whole number" in capsys.readouterr().err
+
+
+def test_one_measure_is_printed_as_a_table_of_two_settings(
+    measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare = ["compare", "--experiment", "gradient-decay"]
+    assert main([*compare, "--rows", "variant", "--columns", "hidden_size"]) == 2
+    assert "columns is 'hidden_size', but these runs differ in variant" in capsys.readouterr().err
+    assert main([*compare, "--rows", "variant"]) == 2
+    assert "columns is ''; give two different ones" in capsys.readouterr().err
+    words = ["--rows", "variant", "--columns", "layers", "--format", "html"]
+    assert main([*compare, *words]) == 2
+    assert "format is 'html'; a table of rows and columns is" in capsys.readouterr().err
+
+
+def test_a_grid_is_exported_as_a_table_of_its_two_settings(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = ["--variants", "rnn", "--hidden-size", "4,8", "--input-size", "4,16"]
+    assert main(["run", "parameter-count", *grid]) == 0
+    capsys.readouterr()
+    pivot = ["compare", "--experiment", "parameter-count", "--rows", "hidden_size"]
+    pivot += ["--columns", "input_size", "--measure", "parameters"]
+    assert main([*pivot, "--format", "csv"]) == 0
+    (header, *lines) = capsys.readouterr().out.splitlines()
+    assert header.startswith("Hidden size,Input size 4,")
+    widths = {line.split(",")[0]: float(line.split(",")[1]) for line in lines}
+    assert widths == {"4": 4 * (4 + 4) + 8, "8": 8 * (4 + 8) + 16}, "two biases each"
+    assert main([*pivot, "--format", "latex"]) == 0
+    assert r"Hidden size / Input size & 4 & 16 \\" in capsys.readouterr().out
+    assert main(pivot) == 0
+    assert "by hidden size (rows) and input size (columns)" in capsys.readouterr().out
+
+
 def test_an_export_has_every_row_with_its_run_and_settings(measured: Store) -> None:
     command = [sys.executable, "-m", "experiments", "export", "gradient-decay"]
     words = ["--table", "gradient", "--format", "csv"]

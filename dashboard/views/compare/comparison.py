@@ -22,14 +22,14 @@ from core.experiment import Experiment
 from core.experiments import all_experiments
 from core.formatting import counted, exact_number, inline_text, interval, listed
 from core.store.records import ACTIVE, RunRecord
-from dashboard.charts import dots, heatmap, lines, render
+from dashboard.charts import dots, lines, render, verdicts
 from dashboard.charts.curves import Repeats, of_estimates
 from dashboard.charts.render import Chart
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
 from dashboard.ui import controls, downloads, more_seeds, states
 from dashboard.ui.text import plain
-from dashboard.views.compare import curves, picking
+from dashboard.views.compare import across, curves, picking
 from dashboard.views.compare.curves import NO_HIGHLIGHT, Section, put_chart
 from dashboard.views.compare.picking import ID_LETTERS, Picked
 from experiments.export import as_json, csv, reproduction
@@ -78,27 +78,30 @@ def _nothing_yet(runs: Sequence[RunRecord]) -> None:
 
 
 def _which_runs(picked: Picked, experiments: Sequence[Experiment]) -> str:
-    """`6 finished runs, selected by hand.`"""
-    how = "selected by hand" if picked.by_hand else "the newest comparison"
-    sweeps = {run.sweep for run in picked.runs}
-    if not picked.by_hand and len(sweeps) == 1:
-        how = f"all of {inline_text(sweeps.pop())}"
-    sentence = f"{counted(len(picked.runs), 'finished run')}, {how}."
-    if len(experiments) > 1:
-        titles = listed([experiment.title for experiment in experiments])
-        sentence += (
-            f" They belong to {len(experiments)} experiments ({titles}). Measures can be compared "
-            "within one only, so each has its own section."
-        )
-    return sentence
+    """`6 finished runs of forget bias.`, and why there are several sections."""
+    if len(experiments) < 2:
+        return picked.in_words
+    titles = listed([experiment.title for experiment in experiments])
+    return (
+        f"{picked.in_words} They belong to {len(experiments)} experiments ({titles}). Measures can "
+        "be compared within one only, so each has its own section."
+    )
 
 
 def _compared(experiment: Experiment, picked: Picked, prefix: str) -> Comparison:
     """The selected runs of one experiment, grouped as the address asks for."""
     runs = tuple(run for run in picked.runs if run.experiment == experiment.name)
     ways = groupings(experiment, runs)
-    by = controls.choice("Group by", list(ways), f"{prefix}group", most=0, names=ways)
-    comparison = cache.comparison(experiment, runs, by)
+    del ways["kind"]
+    by = controls.several(
+        "Group by",
+        ways,
+        f"{prefix}group",
+        (),
+        instead="these runs do not differ in it",
+        placeholder="Everything that differs",
+    )
+    comparison = cache.comparison(experiment, runs, ",".join(by))
     names = [result.column.name for result in comparison.results]
     return replace(comparison, measure=controls.value(f"{prefix}measure", names, ""))
 
@@ -122,6 +125,7 @@ def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) 
         _remarks(comparison)
     if result is not None:
         _dots(section, result, highlighted)
+        across.draw_across(section, highlighted)
         _verdicts(section, result)
     chart = curves.draw_curves(section, highlighted)
     st.subheader("Settings that differ", anchor=False)
@@ -175,9 +179,13 @@ def _verdicts(section: Section, result: Result) -> None:
         return
     st.subheader("Is it more than noise?", anchor=False)
     words = "; ".join(f"{d.first} is {d.finding} {d.second}" for d in pairs[:20])
-    st.caption(heatmap.legend(result))
-    tiles = heatmap.tiles(result, comparison.repeat)
-    render.show(tiles, f"Verdict for every pair of groups. {words}")
+    findings = {pair.finding for pair in pairs}
+    if len(findings) == 1 < len(pairs) and not pairs[0].distinguished:
+        st.text(f"All {counted(len(pairs), 'pair')}: {pairs[0].finding}.")
+    else:
+        st.caption(f"{verdicts.legend(result)} · p corrected for all pairs")
+        matrix = verdicts.verdict_matrix(result, comparison.repeat)
+        render.show(matrix, f"Verdict for every pair of groups. {words}")
     with st.expander(f"The {counted(len(pairs), 'pair')} in words"):
         st.dataframe(
             pandas.DataFrame(

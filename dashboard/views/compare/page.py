@@ -1,17 +1,20 @@
-"""Any finished runs side by side, or every question at once on equal terms."""
+"""Any finished runs side by side, every comparison so far, or every question on equal terms."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from dashboard.ui import controls
-from dashboard.views.compare import comparison, scorecard
+from dashboard.views.compare import comparison, comparisons, scorecard
 
-RUNS, SCORECARD = "Runs", "Scorecard"
+RUNS, COMPARISONS, SCORECARD = "Runs", "Comparisons", "Scorecard"
 
 st.title("Compare", anchor=False)
 
-if controls.choice("Show", [RUNS, SCORECARD], "show") == SCORECARD:
+shown = controls.choice("Show", [RUNS, COMPARISONS, SCORECARD], "show")
+if shown == SCORECARD:
     scorecard.draw_scorecard()
+elif shown == COMPARISONS:
+    comparisons.draw_comparisons()
 else:
     comparison.draw_picked()

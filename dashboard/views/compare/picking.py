@@ -1,35 +1,33 @@
-"""Which finished runs are compared: those in the address, or the newest sweep.
+"""Which finished runs are compared: whole sweeps, single runs, or the default.
 
-Filters narrow down what can be selected; what is selected stays selected. All of it works on the
-runs in memory, whatever the size of the store.
+The address holds both: `sweep` names sweeps of which all finished runs are compared, `runs` adds
+single ones. Rows are ticked in a fragment, and the comparison follows when somebody asks for it:
+nothing is computed for every tick.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas
 import streamlit as st
 
-from core.analysis import groups
 from core.analysis.groups import variant_of
+from core.analysis.search import with_id
 from core.experiments import all_experiments
-from core.formatting import counted, inline_text
+from core.formatting import counted, inline_text, listed
 from core.models.architecture import variant_title
-from core.models.registry import variants
 from core.store.records import RunRecord
 from dashboard.navigation import COMPARE
-from dashboard.store.sweeps import newest_readable, sweeps
-from dashboard.ui import controls, tables
+from dashboard.store.sweeps import Sweep, newest_readable, sweeps
+from dashboard.ui import controls, search, tables
 from dashboard.ui.controls import say_bad_link
 from dashboard.ui.text import plain
 
 ID_LETTERS = 8
-
 
 ALL = "All"
 
@@ -51,141 +49,153 @@ class Picked:
     """The runs to compare, and how they were selected."""
 
     runs: tuple[RunRecord, ...]
+    sweeps: tuple[Sweep, ...]
+    """Those that the address names, or the one that is shown by default."""
     by_hand: bool
-    """Whether the address names the runs."""
+    """Whether the address names single runs."""
+    asked: bool
+    """Whether the address names anything."""
+
+    @property
+    def in_words(self) -> str:
+        """`6 finished runs of forget bias.`"""
+        of = listed([inline_text(sweep.title) for sweep in self.sweeps])
+        what = counted(len(self.runs), "finished run")
+        if not self.by_hand:
+            return f"{what} of {of}." if of else f"{what}."
+        return f"{what}, selected by hand{f' and of {of}' if of else ''}."
 
 
 def pick(runs: Sequence[RunRecord]) -> Picked:
-    """Draw the filters and the table of runs, closed at first; return the runs to compare."""
+    """Draw the choice of sweeps and the table of runs, closed at first; return the runs to
+    compare."""
     finished = [run for run in reversed(runs) if run.status == "FINISHED"]
-    by_id = {run.run_id[:ID_LETTERS]: run for run in finished}
-    asked = _requested(by_id, {run.run_id[:ID_LETTERS]: run for run in runs})
+    offered = sweeps(finished)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        asked = _sweeps_asked(offered)
+        single = _runs_asked(finished, runs)
+        chosen = asked or (() if single else _default(finished))
+        everything = {run.run_id: run for sweep in chosen for run in sweep.finished}
+        everything |= {run.run_id: run for run in single}
+        runs_picked = tuple(everything.values())[:MAX_PICKED]
+        picked = Picked(runs_picked, tuple(chosen), bool(single), bool(asked or single))
+    if len(everything) > MAX_PICKED:
+        st.warning(
+            f"{len(everything):,} runs are selected; the first {MAX_PICKED} of them are compared."
+        )
     with st.expander(
-        "Select runs",
+        "Select single runs",
         icon=":material/checklist:",
-        expanded=_open(),
+        expanded=any(st.query_params.get(key) for key in (search.KEY, "pick")),
         key="picker",
         on_change="rerun",
     ) as place:
         if place.open:
-            wanted = _filtered(finished)
-            chosen = asked or _default(finished)
-            _table(wanted, [run.run_id[:ID_LETTERS] for run in chosen], bool(asked))
-            return Picked(chosen, bool(asked))
-    return Picked(asked or _default(finished), bool(asked))
+            _selection(finished, picked)
+    return picked
 
 
-def _open() -> bool:
-    """Whether the address has filters, which a link should then show."""
-    return any(st.query_params.get(key) for key in ("variant", "on", "text", "since", "until"))
+def _sweeps_asked(offered: Sequence[Sweep]) -> tuple[Sweep, ...]:
+    """Ask for whole sweeps by name: all of one, and as many others as somebody adds."""
+    named = {sweep.name: sweep for sweep in offered}
+    asked = [name for name in controls.asked("sweep") if name in named]
+    shown = dict.fromkeys([*asked, *list(named)[:MAX_SWEEPS]])
+    titles = {name: _title(named[name]) for name in shown}
+    chosen = controls.several(
+        "Whole sweeps", titles, "sweep", (), placeholder="Choose sweeps to compare"
+    )
+    return tuple(named[name] for name in chosen)
 
 
-def _requested(
-    finished: dict[str, RunRecord], known: dict[str, RunRecord]
-) -> tuple[RunRecord, ...]:
+def _title(sweep: Sweep) -> str:
+    """`forget bias · 6 runs, 28 Nov`."""
+    day = datetime.fromtimestamp(sweep.launched).strftime("%-d %b")
+    return f"{inline_text(sweep.title)} · {counted(len(sweep.finished), 'run')}, {day}"
+
+
+def _runs_asked(finished: Sequence[RunRecord], runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
     """The finished runs in the address; a notice for the first one that is not finished."""
-    ids = list(dict.fromkeys(i[:ID_LETTERS] for i in st.query_params.get_all(KEY)))
-    present = [identifier for identifier in ids if identifier in finished]
-    for identifier in [i for i in ids if i not in finished][:1]:
-        here = known.get(identifier)
-        why = f"it is {here.status.lower()}" if here else "it may have been deleted"
+    asked = list(dict.fromkeys(i[:ID_LETTERS] for i in controls.asked(KEY)))
+    by_id = {run.run_id[:ID_LETTERS]: run for run in finished}
+    present = [identifier for identifier in asked if identifier in by_id]
+    for identifier in [i for i in asked if i not in by_id][:1]:
+        here = with_id(runs, identifier)
+        why = f"it is {here[0].status.lower()}" if here else "it may have been deleted"
         say_bad_link(KEY, identifier, why)
-    return tuple(finished[identifier] for identifier in present[:MAX_PICKED])
+    return tuple(by_id[identifier] for identifier in present)
 
 
-def _default(finished: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
-    """The sweep in the address, else the newest of the first experiment with a result."""
-    name, experiment = (st.query_params.get(k, ALL) for k in ("sweep", "experiment"))
-    if name != ALL and (members := [run for run in finished if run.sweep == name]):
-        return tuple(members[:MAX_PICKED][::-1])
+def _default(finished: Sequence[RunRecord]) -> tuple[Sweep, ...]:
+    """The newest sweep of the first experiment with a result."""
+    experiment = st.query_params.get("experiment", ALL)
     for one in all_experiments():
         if experiment in (ALL, one.name):
             mine = [run for run in reversed(finished) if run.experiment == one.name]
             newest = newest_readable(sweeps(mine))
             if newest is not None:
-                return newest.finished[:MAX_PICKED]
+                return (newest,)
     return ()
 
 
-def _filtered(finished: Sequence[RunRecord]) -> list[RunRecord]:
-    """Ask for filters; return the runs that match them, the newest first."""
-    places = {run.run_id: groups.machine_in_words(groups.machine_of(run)) for run in finished}
+@st.fragment
+def _selection(finished: Sequence[RunRecord], picked: Picked) -> None:
+    """The search and the table of runs; ticks are compared when somebody presses the button."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         names = [ALL, *(e.name for e in all_experiments())]
-        experiment = controls.choice("Experiment", names, "experiment", most=0)
-        variant = controls.choice("Variant", [ALL, *variants()], "variant", most=0)
-        machine = controls.choice(
-            "Machine", [ALL, *sorted({*places.values()} - {""})], "on", most=0
-        )
-        sweeps = {ALL: ALL} | {name: inline_text(name) for name in _sweeps(finished)}
-        sweep = controls.choice("Sweep", list(sweeps), "sweep", most=0, names=sweeps)
-        since, until = controls.day("From", "since"), controls.day("Until", "until")
-        text = controls.words("Search", "text", placeholder="name or note")
-    first, last = _moment(since), _moment(until, days=1)
-    return [
-        run
-        for run in finished
-        if experiment in (ALL, run.experiment)
-        and variant in (ALL, variant_of(run))
-        and machine in (ALL, places[run.run_id])
-        and sweep in (ALL, run.sweep)
-        and (first is None or run.submitted >= first)
-        and (last is None or run.submitted < last)
-        and tables.contains(run, text)
-    ]
-
-
-def _sweeps(finished: Sequence[RunRecord]) -> list[str]:
-    """The names of the newest sweeps, and of the one that the address asks for."""
-    every = dict.fromkeys(run.sweep for run in finished if run.sweep)
-    asked = st.query_params.get("sweep", ALL)
-    return list(dict.fromkeys([*list(every)[:MAX_SWEEPS], *([asked] * (asked in every))]))
-
-
-def _moment(day: date | None, days: int = 0) -> float | None:
-    """The beginning of a day, or of one so many days later, in this machine's time."""
-    if day is None:
-        return None
-    return time.mktime((datetime(day.year, day.month, day.day) + timedelta(days)).timetuple())
-
-
-def _table(wanted: Sequence[RunRecord], picked: Sequence[str], by_hand: bool) -> None:
-    """Draw the table, and the buttons that select all of it or nothing."""
-    lines = f"{counted(len(wanted), 'matching run')}, {len(picked)} selected"
+        experiment = controls.choice("Experiment", names, "pick", most=0)
+        query = search.box()
+    wanted = [r for r in query.find(finished) if experiment in (ALL, r.experiment)]
+    ticked = st.session_state.setdefault("ticked", {})
+    address = tuple(run.run_id[:ID_LETTERS] for run in picked.runs)
+    if ticked.get("of") != address:  # another address: begin with what it compares
+        ticked.clear()
+        ticked.update(of=address, ids=list(address) if picked.asked else [], table=0)
+    lines = f"{counted(len(wanted), 'matching run')}, {len(ticked['ids'])} selected"
     lines += "; only the newest are listed" if len(wanted) > MAX_LINES else ""
     st.caption(plain(f"{lines}. {tables.BY_KEYBOARD}"))
     if wanted:
-        _lines_to_pick(wanted[:MAX_LINES], picked if by_hand else ())
+        _lines_to_pick(wanted[:MAX_LINES], ticked)
     else:
-        st.text("No finished runs match these filters.")
+        st.text("No finished runs match this search.")
     with st.container(horizontal=True):
+        count = len(ticked["ids"])
+        if st.button(
+            f"Compare {counted(count, 'run')}" if count else "Compare",
+            key="pick-compare",
+            type="primary",
+            disabled=not 0 < count <= MAX_PICKED,
+        ):
+            st.query_params.pop("sweep", None)
+            _put(ticked["ids"])
+            st.rerun(scope="app")
+        every = [run.run_id[:ID_LETTERS] for run in wanted]
         st.button(
-            "Select all of these",
+            f"Select all {len(wanted)}",
             key="pick-all",
             disabled=not 0 < len(wanted) <= MAX_PICKED,
             help=f"Up to {MAX_PICKED} runs can be compared.",
-            on_click=_take,
-            args=([run.run_id[:ID_LETTERS] for run in wanted],),
+            on_click=_tick,
+            args=(ticked, list(dict.fromkeys([*ticked["ids"], *every]))),
         )
-        st.button("Clear", key="pick-none", disabled=not by_hand, on_click=_take, args=([],))
+        st.button("Clear", key="pick-none", disabled=not count, on_click=_tick, args=(ticked, []))
 
 
-def _lines_to_pick(shown: Sequence[RunRecord], picked: Sequence[str]) -> None:
-    """Draw the table itself; what is selected and not listed stays selected."""
+def _lines_to_pick(shown: Sequence[RunRecord], ticked: dict[str, Any]) -> None:
+    """Draw the table itself; what is ticked and not listed stays ticked."""
     ids = [run.run_id[:ID_LETTERS] for run in shown]
-    key = f"pick {st.session_state.get('picks', 0)} {hash(tuple(ids))}"
-    elsewhere = [identifier for identifier in picked if identifier not in ids]
-    rows = [place for place, identifier in enumerate(ids) if identifier in picked]
+    key = f"pick {ticked['table']} {hash(tuple(ids))}"
+    elsewhere = [identifier for identifier in ticked["ids"] if identifier not in ids]
+    rows = [place for place, identifier in enumerate(ids) if identifier in ticked["ids"]]
 
     def choose() -> None:
         chosen = [ids[row] for row in st.session_state[key]["selection"]["rows"]]
-        _put([*elsewhere, *chosen][:MAX_PICKED])
+        ticked["ids"] = [*elsewhere, *chosen]
 
     config: dict[str, Any] = {"Submitted": st.column_config.DatetimeColumn(format="D MMM, HH:mm")}
     st.dataframe(
         _lines(shown),
         hide_index=True,
-        height=TABLE_HEIGHT,
+        height=min(TABLE_HEIGHT, tables.ROW_PIXELS * (len(shown) + 1) + 3),
         key=key,
         on_select=choose,
         selection_mode="multi-row",
@@ -203,15 +213,16 @@ def _lines(runs: Sequence[RunRecord]) -> pandas.DataFrame:
             "Variant": [variant_title(variant_of(run)) for run in runs],
             "Result": [inline_text(run.note, tables.LETTERS) for run in runs],
             "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
-            "Sweep": [inline_text(run.sweep, tables.LETTERS) for run in runs],
+            "Sweep": [inline_text(run.sweep_name, tables.LETTERS) for run in runs],
+            "User": [inline_text(run.user, tables.LETTERS) for run in runs],
         }
     )
 
 
-def _take(ids: Sequence[str]) -> None:
-    """Select exactly these runs, in a new table."""
-    _put(ids)
-    st.session_state["picks"] = st.session_state.get("picks", 0) + 1
+def _tick(ticked: dict[str, Any], ids: Sequence[str]) -> None:
+    """Tick exactly these runs, in a new table."""
+    ticked["ids"] = list(ids)
+    ticked["table"] += 1
 
 
 def _put(ids: Sequence[str]) -> None:

@@ -166,8 +166,8 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
         }
         default = [run.run_id[:ID_LETTERS] for run in (*chosen.finished, *elsewhere)]
         picked = controls.several("Runs shown", names, "runs", default) if names else []
-        runs = [] if picked == default else picked
-        controls.exact_link({"sweep": chosen.name, **({"runs": runs} if runs else {})})
+        by_hand = {} if picked == default else {"runs": picked}
+        controls.exact_link({"sweep": chosen.name, **by_hand})
     facts = [
         counted(len(picked), "finished run") + ("" if picked == default else ", selected by hand"),
         inline_text(chosen.title),
