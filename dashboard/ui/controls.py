@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.formatting import inline_text
+from core.settings import BadSetting
 from dashboard.ui.text import plain
 
 if TYPE_CHECKING:
@@ -268,6 +269,33 @@ def pick(
             **_bound(key, chosen_now, write),
         )
     )
+
+
+def pick_or_type(
+    title: str,
+    options: Sequence[str],
+    key: str,
+    default: str,
+    read: Callable[[str], str],
+    *,
+    help: str | None = None,
+) -> str:
+    """One of some options, or anything that somebody types and `read` accepts.
+
+    `read` returns a typed text as an option, or raises `BadSetting` with a sentence. The address
+    holds the default too: it may change when newer runs arrive.
+    """
+    asked = st.query_params.get(key) or default
+    try:
+        chosen = read(asked)
+    except BadSetting as error:
+        say_bad_link(key, asked, str(error))
+        chosen = default
+    st.query_params[key] = chosen
+    known = list(dict.fromkeys([*options, chosen]))
+    widget = _bound(key, chosen, lambda typed: st.query_params.update({key: typed or default}))
+    st.selectbox(title, known, accept_new_options=True, help=help, **widget)
+    return chosen
 
 
 def tabs(titles: Sequence[str], key: str) -> Sequence[TabContainer]:

@@ -1,17 +1,15 @@
-"""Any finished runs side by side, or every question at once on equal terms."""
+"""Any finished runs side by side."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.ui import controls
-from dashboard.views.compare import comparison, scorecard
+from dashboard.navigation import CHOOSE
+from dashboard.views.compare import comparison
 
-RUNS, SCORECARD = "Runs", "Scorecard"
+if st.query_params.get("show") == "Scorecard":  # the address of Choose until November 2026
+    asked = {key: st.query_params.get_all(key) for key in st.query_params if key != "show"}
+    st.switch_page(CHOOSE.path, query_params=asked)
 
 st.title("Compare", anchor=False)
-
-if controls.choice("Show", [RUNS, SCORECARD], "show") == SCORECARD:
-    scorecard.draw_scorecard()
-else:
-    comparison.draw_picked()
+comparison.draw_picked()
