@@ -33,7 +33,7 @@ from core.formatting import listed
 from core.models.architecture import variant_title
 from core.settings import Value
 from core.store.records import RunRecord
-from dashboard.navigation import CHAPTER, LAUNCH
+from dashboard.navigation import CHAPTER, CHOOSE, LAUNCH
 from dashboard.store import cache
 from dashboard.ui import controls, downloads, states
 from dashboard.ui.text import plain
@@ -134,6 +134,7 @@ def draw() -> None:
     asked = limits.ask()
     kinds, terms, machine = _choices(snapshot)
     card = snapshot.scorecard(kinds, terms, machine, asked)
+    _offer_budget(card)
     with place:
         states.answer(scorecard_answer(card))
         limits.show_verdicts(card)
@@ -145,6 +146,22 @@ def draw() -> None:
         draw_question(question, snapshot.runs)
     _properties(snapshot)
     offer_files(card, snapshot)
+
+
+def _offer_budget(card: Scorecard) -> None:
+    """A link that makes a limit on size the terms: every layer as large as the limit allows."""
+    for setting, measure in (("parameter_budget", "parameters"), ("state_budget", "state_bytes")):
+        mode = next(mode for mode, name in COMPARED_AT.items() if name == setting)
+        for limit in card.limits:
+            if (limit.measure, limit.sign) == (measure, "<=") and card.terms.mode != mode:
+                terms = Terms(**{setting: int(limit.value)})
+                kept = {key: st.query_params.get_all(key) for key in st.query_params}
+                st.page_link(
+                    CHOOSE.path,
+                    label=f"Make every layer as large as that: compare at {terms.in_words}",
+                    icon=":material/balance:",
+                    query_params={**kept, "mode": mode, TERM_CONTROLS[mode][1]: _amount(terms)},
+                )
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
