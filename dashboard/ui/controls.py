@@ -282,18 +282,17 @@ def pick_or_type(
 ) -> str:
     """One of some options, or anything that somebody types and `read` accepts.
 
-    `read` returns a typed text as an option, or raises `BadSetting` with a sentence. The address
-    holds the default too: it may change when newer runs arrive.
+    `read` returns a typed text as an option, or raises `BadSetting` with a sentence.
     """
-    asked = st.query_params.get(key) or default
-    try:
-        chosen = read(asked)
-    except BadSetting as error:
-        say_bad_link(key, asked, str(error))
-        chosen = default
-    st.query_params[key] = chosen
+    chosen, wanted = default, _first(key)
+    if wanted:
+        try:
+            chosen = read(wanted)
+        except BadSetting as error:
+            say_bad_link(key, wanted, str(error))
+            _take_instead(key, [])
     known = list(dict.fromkeys([*options, chosen]))
-    widget = _bound(key, chosen, lambda typed: st.query_params.update({key: typed or default}))
+    widget = _bound(key, chosen, lambda typed: put(key, typed or "", ""))
     st.selectbox(title, known, accept_new_options=True, help=help, **widget)
     return chosen
 

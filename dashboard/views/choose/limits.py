@@ -65,18 +65,15 @@ def _costs() -> frozenset[str]:
 
 
 def _asked() -> dict[Place, str]:
-    """The amounts in the address, as they were typed; a limit on nothing known is dropped."""
+    """The amounts in the address, as they were typed; a limit on nothing known is left out."""
     asked: dict[Place, str] = {}
-    texts = st.query_params.get_all(LIMIT)
-    for text in texts:
+    for text in controls.asked(LIMIT):
         try:
             name, sign, amount = split_limit(text)
         except BadSetting as error:
             controls.say_bad_link(LIMIT, text, str(error), "It is left out.")
         else:
             asked[name, sign] = amount
-    if len(asked) < len(texts):
-        _put(asked)
     return asked
 
 

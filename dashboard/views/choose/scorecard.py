@@ -146,6 +146,8 @@ def draw() -> None:
         draw_question(question, snapshot.runs)
     _properties(snapshot)
     offer_files(card, snapshot)
+    held = {"kinds": kinds, TERM_CONTROLS[terms.mode][1]: _amount(terms)}
+    controls.exact_link(held | ({"machine": machine} if machine else {}))
 
 
 def _offer_budget(card: Scorecard) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.navigation import CHOOSE
+from dashboard.ui import controls
 from dashboard.views.compare import comparison
 
 if st.query_params.get("show") == "Scorecard":  # the address of Choose until November 2026
-    asked = {key: st.query_params.get_all(key) for key in st.query_params if key != "show"}
+    asked = {key: controls.asked(key) for key in st.query_params if key != "show"}
     st.switch_page(CHOOSE.path, query_params=asked)
 
 st.title("Compare", anchor=False)
