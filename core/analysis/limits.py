@@ -17,7 +17,7 @@ from typing import Literal
 
 from core.experiment import Column, Experiment, Headline
 from core.experiments import all_experiments
-from core.formatting import interval, listed, quantity
+from core.formatting import counted, exact_number, interval, listed, quantity
 from core.settings import AMOUNT_POWERS, BadSetting
 from core.stats.estimates import AtLeast, Estimate
 
@@ -105,8 +105,8 @@ class Limit:
     @property
     def amount(self) -> str:
         """`200000`, `0.5`: the value as it is typed."""
-        whole = self.value.is_integer() and abs(self.value) < 1e15
-        return str(int(self.value)) if whole else repr(self.value)
+        whole = float(self.value).is_integer() and abs(self.value) < 1e15
+        return str(int(self.value)) if whole else repr(float(self.value))
 
     def __str__(self) -> str:
         """`latency_p99_us<=1000`: what an address and a command line hold."""
@@ -141,10 +141,11 @@ class Limit:
             decisive = (estimate.low, estimate.high)
         elif len(values) >= MIN_AGREEING:
             decisive = values
-            reason += f", in each of {len(values)} {over}s"
+            ends = f"{exact_number(min(values))} to {exact_number(max(values))}"
+            reason += f" ({ends} in {counted(len(values), over)})"
         else:
-            one = f"one {over}" if len(values) < 2 else f"two {over}s"
-            return Finding(self, "uncertain", f"{reason}, {one} only")
+            few = counted(max(1, len(values)), over)
+            return Finding(self, "uncertain", f"{reason}, {few} only")
         kept = {self.keeps(value) for value in decisive}
         if self.sign == "<=" and kept == {True} and isinstance(max(decisive), AtLeast):
             kept = {True, False}  # it may be larger

@@ -485,7 +485,7 @@ def _question(
     present = {name for line in lines for name, cell in line.cells.items() if cell.runs}
     absent = [kind for kind in kinds if kind.kind not in present]
     missing = tuple(configs_like(experiment, absent, terms, like))
-    sizes = _sizes(basis) if basis else {}
+    sizes = _sizes(comparison, basis)
     other_machines = tuple(dict.fromkeys(machines)) if experiment.timed and basis is None else ()
     repeats = _repeats(comparison, lines)
     return QuestionCard(
@@ -623,10 +623,11 @@ def marks_among(line: MeasureLine, kinds: Collection[str]) -> Mapping[str, Mark]
     return marks(values, pairs, line.column.better) if pairs else {}
 
 
-def _sizes(basis: Basis) -> Mapping[str, Size]:
-    sizes = {
-        kind: size_of_run(basis.experiment, runs[-1].settings) for kind, runs in basis.runs.items()
-    }
+def _sizes(comparison: Comparison, basis: Basis | None) -> Mapping[str, Size]:
+    """The size of every kind, measured or counted, in the order of the columns."""
+    settings = {group.name: group.runs[-1].settings for group in comparison.groups}
+    settings |= {kind: runs[-1].settings for kind, runs in (basis.runs if basis else {}).items()}
+    sizes = {kind: size_of_run(comparison.experiment, of_run) for kind, of_run in settings.items()}
     return {kind: size for kind, size in sizes.items() if size is not None}
 
 

@@ -106,9 +106,9 @@ def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None
                 st.markdown(plain(standing(line)))
         if question.basis is not None:
             st.caption(plain(f"All of its runs: {basis_in_words(question.basis)}."))
-            states.sizes(question.experiment, question.sizes_of_columns)
         else:
             st.text(absence(question))
+        states.sizes(question.experiment, question.sizes_of_columns)
         claim_runs.show_evidence(f"question-{name}", question.runs, runs)
         for launch in launches(question.experiment, question.missing):
             label = plain(f"Launch {listed(launch.kinds)}")
