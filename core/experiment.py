@@ -479,6 +479,8 @@ class Headline:
     """What the best variant does: completes `the LSTM …`."""
     fixed_by: str = ""
     """If this setting is fixed, the measure is equal by construction and is not ranked."""
+    counted: bool = False
+    """Whether a config has it exactly, as its property of the same name: it needs no run."""
 
 
 @dataclass(frozen=True)
@@ -513,6 +515,9 @@ class Experiment:
     machines are kept apart."""
     headlines: tuple[Headline, ...] = ()
     """The measures that answer the question, the most important first."""
+    unranked: tuple[str, ...] = ()
+    """Measures of the summary that a scorecard shows after the headlines, without verdicts: times
+    of one machine, which people have limits for."""
     remarks: Callable[[Any], Iterable[str]] | None = None
     """(`core.analysis.comparison.Comparison`) → the sentences that only this question needs. The
     sentences on who is best, by how much and how surely are the same for every experiment."""

@@ -126,7 +126,14 @@ PAGES: tuple[Page, ...] = (
         title="Compare",
         icon=":material/compare_arrows:",
         section="Workbench",
-        summary="Finished runs side by side, with verdicts, and a scorecard across all questions.",
+        summary="Finished runs side by side, with verdicts.",
+    ),
+    Page(
+        path="views/choose/page.py",
+        title="Choose",
+        icon=":material/rule:",
+        section="Workbench",
+        summary="Which layers keep your limits: every question at once, on equal terms.",
     ),
     Page(
         path="views/cell_explorer/page.py",
@@ -152,6 +159,7 @@ PAPERS = _BY_ADDRESS["papers"]
 LAUNCH = _BY_ADDRESS["launch"]
 RUNS = _BY_ADDRESS["runs"]
 COMPARE = _BY_ADDRESS["compare"]
+CHOOSE = _BY_ADDRESS["choose"]
 CELL_EXPLORER = _BY_ADDRESS["cell-explorer"]
 TRANSLATE = _BY_ADDRESS["translate"]
 

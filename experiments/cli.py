@@ -238,6 +238,13 @@ def _add_scorecard(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--machine", metavar="M", help="where times were measured: part of its name"
     )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="LIMIT",
+        help="what must be kept, any number of times: 'parameters<=200k', 'p99<=1ms', 'span>=20'",
+    )
     _add_format(parser, "table", ("table", *commands.SCORECARD_FORMATS))
     parser.add_argument("--output", metavar="FILE", help="default: standard output")
     _add_json(parser, dest="format")

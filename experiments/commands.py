@@ -17,6 +17,7 @@ from rich.table import Table
 from core.analysis import comparison
 from core.analysis.across import Pivot, axes, axis_of, pivot
 from core.analysis.comparison import Comparison
+from core.analysis.limits import parse_limits
 from core.analysis.more_seeds import (
     fewest_seeds,
     looks_at,
@@ -28,22 +29,22 @@ from core.analysis.scorecard import (
     DEFAULT_TERMS,
     MODES,
     Scorecard,
-    Terms,
     available_machines,
     default_kinds,
     fullest_terms,
+    parse_terms,
 )
 from core.analysis.search import parse
 from core.analysis.sentences import answer
 from core.analysis.sizes import size_of, sizes_in_words
 from core.chapter import compute_all
 from core.chapter.claim import Verdict
-from core.experiment import BUDGETS, Config, Experiment
+from core.experiment import BUDGETS, COMPARED_AT, Config, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import counted, inline_text, listed
 from core.measure.scoring import Options, Scores, score_texts
-from core.models.architecture import Architecture, variant_title
+from core.models.architecture import variant_title
 from core.models.registry import variants
 from core.papers import PAPERS
 from core.settings import BadSetting, parse_values
@@ -488,14 +489,9 @@ def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
 
 def scorecard(args: argparse.Namespace) -> int:
     """`scorecard`: compare on equal terms, and print the commands for what is missing."""
-    terms = None
-    if args.hidden_size is not None:
-        shape = Architecture.from_flat({"hidden_size": args.hidden_size})
-        terms = Terms(hidden_size=shape.hidden_size)
-    for name in BUDGETS:
-        if (budget := getattr(args, name)) is not None:
-            config = PARAMETER_COUNT.config.from_flat({name: budget})
-            terms = Terms(**{name: getattr(config, name)})
+    given = [(name, getattr(args, name)) for name in COMPARED_AT.values()]
+    terms = next((parse_terms(name, text) for name, text in given if text is not None), None)
+    limits = parse_limits(args.limit)
     store = open_store()
     index = scorecards.ScorecardIndex(store.table)
     snapshot = index.at(store.runs(archived=False))
@@ -510,7 +506,7 @@ def scorecard(args: argparse.Namespace) -> int:
     machine = next(iter(machines), "")
     if args.machine is not None:
         machine = scorecards.find_machine(args.machine, machines)
-    card = snapshot.scorecard(kinds, terms, machine)
+    card = snapshot.scorecard(kinds, terms, machine, limits)
     if args.format == "table":
         print_scorecard(card)
     else:

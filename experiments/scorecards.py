@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas
 
+from core.analysis.limits import Limit, worst
 from core.analysis.scorecard import (
     MeasureLine,
     Record,
@@ -31,7 +32,7 @@ from core.chapter.cost import PROPERTIES
 from core.chapter.gradients import DEFAULT_START
 from core.experiment import BUDGETS, WIDTH, Config, Experiment
 from core.experiments import experiment_named
-from core.formatting import inline_text
+from core.formatting import inline_text, listed
 from core.models.architecture import Architecture
 from core.settings import BadSetting, Value
 from core.store.records import RunRecord
@@ -61,6 +62,8 @@ class ScorecardIndex:
                     settings=run.settings,
                     device=device,
                     chip=chip,
+                    sweep=run.sweep,
+                    looks=run.looks,
                 )
                 self._properties[run_id] = _is_in_properties(run)
         return ScorecardSnapshot(
@@ -97,10 +100,16 @@ class ScorecardSnapshot:
         """Every possible column."""
         return available_kinds(self.records)
 
-    def scorecard(self, kinds: Sequence[str], terms: Terms, machine: str = "") -> Scorecard:
+    def scorecard(
+        self,
+        kinds: Sequence[str],
+        terms: Terms,
+        machine: str = "",
+        limits: Sequence[Limit] = (),
+    ) -> Scorecard:
         """The scorecard with these columns; times are those of one machine."""
         columns = [self.kinds[kind] for kind in kinds]
-        return scorecard(self.records, columns, terms, self._table, machine)
+        return scorecard(self.records, columns, terms, self._table, machine, limits)
 
     def properties(self) -> Verdict:
         """The chapter's table of the three cells, filled from this store."""
@@ -213,6 +222,7 @@ def cells(card: Scorecard) -> pandas.DataFrame:
             for column in card.kinds:
                 kind = column.kind
                 cell, size = line.cells.get(kind), question.sizes.get(kind)
+                found = [f for f in card.findings[kind] if f.limit.measure == line.column.name]
                 estimate = cell.estimate if cell else None
                 rows.append(
                     {
@@ -235,6 +245,9 @@ def cells(card: Scorecard) -> pandas.DataFrame:
                         "n": estimate.n if estimate else None,
                         "n_counts": cell.over if cell else "",
                         "mark": line.marks.get(kind, ""),
+                        "limit": " and ".join(str(finding.limit) for finding in found),
+                        "limit_fits": worst(found) if found else "",
+                        "all_limits_fit": card.fits[kind] if card.limits else "",
                         "same_settings": basis_in_words(question.basis) if question.basis else "",
                         "runs": " ".join(cell.runs) if cell else "",
                     }
@@ -254,6 +267,20 @@ def as_json(card: Scorecard, properties: Verdict) -> bytes:
         "terms": dict(card.terms.settings),
         "variants": [kind.kind for kind in card.kinds],
         "machine": card.machine,
+        "limits": [
+            {
+                "limit": str(limit),
+                "in_words": limit.in_words,
+                "variants": {
+                    kind: {"fit": finding.fit, "reason": finding.reason}
+                    for kind, findings in card.findings.items()
+                    for finding in findings
+                    if finding.limit == limit
+                },
+            }
+            for limit in card.limits
+        ],
+        "fits": dict(card.fits) if card.limits else {},
         "cells": json.loads(EXPORT_FORMATS["json"](cells(card))),
         "pairs": [
             {
@@ -297,10 +324,17 @@ def latex(card: Scorecard) -> bytes:
     The best value is bold, and so are those that are not distinguishable from it.
     """
     rows = [
-        [escaped(line.column.heading), *(_latex_cell(line, kind.kind) for kind in card.kinds)]
+        [
+            escaped(line.column.heading),
+            *(_latex_cell(line, kind.kind) for kind in card.kinds),
+        ]
         for question in card.questions
         for line in question.lines
     ]
+    if card.limits:
+        limits = listed([limit.in_words for limit in card.limits])
+        fits = (card.fits[kind.kind] for kind in card.kinds)
+        rows.append([escaped(f"Within {limits}"), *fits])
     caption = (
         f"{scorecard_answer(card)} In brackets: 95% intervals. "
         "Bold: the best, and what is not distinguishable from it."

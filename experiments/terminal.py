@@ -16,7 +16,13 @@ from rich.table import Table
 from core.analysis.across import Pivot
 from core.analysis.comparison import Comparison, compare
 from core.analysis.scorecard import Scorecard
-from core.analysis.scorecard_sentences import KEY, NOT_YET, basis_in_words, scorecard_answer
+from core.analysis.scorecard_sentences import (
+    KEY,
+    NOT_YET,
+    basis_in_words,
+    fit_text,
+    scorecard_answer,
+)
 from core.analysis.sentences import MARKS, answer, method, verdict
 from core.analysis.sizes import sizes_in_words, sizes_of
 from core.chapter.claim import Truth
@@ -243,6 +249,9 @@ def print_scorecard(card: Scorecard) -> None:
             table.add_row(*map(escape, (f"{title}: {line.column.heading}", *cells)))
         if not question.lines:
             table.add_row(escape(title), *[NOT_YET] * len(card.kinds))
+    if card.limits:
+        fits = [fit_text(card, kind.kind) for kind in card.kinds]
+        table.add_row(*map(escape, ("Within all limits", *fits)))
     OUT.print(table)
     OUT.print(KEY, markup=False)
     for question in card.questions:

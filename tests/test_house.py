@@ -28,7 +28,8 @@ ONLY_IN = {
 """Library → where it may be imported."""
 RANKS = (
     ("settings", "stats"),
-    ("formatting", "device", "machine_lock", "models.registry", "models.architecture"),
+    ("formatting", "device", "machine_load", "machine_lock"),
+    ("models.registry", "models.architecture"),
     ("models.counting",),
     ("experiment",),
     ("store.records", "models", "tasks"),

@@ -6,27 +6,40 @@ A column is a *kind*, an architecture whatever its width: `LSTM · forget bias 1
 equal: the width, or the parameters. The runs of one question share their *basis*: every setting but
 the architecture and what the terms fix, and the device that measured them; where times are
 measured, the machine. `table(run_id, name)` reads what a run has recorded, of the chosen runs only.
+What a config has exactly, its parameters and its state, is counted where no run has measured it.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from core.analysis.comparison import Difference, Mark, Result, compare_groups, has_rows
+from core.analysis.comparison import (
+    LEVEL,
+    Comparison,
+    Difference,
+    Mark,
+    Result,
+    compare_groups,
+    has_rows,
+    marks,
+)
 from core.analysis.groups import Group, Identity
+from core.analysis.limits import MIN_AGREEING, Finding, Fit, Limit, scored, worst
+from core.analysis.more_seeds import MAX_ADDED, Plan, fewest_seeds, with_more_seeds
 from core.analysis.runs import finished_run
 from core.analysis.sizes import Size, size_of_run
 from core.experiment import BUDGETS, COMPARED_AT, SEEDS, WIDTH, Column, Config, Experiment, Headline
 from core.experiments import all_experiments, experiment_named
+from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.architecture import Architecture
 from core.models.registry import variants
 from core.settings import BadSetting, Setting, Value, settings_of
 from core.stats.estimates import MISSING, Estimate
-from core.store.records import RunRecord
+from core.store.records import TAG_LOOKS, RunRecord
 
 if TYPE_CHECKING:
     import pandas
@@ -97,6 +110,13 @@ class Terms:
         return next(mode for mode, name in COMPARED_AT.items() if name in self.settings)
 
 
+def parse_terms(name: str, text: str) -> Terms:
+    """`hidden_size` and `64`, `parameter_budget` and `200k` → terms; `BadSetting` otherwise."""
+    config = PARAMETER_COUNT.config.from_flat({name: text})
+    value = config.architecture.hidden_size if name == WIDTH else getattr(config, name)
+    return Terms(**{name: int(value)})
+
+
 def terms_of(settings: Mapping[str, Any]) -> Terms | None:
     """The terms on which a run was made; None if its settings do not say."""
     for name in BUDGETS:
@@ -122,6 +142,9 @@ class Record:
     device: str
     """`cpu`, `cuda`, `mps`; empty if it is not known."""
     chip: str
+    sweep: str = ""
+    looks: int = 1
+    """How often the sweep is looked at while seeds are added."""
 
     @property
     def machine(self) -> str:
@@ -229,14 +252,14 @@ class Cell:
     values: tuple[float, ...]
     """One value for each seed, or timed run, which the verdicts compare."""
     runs: tuple[str, ...]
-    """Ids of the runs that it was read from."""
+    """Ids of the runs that it was read from; none if it was counted."""
 
 
 def _cell(group: Group, column: Column, result: Result | None, experiment: Experiment) -> Cell:
-    runs = tuple(run.run_id for run in group.runs)
+    runs = () if is_counted(group) else tuple(run.run_id for run in group.runs)
     if result is None or result.estimates[group.name].value is None:
         return Cell(MISSING, "", (), runs)
-    within = len(runs) == 1 and column.estimate
+    within = len(group.runs) == 1 and column.estimate
     if column.aggregation.exact:
         over = ""
     elif experiment.timed:
@@ -319,6 +342,18 @@ class MeasureLine:
         return next((kind for kind, mark in self.marks.items() if mark == "best"), "")
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """Runs that repeat what is measured too rarely for a verdict."""
+
+    plan: Plan = field(default_factory=list)
+    number: int = 0
+    """How many more of the kind that has the fewest."""
+    noun: str = "seed"
+    looks: int = 1
+    """How often the comparison is then looked at, for which its verdicts are corrected."""
+
+
 @dataclass(frozen=True, eq=False)
 class QuestionCard:
     """One experiment on a scorecard."""
@@ -331,9 +366,12 @@ class QuestionCard:
     other_machines: tuple[str, ...]
     """Other machines with runs on these terms, if times are measured."""
     lines: tuple[MeasureLine, ...]
+    """Empty if nothing is measured or counted."""
     sizes: Mapping[str, Size]
     missing: tuple[Config, ...]
     """The runs that would fill the empty cells, in the order of the columns."""
+    repeats: Repeats
+    """The runs that would bring every kind to as many repeats as a verdict takes."""
 
     @property
     def sizes_of_columns(self) -> Mapping[str, tuple[Size]]:
@@ -357,6 +395,40 @@ class Scorecard:
     machine: str
     """Where times were measured; empty if there are none."""
     questions: tuple[QuestionCard, ...]
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def lines(self) -> Mapping[str, MeasureLine]:
+        """Name of a measure → its line."""
+        return {line.headline.name: line for q in self.questions for line in q.lines}
+
+    @cached_property
+    def findings(self) -> Mapping[str, tuple[Finding, ...]]:
+        """Kind → whether it keeps each of the limits."""
+        lines = self.lines
+        return {
+            kind.kind: tuple(_finding(limit, lines, kind.kind) for limit in self.limits)
+            for kind in self.kinds
+        }
+
+    @cached_property
+    def fits(self) -> Mapping[str, Fit]:
+        """Kind → whether it keeps all limits, by the worst of its findings."""
+        return {kind: worst(findings) for kind, findings in self.findings.items()}
+
+    def that(self, fit: Fit) -> list[str]:
+        """The kinds of which this is so."""
+        return [kind for kind, found in self.fits.items() if found == fit]
+
+    @property
+    def unmeasured(self) -> frozenset[str]:
+        """The measures that a limit needs and a kind that it may decide does not have."""
+        return frozenset(
+            finding.limit.measure
+            for kind in self.that("not measured")
+            for finding in self.findings[kind]
+            if finding.fit == "not measured"
+        )
 
     @property
     def missing(self) -> list[tuple[Experiment, Config]]:
@@ -370,13 +442,23 @@ def scorecard(
     terms: Terms,
     table: Table,
     machine: str = "",
+    limits: Sequence[Limit] = (),
 ) -> Scorecard:
     """Build it from finished runs, oldest first; tables are read only of the chosen runs."""
     questions = tuple(
         _question(experiment, records, kinds, terms, table, machine)
         for experiment in all_experiments()
     )
-    return Scorecard(terms, tuple(kinds), machine, questions)
+    return Scorecard(terms, tuple(kinds), machine, questions, tuple(limits))
+
+
+def _finding(limit: Limit, lines: Mapping[str, MeasureLine], kind: str) -> Finding:
+    line = lines.get(limit.measure)
+    cell = line.cells.get(kind) if line else None
+    if cell is None:
+        return limit.finding(None, ())
+    over = "launch" if cell.over in ("run", "turn") else "seed"
+    return limit.finding(cell.estimate, cell.values, over)
 
 
 def _question(
@@ -393,38 +475,100 @@ def _question(
     anywhere = on_terms(experiment, records, names)
     other_terms = tuple(dict.fromkeys(b.terms for b in anywhere if b.terms != terms))
     machines = tuple(b.where for b in on_terms(experiment, records, names, terms))
-    lines = tuple(_lines(basis, table)) if basis else ()
-    present = {name for line in lines for name in line.cells}
-    absent = [kind for kind in kinds if kind.kind not in present]
     like = basis or next(iter(anywhere), None)
+    groups = [
+        *(_measured_groups(basis, table) if basis else ()),
+        *_counted_groups(experiment, kinds, terms, like),
+    ]
+    comparison = _compare(experiment, names, groups, table)
+    lines = tuple(_lines(comparison, terms))
+    present = {name for line in lines for name, cell in line.cells.items() if cell.runs}
+    absent = [kind for kind in kinds if kind.kind not in present]
     missing = tuple(configs_like(experiment, absent, terms, like))
-    sizes = _sizes(basis) if basis else {}
+    sizes = _sizes(comparison, basis)
     other_machines = tuple(dict.fromkeys(machines)) if experiment.timed and basis is None else ()
-    return QuestionCard(experiment, basis, other_terms, other_machines, lines, sizes, missing)
+    repeats = _repeats(comparison, lines)
+    return QuestionCard(
+        experiment, basis, other_terms, other_machines, lines, sizes, missing, repeats
+    )
 
 
-def _lines(basis: Basis, table: Table) -> Iterator[MeasureLine]:
-    """Every headline of the runs on one basis, as in any comparison of these runs."""
-    experiment = basis.experiment
+COUNTED = "counted "
+"""The beginning of the id of a run that nobody made: what it holds follows from its settings."""
+
+
+def is_counted(group: Group) -> bool:
+    """Whether a group stands for a config that needs no run."""
+    return all(run.run_id.startswith(COUNTED) for run in group.runs)
+
+
+def _measured_groups(basis: Basis, table: Table) -> Iterator[Group]:
+    """The runs of each kind that have recorded a summary."""
+    summary = basis.experiment.summary.table
+    for kind, records in basis.runs.items():
+        runs = [_run(record, order) for order, record in enumerate(records[-MAX_READ:])]
+        readable = tuple(run for run in runs if has_rows(table(run.run_id, summary)))
+        if readable:
+            yield Group(kind, readable)
+
+
+def _run(record: Record, order: int) -> RunRecord:
+    run = finished_run(
+        record.run_id, record.experiment, record.settings, record.device, record.chip, order
+    )
+    looks = {TAG_LOOKS: str(record.looks)} if record.looks > 1 else {}
+    return replace(run, sweep=record.sweep, tags={**run.tags, **looks})
+
+
+def _counted_groups(
+    experiment: Experiment, kinds: Sequence[Architecture], terms: Terms, like: Basis | None
+) -> Iterator[Group]:
+    """Each kind as a config alone, where an experiment counts anything."""
+    if not any(headline.counted for headline in experiment.headlines):
+        return
+    for kind in kinds:
+        for config in configs_like(experiment, [kind], terms, like)[:1]:
+            run = finished_run(f"{COUNTED}{kind.kind}", experiment.name, config.flat())
+            yield Group(kind.kind, (run,))
+
+
+def _compare(
+    experiment: Experiment, kinds: Sequence[str], groups: Sequence[Group], table: Table
+) -> Comparison:
+    """Compare the kinds as any comparison of their runs does; what has no run is counted."""
+    first: dict[str, Group] = {}
+    for group in groups:
+        first.setdefault(group.name, group)  # a measured one comes before the same one counted
 
     def read(run: RunRecord, name: str) -> pandas.DataFrame | None:
-        return table(run.run_id, name)
+        if not run.run_id.startswith(COUNTED):
+            return table(run.run_id, name)
+        return _counted_summary(experiment, run) if name == experiment.summary.table else None
 
-    groups = []
-    for kind, records in basis.runs.items():
-        runs = [
-            finished_run(r.run_id, r.experiment, r.settings, r.device, r.chip, order)
-            for order, r in enumerate(records[-MAX_READ:])
-        ]
-        readable = tuple(run for run in runs if has_rows(read(run, experiment.summary.table)))
-        if readable:
-            groups.append(Group(kind, readable))
-    comparison = compare_groups(experiment, groups, read)
+    return compare_groups(experiment, [first[kind] for kind in kinds if kind in first], read)
+
+
+def _counted_summary(experiment: Experiment, run: RunRecord) -> pandas.DataFrame:
+    """What a run of these settings would record of what needs no run."""
+    import pandas
+
+    config = experiment.config.from_flat(run.settings)
+    names = [headline.name for headline in experiment.headlines if headline.counted]
+    return pandas.DataFrame([{name: getattr(config, name) for name in names}])
+
+
+def _lines(comparison: Comparison, terms: Terms) -> Iterator[MeasureLine]:
+    """Every line of a question of which anything is measured or counted."""
+    experiment = comparison.experiment
     columns = {column.name: column for column in experiment.summary.columns()}
-    for headline in headlines(experiment):
+    for headline in scored(experiment) if comparison.groups else ():
         column, result = columns[headline.name], comparison.result(headline.name)
-        cells = {group.name: _cell(group, column, result, experiment) for group in groups}
-        fixed = headline.fixed_by in basis.terms.settings
+        cells = {
+            group.name: _cell(group, column, result, experiment)
+            for group in comparison.groups
+            if headline.counted or not is_counted(group)
+        }
+        fixed = headline.fixed_by in terms.settings
         ranked = None if fixed else result
         yield MeasureLine(
             headline,
@@ -436,21 +580,54 @@ def _lines(basis: Basis, table: Table) -> Iterator[MeasureLine]:
         )
 
 
-def headlines(experiment: Experiment) -> tuple[Headline, ...]:
-    """The declared headlines; if there are none, the first measure with a better direction."""
-    if experiment.headlines:
-        return experiment.headlines
-    judged = [column for column in experiment.summary.columns() if column.better]
-    return tuple(
-        Headline(c.name, f"has the {'highest' if c.better == 'higher' else 'lowest'} {c.title}")
-        for c in judged[:1]
+def _repeats(comparison: Comparison, lines: Sequence[MeasureLine]) -> Repeats:
+    """Find the fewest repeats with which every line can have a verdict, and none is one run alone.
+
+    Looking again costs nothing where no verdict was possible; else it counts as a further look.
+    """
+    groups = tuple(group for group in comparison.groups if not is_counted(group))
+    measured = replace(comparison, groups=groups)
+    if not groups or comparison.repeat == "count":
+        return Repeats()
+    ranked = [line for line in lines if line.differences and line.column.better]
+    looks = comparison.looks + any(
+        d.finding != "not enough seeds" for line in ranked for d in line.differences
     )
+    needed = [
+        line.column.aggregation.seeds_needed(len(line.differences) * looks, LEVEL) or 0
+        for line in ranked
+        if too_few(line)
+    ]
+    number = max([*needed, MIN_AGREEING]) - fewest_seeds(measured)
+    if not 0 < number <= MAX_ADDED:
+        return Repeats()
+    try:
+        plan = with_more_seeds(measured, number)
+    except BadSetting:  # recorded by a version with other settings
+        return Repeats()
+    return Repeats(plan, number, "launch" if comparison.repeat == "launch" else "seed", looks)
 
 
-def _sizes(basis: Basis) -> Mapping[str, Size]:
-    sizes = {
-        kind: size_of_run(basis.experiment, runs[-1].settings) for kind, runs in basis.runs.items()
-    }
+def too_few(line: MeasureLine) -> bool:
+    """Whether no pair has so many repeats that a verdict is possible."""
+    return all(difference.finding == "not enough seeds" for difference in line.differences)
+
+
+def marks_among(line: MeasureLine, kinds: Collection[str]) -> Mapping[str, Mark]:
+    """Which of these kinds are best, by the verdicts on all: p stays corrected for every pair."""
+    if not line.marks:
+        return {}
+    cells = {k: cell for k, cell in line.cells.items() if k in kinds and cell.values}
+    values = {kind: cell.estimate.value for kind, cell in cells.items()}
+    pairs = [d for d in line.differences if d.first in kinds and d.second in kinds]
+    return marks(values, pairs, line.column.better) if pairs else {}
+
+
+def _sizes(comparison: Comparison, basis: Basis | None) -> Mapping[str, Size]:
+    """The size of every kind, measured or counted, in the order of the columns."""
+    settings = {group.name: group.runs[-1].settings for group in comparison.groups}
+    settings |= {kind: runs[-1].settings for kind, runs in (basis.runs if basis else {}).items()}
+    sizes = {kind: size_of_run(comparison.experiment, of_run) for kind, of_run in settings.items()}
     return {kind: size for kind, size in sizes.items() if size is not None}
 
 

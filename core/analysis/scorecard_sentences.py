@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from core.analysis.limits import Fit
 from core.analysis.scorecard import (
     Basis,
     Cell,
     MeasureLine,
     QuestionCard,
     Scorecard,
+    marks_among,
     shared_settings,
+    too_few,
 )
-from core.formatting import counted, listed, number
+from core.formatting import counted, interval, listed, number
 from core.settings import Setting, Value
 
 SCORECARD_MARKS: Mapping[str, str] = {"best": "★", "among the best": "☆"}
 """The marks of cells; a text beside them always says what they mean."""
 
 KEY = (
-    "★ best, by more than noise. ☆ not distinguishable from the best. No mark: worse than the best "
-    "by more than noise, or too few seeds for a verdict."
+    "★ significantly better than every other. ☆ no significant difference from the best. No mark: "
+    "significantly worse, or too few repeats for a verdict."
 )
+
+FIT_MARKS: Mapping[Fit, str] = {
+    "fits": "✓",
+    "uncertain": "?",
+    "not measured": "○",
+    "does not fit": "✕",
+}
+"""The signs of what keeps the limits; words always stand beside them."""
 
 NONE = "none"
 
@@ -29,30 +40,48 @@ NOT_YET = "not yet"
 
 
 def scorecard_answer(card: Scorecard) -> str:
-    """Who is best at what, where there is no verdict, and what is not measured yet."""
-    measured = [question for question in card.questions if question.lines]
-    total = len(card.questions)
-    if not measured:
-        return f"Nothing is measured at {card.terms.in_words} yet."
-    sentences = [_best(card, measured), *_undecided(measured)]
-    missing = total - len(measured)
+    """Which kinds keep the limits and which of them is best at what; then what is not measured."""
+    every = [kind.kind for kind in card.kinds]
+    shown = [question for question in card.questions if _is_answered(question)]
+    at = f"at {card.terms.in_words}"
+    if not card.limits:
+        if not shown:
+            return f"Nothing is measured {at} yet."
+        best = _best(shown, every) or "no variant is significantly best at anything"
+        sentences = [f"At {card.terms.in_words}, {best}.", *_undecided(shown, every)]
+    else:
+        kept = card.that("fits")
+        limits = listed([limit.in_words for limit in card.limits])
+        fit = "fits" if len(kept) == 1 else "fit"
+        who = listed([spoken(kind) for kind in kept]) or "No variant surely"
+        sentences = [f"{who} {fit if kept else 'fits'} {limits}, {at}."]
+        if len(kept) > 1:
+            best = _best(shown, kept)
+            sentences.append(f"Of these, {best}." if best else "")
+            sentences += _undecided(shown, kept)
+        elif kept:
+            sentences.append(_values(shown, kept[0]))
+        sentences += _others(card)
+    missing = len(card.questions) - len(shown)
     if missing:
         are = "is" if missing == 1 else "are"
-        sentences.append(f"{missing} of {total} questions {are} not measured yet.")
+        sentences.append(f"{missing} of {len(card.questions)} questions {are} not measured yet.")
     return " ".join(filter(None, sentences))
 
 
-def _best(card: Scorecard, questions: Sequence[QuestionCard]) -> str:
-    """Who is best at what, by kind, so that each is named once."""
+def _is_answered(question: QuestionCard) -> bool:
+    return bool(question.lines and _first(question).cells)
+
+
+def _best(questions: Sequence[QuestionCard], kinds: Collection[str]) -> str:
+    """Who of these kinds is best at what, by kind, so that each is named once; empty for nobody."""
     strengths: dict[str, list[str]] = {}
     for line in map(_first, questions):
-        if line.best:
-            value = quantity(line, line.cells[line.best])
-            strengths.setdefault(line.best, []).append(f"{line.headline.best} ({value})")
-    if not strengths:
-        return f"At {card.terms.in_words}, no variant is best at anything by more than noise."
-    parts = [f"{spoken(kind)} {listed(what)}" for kind, what in strengths.items()]
-    return f"At {card.terms.in_words}, {'; '.join(parts)}."
+        for kind, mark in marks_among(line, kinds).items():
+            if mark == "best":
+                value = with_interval(line, line.cells[kind])
+                strengths.setdefault(kind, []).append(f"{line.headline.best} ({value})")
+    return "; ".join(f"{spoken(kind)} {listed(what)}" for kind, what in strengths.items())
 
 
 def _first(question: QuestionCard) -> MeasureLine:
@@ -60,26 +89,78 @@ def _first(question: QuestionCard) -> MeasureLine:
     return next((line for line in question.lines if not line.fixed), question.lines[0])
 
 
-def _undecided(questions: Sequence[QuestionCard]) -> Iterator[str]:
+def _undecided(questions: Sequence[QuestionCard], kinds: Collection[str]) -> Iterator[str]:
     """For questions without a best kind: who is among the best, and where there is no verdict."""
-    lines = [line for line in map(_first, questions) if not line.best]
-    marked = {
-        line.column.title.lower(): [spoken(kind) for kind, mark in line.marks.items() if mark]
-        for line in lines
-    }
-    ties = [f"{title} ({listed(kinds)})" for title, kinds in marked.items() if kinds]
+    marked = [(line, marks_among(line, kinds)) for line in map(_first, questions)]
+    open_lines = [(line, marks) for line, marks in marked if "best" not in marks.values()]
+    ties = [
+        f"{line.column.title.lower()} ({listed([spoken(k) for k, mark in marks.items() if mark])})"
+        for line, marks in open_lines
+        if any(marks.values())
+    ]
     if ties:
-        yield f"Not distinguishable from the best: {'; '.join(ties)}."
-    reasons = {
-        "Too few runs or seeds for a verdict in": [
-            x for x in lines if x.differences and _too_few(x)
-        ],
-        "Only one variant is measured in": [x for x in lines if not x.differences],
-        "No clear winner in": [x for x in lines if not _too_few(x) and not any(x.marks.values())],
-    }
-    for words, affected in reasons.items():
-        if affected:
-            yield f"{words} {listed([x.column.title.lower() for x in affected])}."
+        yield f"No significant difference from the best: {'; '.join(ties)}."
+    reasons: dict[str, list[str]] = {}
+    for line, marks in open_lines:
+        if not any(marks.values()):
+            measured = [k for k in kinds if k in line.cells and line.cells[k].values]
+            pairs = [d for d in line.differences if d.first in measured and d.second in measured]
+            few = all(d.finding == "not enough seeds" for d in pairs)
+            words = (
+                "Only one variant is measured in"
+                if not pairs
+                else "Too few runs or seeds for a verdict in"
+                if few
+                else "No significant difference in"
+            )
+            if measured:
+                reasons.setdefault(words, []).append(line.column.title.lower())
+    for words, titles in reasons.items():
+        yield f"{words} {listed(titles)}."
+
+
+def _values(questions: Sequence[QuestionCard], kind: str) -> str:
+    """What a kind that is left alone has: `Its values: largest lag learned 20 steps [20–30].`"""
+    values = [
+        f"{line.column.title.lower()} {with_interval(line, line.cells[kind])}"
+        for line in map(_first, questions)
+        if kind in line.cells and line.cells[kind].estimate.value is not None
+    ]
+    return f"Its values: {'; '.join(values)}." if values else ""
+
+
+def _others(card: Scorecard) -> Iterator[str]:
+    """Why the kinds that do not surely fit do not."""
+    for fit, words in (
+        ("uncertain", "Uncertain: {}."),
+        ("not measured", "Not measured yet: {}."),
+        ("does not fit", "Struck out: {}."),
+    ):
+        kinds = [kind for kind, found in card.fits.items() if found == fit]
+        same: dict[str, list[str]] = {}
+        for kind in kinds:
+            same.setdefault(struck_by(card, kind), []).append(spoken(kind))
+        if same:
+            reasons = [f"{listed(names)} ({reason})" for reason, names in same.items()]
+            yield words.format("; ".join(reasons))
+
+
+def struck_by(card: Scorecard, kind: str) -> str:
+    """Why a kind does not surely fit: `p99 latency 1,210 µs [1,100–1,300]`."""
+    fit = card.fits[kind]
+    reasons = [finding.reason for finding in card.findings[kind] if finding.fit == fit]
+    if fit == "not measured":
+        return listed([reason.removesuffix(" is not measured") for reason in reasons])
+    return listed(reasons)
+
+
+def fit_text(card: Scorecard, kind: str) -> str:
+    """`✓ fits`, `✕ does not fit: p99 latency 1,210 µs`; empty without limits."""
+    if not card.limits:
+        return ""
+    fit = card.fits[kind]
+    reason = f": {struck_by(card, kind)}" if fit != "fits" else ""
+    return f"{FIT_MARKS[fit]} {fit}{reason}"
 
 
 def spoken(kind: str) -> str:
@@ -95,6 +176,12 @@ def quantity(line: MeasureLine, cell: Cell) -> str:
         return NONE
     shown = _shown(value)
     return f"{shown}%" if unit == "%" else f"{shown} {unit}".strip()
+
+
+def with_interval(line: MeasureLine, cell: Cell) -> str:
+    """`20 steps [18–22]`."""
+    ends = interval(cell.estimate)
+    return f"{quantity(line, cell)}{f' [{ends}]' if ends else ''}"
 
 
 def value_of(cell: Cell) -> str:
@@ -157,6 +244,8 @@ def standing(line: MeasureLine) -> str:
     title = line.column.title
     if line.fixed:
         return f"{title}: equal on these terms, as nearly as whole hidden sizes allow."
+    if not line.column.better:
+        return f"{title}: not ranked, because it depends on what else the machine did."
     values = [cell for cell in line.cells.values() if cell.values]
     if len(values) < 2:
         return f"{title}: nothing to compare with."
@@ -165,15 +254,11 @@ def standing(line: MeasureLine) -> str:
     if line.best:
         return f"{title}: {marked} is the best ({how})."
     if marked:
-        tie = "equally good" if _counted(line) else "not distinguishable from the best"
+        tie = "equally good" if _counted(line) else "not significantly different from the best"
         return f"{title}: {marked} are {tie} ({how})."
-    if _too_few(line):
+    if too_few(line):
         return f"{title}: too few {_repeats(values)} for a verdict ({how})."
-    return f"{title}: no clear winner ({how})."
-
-
-def _too_few(line: MeasureLine) -> bool:
-    return all(difference.finding == "not enough seeds" for difference in line.differences)
+    return f"{title}: no significant difference ({how})."
 
 
 def _how(line: MeasureLine, values: Sequence[Cell]) -> str:

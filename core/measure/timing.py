@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
-import psutil
 import torch
 
 from core.machine_lock import TIMING_LOCK
@@ -210,24 +209,3 @@ def undisturbed() -> Iterator[bool]:
             gc.enable()
         if alone:
             TIMING_LOCK.release()
-
-
-class OtherLoad:
-    """Processor time that others have used since creation: other processes and, as far as it is
-    reported, other guests of a virtual machine's host."""
-
-    def __init__(self) -> None:
-        self._started, self._others = time.monotonic(), self._others_seconds()
-
-    def cores(self) -> float:
-        """The average since creation. The system counts in hundredths of a second."""
-        passed = time.monotonic() - self._started
-        return max(0.0, (self._others_seconds() - self._others) / passed) if passed > 0 else 0.0
-
-    @staticmethod
-    def _others_seconds() -> float:
-        system = psutil.cpu_times()
-        # A guest's time is in `user` already.
-        idle = sum(getattr(system, name, 0.0) for name in ("idle", "iowait", "guest", "guest_nice"))
-        own = psutil.Process().cpu_times()
-        return float(sum(system) - idle - own.user - own.system)

@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.formatting import inline_text
+from core.settings import BadSetting
 from dashboard.ui.text import plain
 
 if TYPE_CHECKING:
@@ -268,6 +269,32 @@ def pick(
             **_bound(key, chosen_now, write),
         )
     )
+
+
+def pick_or_type(
+    title: str,
+    options: Sequence[str],
+    key: str,
+    default: str,
+    read: Callable[[str], str],
+    *,
+    help: str | None = None,
+) -> str:
+    """One of some options, or anything that somebody types and `read` accepts.
+
+    `read` returns a typed text as an option, or raises `BadSetting` with a sentence.
+    """
+    chosen, wanted = default, _first(key)
+    if wanted:
+        try:
+            chosen = read(wanted)
+        except BadSetting as error:
+            say_bad_link(key, wanted, str(error))
+            take_instead(key, [])
+    known = list(dict.fromkeys([*options, chosen]))
+    widget = _bound(key, chosen, lambda typed: put(key, typed or "", ""))
+    st.selectbox(title, known, accept_new_options=True, help=help, **widget)
+    return chosen
 
 
 def tabs(titles: Sequence[str], key: str) -> Sequence[TabContainer]:

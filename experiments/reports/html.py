@@ -26,6 +26,7 @@ from core.analysis.scorecard_sentences import (
     NOT_YET,
     absence,
     basis_in_words,
+    fit_text,
     scorecard_answer,
     standing,
 )
@@ -132,6 +133,7 @@ def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, Ru
         absence=absence,
         basis_in_words=basis_in_words,
         cell_texts=cell_texts,
+        fit_text=fit_text,
         launches=launches,
         sizes=lambda q: sizes_in_words(q.experiment, q.sizes_of_columns),
         standing=standing,

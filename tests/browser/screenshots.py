@@ -61,7 +61,7 @@ PICTURES = (
     Picture("length-quality", "length-quality", "with and without attention"),
     Picture("throughput", "throughput", "how fast all six are", dark=True),
     Picture("compare", "compare", "forget bias", size=(1440, 1240)),
-    Picture("scorecard", "compare", address=(("show", "Scorecard"),), size=(1440, 1240)),
+    Picture("scorecard", "choose", size=(1440, 1240)),
     Picture("cell-explorer", "cell-explorer", size=(1440, 1400), dark=True),
 )
 

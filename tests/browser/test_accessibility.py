@@ -21,7 +21,7 @@ PLACES = {
     "a claim": "chapter?claim=8",
     "a paper": "papers?paper=cho-2014&paper=le-2015",
     "runs to pick": "compare?text=lstm",
-    "the scorecard": "compare?show=Scorecard",
+    "the scorecard": "choose?limit=parameters<=200k",
 }
 """Name → path: every page as it opens, and some of what is folded away there."""
 

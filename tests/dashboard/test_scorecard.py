@@ -1,4 +1,4 @@
-"""The Scorecard half of Compare in every state: empty, one question measured, all, on its way."""
+"""The page Choose in every state: empty, one question measured, all, on its way; its limits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.registry import variants
 from core.store.tracking import Store
 from dashboard.ui.text import plain
-from dashboard.views.compare import scorecard
-from dashboard.views.compare.scorecard import query
+from dashboard.views.choose import figures, table
+from dashboard.views.choose.scorecard import query
 from experiments.scorecards import ScorecardIndex, launches
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import record
@@ -29,8 +29,8 @@ LAUNCH = "views/launch.py"
 
 @pytest.fixture
 def show_card(show: Show) -> Show:
-    """The page's Scorecard half."""
-    return functools.partial(show, "views/compare/page.py", show="Scorecard")
+    """The page Choose."""
+    return functools.partial(show, "views/choose/page.py")
 
 
 @pytest.fixture
@@ -51,7 +51,13 @@ def asked(app: AppTest, key: str) -> list[str]:
 
 
 def table_of(app: AppTest) -> Any:
-    return app.table[0].value
+    return app.dataframe[0].value
+
+
+def tick_all(app: AppTest) -> None:
+    for box in app.checkbox:
+        box.check()
+    app.run()
 
 
 def test_an_empty_store_says_what_would_be_measured(
@@ -60,16 +66,19 @@ def test_an_empty_store_says_what_would_be_measured(
     scene("empty")
     app = show_card()
     assert not app.exception
-    assert app.subheader[0].value == plain("Nothing is measured at hidden size 64 yet.")
+    assert plain("RNN has the fewest parameters (8,320)") in app.subheader[0].value
+    assert table_of(app).loc["LSTM", "parameters"] == 33_280, "counted without a run"
+    ticked = [box.value for box in app.checkbox]
+    assert len(ticked) == len(all_experiments())
+    assert 0 < ticked.count(True) < len(ticked), "only what is cheap"
     said = texts(app)
     for experiment in all_experiments():
         assert plain(experiment.question) in said
     assert said.count("Not measured yet.") == len(all_experiments())
     assert "scorecard-queue" in keys(app)
-    assert len(app.table) == 1, "the chapter's, with nothing in it"
     state = show_card(mode="Equal state")
     assert not state.exception
-    assert plain("Nothing is measured at a state of 512 bytes yet.") in state.subheader[0].value
+    assert plain("At a state of 512 bytes, ") in state.subheader[0].value
     other = show_card(mode="Equal parameters")
     assert not other.exception
     assert (
@@ -85,12 +94,11 @@ def test_a_full_store_has_every_question_and_its_usual_choices(
     assert not app.exception
     assert "RNN has the fewest parameters" in app.subheader[0].value
     chosen = app.multiselect[0].value
-    assert list(table_of(app).columns) == [plain(kind) for kind in chosen]
+    assert list(table_of(app).index) == chosen
     assert len(chosen) == len(variants())
     assert app.selectbox(key="control width").value == "64"
     assert "CPU (Made-up" in app.selectbox(key="control machine").value
     assert "scorecard-queue" not in keys(app), "nothing is missing"
-    assert "3\u00a0seeds" in str(table_of(app).iloc[0, 0])
 
 
 def test_a_link_reopens_the_columns_that_were_chosen(
@@ -98,13 +106,64 @@ def test_a_link_reopens_the_columns_that_were_chosen(
 ) -> None:
     scene("full")
     app = show_card(kinds=["GRU", "LSTM"], width="64")
-    assert list(table_of(app).columns) == ["LSTM", "GRU"]
+    assert list(table_of(app).index) == ["LSTM", "GRU"]
     app.multiselect[0].set_value(["RNN"]).run()
     assert asked(app, "kinds") == ["RNN"]
-    bad = show_card(kinds=["LSTMM", "GRU"], width="65", machine="Cray")
+    bad = show_card(kinds=["LSTMM", "GRU"], width="wide", machine="Cray", limit="weight<=3")
     said = " ".join(str(w.value) for w in bad.warning)
-    assert all(word in said for word in ("LSTMM", "65", "Cray"))
-    assert list(table_of(bad).columns) == ["GRU"]
+    assert all(word in said for word in ("LSTMM", "wide", "Cray", "weight"))
+    assert list(table_of(bad).index) == ["GRU"]
+    other = show_card(mode="Equal parameters", budget="200k")
+    assert other.selectbox(key="control budget").value == "200000"
+    assert table_of(other)["parameters"].between(195_000, 205_000).all(), "counted, not measured"
+
+
+def test_the_address_of_november_still_opens_the_scorecard(
+    scene: Callable[[str], Store], show: Show
+) -> None:
+    scene("full")
+    app = show("views/compare/page.py", show="Scorecard", kinds=["LSTM", "GRU"])
+    assert not app.exception
+    assert app.title[0].value == "Choose"
+    assert list(table_of(app).index) == ["LSTM", "GRU"]
+
+
+def test_limits_are_typed_into_fields_and_strike_out_what_does_not_fit(
+    scene: Callable[[str], Store], show_card: Show
+) -> None:
+    scene("full")
+    app = show_card(kinds=["RNN", "LSTM"])
+    fields = {field.label: field for field in app.text_input}
+    fields[plain("Recurrent parameters ≤")].set_value("0.15k").run()
+    assert not app.exception
+    assert asked(app, "limit") == ["parameters<=0.15k"]
+    fields = {field.label: field for field in app.text_input}
+    fields[plain("p99 latency ≤")].set_value("0.25 ms").run()
+    said = texts(app)
+    assert "~~LSTM~~" in said
+    assert plain("Struck out: LSTM (recurrent parameters 200).") in said
+    assert plain("Uncertain: RNN (p99 latency 100 µs, 1 launch only).") in said
+    fields = {field.label: field for field in app.text_input}
+    fields[plain("p99 latency ≤")].set_value("soon").run()
+    assert plain("latency_p99_us is limited to 'soon'; give an amount in µs") in app.error[0].value
+    fields = {field.label: field for field in app.text_input}
+    fields[plain("p99 latency ≤")].set_value("").run()
+    assert asked(app, "limit") == ["parameters<=0.15k"]
+    assert not app.error
+
+
+def test_shades_follow_rank_and_direction_and_ties_share_the_best_one(
+    scene: Callable[[str], Store],
+) -> None:
+    store = scene("full")
+    card = (
+        ScorecardIndex(store.table)
+        .at(store.runs())
+        .scorecard(["RNN", "LSTM", "GRU"], Terms(hidden_size=64))
+    )
+    lines = card.lines
+    assert table.shades(lines["parameters"]) == {"RNN": 1.0, "LSTM": 0.5, "GRU": 0.0}
+    assert table.shades(lines["latency_p99_us"]) == {}, "absolute times are not ranked"
 
 
 def test_one_question_alone_leaves_the_others_open(
@@ -117,6 +176,7 @@ def test_one_question_alone_leaves_the_others_open(
     said = texts(app)
     assert plain("5 of 6 questions are not measured yet.") in said
     assert plain("All of its runs: input size 7; all else at its default; measured on cpu.") in said
+    tick_all(app)
     app.button(key="scorecard-queue").click().run()
     assert not app.exception
     queued = store.runs(status="SCHEDULED")
@@ -176,9 +236,9 @@ def test_the_figure_has_a_panel_per_measure_and_is_one_chart_as_a_file(
     store = scene("full")
     shelved = ScorecardIndex(store.table).at(store.runs())
     card = shelved.scorecard(["RNN", "bi-LSTM"], Terms(hidden_size=64))
-    drawn = scorecard.panels(card, dark=False)
+    drawn = figures.panels(card, dark=False)
     assert len(drawn) == sum(len(question.lines) for question in card.questions)
-    whole = scorecard.figure(card).to_dict()
+    whole = figures.figure(card).to_dict()
     assert len(whole["concat"]) == len(drawn)
     for question, _, chart in drawn:
         assert chart.title.text == question.experiment.title

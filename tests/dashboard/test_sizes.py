@@ -73,7 +73,11 @@ def test_a_scorecard_says_them_in_every_file(
         assert SAID in " ".join(capsys.readouterr().out.split()), form
     assert main([*words, "--json"]) == 0
     cells = json.loads(capsys.readouterr().out)["cells"]
-    assert {(c["variant"], c["counted"], c["parameters"], c["state_bytes"]) for c in cells} == {
+    assert {
+        (c["variant"], c["counted"], c["parameters"], c["state_bytes"])
+        for c in cells
+        if c["counted"] == "whole model"
+    } == {
         ("RNN", "whole model", 49_870, 856),
         ("LSTM", "whole model", 49_568, 840),
     }

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from core.analysis.scorecard import headlines
+from core.analysis.limits import scored
 from core.chapter.cost import COUNTS
 from core.experiments import all_experiments
 from core.experiments.length_quality import LENGTH_QUALITY
@@ -63,7 +63,7 @@ def test_csv_has_a_line_per_cell_with_the_numbers_of_the_store(
     assert main(asked) == 0
     out, said = capsys.readouterr()
     found = rows(out)
-    assert len(found) == 3 * sum(len(headlines(e)) for e in all_experiments())
+    assert len(found) == 3 * sum(len(scored(e)) for e in all_experiments())
     by_run = {row["runs"]: row for row in found if row["measure"] == "parameters"}
     assert [row["variant"] for row in by_run.values()] == ["RNN", "LSTM", "LSTM · forget bias 1"]
     for run_id, row in by_run.items():
@@ -103,6 +103,32 @@ def test_the_property_table_is_filled_from_the_store(store: Store) -> None:
     assert set(verdict.evidence) == set(shelved.runs)
 
 
+def test_limits_and_verdicts_are_in_every_file(
+    measured: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(*words: str) -> str:
+        limits = ["--limit", "parameters <= 20k", "--limit", "p99<=1 s"]
+        assert main(["scorecard", "--variants", "rnn,lstm,gru", *limits, *words]) == 0
+        return capsys.readouterr().out
+
+    content: dict[str, Any] = json.loads(ask("--json"))
+    assert content["fits"] == {"RNN": "uncertain", "LSTM": "not measured", "GRU": "does not fit"}
+    assert [limit["limit"] for limit in content["limits"]] == [
+        "parameters<=20000",
+        "latency_p99_us<=1000000",
+    ]
+    gru = next(row for row in rows(ask("--format", "csv")) if row["variant"] == "GRU")
+    assert gru["measure"] == "half_distance_steps"
+    assert (gru["limit"], gru["all_limits_fit"]) == ("", "does not fit")
+    counted = [row for row in rows(ask("--format", "csv")) if row["measure"] == "parameters"]
+    assert [row["limit_fits"] for row in counted] == ["fits", "fits", "does not fit"]
+    assert r"does not fit" in ask("--format", "latex")
+    page = ask("--format", "html")
+    assert "within recurrent parameters ≤ 20,000 and p99 latency ≤ 1,000,000 µs" in page
+    assert "✕ does not fit: recurrent parameters 24,960" in page
+    assert "✕ does not fit" in ask()
+
+
 def test_html_is_one_file_in_which_text_stays_text(
     measured: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,7 +153,7 @@ def test_latex_escapes_and_has_a_line_per_measure(
     assert main(["scorecard", "--format", "latex", "--variants", "rnn,lstm"]) == 0
     out = capsys.readouterr().out
     assert r"Accuracy ahead (\%)" in out
-    assert out.count(r" \\") == 1 + sum(len(headlines(e)) for e in all_experiments())
+    assert out.count(r" \\") == 1 + sum(len(scored(e)) for e in all_experiments())
     assert r"\textbf{" in out
 
 
@@ -145,7 +171,7 @@ def test_a_table_says_what_its_runs_share(
     assert "--hidden-size" not in said, "the budget decides it"
     assert main(["scorecard", "--state-budget", "512"]) == 0
     out, said = capsys.readouterr()
-    assert "Nothing is measured at a state of 512 bytes yet." in out
+    assert "5 of 6 questions are not measured yet." in out
     assert "--state-budget=512" in said
     assert "--hidden-size" not in said
 
@@ -167,6 +193,8 @@ def test_a_bad_value_is_one_line_that_names_the_field(
         ),
         (["--state-budget", "few"], "state_budget is 'few'; give an amount such as"),
         (["--format", "xml"], "format is 'xml'; choose from table, csv, json, latex, html"),
+        (["--limit", "parameters=few"], "limit is 'parameters=few'; give a measure, <= or >=,"),
+        (["--limit", "span>=far"], "span is limited to 'far'; give an amount in steps"),
         (["--machine", "cray"], "machine is 'cray', which fits 0 of CPU (Made-up(R)"),
         (["--format", "csv", "--output", "/nowhere/x.csv"], "output is '/nowhere/x.csv'"),
         (["--output", "x.csv"], "output is 'x.csv', but the format is table"),

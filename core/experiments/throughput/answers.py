@@ -21,13 +21,12 @@ from core.formatting import (
     read_estimate,
     shortened_list,
 )
+from core.machine_load import MAX_LOAD
 from core.settings import Value
 from core.stats.estimates import Estimate
 
 MAX_NOISE = 10.0
 """Percent: the middle half of the turns over their median, above which a remark says so."""
-MAX_LOAD = 0.2
-"""Cores that other processes took, above which a remark says so."""
 MAX_NAMED = 2
 """The most models that a remark names; the others are counted."""
 RATIOS = {

@@ -24,8 +24,8 @@ from core.experiments.throughput.passes import (
 )
 from core.experiments.throughput.rows import Results, summarise
 from core.experiments.throughput.subjects import start_compiler, subject_rows
+from core.machine_load import OtherLoad
 from core.measure.memory import MemoryLimit, keep_freed_memory, peak_bytes, return_freed_memory
-from core.measure.timing import OtherLoad
 from core.settings import BadSetting
 
 

@@ -30,8 +30,9 @@ from core.experiments.throughput.growth import (
     local_exponent,
     quadratic_from,
 )
+from core.machine_load import OtherLoad
 from core.measure.memory import MIB
-from core.measure.timing import OtherLoad, Turns
+from core.measure.timing import Turns
 from core.models.counting import count_parameters
 from core.stats.estimates import MISSING, Estimate, median_estimate
 

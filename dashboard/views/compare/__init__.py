@@ -1,1 +1,1 @@
-"""The page Compare: picked runs side by side, and the scorecard."""
+"""The page Compare: picked runs side by side."""

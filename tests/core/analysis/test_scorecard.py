@@ -10,6 +10,7 @@ from typing import Any
 import pandas
 import pytest
 
+from core.analysis.limits import headlines, parse_limits
 from core.analysis.scorecard import (
     MODES,
     PLAIN,
@@ -22,11 +23,17 @@ from core.analysis.scorecard import (
     available_terms,
     default_kinds,
     fullest_terms,
-    headlines,
     kind_of,
+    marks_among,
     scorecard,
 )
-from core.analysis.scorecard_sentences import absence, basis_in_words, scorecard_answer, standing
+from core.analysis.scorecard_sentences import (
+    absence,
+    basis_in_words,
+    fit_text,
+    scorecard_answer,
+    standing,
+)
 from core.experiment import BUDGETS, COMPARED_AT, Experiment
 from core.experiments import all_experiments
 from core.experiments.length_quality import LENGTH_QUALITY
@@ -77,8 +84,9 @@ class Made:
         self.read.add(run_id)
         return self.summaries[run_id] if name == "summary" else None
 
-    def card(self, terms: Terms = AT_64, machine: str = "") -> Scorecard:
-        return scorecard(self.records, THREE, terms, self.table, machine)
+    def card(self, terms: Terms = AT_64, machine: str = "", *limits: str) -> Scorecard:
+        asked = parse_limits(limits)
+        return scorecard(self.records, THREE, terms, self.table, machine, asked)
 
     def question(
         self, experiment: Experiment, terms: Terms = AT_64, machine: str = ""
@@ -153,7 +161,9 @@ def test_runs_of_other_settings_are_never_mixed(made: Made) -> None:
 def test_of_settings_that_cover_as_much_the_newest_count(made: Made) -> None:
     made.add(PARAMETER_COUNT, "rnn", measured=counts(1), input_size=32)
     newer = made.add(PARAMETER_COUNT, "lstm", measured=counts(2), input_size=16)
-    assert made.question(PARAMETER_COUNT).runs == (newer.run_id,)
+    question = made.question(PARAMETER_COUNT)
+    assert question.runs == (newer.run_id,)
+    assert {kind for kind, cell in question.lines[0].cells.items() if cell.runs} == {"LSTM"}
 
 
 @pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
@@ -195,7 +205,7 @@ def test_equal_parameters_give_the_achieved_sizes(made: Made) -> None:
         made.add(PARAMETER_COUNT, variant, measured=counts(1), parameter_budget=100_000)
     sizes = made.question(PARAMETER_COUNT, Terms(parameter_budget=100_000)).sizes
     for kind, size in sizes.items():
-        blocks = {"RNN": 1, "LSTM": 4}[kind]
+        blocks = {"RNN": 1, "LSTM": 4, "GRU": 3}[kind]
         width = size.hidden_size
         assert size.parameters == blocks * (64 * width + width**2 + 2 * width)
         assert abs(size.parameters - 100_000) < 2500
@@ -212,6 +222,7 @@ def test_at_equal_state_runs_of_a_width_and_of_parameters_are_left_out(made: Mad
     assert {k: (s.hidden_size, s.state_bytes) for k, s in question.sizes.items()} == {
         "RNN": (128, 512),
         "LSTM": (64, 512),
+        "GRU": (128, 512),
     }
     line = next(line for line in question.lines if line.column.name == "state_bytes")
     assert "equal on these terms" in standing(line)
@@ -226,6 +237,8 @@ def test_at_equal_parameters_nobody_has_the_fewest(made: Made) -> None:
     terms = Terms(parameter_budget=100_000)
     line = made.question(PARAMETER_COUNT, terms).lines[0]
     assert (line.column.name, line.best, line.differences) == ("parameters", "", ())
+    assert line.cells["GRU"].runs == (), "counted"
+    assert line.cells["GRU"].estimate.value == pytest.approx(100_000, rel=0.02)
     assert not any(line.marks.values())
     assert "equal on these terms" in standing(line)
     assert "fewest" not in scorecard_answer(made.card(terms))
@@ -243,7 +256,7 @@ def test_exact_counts_need_no_repetition_to_be_told_apart(made: Made) -> None:
 def test_one_seed_makes_no_best(made: Made) -> None:
     made.add(LENGTH_QUALITY, "rnn", measured=quality(5.0))
     made.add(LENGTH_QUALITY, "lstm", measured=quality(25.0))
-    line, beyond = made.question(LENGTH_QUALITY).lines
+    line, beyond, *_ = made.question(LENGTH_QUALITY).lines
     assert line.best == ""
     assert not any(line.marks.values())
     assert standing(line) == "Bottleneck length: too few seeds for a verdict (1 seed each)."
@@ -278,9 +291,9 @@ def test_what_is_within_noise_is_called_so(made: Made) -> None:
     assert line.best == ""
     marked = {kind for kind, mark in line.marks.items() if mark == "among the best"}
     assert marked == {"LSTM", "GRU"}
-    assert "LSTM and GRU are not distinguishable from the best" in standing(line)
+    assert "LSTM and GRU are not significantly different from the best" in standing(line)
     said = scorecard_answer(made.card())
-    assert "Not distinguishable from the best: bottleneck length (LSTM and GRU)." in said
+    assert "No significant difference from the best: bottleneck length (LSTM and GRU)." in said
     assert "handles the longest sentences" not in said
 
 
@@ -326,7 +339,12 @@ def test_a_question_without_runs_is_asked_for_as_it_was_measured_elsewhere(made:
 
 def test_an_empty_store_asks_for_the_defaults_of_every_experiment(made: Made) -> None:
     card = made.card()
-    assert scorecard_answer(card) == "Nothing is measured at hidden size 64 yet."
+    assert scorecard_answer(card) == (
+        "At hidden size 64, RNN has the fewest parameters (8,320). "
+        "5 of 6 questions are not measured yet."
+    )
+    equal = made.card(Terms(parameter_budget=50_000))
+    assert scorecard_answer(equal) == ("Nothing is measured at a budget of 50,000 parameters yet.")
     for question in card.questions:
         assert absence(question) == "Not measured yet."
         (default, *_) = question.experiment.configs(["rnn"], {"hidden_size": [64]})
@@ -334,7 +352,7 @@ def test_an_empty_store_asks_for_the_defaults_of_every_experiment(made: Made) ->
 
 
 def test_the_answer_names_each_best_once_and_counts_what_is_missing(made: Made) -> None:
-    for variant, parameters in (("rnn", 100), ("lstm", 400)):
+    for variant, parameters in (("rnn", 100), ("lstm", 400), ("gru", 300)):
         made.add(PARAMETER_COUNT, variant, measured=counts(parameters))
     assert scorecard_answer(made.card()) == (
         "At hidden size 64, RNN has the fewest parameters (100). "
@@ -360,3 +378,98 @@ def test_choices_are_what_the_store_has(made: Made) -> None:
     assert default_kinds(made.records) == ["RNN", "LSTM", "GRU"]
     made.add(PARAMETER_COUNT, "bi-gru")
     assert len(default_kinds(made.records)) == len(variants())
+
+
+def test_parameters_and_state_are_counted_where_no_run_has_measured_them(made: Made) -> None:
+    lines = {line.column.name: line for line in made.question(PARAMETER_COUNT).lines}
+    (lstm,) = PARAMETER_COUNT.configs(["lstm"], {"hidden_size": [64]})
+    for name in ("parameters", "state_bytes"):
+        cell = lines[name].cells["LSTM"]
+        assert (cell.estimate.value, cell.runs) == (getattr(lstm, name), ())
+    assert lines["parameters"].best == "RNN", "counts need no run to be told apart"
+    assert lines["equation_activation_mib"].cells == {}, "which is measured"
+    assert len(made.question(PARAMETER_COUNT).missing) == 3
+    budget = made.question(PARAMETER_COUNT, Terms(parameter_budget=200_000))
+    values = [cell.estimate.value for cell in budget.lines[0].cells.values()]
+    assert len(values) == 3
+    assert values == pytest.approx([200_000] * 3, rel=0.02)
+
+
+def speed(p99: float, over: float = 1.0) -> dict[str, Any]:
+    return {
+        "over_rnn": Estimate(over, None, None, 9),
+        "latency_over_rnn": MISSING,
+        "latency_p50_us": p99 / 2,
+        "latency_p99_us": p99,
+    }
+
+
+def test_limits_strike_out_what_does_not_fit_and_rank_what_is_left(made: Made) -> None:
+    for seed in range(3):
+        made.add(THROUGHPUT, "rnn", measured=speed(50 + seed), seed=seed)
+        made.add(THROUGHPUT, "lstm", measured=speed(1200 + seed), seed=seed)
+    for seed in range(6):
+        made.add(LENGTH_QUALITY, "rnn", measured=quality(5.0 + seed), seed=seed)
+        made.add(LENGTH_QUALITY, "lstm", measured=quality(40.0 + seed), seed=seed)
+        made.add(LENGTH_QUALITY, "gru", measured=quality(20.0 + seed), seed=seed)
+    card = made.card(AT_64, "", "p99<=1ms", "parameters<=30k")
+    assert card.fits == {"RNN": "fits", "LSTM": "does not fit", "GRU": "not measured"}
+    assert card.unmeasured == {"latency_p99_us"}
+    assert fit_text(card, "LSTM") == (
+        "✕ does not fit: p99 latency 1,201 µs (1,200 to 1,202 in 3 launches) and "
+        "recurrent parameters 33,280"
+    )
+    said = scorecard_answer(card)
+    first = "RNN fits p99 latency ≤ 1,000 µs and recurrent parameters ≤ 30,000, at hidden size 64."
+    assert said.startswith(first)
+    assert "Not measured yet: GRU (p99 latency)." in said
+    assert "Struck out: LSTM (p99 latency 1,201 µs" in said
+    for seed in range(3):
+        made.add(THROUGHPUT, "gru", measured=speed(90 + seed), seed=seed)
+    both = scorecard_answer(made.card(AT_64, "", "p99<=1ms", "parameters<=30k"))
+    assert both.startswith("RNN and GRU fit ")
+    assert "GRU handles the longest sentences (22.5 " in both
+    line = made.question(LENGTH_QUALITY).lines[0]
+    assert line.best == "LSTM"
+    assert marks_among(line, ["RNN", "GRU"]) == {"RNN": "", "GRU": "best"}
+    none = scorecard_answer(made.card(AT_64, "", "parameters<=1"))
+    assert none.startswith("No variant surely fits recurrent parameters ≤ 1, at hidden size 64.")
+    doubtful = scorecard_answer(made.card(AT_64, "", "p99<=91"))
+    assert "Uncertain: GRU (p99 latency 91 µs (90 to 92 in 3 launches))." in doubtful
+
+
+def test_absolute_times_are_shown_and_not_ranked(made: Made) -> None:
+    for seed in range(8):
+        made.add(THROUGHPUT, "rnn", measured=speed(50 + seed), seed=seed)
+        made.add(THROUGHPUT, "lstm", measured=speed(1200 + seed), seed=seed)
+    line = made.card().lines["latency_p99_us"]
+    assert line.best == ""
+    assert standing(line) == (
+        "p99 latency: not ranked, because it depends on what else the machine did."
+    )
+
+
+def test_too_few_repeats_ask_for_exactly_those_that_a_verdict_takes(made: Made) -> None:
+    for variant in ("rnn", "lstm"):
+        made.add(THROUGHPUT, variant, measured=speed(50), streamed_tokens=100)
+    repeats = made.question(THROUGHPUT).repeats
+    assert (repeats.noun, repeats.number, repeats.looks) == ("launch", 2, 1)
+    asked = [(config.architecture.variant, config.seed) for _, config, _ in repeats.plan]
+    assert asked == [("rnn", 1), ("rnn", 2), ("lstm", 1), ("lstm", 2)]
+    assert {config.flat()["streamed_tokens"] for _, config, _ in repeats.plan} == {100}
+    for seed in (1, 2):
+        for variant in ("rnn", "lstm"):
+            made.add(THROUGHPUT, variant, measured=speed(50), streamed_tokens=100, seed=seed)
+    assert made.question(THROUGHPUT).repeats.plan == ()
+    assert made.question(PARAMETER_COUNT).repeats.plan == (), "a count needs no repetition"
+
+
+def test_looks_at_a_growing_sample_are_corrected_for_here_too(made: Made) -> None:
+    for seed, (low, high) in enumerate([(5.0, 20.0), (6.5, 22.0), (7.0, 21.0), (8.0, 23.0)]):
+        made.add(LENGTH_QUALITY, "rnn", measured=quality(low), seed=seed)
+        made.add(LENGTH_QUALITY, "lstm", measured=quality(high), seed=seed)
+    once = made.question(LENGTH_QUALITY).lines[0].differences[0].corrected_p
+    made.records[:] = [replace(record, looks=2) for record in made.records]
+    twice = made.question(LENGTH_QUALITY).lines[0].differences[0].corrected_p
+    assert once is not None
+    assert twice == pytest.approx(2 * once)

@@ -16,8 +16,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from core.machine_load import OtherLoad
 from core.machine_lock import TIMING_LOCK
-from core.measure.timing import OtherLoad, Stopwatch, Turns, balanced_orders
+from core.measure.timing import Stopwatch, Turns, balanced_orders
 
 CPU = torch.device("cpu")
 
@@ -322,10 +323,10 @@ def test_our_own_work_is_not_the_load_of_others(monkeypatch: pytest.MonkeyPatch)
     own = {"user": 50.0, "system": 5.0}
     now = [0.0]
     monkeypatch.setattr(
-        "core.measure.timing.psutil.cpu_times", lambda: namedtuple("S", system)(*system.values())
+        "core.machine_load.psutil.cpu_times", lambda: namedtuple("S", system)(*system.values())
     )
     process = type("P", (), {"cpu_times": lambda self: namedtuple("O", own)(*own.values())})
-    monkeypatch.setattr("core.measure.timing.psutil.Process", process)
+    monkeypatch.setattr("core.machine_load.psutil.Process", process)
     monkeypatch.setattr("core.measure.timing.time.monotonic", lambda: now[0])
     load = OtherLoad()
     now[0] = 10.0

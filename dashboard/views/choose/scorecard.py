@@ -1,0 +1,204 @@
+"""The scorecard: which layers keep the limits, by every question at once on equal terms.
+
+The decision, the limits, what is not measured; then the table, what is traded against what, and
+each question with its verdicts; the downloads last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core.analysis.scorecard import (
+    DEFAULT_TERMS,
+    MODES,
+    QuestionCard,
+    Scorecard,
+    Terms,
+    available_machines,
+    available_terms,
+    default_kinds,
+    fullest_terms,
+    parse_terms,
+)
+from core.analysis.scorecard_sentences import (
+    absence,
+    basis_in_words,
+    scorecard_answer,
+    standing,
+)
+from core.experiment import COMPARED_AT
+from core.formatting import listed
+from core.models.architecture import variant_title
+from core.settings import Value
+from core.store.records import RunRecord
+from dashboard.navigation import CHAPTER, CHOOSE, LAUNCH
+from dashboard.store import cache
+from dashboard.ui import controls, downloads, states
+from dashboard.ui.text import plain
+from dashboard.views import claim_runs
+from dashboard.views.chapter import claims
+from dashboard.views.choose import figures, limits, missing, table
+from experiments import scorecards
+from experiments.reports.html import scorecard_report
+from experiments.scorecards import Launch, ScorecardIndex, ScorecardSnapshot, launches
+
+TERM_CONTROLS = dict(
+    zip(
+        MODES,
+        (("Hidden size", "width"), ("Parameter budget", "budget"), ("State budget", "state")),
+        strict=True,
+    )
+)
+"""Mode → title and key in the address of the control that chooses its terms."""
+
+
+def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
+    """The terms in the address, or those on which most questions have an answer."""
+    there = available_terms(snapshot.records, mode)
+    chosen = [snapshot.kinds[kind] for kind in kinds]
+    usual = fullest_terms(snapshot.records, chosen, mode) or next(iter(there), DEFAULT_TERMS[mode])
+    options = {_amount(terms): terms for terms in there or [usual]}
+    title, key = TERM_CONTROLS[mode]
+
+    def read(typed: str) -> str:
+        return typed if typed in options else _amount(parse_terms(COMPARED_AT[mode], typed))
+
+    text = controls.pick_or_type(
+        title,
+        list(options),
+        key,
+        _amount(usual),
+        read,
+        help="Choose one that was measured, or type any other: 200k.",
+    )
+    return options.get(text) or parse_terms(COMPARED_AT[mode], text)
+
+
+def _amount(terms: Terms) -> str:
+    return str(next(iter(terms.settings.values())))
+
+
+def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
+    """Offer the scorecard as files, which are made on request."""
+    files = {
+        "CSV": ("csv", lambda: scorecards.csv(card)),
+        "JSON": ("json", lambda: scorecards.as_json(card, snapshot.properties())),
+        "LaTeX": ("tex", lambda: scorecards.latex(card)),
+        "HTML report": (
+            "html",
+            lambda: scorecard_report(card, snapshot.properties(), snapshot.runs).encode(),
+        ),
+    }
+    with st.container(horizontal=True, gap="small", key="scorecard-files"):
+        for title, (ending, content) in files.items():
+            downloads.offer(title, f"scorecard.{ending}", content, f"scorecard-{ending}")
+
+
+def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None:
+    """Draw one question on a card of its own."""
+    name = question.experiment.name
+    with st.container(border=True, key=f"question-{name}"):
+        st.markdown(f"##### {plain(question.experiment.question)}")
+        for line in question.lines:
+            if line.cells:
+                st.markdown(plain(standing(line)))
+        if question.basis is not None:
+            st.caption(plain(f"All of its runs: {basis_in_words(question.basis)}."))
+        else:
+            st.text(absence(question))
+        states.sizes(question.experiment, question.sizes_of_columns)
+        claim_runs.show_evidence(f"question-{name}", question.runs, runs)
+        for launch in launches(question.experiment, question.missing):
+            label = plain(f"Launch {listed(launch.kinds)}")
+            st.page_link(LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=query(launch))
+
+
+def query(launch: Launch) -> dict[str, str | Sequence[str]]:
+    """The query of a link that fills in the launch form."""
+    settings = {name: _in_address(value) for name, value in launch.settings.items()}
+    titles = [variant_title(variant) for variant in launch.variants]
+    return {"experiment": launch.experiment.name, "variants": titles, **settings}
+
+
+def _in_address(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def draw() -> None:
+    """Draw the decision, its limits and terms, the table and the figures, then each question."""
+    reader = cache.reader()
+    snapshot = _index(reader.store.uri).at(reader.runs())
+    place = st.container()
+    asked = limits.ask()
+    kinds, terms, machine = _choices(snapshot)
+    card = snapshot.scorecard(kinds, terms, machine, asked)
+    _offer_budget(card)
+    with place:
+        states.answer(scorecard_answer(card))
+        limits.show_verdicts(card)
+    missing.offer(card)
+    table.draw(card)
+    figures.draw_panels(card)
+    st.subheader("Question by question", anchor=False)
+    for question in card.questions:
+        draw_question(question, snapshot.runs)
+    _properties(snapshot)
+    offer_files(card, snapshot)
+    held = {"kinds": kinds, TERM_CONTROLS[terms.mode][1]: _amount(terms)}
+    controls.exact_link(held | ({"machine": machine} if machine else {}))
+
+
+def _offer_budget(card: Scorecard) -> None:
+    """A link that makes a limit on size the terms: every layer as large as the limit allows."""
+    for setting, measure in (("parameter_budget", "parameters"), ("state_budget", "state_bytes")):
+        mode = next(mode for mode, name in COMPARED_AT.items() if name == setting)
+        for limit in card.limits:
+            if (limit.measure, limit.sign) == (measure, "<=") and card.terms.mode != mode:
+                terms = Terms(**{setting: int(limit.value)})
+                kept = {key: st.query_params.get_all(key) for key in st.query_params}
+                st.page_link(
+                    CHOOSE.path,
+                    label=f"Make every layer as large as that: compare at {terms.in_words}",
+                    icon=":material/balance:",
+                    query_params={**kept, "mode": mode, TERM_CONTROLS[mode][1]: _amount(terms)},
+                )
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _index(uri: str) -> ScorecardIndex:
+    return ScorecardIndex(lambda run, name: cache.reader().table(run, name))
+
+
+def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:
+    """Ask for columns, terms and machine; a link reopens the same scorecard."""
+    usual = default_kinds(snapshot.records)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        mode = controls.choice("Compared at", MODES, "mode")
+        place = st.container(width=180)
+        machines = available_machines(snapshot.records)
+        machine = ""
+        if machines:
+            with st.container(width=280):
+                machine = controls.pick("Times measured on", machines, "machine", machines[0])
+        kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", usual)
+        with place:
+            terms = choose_terms(snapshot, kinds, mode)
+    return kinds, terms, machine
+
+
+def _properties(snapshot: ScorecardSnapshot) -> None:
+    """Draw the chapter's table of the three cells, as the Chapter page judges it."""
+    verdict = snapshot.properties()
+    st.subheader("The chapter's table of the three cells", anchor=False)
+    with st.container(border=True, key="properties"):
+        st.markdown(claim_runs.outcome_badge(verdict.outcome))
+        st.table(claims.property_table(verdict.table), border="horizontal")
+        claim_runs.show_evidence("properties", verdict.evidence, snapshot.runs)
+        st.page_link(
+            CHAPTER.path,
+            label="Claim 9 in the chapter: how it is measured, and what is missing",
+            icon=CHAPTER.icon,
+            query_params={"claim": "9"},
+        )
