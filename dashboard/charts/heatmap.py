@@ -13,12 +13,22 @@ from core.analysis.comparison import PairOutcome, Result
 from core.analysis.runs import Repeat
 from core.analysis.sentences import p_value, verdict
 from core.experiment import Column
-from dashboard.charts.dots import NAMES
-from dashboard.charts.frame import FIT
+from core.formatting import distinct_names
+from dashboard.charts.dots import names_axis
+from dashboard.charts.frame import FIT, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, is_logarithm, power_of_ten, tooltip
 from dashboard.charts.theme import BETTER, NEUTRAL, WORSE
 from dashboard.ui.text import exact
+
+LEGEND_PIXELS = 62
+"""Under a heatmap, the colour scale and its title."""
+
+TOKEN_PIXELS = 40
+"""Beside an attention map, what tokens on a slant need more than numbers do."""
+
+TILE_PIXELS, NAME_PIXELS = 34, 4
+"""Height of a verdict's tile, and of a letter of a name on a slant above it."""
 
 MAX_TILES = 100
 """Tiles along x; more values are binned."""
@@ -114,7 +124,9 @@ def heatmap(
                 tooltip(measure, "shown"),
             ],
         )
-        .properties(height=max(110, min(360, 34 * len(order))), autosize=FIT)
+        .properties(
+            height=figure_height(max(110, min(360, 34 * len(order)))) + LEGEND_PIXELS, autosize=FIT
+        )
     )
 
 
@@ -159,7 +171,11 @@ def attention_heatmap(weights: pandas.DataFrame) -> Chart:
                 altair.Tooltip("percent", type="nominal", title="Weight"),
             ],
         )
-        .properties(height=min(640, max(80, 20 * weights["written"].nunique())), autosize=FIT)
+        .properties(
+            height=figure_height(min(640, max(80, 20 * weights["written"].nunique())))
+            + TOKEN_PIXELS,
+            autosize=FIT,
+        )
     )
 
 
@@ -207,10 +223,10 @@ def tiles(result: Result, repeat: Repeat) -> Chart:
             if (difference := result.against(first, second)) is not None
         ]
     )
-    top = altair.Axis(title="Compared with", orient="top", labelAngle=-35, labelLimit=160)
+    top = names_axis(names, title="Compared with", orient="top", labelAngle=-35)
     base = altair.Chart(data).encode(
         x=altair.X("other", type="nominal", sort=names, axis=top),
-        y=altair.Y("group", type="nominal", sort=names, axis=NAMES),
+        y=altair.Y("group", type="nominal", sort=names, axis=names_axis(names)),
         tooltip=[
             altair.Tooltip("group", type="nominal", title=" "),
             altair.Tooltip("verdict", type="nominal", title="Verdict"),
@@ -225,7 +241,9 @@ def tiles(result: Result, repeat: Repeat) -> Chart:
         color=colour
     )
     signs = base.mark_text(fontSize=17, fontWeight=600, color=NEUTRAL).encode(text="sign:N")
-    return altair.layer(boxes, signs).properties(height=34 * len(names) + 10, autosize=FIT)
+    angled = NAME_PIXELS * max(map(len, distinct_names(names).values()), default=0)
+    height = TILE_PIXELS * len(names) + 40 + round(angled)
+    return altair.layer(boxes, signs).properties(height=height, autosize=FIT)
 
 
 def legend(result: Result) -> str:

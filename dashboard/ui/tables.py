@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas
 import streamlit as st
@@ -21,6 +22,17 @@ LETTERS = 200
 ROW_PIXELS = 35
 
 BY_KEYBOARD = "By keyboard: arrow keys move, Shift+Space selects a row."
+
+
+NAME_PIXELS = (110, 420)
+"""The least and the most width of a column of names."""
+
+
+def name_column(names: Iterable[str]) -> Any:
+    """A column that stays in view and is as wide as its longest name."""
+    least, most = NAME_PIXELS
+    longest = max((len(str(name)) for name in names), default=0)
+    return st.column_config.TextColumn(pinned=True, width=min(most, max(least, 8 * longest + 20)))
 
 
 def contains(run: RunRecord, text: str) -> bool:

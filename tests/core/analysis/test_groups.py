@@ -27,12 +27,19 @@ def test_a_name_has_only_what_tells_its_runs_from_the_others() -> None:
     assert names(made("lstm", forget_bias=1)) == ["LSTM"]
     assert names(made("lstm", forget_bias=1), made("rnn")) == ["LSTM", "RNN"]
     assert names(made("lstm", forget_bias=1), made("lstm")) == [
-        "LSTM · forget bias 1",
         "LSTM · forget bias as drawn",
+        "LSTM · forget bias 1",
     ]
     # A setting in which others differ is named of every run that has it.
     found = names(made("lstm", layers=2), made("bi-gru"), made("bi-gru", seed=3))
     assert found == ["LSTM · layers 2", "bi-GRU · layers 1"]
+
+
+def test_groups_are_in_the_order_of_their_values_and_not_of_their_runs() -> None:
+    biases = [made("lstm", forget_bias=bias) for bias in (3, 0, 10, 1)]
+    words = [f"forget bias {bias}" for bias in (0, 1, 3, 10)]
+    assert names(made("rnn"), *biases) == ["RNN", *(f"LSTM · {word}" for word in words)]
+    assert names(*biases, made("rnn"), by="forget_bias") == [*words, "without forget bias"]
 
 
 def test_a_machine_is_named_where_times_are_measured_on_several() -> None:
