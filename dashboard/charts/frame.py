@@ -19,6 +19,9 @@ from dashboard.charts.scales import heading, value_axis
 from dashboard.charts.theme import NEUTRAL, Style
 from dashboard.ui.text import exact
 
+NARROW = 560
+"""Below this width in pixels, names beside single marks are left out."""
+
 MAX_NAME_SHARE = 1 / 3
 """Where names beside the curves would take more of the width, a legend replaces them."""
 

@@ -27,7 +27,7 @@ from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
 from dashboard.store import cache, sweeps
 from dashboard.store.sweeps import Sweep
-from dashboard.ui import controls, housekeeping, more_seeds, states
+from dashboard.ui import controls, housekeeping, more_seeds, states, tables
 from dashboard.ui.text import interval, moment, number, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
