@@ -115,6 +115,39 @@ def as_number(value: Any) -> float | None:
     return None if value is None or math.isnan(float(value)) else float(value)
 
 
+# --- Labels: parts with a separator between them.
+
+SEPARATOR = " · "
+
+MAX_NAME = 36
+"""The most letters of a label on an axis, in a legend, or beside a curve."""
+
+
+def distinct_names(labels: Sequence[str], letters: int = MAX_NAME) -> dict[str, str]:
+    """Label → a name that fits and that no other label has.
+
+    If one is too long, they all lose the parts that they share; of what is still too long the
+    middle is left out: names that begin alike differ at their ends.
+    """
+    names = {label: label for label in labels}
+    if len(names) < 2 or max(map(len, names)) <= letters:
+        return names
+    parts = {label: label.split(SEPARATOR) for label in names}
+    shared = set.intersection(*map(set, parts.values()))
+    own = {label: [part for part in parts[label] if part not in shared] for label in names}
+    for candidates in (
+        {label: SEPARATOR.join(own[label]) for label in names},
+        {label: shortened(SEPARATOR.join(own[label]), letters) for label in names},
+        {label: shortened(label, letters) for label in names},
+    ):
+        distinct = all(candidates.values()) and len({*candidates.values()}) == len(names)
+        if distinct:
+            names = candidates
+        if distinct and max(map(len, names.values())) <= letters:
+            break
+    return names
+
+
 # --- Names and notes that people typed. They can hold anything: markup, line breaks, letters that
 # read from right to left or that change the direction of what follows, and ten thousand letters.
 # Escaping is left to the code that displays them.

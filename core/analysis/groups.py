@@ -8,6 +8,7 @@ runs also differ by machine: a device with its chip, so two computers with the s
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -134,6 +135,50 @@ def distinctions(
     return parts
 
 
+def by_value(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> list[RunRecord]:
+    """The runs in the order of charts and tables: by the settings in `by` if it names any, then
+    variant by variant as they come, and each variant's by the settings in which it differs.
+
+    Numbers are in order of size, after what is left as drawn and before runs without the setting;
+    words as they come.
+    """
+    settings = {s.name: s for s in settings_of(experiment.config)}
+    differing = [s for s in experiment.identity if differs(runs, s)]
+    order = [settings[name] for one in by.split(",") if (name := one.strip()) in settings]
+    variants = list(dict.fromkeys(map(variant_of, runs)))
+
+    def key(run: RunRecord) -> tuple[float, ...]:
+        first, rest = ([_place(run, s) for s in part] for part in (order, differing))
+        return (*first, variants.index(variant_of(run)), *rest)
+
+    return sorted(runs, key=key)
+
+
+def _place(run: RunRecord, setting: Setting) -> float:
+    value = value_of(run, setting)
+    if not has(run, setting):
+        return math.inf
+    if value is None:
+        return -math.inf
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def shared_settings(settings: Sequence[Setting], runs: Sequence[RunRecord]) -> list[str]:
+    """`1 layer`, `hidden size 64`: those of the settings that all runs have at one value."""
+    shared = []
+    for setting in settings:
+        values = {run.settings.get(setting.name) for run in runs}
+        if setting.name in ("cell", "bidirectional") or len(values) != 1 or values & {None, ""}:
+            continue
+        (value,) = values
+        shared.append(
+            setting_in_words(setting, value)
+            if setting.noun
+            else f"{setting.title.lower()} {value_in_words(value)}"
+        )
+    return shared
+
+
 def setting_in_words(setting: Setting, value: Value) -> str:
     """`forget bias 1`, `orthogonal`, `no attention`: a setting as a legend writes it."""
     if setting.noun:
@@ -220,7 +265,8 @@ def groupings(experiment: Experiment, runs: Sequence[RunRecord]) -> dict[str, st
 
 
 def grouped(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> tuple[Group, ...]:
-    """Groups in the order of their first runs; `BadSetting` for an unknown `by`.
+    """Groups by variant and value (see `by_value`), in each its runs as they come; `BadSetting` for
+    an unknown `by`.
 
     `by` may be several, separated by commas: runs are then one group if they agree in all of them.
     """
@@ -229,9 +275,11 @@ def grouped(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> 
     def name_of(run: RunRecord) -> str:
         return " · ".join(naming(run) for naming in namings)
 
-    groups: dict[str, list[RunRecord]] = {}
+    groups: dict[str, list[RunRecord]] = {
+        name_of(run): [] for run in by_value(experiment, runs, by)
+    }
     for run in runs:
-        groups.setdefault(name_of(run), []).append(run)
+        groups[name_of(run)].append(run)
     return tuple(Group(name, tuple(members)) for name, members in groups.items())
 
 

@@ -173,17 +173,24 @@ def estimate_in_words(comparison: Comparison, result: Result, name: str) -> str:
         return value
     ends = interval(estimate)
     repeats = repeats_in_words(result, name, comparison.repeat)
+    if not repeats:
+        return value
     return f"{value} ({f'95% CI {ends}, ' if ends else 'no interval: '}{repeats})"
 
 
 def repeats_in_words(result: Result, name: str, repeat: Repeat) -> str:
-    """`n = 8`; of one launch its turns; of one seed that has an interval its sentences."""
+    """`n = 8`; of one launch its turns; of one seed that has an interval its sentences.
+
+    One run's plain number is of all of its seeds together and has no count.
+    """
     count, estimate = result.repeats[name], result.estimates[name]
     if repeat == "launch" and count == 1 and estimate.n > 1:
         return f"{estimate.n} turns of one launch"
     if repeat == "seed" and count <= 1 < estimate.n:
         return f"one seed, {estimate.n:,} sentences"
     number = count or estimate.n
+    if number == 1 and not result.column.estimate:
+        return ""
     return f"n = {number:,}" if number > 1 else counted(number, REPEAT_NOUNS[repeat])
 
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import altair
 import numpy
 import pandas
 
 from core.experiment import Column
+from core.formatting import distinct_names
 from dashboard.charts.curves import Repeats
-from dashboard.charts.frame import FIT, caption, interval_tooltips, label_tooltip, value_text
+from dashboard.charts.frame import (
+    FIT,
+    ISOLATE,
+    caption,
+    figure_height,
+    interval_tooltips,
+    label_expression,
+    label_tooltip,
+    value_text,
+)
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, is_logarithm, tooltip, value_axis
 from dashboard.charts.theme import NEUTRAL, Style
@@ -19,14 +30,24 @@ from dashboard.ui.text import exact
 DOT_PIXELS, BAR_PIXELS = 26, 38
 """Height for each label."""
 
+LEGEND_PIXELS = 30
+"""Under a stack."""
+
+MARGIN = 0.05
+"""Share of the axis beyond the outermost value or end of an interval."""
+
 WIDTH = 620
 """Pixels that the ticks of a logarithmic axis are chosen for."""
 
 TOTAL_PIXELS = 7.2
 """Width of a character of a total, roughly."""
 
-NAMES = altair.Axis(title=None, labelLimit=220, labelFlush=False)
-"""The axis of names; flush labels would shift the first one away from its line."""
+
+def names_axis(labels: Sequence[str], **options: Any) -> altair.Axis:
+    """The axis of names; flush labels would shift the first one away from its line."""
+    expression = label_expression(distinct_names(labels))
+    common = {"title": None, "labelLimit": 280, "labelFlush": False, "labelOverlap": False}
+    return altair.Axis(labelExpr=expression, **{**common, **options})
 
 
 @cached
@@ -50,6 +71,8 @@ def dot_chart(
     low, high = float(finite.min().min()), float(finite.max().max())
     if numpy.isnan(low):
         low, high = 0.0, 1.0
+    beyond = MARGIN * (high - low) or (0.1 if is_logarithm(measure) else 0.1 * abs(high) or 1.0)
+    ends = low - beyond, high + beyond
     intervals = numbers[["low", "high"]].clip(upper=high)
     endless = (numbers == numpy.inf).any(axis=1)
     data = bands.assign(
@@ -58,11 +81,12 @@ def dot_chart(
     order = list(data["label"])
     colours = altair.Scale(domain=order, range=[styles[label].colour for label in order])
     base = altair.Chart(data).encode(
-        y=altair.Y("label", type="nominal", sort=order, axis=NAMES),
+        y=altair.Y("label", type="nominal", sort=order, axis=names_axis(order)),
         color=altair.Color("label", type="nominal", scale=colours, legend=None),
     )
-    scale, axis = altair.Scale(zero=False), value_axis(measure, low, high, WIDTH)
-    axis.title = heading(measure)
+    scale = altair.Scale(domain=list(ends), nice=False, zero=False)
+    axis = value_axis(measure, *ends, WIDTH)
+    axis.title, axis.labelOverlap = heading(measure), "greedy"
     bars = base.mark_rule(strokeWidth=2, aria=False).encode(
         x=altair.X("low", type="quantitative", scale=scale, axis=axis), x2="high"
     )
@@ -75,7 +99,7 @@ def dot_chart(
         ],
     )
     if clickable:
-        points = points.add_params(altair.selection_point("highlighted", fields=["label"]))
+        points = points.add_params(altair.selection_point(ISOLATE, fields=["label"]))
     layers = [bars, points]
     if endless.any():
         sign = base.transform_filter("datum.endless").mark_text(
@@ -89,8 +113,10 @@ def dot_chart(
         furthest = "isValid(datum.high) ? datum.high : datum.value"
         arrow = arrow.transform_calculate(furthest=furthest)
         layers.append(arrow.encode(x=altair.X("furthest", type="quantitative", scale=scale)))
-    chart = altair.layer(*layers).properties(height=max(60, DOT_PIXELS * len(order)), autosize=FIT)
-    return chart.properties(title=caption(where, "")) if where else chart
+    title = caption(where, "") if where else None
+    height = figure_height(max(60, DOT_PIXELS * len(order)), title)
+    chart = altair.layer(*layers).properties(height=height, autosize=FIT)
+    return chart if title is None else chart.properties(title=title)
 
 
 @cached
@@ -118,7 +144,8 @@ def stacked_bars(parts: pandas.DataFrame, measure: Column, colours: Mapping[str,
     ticks = {"expr": "max(2, width / 110)"}
     axis = altair.Axis(title=heading(measure), tickCount=ticks, format=",d", labelOverlap=True)
     columns = {"expr": "max(2, floor(width / 120))"}
-    y = altair.Y("label", type="nominal", sort=list(totals["label"]), axis=NAMES)
+    order = list(totals["label"])
+    y = altair.Y("label", type="nominal", sort=order, axis=names_axis(order))
     stacks = (
         altair.Chart(data)
         .mark_bar()
@@ -144,5 +171,5 @@ def stacked_bars(parts: pandas.DataFrame, measure: Column, colours: Mapping[str,
         align="left", dx=6, fontSize=12, fontWeight=600, color=NEUTRAL
     )
     text = text.encode(x=altair.X("total", type="quantitative", scale=scale), y=y, text="text:N")
-    height = max(80, BAR_PIXELS * len(totals))
+    height = figure_height(max(80, BAR_PIXELS * len(totals))) + LEGEND_PIXELS
     return altair.layer(stacks, text).properties(height=height, autosize=FIT)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import altair
 import pandas
 
 from core.experiment import Column
+from core.formatting import distinct_names
 from dashboard.charts.curves import Repeats
 from dashboard.charts.scales import heading, value_axis
 from dashboard.charts.theme import NEUTRAL, Style
 from dashboard.ui.text import exact
 
 NARROW = 560
-"""Below this width in pixels, the legend replaces the names beside the curves."""
+"""Below this width in pixels, names beside single marks are left out."""
+
+MAX_NAME_SHARE = 1 / 3
+"""Where names beside the curves would take more of the width, a legend replaces them."""
 
 CHARACTER_PIXELS = 6.4
 """Width of a character of a name, roughly."""
@@ -28,11 +34,17 @@ NAME_GAP = 15
 WIDTH = 820
 """Pixels of a figure for which names are moved apart; a wider one only has more room."""
 
+FADED = 0.15
+"""The share of its opacity that a label keeps while another one is isolated."""
+
 DODGE_PIXELS = 4
 """Between points at one place, which would hide each other's intervals."""
 
-FIT = altair.AutoSizeParams(type="fit-x", contains="padding")
-"""The plot keeps its height, whatever the legend takes under it."""
+FIT = altair.AutoSizeParams(type="fit", contains="padding")
+"""The whole figure has its width and height, so that it also fits a full screen."""
+
+TITLE_PIXELS, SUBTITLE_PIXELS, AXIS_PIXELS = 27, 17, 42
+"""Of a figure's height, what is above the plot and under it."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +52,39 @@ class Series:
     """The labels of a chart in the legend's order, with their styles."""
 
     styles: Mapping[str, Style]
+    height: float
+    """Pixels of the plot: names one above the other must fit in."""
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Label → its name in the chart."""
+        return distinct_names(list(self.styles))
 
     @property
-    def longest_name(self) -> float:
-        """Pixels of the longest name."""
-        return CHARACTER_PIXELS * max((len(label) for label in self.styles), default=0)
+    def room(self) -> float:
+        """Pixels on the right of the plot that the names beside the curves take."""
+        longest = max(map(len, self.names.values()), default=0)
+        return CHARACTER_PIXELS * longest + 14
 
     def name_width(self, label: str) -> float:
         """Pixels that a name takes, with the gap around it."""
-        return CHARACTER_PIXELS * len(label) + NAME_GAP
+        return CHARACTER_PIXELS * len(self.names[label]) + NAME_GAP
+
+    @property
+    def narrow(self) -> str:
+        """A Vega expression: whether the names are in a legend, for want of room beside."""
+        if NAME_GAP * len(self.styles) > self.height:
+            return "true"
+        return f"width < {self.room / MAX_NAME_SHARE:.0f}"
+
+    @property
+    def x_end(self) -> dict[str, str]:
+        """A Vega expression: where the x axis ends, so that the names have room."""
+        return {"expr": f"{self.narrow} ? width : width - {self.room:.0f}"}
+
+    def name(self) -> Any:
+        """Encode the name beside a curve, where there is room; data has it in `name`."""
+        return altair.value({"expr": f"{self.narrow} ? '' : datum.name"})
 
     def colour(self) -> altair.Color:
         """Encode the label as a colour."""
@@ -63,16 +99,25 @@ class Series:
         return altair.StrokeDash("label", type="nominal", scale=scale, legend=self._legend())
 
     def _legend(self) -> altair.Legend:
-        entry = f"{self.longest_name + 45:.0f}"  # 45 pixels are the symbol and its padding
+        """The names on a narrow screen; elsewhere, where they are beside the curves, nothing."""
+
+        def only_narrow(size: float) -> dict[str, str]:
+            return {"expr": f"{self.narrow} ? {size} : 0"}
+
+        entry = f"{self.room + 31:.0f}"  # pixels of the symbol and its padding
         return altair.Legend(
             title=None,
             orient="bottom",
             columns={"expr": f"max(1, min(6, floor(width / {entry})))"},
+            labelExpr=f"{self.narrow} ? ({label_expression(self.names)}) : ''",
+            labelFontSize=only_narrow(12),
+            labelLimit=400,
+            offset=only_narrow(8),
+            rowPadding=only_narrow(2),
             symbolType="stroke",
-            symbolSize=300,
-            symbolStrokeWidth=2.5,
+            symbolSize=only_narrow(300),
+            symbolStrokeWidth=only_narrow(2.5),
             symbolOpacity=1,
-            labelLimit=300,
         )
 
 
@@ -113,14 +158,13 @@ class ChartFrame:
         else:
             whole = all(float(end).is_integer() for end in self.across)
             step = 1 if whole else altair.Undefined
-            axis = altair.Axis(tickCount={"expr": "max(3, width / 90)"}, tickMinStep=step)
+            axis = altair.Axis(tickCount={"expr": "max(4, width / 90)"}, tickMinStep=step)
         axis.title, axis.grid = heading(self.x_column), False
-        room = f"{self.series.longest_name + 14:.0f}"
         scale = altair.Scale(
             type="log" if self.sizes else "linear",
             domain=list(self.across),
             nice=False,
-            rangeMax={"expr": f"width < {NARROW} ? width : width - {room}"},
+            rangeMax=self.series.x_end,
         )
         return altair.X(self.x_column.name, type="quantitative", scale=scale, axis=axis)
 
@@ -150,6 +194,11 @@ class ChartFrame:
         return bands.assign(**{self.x_column.name: moved})
 
 
+def label_expression(names: Mapping[str, str]) -> str:
+    """A Vega expression that writes each label of an axis or a legend as its name."""
+    return f"{json.dumps(names)}[datum.label] || datum.label"
+
+
 def chart_frame(
     x: Column,
     y: Column,
@@ -159,26 +208,28 @@ def chart_frame(
     *,
     height: int,
     reference: float | None = None,
+    within: tuple[float, float] | None = None,
     sizes: bool = False,
     dodge: bool = False,
 ) -> ChartFrame:
     """Find the frame that holds all values of the tables, the reference and the strips of zeros.
 
-    With `sizes` the x axis is logarithmic; with `dodge` it leaves room for dodged points at both
-    ends.
+    With `within` the y axis has these ends instead. With `sizes` the x axis is logarithmic and
+    leaves room at both ends for whole points, with `dodge` also for those beside one another.
     """
     heights = [t[c].dropna() for t in tables for c in ("value", "low", "high") if c in t]
-    levels = [*pandas.concat(heights), *([] if reference is None else [reference])]
+    levels = [*pandas.concat(heights), *([] if reference is None else [reference]), *(within or ())]
     finite = [level for level in levels if math.isfinite(level)] or [0.0, 1.0]
     margin = 0.04 * ((max(finite) - min(finite)) or 1.0)
     places = pandas.concat([*(t[x.name] for t in tables), zeros[x.name]])
     labels = set(pandas.concat([*(t["label"] for t in tables), zeros["label"]]))
-    series = Series({label: style for label, style in styles.items() if label in labels})
+    series = Series({n: style for n, style in styles.items() if n in labels}, height)
     low, high = float(places.min()), float(places.max())
     if sizes and low == high:
         low, high = low / 1.5, high * 1.5
-    if sizes and dodge:
-        beyond = (high / low) ** (DODGE_PIXELS * (len(series.styles) + 1) / 2 / WIDTH)
+    if sizes:
+        pixels = DODGE_PIXELS * (len(series.styles) + 1) / 2 if dodge else DODGE_PIXELS
+        beyond = (high / low) ** (pixels / WIDTH)
         low, high = low / beyond, high * beyond
     return ChartFrame(
         x_column=x,
@@ -201,6 +252,43 @@ def caption(title: str, subtitle: str) -> altair.TitleParams:
     if subtitle:
         params.subtitle, params.subtitleColor, params.subtitlePadding = subtitle, NEUTRAL, 4
     return params
+
+
+def figure_height(plot: int, title: altair.TitleParams | None = None) -> int:
+    """The height of a figure whose plot is about this high."""
+    if title is None:
+        return plot + AXIS_PIXELS
+    subtitle = title.to_dict().get("subtitle")
+    return plot + AXIS_PIXELS + TITLE_PIXELS + (SUBTITLE_PIXELS if subtitle else 0)
+
+
+ISOLATE = "highlighted"
+"""The selection of one label, which is the same in all charts."""
+
+
+def isolation() -> altair.Parameter:
+    """A click on a curve, a name or the legend: the others fade, until a double click."""
+    return altair.selection_point(name=ISOLATE, fields=["label"], bind="legend", on="click")
+
+
+def faded(opacity: float = 1.0) -> altair.OpacityValue:
+    """Encode an opacity that is lower for all labels but the isolated ones."""
+    chosen = {"param": ISOLATE, "value": opacity}
+    return altair.OpacityValue(opacity * FADED, condition=chosen)
+
+
+def zoom() -> altair.Parameter:
+    """Ctrl or ⌘ and the wheel (on a trackpad, a pinch) zooms, dragging moves, a double click
+    resets. The wheel alone scrolls the page.
+    """
+    return altair.selection_interval(
+        name="zoom",
+        bind="scales",
+        zoom="wheel![event.ctrlKey || event.metaKey]",
+        translate=(
+            "[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!"
+        ),
+    )
 
 
 def label_tooltip() -> altair.Tooltip:

@@ -10,10 +10,16 @@ import numpy
 import pandas
 
 from core.experiment import Column
-from dashboard.charts.frame import FIT
+from dashboard.charts.frame import FIT, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, is_logarithm, power_of_ten, tooltip
 from dashboard.ui.text import exact
+
+LEGEND_PIXELS = 62
+"""Under a heatmap, the colour scale and its title."""
+
+TOKEN_PIXELS = 40
+"""Beside an attention map, what tokens on a slant need more than numbers do."""
 
 MAX_TILES = 100
 """Tiles along x; more values are binned."""
@@ -83,7 +89,9 @@ def heatmap(
                 tooltip(measure, "shown"),
             ],
         )
-        .properties(height=max(110, min(360, 34 * len(order))), autosize=FIT)
+        .properties(
+            height=figure_height(max(110, min(360, 34 * len(order)))) + LEGEND_PIXELS, autosize=FIT
+        )
     )
 
 
@@ -128,7 +136,11 @@ def attention_heatmap(weights: pandas.DataFrame) -> Chart:
                 altair.Tooltip("percent", type="nominal", title="Weight"),
             ],
         )
-        .properties(height=min(640, max(80, 20 * weights["written"].nunique())), autosize=FIT)
+        .properties(
+            height=figure_height(min(640, max(80, 20 * weights["written"].nunique())))
+            + TOKEN_PIXELS,
+            autosize=FIT,
+        )
     )
 
 

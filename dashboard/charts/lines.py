@@ -5,7 +5,8 @@ Titles and units come from the Row's columns, colours from the theme. Charts fit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,28 +16,36 @@ import pandas
 from core.experiment import Column
 from dashboard.charts.curves import SEEDS, Repeats, thin
 from dashboard.charts.frame import (
+    CHARACTER_PIXELS,
     FIT,
     NAME_GAP,
-    NARROW,
     ChartFrame,
     caption,
     chart_frame,
+    faded,
+    figure_height,
     interval_tooltips,
+    isolation,
     label_tooltip,
     separated,
     value_text,
+    zoom,
 )
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, is_logarithm, of_a_logarithm, tooltip
 from dashboard.charts.theme import NEUTRAL, Style
 from dashboard.ui.text import exact
 
-HEIGHT = 440
+HEIGHT = 420
+"""Pixels of a plot."""
 
 MAX_HOVERED = 100
 """Points of one curve that have a tooltip."""
 
 TEXT_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+TITLE_SIZE = 16
+"""Of a picture that stands alone."""
 
 SYMBOL_FONT = f"DejaVu Sans, {TEXT_FONT}"
 """For text with ∂, ‖ or superscripts, which few fonts have."""
@@ -68,6 +77,7 @@ def line_chart(
     whiskers: bool = False,
     where: str = "",
     shaded: ShadedRange | None = None,
+    within: tuple[float, float] | None = None,
 ) -> Chart:
     """Draw one curve per label with its interval as a band.
 
@@ -79,6 +89,7 @@ def line_chart(
     - `reference`: a level to compare with; `baselines` (series, x, value, text): such curves.
     - `repeats`: what the intervals are over; `where`: the subtitle.
     - `sizes`: a logarithmic x axis for sizes; `whiskers`: intervals as bars, beside one another.
+    - `within`: both ends of the y axis, where they do not follow from the numbers.
     """
     zeros = pandas.DataFrame(columns=["label", x.name, "share"]) if zeros is None else zeros
     tables = [bands] if seeds is None else [bands, seeds]
@@ -91,6 +102,7 @@ def line_chart(
         zeros,
         height=height,
         reference=reference,
+        within=within,
         sizes=sizes,
         dodge=whiskers,
     )
@@ -116,8 +128,9 @@ def line_chart(
         )
     if not zeros.empty:
         layers += _exact_zeros(frame, zeros)
-    layers += [_names(frame, bands), _hover(frame, bands, repeats)]
+    layers += [*_hover(frame, bands, repeats), _names(frame, bands)]
     title = caption(heading(y), where)
+    height = figure_height(height, title)
     return altair.layer(*layers).properties(height=height, autosize=FIT, title=title)
 
 
@@ -147,27 +160,31 @@ def _intervals(frame: ChartFrame, bands: pandas.DataFrame, *, whiskers: bool) ->
     data = bands.dropna(subset=["low", "high"])[["label", frame.x_column.name, "low", "high"]]
     chart = altair.Chart(data.assign(high=data["high"].clip(upper=frame.high)))
     if whiskers:
-        mark = chart.mark_rule(strokeWidth=2, opacity=0.5, aria=False)
+        mark, opacity = chart.mark_rule(strokeWidth=2, clip=True, aria=False), 0.5
     else:
-        mark = chart.mark_area(opacity=0.16, clip=True, aria=False)
-    return mark.encode(x=frame.x(), y=frame.y("low"), y2="high", color=frame.series.colour())
+        mark, opacity = chart.mark_area(clip=True, aria=False), 0.16
+    return mark.encode(
+        x=frame.x(),
+        y=frame.y("low"),
+        y2="high",
+        color=frame.series.colour(),
+        opacity=faded(opacity),
+    )
 
 
 def _single_seeds(frame: ChartFrame, seeds: pandas.DataFrame) -> Chart:
     data = seeds[["label", "seed", frame.x_column.name, "value"]]
-    mark = altair.Chart(data).mark_line(strokeWidth=0.8, opacity=0.35, clip=True, aria=False)
-    return mark.encode(**frame.curve(), detail="seed:N")
+    mark = altair.Chart(data).mark_line(strokeWidth=0.8, clip=True, aria=False)
+    return mark.encode(**frame.curve(), detail="seed:N", opacity=faded(0.35))
 
 
 def _means(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
-    """The curves; a click on the legend highlights one."""
-    chosen = altair.selection_point(fields=["label"], bind="legend", name="highlighted")
-    emphasis = altair.when(chosen).then(altair.value(1.0)).otherwise(altair.value(0.2))
+    """The curves, which can be isolated, zoomed and moved."""
     point = {"size": 26, "filled": True} if frame.sizes else False
     mark = altair.Chart(bands[["label", frame.x_column.name, "value"]]).mark_line(
-        strokeWidth=2.2, clip=not frame.sizes, point=point
+        strokeWidth=2.2, clip=True, point=point
     )
-    return mark.encode(**frame.curve(), opacity=emphasis).add_params(chosen)
+    return mark.encode(**frame.curve(), opacity=faded()).add_params(isolation(), zoom())
 
 
 def _exact_zeros(frame: ChartFrame, zeros: pandas.DataFrame) -> list[Chart]:
@@ -212,14 +229,23 @@ def _names(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
         NAME_GAP * (frame.high - frame.bottom) / frame.height,
         (frame.bottom, frame.high),
     )
-    data = ends.assign(value=heights)[["label", x, "value"]]
-    text = altair.value({"expr": f"width < {NARROW} ? '' : datum.label"})
-    mark = altair.Chart(data).mark_text(align="left", dx=8, fontSize=12, fontWeight=600)
-    return mark.encode(x=frame.x(), y=frame.y(), text=text, color=frame.series.colour())
+    data = ends.assign(value=heights, name=ends["label"].map(frame.series.names))
+    mark = altair.Chart(data[["label", "name", x, "value"]]).mark_text(
+        align="left", dx=8, fontSize=12, fontWeight=600, clip=True, cursor="pointer"
+    )
+    return mark.encode(
+        x=frame.x(),
+        y=frame.y(),
+        text=frame.series.name(),
+        color=frame.series.colour(),
+        opacity=faded(),
+    )
 
 
-def _hover(frame: ChartFrame, bands: pandas.DataFrame, repeats: Repeats) -> Chart:
-    """The nearest point of a curve, with its numbers; `place` is its x before dodging."""
+def _hover(frame: ChartFrame, bands: pandas.DataFrame, repeats: Repeats) -> list[Chart]:
+    """A line at the nearest point of a curve, and the point with its numbers; `place` is its x
+    before dodging.
+    """
     nearest = altair.selection_point(
         name="hovered", nearest=True, on="pointerover", clear="pointerout", empty=False
     )
@@ -227,23 +253,22 @@ def _hover(frame: ChartFrame, bands: pandas.DataFrame, repeats: Repeats) -> Char
     logarithm = is_logarithm(frame.y_column)
     numbers = value_text(thin(bands, "place", MAX_HOVERED), repeats, logarithm=logarithm)
     x_title = heading(frame.x_column)
-    return (
-        altair.Chart(numbers)
-        .mark_circle(size=70, clip=not frame.sizes, aria=False)
-        .encode(
-            x=frame.x(),
-            y=frame.y(),
-            opacity=visible,
-            color=frame.series.colour(),
-            tooltip=[
-                label_tooltip(),
-                altair.Tooltip("place", type="quantitative", title=x_title, format=","),
-                tooltip(frame.y_column, "value_text"),
-                *interval_tooltips(numbers, repeats),
-            ],
-        )
-        .add_params(nearest)
+    points = altair.Chart(numbers)
+    rule = points.mark_rule(color=NEUTRAL, strokeWidth=1, clip=True, aria=False)
+    circles = points.mark_circle(size=70, clip=True, aria=False).encode(
+        x=frame.x(),
+        y=frame.y(),
+        opacity=visible,
+        color=frame.series.colour(),
+        tooltip=[
+            label_tooltip(),
+            altair.Tooltip("place", type="quantitative", title=x_title, format=","),
+            tooltip(frame.y_column, "value_text"),
+            *interval_tooltips(numbers, repeats),
+        ],
     )
+    faint = altair.when(nearest).then(altair.value(0.6)).otherwise(altair.value(0.0))
+    return [rule.encode(x=frame.x(), opacity=faint), circles.add_params(nearest)]
 
 
 def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) -> str:
@@ -264,9 +289,43 @@ def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) ->
     return f"{chart_of} {heading(y)} against {heading(x)}. " + "; ".join(parts) + "."
 
 
-def for_print(chart: Chart, width: int = 900) -> Chart:
-    """Style a chart for a file: on white, in black type."""
-    return styled_for_print(chart.properties(width=width))
+@dataclass(frozen=True)
+class Caption:
+    """What a picture says when it stands alone: what is asked, of what, and where it is from."""
+
+    title: str
+    conditions: Sequence[str] = ()
+    source: str = ""
+
+
+def for_print(chart: Chart, caption: Caption | None = None, width: int = 900) -> Chart:
+    """Style a chart for a file: on white, in black type, under its caption."""
+    chart = chart.properties(width=width)
+    if caption is not None:
+        chart = chart.properties(
+            title=_title_for_print(chart, caption, int(width / CHARACTER_PIXELS))
+        )
+    return styled_for_print(chart)
+
+
+def _title_for_print(chart: Chart, caption: Caption, letters: int) -> altair.TitleParams:
+    """The caption above the chart's own title, which names the y axis."""
+    own = {} if chart.title is altair.Undefined else chart.title.to_dict()
+    conditions = textwrap.wrap(", ".join(caption.conditions), letters)
+    under = [own.get("subtitle", ""), own.get("text", "")]
+    return altair.TitleParams(
+        textwrap.wrap(caption.title, int(letters * 12 / TITLE_SIZE)),
+        subtitle=[line for line in (*conditions, caption.source, *under) if line],
+        anchor="start",
+        frame="group",
+        fontSize=TITLE_SIZE,
+        fontWeight="bold",
+        subtitleFontSize=12,
+        subtitleColor="#4a525b",
+        subtitlePadding=6,
+        subtitleLineHeight=17,
+        offset=14,
+    )
 
 
 def styled_for_print(chart: Any) -> Chart:
@@ -280,7 +339,7 @@ def styled_for_print(chart: Any) -> Chart:
             titleFont=TEXT_FONT,
             titleFontWeight="normal",
         ),
-        title=altair.TitleConfig(font=SYMBOL_FONT, subtitleFont=TEXT_FONT),
+        title=altair.TitleConfig(font=SYMBOL_FONT, subtitleFont=SYMBOL_FONT),
         legend=altair.LegendConfig(titleFont=SYMBOL_FONT, titleFontWeight="normal"),
         view=altair.ViewConfig(stroke=None),
     )

@@ -45,7 +45,7 @@ def network_chart(
             labelExpr=power_of_ten("datum.value"),
         ),
     )
-    series = Series({label: styles[label] for label in dict.fromkeys(networks["label"])})
+    series = Series({label: styles[label] for label in dict.fromkeys(networks["label"])}, height)
     rule = altair.MarkDef(type="rule", strokeDash=[2, 3], color=NEUTRAL, strokeWidth=1.5)
     level = altair.Chart(pandas.DataFrame({PRODUCT: [0.0]}), mark=rule).encode(y=y)
     one = altair.Chart(pandas.DataFrame({STEP: [1.0]}), mark=rule).encode(x=x)

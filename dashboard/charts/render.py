@@ -21,10 +21,14 @@ from typing import Any, NamedTuple, ParamSpec
 
 import altair
 import streamlit as st
+from altair.utils.schemapi import debug_mode
 from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 
 Chart = Any
 """An Altair chart: layered or not, they have no type of their own in common."""
+
+PADDING = 4
+"""Pixels around a figure; without a word Streamlit leaves twenty under it."""
 
 MAX_CHARTS = 200
 """Charts kept in memory; one of a `chapter` suite takes 35 kB."""
@@ -73,7 +77,11 @@ def cached(draw: Callable[P, Chart]) -> Callable[P, Drawing]:
 def show(chart: Drawing, alt: str, **options: Any) -> None:
     """Put a chart on the page, as wide as there is room; `alt` describes it in words."""
     specification = _specification(chart.key, chart)
-    spec = {**json.loads(specification.vega_lite), "datasets": specification.tables}
+    spec = {
+        **json.loads(specification.vega_lite),
+        "datasets": specification.tables,
+        "padding": dict.fromkeys(("left", "right", "top", "bottom"), PADDING),
+    }
     st.vega_lite_chart(spec=spec, width="stretch", alt=alt, **options)
 
 
@@ -108,8 +116,9 @@ def _specification(key: str, _chart: Drawing) -> Specification:
         tables[name] = content
         return {"name": name}
 
-    chart = _chart.draw()
-    with _altair_lock:
+    # Tests check every kind of chart against the schema: on a page that takes longer than drawing.
+    with _altair_lock, debug_mode(False):
+        chart = _chart.draw()
         altair.data_transformers.register("set aside", set_aside)
         with altair.theme.enable("none"), altair.data_transformers.enable("set aside"):
-            return Specification(json.dumps(chart.to_dict()), tables)
+            return Specification(json.dumps(chart.to_dict(validate=False)), tables)

@@ -15,6 +15,9 @@ from core.formatting import SUPERSCRIPTS
 
 LOGARITHM = "log10_"
 
+MIN_TICKS = 3
+"""Numbers on an axis, from which any other can be read."""
+
 MAX_PLAIN_DECADES = 2.0
 """A logarithmic axis up to this long is labelled 0.2, 0.5, 1 instead of with powers of ten."""
 
@@ -94,11 +97,11 @@ def value_axis(column: Column, low: float, high: float, pixels: int) -> altair.A
     if not is_logarithm(column):
         # Longer numbers have no room beside an axis.
         form = ",~r" if max(abs(low), abs(high)) < 1e9 else ".2~e"
-        return altair.Axis(title=None, tickCount=max(3, pixels // 60), format=form)
+        return altair.Axis(title=None, tickCount=max(MIN_TICKS + 1, pixels // 60), format=form)
     ticks = [math.log10(tick) for tick in plain_ticks(low, high)]
     is_long, counted_in_decades = high - low > MAX_PLAIN_DECADES, of_a_logarithm(column)
     if is_long and (counted_in_decades or len(ticks) > pixels // 28):
-        ticks = decades(low, high, pixels // 48)
+        ticks = decades(low, high, max(MIN_TICKS + 1, pixels // 48))
     powers = is_long and counted_in_decades
     label = power_of_ten("datum.value") if powers else plain_number("pow(10, datum.value)")
     return altair.Axis(title=None, values=ticks, labelExpr=label)
@@ -113,15 +116,30 @@ def decades(low: float, high: float, max_ticks: int) -> list[float]:
 
 
 def plain_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten whose logarithms lie between low and high."""
+    """1, 2 and 5 times powers of ten whose logarithms lie between low and high; where these are
+    too few to read a value from, evenly spaced numbers.
+    """
     exponents = range(math.floor(low), math.ceil(high) + 1)
     ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
-    return [tick for tick in ticks if low - 1e-9 <= math.log10(tick) <= high + 1e-9]
+    inside = [tick for tick in ticks if low - 1e-9 <= math.log10(tick) <= high + 1e-9]
+    return inside if len(inside) >= MIN_TICKS else even_ticks(10**low, 10**high)
+
+
+def even_ticks(low: float, high: float) -> list[float]:
+    """The fewest multiples of 1, 2 or 5 times a power of ten from low to high, but three."""
+    if not low < high:
+        return [low]
+    exponent = math.floor(math.log10(high - low))
+    for step in (digit * 10.0**e for e in (exponent, exponent - 1) for digit in (5, 2, 1)):
+        places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+        if len(places) >= MIN_TICKS:
+            return [float(f"{place * step:.12g}") for place in places]
+    return [low, high]
 
 
 def plain_number(value: str) -> str:
     """A Vega expression that writes a number as 0.02, 5,000 or 20M."""
-    return f"{value} >= 1e6 ? format({value}, '.2~s') : format({value}, ',.2~r')"
+    return f"{value} >= 1e6 ? format({value}, '.4~s') : format({value}, ',.4~r')"
 
 
 def power_of_ten(value: str) -> str:

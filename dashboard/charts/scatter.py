@@ -17,22 +17,24 @@ from core.experiment import Column
 from dashboard.charts.frame import (
     FIT,
     NAME_GAP,
-    NARROW,
     WIDTH,
     Series,
     caption,
+    faded,
+    figure_height,
+    isolation,
     label_tooltip,
-    overlapping,
-    separated,
+    spread,
+    zoom,
 )
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, logarithm_of, plain_number, value_axis
 from dashboard.charts.theme import NEUTRAL, Style
 
-HEIGHT = 460
+HEIGHT = 420
 
-NAME_LEFT, NAME_UP = 8, 11
-"""Pixels from a mark to its name."""
+NAME_LEFT = 8
+"""Pixels from the end of the axis to the names."""
 
 SMALL, LARGE = 50, 150
 """Area of a mark before and now, in square pixels."""
@@ -138,12 +140,11 @@ class ScatterFrame:
 
     def x(self, field: str = "x") -> altair.X:
         """Encode a field as x; on a wide screen the axis leaves room for names on the right."""
-        room = f"{self.series.longest_name + NAME_LEFT + 6:.0f}"
         scale = altair.Scale(
             domain=list(self.x_axis.ends),
             nice=False,
             zero=False,
-            rangeMax={"expr": f"width < {NARROW} ? width : width - {room}"},
+            rangeMax=self.series.x_end,
         )
         axis = self.x_axis.axis(WIDTH, title=heading(logarithm_of(self.x_axis.column)))
         return altair.X(field, type="quantitative", scale=scale, axis=axis)
@@ -172,7 +173,7 @@ def scatter(
     `diagonal` names the line where y equals x, `key` explains the marks.
     """
     labels = set(marks["label"])
-    series = Series({label: style for label, style in styles.items() if label in labels})
+    series = Series({n: style for n, style in styles.items() if n in labels}, HEIGHT)
     x_axis = extended_log_axis(x, [marks[name] for name in X + BEFORE])
     y_axis = extended_log_axis(y, [marks[name] for name in Y])
     frame = ScatterFrame(x_axis, y_axis, series)
@@ -186,21 +187,22 @@ def scatter(
         *_intervals(frame, data),
     ]
     moved = data.dropna(subset=["before"])
-    path = altair.Chart(moved).mark_rule(strokeWidth=2, aria=False)
-    layers.append(
-        path.encode(
-            x=frame.x("before"),
-            x2="x",
-            y=frame.y(),
-            color=series.colour(),
-            strokeDash=series.dash(),
-        )
+    path = altair.Chart(moved).mark_rule(strokeWidth=2, clip=True, aria=False)
+    path = path.encode(
+        x=frame.x("before"),
+        x2="x",
+        y=frame.y(),
+        color=series.colour(),
+        strokeDash=series.dash(),
+        opacity=faded(),
     )
+    layers.append(path.add_params(isolation(), zoom()))
     if not moved.empty:
         layers.append(_points(frame, moved, "before", SMALL, hovered))
     layers += [_points(frame, data, "x", LARGE, hovered), _names(frame, data)]
     title = caption(heading(logarithm_of(y)), key)
-    return altair.layer(*layers).properties(height=HEIGHT, autosize=FIT, title=title)
+    height = figure_height(HEIGHT, title)
+    return altair.layer(*layers).properties(height=height, autosize=FIT, title=title)
 
 
 def _untie(heights: pandas.Series[float], pixel: float) -> pandas.Series[float]:
@@ -246,14 +248,17 @@ def _intervals(frame: ScatterFrame, data: pandas.DataFrame) -> list[Chart]:
 
     def bars(low: str, high: str) -> Chart:
         known = altair.Chart(data.dropna(subset=[low, high]))
-        return known.mark_rule(strokeWidth=7, opacity=0.22, aria=False)
+        return known.mark_rule(strokeWidth=7, clip=True, aria=False)
 
     level = [
-        bars(low, high).encode(x=frame.x(low), x2=high, y=frame.y(), color=colour)
+        bars(low, high).encode(
+            x=frame.x(low), x2=high, y=frame.y(), color=colour, opacity=faded(0.22)
+        )
         for _, low, high in (BEFORE, X)
     ]
     _, low, high = Y
     upright = bars(low, high).encode(x=frame.x(), y=frame.y(low), y2=high, color=colour)
+    upright = upright.encode(opacity=faded(0.22))
     return [*level, upright]
 
 
@@ -261,11 +266,12 @@ def _points(
     frame: ScatterFrame, data: pandas.DataFrame, field: str, size: int, hovered: Mapping[str, str]
 ) -> Chart:
     shapes = altair.Scale(domain=[False, True], range=["circle", "triangle-up"])
-    mark = altair.Chart(data).mark_point(filled=True, size=size, opacity=1)
+    mark = altair.Chart(data).mark_point(filled=True, size=size, clip=True)
     return mark.encode(
         x=frame.x(field),
         y=frame.y(),
         color=frame.series.colour(),
+        opacity=faded(),
         shape=altair.Shape("at_least", type="nominal", scale=shapes, legend=None),
         tooltip=[
             label_tooltip(),
@@ -275,24 +281,16 @@ def _points(
 
 
 def _names(frame: ScatterFrame, data: pandas.DataFrame) -> Chart:
-    """Names above the right ends, moved apart; left out on a narrow screen."""
-    low, high = frame.x_axis.ends
-    names = data[["label", "y", "level"]].assign(x=data[["before", "x"]].max(axis=1))
-    names = names.assign(width=[frame.series.name_width(label) for label in names["label"]])
-    names["left"] = WIDTH * (names["x"] - low) / (high - low)
-    for _, tied in names.groupby("level"):  # a name must not lie on the mark beside it
-        for group in overlapping(list(tied["left"]), list(tied["width"])):
-            rows = tied.index[group]
-            names.loc[rows, ["x", "left"]] = names.loc[rows, ["x", "left"]].max().to_numpy()
-    names["y"] = separated(
-        list(names["left"]),
-        list(names["width"]),
-        list(names["y"] + NAME_UP * frame.pixel),
-        NAME_GAP * frame.pixel,
-        frame.y_axis.ends,
+    """Names right of the plot, where no line crosses them, at the height of their marks."""
+    heights = spread(list(data["y"]), NAME_GAP * frame.pixel, *frame.y_axis.ends)
+    names = data[["label"]].assign(y=heights, name=data["label"].map(frame.series.names))
+    mark = altair.Chart(names).mark_text(
+        align="left", dx=NAME_LEFT, fontSize=12, fontWeight=600, clip=True, cursor="pointer"
     )
-    text = altair.value({"expr": f"width < {NARROW} ? '' : datum.label"})
-    mark = altair.Chart(names[["label", "x", "y"]]).mark_text(
-        align="left", dx=NAME_LEFT, fontSize=12, fontWeight=600
+    return mark.encode(
+        x=altair.value(frame.series.x_end),
+        y=frame.y(),
+        text=frame.series.name(),
+        color=frame.series.colour(),
+        opacity=faded(),
     )
-    return mark.encode(x=frame.x(), y=frame.y(), text=text, color=frame.series.colour())

@@ -6,28 +6,33 @@ into a chart, and puts the chart on the page with its files.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pandas
 import streamlit as st
 
 from core.analysis.comparison import Comparison
-from core.analysis.groups import labels, variant_of
+from core.analysis.groups import by_value, labels, shared_settings, variant_of
 from core.analysis.sentences import lower_title
 from core.experiment import Column, Experiment, Row
-from core.formatting import listed
+from core.formatting import counted, inline_text, listed, shortened_list
 from core.store.records import RunRecord
 from dashboard.charts import curves, lines, render
 from dashboard.charts.curves import ESTIMATE_SUFFIXES, UNBOUNDED, Repeats
+from dashboard.charts.lines import Caption
 from dashboard.charts.render import Chart
 from dashboard.charts.scales import column_of, curve_of, has_seeds, in_order, whole_numbers
 from dashboard.charts.theme import Style, styles
 from dashboard.store import cache, sweeps
 from dashboard.ui import controls, downloads, jargon
-from dashboard.ui.text import in_words, plain
+from dashboard.ui.text import in_words, moment, plain
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 MAX_PROBLEMS = 12
 """Lines of the list of missing values."""
@@ -77,7 +82,8 @@ class Shown:
 
 
 def read(experiment: Experiment, runs: Sequence[RunRecord]) -> Shown:
-    """Read and label runs, finished or not, as far as they are measured."""
+    """Read and label runs, finished or not, as far as they are measured; see `by_value`."""
+    runs = by_value(experiment, runs)
     results = sweeps.results(experiment, runs, cache.reader().table)
     named = labels(experiment, runs)
     variants = {named[run.run_id]: variant_of(run) for run in runs}
@@ -109,6 +115,8 @@ class Measure:
     """Whether a line figure draws it on a logarithmic axis."""
     reference: float | None = None
     """A level to compare with."""
+    level: Callable[[Shown, pandas.DataFrame], float | None] | None = None
+    """Finds such a level for the rows that are shown; None where they have several."""
     baseline: str = ""
     """The column with an exact value to compare with at each place."""
     zeros: str = ""
@@ -190,14 +198,30 @@ class Figure(Protocol):
 def tabs(shown: Shown, figures: Sequence[Figure]) -> None:
     """Show a tab for each figure that the runs can fill; only the open one is drawn."""
     available = [figure for figure in figures if figure.available(shown)]
-    if not available:
+    if available:
+        _tabs(shown, available)
+    else:
         st.info("These runs recorded nothing to plot.")
-        return
-    places = controls.tabs([figure.title for figure in available], "figure")
-    for place, figure in zip(places, available, strict=True):
+
+
+@st.fragment
+def _tabs(shown: Shown, figures: Sequence[Figure]) -> None:
+    """The tabs themselves: opening one, or a choice or toggle in it, redraws nothing else."""
+    places = controls.tabs([figure.title for figure in figures], "figure")
+    for place, figure in zip(places, figures, strict=True):
         if place.open:
             with place:
                 figure.draw(shown)
+
+
+@contextlib.contextmanager
+def above() -> Iterator[DeltaGenerator]:
+    """A row above a figure: the controls of the block, and at its right end the figure's files."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+        files = st.container(width="content")
+        with row:
+            yield files
 
 
 def known_measures(shown: Shown, table: str, measures: Sequence[Measure]) -> Sequence[Measure]:
@@ -262,19 +286,41 @@ def where(shown: Shown, table: str, rows: pandas.DataFrame, over: Collection[str
     return " · ".join(parts)
 
 
-def put(shown: Shown, chart: Chart, alt: str, table: str, name: str, *, csv: bool = True) -> None:
-    """Put a chart on the page, with its table as CSV and itself as SVG and PNG underneath."""
-    render.show(chart, alt)
+def put(
+    shown: Shown,
+    chart: Chart,
+    alt: str,
+    table: str,
+    name: str,
+    files: DeltaGenerator | None = None,
+) -> None:
+    """Put a chart on the page, and into `files` itself as SVG and PNG, and its table as CSV.
+
+    Without `files`, which `above` gives, these are in a row of their own above the chart.
+    """
     name = f"{shown.experiment.name}-{name}".replace(" ", "-").replace("·", "")
-    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        if csv:
-            table_file(shown, table, "CSV", key=f"{name}-csv")
-        chart_files(chart, name)
+    place = files or st.container(horizontal=True, horizontal_alignment="right")
+    with place, downloads.menu(name):
+        chart_files(chart, name, caption_of(shown.experiment, shown.runs))
+        table_file(shown, table, "CSV", key=f"{name}-csv")
+    render.show(chart, alt)
 
 
-def chart_files(chart: Chart, name: str) -> None:
-    """Offer a chart as SVG and PNG."""
-    downloads.pictures(name, lambda: lines.for_print(chart), name)
+def caption_of(experiment: Experiment, runs: Sequence[RunRecord]) -> Caption:
+    """What a picture of these runs says when it stands alone."""
+    sweeps_shown = list(dict.fromkeys(inline_text(run.sweep_name or run.name) for run in runs))
+    facts = [
+        shortened_list(sweeps_shown, 3, "other sweep"),
+        counted(len(runs), "run"),
+        f"Unroll, {moment(max(run.ended or run.submitted for run in runs)).partition(',')[0]}",
+    ]
+    conditions = shared_settings(experiment.identity, runs)
+    return Caption(experiment.question, conditions, " · ".join(facts))
+
+
+def chart_files(chart: Chart, name: str, caption: Caption | None = None) -> None:
+    """Offer a chart as SVG and PNG, with what it says when it stands alone."""
+    downloads.pictures(name, lambda: lines.for_print(chart, caption), name)
 
 
 def table_file(shown: Shown, table: str, title: str, key: str) -> None:

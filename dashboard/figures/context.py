@@ -87,10 +87,10 @@ class Control:
         return self.network in measured and self.curves.available(shown)
 
     def draw(self, shown: Shown) -> None:
-        """Show the sentence, if there is one, the chart and its controls."""
+        """Show the controls and the chart, then the sentence, if there is one."""
+        self.curves.draw(with_control(shown, self.network))
         if self.note:
             st.caption(self.note)
-        self.curves.draw(with_control(shown, self.network))
 
     def preview(self, shown: Shown, *, intervals: bool, height: int) -> Chart | None:
         """The chart alone, small; None while there is no row."""
@@ -112,9 +112,9 @@ class Generating:
         return self.curves.available(shown)
 
     def draw(self, shown: Shown) -> None:
-        """Show the sentence, the chart, then the answers word for word."""
-        st.caption(self.note)
+        """Show the chart, the sentence, then the answers word for word."""
         self.curves.draw(shown)
+        st.caption(self.note)
         answers = shown.results.dropna(subset=["generates"])
         answers = answers[answers["generates"] != ""]
         if answers.empty:

@@ -15,6 +15,7 @@ from dashboard.figures import subjects
 from dashboard.figures.base import (
     Measure,
     Shown,
+    above,
     at_one_place,
     choose_measure,
     known_measures,
@@ -41,10 +42,11 @@ class Dots:
         return shown.results["label"].nunique() > 1
 
     def draw(self, shown: Shown) -> None:
-        """Show the chart, then the choice of measure."""
-        place = st.container()
+        """Show the choice of measure, then the chart."""
         experiment, table = shown.experiment, shown.experiment.summary.table
-        measure, column = choose_measure(shown, table, known_measures(shown, table, self.measures))
+        known = known_measures(shown, table, self.measures)
+        with above() as files:
+            measure, column = choose_measure(shown, table, known)
         comparison = cache.comparison(experiment, shown.runs)
         result = comparison.result(measure.name)
         bands = curves.of_estimates(result.estimates if result else {})
@@ -53,13 +55,12 @@ class Dots:
         if experiment.one_run_per_seed:
             seeds = shown.results.groupby("label")["seed"].nunique()
             repeats = Repeats(count="Seeds" if (seeds > 1).all() else "Seeds or sentences")
-        with place:
-            if bands.empty:
-                st.info("There are no values to plot.")
-                return
-            chart = dots.dot_chart(bands, column, shown.styles, repeats)
-            alt = f"{column.heading} by variant, with 95% intervals"
-            put(shown, chart, alt, table, measure.name)
+        if bands.empty:
+            st.info("There are no values to plot.")
+            return
+        chart = dots.dot_chart(bands, column, shown.styles, repeats)
+        alt = f"{column.heading} by variant, with 95% intervals"
+        put(shown, chart, alt, table, measure.name, files)
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,8 @@ class Ranking:
         return shown.has(self.table, [measure.name for measure in self.measures])
 
     def draw(self, shown: Shown) -> None:
-        """Show the chart, its controls, and where there is no value."""
-        place = st.container()
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        """Show the controls, the chart, and where there is no value."""
+        with above() as files:
             measure, column = choose_measure(shown, self.table, self.measures)
             rows = sliced(shown, self.table, over=(subjects.AXIS,))
             rows = at_one_place(shown, self.table, rows)
@@ -86,17 +86,15 @@ class Ranking:
         bands = curves.logarithms(measure.bands(shown, self.table, rows, ["label"]))
         best_first = column.better != "higher"
         bands = bands.sort_values("value", ascending=best_first, kind="stable")
-        row = shown.experiment.row(self.table)
-        with place:
-            if bands.empty:
-                st.info("There are no values to plot.")
-            else:
-                repeats = measure.repeats(shown, self.table)
-                at = where(shown, self.table, rows, (subjects.AXIS,))
-                chart = dots.dot_chart(bands, logarithm_of(column), series, repeats, at)
-                alt = f"{column.heading} at one length, best first: {', '.join(bands['label'])}"
-                put(shown, chart, alt, self.table, f"{measure.name}-ranking")
-            list_problems(row, rows, shown.curve(self.table))
+        if bands.empty:
+            st.info("There are no values to plot.")
+        else:
+            repeats = measure.repeats(shown, self.table)
+            at = where(shown, self.table, rows, (subjects.AXIS,))
+            chart = dots.dot_chart(bands, logarithm_of(column), series, repeats, at)
+            alt = f"{column.heading} at one length, best first: {', '.join(bands['label'])}"
+            put(shown, chart, alt, self.table, f"{measure.name}-ranking", files)
+        list_problems(shown.experiment.row(self.table), rows, shown.curve(self.table))
 
 
 @dataclass(frozen=True)
@@ -113,13 +111,13 @@ class Stack:
         return shown.has(self.table, [self.measure])
 
     def draw(self, shown: Shown) -> None:
-        """Show the chart, then the choice of size."""
-        place = st.container()
+        """Show the choice of size, then the chart."""
         row = shown.experiment.row(self.table)
         size, measure = shown.curve(self.table), shown.column(self.table, self.measure)
         rows = shown.rows(self.table)
         sizes = [str(value) for value in in_order(row, size.name, rows[size.name])]
-        chosen = controls.choice(size.title, [AS_SET, *sizes], f"at_{size.name}")
+        with above() as files:
+            chosen = controls.choice(size.title, [AS_SET, *sizes], f"at_{size.name}")
         if chosen == AS_SET:
             own = rows["run_id"].map(shown.setting_of_runs(size.name))
             rows = rows[rows[size.name] == own]
@@ -129,8 +127,7 @@ class Stack:
             rows = rows.assign(label=rows["run_id"].map(named))
         parts = rows.rename(columns={self.part: "part", self.measure: "value"})
         parts = parts.drop_duplicates(["label", "part"], keep="last")
-        with place:
-            chart = dots.stacked_bars(parts, measure, PART_COLOURS)
-            totals = parts.groupby("label", sort=False)["value"].sum()
-            words = "; ".join(f"{label}: {total:,}" for label, total in totals.items())
-            put(shown, chart, f"{measure.heading} by part. {words}.", self.table, self.measure)
+        chart = dots.stacked_bars(parts, measure, PART_COLOURS)
+        totals = parts.groupby("label", sort=False)["value"].sum()
+        words = "; ".join(f"{label}: {total:,}" for label, total in totals.items())
+        put(shown, chart, f"{measure.heading} by part. {words}.", self.table, self.measure, files)

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.formatting import listed
 from dashboard.charts import heatmap
-from dashboard.figures.base import Measure, Shown, choose_measure, put, sliced, table_file
+from dashboard.figures.base import Measure, Shown, above, choose_measure, put, sliced
 from dashboard.figures.samples import choose_sample
 from dashboard.ui.text import exact, plain
 
 NO_ATTENTION = (
-    "nothing to look at, because its decoder reads the encoder's last state at every step"
+    "Without attention there is no map, because the decoder reads the encoder's last state at "
+    "every step"
 )
 
 
@@ -30,22 +32,22 @@ class Heatmap:
         return shown.varies(self.table, self.axis)
 
     def draw(self, shown: Shown) -> None:
-        """Show a map per label, all on one colour scale, then the controls."""
-        place = st.container()
+        """Show the controls, then a map per label, all on one colour scale."""
         x, y = shown.curve(self.table), shown.column(self.table, self.axis)
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with above():
             _, measure = choose_measure(shown, self.table, self.measures)
             rows = sliced(shown, self.table, over=(self.axis,))
         limits = (float(rows[measure.name].min()), float(rows[measure.name].max()))
-        with place, st.grid(2, min_column_width=330):
+        with st.grid(2, min_column_width=330):
             for label in shown.styles:
                 part = rows[rows["label"] == label]
                 if not part.empty:
                     with st.container():
-                        st.markdown(f"**{label}**")
+                        with above() as files:
+                            st.markdown(f"**{plain(label)}**")
                         chart = heatmap.heatmap(part, x, y, measure, limits)
                         alt = f"{label}: {measure.title} by {x.title} and {y.title}"
-                        put(shown, chart, alt, self.table, f"{measure.name}-{label}", csv=False)
+                        put(shown, chart, alt, self.table, f"{measure.name}-{label}", files)
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,12 @@ class Attempts:
                     continue
                 with st.container():
                     chosen = plain(f"{exact(result[self.reported])} chosen")
-                    st.markdown(f"**{plain(label)}** · {chosen}")
+                    with above() as files:
+                        st.markdown(f"**{plain(label)}** · {chosen}")
                     st.caption(plain(f"{tried}: {result[self.tried]}"))
                     chart = heatmap.heatmap(part, x, y, measure, (0.0, 100.0), sizes=True)
                     alt = f"{label}: {measure.heading} by {x.title} and {y.title}"
-                    put(shown, chart, alt, self.table, f"{self.learned}-{label}", csv=False)
-        with st.container(horizontal=True, horizontal_alignment="right"):
-            table_file(shown, self.table, "CSV", key=f"{self.table}-csv")
+                    put(shown, chart, alt, self.table, f"{self.learned}-{label}", files)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class AttentionMaps:
         return shown.has(self.samples, ["sample"])
 
     def draw(self, shown: Shown) -> None:
-        """Show a map per model with attention, and a sentence per model without."""
+        """Show a map per model with attention, and name those without in one sentence."""
         samples = choose_sample(shown, self.samples)
         weights = shown.rows(self.table)
         without = []
@@ -125,11 +126,10 @@ class AttentionMaps:
                     without.append(label)
                     continue
                 with st.container():
-                    st.markdown(f"**{plain(label)}**")
+                    with above() as files:
+                        st.markdown(f"**{plain(label)}**")
                     chart, alt = heatmap.attention_heatmap(part), heatmap.attention_in_words(part)
-                    put(shown, chart, alt, self.table, f"attention-{label}", csv=False)
-        for label in without:
-            st.info(plain(f"{label}: {NO_ATTENTION}."), icon=":material/visibility_off:")
-        if not weights.empty:
-            with st.container(horizontal=True, horizontal_alignment="right"):
-                table_file(shown, self.table, "CSV", key="attention-csv")
+                    put(shown, chart, alt, self.table, f"attention-{label}", files)
+        if without:
+            names = listed([plain(name) for name in dict.fromkeys(without)])
+            st.info(f"{NO_ATTENTION}: {names}.", icon=":material/visibility_off:")

@@ -5,6 +5,7 @@ An experiment that declares no figure here has the first measure of its first cu
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Protocol
@@ -19,6 +20,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.formatting import counted
+from core.tasks.tag_rules import chance, chance_without_memory
 from dashboard.charts.lines import ShadedRange
 from dashboard.charts.render import Chart
 from dashboard.figures.base import Figure, Measure, Shown, measures
@@ -69,6 +71,27 @@ def trained_range(shown: Shown, rows: pandas.DataFrame) -> ShadedRange | None:
         return None
     words = int(str(longest.pop()))
     return ShadedRange(float(words), f"trained up to {counted(words, 'word')}")
+
+
+def tag_chance(shown: Shown, rows: pandas.DataFrame) -> float | None:
+    """The accuracy of the best tags without sight of the token ahead, or without memory of it."""
+    places = rows[["network", "look_ahead"]].drop_duplicates().itertuples(index=False)
+    tasks = {(run.settings["rule"], int(str(run.settings["tokens"]))) for run in shown.runs}
+    levels = {
+        (chance_without_memory if network == "delayed" else chance)(rule, tokens, int(ahead))  # type: ignore[arg-type]
+        for (network, ahead), (rule, tokens) in itertools.product(places, tasks)
+    }
+    return levels.pop() if len(levels) == 1 else None
+
+
+def symbol_chance(shown: Shown, rows: pandas.DataFrame) -> float | None:
+    """The accuracy of a guessed symbol."""
+    levels = {
+        100 / int(str(run.settings["symbols"]))
+        for run in shown.runs
+        if run.settings["task"] != "adding"
+    }
+    return levels.pop() if len(levels) == 1 else None
 
 
 LEADING: Mapping[str, Leading] = {
@@ -139,7 +162,7 @@ TRAINING: Mapping[str, Curves] = {
     TWO_SIDED_CONTEXT.name: Curves(
         "Training",
         "training",
-        (Measure("accuracy", bounds=PERCENT), Measure("loss", bounds=POSITIVE)),
+        (Measure("accuracy", bounds=PERCENT, level=tag_chance), Measure("loss", bounds=POSITIVE)),
     ),
 }
 """How training goes, for experiments whose answer comes long after training began."""

@@ -16,7 +16,7 @@ from core.analysis.sentences import lower_title
 from core.experiment import Column, Row
 from core.formatting import listed
 from core.settings import settings_of
-from dashboard.charts import curves, lines
+from dashboard.charts import curves, dots, lines
 from dashboard.charts.lines import ShadedRange
 from dashboard.charts.render import Chart
 from dashboard.charts.scales import is_logarithm, logarithm_of
@@ -25,6 +25,7 @@ from dashboard.figures import subjects
 from dashboard.figures.base import (
     Measure,
     Shown,
+    above,
     at_one_place,
     choose_measure,
     known_measures,
@@ -35,7 +36,7 @@ from dashboard.figures.base import (
 )
 from dashboard.store import cache
 from dashboard.ui import controls
-from dashboard.ui.text import plain
+from dashboard.ui.text import in_words, plain
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,9 @@ class Curves:
         return shown.varies(self.table, self._x(shown).name)
 
     def draw(self, shown: Shown) -> None:
-        """Show the chart, then its controls, then its files."""
-        place = st.container()
+        """Show the controls, the chart, and under it the range of its x axis."""
         x = self._x(shown)
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with above() as files:
             known = known_measures(shown, self.table, self.measures)
             measure, y = choose_measure(shown, self.table, known, self.key)
             rows = sliced(shown, self.table)
@@ -88,6 +88,7 @@ class Curves:
             fitted = bool(measure.rate) and controls.switch(
                 "Fitted lines", "fitted", help="The straight lines whose slopes are in the table."
             )
+        place = st.container()
         ends = int(rows[x.name].min()), int(rows[x.name].max())
         across = controls.span(f"{x.title}: range", *ends, f"{x.name}_range")
         if relative:
@@ -96,8 +97,6 @@ class Curves:
         missing = [name for name in (measure.zeros, *self.missing) if name in rows]
         complete = curves.complete(rows, x.name, missing)
         seen = curves.thin(complete[complete[x.name].between(*across)], x.name)
-        for sentence in _undrawable(measure, seen, x):
-            st.caption(plain(sentence))
         bands = self._bands(shown, seen, measure)
         if bands.empty:
             place.info("Here every value is exactly zero or missing: there is no curve to draw.")
@@ -116,12 +115,13 @@ class Curves:
             seeds=seen.rename(columns={y.name: "value"}) if single else None,
             fits=self._fits(shown, rows, complete, measure, across) if fitted else None,
             zeros=zeros,
-            reference=measure.reference,
         )
+        y = logarithm_of(y) if measure.logarithm else y
+        alt = lines.description(shown.experiment.question, bands, x, y)
         with place:
-            y = logarithm_of(y) if measure.logarithm else y
-            alt = lines.description(shown.experiment.question, bands, x, y)
-            put(shown, chart, alt, self.table, measure.name)
+            put(shown, chart, alt, self.table, measure.name, files)
+        for sentence in _undrawable(measure, seen, x):
+            st.caption(plain(sentence))
 
     def preview(self, shown: Shown, *, intervals: bool, height: int) -> Chart | None:
         """The chart alone, small; None while there is no row.
@@ -140,7 +140,10 @@ class Curves:
         if not intervals:
             bands = bands.assign(low=math.nan, high=math.nan)
         y = shown.column(self.table, measure.name)
-        return self._chart(shown, seen, bands, measure, y, height=height)
+        # Between the ends of what is possible, noise looks as small as it is.
+        whole = not measure.logarithm and all(map(math.isfinite, measure.bounds))
+        within = measure.bounds if whole else None
+        return self._chart(shown, seen, bands, measure, y, height=height, within=within)
 
     def _x(self, shown: Shown) -> Column:
         return shown.curve(self.table)
@@ -171,6 +174,7 @@ class Curves:
             x,
             logarithm_of(y) if measure.logarithm else y,
             shown.styles,
+            reference=measure.level(shown, seen) if measure.level else measure.reference,
             baselines=baselines,
             repeats=measure.repeats(shown, self.table, self.further),
             shaded=self.shaded(shown, seen) if self.shaded else None,
@@ -229,10 +233,9 @@ class Scaling:
         return not self.setting or varies_within(shown, self.setting)
 
     def draw(self, shown: Shown) -> None:
-        """Show the chart, its controls and files, and where there is no value."""
-        place = st.container()
+        """Show the controls, the chart, and where there is no value."""
         x = self._x(shown)
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with above() as files:
             measure, y = choose_measure(shown, self.table, self.measures)
             rows = sliced(shown, self.table, over=(subjects.AXIS,))
             if self.setting:
@@ -242,14 +245,13 @@ class Scaling:
         if self.setting:
             rows = rows.assign(**{x.name: rows["run_id"].map(shown.setting_of_runs(x.name))})
         bands = self._bands(shown, measure, rows)
-        with place:
-            if bands.empty:
-                st.info("There are no values to plot.")
-            else:
-                chart = self._chart(shown, measure, rows, bands, series, lines.HEIGHT)
-                alt = lines.description(shown.experiment.question, bands, x, self._y(y))
-                put(shown, chart, alt, self.table, f"{measure.name}-{x.name}")
-            list_problems(shown.experiment.row(self.table), rows, x)
+        if bands.empty:
+            st.info("There are no values to plot.")
+        else:
+            chart = self._chart(shown, measure, rows, bands, series, lines.HEIGHT)
+            alt = lines.description(shown.experiment.question, bands, x, self._y(y))
+            put(shown, chart, alt, self.table, f"{measure.name}-{x.name}", files)
+        list_problems(shown.experiment.row(self.table), rows, x)
 
     def preview(self, shown: Shown, *, intervals: bool, height: int) -> Chart | None:
         """The chart alone, small, at the first value of each further axis."""
@@ -291,18 +293,26 @@ class Scaling:
         height: int,
     ) -> Chart:
         x, reference = self._x(shown), measure.reference
+        y = self._y(shown.column(self.table, measure.name))
+        repeats = measure.repeats(shown, self.table)
+        at = where(shown, self.table, rows, (subjects.AXIS, x.name))
+        if bands[x.name].nunique() == 1:  # there is no line through one place
+            place = f"{x.title}: {in_words(bands[x.name].iloc[0])}"
+            at = " · ".join(filter(None, (place, at)))
+            ordered = bands.set_index("label").loc[[n for n in series if n in {*bands["label"]}]]
+            return dots.dot_chart(ordered.reset_index(), y, series, repeats, at)
         if reference is not None and self.logarithmic:
             reference = math.log10(reference)
         return lines.line_chart(
             bands,
             x,
-            self._y(shown.column(self.table, measure.name)),
+            y,
             series,
             reference=reference,
             height=height,
-            repeats=measure.repeats(shown, self.table),
+            repeats=repeats,
             sizes=True,
-            where=where(shown, self.table, rows, (subjects.AXIS, x.name)),
+            where=at,
         )
 
 
@@ -314,19 +324,17 @@ class BySetting:
     setting: str
     measures: tuple[Measure, ...]
     note: str = ""
-    """A caution above the choice of measure."""
+    """A caution under the chart."""
 
     def available(self, shown: Shown) -> bool:
         """Whether the setting varies within a series."""
         return not shown.results.empty and varies_within(shown, self.setting)
 
     def draw(self, shown: Shown) -> None:
-        """Show the chart, then the choice of measure."""
-        place = st.container()
-        if self.note:
-            st.caption(self.note)
+        """Show the choice of measure, then the chart."""
         table = shown.experiment.summary.table
-        measure, y = choose_measure(shown, table, known_measures(shown, table, self.measures))
+        with above() as files:
+            measure, y = choose_measure(shown, table, known_measures(shown, table, self.measures))
         x = setting_axis(shown, self.setting)
         named = labels(shown.experiment, shown.runs, without=(self.setting,))
         results = shown.results.assign(label=shown.results["run_id"].map(named))
@@ -342,9 +350,10 @@ class BySetting:
         variants = dict(zip(results["label"], results["variant"], strict=True))
         series = styles(variants, dark=cache.dark())
         chart = lines.line_chart(bands, x, y, series, sizes=True)
-        with place:
-            alt = lines.description(shown.experiment.question, bands, x, y)
-            put(shown, chart, alt, table, f"{y.name}-{x.name}")
+        alt = lines.description(shown.experiment.question, bands, x, y)
+        put(shown, chart, alt, table, f"{y.name}-{x.name}", files)
+        if self.note:
+            st.caption(self.note)
 
 
 def varies_within(shown: Shown, setting: str) -> bool:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.charts import curves, lines
 from dashboard.charts.scales import curve_of
-from dashboard.figures.base import Measure, Shown, choose_measure, put, sliced
+from dashboard.figures.base import Measure, Shown, above, choose_measure, put, sliced
 
 AXIS = "side"
 """The axis of the table that says on which side a row is."""
@@ -31,12 +31,10 @@ class BothSides:
         return shown.varies(self.table, AXIS)
 
     def draw(self, shown: Shown) -> None:
-        """Show the chart of the runs that have two sides, then the choice of measure."""
-        place = st.container()
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        """Show the choice of measure, then the chart of the runs that have two sides."""
+        with above() as files:
             measure, y = choose_measure(shown, self.table, self.measures)
             rows = sliced(shown, self.table, over=(AXIS,))
-        st.caption(self.note)
         distance = curve_of(shown.experiment.row(self.table))
         x = dataclasses.replace(
             distance, name="offset", title="Steps from the loss (before: negative)"
@@ -55,10 +53,10 @@ class BothSides:
             for side, dash in ((PAST, style.dash), (FUTURE, AHEAD_DASH))
             if f"{label} · {side}" in set(bands["label"])
         }
-        with place:
-            if bands.empty:
-                st.info("Here every value is exactly zero or missing: there is no curve to draw.")
-                return
-            chart = lines.line_chart(bands, x, y, styles)
-            alt = lines.description(shown.experiment.question, bands, x, y)
-            put(shown, chart, alt, self.table, f"{measure.name}-both-sides")
+        if bands.empty:
+            st.info("Here every value is exactly zero or missing: there is no curve to draw.")
+            return
+        chart = lines.line_chart(bands, x, y, styles)
+        alt = lines.description(shown.experiment.question, bands, x, y)
+        put(shown, chart, alt, self.table, f"{measure.name}-both-sides", files)
+        st.caption(self.note)

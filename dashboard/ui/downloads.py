@@ -6,12 +6,20 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
 from dashboard.charts import export, render
 from dashboard.charts.render import Chart
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.mutable_popover_container import PopoverContainer
+
+HELP = (
+    "In the figure: click a curve or a name to isolate it, hold Ctrl or ⌘ and scroll (or pinch) to "
+    "zoom, drag to move, double-click to reset."
+)
 
 FORMS: tuple[export.Form, ...] = ("svg", "png")
 
@@ -46,6 +54,11 @@ def offer(
         on_click="ignore",
         key=key,
     )
+
+
+def menu(key: str) -> PopoverContainer:
+    """A small button at the upper right of a figure that opens to its files."""
+    return st.popover("Download", type="tertiary", help=HELP, key=f"{key}-files")
 
 
 def pictures(file: str, chart: Callable[[], Chart], key: str) -> None:

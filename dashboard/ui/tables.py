@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,16 @@ FIXED: Mapping[str, str] = {
     "comment": "Comment",
 }
 """What every run has, besides its status and its name."""
+
+NAME_PIXELS = (110, 420)
+"""The least and the most width of a column of names."""
+
+
+def name_column(names: Iterable[str]) -> Any:
+    """A column that stays in view and is as wide as its longest name."""
+    least, most = NAME_PIXELS
+    longest = max((len(str(name)) for name in names), default=0)
+    return st.column_config.TextColumn(pinned=True, width=min(most, max(least, 8 * longest + 20)))
 
 
 def selected(runs: Sequence[RunRecord]) -> list[RunRecord]:

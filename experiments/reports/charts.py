@@ -17,7 +17,9 @@ import numpy
 import pandas
 import vl_convert
 
-WIDTH, MAX_NAME_WIDTH = 320, 240
+from core.formatting import distinct_names
+
+WIDTH, MAX_NAME_WIDTH = 320, 290
 """Pixels of the plot and of a name on its left."""
 
 
@@ -28,6 +30,7 @@ def interval_chart(heading: str, rows: Sequence[Mapping[str, Any]]) -> altair.La
     drawn where the finite numbers end; above 1.5 powers of ten the axis is logarithmic.
     """
     data = pandas.DataFrame(rows)
+    data["name"] = data["name"].map(distinct_names([str(name) for name in data["name"]]))
     numbers = data[["value", "low", "high"]].astype(float)
     finite = numbers.where(numpy.isfinite(numbers))
     lowest, highest = float(finite.min().min()), float(finite.max().max())

@@ -40,6 +40,11 @@ ESCAPES = str.maketrans({
     "[": "{[}",
     "]": "{]}",
     "*": "{*}",
+    "×": r"$\times$",
+    **{
+        raised: f"$^{{{plain}}}$"
+        for raised, plain in zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True)
+    },
     "\u2068": "",
     "\u2069": "",
 })  # fmt: skip
@@ -119,7 +124,8 @@ def _comparison(comparison: Comparison) -> str:
             repeats_in_words(with_interval[0], group.name, comparison.repeat)
             for group in comparison.groups
         }
-        caption.append(f"In brackets: 95% intervals over {listed(sorted(repeats))}.")
+        over = listed(sorted(filter(None, repeats)))
+        caption.append(f"In brackets: 95% intervals{f' over {over}' if over else ''}.")
     if any(mark for result in results for mark in result.marks.values()):
         caption.append("Bold: the best, and what is not distinguishable from it.")
     return table(["", *(result.column.heading for result in results)], rows, " ".join(caption))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,7 @@ def test_from_an_empty_store_to_the_numbers(
     page.get_by_role("heading", name=re.compile("halving distance")).wait_for()
     visitor.settle()
 
+    open_files(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     file = tmp_path / "gradient.csv"
@@ -74,6 +76,11 @@ def test_from_an_empty_store_to_the_numbers(
     assert visitor.problems == []
 
 
+def open_files(page: Any) -> None:
+    """Open what a figure's Download button offers."""
+    page.get_by_test_id("stPopover").filter(has_text="Download").get_by_role("button").click()
+
+
 def recorded_lines(
     store: Store, run_id: str, table: str = GradientRow.table
 ) -> list[dict[str, str]]:
@@ -93,6 +100,7 @@ def test_the_answer_is_the_experiments_own(visitor: Visitor, address: str) -> No
 @pytest.mark.slow
 def test_figures_are_files_too(visitor: Visitor, address: str, tmp_path: Path) -> None:
     visitor.open(f"{address}/gradient-flow")
+    open_files(visitor.page)
     for form, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
         with visitor.page.expect_download() as download:
             visitor.page.get_by_role("button", name=form, exact=True).click()
@@ -159,6 +167,7 @@ def test_a_budget_leads_to_a_comparison_at_equal_parameters(
     page.get_by_text("At 20,000 parameters (recurrent layers): RNN").wait_for()
     visitor.settle()
 
+    open_files(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     file = tmp_path / "widths.csv"

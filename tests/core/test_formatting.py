@@ -15,6 +15,7 @@ from core.formatting import (
     as_number,
     counted,
     csv_cell,
+    distinct_names,
     exact_number,
     inline_text,
     interval,
@@ -83,6 +84,28 @@ def test_whole_numbers_are_shown_to_their_last_digit_and_others_to_three() -> No
         "98.1%",
         "7",
     ]
+
+
+SIZES = [f"LSTM · hidden size {size} · forget bias {bias}" for size in (16, 32) for bias in (0, 1)]
+
+
+@pytest.mark.parametrize("letters", [40, 30, 28])
+def test_short_labels_lose_what_they_share_and_keep_what_distinguishes_them(letters: int) -> None:
+    names = distinct_names(SIZES, letters)
+    assert list(names) == SIZES
+    assert len({*names.values()}) == len(SIZES)
+    assert all(len(name) <= letters for name in names.values())
+    assert [name[-1] for name in names.values()] == ["0", "1", "0", "1"]
+    assert names[SIZES[0]].startswith({40: "LSTM", 30: "hidden size 16 · f", 28: "hidden"}[letters])
+
+
+def test_labels_that_fit_or_cannot_be_shortened_stay_whole() -> None:
+    assert distinct_names(["LSTM", "LSTM · forget bias 1"]) == {
+        "LSTM": "LSTM",
+        "LSTM · forget bias 1": "LSTM · forget bias 1",
+    }
+    long = [f"{'x' * 10}{letter}{'y' * 60}" for letter in "ab"]
+    assert {*distinct_names(long, 30).values()} == {*long}
 
 
 def test_of_a_long_list_the_rest_is_counted() -> None:

@@ -170,7 +170,7 @@ def test_single_seeds_a_level_and_straight_lines_can_be_added() -> None:
     fits = pandas.DataFrame({"label": "RNN", X.name: [0, 9], "value": [0.0, -2.0]})
     chart = line_chart(bands(X.name), X, MEASURE, STYLES, seeds=seeds, fits=fits, reference=1.0)
     marks = [layer["mark"]["type"] for layer in layers(chart)]
-    assert marks == ["rule", "line", "line", "line", "text", "circle"]
+    assert marks == ["rule", "line", "line", "line", "rule", "circle", "text"]
 
 
 def test_a_heatmap_has_no_more_tiles_than_a_screen_shows() -> None:
@@ -224,14 +224,30 @@ def test_a_figure_is_described_in_words() -> None:
     assert "bi-GRU: 1 at 0, 0.013 at 19" in said
 
 
-@pytest.mark.parametrize(("form", "start"), [("svg", b"<svg"), ("png", b"\x89PNG")])
-def test_a_figure_is_a_file(form: export.Form, start: bytes) -> None:
+CAPTION = lines.Caption("How fast?", ("layers 1", "hidden size 64"), "Unroll, 28 Nov 2026")
+
+
+def drawn(width: int) -> str:
+    """The text of a figure of that width."""
+    chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES, where="Pass: training")
+    found = export.render(lines.for_print(chart, CAPTION, width).to_dict(), "svg").read().decode()
+    assert found.startswith("<svg")
+    return found
+
+
+def test_a_figure_is_a_file_that_says_what_it_is_of_and_names_each_curve_once() -> None:
+    wide, narrow = drawn(900), drawn(120)
+    for found in (wide, narrow):  # beside the curves, and in the legend where there is no room
+        assert found.count(">bi-LSTM</text>") == 1
+    for text in ("How fast?", "layers 1, hidden size 64", "Unroll, 28 Nov 2026", "Pass: training"):
+        assert f">{text}</" in wide
+    assert ">10⁰</text>" in wide
+    assert scales.heading(MEASURE) in wide
+
+
+def test_a_figure_is_a_picture() -> None:
     chart = lines.for_print(lines.line_chart(bands(X.name), X, MEASURE, STYLES))
-    content = export.render(chart.to_dict(), form).read()
-    assert content.startswith(start)
-    if form == "svg":
-        assert "bi-LSTM" in content.decode()
-        assert "10⁰" in content.decode()
+    assert export.render(chart.to_dict(), "png").read().startswith(b"\x89PNG")
 
 
 # --- colours -----------------------------------------------------------------------------------
@@ -372,7 +388,7 @@ def test_measures_that_are_no_logarithms_have_plain_numbers_on_a_logarithmic_axi
     assert scales.heading(time) == "Time (ms, log scale)"
     axis = scales.value_axis(time, -1.0, 2.0, 440).to_dict()
     assert 10 ** axis["values"][1] == pytest.approx(0.2)
-    assert ",.2~r" in axis["labelExpr"]
+    assert ",.4~r" in axis["labelExpr"]
     decades = scales.value_axis(time, -1.0, 7.0, 440).to_dict()["values"]
     assert decades == [-1, 0, 1, 2, 3, 4, 5, 6, 7]
 
@@ -392,6 +408,16 @@ def test_a_short_axis_of_whole_steps_has_whole_ticks(last: float, ticks: int | N
 def test_what_explodes_has_an_axis_that_fits(high: float, form: str) -> None:
     norm = next(column for column in NormRow.columns() if column.name == "norm")
     assert scales.value_axis(norm, 0.0, high, 240).to_dict()["format"] == form
+
+
+@pytest.mark.parametrize(("low", "high"), [(18.0, 23.0), (1.1, 1.9), (64.0, 66.0), (9.0, 110.0)])
+def test_an_axis_has_three_numbers_however_short_it_is(low: float, high: float) -> None:
+    time = scales.logarithm_of(column(THROUGHPUT.row("times"), "milliseconds"))
+    axis = scales.value_axis(time, math.log10(low), math.log10(high), 440).to_dict()
+    inside = [10**tick for tick in axis["values"] if low <= 10**tick * (1 + 1e-9)]
+    assert len(inside) >= 3
+    assert len({f"{tick:.4g}" for tick in inside}) == len(axis["values"])  # all labels differ
+    assert inside[-1] <= high * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("heights", [[], [0.5], [0.0, 0.0, 0.0], [0.9, 1.0, 0.95, 0.1]])

@@ -230,12 +230,13 @@ def test_attention_is_a_map_or_a_sentence(measured: Any, show: Show) -> None:
     shown = measured(attention=["none", "dot"])
     app = show(PAGE, figure="Attention")
     assert len(app.get("vega_lite_chart")) == 1
-    assert plain("LSTM · no attention: nothing to look at") in texts(app)
+    assert "there is no map, because the decoder reads the encoder's last state" in texts(app)
+    assert f"every step: {plain('LSTM · no attention')}." in texts(app)
     blind = next(run for run in shown.runs if run.settings["attention"] == "none")
     app = show(PAGE, figure="Attention", runs=[blind.run_id[:8]])
     assert not app.exception
     assert not app.get("vega_lite_chart")
-    assert "nothing to look at" in texts(app)
+    assert "there is no map" in texts(app)
 
 
 def test_a_map_has_its_tokens_on_the_axes_and_one_scale() -> None:

@@ -92,6 +92,24 @@ def test_the_size_along_the_axis_is_left_out_of_the_names(shown: Any) -> None:
     assert series(runs, asked, without=("batch_size",)) == ["LSTM", "linear"]
 
 
+def test_shades_follow_the_number_and_not_the_order_of_the_runs(shown: Any) -> None:
+    runs = shown(["lstm"], hidden_size=[64, 16, 32])
+    assert list(runs.styles) == [f"LSTM · hidden size {size}" for size in (16, 32, 64)]
+    reds = [int(style.colour[1:3], 16) for style in runs.styles.values()]
+    assert reds == sorted(set(reds))
+
+
+def test_one_length_is_drawn_as_dots(shown: Any) -> None:
+    runs = shown(["rnn", "lstm"])
+    rows = forward(runs)
+    rows = rows[(rows["subject"] == "fused") & (rows["sequence_length"] == SIZES[0])]
+    figure = Scaling("Time", "times", (TIME,))
+    bands = figure._bands(runs, TIME, rows)
+    chart = figure._chart(runs, TIME, rows, bands, dict(runs.styles), 300).to_dict()
+    assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rule", "circle"]
+    assert chart["title"]["text"].startswith(f"Sequence length: {SIZES[0]}")
+
+
 def test_baselines_are_drawn_by_themselves_only_where_they_are_few(shown: Any) -> None:
     few = shown(["lstm", "gru"])
     assert subjects.default(few, forward(few)).baselines == subjects.DEFAULT_BASELINES

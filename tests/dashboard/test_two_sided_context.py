@@ -12,7 +12,7 @@ from core.store.recorder import Recorder
 from core.store.tracking import Store
 from dashboard.figures.base import Shown, read
 from dashboard.figures.context import Control, with_control
-from dashboard.figures.leading import ACCURACY, leading
+from dashboard.figures.leading import ACCURACY, TRAINING, leading
 from dashboard.figures.lines import Curves
 from dashboard.ui.text import plain
 from tests.dashboard.conftest import Show, texts
@@ -84,6 +84,11 @@ def test_the_first_figure_is_of_the_variants_themselves_beside_exact_chance(meas
     chance = {(row["look_ahead"], row["value"]) for row in points if "series" in row}
     assert chance == {(0, 100.0), (1, 25.0), (2, 25.0)}
     assert all(0 <= row["low"] <= row["high"] <= 100 for row in points if "low" in row)
+    # While it trains, the axis does not shrink to the noise around chance, which is drawn.
+    live = TRAINING[TWO_SIDED_CONTEXT.name].preview(shown, intervals=False, height=200).to_dict()
+    low, high = live["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert low <= 0 < 100 <= high
+    assert [{"value": 25.0}] in live["datasets"].values()
 
 
 def test_the_refusal_is_the_decoders_own(measured: Any, show: Show) -> None:

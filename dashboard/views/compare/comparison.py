@@ -27,7 +27,7 @@ from dashboard.charts.curves import Repeats, of_estimates
 from dashboard.charts.render import Chart
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
-from dashboard.ui import controls, downloads, more_seeds, states
+from dashboard.ui import controls, downloads, more_seeds, states, tables
 from dashboard.ui.text import plain
 from dashboard.views.compare import across, curves, picking
 from dashboard.views.compare.curves import NO_HIGHLIGHT, Section, put_chart
@@ -232,7 +232,7 @@ def measures_table(comparison: Comparison) -> None:
             parts = (
                 exact_number(estimate.value),
                 f"({ends})" if ends else "",
-                "" if result.exact else f"· {repeats}",
+                f"· {repeats}" if repeats and not result.exact else "",
                 MARKS[result.marks.get(name, "")],
             )
             cells.append(" ".join(filter(None, parts)))
@@ -245,7 +245,7 @@ def measures_table(comparison: Comparison) -> None:
 
 def _wide_table(table: pandas.DataFrame, alt: str, help_of: Mapping[str, str | None]) -> None:
     config = {title: st.column_config.TextColumn(help=text) for title, text in help_of.items()}
-    config["Group"] = st.column_config.TextColumn(pinned=True)
+    config["Group"] = tables.name_column(table["Group"])
     st.dataframe(table, hide_index=True, column_config=config, alt=alt)
 
 

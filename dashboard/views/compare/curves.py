@@ -19,14 +19,15 @@ from pandas.api.types import is_numeric_dtype
 from core.analysis.comparison import Comparison
 from core.experiment import Column, Experiment, Row
 from dashboard.charts import curves, lines, render
+from dashboard.charts.frame import ISOLATE
 from dashboard.charts.render import Chart
 from dashboard.charts.scales import has_seeds, in_order
 from dashboard.charts.theme import Style, shade, styles
-from dashboard.figures.base import chart_files
+from dashboard.figures.base import caption_of, chart_files
 from dashboard.figures.leading import leading
 from dashboard.store import cache
 from dashboard.store.sweeps import Table
-from dashboard.ui import controls
+from dashboard.ui import controls, downloads
 from dashboard.ui.controls import put
 
 NO_HIGHLIGHT = "None"
@@ -70,7 +71,7 @@ def put_chart(section: Section, chart: Chart, alt: str, name: str) -> None:
     key = f"{section.name} {name}"
 
     def highlight() -> None:
-        points = st.session_state[key]["selection"].get("highlighted") or []
+        points = st.session_state[key]["selection"].get(ISOLATE) or []
         labels = (
             [str(point["label"]) for point in points if "label" in point]
             if isinstance(points, list)
@@ -81,9 +82,13 @@ def put_chart(section: Section, chart: Chart, alt: str, name: str) -> None:
             same = st.query_params.get(place) == labels[-1]
             put(place, NO_HIGHLIGHT if same else labels[-1], NO_HIGHLIGHT)
 
-    render.show(chart, alt, key=key, on_select=highlight, selection_mode="highlighted")
-    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        chart_files(chart, f"{section.name}-{name}")
+    experiment, runs = section.comparison.experiment, section.comparison.runs
+    with (
+        st.container(horizontal=True, horizontal_alignment="right"),
+        downloads.menu(f"{section.name}-{name}"),
+    ):
+        chart_files(chart, f"{section.name}-{name}", caption_of(experiment, runs))
+    render.show(chart, alt, key=key, on_select=highlight, selection_mode=ISOLATE)
 
 
 MIN_SIZES, MAX_SIZES = 2, 12

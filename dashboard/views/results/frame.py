@@ -27,7 +27,7 @@ from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
 from dashboard.store import cache, sweeps
 from dashboard.store.sweeps import Sweep
-from dashboard.ui import controls, housekeeping, more_seeds, states
+from dashboard.ui import controls, housekeeping, more_seeds, states, tables
 from dashboard.ui.text import interval, moment, number, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
@@ -221,7 +221,7 @@ def results_table(shown: Shown) -> None:
     results = shown.pooled if shown.results["label"].is_unique else shown.results
     whole = whole_numbers(summary)
     table = pandas.DataFrame({"Variant": results["label"]})
-    config: dict[str, Any] = {"Variant": st.column_config.TextColumn(pinned=True)}
+    config: dict[str, Any] = {"Variant": tables.name_column(table["Variant"])}
     if shown.experiment.one_run_per_seed and results["seed"].nunique() > 1:
         table["Seed"] = results["seed"]
     for declared in summary.columns():
@@ -273,17 +273,7 @@ def _columns_explained(shown: Shown) -> str:
 
 def _circumstances(shown: Shown) -> str:
     """The settings that all runs share, and what they ran on."""
-    shared = []
-    for setting in settings_of(shown.experiment.config):
-        values = {run.settings.get(setting.name) for run in shown.runs}
-        if setting.name in ("cell", "bidirectional") or len(values) != 1 or values & {None, ""}:
-            continue
-        (value,) = values
-        shared.append(
-            groups.setting_in_words(setting, value)
-            if setting.noun
-            else f"{setting.title.lower()} {groups.value_in_words(value)}"
-        )
+    shared = groups.shared_settings(settings_of(shown.experiment.config), shown.runs)
     machine = []
     for tag in PROVENANCE:
         seen = sorted({inline_text(run.tags[tag]) for run in shown.runs if tag in run.tags})

@@ -8,7 +8,7 @@ from core.tasks.lag_shapes import LAG_WORDS
 from dashboard.figures.base import Measure, Shown, measures
 from dashboard.figures.dots import Dots
 from dashboard.figures.heatmap import Attempts
-from dashboard.figures.leading import PERCENT, POSITIVE, leading
+from dashboard.figures.leading import PERCENT, POSITIVE, leading, symbol_chance
 from dashboard.figures.lines import Curves
 from dashboard.figures.scatter import Scatter
 from dashboard.views.results.frame import numbers_set, results_page
@@ -68,9 +68,9 @@ FIGURES = (
         diagonal="span = half-life",
         key="small: before training · large: after · bars: 95% intervals",
         note=(
-            "A line leads from the asymptotic half-life of the gradient before training to that "
-            "after it, of the very same networks, at the height of the span that they learned. On "
-            "the dotted line the span is one half-life; the further above it, the less is left."
+            "Each line runs from the half-life before training (small dot) to after (large dot), "
+            "at the span learned. Above the dotted line, less than half of the gradient survives "
+            "the span."
         ),
     ),
     Curves(
@@ -97,7 +97,10 @@ FIGURES = (
     Curves(
         "Training",
         "training",
-        (Measure("accuracy", bounds=PERCENT), Measure("loss", bounds=POSITIVE)),
+        (
+            Measure("accuracy", bounds=PERCENT, level=symbol_chance),
+            Measure("loss", bounds=POSITIVE),
+        ),
     ),
     Dots("By variant", measures("span", "half_life_end", "half_life_start", "steps_to_learn")),
 )

@@ -35,6 +35,13 @@ def test_a_name_has_only_what_tells_its_runs_from_the_others() -> None:
     assert found == ["LSTM · layers 2", "bi-GRU · layers 1"]
 
 
+def test_groups_are_in_the_order_of_their_values_and_not_of_their_runs() -> None:
+    biases = [made("lstm", forget_bias=bias) for bias in (3, 0, 10, 1)]
+    words = [f"forget bias {bias}" for bias in (0, 1, 3, 10)]
+    assert names(made("rnn"), *biases) == ["RNN", *(f"LSTM · {word}" for word in words)]
+    assert names(*biases, made("rnn"), by="forget_bias") == [*words, "without forget bias"]
+
+
 def test_a_machine_is_named_where_times_are_measured_on_several() -> None:
     one, two = made(repetitions=3), made(device="cuda", repetitions=3)
     assert [*labels(THROUGHPUT, [one]).values()] == ["RNN"]
