@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -156,7 +157,7 @@ def test_every_requirement_is_pinned_exactly() -> None:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_every_command_in_the_documentation_is_understood(path: Path) -> None:
     for command in re.findall(r"python -m experiments ([^`\n#]+)", path.read_text()):
-        chosen = parse(command.split())
+        chosen = parse(shlex.split(command))
         if chosen.verb in ("run", "submit"):
             assert configs_of(chosen)
         elif chosen.verb == "suite":

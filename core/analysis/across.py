@@ -56,7 +56,7 @@ class Axis:
         return None if value is None else float(value)
 
     def text(self, run: RunRecord) -> str:
-        """The run's value as the heading of a row or a column: `16`, `as drawn`, `bi-LSTM`."""
+        """The run's value as the heading of a row or a column: `16`, `default`, `bi-LSTM`."""
         if self.setting is None:
             return variant_title(variant_of(run))
         if not has(run, self.setting):

@@ -139,11 +139,13 @@ def by_value(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") ->
     """The runs in the order of charts and tables: by the settings in `by` if it names any, then
     variant by variant as they come, and each variant's by the settings in which it differs.
 
-    Numbers are in order of size, after what is left as drawn and before runs without the setting;
+    Numbers are in order of size, after the default and before runs without the setting;
     words as they come.
     """
     settings = {s.name: s for s in settings_of(experiment.config)}
-    differing = [s for s in experiment.identity if differs(runs, s)]
+    budgeted = any(run.settings.get(name) for run in runs for name in BUDGETS)
+    chosen = [s for s in experiment.identity if not (budgeted and s.name == WIDTH)]
+    differing = [s for s in chosen if differs(runs, s)]
     order = [settings[name] for one in by.split(",") if (name := one.strip()) in settings]
     variants = list(dict.fromkeys(map(variant_of, runs)))
 

@@ -400,7 +400,7 @@ def test_a_comparison_that_is_not_there_is_answered_with_the_newest_ones(
         (runs[:1], "the newest are 'a'"),
         (runs, "the newest are 'd', 'c', 'b'"),
     ):
-        made_up = SimpleNamespace(runs=lambda *_, recorded=recorded: recorded)
+        made_up = SimpleNamespace(runs=lambda *_, recorded=recorded, **__: recorded)
         monkeypatch.setattr(commands, "open_store", lambda made_up=made_up: made_up)
         assert main(["compare", "--comparison", "x"]) == 2
         assert capsys.readouterr().err == f"error: sweep is 'x'; {told}\n"

@@ -460,8 +460,8 @@ def test_too_few_repeats_ask_for_exactly_those_that_a_verdict_takes(made: Made) 
     for seed in (1, 2):
         for variant in ("rnn", "lstm"):
             made.add(THROUGHPUT, variant, measured=speed(50), streamed_tokens=100, seed=seed)
-    assert made.question(THROUGHPUT).repeats.plan == ()
-    assert made.question(PARAMETER_COUNT).repeats.plan == (), "a count needs no repetition"
+    assert made.question(THROUGHPUT).repeats.plan == []
+    assert made.question(PARAMETER_COUNT).repeats.plan == [], "a count needs no repetition"
 
 
 def test_looks_at_a_growing_sample_are_corrected_for_here_too(made: Made) -> None:
