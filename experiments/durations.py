@@ -128,7 +128,9 @@ def _predict(
 ) -> Range | None:
     """Seconds of one run, by the runs that are most like it, on its device if possible.
 
-    Beyond a fixed part for start and end, time is taken as proportional to work.
+    Beyond a fixed part for start and end, time is taken as proportional to work. The less these
+    runs are like it, the wider the range: of 16 sweeps of a chapter suite, 13 took between half and
+    twice the time that their nearest runs told.
     """
 
     def distance(run: _Measured) -> float:
@@ -152,7 +154,8 @@ def _predict(
         for run in near
         if distance(run) <= closest + 0.5
     ]
-    return min(times), max(times)
+    doubt = 1 + min(1.0, closest)  # none about a run that only has another seed
+    return min(times) / doubt, max(times) * doubt
 
 
 def _side_by_side(experiment: Experiment, runs: int, threads: int, total: Range) -> Range:
