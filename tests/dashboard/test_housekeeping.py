@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import all_experiments
+from core.store.records import TAG_STARRED
 from core.store.tracking import Store
 from dashboard.navigation import page_of
 from dashboard.store import cache
@@ -44,6 +45,9 @@ def test_a_run_is_starred_archived_and_deleted_and_each_is_undone(
     store: Store, runs: list[str], show: Show
 ) -> None:
     app = show("views/runs.py", run=runs[0])
+    press(app, "details-star")
+    assert store.run(runs[0]).tags[TAG_STARRED] == app.user["email"], "who has signed in"
+    press(app, "undo")
     for key, change in (
         ("details-star", lambda run: run.starred),
         ("details-archive", lambda run: run.archived),
