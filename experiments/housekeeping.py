@@ -25,9 +25,7 @@ from core.store.records import (
     note_text,
 )
 from core.store.tracking import Store, current_user
-
-MAX_NAME = 200
-"""Letters of the name of a run, a sweep or a tag."""
+from experiments.queue import MAX_NAME
 
 MAX_TEXT = 4000
 """Letters of a comment or of a tag's value."""

@@ -27,9 +27,10 @@ from core.store.records import (
     TAG_PINNED,
     TAG_RETRY_OF,
     TAG_SWEEP_NAME,
+    TAG_USER,
     RunRecord,
 )
-from core.store.tracking import Store
+from core.store.tracking import Store, current_user
 from experiments.liveness import is_alive, signal_owner
 from experiments.suites import Suite
 
@@ -107,6 +108,8 @@ class Missing:
     """How often the comparison that they belong to is looked at while seeds are added."""
     name: str = ""
     """What people call the sweep, if they gave it a name."""
+    user: str = ""
+    """Who launches it, if that is not whom this process belongs to."""
 
 
 def missing(store: Store, suite: Suite) -> Missing:
@@ -148,6 +151,8 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
     _require_devices_of(store, [config for _, config, _ in wanted.plan])
     if wanted.looks > 1:
         tags[TAG_LOOKS] = str(wanted.looks)
+    if wanted.user:
+        tags[TAG_USER] = wanted.user
     run_ids = [
         store.create(experiment, config, sweep=sweep, tags=tags)
         for experiment, config, sweep in wanted.plan
@@ -250,7 +255,7 @@ def cancel_all(store: Store, records: Sequence[RunRecord]) -> str:
     return ", ".join(parts) or "These runs had already ended"
 
 
-def retry(store: Store, run_id: str) -> str:
+def retry(store: Store, run_id: str, user: str = "") -> str:
     """Queue the config of an ended run again, in the same sweep; return the new run's id.
 
     Raises `BadSetting` for a run that has not ended, or whose device is not there.
@@ -261,13 +266,15 @@ def retry(store: Store, run_id: str) -> str:
             f"run is {record.name!r}, which is {record.status}; only an ended run can be retried"
         )
     _require_devices_of(store, [config_of(record)])
-    return requeue(store, record)
+    return requeue(store, record, user or current_user())
 
 
-def requeue(store: Store, record: RunRecord) -> str:
+def requeue(store: Store, record: RunRecord, user: str = "") -> str:
     """Queue a run's config again without checking its device; return the new run's id."""
-    kept = (TAG_SWEEP_NAME, TAG_PINNED)  # they stand on each run of a sweep
+    kept = (TAG_SWEEP_NAME, TAG_PINNED, TAG_USER)  # the first two stand on each run of a sweep
     tags = {name: record.tags[name] for name in kept if name in record.tags}
+    if user:
+        tags[TAG_USER] = user
     new = store.create(
         experiment_named(record.experiment),
         config_of(record),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import replace
 
 import streamlit as st
 
@@ -18,17 +18,16 @@ from dashboard.ui.text import plain
 from experiments import queue, worker
 from experiments.suites import Suite
 
-T = TypeVar("T")
-
 WORKER_PROBLEM = "worker problem"
 """The key in the session of why no worker could be started; it stands where one is missed."""
 
 
 def launch(experiment: Experiment, configs: Sequence[Config], name: str = "") -> str | None:
     """Queue one sweep and make sure that a worker is running; its id, or None if refused."""
-    store = cache.reader().store
-    run_ids = _submit(lambda: queue.submit(store, experiment, configs, name=name))
-    return store.run(run_ids[0]).sweep if run_ids else None
+    sweep = queue.new_sweep(experiment.name)
+    plan = tuple((experiment, config, sweep) for config in configs)
+    queued = _submit(queue.Missing(plan, waiting=(), done=0, name=name))
+    return None if queued is None else sweep
 
 
 def launch_suite(suite: Suite) -> str | None:
@@ -36,7 +35,7 @@ def launch_suite(suite: Suite) -> str | None:
     or None if refused.
     """
     store = cache.reader().store
-    run_ids = _submit(lambda: queue.submit_missing(store, queue.missing(store, suite)))
+    run_ids = _submit(queue.missing(store, suite))
     return store.run(run_ids[-1]).sweep if run_ids else None
 
 
@@ -44,19 +43,18 @@ def launch_together(name: str, plan: Sequence[tuple[Experiment, Config]]) -> boo
     """Queue runs, maybe of several experiments, as one sweep; whether they were accepted."""
     sweep = queue.new_sweep(name)
     wanted = queue.Missing(tuple((*pair, sweep) for pair in plan), waiting=(), done=0)
-    return _submit(lambda: queue.submit_missing(cache.reader().store, wanted)) is not None
+    return _submit(wanted) is not None
 
 
 def launch_more_seeds(plan: Plan, looks: int) -> bool:
     """Queue runs that join the sweeps of a comparison; whether they were accepted."""
-    wanted = queue.Missing(tuple(plan), waiting=(), done=0, looks=looks)
-    return _submit(lambda: queue.submit_missing(cache.reader().store, wanted)) is not None
+    return _submit(queue.Missing(tuple(plan), waiting=(), done=0, looks=looks)) is not None
 
 
-def _submit(submit: Callable[[], T]) -> T | None:
-    """What the queue returns, or None and a message on the page if it refuses."""
+def _submit(wanted: queue.Missing) -> list[str] | None:
+    """Queue runs for the person at the page; their ids, or None and why not."""
     try:
-        submitted = submit()
+        submitted = queue.submit_missing(cache.reader().store, replace(wanted, user=cache.person()))
     except BadSetting as error:
         st.error(plain(str(error)), icon=":material/block:")
         return None
@@ -91,7 +89,7 @@ def retry(record: RunRecord) -> None:
 
     def again() -> str:
         store = cache.reader().store
-        new = queue.retry(store, record.run_id)
+        new = queue.retry(store, record.run_id, cache.person())
         worker.ensure_worker(store)
         st.query_params["run"] = new
         return f"{inline_text(record.name)} is queued again"

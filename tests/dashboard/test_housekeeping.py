@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import all_experiments
+from core.store.records import TAG_STARRED
 from core.store.tracking import Store
-from dashboard.navigation import page_of
+from dashboard.navigation import COMPARE, page_of
 from dashboard.store import cache
 from experiments.housekeeping import apply, edit_of
 from tests.dashboard.conftest import Show, texts
@@ -44,6 +45,9 @@ def test_a_run_is_starred_archived_and_deleted_and_each_is_undone(
     store: Store, runs: list[str], show: Show
 ) -> None:
     app = show("views/runs.py", run=runs[0])
+    press(app, "details-star")
+    assert store.run(runs[0]).tags[TAG_STARRED] == app.user["email"], "who has signed in"
+    press(app, "undo")
     for key, change in (
         ("details-star", lambda run: run.starred),
         ("details-archive", lambda run: run.archived),
@@ -118,8 +122,11 @@ def test_a_comparison_is_named_commented_and_archived_from_its_page(
     assert [run.sweep_name for run in store.runs()] == ["Forget bias"] * 2
     apply(store, {run_id: edit_of(archive=True) for run_id in runs})
     assert "Not measured yet" in texts(show(page.path))
-    said = texts(show(page.path, sweep=SWEEP))
-    assert "Archived" in said
+    for place in (page.path, COMPARE.path):  # a link to it still opens it
+        app = show(place, sweep=SWEEP)
+        assert not app.exception
+        assert "Archived" in texts(app)
+        assert "noisy machine, do not cite" in texts(app).replace("\\", "")
 
 
 def test_a_sweep_has_a_search_in_mlflow(

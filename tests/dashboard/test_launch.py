@@ -51,6 +51,7 @@ def test_starting_queues_every_variant_as_one_comparison(
     assert [run.settings["cell"] for run in runs] == ["rnn", "lstm", "gru"] * 2
     assert {run.status for run in runs} == {"SCHEDULED"}
     assert len({run.sweep for run in runs}) == 1
+    assert {run.user for run in runs} == {app.user["email"]}, "who has signed in"
     assert app.query_params["watch"] in (runs[0].sweep, [runs[0].sweep])
     assert len(workers) == 1
 

@@ -11,7 +11,7 @@ import pytest
 from core.chapter.claim import Measurement
 from core.settings import BadSetting
 from core.store.records import STATUSES, TAG_ARCHIVED, TAG_OWNER, TAG_PINNED
-from core.store.tracking import Store
+from core.store.tracking import Store, current_user
 from experiments import queue
 from experiments.queue import (
     QueueFull,
@@ -81,8 +81,9 @@ def test_retry_queues_the_same_config_in_the_same_comparison(store: Store, toy) 
     with pytest.raises(BadSetting, match="SCHEDULED; only an ended run"):
         retry(store, run_id)
     cancel(store, run_id)
-    again = store.run(retry(store, run_id))
+    again = store.run(retry(store, run_id, "ana"))
     before = store.run(run_id)
+    assert (again.user, before.user) == ("ana", current_user())
     assert again.status == "SCHEDULED"
     assert again.settings == before.settings
     assert again.sweep == before.sweep

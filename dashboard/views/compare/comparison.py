@@ -27,7 +27,7 @@ from dashboard.charts.curves import Repeats, of_estimates
 from dashboard.charts.render import Chart
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
-from dashboard.ui import controls, downloads, more_seeds, states, tables
+from dashboard.ui import controls, downloads, housekeeping, more_seeds, states, tables
 from dashboard.ui.text import plain
 from dashboard.views.compare import across, curves, picking
 from dashboard.views.compare.curves import NO_HIGHLIGHT, Section, put_chart
@@ -39,13 +39,24 @@ from experiments.reports.latex import comparison_tables
 
 def draw_picked() -> None:
     """Draw the choice of runs, each experiment's comparison, and the downloads."""
-    runs = cache.reader().runs()
+    asked = {*controls.asked("sweep"), *(i[:ID_LETTERS] for i in controls.asked(picking.KEY))}
+    runs = [
+        run
+        for run in cache.reader().runs(archived=True)
+        if not run.archived or asked & {run.sweep, run.run_id[:ID_LETTERS]}
+    ]
     if not any(run.status == "FINISHED" for run in runs):
         _nothing_yet(runs)
         return
     picked = picking.pick(runs)
     experiments = [e for e in all_experiments() if any(r.experiment == e.name for r in picked.runs)]
-    st.caption(plain(_which_runs(picked, experiments)))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(plain(_which_runs(picked, experiments)), width="content")
+        if len(picked.sweeps) == 1 and not picked.by_hand:
+            housekeeping.sweep_menu(picked.sweeps[0])
+        elif picked.runs:
+            housekeeping.mlflow_link(picked.runs)
+    housekeeping.remarks(picked.runs)
     comparisons: list[Comparison] = []
     drawings: dict[str, Chart] = {}
     for experiment in experiments:

@@ -13,7 +13,7 @@ from core.store.records import RunRecord
 from dashboard.navigation import COMPARE, LAUNCH, RUNS
 from dashboard.store import cache
 from dashboard.store.sweeps import Sweep, sweeps
-from dashboard.ui import search
+from dashboard.ui import housekeeping, search, states
 from dashboard.ui.text import first_sentence, moment, plain
 
 SHOWN = 10
@@ -22,12 +22,14 @@ SHOWN = 10
 
 def draw_comparisons() -> None:
     """Draw the search and a card for each comparison that it finds, the newest first."""
-    runs = cache.reader().runs()
+    runs = cache.reader().runs(archived=True)
     if not runs:
         st.info("There are no comparisons yet.", icon=":material/inbox:")
         st.page_link(LAUNCH.path, label="Launch a comparison", icon=LAUNCH.icon)
         return
-    query = search.box(placeholder="forget bias user:ana submitted>=2026-11-23")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        query = search.box(placeholder="forget bias user:ana submitted>=2026-11-23")
+        states.refresh_button()
     matching = {run.sweep or run.run_id for run in query.find(runs)}
     launches = sweeps(runs)
     found = [sweep for sweep in launches if sweep.name in matching]
@@ -50,7 +52,7 @@ def _card(sweep: Sweep) -> None:
     names = {run.experiment for run in sweep.runs}
     experiments = [experiment for experiment in all_experiments() if experiment.name in names]
     with st.container(border=True, gap="xsmall", key=f"comparison-{sweep.runs[0].run_id}"):
-        title = inline_text(sweep.title)
+        title = f"{'★ ' * any(run.starred for run in sweep.runs)}{inline_text(sweep.title)}"
         if sweep.finished:
             st.page_link(
                 COMPARE.path,
@@ -68,6 +70,7 @@ def _card(sweep: Sweep) -> None:
         if more:
             st.caption(plain(f"Also measured: {listed([e.title for e in more])}."))
         st.caption(plain(" · ".join(_facts(sweep, experiments))))
+        housekeeping.remarks(sweep.runs)
 
 
 def _answer(sweep: Sweep, experiment: Experiment) -> str:
@@ -84,8 +87,8 @@ def _facts(sweep: Sweep, experiments: Sequence[Experiment]) -> list[str]:
     """The question, who launched it and when, and its runs by what became of them."""
     question = experiments[0].question if len(experiments) == 1 else ""
     users = listed(sorted({inline_text(run.user) for run in sweep.runs if run.user}))
-    states = {"finished": sweep.finished, "active": sweep.active, "failed": sweep.broken}
+    by_state = {"finished": sweep.finished, "active": sweep.active, "failed": sweep.broken}
     runs = counted(len(sweep.runs), "run")
     if len(sweep.finished) < len(sweep.runs):
-        runs += f" ({', '.join(f'{len(of)} {word}' for word, of in states.items() if of)})"
+        runs += f" ({', '.join(f'{len(of)} {word}' for word, of in by_state.items() if of)})"
     return [part for part in (question, users, moment(sweep.launched), runs) if part]
