@@ -11,6 +11,7 @@ from core.analysis import groups
 from core.analysis.sizes import Size, sizes_in_words
 from core.experiment import Experiment
 from core.formatting import counted, inline_text
+from core.machine_load import busy_cores, busy_sentence
 from core.store.folder import StoreError
 from core.store.records import RunRecord
 from dashboard.navigation import LAUNCH, RUNS, launching
@@ -212,6 +213,19 @@ def cpu_only_note(experiment: Experiment) -> None:
             ":material/memory: Measured on CPU only. To add results of a GPU, launch the same "
             "comparison on a machine that has one, with MLFLOW\\_TRACKING\\_URI set to this store."
         )
+
+
+def busy_machine() -> None:
+    """Warn before times are measured on a busy machine; our own runs are waited for."""
+    if any(run.status == "RUNNING" for run in cache.reader().active()):
+        return
+    if warning := busy_sentence(_busy_cores()):
+        st.warning(plain(warning), icon=":material/speed:")
+
+
+@st.cache_data(show_spinner=False, ttl=15)
+def _busy_cores() -> float:
+    return busy_cores()
 
 
 def progress_line(runs: Sequence[RunRecord]) -> None:

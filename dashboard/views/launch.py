@@ -107,6 +107,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
             query_params={"runs": [run.run_id[:ID_LETTERS] for run in earlier.values()]},
         )
 
+if wanted and experiment.timed:
+    states.busy_machine()
+
 if configs:
     with st.popover("As a command", icon=":material/terminal:"):
         st.code(request.command(name), language="bash", wrap_lines=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.analysis.limits import parse_limits
 from core.analysis.scorecard import Terms
 from core.experiment import Experiment
 from core.experiments import all_experiments
@@ -18,7 +19,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.registry import variants
 from core.store.tracking import Store
 from dashboard.ui.text import plain
-from dashboard.views.choose import figures, table
+from dashboard.views.choose import balance, figures, table
 from dashboard.views.choose.scorecard import query
 from experiments.scorecards import ScorecardIndex, launches
 from tests.dashboard.conftest import Show, texts
@@ -242,3 +243,20 @@ def test_the_figure_has_a_panel_per_measure_and_is_one_chart_as_a_file(
     assert len(whole["concat"]) == len(drawn)
     for question, _, chart in drawn:
         assert chart.title.text == question.experiment.title
+
+
+def test_quality_is_traded_against_what_is_limited_or_the_latency(
+    scene: Callable[[str], Store],
+) -> None:
+    store = scene("full")
+    snapshot = ScorecardIndex(store.table).at(store.runs())
+    kinds, terms = ["RNN", "LSTM", "GRU"], Terms(hidden_size=64)
+    card = snapshot.scorecard(kinds, terms)
+    lines = balance.comparable(card)
+    assert balance.usual_axes(card, lines) == ("latency_p99_us", "half_distance_steps")
+    limited = snapshot.scorecard(kinds, terms, limits=parse_limits(["state<=1k", "span>=2"]))
+    x, y = balance.usual_axes(limited, lines)
+    assert (x, y) == ("state_bytes", "span")
+    points = balance.points_of(card, lines[x], lines[y])
+    assert list(points["label"]) == kinds
+    assert list(points["size"]) == [lines["parameters"].cells[k].estimate.value for k in kinds]

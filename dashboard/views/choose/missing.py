@@ -11,7 +11,6 @@ from core.analysis.scorecard import QuestionCard, Scorecard
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
 from core.formatting import counted, inline_text
-from core.machine_load import busy_cores, busy_sentence
 from core.settings import Value
 from core.store.records import ACTIVE, RunRecord
 from dashboard.navigation import RUNS
@@ -55,7 +54,7 @@ def offer(card: Scorecard) -> None:
             _offer_repeats(question)
         timed = [experiment_named(name).timed for name in missing]
         if any([*timed, *(question.experiment.timed for question in repeats)]):
-            _say_busy()
+            states.busy_machine()
 
 
 def _run_key(experiment: str, settings: Mapping[str, Value]) -> RunKey:
@@ -131,19 +130,6 @@ def _offer_repeats(question: QuestionCard) -> None:
         st.text(f"{experiment.title}: too few for a verdict; {claim_runs.estimate(pairs)}")
     if clicked and actions.launch_more_seeds(repeats.plan, repeats.looks):
         st.rerun()
-
-
-def _say_busy() -> None:
-    """Warn before times are measured on a busy machine; our own runs are waited for."""
-    if not any(run.status == "RUNNING" for run in cache.reader().active()):
-        warning = busy_sentence(_busy_cores())
-        if warning:
-            st.warning(plain(warning), icon=":material/speed:")
-
-
-@st.cache_data(show_spinner=False, ttl=15)
-def _busy_cores() -> float:
-    return busy_cores()
 
 
 def _watch(count: int) -> None:

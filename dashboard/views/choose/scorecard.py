@@ -39,7 +39,7 @@ from dashboard.ui import controls, downloads, states
 from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from dashboard.views.chapter import claims
-from dashboard.views.choose import figures, limits, missing, table
+from dashboard.views.choose import balance, figures, limits, missing, table
 from experiments import scorecards
 from experiments.reports.html import scorecard_report
 from experiments.scorecards import Launch, ScorecardIndex, ScorecardSnapshot, launches
@@ -140,6 +140,7 @@ def draw() -> None:
         limits.show_verdicts(card)
     missing.offer(card)
     table.draw(card)
+    balance.draw(card)
     figures.draw_panels(card)
     st.subheader("Question by question", anchor=False)
     for question in card.questions:

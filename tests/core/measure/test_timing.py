@@ -16,7 +16,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from core.machine_load import OtherLoad
+from core.machine_load import OtherLoad, busy_sentence
 from core.machine_lock import TIMING_LOCK
 from core.measure.timing import Stopwatch, Turns, balanced_orders
 
@@ -333,3 +333,8 @@ def test_our_own_work_is_not_the_load_of_others(monkeypatch: pytest.MonkeyPatch)
     system.update(user=112.0, system=11.0, idle=507.0)
     own.update(user=59.0, system=6.0)
     assert load.cores() == pytest.approx((13 - 10) / 10)
+
+
+def test_a_busy_machine_is_said_before_times_are_measured_and_a_quiet_one_is_not() -> None:
+    assert busy_sentence(0.1) == ""
+    assert "other programs use 1.4 cores now" in busy_sentence(1.4)
