@@ -143,9 +143,9 @@ def by_value(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") ->
     words as they come.
     """
     settings = {s.name: s for s in settings_of(experiment.config)}
-    budgeted = any(run.settings.get(name) for run in runs for name in BUDGETS)
-    chosen = [s for s in experiment.identity if not (budgeted and s.name == WIDTH)]
-    differing = [s for s in chosen if differs(runs, s)]
+    resized = any(run.settings.get(name) is not None for run in runs for name in BUDGETS)
+    left_out = WIDTH if resized else ""  # a budget gives each cell a width of its own
+    differing = [s for s in experiment.identity if s.name != left_out and differs(runs, s)]
     order = [settings[name] for one in by.split(",") if (name := one.strip()) in settings]
     variants = list(dict.fromkeys(map(variant_of, runs)))
 

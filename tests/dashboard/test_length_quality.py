@@ -132,7 +132,7 @@ def test_results_are_pooled_by_label_and_a_repeated_seed_counts_once() -> None:
     assert lstm["bleu_low"] == pytest.approx(exact.low)
     assert (gru["bleu_low"], gru["bleu_n"], gru["parameters"]) == (19.0, 1500, 100)
     shown = found.reset_index()
-    assert cards.headline(LENGTH_QUALITY, shown)[0][1:] == ("20.0", "GRU, 19.0 to 21.0")
+    assert cards.headline(LENGTH_QUALITY, shown)[0][1:] == ("20.0", "GRU, 19 to 21")
 
 
 def test_the_trained_range_is_shaded_where_all_agree_on_it(measured: Any, show: Show) -> None:
