@@ -133,7 +133,7 @@ PAGES: tuple[Page, ...] = (
         title="Cell explorer",
         icon=":material/tune:",
         section="Explore",
-        summary="Step a cell through a sequence; move its start and watch the gradient follow.",
+        summary="Drag a setting and watch the gradient follow; play a sentence through a cell.",
     ),
     Page(
         path="views/translate/page.py",

@@ -37,6 +37,26 @@ class ExplorerConfig(GradientDecayConfig):
     spectrum: bool = Field(False, title="Jacobians", description="Measured where they are shown.")
 
 
+TRAINING_LENGTH = 20
+"""Steps over which a cell that is trained here has to remember a symbol."""
+
+TRAINING_STEPS, SNAPSHOTS = 200, 21
+
+
+def training_config(config: ExplorerConfig) -> GradientDecayConfig:
+    """The settings of `gradient-decay` that train the explored cell for a few seconds."""
+    return GradientDecayConfig(
+        architecture=config.architecture,
+        seed=config.seed,
+        sequence_length=TRAINING_LENGTH,
+        training_steps=TRAINING_STEPS,
+        checkpoints=SNAPSHOTS,
+        learning_rate=0.01,
+        spectrum=False,
+        device="cpu",
+    )
+
+
 @dataclass(frozen=True)
 class Exploration:
     """A cell, and the sequence that it reads."""

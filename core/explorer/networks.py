@@ -8,25 +8,42 @@ Shapes: S seeds, T time, B = 1, I input, H hidden.
 
 from __future__ import annotations
 
+import copy
 import zlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from core.device import resolve_device
-from core.experiments.gradient_decay.declaration import DecayRow, GradientDecaySummary, GradientRow
+from core.experiments.gradient_decay.declaration import (
+    DecayRow,
+    GradientDecaySummary,
+    GradientRow,
+    TrainingRow,
+)
 from core.experiments.gradient_decay.measure import (
     GradientStudy,
     decay_rows,
     gradient_rows,
+    measure,
     summarise,
 )
 from core.experiments.length_quality.model import as_read
 from core.experiments.length_quality.translator import Translator
-from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
-from core.measure.gradients import measure_gradients
+from core.explorer.exploration import (
+    MAX_STEPS,
+    Exploration,
+    ExplorerConfig,
+    Part,
+    split_letters,
+    training_config,
+)
+from core.measure.gradients import LayerGradients, measure_gradients, seed_blocks
+from core.models.architecture import Architecture
+from core.models.cells import Weights
 from core.models.recurrent import Recurrent
 from core.settings import BadSetting
 from core.tasks.corpora import BEGIN, Pair
@@ -93,7 +110,9 @@ def trained_networks(translator: Translator, part: Part, exploration: Exploratio
     """A finished run's weights: layer 1, the forward direction, from a state of zeros.
 
     All S networks are this one: what differs between them is the drawn sequence (unless something
-    was typed, which is read as the run reads text) and the direction of the loss.
+    was typed, which is read as the run reads text) and the direction of the loss. The exploration's
+    recurrent gain multiplies the trained recurrent weights; its gate bias is added to the trained
+    one.
     """
     whole = translator.model.encoder if part == "encoder" else translator.model.decoder
     shape = whole.architecture.model_copy(update={"layers": 1, "bidirectional": False})
@@ -101,9 +120,23 @@ def trained_networks(translator: Translator, part: Part, exploration: Exploratio
     config = exploration.config.model_copy(update=update)
     text = exploration.text.strip()
     networks = _networks(config, *(embed_text(translator, part, text) if text else ()))
-    for parameter, weight in zip(networks.model.parameters(), whole.weights(0, 0), strict=True):
-        parameter.data = weight.detach().to(parameter.dtype).expand_as(parameter).contiguous()
+    weights = _adjusted(
+        whole.weights(0, 0), whole.cell.weight_blocks, exploration.config.architecture
+    )
+    for parameter, weight in zip(networks.model.parameters(), weights, strict=True):
+        parameter.data = weight.expand_as(parameter).contiguous()
     return networks
+
+
+@torch.no_grad()
+def _adjusted(weights: Weights, blocks: Sequence[str], asked: Architecture) -> Weights:
+    """The weights with the gain and the gate biases that were asked for, in float64."""
+    adjusted = Weights(*(weight.detach().double().clone() for weight in weights))
+    adjusted.weight_hh.mul_(asked.recurrent_gain)
+    for gate, value in (("forget", asked.forget_bias), ("update", asked.update_bias)):
+        if value is not None and gate in blocks:
+            adjusted.bias_ih.view(len(blocks), -1)[blocks.index(gate)] += value
+    return adjusted
 
 
 @torch.no_grad()
@@ -134,10 +167,61 @@ class GradientCurve(NamedTuple):
 
 def gradient_curve(networks: Networks) -> GradientCurve:
     """∂L/∂x_t and ∂L/∂(h_t, c_t) by distance, all seeds in one pass; no Jacobians."""
-    config = networks.config
-    seeds = range(config.seed, config.seed + config.seeds)
-    (layer,) = measure_gradients(
-        networks.model, networks.x_STBI, networks.grad_loss_SBH, slice(None)
-    )
-    rows, decays = gradient_rows(0, seeds, layer), decay_rows(0, seeds, layer)
-    return GradientCurve(rows, decays, summarise(config, rows, decays, (), ()))
+    return gradient_curves([networks])[0]
+
+
+def gradient_curves(many: Sequence[Networks]) -> list[GradientCurve]:
+    """The curves of networks of equal sizes that read equally long sequences, measured in one pass.
+
+    What differs between them is their weights: a setting at every position of a slider.
+    """
+    model = copy.deepcopy(many[0].model)
+    for name, parameter in model.named_parameters():
+        parameter.data = torch.cat([n.model.get_parameter(name).data for n in many])
+    x_STBI = torch.cat([networks.x_STBI for networks in many])
+    grad_loss_SBH = torch.cat([networks.grad_loss_SBH for networks in many])
+    measured = [
+        measure_gradients(model, x_STBI[block], grad_loss_SBH[block], block)[0]
+        for block in seed_blocks(model, x_STBI)
+    ]
+    inputs_SKB = torch.cat([layer.input_SKB for layer in measured])
+    states_SKB = torch.cat([layer.state_SKB for layer in measured])
+    curves = []
+    for index, networks in enumerate(many):
+        config = networks.config
+        own = slice(index * config.seeds, (index + 1) * config.seeds)
+        layer = LayerGradients(1, "past", inputs_SKB[own], states_SKB[own])
+        seeds = range(config.seed, config.seed + config.seeds)
+        rows, decays = gradient_rows(0, seeds, layer), decay_rows(0, seeds, layer)
+        curves.append(GradientCurve(rows, decays, summarise(config, rows, decays, (), ())))
+    return curves
+
+
+class Snapshot(NamedTuple):
+    """What training has made of a cell's gradient."""
+
+    training_step: int
+    losses: tuple[float | None, ...]
+    """Held-out cross-entropy of each seed, nats."""
+    curve: GradientCurve
+
+
+def training_snapshots(config: ExplorerConfig) -> Iterator[Snapshot]:
+    """Train a cell on `gradient-decay`'s recall task, and measure its gradient meanwhile.
+
+    The numbers are those of a `gradient-decay` run with the same settings.
+    """
+    training = training_config(config)
+    rows: defaultdict[int, list[GradientRow]] = defaultdict(list)
+    decays: defaultdict[int, list[DecayRow]] = defaultdict(list)
+    losses: defaultdict[int, list[float | None]] = defaultdict(list)
+    for event in measure(training):
+        if isinstance(event, GradientRow):
+            rows[event.training_step].append(event)
+        elif isinstance(event, DecayRow):
+            decays[event.training_step].append(event)
+        elif isinstance(event, TrainingRow):
+            losses[event.training_step].append(event.loss)
+    for step in rows:
+        summary = summarise(training, rows[step], decays[step], (), ())
+        yield Snapshot(step, tuple(losses[step]), GradientCurve(rows[step], decays[step], summary))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from core.explorer.diagram import Diagram, diagram
 from core.explorer.exploration import LargestRow, NormRow, SpectrumRow, ValueRow
 from core.explorer.networks import Networks
 from core.measure.jacobians import Spectrum, spectral_radius
@@ -53,6 +54,15 @@ class SteppedCell:
     def equations(self) -> tuple[Equation, ...]:
         """The equations of the cell."""
         return self.cell.equations
+
+    def diagram(self) -> Diagram:
+        """A drawing of the cell."""
+        arrives = {"W": "x", "U": "h", "b": "b"}
+        sums = {
+            block: [arrives[term.symbol[0]] for term in terms]
+            for block, terms in self.terms(1, 1).items()
+        }
+        return diagram(self.equations, self.cell.states, sums)
 
     def result(self, equation: Equation) -> Tensor:
         """The result of an equation at every step, TH."""

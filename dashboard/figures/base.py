@@ -26,7 +26,7 @@ from dashboard.charts.render import Chart
 from dashboard.charts.scales import column_of, curve_of, has_seeds, in_order, whole_numbers
 from dashboard.charts.theme import Style, styles
 from dashboard.store import cache, sweeps
-from dashboard.ui import controls, downloads
+from dashboard.ui import controls, downloads, jargon
 from dashboard.ui.text import in_words, plain
 
 MAX_PROBLEMS = 12
@@ -210,9 +210,12 @@ def choose_measure(
 ) -> tuple[Measure, Column]:
     """Ask which measure to draw, if there are several; `key` is its name in the address."""
     titles = {shown.column(table, measure.name).title: measure for measure in measures}
-    title = next(iter(titles))
+    title = controls.value(key or table, list(titles), next(iter(titles)))
+    meaning = jargon.OF_MEASURES.get(titles[title].name)
     if len(titles) > 1:
-        title = controls.choice("Measure", list(titles), key or table)
+        title = controls.choice("Measure", list(titles), key or table, help=meaning)
+    elif meaning:
+        st.caption(title, help=meaning)
     return titles[title], shown.column(table, titles[title].name)
 
 

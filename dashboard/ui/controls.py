@@ -446,23 +446,35 @@ def amount(
 
     `allowed` says what is possible where the address asks for something else.
     """
-    wanted = _first(key)
-    entered = default if default is None else kind(default)
-    if wanted:
-        read = _read_number(wanted, kind)
-        if read is None or not _within(read, low, high):
-            say_bad_link(key, wanted, allowed)
-            take_instead(key, [])
-        else:
-            entered = read
+    entered = amount_in_address(key, default, kind=kind, low=low, high=high, allowed=allowed)
     return st.number_input(
         title,
         None if low is None else kind(low),
         None if high is None else kind(high),
         value=None if default is None else "min",  # none can be cleared
-        **_bound(key, entered, lambda now: put(key, _digits(now), _digits(default))),
+        **_bound(key, entered, lambda now: put(key, digits(now), digits(default))),
         **more,
     )
+
+
+def amount_in_address(
+    key: str,
+    default: float | None,
+    *,
+    kind: type[int] | type[float],
+    low: float | None,
+    high: float | None,
+    allowed: str,
+) -> int | float | None:
+    """The value of an `amount` of that key, without showing it; explain a bad one."""
+    wanted = _first(key)
+    if wanted:
+        read = _read_number(wanted, kind)
+        if read is not None and _within(read, low, high):
+            return read
+        say_bad_link(key, wanted, allowed)
+        take_instead(key, [])
+    return default if default is None else kind(default)
 
 
 def _read_number(asked: str, kind: type[int] | type[float]) -> int | float | None:
@@ -479,7 +491,8 @@ def _within(number: float, low: float | None, high: float | None) -> bool:
     return (low is None or number >= low) and (high is None or number <= high)
 
 
-def _digits(number: float | None) -> str:
+def digits(number: float | None) -> str:
+    """A number as the address holds it; empty for none."""
     if number is None:
         return ""
     return str(int(number)) if number == int(number) else str(number)

@@ -10,9 +10,9 @@ from core.analysis.comparison import Comparison
 from core.analysis.groups import Group
 from core.experiment import Tables
 from core.experiments.gradient_decay.declaration import GradientDecayConfig, GradientDecaySummary
-from core.formatting import number, shortened_list, spread
+from core.formatting import listed, number, shortened_list, spread
 from core.measure import distances
-from core.settings import Value
+from core.settings import Value, settings_of
 from core.stats.aggregation import MEDIAN
 from core.stats.estimates import MISSING, AtLeast, Estimate, half_life
 
@@ -153,22 +153,48 @@ def _both_sides(comparison: Comparison) -> Iterator[str]:
 
 
 def _gates(comparison: Comparison) -> Iterator[str]:
-    """The gated networks in which 1% of the gradient surely reaches less than twice as far."""
+    """The gated networks in which 1% of the gradient surely reaches less far than in a plain RNN,
+    or less than twice as far."""
     result = comparison.result("percent_distance_steps")
     cells = {group.name: group.settings.get("cell") for group in comparison.groups}
     plain = [name for name in result.ordered() if cells[name] == "rnn"] if result else []
     if not plain or result is None:
         return
     shortest = plain[-1]
-    target = [MEDIAN.times(steps, TIMES_AS_FAR) for steps in result.values[shortest]]
-    gated = [name for name, cell in cells.items() if cell in ("lstm", "gru")]
-    pairs = {(n, shortest): (result.values[n], target) for n in gated if result.values[n]}
-    weak = [d.first for d in comparison.contrasts(pairs, MEDIAN) if d.finding == "worse"]
-    if weak:
-        yield (
-            f"In {shortened_list(weak, MAX_NAMED)}, 1% of the gradient reaches less than twice as "
-            f"far as in {shortest}, by more than noise: gates alone do not keep the gradient alive."
-        )
+    gated = [n for n, cell in cells.items() if cell in ("lstm", "gru") and result.values[n]]
+
+    def less_than(times: float) -> list[str]:
+        target = [MEDIAN.times(steps, times) for steps in result.values[shortest]]
+        pairs = {(name, shortest): (result.values[name], target) for name in gated}
+        return [d.first for d in comparison.contrasts(pairs, MEDIAN) if d.finding == "worse"]
+
+    shorter = less_than(1.0)
+    weak = [name for name in less_than(TIMES_AS_FAR) if name not in shorter]
+    changed = {group.name: _changed_start(group.settings) for group in comparison.groups}
+    for names, reach in ((shorter, "less far than"), (weak, "less than twice as far as")):
+        for name in (name for name in names if changed[name]):
+            yield (
+                f"In {name}, 1% of the gradient reaches {reach} in {shortest}, by more than noise: "
+                f"with {listed(changed[name])} in place of PyTorch's default."
+            )
+        if usual := [name for name in names if not changed[name]]:
+            yield (
+                f"In {shortened_list(usual, MAX_NAMED)}, 1% of the gradient reaches {reach} in "
+                f"{shortest}, by more than noise: gates alone do not keep the gradient alive."
+            )
+
+
+def _changed_start(settings: Mapping[str, Value]) -> list[str]:
+    """`forget bias -2`, `recurrent gain 0.5`: what was set of how a network starts."""
+    known = {setting.name: setting for setting in settings_of(GradientDecayConfig)}
+    starts = ("initialisation", "recurrent_gain", "forget_bias", "update_bias")
+    return [
+        f"{known[name].title.lower()} {settings[name]}"
+        if isinstance(settings[name], str)
+        else f"{known[name].title.lower()} {float(str(settings[name])):g}"
+        for name in starts
+        if settings.get(name) is not None and settings[name] != known[name].default
+    ]
 
 
 def _fade_of(comparison: Comparison, group: Group) -> Fade:

@@ -1,48 +1,50 @@
 """The page's controls: which cells to explore, with which weights, and the input they read.
 
-Sliders and menus follow from the settings of `Architecture`; the address keeps all of it.
+What can be set follows from the settings of `Architecture`; the address keeps all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-from core.analysis.groups import cell_of, value_in_words
+from core.analysis.groups import cell_of
+from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
-from core.formatting import counted, inline_text
+from core.formatting import inline_text
 from core.models.architecture import Architecture
 from core.models.registry import cell_kind, cell_kinds
-from core.settings import Setting, Value, settings_of
+from core.settings import BadSetting, Setting, Value, settings_of
 from core.store.records import RunRecord
 from dashboard.store import cache
-from dashboard.ui import controls, states
+from dashboard.ui import controls, jargon, states
 from dashboard.ui.text import moment, plain
 from dashboard.views.cell_explorer.computed import Start, Subject
 from dashboard.views.compare.picking import ID_LETTERS
+from dashboard.views.translate import models
 
-AS_DRAWN, FRESH, NOTHING = "as drawn", "fresh", "none"
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
-BIASES = (AS_DRAWN, *(f"{quarter / 4:g}" for quarter in range(-8, 25)))
+FRESH, NOTHING = "fresh", "none"
 
-POSITIONS: dict[str, Sequence[str]] = {
-    "recurrent_gain": [f"{twentieth / 20:g}" for twentieth in range(61)],
-    "forget_bias": BIASES,
-    "update_bias": BIASES,
+POSITIONS: Mapping[str, Sequence[float]] = {
+    "forget_bias": [quarter / 4 for quarter in range(-8, 25)],
+    "update_bias": [quarter / 4 for quarter in range(-8, 25)],
+    "recurrent_gain": [tenth / 10 for tenth in range(31)],
 }
 """The positions of the sliders: the instructive range, not all that is allowed."""
+
+TRAINING = "training"
+"""The slider that moves through the training steps of a cell that is trained here."""
 
 SHARED = ("cell", "bidirectional", "layers", "hidden_size")
 """Settings that both cells have in common, or that do not affect a single step."""
 
 WIDEST = 128
-
-WIDTHS = [str(width) for width in range(8, WIDEST + 1, 8)]
-
-LENGTHS = [str(length) for length in range(1, MAX_STEPS + 1)]
 
 PARTS: tuple[Part, ...] = ("encoder", "decoder")
 
@@ -54,78 +56,135 @@ USUAL_TEXT = "the cat sat on the mat"
 
 MAX_SEED = 9999
 
-DECODER_READS = " A decoder reads its own output: type in the target language."
+DECODER_READS = "A decoder reads its own output: type in the target language."
 
 SETTINGS = {setting.name: setting for setting in settings_of(ExplorerConfig)}
 
 USUAL_LENGTH = int(str(SETTINGS["sequence_length"].default))
 
+MEASURES = {"Input gradient": "log10_input_gradient", "State gradient": "log10_state_gradient"}
+
 SEEDS = int(str(SETTINGS["seeds"].default))
+
+CHAPTER = GRADIENT_DECAY.presets["chapter"]
+
+PRESETS: Mapping[str, Mapping[str, str]] = {
+    "Forgets": {"cell": "LSTM", "forget_bias": "-2", "start": FRESH},
+    "Remembers": {"cell": "LSTM", "forget_bias": "4", "start": FRESH},
+    "Explodes": {"cell": "RNN", "nonlinearity": "relu", "recurrent_gain": "3", "start": FRESH},
+    "The chapter's RNN": {
+        "cell": "RNN",
+        "start": FRESH,
+        "sequence": RANDOM,
+        "hidden_size": str(CHAPTER["hidden_size"]),
+        "input_size": str(CHAPTER["input_size"]),
+        "length": str(CHAPTER["sequence_length"]),
+        "loss": str(CHAPTER["loss"]),
+    },
+}
+"""Settings that make a cell do what the name says, on the page's address; nothing is stored."""
 
 
 class InputSequence(NamedTuple):
-    """The sequence that all cells read, and the width of cells with random weights."""
+    """The sequence that all cells read, and the sizes of cells with random weights."""
 
     length: int
     width: int
+    input_size: int
+    loss: str
     seed: int
     text: str
     one_hot: bool
 
     def of(self, architecture: Architecture) -> Exploration:
         """The exploration of a cell that reads it."""
-        config = ExplorerConfig(
-            architecture=architecture, sequence_length=self.length, seed=self.seed
+        config = ExplorerConfig.model_validate(
+            {
+                "architecture": architecture,
+                "sequence_length": self.length,
+                "input_size": self.input_size,
+                "loss": self.loss,
+                "seed": self.seed,
+            }
         )
         return Exploration(config, self.text, self.one_hot)
 
 
-def ask_sequence() -> InputSequence:
-    """Ask for the sequence, its length, the width and the seed."""
-    with st.grid(4, min_column_width=200):
-        kind = controls.choice("Sequence", (RANDOM, TYPED), "sequence")
-        with st.container():
-            text, length = _text() if kind == TYPED else ("", int(_length()))
-        width = controls.position(
-            SETTINGS["hidden_size"].title,
-            WIDTHS,
-            "hidden_size",
-            str(SETTINGS["hidden_size"].default),
-            help="Of cells with random weights.",
+def ask_preset() -> None:
+    """Offer settings under which a cell forgets, remembers or explodes."""
+    with st.container(horizontal=True, gap="small"):
+        for name, settings in PRESETS.items():
+            chosen = all(st.query_params.get(k) == value for k, value in settings.items())
+            st.button(
+                name,
+                key=f"preset {name}",
+                type="primary" if chosen else "secondary",
+                on_click=st.query_params.from_dict,
+                args=(settings,),
+            )
+
+
+class Asked(NamedTuple):
+    """What somebody wants to see."""
+
+    subjects: Sequence[Subject]
+    """One cell or two."""
+    slider: str
+    """The setting that the slider moves, or `TRAINING`."""
+    measure: str
+
+
+def ask(offered: Sequence[RunRecord]) -> Asked:
+    """Ask for one cell or two, their weights, what they read and what the slider moves."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        cell = _cell("", offered)
+        run = _run("", cell, offered)
+        place = st.container(width=260)
+        names = {s.name: slider_title(s, run is not None) for s in numeric_settings(cell)}
+        if run is None:
+            names[TRAINING] = "Training"
+        slider = controls.choice("Slider", list(names), "slider", names=names, help=jargon.SLIDER)
+        more = st.popover("More", icon=":material/tune:")
+        second = st.popover("Compare", icon=":material/compare_arrows:")
+    with more:
+        sequence = _sequence(run, place)
+        subjects = [_subject("", cell, run, sequence)]
+        measure = controls.choice(
+            "Gradient", list(MEASURES), "gradient", help=jargon.STATE_GRADIENT
         )
-        seed = controls.number(SETTINGS["seed"].title, 0, MAX_SEED, "seed", 0)
-    one_hot = kind == TYPED and st.query_params.get("letters") == ONE_HOT
-    return InputSequence(length, int(width), seed, text, one_hot)
+    with second:
+        other = _cell("second_", offered)
+        if other != NOTHING:
+            chosen = _run("second_", other, offered)
+            subjects.append(_subject("second_", other, chosen, sequence))
+    return Asked(_with_unique_labels(subjects), slider, MEASURES[measure])
 
 
-def ask(prefix: str, sequence: InputSequence, offered: Sequence[RunRecord]) -> Subject | None:
-    """Ask for one cell and its weights; None if the second cell is left out."""
-    titles = {kind.title: name for name, kind in cell_kinds().items()}
-    options = (NOTHING, *titles) if prefix else tuple(titles)
-    title = controls.choice(
-        "Second cell" if prefix else "Cell",
-        options,
-        f"{prefix}cell",
-        default=NOTHING if prefix else cell_kind("lstm").title,
-        then=lambda _: _forget(prefix),
-    )
-    if title == NOTHING:
-        return None
-    cell = titles[title]
-    run = _run(prefix, [run for run in offered if cell in (cell_of(run), _decoder(run))])
-    if run is not None:
-        return _trained(prefix, sequence, cell, run)
-    chosen = {s.name: _setting(prefix, s) for s in settings_of(Architecture) if _fits(s, cell)}
-    architecture = Architecture.from_flat({**chosen, "cell": cell, "hidden_size": sequence.width})
-    return Subject(architecture.label, architecture.variant, sequence.of(architecture))
+def numeric_settings(cell: str) -> list[Setting]:
+    """The settings that a slider can move, those that belong to the cell alone first."""
+    own = [s for s in settings_of(Architecture) if s.name in POSITIONS and _fits(s, cell)]
+    return sorted(own, key=lambda setting: not setting.cells)
 
 
-def with_unique_labels(subjects: Sequence[Subject]) -> list[Subject]:
-    """Number the second of two cells that have the same label."""
-    if len({subject.label for subject in subjects}) == len(subjects):
-        return list(subjects)
-    first, second = subjects
-    return [first, second._replace(label=f"{second.label} (2)")]
+def slider_title(setting: Setting, trained: bool) -> str:
+    """`Forget bias`; of trained weights a bias is added to the trained one."""
+    return f"Added {setting.title.lower()}" if trained and setting.optional else setting.title
+
+
+def label_of(subject: Subject) -> str:
+    """The cell with every setting that is not the default."""
+    architecture = subject.exploration.config.architecture
+    if subject.start is None:
+        return architecture.label
+    name = f"{cell_kind(architecture.cell).title} · {subject.start.part} "
+    details = [subject.start.run_id[:ID_LETTERS]]
+    if architecture.recurrent_gain != 1:
+        details.append(f"gain {architecture.recurrent_gain:g}")
+    for setting in numeric_settings(architecture.cell):
+        value = getattr(architecture, setting.name)
+        if setting.optional and value is not None:
+            details.append(f"{setting.title.lower()} {value:+g}")
+    return name + " · ".join(details)
 
 
 def no_run_yet() -> None:
@@ -137,69 +196,185 @@ def no_run_yet() -> None:
     states.to_launch(LENGTH_QUALITY, "Train the first model")
 
 
+def about(subjects: Sequence[Subject]) -> str:
+    """What trained weights mean for the figures; empty without any."""
+    trained = [subject for subject in subjects if subject.start is not None]
+    if not trained:
+        return ""
+    decoder = any(s.start is not None and s.start.part == "decoder" for s in trained)
+    typed = trained[0].exploration.text.strip()
+    return (
+        "Trained weights: layer 1, forwards, from a zero state; text is split as in the run. "
+        f"{SEEDS} seeds vary the {'' if typed else 'sequence and the '}loss, never the weights. "
+        f"{DECODER_READS if decoder and typed else ''}"
+    )
+
+
+def _with_unique_labels(subjects: Sequence[Subject]) -> list[Subject]:
+    """Number the second of two cells that have the same label."""
+    if len({subject.label for subject in subjects}) == len(subjects):
+        return list(subjects)
+    first, second = subjects
+    return [first, second._replace(label=f"{second.label} (2)")]
+
+
+def _cell(prefix: str, offered: Sequence[RunRecord]) -> str:
+    """Ask for a cell; the first one is that of the best trained model."""
+    names = {kind.title: name for name, kind in cell_kinds().items()}
+    best = best_model(offered)
+    usual = cell_kind(cell_of(best) if best else "lstm").title
+    title = controls.choice(
+        "Second cell" if prefix else "Cell",
+        (NOTHING, *names) if prefix else tuple(names),
+        f"{prefix}cell",
+        default=NOTHING if prefix else usual,
+        then=lambda _: _forget(prefix),
+    )
+    return names.get(title, NOTHING)
+
+
 def _forget(prefix: str) -> None:
-    """Drop the choice of a run, because another cell has other runs."""
-    st.query_params.pop(f"{prefix}start", None)
-    st.query_params.pop(f"{prefix}part", None)
+    """Drop what another cell does not have: its run, and the setting that the slider moves."""
+    for key in (f"{prefix}start", f"{prefix}part", "slider"):
+        st.query_params.pop(key, None)
 
 
-def _length() -> str:
-    return controls.position("Length (steps)", LENGTHS, "length", str(USUAL_LENGTH))
+MAX_TRIED = 3
+"""Models that are tried for the default: a run may have lost its own."""
 
 
-def _text() -> tuple[str, int]:
-    """Ask for a text; return it with its number of steps."""
-    text = controls.words("Text", "text", default=USUAL_TEXT, placeholder="Type something")
-    controls.choice("Letters as", (VECTORS, ONE_HOT), "letters")
-    if not text.strip():
-        st.caption(f"No text: a random sequence of {USUAL_LENGTH} steps is read.")
-        return "", USUAL_LENGTH
-    read = split_letters(text)
-    if read.remark:
-        st.caption(plain(read.remark))
-    return text, len(read.letters)
+def best_model(offered: Sequence[RunRecord]) -> RunRecord | None:
+    """The trained model that answers most correctly; None without one that can be loaded."""
+    ordered = sorted(offered, key=_accuracy, reverse=True)
+    return next((run for run in ordered[:MAX_TRIED] if _loads(run)), None)
+
+
+def _loads(run: RunRecord) -> bool:
+    try:
+        models.translator(cache.reader().store.uri, run.run_id)
+    except BadSetting:
+        return False
+    return True
+
+
+def _accuracy(run: RunRecord) -> float:
+    table = cache.reader().table(run, "summary")
+    if table is None or table.empty or "token_accuracy" not in table:
+        return -1.0
+    return float(table["token_accuracy"].fillna(-1.0).iloc[-1])
+
+
+def _run(prefix: str, cell: str, offered: Sequence[RunRecord]) -> RunRecord | None:
+    """Ask whose weights to load: a finished run's, or None for new, random weights."""
+    fitting = [run for run in offered if cell in (cell_of(run), _decoder(run))]
+    by_id = {run.run_id[:ID_LETTERS]: run for run in fitting}
+    names = {FRESH: "new, random"}
+    names |= {i: f"{inline_text(run.name)} · {moment(run.submitted)}" for i, run in by_id.items()}
+    best = None if prefix else best_model([run for run in fitting if cell == cell_of(run)])
+    with st.container(width=220):
+        chosen = controls.choice(
+            "Weights",
+            list(names),
+            f"{prefix}start",
+            default=best.run_id[:ID_LETTERS] if best else FRESH,
+            most=0,
+            names=names,
+        )
+    return by_id.get(chosen)
+
+
+def _subject(prefix: str, cell: str, run: RunRecord | None, sequence: InputSequence) -> Subject:
+    """The cell as the address describes it."""
+    values: dict[str, Value] = {}
+    for setting in settings_of(Architecture):
+        if not _fits(setting, cell) or (run is not None and setting.choices):
+            continue
+        values[setting.name] = _setting(prefix, setting)
+    start = None
+    if run is not None:
+        parts = [p for p in PARTS if cell == (cell_of(run) if p == "encoder" else _decoder(run))]
+        part: Part = parts[0]
+        if len(parts) > 1:
+            asked = controls.choice("Part", parts, f"{prefix}part")
+            part = "decoder" if asked == "decoder" else "encoder"
+        start = Start(cache.reader().store.uri, run.run_id, part)
+    width = sequence.width if run is None else Architecture().hidden_size
+    architecture = Architecture.from_flat({**values, "cell": cell, "hidden_size": width})
+    subject = Subject("", architecture.variant, sequence.of(architecture), start)
+    return subject._replace(label=label_of(subject))
+
+
+def _setting(prefix: str, setting: Setting) -> Value:
+    """The first cell's numbers are the slider's; those of the second are typed."""
+    key = f"{prefix}{setting.name}"
+    if setting.choices:
+        return controls.choice(setting.title, setting.choices, key)
+    default = None if setting.default is None else float(str(setting.default))
+    if not prefix:
+        return controls.amount_in_address(
+            key,
+            default,
+            kind=float,
+            low=setting.minimum,
+            high=setting.maximum,
+            allowed=setting.allowed,
+        )
+    return controls.amount(
+        setting.title,
+        key,
+        default,
+        kind=float,
+        low=setting.minimum,
+        high=setting.maximum,
+        allowed=setting.allowed,
+        step=0.25,
+        placeholder="PyTorch default",
+        help=plain(setting.description),
+    )
+
+
+def _sequence(run: RunRecord | None, place: DeltaGenerator) -> InputSequence:
+    """Ask for the sequence, its length, the sizes and the seed; the text stands at a place."""
+    kind = controls.choice("Sequence", (TYPED, RANDOM), "sequence")
+    text, length, one_hot = "", USUAL_LENGTH, False
+    if kind == TYPED:
+        with place:
+            text = controls.words(
+                "Text", "text", default=_usual_text(run), placeholder="Type something"
+            )
+        one_hot = controls.choice("Letters as", (VECTORS, ONE_HOT), "letters") == ONE_HOT
+        if not text.strip():
+            st.caption(f"No text: a random sequence of {USUAL_LENGTH} steps is read.")
+        elif remark := split_letters(text).remark:
+            st.caption(plain(remark))
+    if text.strip():
+        length = len(split_letters(text).letters)
+    elif kind == RANDOM:
+        length = controls.number("Length (steps)", 1, MAX_STEPS, "length", USUAL_LENGTH)
+    width, input_size = SETTINGS["hidden_size"], SETTINGS["input_size"]
+    return InputSequence(
+        length=length,
+        width=controls.number(width.title, 1, WIDEST, "hidden_size", int(str(width.default))),
+        input_size=controls.number(
+            input_size.title, 1, WIDEST, "input_size", int(str(input_size.default))
+        ),
+        loss=controls.choice("Loss", SETTINGS["loss"].choices, "loss"),
+        seed=controls.number(SETTINGS["seed"].title, 0, MAX_SEED, "seed", 0),
+        text=text if text.strip() else "",
+        one_hot=one_hot,
+    )
+
+
+def _usual_text(run: RunRecord | None) -> str:
+    """A text that the model was tested on, of middle length; any text for random weights."""
+    tested = list(models.samples([run])) if run is not None else []
+    return tested[len(tested) // 2] if tested else USUAL_TEXT
 
 
 def _fits(setting: Setting, cell: str) -> bool:
     """Whether the cell has the setting and the page has a widget for it."""
     has_widget = setting.name in POSITIONS or bool(setting.choices)
     return setting.name not in SHARED and has_widget and cell in (setting.cells or cell_kinds())
-
-
-def _setting(prefix: str, setting: Setting) -> Value:
-    key = f"{prefix}{setting.name}"
-    if setting.choices:
-        return controls.choice(setting.title, setting.choices, key)
-    default = value_in_words(setting.default)
-    chosen = controls.position(
-        setting.title, POSITIONS[setting.name], key, default, help=plain(setting.description)
-    )
-    return None if chosen == AS_DRAWN else float(chosen)
-
-
-def _run(prefix: str, fitting: Sequence[RunRecord]) -> RunRecord | None:
-    """Ask whose weights to load: a finished run's, or None for random weights."""
-    by_id = {run.run_id[:ID_LETTERS]: run for run in fitting}
-    names = {FRESH: "Random weights (set by the sliders)"}
-    names |= {i: f"{inline_text(run.name)} · {moment(run.submitted)}" for i, run in by_id.items()}
-    return by_id.get(controls.choice("Weights", list(names), f"{prefix}start", most=0, names=names))
-
-
-def _trained(prefix: str, sequence: InputSequence, cell: str, run: RunRecord) -> Subject:
-    """A part of a finished run's model: those parts that are such a cell."""
-    parts = [p for p in PARTS if cell == (cell_of(run) if p == "encoder" else _decoder(run))]
-    part = controls.choice("Part", parts, f"{prefix}part")
-    st.caption(
-        "The trained weights are used unchanged, so there are no sliders. Layer 1 reads forwards "
-        "from a zero state; typed text is split into tokens as in the run. "
-        f"{counted(SEEDS, 'seed')} vary the sequence and the loss, never the weights."
-        + (DECODER_READS if part == "decoder" and sequence.text else "")
-    )
-    label = f"{cell_kind(cell).title} · {part} {run.run_id[:ID_LETTERS]}"
-    start = Start(
-        cache.reader().store.uri, run.run_id, "encoder" if part == "encoder" else "decoder"
-    )
-    return Subject(label, cell, sequence.of(Architecture()), start)
 
 
 def _decoder(run: RunRecord) -> str:

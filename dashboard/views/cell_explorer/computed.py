@@ -1,29 +1,37 @@
 """What the Cell explorer computes, kept for as long as somebody may come back to it.
 
 Only here and in `translate.models` does the dashboard load torch, when a page first needs it.
+
+Shapes: S seeds, K distances.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy
 import pandas
 
 from core.experiment import Row
 from core.experiments.gradient_decay.declaration import GradientDecaySummary
 from core.explorer.exploration import Exploration, Part
 from core.formatting import listed
+from core.stats.estimates import Estimate, mean_estimate
 from dashboard.views.translate import models
 
 if TYPE_CHECKING:
-    from core.explorer.networks import Networks
+    from core.explorer.networks import GradientCurve, Networks
     from core.explorer.stepping import SteppedCell
 
 
-MAX_NETWORKS, MAX_CURVES = 8, 64
-"""Kept in memory: eight networks of 128 units take 5 MB each, a curve 50 kB."""
+MAX_NETWORKS, MAX_CURVES, MAX_FAMILIES = 8, 64, 32
+"""Kept in memory: eight networks of 128 units take 5 MB each, a curve 50 kB, a family 2 MB."""
+
+
+ZEROS = {"log10_input_gradient": "input_zeros", "log10_state_gradient": "state_zeros"}
+"""Measure → the count of its norms that are exactly zero."""
 
 
 class Start(NamedTuple):
@@ -43,6 +51,14 @@ class Subject(NamedTuple):
     start: Start | None = None
     """None for random weights."""
 
+    def at(self, setting: str, value: float | None) -> Subject:
+        """The same cell with another value of a setting of its start."""
+        config = self.exploration.config
+        architecture = config.architecture.model_copy(update={setting: value})
+        config = config.model_copy(update={"architecture": architecture})
+        exploration = Exploration(config, self.exploration.text, self.exploration.one_hot)
+        return self._replace(exploration=exploration)
+
 
 class Curve(NamedTuple):
     """The gradient by distance, seed by seed, and what follows from it."""
@@ -51,6 +67,18 @@ class Curve(NamedTuple):
     decays: pandas.DataFrame
     """The decay rate of each seed."""
     summary: GradientDecaySummary
+
+
+class Position(NamedTuple):
+    """The curve where a slider stands."""
+
+    value: float | None
+    """None is PyTorch's default."""
+    log10_SK: numpy.ndarray[Any, Any]
+    """The measure that is shown; nan where a norm is exactly zero or has overflowed."""
+    summary: GradientDecaySummary
+    loss: Estimate | None = None
+    """Held-out loss, while training."""
 
 
 def load_torch() -> None:
@@ -68,6 +96,19 @@ def curve(subject: Subject) -> Curve:
 def stepped(subject: Subject) -> SteppedCell:
     """The first seed's network, stepped. Raises `BadSetting` if a run's model cannot be loaded."""
     return _stepped(subject.exploration, subject.start)
+
+
+def family(
+    subject: Subject, setting: str, values: Sequence[float | None], measure: str
+) -> list[Position]:
+    """The curves with a setting at each of these values, measured in one pass."""
+    asked = subject.at(setting, None if None in values else values[0])
+    return _family(asked.exploration, subject.start, setting, tuple(values), measure)
+
+
+def snapshots(subject: Subject, measure: str) -> list[Position]:
+    """The curves of a cell with random weights while it is trained here."""
+    return _snapshots(subject.exploration, measure)
 
 
 def shortest(subjects: Sequence[Subject]) -> int:
@@ -89,6 +130,10 @@ def table(rows: Sequence[Row]) -> pandas.DataFrame:
 
 @functools.lru_cache(maxsize=MAX_NETWORKS)
 def _networks(exploration: Exploration, start: Start | None) -> Networks:
+    return _build(exploration, start)
+
+
+def _build(exploration: Exploration, start: Start | None) -> Networks:
     from core.explorer.networks import fresh_networks, trained_networks
 
     if start is None:
@@ -109,3 +154,42 @@ def _stepped(exploration: Exploration, start: Start | None) -> SteppedCell:
     from core.explorer.stepping import SteppedCell
 
     return SteppedCell(_networks(exploration, start))
+
+
+@functools.lru_cache(maxsize=MAX_FAMILIES)
+def _family(
+    exploration: Exploration,
+    start: Start | None,
+    setting: str,
+    values: tuple[float | None, ...],
+    measure: str,
+) -> list[Position]:
+    from core.explorer.networks import gradient_curves
+
+    cell = Subject("", "", exploration)
+    networks = [_build(cell.at(setting, value).exploration, start) for value in values]
+    curves = gradient_curves(networks)
+    return [_position(v, c, measure) for v, c in zip(values, curves, strict=True)]
+
+
+@functools.lru_cache(maxsize=MAX_FAMILIES)
+def _snapshots(exploration: Exploration, measure: str) -> list[Position]:
+    from core.explorer.networks import training_snapshots
+
+    return [
+        _position(float(s.training_step), s.curve, measure, mean_estimate(s.losses))
+        for s in training_snapshots(exploration.config)
+    ]
+
+
+def _position(
+    value: float | None, curve: GradientCurve, measure: str, loss: Estimate | None = None
+) -> Position:
+    """A curve as an array: of a norm that is exactly zero or not finite there is no logarithm."""
+    zeros = ZEROS[measure]
+    logs = [
+        numpy.nan if getattr(row, zeros) or row.overflows else getattr(row, measure)
+        for row in curve.rows
+    ]
+    seeds = len({row.seed for row in curve.rows})
+    return Position(value, numpy.array(logs, float).reshape(seeds, -1), curve.summary, loss)

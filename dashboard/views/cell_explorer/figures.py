@@ -1,4 +1,4 @@
-"""The Cell explorer's figures: gradient curve, equations with values, gates and states, Jacobian.
+"""The Cell explorer's figures of one step: equations with values, norms, Jacobian; and all files.
 
 Every number is exact and of one network, without an interval; only the gradient curve is over
 seeds. Each figure has its downloads.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pandas
 import streamlit as st
@@ -23,25 +23,20 @@ from core.experiment import Column, Row
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientRow
 from core.explorer.exploration import LargestRow, NormRow, SpectrumRow
-from core.formatting import counted, listed
-from core.models.architecture import variant_title
+from core.formatting import counted
 from core.settings import Value
 from core.store.records import RunRecord
-from dashboard.charts import curves, lines, live, render
+from dashboard.charts import curves, lines, render
 from dashboard.charts.lines import description, line_chart
 from dashboard.charts.render import Chart
-from dashboard.charts.scales import column_of, curve_of, heading
+from dashboard.charts.scales import column_of, curve_of
 from dashboard.charts.theme import Style, styles
 from dashboard.store import cache
-from dashboard.ui import controls, downloads
+from dashboard.ui import controls, downloads, jargon
 from dashboard.ui.text import number, plain
 from dashboard.views.cell_explorer import computed
 from dashboard.views.cell_explorer.cells import WIDEST
 from dashboard.views.cell_explorer.computed import Subject
-
-if TYPE_CHECKING:
-    from core.models.cells import Equation
-
 
 HEIGHT = 240
 """Pixels of two charts side by side."""
@@ -81,15 +76,6 @@ def _file(name: str) -> str:
     return f"cell-explorer-{words}"
 
 
-HEIGHTS = {1: 330, 2: 520}
-"""Pixels of the gradient curve: as tall as the boxes of one cell or two beside it."""
-
-MEASURES = {
-    "Input gradient": ("log10_input_gradient", "input_zeros"),
-    "State gradient": ("log10_state_gradient", "state_zeros"),
-}
-
-
 def answer(subjects: Sequence[Subject]) -> str:
     """The answer of a comparison of these cells."""
     curves_of = {subject.label: computed.curve(subject) for subject in subjects}
@@ -107,49 +93,26 @@ def answer(subjects: Sequence[Subject]) -> str:
 
 
 def _settings(subject: Subject) -> Mapping[str, Value]:
-    both, _, cell = subject.variant.rpartition("-")
     steps = int(computed.curve(subject).rows["steps_back"].max()) + 1
-    sequences = 1  # each seed reads one
-    return {
-        "cell": cell,
-        "bidirectional": bool(both),
-        "batch_size": sequences,
-        "sequence_length": steps,
-    }
+    config = subject.exploration.config.model_copy(update={"sequence_length": steps})
+    return config.flat()
 
 
-def gradient(subjects: Sequence[Subject]) -> None:
-    """Draw the gradient by distance: a band over seeds for each cell."""
-    place = st.container()
-    title = controls.choice("Measure", list(MEASURES), "gradient")
-    name, zeros = MEASURES[title]
-    x, y = curve_of(GradientRow), column_of(GradientRow, name)
+def files(subjects: Sequence[Subject], measure: str) -> None:
+    """Offer the gradient curve as picture and table, and every value of every step as table."""
+    x, y = curve_of(GradientRow), column_of(GradientRow, measure)
     tables = [computed.curve(s).rows.assign(label=s.label, run_id=s.label) for s in subjects]
     rows = pandas.concat(tables, ignore_index=True)
-    incomplete = [column for column in (zeros, "overflows") if rows[column].any()]
-    complete = curves.complete(rows, x.name, incomplete)
-    bands = curves.bands(complete, ["label", x.name], name)
-    zero_shares = pandas.DataFrame(columns=["label", x.name, "share"])
-    if zeros in incomplete:
-        zero_shares = curves.shares(rows, x.name, zeros, {s.label: 1 for s in subjects})
-    series = styles_of(subjects)
-    # What changes with a slider, a name with its gain for one, would make the browser draw anew.
-    cells = [variant_title(subject.variant) for subject in subjects]
-    with place:
-        if bands.empty:
-            st.info("Here every gradient is exactly zero or too large: there is no curve to draw.")
-            return
-        st.vega_lite_chart(
-            live.numbers(bands, zero_shares, x.name, list(series)),
-            live.specification(x, y, series, HEIGHTS[len(subjects)]),
-            width="stretch",
-            alt=f"{heading(y)} against {heading(x)}, {listed(cells)}; the heading says how fast.",
-        )
+    counts = (computed.ZEROS[measure], "overflows")
+    complete = curves.complete(rows, x.name, [count for count in counts if rows[count].any()])
+    bands = curves.bands(complete, ["label", x.name], y.name)
+    if not bands.empty:
+        series = styles_of(subjects)
         chart_and_table(
-            lambda: lines.line_chart(bands, x, y, series, zeros=zero_shares),
-            "gradient",
-            rows.drop(columns="run_id"),
+            lambda: line_chart(bands, x, y, series), "gradient", rows.drop(columns="run_id")
         )
+    for subject in subjects:
+        table(partial(_values, subject), f"steps-{subject.label}", "Every step as CSV")
 
 
 def equations(subjects: Sequence[Subject], step: int) -> None:
@@ -189,7 +152,7 @@ class Singular(NamedTuple):
 def jacobian(subjects: Sequence[Subject], step: int) -> None:
     """Draw the singular values of each cell's step Jacobian."""
     singular = [_singular(subject, step) for subject in subjects]
-    st.markdown(plain(" ".join(map(_in_words, singular))))
+    st.markdown(plain(" ".join(map(_in_words, singular))), help=jargon.SINGULAR_VALUE)
     count = max(len(one.largest) for one in singular)
     with st.grid(2, min_column_width=330):
         with st.container():
@@ -243,29 +206,6 @@ def _chart(
 GATE_DASHES = ((2, 2), (7, 3), (8, 3, 2, 3))
 
 
-def maps(subjects: Sequence[Subject], step: int) -> None:
-    """Draw gates, candidate and states of each cell, one map each."""
-    for subject in subjects:
-        if len(subjects) > 1:
-            st.markdown(f"**{plain(subject.label)}**")
-        with st.grid(3, min_column_width=300):
-            for equation in computed.stepped(subject).equations:
-                with st.container():
-                    _map(subject, equation, step)
-        table(partial(_values, subject), f"steps-{subject.label}", "Every value as CSV")
-
-
-def _map(subject: Subject, equation: Equation, step: int) -> None:
-    stepped = computed.stepped(subject)
-    values_TH = stepped.result(equation).numpy()
-    specification, data = live.cell_map(
-        values_TH, stepped.tokens, step, gate=equation.gate, dark=cache.dark()
-    )
-    alt = live.in_words(equation.title, values_TH, step)
-    st.markdown(f"{equation.title} ${_symbol(equation.makes)}$")
-    st.vega_lite_chart(data, specification, width="stretch", alt=f"{subject.label}: {alt}")
-
-
 def norms(subjects: Sequence[Subject], step: int) -> None:
     """Draw the norm of each part by step; the parts of a cell in shades of its colour."""
     x, y = curve_of(NormRow), column_of(NormRow, "norm")
@@ -289,11 +229,6 @@ def _styles(subject: Subject) -> dict[str, Style]:
         e.title: replace(shades[e.title], dash=next(dashes)) if e.gate else shades[e.title]
         for e in equations
     }
-
-
-def _symbol(makes: str) -> str:
-    """`c'` → c_t."""
-    return f"{makes.rstrip(chr(39))}_t"
 
 
 def _values(subject: Subject) -> str:

@@ -1,4 +1,4 @@
-"""Step a cell through a sequence; move its start and watch the gradient follow."""
+"""Move a cell's start and watch its gradient follow; step it through a text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from dashboard.views.cell_explorer import explorer
 from dashboard.views.translate import models
 
 st.title("Cell explorer", anchor=False)
-
-st.caption("What a cell does at every step, and how far back its gradient reaches.")
 
 offered = models.finished()
 

@@ -18,14 +18,23 @@ from core.experiments.gradient_decay.measure import GradientStudy
 from core.experiments.length_quality.declaration import LengthQualityConfig
 from core.experiments.length_quality.model import shape_of
 from core.experiments.length_quality.translator import Translator
-from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
+from core.explorer.exploration import (
+    MAX_STEPS,
+    Exploration,
+    ExplorerConfig,
+    Part,
+    split_letters,
+    training_config,
+)
 from core.explorer.networks import (
     embed_text,
     fresh_networks,
     gradient_curve,
+    gradient_curves,
     one_hot,
     random_vectors,
     trained_networks,
+    training_snapshots,
 )
 from core.models.seq2seq import Seq2Seq
 from core.settings import BadSetting
@@ -204,3 +213,55 @@ def test_the_curve_of_a_text_is_autograds() -> None:
     expected = x_TBI.grad.norm(dim=-1)[:, 0].log10().flip(0)
     ours = [row.log10_input_gradient for row in gradient_curve(networks).rows]
     assert ours == pytest.approx(expected.tolist(), abs=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "hello"])
+def test_all_positions_of_a_slider_are_what_each_is_alone(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.measure.gradients.BLOCK_BYTES", 20_000)  # more than one block
+    many = [
+        fresh_networks(Exploration(ExplorerConfig.from_flat({**TINY, **start}), text))
+        for start in ({"cell": "lstm"}, {"cell": "lstm", "forget_bias": 3.0})
+    ]
+    together = gradient_curves(many)
+    for curve, networks in zip(together, many, strict=True):
+        alone = gradient_curve(networks)
+        assert curve.decays[0].half_distance_steps == pytest.approx(
+            alone.decays[0].half_distance_steps
+        )
+        ours = [row.log10_input_gradient for row in curve.rows]
+        theirs = [row.log10_input_gradient for row in alone.rows]
+        assert ours == pytest.approx(theirs, abs=1e-12)
+        assert [row.seed for row in curve.rows] == [row.seed for row in alone.rows]
+    assert together[0].rows != together[1].rows
+
+
+def test_a_gain_and_a_bias_change_trained_weights_by_as_much() -> None:
+    whole = translator(cell="lstm")
+    usual = trained_networks(whole, "encoder", Exploration(SMALL)).model
+    asked = ExplorerConfig.from_flat(
+        {**SMALL.flat(), "cell": "lstm", "recurrent_gain": 2.0, "forget_bias": 1.5}
+    )
+    moved = trained_networks(whole, "encoder", Exploration(asked)).model
+    assert torch.equal(moved.weight_hh_l0, 2 * usual.weight_hh_l0)
+    assert torch.equal(moved.weight_ih_l0, usual.weight_ih_l0)
+    change = (moved.bias_ih_l0 - usual.bias_ih_l0)[0].detach().view(4, -1)
+    forget = moved.cell.weight_blocks.index("forget")
+    assert change[forget].tolist() == pytest.approx([1.5] * 4)
+    assert float(change.abs().sum()) == pytest.approx(6.0)
+
+
+def test_training_here_has_the_numbers_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.explorer.exploration.TRAINING_STEPS", 4)
+    monkeypatch.setattr("core.explorer.exploration.SNAPSHOTS", 3)
+    config = ExplorerConfig.from_flat({**TINY, "cell": "gru", "hidden_size": 4})
+    found = list(training_snapshots(config))
+    events = list(GRADIENT_DECAY.measure(training_config(config)))
+    assert [snapshot.training_step for snapshot in found] == [0, 2, 4]
+    assert [row for s in found for row in s.curve.rows] == [
+        event for event in events if isinstance(event, GradientRow)
+    ]
+    (summary,) = (event for event in events if isinstance(event, GradientDecaySummary))
+    assert found[-1].curve.summary == summary
+    assert found[0].losses != found[-1].losses

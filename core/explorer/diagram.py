@@ -1,0 +1,136 @@
+"""A drawing of a cell, derived from its equations: a box for each line, an arrow for what it reads.
+
+Boxes stand in rows. A row reads only rows above it: inputs stand one row above the first line that
+reads them, and every line stands below all that it reads.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from core.models.cells import Equation
+
+WIDTH, ROW_HEIGHT, BOX_HEIGHT, GAP = 460, 96, 72, 8
+"""In units of the drawing, of which a page shows about one per pixel."""
+
+MAX_BOX_WIDTH = 148
+
+INPUT = "x"
+
+SIGNS = {
+    r"\sigma": "σ",
+    r"\tanh": "tanh",
+    r"\mathrm{relu}": "relu",
+    r"\odot": "⊙",
+    "-": "−",
+}
+
+
+class Box(NamedTuple):
+    """One box: the input, a state before the step, or the result of an equation."""
+
+    name: str
+    """`x`, a state's symbol before the step (`h`), or what an equation makes (`f`, `h'`)."""
+    symbol: str
+    """`xₜ`, `hₜ₋₁`, `fₜ`."""
+    title: str
+    text: str
+    """The right-hand side, as plain text; empty for inputs."""
+    kind: Literal["input", "gate", "signed"]
+    left: float
+    top: float
+    width: float
+    reads: tuple[str, ...]
+
+
+class Diagram(NamedTuple):
+    """All boxes, and the size of the drawing."""
+
+    boxes: tuple[Box, ...]
+    width: float
+    height: float
+
+    @property
+    def description(self) -> str:
+        """The drawing in words, for a screen reader."""
+        made = [box for box in self.boxes if box.text]
+        return "; ".join(f"{box.title}: {box.symbol} = {box.text}" for box in made)
+
+
+def diagram(
+    equations: Sequence[Equation], states: Sequence[str], sums: Mapping[str, Sequence[str]]
+) -> Diagram:
+    """Draw a cell. `sums` has, for each block of a, what arrives there: of "x", "h" and "b"."""
+    reads = {e.makes: _reads(e, sums) for e in equations}
+    inputs = [INPUT, *states]
+    rows: dict[str, int] = {}
+    for equation in equations:
+        rows[equation.makes] = 1 + max(rows.get(name, 0) for name in reads[equation.makes])
+    for name in inputs:
+        readers = [rows[maker] for maker, names in reads.items() if name in names]
+        rows[name] = min(readers, default=1) - 1
+    boxes = []
+    by_name = {e.makes: e for e in equations}
+    for row in range(max(rows.values()) + 1):
+        # Equations first: a state that joins a row of gates stands at its end.
+        names = [n for n in (*by_name, *inputs) if rows[n] == row]
+        pitch = WIDTH / len(names)
+        width = min(MAX_BOX_WIDTH, pitch - GAP)
+        for place, name in enumerate(names):
+            equation = by_name.get(name)
+            boxes.append(
+                Box(
+                    name=name,
+                    symbol=subscripted(name, states),
+                    title=equation.title if equation else _input_title(name),
+                    text=in_plain_text(equation, states, sums) if equation else "",
+                    kind=("gate" if equation.gate else "signed") if equation else "input",
+                    left=round((place + 0.5) * pitch - width / 2, 1),
+                    top=row * ROW_HEIGHT,
+                    width=round(width, 1),
+                    reads=tuple(reads.get(name, ())),
+                )
+            )
+    return Diagram(tuple(boxes), WIDTH, max(rows.values()) * ROW_HEIGHT + BOX_HEIGHT)
+
+
+def subscripted(name: str, states: Iterable[str]) -> str:
+    """`x` → xₜ, `h` → hₜ₋₁, `h'` → hₜ, `f` → fₜ."""
+    return f"{name}ₜ₋₁" if name in states else f"{name.removesuffix(chr(39))}ₜ"
+
+
+def in_plain_text(
+    equation: Equation, states: Sequence[str], sums: Mapping[str, Sequence[str]]
+) -> str:
+    r"""`\sigma({a_f})` → `σ(W x + U h + b)`."""
+    names = _fields(equation)
+    values = {name: subscripted(name, states).removesuffix("ₜ") for name in names}
+    values |= {f"{s}'": f"{s}ₜ" for s in states}
+    words = {"x": "W x", "h": "U h", "b": "b"}
+    values |= {f"a_{block}": " + ".join(words[w] for w in what) for block, what in sums.items()}
+    text = equation.how.format(**values)
+    for latex, sign in SIGNS.items():
+        text = text.replace(latex, sign)
+    return text
+
+
+def _input_title(name: str) -> str:
+    return "input" if name == INPUT else "before"
+
+
+def _fields(equation: Equation) -> list[str]:
+    """The names in an equation."""
+    fields = (field for _, field, _, _ in string.Formatter().parse(equation.how))
+    return [field for field in fields if field]
+
+
+def _reads(equation: Equation, sums: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The boxes that an equation reads, each once."""
+    names: list[str] = []
+    for field in _fields(equation):
+        block = field.removeprefix("a_")
+        names += [w for w in sums[block] if w != "b"] if field != block else [field]
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,314 @@
+"""The interactive part of the Cell explorer, drawn in the browser by `playground.js`.
+
+Everything that the slider and the steps can show is measured here and sent once, so that the
+figure follows a finger. The browser reports what somebody settles on; the address keeps it.
+
+Shapes: T time, H hidden, S seeds, K distances.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy
+import streamlit as st
+
+from core.experiments.gradient_decay.declaration import GradientRow
+from core.explorer.diagram import BOX_HEIGHT
+from core.formatting import counted
+from core.measure import distances
+from core.stats.estimates import AtLeast
+from dashboard.charts.scales import column_of, curve_of, heading
+from dashboard.charts.theme import Style
+from dashboard.store import cache
+from dashboard.ui.text import interval, number
+from dashboard.views.cell_explorer import computed
+from dashboard.views.cell_explorer.computed import Position, Subject
+
+HERE = Path(__file__).parent
+
+Array = numpy.ndarray[Any, Any]
+
+NAME = "playground"
+"""The component's key: what the browser reports is in the session's state under it."""
+
+MAX_DECADES = 14.0
+"""The most powers of ten of the axis: below them a curve leaves the figure."""
+
+LARGEST = 32767
+"""Values are sent as 16-bit integers: shares of the largest, in steps of 0.00003."""
+
+GATE_LIGHT, GATE_DARK = ("#fdf6e3", "#c98b2b", "#4a2a0a"), ("#1b222a", "#b0731b", "#ffe2a6")
+
+SIGNED_LIGHT, SIGNED_DARK = ("#8c2d3f", "#f4f3ef", "#245b80"), ("#f08a8a", "#1b222a", "#7db8e8")
+"""Colours of the lowest, middle and highest value: zero fades into the background."""
+
+HINT = "Point at a map for its values; click one to select a step and a unit."
+
+_component = st.components.v2.component(
+    "unroll_playground",
+    html=(HERE / "playground.html").read_text(),
+    css=(HERE / "playground.css").read_text(),
+    js=(HERE / "playground.js").read_text(),
+)
+
+
+class Slider(NamedTuple):
+    """What the slider moves, and the curve at each of its positions."""
+
+    setting: str
+    title: str
+    positions: Sequence[Position]
+    names: Sequence[str]
+    labels: Sequence[str]
+    """The cell's label at each position."""
+    chosen: int
+    reset: int
+    """The position that a button returns to."""
+    reset_title: str
+    reset_help: str
+    reset_at: int | None = None
+    """Where the slider stands at a reset position that is none of its numbers; that one is last."""
+    returns: bool = True
+    """Whether the slider returns to where it was after it has played to its end."""
+
+
+class Callbacks(NamedTuple):
+    """What is called with what somebody settles on in the browser."""
+
+    moved: Callable[[Mapping[str, Any]], None]
+    stepped: Callable[[Mapping[str, Any]], None]
+    sorted: Callable[[bool], None]
+
+
+def show(
+    slider: Slider,
+    subjects: Sequence[Subject],
+    series: Mapping[str, Style],
+    measure: str,
+    step: int,
+    *,
+    sort: bool,
+    callbacks: Callbacks,
+) -> None:
+    """Draw the curve of the first cell at every position, the others' curves, and every step."""
+    first, *others = subjects
+    fixed = [_fixed(subject, measure) for subject in others]
+    dark = cache.dark()
+    data = {
+        "slider": {
+            "setting": slider.setting,
+            "title": slider.title,
+            "positions": [
+                _drawn(position, name, label)
+                for position, name, label in zip(
+                    slider.positions, slider.names, slider.labels, strict=True
+                )
+            ],
+            "chosen": slider.chosen,
+            "reset": slider.reset,
+            "reset_at": slider.reset_at,
+            "reset_is_extra": int(slider.reset_at is not None),
+            "reset_title": slider.reset_title,
+            "reset_help": slider.reset_help,
+            "returns": slider.returns,
+        },
+        "colour": series[first.label].colour,
+        "others": [
+            {**_drawn(position, "", subject.label), "colour": series[subject.label].colour}
+            for subject, position in zip(others, fixed, strict=True)
+        ],
+        "domain": domain([*slider.positions, *fixed], slider.positions[slider.chosen]),
+        "x_title": heading(curve_of(GradientRow)),
+        "y_title": f"{heading(column_of(GradientRow, measure))}, mean of {seeds_of(slider)}",
+        "description": description(slider),
+        "cells": [_stepped(subject, series[subject.label].colour) for subject in subjects],
+        "ramps": {
+            "gate": GATE_DARK if dark else GATE_LIGHT,
+            "signed": SIGNED_DARK if dark else SIGNED_LIGHT,
+        },
+        "step": step,
+        "sorted": sort,
+        "hint": HINT,
+    }
+
+    def reported(name: str) -> Any:
+        return st.session_state[NAME][name]
+
+    _component(
+        key=NAME,
+        data=data,
+        on_moved_change=lambda: callbacks.moved(reported("moved")),
+        on_stepped_change=lambda: callbacks.stepped(reported("stepped")),
+        on_sorted_change=lambda: callbacks.sorted(reported("sorted")),
+    )
+
+
+def seeds_of(slider: Slider) -> str:
+    """`8 seeds with its 95% interval`."""
+    seeds = len(slider.positions[0].log10_SK)
+    return counted(seeds, "seed") + (" with its 95% interval" if seeds > 1 else "")
+
+
+def description(slider: Slider) -> str:
+    """The figure in words, for a screen reader."""
+    half, rest = in_words(slider.positions[slider.chosen])
+    return (
+        f"Gradient by distance of {slider.labels[slider.chosen]}, at {slider.title.lower()} "
+        f"{slider.names[slider.chosen]}: {half}. {rest}"
+    )
+
+
+def in_words(position: Position) -> tuple[str, str]:
+    """What the figure says at a position: half of the gradient, and how much reaches the start."""
+    summary, steps = position.summary, position.log10_SK.shape[1]
+    half = summary.half_distance_steps
+    if half.value is None:
+        first = "The gradient is exactly zero or too large"
+    elif isinstance(half.value, AtLeast):
+        first = f"More than half of the gradient is left {counted(int(half.value), 'step')} back"
+    else:
+        first = f"Half of the gradient is gone after {number(half.value)} steps"
+    parts = []
+    if half.value is not None and not isinstance(half.value, AtLeast):
+        ends = interval(half.low, half.high)
+        parts += [f"95% interval {ends}."] if ends else []
+    ratio = summary.log10_last_over_first.value
+    if ratio is not None and math.isfinite(ratio) and steps > 1:
+        if ratio < 0:
+            parts.append(f"It grows: {scientific(-ratio)} times as large {steps - 1} steps back.")
+        else:
+            parts.append(f"{steps - 1} steps back, {scientific(-ratio)} of it is left.")
+    if summary.zero_percent:
+        parts.append(f"{number(summary.zero_percent)}% of the gradients are exactly zero.")
+    if position.loss is not None and position.loss.value is not None:
+        parts.append(f"Held-out loss {number(position.loss.value)} nats.")
+    return first, " ".join(parts)
+
+
+def scientific(log10: float) -> str:
+    """10 to a power in words: `0.250`, `340`, `4.1 × 10⁻⁹`."""
+    if -3 <= log10 < 6:
+        return number(10**log10)
+    exponent = math.floor(log10)
+    digits = round(10 ** (log10 - exponent), 1)
+    if digits >= 10:
+        digits, exponent = 1.0, exponent + 1
+    return (
+        f"{digits:.1f} × 10{str(exponent).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    )
+
+
+def domain(positions: Sequence[Position], chosen: Position) -> tuple[float, float]:
+    """Both ends of the axis: all curves, but at most 14 powers of ten below the highest of them.
+
+    The chosen one may need more: it is always whole.
+    """
+    values = numpy.concatenate([position.log10_SK.ravel() for position in positions])
+    values = values[numpy.isfinite(values)]
+    if not values.size:
+        return -1.0, 1.0
+    own = chosen.log10_SK[numpy.isfinite(chosen.log10_SK)]
+    top = float(values.max())
+    bottom = max(float(values.min()), top - MAX_DECADES)
+    if own.size:
+        top = max(top, float(own.max()))
+        bottom = min(bottom, float(own.min()))
+    margin = 0.04 * (top - bottom or 1.0)
+    return bottom - margin, top + margin
+
+
+def band(log10_SK: Array) -> tuple[Array, Array, Array]:
+    """Mean, and both ends of Student's 95% interval, at each distance that every seed has."""
+    from scipy.special import stdtrit  # slower to import than a page is to draw
+
+    seeds = len(log10_SK)
+    mean_K = log10_SK.mean(0)
+    if seeds < 2:
+        nothing = numpy.full_like(mean_K, numpy.nan)
+        return mean_K, nothing, nothing
+    half_K = stdtrit(seeds - 1, 0.975) * log10_SK.std(0, ddof=1) / math.sqrt(seeds)
+    return mean_K, mean_K - half_K, mean_K + half_K
+
+
+def pack(values_TH: Array, limit: float) -> str:
+    """Values as base64 of little-endian 16-bit shares of the limit, step by step."""
+    shares = numpy.clip(values_TH / limit, -1, 1) * LARGEST
+    return base64.b64encode(shares.round().astype("<i2").tobytes()).decode()
+
+
+def _fixed(subject: Subject, measure: str) -> Position:
+    (position,) = computed.family(
+        subject,
+        "recurrent_gain",
+        (subject.exploration.config.architecture.recurrent_gain,),
+        measure,
+    )
+    return position
+
+
+def _drawn(position: Position, name: str, label: str) -> dict[str, Any]:
+    value_K, low_K, high_K = band(position.log10_SK)
+    half, rest = in_words(position)
+    curve_K = [float(y) if math.isfinite(y) else -math.inf for y in value_K]
+    half_at = distances.distance_to(distances.relative(curve_K), distances.HALF)
+    reached = half_at is not None and half_at < len(curve_K) - 1
+    return {
+        "at": position.value,
+        "name": name,
+        "label": label,
+        "half": half,
+        "rest": rest,
+        "half_at": round(half_at, 3) if half_at is not None and reached else None,
+        "value": _numbers(value_K),
+        "low": _numbers(low_K),
+        "high": _numbers(high_K),
+    }
+
+
+def _numbers(values_K: Array) -> list[float | None]:
+    return [round(float(value), 4) if math.isfinite(value) else None for value in values_K]
+
+
+def _stepped(subject: Subject, colour: str) -> dict[str, Any]:
+    """A cell's drawing, and its values at every step."""
+    stepped = computed.stepped(subject)
+    drawing = stepped.diagram()
+    parts = []
+    for equation in stepped.equations:
+        values_TH = stepped.result(equation).numpy()
+        limit = 1.0 if equation.gate else float(numpy.abs(values_TH).max()) or 1.0
+        symbol = next(box.symbol for box in drawing.boxes if box.name == equation.makes)
+        parts.append(
+            {
+                "name": equation.makes,
+                "title": equation.title,
+                "symbol": symbol,
+                "gate": equation.gate,
+                "limit": limit,
+                "packed": pack(values_TH, limit),
+                "order": numpy.argsort(-values_TH.mean(0), kind="stable").tolist(),
+                "alt": (
+                    f"{subject.label}: {equation.title} of {values_TH.shape[1]} units over "
+                    f"{values_TH.shape[0]} steps, from {number(float(values_TH.min()))} to "
+                    f"{number(float(values_TH.max()))}, mean {number(float(values_TH.mean()))}"
+                ),
+            }
+        )
+    return {
+        "label": subject.label,
+        "colour": colour,
+        "tokens": list(stepped.tokens),
+        "diagram": {
+            "width": drawing.width,
+            "height": drawing.height,
+            "box_height": BOX_HEIGHT,
+            "description": drawing.description,
+            "boxes": [box._asdict() for box in drawing.boxes],
+        },
+        "parts": parts,
+    }
