@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from core.models.cells import Equation
 
-WIDTH, ROW_HEIGHT, BOX_HEIGHT, GAP = 460, 96, 72, 8
+WIDTH, ROW_HEIGHT, BOX_HEIGHT, GAP = 460, 112, 72, 8
 """In units of the drawing, of which a page shows about one per pixel."""
 
 MAX_BOX_WIDTH = 148
@@ -105,11 +105,11 @@ def subscripted(name: str, states: Iterable[str]) -> str:
 def in_plain_text(
     equation: Equation, states: Sequence[str], sums: Mapping[str, Sequence[str]]
 ) -> str:
-    r"""`\sigma({a_f})` → `σ(W x + U h + b)`."""
+    r"""`\sigma({a_f})` → `σ(Wx + Uh + b)`."""
     names = _fields(equation)
     values = {name: subscripted(name, states).removesuffix("ₜ") for name in names}
     values |= {f"{s}'": f"{s}ₜ" for s in states}
-    words = {"x": "W x", "h": "U h", "b": "b"}
+    words = {"x": "Wx", "h": "Uh", "b": "b"}
     values |= {f"a_{block}": " + ".join(words[w] for w in what) for block, what in sums.items()}
     text = equation.how.format(**values)
     for latex, sign in SIGNS.items():

@@ -15,19 +15,26 @@ MAX_STOPS = 150
 AROUND = 6
 """Pixels around what has the focus that may show it."""
 
-FOCUSED = """() => {
-  const e = document.activeElement, box = e.getBoundingClientRect();
+ACTIVE = """() => {
+  let e = document.activeElement;
+  while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+  return e;
+}"""
+"""What has the focus, inside a component too."""
+
+FOCUSED = f"""() => {{
+  const e = ({ACTIVE})(), box = e.getBoundingClientRect();
   const by = e.getAttribute('aria-labelledby')?.split(' ') || [];
   const labelled = e.labels?.length ? e.labels[0].innerText
     : by.map(id => document.getElementById(id)?.innerText).join(' ');
-  return {
-    role: e.getAttribute('role') || {range: 'slider', radio: 'radio'}[e.type]
-      || {A: 'link', BUTTON: 'button', SUMMARY: 'summary', INPUT: 'input', TEXTAREA: 'input',
-          CANVAS: 'table'}[e.tagName] || e.tagName.toLowerCase(),
+  return {{
+    role: e.getAttribute('role') || {{range: 'slider', radio: 'radio'}}[e.type]
+      || {{A: 'link', BUTTON: 'button', SUMMARY: 'summary', INPUT: 'input', TEXTAREA: 'input',
+          CANVAS: 'table'}}[e.tagName] || e.tagName.toLowerCase(),
     name: (e.getAttribute('aria-label') || labelled || e.innerText || '').replace(/\\s+/g, ' '),
     box: [box.x, box.y, box.width, box.height],
-  };
-}"""
+  }};
+}}"""
 
 
 class Keyboard:
@@ -79,7 +86,7 @@ class Keyboard:
         x, y, width, height = self.at["box"]
         left, top = max(0, x - AROUND), max(0, y - AROUND)
         clip = {"x": left, "y": top, "width": width + 2 * AROUND, "height": height + 2 * AROUND}
-        self.page.evaluate("window.focused = document.activeElement")
+        self.page.evaluate(f"window.focused = ({ACTIVE})()")
         focused = self._seen(clip)
         self.page.evaluate("window.focused.blur()")
         self.page.wait_for_timeout(250)

@@ -307,7 +307,7 @@ def test_a_length_that_is_none_is_explained(explore: Show) -> None:
 def test_a_text_of_nonsense_is_read_and_shown_as_text(explore: Show) -> None:
     text = "<b>$x$ **"
     app = explore(sequence="typed", text=text, figure="Equations", step="2")
-    assert app.text_input[0].value == text
+    assert shown(app)["text"] == text
     assert plain("LSTM 8: unit 1 at step 2, which reads b") in texts(app)
     app = explore(sequence="typed", text=text, figure="Equations", step="1")
     assert plain("which reads <") in texts(app)
@@ -425,7 +425,7 @@ def test_a_finished_runs_weights_are_stepped_as_they_were_saved(
     app = show(PAGE, cell="GRU", **address)
     assert not app.exception
     assert not warnings_of(app)
-    label = f"GRU · {part} {run.run_id[:ID_LETTERS]}"
+    label = f"Trained GRU · {part} of {run.run_id[:ID_LETTERS]}"
     assert names(app) == [label]
     assert "not an estimate: a finished run's own." in texts(app)
     folder = open_store(trained_uri).artifact(run.run_id, "model")
@@ -463,9 +463,9 @@ def test_a_trained_model_is_the_default_and_reads_what_it_was_tested_on(
     assert not app.exception
     assert not warnings_of(app)
     assert app.button_group(key="control cell").value == "GRU"
-    assert names(app)[0].startswith("GRU · encoder ")
+    assert names(app)[0].startswith("Trained GRU · encoder of ")
     tokens = shown(app)["cells"][0]["tokens"]
-    assert len(tokens) == len(app.text_input[0].value.split()) > 1
+    assert len(tokens) == len(shown(app)["text"].split()) > 1
     app = show(PAGE, start="fresh")
     assert names(app) == ["GRU 64"]
 

@@ -6,7 +6,7 @@ What can be set follows from the settings of `Architecture`; the address keeps a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -25,9 +25,6 @@ from dashboard.ui.text import moment, plain
 from dashboard.views.cell_explorer.computed import Start, Subject
 from dashboard.views.compare.picking import ID_LETTERS
 from dashboard.views.translate import models
-
-if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
 
 FRESH, NOTHING = "fresh", "none"
 
@@ -95,6 +92,8 @@ class InputSequence(NamedTuple):
     seed: int
     text: str
     one_hot: bool
+    typed: str | None
+    """What the text field holds; None if the sequence is random."""
 
     def of(self, architecture: Architecture) -> Exploration:
         """The exploration of a cell that reads it."""
@@ -112,7 +111,7 @@ class InputSequence(NamedTuple):
 
 def ask_preset() -> None:
     """Offer settings under which a cell forgets, remembers or explodes."""
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall", key="presets"):
         for name, settings in PRESETS.items():
             chosen = all(st.query_params.get(k) == value for k, value in settings.items())
             st.button(
@@ -132,22 +131,24 @@ class Asked(NamedTuple):
     slider: str
     """The setting that the slider moves, or `TRAINING`."""
     measure: str
+    text: str | None
+    """The text field's; None without one."""
 
 
 def ask(offered: Sequence[RunRecord]) -> Asked:
     """Ask for one cell or two, their weights, what they read and what the slider moves."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         cell = _cell("", offered)
-        run = _run("", cell, offered)
-        place = st.container(width=260)
+        more = st.popover("Weights, input", icon=":material/tune:")
+        with more:
+            run = _run("", cell, offered)
         names = {s.name: slider_title(s, run is not None) for s in numeric_settings(cell)}
         if run is None:
             names[TRAINING] = "Training"
         slider = controls.choice("Slider", list(names), "slider", names=names, help=jargon.SLIDER)
-        more = st.popover("More", icon=":material/tune:")
         second = st.popover("Compare", icon=":material/compare_arrows:")
     with more:
-        sequence = _sequence(run, place)
+        sequence = _sequence(run)
         subjects = [_subject("", cell, run, sequence)]
         measure = controls.choice(
             "Gradient", list(MEASURES), "gradient", help=jargon.STATE_GRADIENT
@@ -157,7 +158,7 @@ def ask(offered: Sequence[RunRecord]) -> Asked:
         if other != NOTHING:
             chosen = _run("second_", other, offered)
             subjects.append(_subject("second_", other, chosen, sequence))
-    return Asked(_with_unique_labels(subjects), slider, MEASURES[measure])
+    return Asked(_with_unique_labels(subjects), slider, MEASURES[measure], sequence.typed)
 
 
 def numeric_settings(cell: str) -> list[Setting]:
@@ -176,7 +177,7 @@ def label_of(subject: Subject) -> str:
     architecture = subject.exploration.config.architecture
     if subject.start is None:
         return architecture.label
-    name = f"{cell_kind(architecture.cell).title} · {subject.start.part} "
+    name = f"Trained {cell_kind(architecture.cell).title} · {subject.start.part} of "
     details = [subject.start.run_id[:ID_LETTERS]]
     if architecture.recurrent_gain != 1:
         details.append(f"gain {architecture.recurrent_gain:g}")
@@ -271,16 +272,11 @@ def _run(prefix: str, cell: str, offered: Sequence[RunRecord]) -> RunRecord | No
     names = {FRESH: "new, random"}
     names |= {i: f"{inline_text(run.name)} · {moment(run.submitted)}" for i, run in by_id.items()}
     best = None if prefix else best_model([run for run in fitting if cell == cell_of(run)])
-    with st.container(width=220):
-        chosen = controls.choice(
-            "Weights",
-            list(names),
-            f"{prefix}start",
-            default=best.run_id[:ID_LETTERS] if best else FRESH,
-            most=0,
-            names=names,
-        )
-    return by_id.get(chosen)
+    default = best.run_id[:ID_LETTERS] if best else FRESH
+    start = f"{prefix}start"
+    return by_id.get(
+        controls.choice("Weights", list(names), start, default=default, most=0, names=names)
+    )
 
 
 def _subject(prefix: str, cell: str, run: RunRecord | None, sequence: InputSequence) -> Subject:
@@ -333,15 +329,23 @@ def _setting(prefix: str, setting: Setting) -> Value:
     )
 
 
-def _sequence(run: RunRecord | None, place: DeltaGenerator) -> InputSequence:
-    """Ask for the sequence, its length, the sizes and the seed; the text stands at a place."""
+def usual_text(run: RunRecord | None) -> str:
+    """A text that the model was tested on, of middle length; any text for random weights."""
+    tested = list(models.samples([run])) if run is not None else []
+    return tested[len(tested) // 2] if tested else USUAL_TEXT
+
+
+def keep_text(typed: str) -> None:
+    """Keep what somebody types in the address, an empty text too."""
+    st.query_params["text"] = typed
+
+
+def _sequence(run: RunRecord | None) -> InputSequence:
+    """Ask for the sequence, its length, the sizes and the seed; the text is typed elsewhere."""
     kind = controls.choice("Sequence", (TYPED, RANDOM), "sequence")
     text, length, one_hot = "", USUAL_LENGTH, False
     if kind == TYPED:
-        with place:
-            text = controls.words(
-                "Text", "text", default=_usual_text(run), placeholder="Type something"
-            )
+        text = st.query_params.get("text", usual_text(run))
         one_hot = controls.choice("Letters as", (VECTORS, ONE_HOT), "letters") == ONE_HOT
         if not text.strip():
             st.caption(f"No text: a random sequence of {USUAL_LENGTH} steps is read.")
@@ -362,13 +366,8 @@ def _sequence(run: RunRecord | None, place: DeltaGenerator) -> InputSequence:
         seed=controls.number(SETTINGS["seed"].title, 0, MAX_SEED, "seed", 0),
         text=text if text.strip() else "",
         one_hot=one_hot,
+        typed=text if kind == TYPED else None,
     )
-
-
-def _usual_text(run: RunRecord | None) -> str:
-    """A text that the model was tested on, of middle length; any text for random weights."""
-    tested = list(models.samples([run])) if run is not None else []
-    return tested[len(tested) // 2] if tested else USUAL_TEXT
 
 
 def _fits(setting: Setting, cell: str) -> bool:

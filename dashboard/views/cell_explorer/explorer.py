@@ -73,7 +73,7 @@ def explore(offered: Sequence[RunRecord]) -> None:
         controls.at_most("step", steps, MAX_STEPS)
         step = _step(steps)
         _playground(asked, step)
-        sentence = figures.answer(subjects)
+        sentence = figures.answer(subjects) if len(subjects) > 1 else ""
     except BadSetting as error:
         _show_error(error, subjects)
         return
@@ -127,11 +127,13 @@ def _playground(asked: Asked, step: int) -> None:
         figures.styles_of(asked.subjects),
         measure,
         step,
+        text=asked.text,
         sort=controls.value("units", (SORTED, NUMBERED), SORTED) == SORTED,
         callbacks=Callbacks(
             moved,
             stepped,
             lambda on: controls.put("units", SORTED if on else NUMBERED, SORTED),
+            cells.keep_text,
         ),
     )
 

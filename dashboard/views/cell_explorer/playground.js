@@ -44,6 +44,8 @@ class Playground {
       this.goto(this.step);
       this.send("sorted", event.target.checked);
     };
+    this.text = this.find("input.text");
+    this.text.onchange = () => this.send("typed", this.text.value);
     const curve = this.find("svg.curve");
     curve.onpointermove = (event) => this.hover(event);
     curve.onpointerleave = () => this.hover(null);
@@ -70,6 +72,8 @@ class Playground {
     this.steps = Math.min(...this.cells.map((cell) => cell.tokens.length));
     this.stepper.max = this.steps;
     this.find(".cells > .slider").style.display = this.steps > 1 ? "" : "none";
+    this.find(".reads").style.display = data.text === null ? "none" : "";
+    if (!this.text.matches(":focus")) this.text.value = data.text;
     this.arrange(data.sorted);
     if (!(busy && same)) {
       this.index = slider.chosen;
@@ -148,7 +152,7 @@ class Playground {
     this.band = add(plot, "path", { fill: colour, opacity: 0.18 });
     this.bold = add(plot, "path", { stroke: colour, "stroke-width": 3, "stroke-linecap": "round" });
     this.dot = add(plot, "circle", { r: 5, fill: "var(--st-background-color)", stroke: colour, "stroke-width": 2.5 });
-    this.rule = add(svg, "line", { class: "axis", y1: PLOT.top, y2: height - PLOT.bottom });
+    this.rule = add(svg, "line", { class: "axis", y1: PLOT.top, y2: height - PLOT.bottom, style: "display: none" });
     this.read = add(svg, "text", { y: PLOT.top + 14, x: width - PLOT.right, "text-anchor": "end" });
     const names = [element("span", "", ""), ...others.map((other) => element("span", "", `● ${other.label}`))];
     [colour, ...others.map((other) => other.colour)].forEach((each, i) => (names[i].style.color = each));
@@ -195,6 +199,10 @@ class Playground {
       const { boxes, width, height, box_height } = cell.diagram;
       const svg = add(figure, "svg", { viewBox: `-2 -2 ${width + 4} ${height + 4}`, role: "img" });
       add(svg, "title", {}, `${cell.label}. ${cell.diagram.description}`);
+      const marker = add(add(svg, "defs", {}), "marker", {
+        id: "head", viewBox: "0 0 6 6", refX: 5, refY: 3, markerWidth: 6, markerHeight: 6, orient: "auto",
+      });
+      add(marker, "path", { class: "head", d: "M0,0L6,3L0,6z" });
       const by_name = Object.fromEntries(boxes.map((box) => [box.name, box]));
       const arrows = add(svg, "g", {});
       for (const box of boxes) {
@@ -203,8 +211,8 @@ class Playground {
           const x1 = from.left + from.width / 2;
           const y1 = from.top + box_height;
           const x2 = box.left + (box.width * (i + 1)) / (box.reads.length + 1);
-          const bend = Math.min(60, (box.top - y1) * 0.6 + 10);
-          add(arrows, "path", { class: "arrow", d: `M${x1},${y1}C${x1},${y1 + bend} ${x2},${box.top - bend} ${x2},${box.top}` });
+          const bend = Math.min(60, (box.top - y1) * 0.6);
+          add(arrows, "path", { class: "arrow", "marker-end": "url(#head)", d: `M${x1},${y1}C${x1},${y1 + bend} ${x2},${box.top - bend} ${x2},${box.top}` });
         });
       }
       for (const box of boxes) this.drawBox(svg, box, cell);
@@ -307,6 +315,7 @@ class Playground {
   tokenLine(tokens) {
     const line = element("div", "tokens", "");
     const named = tokens.some(Boolean) && tokens.length <= MAX_TOKENS;
+    if (named && tokens.some((token) => token.length > 2)) line.classList.add("words");
     const every = named ? 1 : Math.ceil(tokens.length / 10);
     tokens.forEach((token, i) => {
       if (i % every) return;

@@ -83,6 +83,7 @@ class Callbacks(NamedTuple):
     moved: Callable[[Mapping[str, Any]], None]
     stepped: Callable[[Mapping[str, Any]], None]
     sorted: Callable[[bool], None]
+    typed: Callable[[str], None]
 
 
 def show(
@@ -92,6 +93,7 @@ def show(
     measure: str,
     step: int,
     *,
+    text: str | None,
     sort: bool,
     callbacks: Callbacks,
 ) -> None:
@@ -132,6 +134,7 @@ def show(
             "signed": SIGNED_DARK if dark else SIGNED_LIGHT,
         },
         "step": step,
+        "text": text,
         "sorted": sort,
         "hint": HINT,
     }
@@ -145,6 +148,7 @@ def show(
         on_moved_change=lambda: callbacks.moved(reported("moved")),
         on_stepped_change=lambda: callbacks.stepped(reported("stepped")),
         on_sorted_change=lambda: callbacks.sorted(reported("sorted")),
+        on_typed_change=lambda: callbacks.typed(reported("typed")),
     )
 
 

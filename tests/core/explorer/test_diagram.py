@@ -35,7 +35,7 @@ def test_an_lstm_is_drawn_as_its_equations_say() -> None:
         ["cₜ"],
         ["hₜ"],
     ]
-    assert boxes["f"].text == "σ(W x + U h + b)"
+    assert boxes["f"].text == "σ(Wx + Uh + b)"
     assert boxes["c'"].text == "f ⊙ cₜ₋₁ + i ⊙ g"
     assert boxes["h'"].text == "o ⊙ tanh(cₜ)"
     assert boxes["f"].reads == ("x", "h")
@@ -45,9 +45,9 @@ def test_an_lstm_is_drawn_as_its_equations_say() -> None:
 
 def test_a_grus_lines_read_only_what_reaches_them() -> None:
     boxes = {box.name: box for box in drawn("gru").boxes}
-    assert boxes["m"].text == "U h + b"
+    assert boxes["m"].text == "Uh + b"
     assert boxes["m"].reads == ("h",)
-    assert boxes["n"].text == "tanh(W x + b + r ⊙ m)"
+    assert boxes["n"].text == "tanh(Wx + b + r ⊙ m)"
     assert boxes["n"].reads == ("x", "r", "m")
     assert boxes["h'"].reads == ("z", "n", "h")
 
