@@ -115,7 +115,7 @@ class Config(Settings):
         description=(
             "Compare at equal parameters: every variant gets the hidden size that brings what is "
             "compared closest to this number: the whole model where one is trained, else the "
-            "recurrent layers. Left out: equal hidden size."
+            "recurrent layers. Default: equal hidden size."
         ),
     )
     state_budget: Annotated[int | None, _amount("state_budget")] = Field(
@@ -126,7 +126,7 @@ class Config(Settings):
         description=(
             "Compare at equal state: every variant gets the hidden size that brings the bytes that "
             "one sequence carries from step to step (h, and an LSTM's c; of a translator, what its "
-            "decoder starts from) closest to this number. Left out: equal hidden size."
+            "decoder starts from) closest to this number. Default: equal hidden size."
         ),
     )
     seed: int = Field(

@@ -145,9 +145,9 @@ def setting_in_words(setting: Setting, value: Value) -> str:
 
 
 def value_in_words(value: Value) -> str:
-    """`0.5`, `on`, `1,024`, `as drawn`: a setting's value as people read it."""
+    """`0.5`, `on`, `1,024`, `default`: a setting's value as people read it."""
     if value is None:
-        return "as drawn"
+        return "default"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int):

@@ -62,7 +62,7 @@ class Architecture(Settings):
         title="Forget bias",
         description=(
             "Sum of the LSTM's two forget-gate biases at the start; a larger value keeps more of "
-            "the cell state. Left out: as drawn."
+            "the cell state. Default: as PyTorch draws it."
         ),
         json_schema_extra={"cells": list(cells_with("forget_bias"))},
     )
@@ -73,7 +73,7 @@ class Architecture(Settings):
         title="Update bias",
         description=(
             "Sum of the GRU's two update-gate biases at the start; a larger value keeps more of "
-            "the old state. Left out: as drawn."
+            "the old state. Default: as PyTorch draws it."
         ),
         json_schema_extra={"cells": list(cells_with("update_bias"))},
     )

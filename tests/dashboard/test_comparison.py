@@ -47,7 +47,7 @@ def test_a_label_names_each_setting_that_differs(store: Store) -> None:
 
 def test_a_setting_tells_apart_only_the_cells_that_have_it(store: Store) -> None:
     found = labels(store, ["rnn", "lstm"], forget_bias=[None, 1.0])
-    assert found == ["RNN", "LSTM · forget bias as drawn", "LSTM · forget bias 1"]
+    assert found == ["RNN", "LSTM · forget bias default", "LSTM · forget bias 1"]
 
 
 def test_repetitions_with_other_seeds_share_a_label(store: Store) -> None:

@@ -168,7 +168,7 @@ class LengthQualityConfig(Config):
         le=MAX_BUCKET_WIDTH,
         title="Bucket width",
         description=(
-            "Lengths that are scored together, in words. Left out: 1 for synthetic tasks, 3 for "
+            "Lengths that are scored together, in words. Default: 1 for synthetic tasks, 3 for "
             "texts."
         ),
     )
@@ -206,7 +206,7 @@ class LengthQualityConfig(Config):
     folder: str = Field(
         "",
         title="Folder",
-        description="Where Multi30k's files are. Left out: mlruns/data/multi30k.",
+        description="Where Multi30k's files are. Default: mlruns/data/multi30k.",
     )
     fetch: bool = Field(
         False,

@@ -87,7 +87,7 @@ class MemorySpanConfig(Config):
         le=1.0,
         title="Learning rate",
         description=(
-            f"Of Adam. Left out: {', '.join(f'{rate:g}' for rate in LEARNING_RATES[:-1])} and "
+            f"Of Adam. Default: {', '.join(f'{rate:g}' for rate in LEARNING_RATES[:-1])} and "
             f"{LEARNING_RATES[-1]:g} are tried, and each seed is judged at the one with which the "
             "others have the longest span on validation sequences. One that fails at a lag that "
             "another learned is tried no further."
@@ -98,7 +98,7 @@ class MemorySpanConfig(Config):
         ge=1e-6,
         le=1e6,
         title="Clipping",
-        description="Largest norm of each network's gradient. Left out: none.",
+        description="Largest norm of each network's gradient. Default: none.",
     )
     batch_size: int = Field(32, ge=1, le=4096, title="Batch size", description="Per seed and step.")
     symbols: int = Field(

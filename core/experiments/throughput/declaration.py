@@ -98,7 +98,7 @@ class ThroughputConfig(Config):
         title="Memory limit",
         description=(
             "In MiB; a pass that needs more at once, beyond parameters and input, is recorded "
-            "as out of memory. Left out: what is free."
+            "as out of memory. Default: what is free."
         ),
     )
 

@@ -76,7 +76,8 @@ class Position(NamedTuple):
     """None is PyTorch's default."""
     log10_SK: numpy.ndarray[Any, Any]
     """The measure that is shown; nan where a norm is exactly zero or has overflowed."""
-    summary: GradientDecaySummary
+    zero_share: float
+    """The share of the norms that are exactly zero."""
     loss: Estimate | None = None
     """Held-out loss, while training."""
 
@@ -192,4 +193,5 @@ def _position(
         for row in curve.rows
     ]
     seeds = len({row.seed for row in curve.rows})
-    return Position(value, numpy.array(logs, float).reshape(seeds, -1), curve.summary, loss)
+    zero_share = sum(getattr(row, zeros) > 0 for row in curve.rows) / len(curve.rows)
+    return Position(value, numpy.array(logs, float).reshape(seeds, -1), zero_share, loss)

@@ -21,7 +21,7 @@ from core.experiments.gradient_decay.declaration import GradientRow
 from core.explorer.diagram import BOX_HEIGHT
 from core.formatting import counted
 from core.measure import distances
-from core.stats.estimates import AtLeast
+from core.stats.estimates import AtLeast, at_limit, median_estimate
 from dashboard.charts.scales import column_of, curve_of, heading
 from dashboard.charts.theme import Style
 from dashboard.store import cache
@@ -168,27 +168,31 @@ def description(slider: Slider) -> str:
 
 
 def in_words(position: Position) -> tuple[str, str]:
-    """What the figure says at a position: half of the gradient, and how much reaches the start."""
-    summary, steps = position.summary, position.log10_SK.shape[1]
-    half = summary.half_distance_steps
+    """What the figure says at a position: half of the gradient, and how much reaches the start.
+
+    Medians over the seeds, as `gradient-decay` has them.
+    """
+    last = position.log10_SK.shape[1] - 1
+    curves = [[y if math.isfinite(y) else -math.inf for y in ys] for ys in position.log10_SK]
+    reached = [distances.distance_to(distances.relative(ys), distances.HALF) for ys in curves]
+    half = median_estimate(None if k is None else at_limit(k, last) for k in reached)
+    left = median_estimate(ys[-1] - ys[0] for ys in curves).value
+    parts = []
     if half.value is None:
         first = "The gradient is exactly zero or too large"
     elif isinstance(half.value, AtLeast):
-        first = f"More than half of the gradient is left {counted(int(half.value), 'step')} back"
+        first = f"More than half of the gradient is left {counted(last, 'step')} back"
     else:
         first = f"Half of the gradient is gone after {number(half.value)} steps"
-    parts = []
-    if half.value is not None and not isinstance(half.value, AtLeast):
         ends = interval(half.low, half.high)
         parts += [f"95% interval {ends}."] if ends else []
-    ratio = summary.log10_last_over_first.value
-    if ratio is not None and math.isfinite(ratio) and steps > 1:
-        if ratio < 0:
-            parts.append(f"It grows: {scientific(-ratio)} times as large {steps - 1} steps back.")
+    if left is not None and last:
+        if left > 0:
+            parts.append(f"It grows: {scientific(left)} times as large {last} steps back.")
         else:
-            parts.append(f"{steps - 1} steps back, {scientific(-ratio)} of it is left.")
-    if summary.zero_percent:
-        parts.append(f"{number(summary.zero_percent)}% of the gradients are exactly zero.")
+            parts.append(f"{last} steps back, {scientific(left)} of it is left.")
+    if position.zero_share:
+        parts.append(f"{number(100 * position.zero_share)}% of the gradients are exactly zero.")
     if position.loss is not None and position.loss.value is not None:
         parts.append(f"Held-out loss {number(position.loss.value)} nats.")
     return first, " ".join(parts)

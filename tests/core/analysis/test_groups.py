@@ -28,7 +28,7 @@ def test_a_name_has_only_what_tells_its_runs_from_the_others() -> None:
     assert names(made("lstm", forget_bias=1), made("rnn")) == ["LSTM", "RNN"]
     assert names(made("lstm", forget_bias=1), made("lstm")) == [
         "LSTM · forget bias 1",
-        "LSTM · forget bias as drawn",
+        "LSTM · forget bias default",
     ]
     # A setting in which others differ is named of every run that has it.
     found = names(made("lstm", layers=2), made("bi-gru"), made("bi-gru", seed=3))

@@ -142,7 +142,7 @@ def test_what_has_lost_half_early_but_keeps_one_percent_is_told() -> None:
 
 def test_gates_that_do_not_help_are_named() -> None:
     weak = (
-        "In LSTM · forget bias as drawn, 1% of the gradient reaches less than twice as far as in "
+        "In LSTM · forget bias default, 1% of the gradient reaches less than twice as far as in "
         "RNN, by more than noise: gates alone do not keep the gradient alive."
     )
     assert weak in list(remarks(compared(RNN, LSTM, LSTM_1)))
