@@ -67,8 +67,8 @@ def diagram(
     reads = {e.makes: _reads(e, sums) for e in equations}
     inputs = [INPUT, *states]
     rows: dict[str, int] = {}
-    for equation in equations:
-        rows[equation.makes] = 1 + max(rows.get(name, 0) for name in reads[equation.makes])
+    for maker, names in reads.items():
+        rows[maker] = 1 + max(rows.get(name, 0) for name in names)
     for name in inputs:
         readers = [rows[maker] for maker, names in reads.items() if name in names]
         rows[name] = min(readers, default=1) - 1
