@@ -76,10 +76,10 @@ def diagram(
     by_name = {e.makes: e for e in equations}
     for row in range(max(rows.values()) + 1):
         # Equations first: a state that joins a row of gates stands at its end.
-        names = [n for n in (*by_name, *inputs) if rows[n] == row]
-        pitch = WIDTH / len(names)
+        in_row = [name for name in (*by_name, *inputs) if rows[name] == row]
+        pitch = WIDTH / len(in_row)
         width = min(MAX_BOX_WIDTH, pitch - GAP)
-        for place, name in enumerate(names):
+        for place, name in enumerate(in_row):
             equation = by_name.get(name)
             boxes.append(
                 Box(
