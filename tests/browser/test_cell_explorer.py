@@ -71,7 +71,7 @@ def test_the_steps_play_to_the_end_and_the_address_keeps_the_last(
 ) -> None:
     page, _ = visitor.page, opened(visitor, address)
     page.get_by_role("button", name="Play the steps").click()
-    page.get_by_text("step 12 of 22").wait_for()
+    page.get_by_text("12 of 22, reads").wait_for()
     assert "step=" not in page.url  # it plays in the browser
     page.wait_for_url("**step=22**", timeout=20_000)
     page.get_by_text("Step 22 in numbers").wait_for()
