@@ -518,6 +518,9 @@ class Experiment:
     unranked: tuple[str, ...] = ()
     """Measures of the summary that a scorecard shows after the headlines, without verdicts: times
     of one machine, which people have limits for."""
+    learned: Callable[[Mapping[str, Value], Mapping[str, Any]], bool] | None = None
+    """(flat config, flat summary) → whether the networks have learned their task: what has not is
+    shown last, and said to be hardly trained. None where nothing is trained."""
     remarks: Callable[[Any], Iterable[str]] | None = None
     """(`core.analysis.comparison.Comparison`) → the sentences that only this question needs. The
     sentences on who is best, by how much and how surely are the same for every experiment."""

@@ -37,7 +37,7 @@ PAGES: tuple[Page, ...] = (
         title="Overview",
         icon=":material/space_dashboard:",
         section="Workbench",
-        summary="The newest answer to each question, and what is running.",
+        summary="The answer to each question, what is running, and what to measure next.",
     ),
     Page(
         path="views/chapter/page.py",

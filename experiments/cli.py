@@ -183,6 +183,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--untag", action="append", default=[], metavar="NAME")
     for yes, no, field in (
         ("star", "unstar", "star"),
+        ("pin", "unpin", "pin"),
         ("archive", "unarchive", "archive"),
         ("delete", "restore", "delete"),
     ):
@@ -194,7 +195,12 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     names = [experiment.name for experiment in all_experiments()]
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help="a run's id, or its beginning; default: what the Overview shows",
+    )
     parser.add_argument("--experiment", choices=names, metavar="E", help="all of its finished runs")
     parser.add_argument("--sweep", metavar="S", help="only the runs of this sweep")
     parser.add_argument("--comparison", dest="sweep", help=argparse.SUPPRESS)  # until November 2026

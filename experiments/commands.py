@@ -37,6 +37,8 @@ from core.analysis.scorecard import (
 from core.analysis.search import parse
 from core.analysis.sentences import answer
 from core.analysis.sizes import size_of, sizes_in_words
+from core.analysis.sweeps import headline
+from core.analysis.sweeps import sweeps as group_by_sweep
 from core.chapter import compute_all
 from core.chapter.claim import Verdict
 from core.experiment import BUDGETS, COMPARED_AT, Config, Experiment
@@ -63,7 +65,7 @@ from experiments.reports.html import (
 )
 from experiments.reports.latex import comparison_tables, pivot_table
 from experiments.serve import run_mlflow, serve_all
-from experiments.suites import SUITES, suite_named
+from experiments.suites import SUITES, headline_rank, suite_named
 from experiments.terminal import (
     OUT,
     print_comparison,
@@ -281,6 +283,7 @@ def edit(args: argparse.Namespace) -> int:
         sweep_name=args.sweep_name,
         comment=args.comment,
         star=args.star,
+        pin=args.pin,
         archive=args.archive,
         delete=args.delete,
         tags=tags,
@@ -289,6 +292,8 @@ def edit(args: argparse.Namespace) -> int:
         raise BadSetting(f"edit is empty; give one of {', '.join(args.parser.flags()[1:-1])}")
     if bool(args.runs) == bool(args.sweep):
         raise BadSetting("runs is empty; name runs or give --sweep, one of both")
+    if args.pin is not None and not args.sweep:
+        raise BadSetting("pin is given for single runs; give the sweep by --sweep")
     if args.sweep_name is not None and not args.sweep:
         raise BadSetting("sweep_name is given for single runs; give the sweep by --sweep")
     store, restoring = open_store(), args.delete is False
@@ -456,9 +461,10 @@ def _of_one_experiment(comparisons: Sequence[Comparison], flag: str) -> Sequence
 
 
 def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
-    """The finished runs that are named, or all of an experiment or a sweep."""
+    """The finished runs that are named, or all of an experiment or a sweep; else what the Overview
+    shows: the headline sweep of every experiment."""
     if not args.runs and not args.experiment and not args.sweep:
-        raise BadSetting("runs is empty; name runs, or give --experiment or --sweep")
+        return _headline_runs(store)
     if args.runs:
         named = queue.find_all(store, args.runs)
         selected = list({run.run_id: run for run in named}.values())
@@ -485,6 +491,26 @@ def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
             f"experiments run {args.experiment} makes some"
         )
     return selected
+
+
+def _headline_runs(store: Store) -> list[RunRecord]:
+    records = store.runs()
+    headlines = [
+        headline(
+            experiment,
+            group_by_sweep([run for run in records if run.experiment == experiment.name]),
+            store.table,
+            headline_rank,
+        )
+        for experiment in all_experiments()
+    ]
+    runs = [run for sweep in headlines if sweep is not None for run in sweep.finished]
+    if not runs:
+        raise BadSetting(
+            "runs is empty, and no run has finished yet; python -m experiments suite first-look "
+            "makes the first"
+        )
+    return runs
 
 
 def scorecard(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ ever lost: MLflow keeps deleted runs, which can be restored until somebody calls
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from core.store.records import (
     TAG_ARCHIVED,
     TAG_COMMENT,
     TAG_DELETED,
+    TAG_PINNED,
     TAG_STARRED,
     TAG_SWEEP_NAME,
     RunRecord,
@@ -55,6 +57,7 @@ def edit_of(
     sweep_name: str | None = None,
     comment: str | None = None,
     star: bool | None = None,
+    pin: bool | None = None,
     archive: bool | None = None,
     delete: bool | None = None,
     tags: Mapping[str, str] | None = None,
@@ -74,6 +77,9 @@ def edit_of(
     for tag, on in ((TAG_STARRED, star), (TAG_ARCHIVED, archive), (TAG_DELETED, delete)):
         if on is not None:
             written[tag] = who if on else ""
+    if pin is not None:
+        # Of several pinned sweeps the last one counts, so this mark says when it was made.
+        written[TAG_PINNED] = str(time.time()) if pin else ""
     if name is not None:
         name = _line("name", name)
         if not name:

@@ -7,8 +7,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from core.analysis.sweeps import STAMP, Sweep
 from core.chapter import CLAIMS, Measurement
-from core.chapter.claim import MeasuredClaim
+from core.chapter.claim import MeasuredClaim, key_of
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
@@ -61,8 +62,36 @@ CHAPTER_REPEATS: Mapping[str, Mapping[str, tuple[int]]] = {
 
 SMALL_SPANS = {"hidden_size": (32,), **CHAPTER_REPEATS[MEMORY_SPAN.name]}
 
+SMALL_TRANSLATOR: Mapping[str, tuple[object, ...]] = {
+    "hidden_size": (32,),
+    "attention": ("none", "dot"),
+    "seeds": (1,),
+    "longest_trained": (8,),
+    "longest_tested": (16,),
+    "training_steps": (600,),
+    "learning_rate": (0.01,),
+    "tested_pairs": (30,),
+}
+"""The smallest settings found at which both models translate what is no longer than in training."""
+
+SMALL_TAGGER: Mapping[str, tuple[object, ...]] = {
+    "hidden_size": (32,),
+    "furthest": (2,),
+    "sequence_length": (16,),
+    "training_steps": (150,),
+}
+
+SMALL_TIMES: Mapping[str, tuple[object, ...]] = {
+    "hidden_size": (32,),
+    "sequence_length": (128,),
+    "shortest_length": (32,),
+    "repetitions": (6,),
+    "streamed_tokens": (100,),
+    "packed": (False,),
+}
+
 BEYOND_CLAIMS = (
-    Measurement("the chapter's set-up", GRADIENT_DECAY, ALL, preset="chapter"),
+    Measurement("the chapter's set-up", GRADIENT_DECAY, ALL, preset="chapter", headline=True),
     Measurement(
         "initialisation of each cell",
         GRADIENT_DECAY,
@@ -72,36 +101,35 @@ BEYOND_CLAIMS = (
     ),
     Measurement("three layers", GRADIENT_DECAY, ONE_DIRECTION, {"layers": (3,)}, "chapter"),
     Measurement(
-        "how far back", MEMORY_SPAN, ONE_DIRECTION, {**SMALL_SPANS, "forget_bias": (None, 1)}
+        "how far back",
+        MEMORY_SPAN,
+        ONE_DIRECTION,
+        {**SMALL_SPANS, "forget_bias": (None, 1)},
+        headline=True,
     ),
     Measurement(
         "how far back in both directions",
         MEMORY_SPAN,
         BOTH_DIRECTIONS,
-        # Enough to see that a second direction is no memory; no claim compares these.
-        {"hidden_size": (32,), "seeds": (3,), "training_steps": (300,), "longest_lag": (20,)},
+        # A second direction is no memory, and no claim compares these: few seeds are enough.
+        {"hidden_size": (32,), "seeds": (3,)},
     ),
-    Measurement(
-        "every encoder, small",
-        LENGTH_QUALITY,
-        ALL,
-        {
-            "attention": ("none", "dot"),
-            "seeds": (3,),
-            "hidden_size": (32,),
-            "embedding_size": (32,),
-            "training_steps": (500,),
-            "tested_pairs": (30,),
-        },
-    ),
-    Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter"),
+    Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter", headline=True),
     Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
     Measurement("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
+    # With these, every line of the scorecard at 32 units is measured.
+    Measurement("six variants at 32 units", GRADIENT_DECAY, ALL, {"hidden_size": (32,)}),
+    Measurement("what all six hold at 32 units", PARAMETER_COUNT, ALL, {"hidden_size": (32,)}),
+    Measurement("one direction and two at 32 units", TWO_SIDED_CONTEXT, ALL, SMALL_TAGGER),
     Measurement(
-        "how fast all six are",
-        THROUGHPUT,
+        "every encoder with attention",
+        LENGTH_QUALITY,
         ALL,
-        {"sequence_length": (256,), "repetitions": (6,), "streamed_tokens": (100,)},
+        {**SMALL_TRANSLATOR, "attention": ("dot",), "seeds": (3,)},
+    ),
+    Measurement("how fast all six are", THROUGHPUT, ALL, SMALL_TIMES),
+    Measurement(
+        "packed batches", THROUGHPUT, ("lstm",), {"sequence_length": (128,), "launches": (1,)}
     ),
 )
 """What the pages compare beyond what the claims measure, or in one comparison with it."""
@@ -131,20 +159,13 @@ SUITES: tuple[Suite, ...] = (
         "first-look",
         "First look",
         "The six variants: how fast the gradient fades, what they hold, what a second direction "
-        "sees; and of each cell how far back it learns to look and how fast it is. About a minute.",
+        "sees; of each cell how far back it learns to look and how fast it is; what attention does "
+        "for long sentences. About a minute.",
         (
-            Measurement("six variants", GRADIENT_DECAY, ALL),
-            Measurement("six variants, what they hold", PARAMETER_COUNT, ALL),
+            Measurement("six variants", GRADIENT_DECAY, ALL, headline=True),
+            Measurement("six variants, what they hold", PARAMETER_COUNT, ALL, headline=True),
             Measurement(
-                "one direction and two",
-                TWO_SIDED_CONTEXT,
-                ALL,
-                {
-                    "hidden_size": (32,),
-                    "furthest": (2,),
-                    "sequence_length": (16,),
-                    "training_steps": (150,),
-                },
+                "one direction and two", TWO_SIDED_CONTEXT, ALL, SMALL_TAGGER, headline=True
             ),
             Measurement(
                 "how far back each cell learns to look",
@@ -156,19 +177,21 @@ SUITES: tuple[Suite, ...] = (
                     "longest_lag": (10,),
                     "learning_rate": (0.01,),
                 },
+                headline=True,
+            ),
+            Measurement(
+                "a small translator with and without attention",
+                LENGTH_QUALITY,
+                ("lstm",),
+                SMALL_TRANSLATOR,
+                headline=True,
             ),
             Measurement(
                 "how fast each cell is",
                 THROUGHPUT,
                 ONE_DIRECTION,
-                {
-                    "launches": (1,),  # a first look; verdicts need more
-                    "repetitions": (6,),
-                    "streamed_tokens": (100,),
-                    "sequence_length": (128,),
-                    "shortest_length": (32,),
-                    "packed": (False,),
-                },
+                {**SMALL_TIMES, "hidden_size": (64,), "launches": (1,)},  # verdicts need more
+                headline=True,
             ),
         ),
     ),
@@ -237,6 +260,20 @@ SUITES: tuple[Suite, ...] = (
         ),
     ),
 )
+
+
+def headline_rank(sweep: Sweep) -> int:
+    """How much a sweep is meant to be the headline of its experiment, the more the later its suite
+    is in the list; 0 if no suite declares it, or if it lacks a kind of run that its part asks for.
+    """
+    suite_name, _, part_title = STAMP.sub(":", sweep.name).partition(": ")
+    experiment = sweep.runs[0].experiment
+    for rank, suite in enumerate(SUITES, 1):
+        for part in suite.parts if suite.name == suite_name else ():
+            if (part.headline, part.title, part.experiment.name) == (True, part_title, experiment):
+                keys = {key_of(part.experiment, run.settings) for run in sweep.finished}
+                return rank if keys >= part.kinds.keys() else 0
+    return 0
 
 
 def suite_named(name: str) -> Suite:

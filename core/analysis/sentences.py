@@ -6,13 +6,18 @@ question needs (`Experiment.remarks`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from core.analysis.comparison import CORRECTION, MAX_COMPARED, Comparison, Difference, Result
-from core.analysis.runs import Repeat
-from core.experiment import Column
-from core.formatting import counted, interval, number, quantity, shortened_list
+from core.analysis.groups import setting_in_words, value_of
+from core.analysis.runs import Repeat, repeat_of
+from core.experiment import WIDTH, Column, Experiment
+from core.formatting import counted, interval, listed, number, quantity, shortened_list
+from core.settings import Setting, Value
 from core.stats.aggregation import MAJORITY, MEDIAN
+from core.stats.estimates import Estimate
+from core.store.records import RunRecord
 
 MAX_NAMED = 4
 """The most groups that a sentence names; the others are counted."""
@@ -21,6 +26,138 @@ MIN_P = 0.001
 REPEAT_NOUNS: dict[Repeat, str] = {"seed": "seed", "launch": "launch", "count": "run"}
 MARKS = {"best": "★ best", "among the best": "☆ among the best", "": ""}
 """In words and by a sign, so that no colour is needed."""
+
+
+MAX_LEADERS = 3
+"""The most groups that a card names as the best."""
+MAX_CONDITIONS = 5
+"""The most settings that the conditions of a comparison name; the others are counted."""
+STARTS = {"torch": "PyTorch's default start"}
+"""An initialisation → its name in the conditions, where `… start` is not clear enough."""
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """The one number of a comparison, for a card."""
+
+    value: str
+    """With its unit: `4.4 steps`."""
+    interval: str
+    """`3.4–6.8`; empty where there is none."""
+    sentence: str
+    """Whose value it is and of what, who leads, and the other end."""
+
+
+def key_figure(comparison: Comparison) -> KeyFigure | None:
+    """The best group's value of the headline; None while nothing can be compared.
+
+    A ratio of something to itself is 1: the other end is the figure then.
+    """
+    result = comparison.headline
+    order = result.ordered() if result else []
+    if result is None or not order:
+        return None
+    values = {name: result.estimates[name].value for name in order}
+    relative = result.column.unit == "times" and values[order[0]] == 1
+    name, other = (order[-1], order[0]) if relative else (order[0], order[-1])
+    title = lower_title(result.column)
+    last = f"{other} has {quantity(values[other], result.column.unit)}"
+    if len(order) == 1:
+        sentence = f"{name}: {title}. No other was measured."
+    elif len({*values.values()}) == 1:
+        sentence = f"{'Both' if len(order) == 2 else f'All {len(order)}'} have the same {title}."
+    elif relative:
+        leaders = _leaders(comparison, result, other) or _open(comparison, result, other)
+        sentence = f"{name}: {title}. {leaders}."
+    elif leaders := _leaders(comparison, result, name):
+        sentence = f"{leaders}; {last}."
+    else:
+        sentence = f"{name}: {title}; {last}. {_open(comparison, result, name)}."
+    return KeyFigure(
+        value=quantity(values[name], result.column.unit),
+        interval="" if result.exact else _narrow_interval(result.estimates[name]),
+        sentence=sentence,
+    )
+
+
+def _narrow_interval(estimate: Estimate) -> str:
+    """The interval, or nothing where both ends are written like the value itself."""
+    ends = {number(end) for end in (estimate.low, estimate.high) if end is not None}
+    return "" if ends == {number(estimate.value or 0.0)} else interval(estimate)
+
+
+def _leaders(comparison: Comparison, result: Result, top: str) -> str:
+    """`LSTM learns to look back furthest`, `LSTM and GRU lead`; empty if nothing is sure yet."""
+    against = result.of(top)
+    best = [name for name, mark in result.marks.items() if mark]
+    if against and all(d.distinguished for d in against):
+        phrases = {h.name: h.best for h in comparison.experiment.headlines}
+        end = "lowest" if result.column.better == "lower" else "highest"
+        phrase = phrases.get(result.column.name, f"has the {end} {lower_title(result.column)}")
+        return f"{top} {phrase}"
+    if len(best) > 1:
+        names = shortened_list([top, *(n for n in best if n != top)], MAX_LEADERS)
+        return f"{names} lead in {lower_title(result.column)}"
+    return ""
+
+
+def _open(comparison: Comparison, result: Result, top: str) -> str:
+    """Why it is not sure who leads."""
+    if any(d.finding == "not enough seeds" for d in result.of(top)):
+        return f"Too few {'launches' if comparison.repeat == 'launch' else 'seeds'} to rank them"
+    return "No clear winner"
+
+
+def conditions(
+    experiment: Experiment, runs: Sequence[RunRecord], *, network_only: bool = False
+) -> str:
+    """`one layer, 64 units, PyTorch's default start, 300 training steps`: what all runs share.
+
+    Depth, width and start are always named, other settings only where they are not the default;
+    `network_only` leaves out those of the task. What differs among the runs is left out: their
+    labels say it.
+    """
+    named, special = [], []
+    for setting in experiment.identity:
+        values = {value_of(run, setting) for run in runs}
+        if setting.name in ("cell", "bidirectional") or len(values) != 1:
+            continue
+        value = values.pop()
+        if setting.name == "initialisation" and repeat_of(experiment) != "seed":
+            continue  # neither a count nor a time depends on it
+        if text := _network_in_words(setting, value):
+            named.insert(0 if setting.name == "layers" else len(named), text)
+        elif value != setting.default and (setting.of_architecture or not network_only):
+            special.append(_condition(setting, value))
+    left_out = len(named) + len(special) - MAX_CONDITIONS
+    if left_out > 1:
+        special[-left_out:] = [counted(left_out, "other setting")]
+    return ", ".join([*named, *special])
+
+
+def _network_in_words(setting: Setting, value: Value) -> str:
+    """Depth, width and start in words; empty for any other setting."""
+    texts: Mapping[str, str] = {
+        "layers": "one layer" if value == 1 else f"{value} layers",
+        WIDTH: f"{value:,} units" if isinstance(value, int) else "",
+        "initialisation": STARTS.get(str(value), f"{value} start"),
+    }
+    return texts.get(setting.name, "")
+
+
+def _condition(setting: Setting, value: Value) -> str:
+    """`300 training steps`, `longest lag 10`, `dot attention`."""
+    if isinstance(value, int) and not isinstance(value, bool) and setting.title.endswith("s"):
+        return f"{value:,} {setting.title.lower()}"
+    if setting.choices and not setting.noun and not setting.of_architecture:
+        return f"{setting.title.lower()} {value}"
+    return setting_in_words(setting, value)
+
+
+def origin(runs: Sequence[RunRecord], day: str) -> str:
+    """`12 runs · 28 Nov by ana`: how many, when, and who launched them."""
+    people = listed(list(dict.fromkeys(run.user for run in runs if run.user)))
+    return f"{counted(len(runs), 'run')} · {day}{f' by {people}' if people else ''}"
 
 
 def answer(comparison: Comparison) -> str:
@@ -42,7 +179,8 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
         yield f"{names} {'has' if len(comparison.groups) == 1 else 'have'} no {title}."
         return
     top, *others = order
-    value = estimate_in_words(comparison, result, top)
+    tested = any(d.p_value is not None for d in result.of(top))
+    value = estimate_in_words(comparison, result, top, repeats=not tested)
     if not others:
         yield f"{top}: {title} {value}."
     elif len({result.estimates[name].value for name in order}) == 1:
@@ -165,17 +303,23 @@ def lower_title(column: Column) -> str:
     return title if title[:2].isupper() else f"{title[0].lower()}{title[1:]}"
 
 
-def estimate_in_words(comparison: Comparison, result: Result, name: str) -> str:
-    """`22.1 steps (95% CI 20.0–24.0, n = 8)`; an exact number stands alone."""
+def estimate_in_words(
+    comparison: Comparison, result: Result, name: str, *, repeats: bool = True
+) -> str:
+    """`22.1 steps [20.0–24.0] (n = 8)`, the interval in brackets; an exact number stands alone.
+
+    Without `repeats`, n is left to the test that follows.
+    """
     estimate = result.estimates[name]
     value = quantity(estimate.value, result.column.unit)
     if result.exact:
         return value
-    ends = interval(estimate)
-    repeats = repeats_in_words(result, name, comparison.repeat)
-    if not repeats:
+    ends, number_of = interval(estimate), repeats_in_words(result, name, comparison.repeat)
+    if not number_of:
         return value
-    return f"{value} ({f'95% CI {ends}, ' if ends else 'no interval: '}{repeats})"
+    if ends:
+        return f"{value} [{ends}]{f' ({number_of})' if repeats else ''}"
+    return f"{value} (no interval: {number_of})"
 
 
 def repeats_in_words(result: Result, name: str, repeat: Repeat) -> str:

@@ -40,6 +40,8 @@ class Measurement:
     variants: tuple[str, ...]
     settings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     preset: str = ""
+    headline: bool = False
+    """Whether pages show its sweep first, as the answer to the experiment's question."""
 
     def configs(self) -> list[Config]:
         """The validated configs, one run each."""

@@ -32,7 +32,9 @@ from core.models.registry import variants
 from core.stats.aggregation import MEAN
 from core.stats.estimates import AtLeast, Estimate
 
-BOTH_SIDES = Measurement("one direction and two", TWO_SIDED_CONTEXT, tuple(variants()))
+BOTH_SIDES = Measurement(
+    "one direction and two", TWO_SIDED_CONTEXT, tuple(variants()), headline=True
+)
 GENERATES = ("It generates token by token", "It cannot be built")
 
 
@@ -139,6 +141,7 @@ ATTENTION = Measurement(
     LENGTH_QUALITY,
     ("lstm",),
     {"attention": ("none", "dot"), "seeds": (5,)},
+    headline=True,
 )
 CHAPTER_WORDS = 20
 """Beyond about so many, translation falls."""

@@ -197,7 +197,7 @@ def below(measure: str, limit: float, name: str) -> Judge:
 
 
 def _values(networks: Networks, measure: str, names: Iterable[str]) -> str:
-    """`Span 50.0 steps (95% CI …) in LSTM`."""
+    """`Span 50.0 steps [40.0–50.0] (n = 12) in LSTM`."""
     comparison = networks.comparison
     result = comparison.result(measure)
     if result is None:

@@ -24,6 +24,8 @@ import streamlit as st
 from altair.utils.schemapi import debug_mode
 from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 
+from dashboard.charts import small
+
 Chart = Any
 """An Altair chart: layered or not, they have no type of their own in common."""
 
@@ -83,6 +85,15 @@ def show(chart: Drawing, alt: str, **options: Any) -> None:
         "padding": dict.fromkeys(("left", "right", "top", "bottom"), PADDING),
     }
     st.vega_lite_chart(spec=spec, width="stretch", alt=alt, **options)
+
+
+def show_small(chart: Drawing, alt: str) -> None:
+    """Put a chart on a card, its legend in a line under it."""
+    specification = _specification(chart.key, chart)
+    spec = json.loads(specification.vega_lite)
+    shown = {**small.compact(spec), "datasets": specification.tables}
+    st.vega_lite_chart(spec=shown, width="stretch", alt=alt)
+    st.html(small.key(spec))
 
 
 def to_vega_lite(chart: Chart) -> dict[str, Any]:

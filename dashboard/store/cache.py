@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import pandas
 import streamlit as st
 
+from core.analysis import sweeps as grouping
 from core.analysis.comparison import Comparison, compare
 from core.analysis.sentences import answer
 from core.experiment import Experiment
@@ -21,6 +23,9 @@ from dashboard.store.reader import Reader, open_reader
 from dashboard.store.sweeps import Sweep, sweeps
 from experiments import worker
 from experiments.export import csv_text
+from experiments.suites import headline_rank
+
+T = TypeVar("T")
 
 MLFLOW_VARIABLE = "UNROLL_MLFLOW_URL"
 """The address of this store's MLflow UI; `python -m experiments serve` sets it."""
@@ -49,6 +54,31 @@ def sweeps_of(experiment: Experiment) -> list[Sweep]:
     put_away = [s for s in every if s.name in asked and all(run.archived for run in s.runs)]
     shown = [*sweeps(reader().runs(experiment.name)), *put_away]
     return sorted(shown, key=lambda sweep: sweep.launched, reverse=True)
+
+
+_derived: dict[tuple[str, ...], tuple[list[RunRecord], Any]] = {}
+"""What it is, of which store → the runs that it was derived from, and the result."""
+
+
+def derived(what: str, runs: list[RunRecord], compute: Callable[[], T]) -> T:
+    """A result that depends on a list of the reader's runs alone, computed once for all sessions:
+    the reader's list is the same one until something has changed."""
+    key = reader().store.uri, what
+    known = _derived.get(key)
+    if known is None or known[0] is not runs:
+        known = _derived[key] = (runs, compute())
+    result: T = known[1]
+    return result
+
+
+def headline(experiment: Experiment) -> Sweep | None:
+    """The sweep that pages show for an experiment unless they are asked for another."""
+    runs = reader().runs(experiment.name)
+
+    def choose() -> Sweep | None:
+        return grouping.headline(experiment, sweeps(runs), reader().table, headline_rank)
+
+    return derived(f"headline of {experiment.name}", runs, choose)
 
 
 def comparison(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> Comparison:

@@ -1,73 +1,18 @@
-"""Runs that were launched together (a sweep), and what several runs measured as one table."""
+"""What several runs measured as one table; and sweeps, where pages look for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import pandas
 
 from core.analysis.groups import labels, variant_of
+from core.analysis.sweeps import Sweep, Table, sweeps
 from core.experiment import Experiment
 from core.settings import settings_of
-from core.store.records import ACTIVE, RunRecord, Status
+from core.store.records import RunRecord
 
-Table = Callable[[RunRecord, str], pandas.DataFrame | None]
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Runs of one experiment that were launched together, oldest first."""
-
-    name: str
-    """Its id, or that of a run that was launched alone: what addresses hold."""
-    runs: tuple[RunRecord, ...]
-
-    @property
-    def title(self) -> str:
-        """What people call it: the name that somebody gave it, or else its id."""
-        return self.runs[0].sweep_name or self.runs[0].name
-
-    @property
-    def pinned(self) -> bool:
-        """Whether somebody chose it as the answer to its question."""
-        return any(run.pinned for run in self.runs)
-
-    @property
-    def launched(self) -> float:
-        """Seconds since the epoch."""
-        return self.runs[0].submitted
-
-    @property
-    def finished(self) -> tuple[RunRecord, ...]:
-        return self._with_status("FINISHED")
-
-    @property
-    def active(self) -> tuple[RunRecord, ...]:
-        """Those that are scheduled or running."""
-        return self._with_status(*ACTIVE)
-
-    @property
-    def broken(self) -> tuple[RunRecord, ...]:
-        """Those that failed or were cancelled."""
-        return self._with_status("FAILED", "KILLED")
-
-    def _with_status(self, *statuses: Status) -> tuple[RunRecord, ...]:
-        return tuple(run for run in self.runs if run.status in statuses)
-
-
-def sweeps(runs: Sequence[RunRecord]) -> list[Sweep]:
-    """Group runs by the launch that they belong to, the newest first."""
-    groups: dict[str, list[RunRecord]] = {}
-    for run in runs:
-        groups.setdefault(run.sweep or run.run_id, []).append(run)
-    launches = [Sweep(name, tuple(members)) for name, members in groups.items()]
-    return sorted(launches, key=lambda sweep: sweep.launched, reverse=True)
-
-
-def newest_readable(launches: Sequence[Sweep]) -> Sweep | None:
-    """The newest sweep that has a result, or else simply the newest."""
-    return next((s for s in launches if s.finished), launches[0] if launches else None)
+__all__ = ["Sweep", "Table", "results", "rows", "sweeps"]
 
 
 def results(

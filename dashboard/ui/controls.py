@@ -247,13 +247,18 @@ def pick(
     *,
     resets: Sequence[str] = (),
     names: Mapping[str, str] | None = None,
+    instead: str | None = None,
 ) -> str:
     """One of many options that people named: the default, which may change when newer runs
     arrive, unless the address says otherwise. Whatever somebody chooses is put there, the default
-    too. `names` are what people read instead of an option.
+    too. `names` are what people read instead of an option; `instead` is what is shown whatever
+    the address says, and nothing if it is empty.
 
     Choosing another option drops the keys in `resets` from the address.
     """
+    if instead is not None:
+        take_instead(key, [instead] if instead else [])
+        default = instead
     chosen_now = requested(key, options) or default
 
     def write(chosen: str) -> None:
@@ -266,8 +271,9 @@ def pick(
             title,
             options,
             format_func=lambda option: inline_text((names or {}).get(option, option)),
-            **_bound(key, chosen_now, write),
+            **_bound(key, chosen_now or None, write),
         )
+        or ""
     )
 
 

@@ -83,6 +83,26 @@ def sweep_menu(sweep: Sweep) -> None:
         _form(runs, texts, sweep.title)
 
 
+def pin_button(sweep: Sweep, *, is_headline: bool) -> None:
+    """A button that makes a sweep the answer to its question on every page, or no longer."""
+    pin = not sweep.pinned
+    if sweep.pinned:
+        label, help = "Unpin", "Somebody chose this sweep as the answer to its question."
+    elif is_headline:
+        label, help = "Keep on the Overview", "Show this sweep first, whatever is measured later."
+    else:
+        label, help = "Show on the Overview", "Show this sweep first, on every page."
+    if st.button(
+        label,
+        key=f"pin-{sweep.name}",
+        icon=":material/keep:" if pin else ":material/keep_off:",
+        type="tertiary",
+        help=help,
+    ):
+        verb = "pinned to the Overview" if pin else "unpinned"
+        _edit(sweep.runs, edit_of(pin=pin), verb, sweep.subject)
+
+
 def mlflow_link(runs: Sequence[RunRecord]) -> None:
     """A link to a run, or to several side by side, in the MLflow UI, if one is known."""
     link = cache.mlflow_link(runs[0]) if len(runs) == 1 else cache.mlflow_comparison_link(runs)

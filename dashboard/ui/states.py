@@ -102,10 +102,13 @@ def refresh_button() -> None:
         st.rerun()
 
 
-def answer(text: str) -> None:
-    """Show a page's answer: its first sentence as a heading, the rest under it."""
+def answer(text: str, conditions: str = "") -> None:
+    """Show a page's answer: its first sentence as a heading, under which conditions it holds, and
+    the rest."""
     first, rest = first_sentence(text)
     st.subheader(plain(first), anchor=False)
+    if conditions:
+        st.caption(plain(conditions))
     if rest:
         st.markdown(plain(rest))
 
@@ -230,11 +233,20 @@ def _busy_cores() -> float:
 
 def progress_line(runs: Sequence[RunRecord]) -> None:
     """Show one progress bar for a sweep that is partly measured."""
-    done = sum(map(progress, runs)) / max(1, len(runs))
-    finished = sum(run.status == "FINISHED" for run in runs)
     running = next((run for run in runs if run.status == "RUNNING"), None)
     now = f" · {inline_text(running.name)}: {status_message(running)}" if running else ""
-    st.progress(done, text=plain(f"{finished} of {counted(len(runs), 'run')} measured{now}"))
+    st.progress(share_done(runs), text=plain(f"{measured_so_far(runs)}{now}"))
+
+
+def share_done(runs: Sequence[RunRecord]) -> float:
+    """The share of these runs that is done, from 0 to 1."""
+    return sum(map(progress, runs)) / max(1, len(runs))
+
+
+def measured_so_far(runs: Sequence[RunRecord]) -> str:
+    """`3 of 12 runs measured`."""
+    finished = sum(run.status == "FINISHED" for run in runs)
+    return f"{finished} of {counted(len(runs), 'run')} measured"
 
 
 def estimate_line(number_of_runs: int, seconds: tuple[float, float] | None) -> str:

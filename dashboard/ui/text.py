@@ -135,6 +135,13 @@ def moment(seconds: float) -> str:
     return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
 
 
+def day(seconds: float) -> str:
+    """`23 Nov`, and with its year if that is not this one, in this machine's time zone."""
+    then = time.localtime(seconds)
+    this_year = then.tm_year == time.localtime().tm_year
+    return time.strftime("%-d %b" if this_year else "%-d %b %Y", then)
+
+
 def ago(seconds: float) -> str:
     """`12 s ago`, `3 h ago`, `23 Nov 2026, 04:30` after more than two days."""
     passed = max(0.0, time.time() - seconds)

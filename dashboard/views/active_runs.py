@@ -173,6 +173,12 @@ def _notice_ends(shown: Sequence[Launch], runs: Sequence[RunRecord]) -> None:
     st.session_state["active launches"] = active
 
 
+def worker_needed(active: Sequence[RunRecord]) -> None:
+    """Offer to start a worker if runs wait for one and none is there."""
+    if cache.worker_status() is None and any(map(queue.needs_worker, active)):
+        states.no_worker()
+
+
 def worker_line() -> None:
     """Say which worker runs what is queued, or that none does."""
     status = cache.worker_status()
@@ -311,7 +317,11 @@ def _preview(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
 
 
 def preview(
-    experiment: Experiment, runs: Sequence[RunRecord], *, intervals: bool = True
+    experiment: Experiment,
+    runs: Sequence[RunRecord],
+    *,
+    intervals: bool = True,
+    height: int = PREVIEW_HEIGHT,
 ) -> Chart | None:
     """The figure that answers the experiment's question, small; None while there are no rows.
 
@@ -322,5 +332,5 @@ def preview(
     figures = [f for f in (leading(experiment), TRAINING.get(experiment.name)) if f is not None]
     if any(run.status == "RUNNING" for run in runs):
         figures.reverse()
-    previews = (f.preview(shown, intervals=intervals, height=PREVIEW_HEIGHT) for f in figures)
+    previews = (f.preview(shown, intervals=intervals, height=height) for f in figures)
     return next((chart for chart in previews if chart is not None), None)

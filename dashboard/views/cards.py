@@ -1,107 +1,105 @@
-"""An experiment's newest answer on a card: the sentence, the headline numbers, a small figure."""
+"""A question's answer on a card: one number with its interval, one sentence, a small figure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import pandas
 import streamlit as st
 
 from core.analysis import sentences
-from core.experiment import Column, Experiment
+from core.analysis.comparison import Comparison
+from core.experiment import Experiment
 from core.formatting import counted, inline_text
 from dashboard.charts import render
-from dashboard.charts.scales import whole_numbers
-from dashboard.figures import base
-from dashboard.navigation import page_of
-from dashboard.store import cache, sweeps
+from dashboard.navigation import RUNS, page_of
+from dashboard.store import cache
+from dashboard.store.sweeps import Sweep
 from dashboard.ui import states
-from dashboard.ui.text import exact, interval, moment, number, plain
+from dashboard.ui.text import day, plain, status_message
 from dashboard.views import active_runs
 
 MAX_CARDS = 48
 """Cards in memory: six questions, light and dark, of a few stores."""
 
+FIGURE_HEIGHT = 90
+
+
+def headline_comparison(experiment: Experiment) -> Comparison | None:
+    """The comparison that answers a question; None while nothing has been measured."""
+    sweep = cache.headline(experiment)
+    return cache.comparison(experiment, sweep.finished) if sweep and sweep.finished else None
+
 
 def answer(experiment: Experiment) -> None:
     """The card of one question, in whatever state its runs are."""
-    newest = sweeps.newest_readable(cache.sweeps_of(experiment))
-    with st.container(border=True, key=f"card-{experiment.name}"):
-        st.markdown(f"##### {plain(experiment.question)}")
-        if newest is None:
-            st.text("Not measured yet.")
+    sweep = cache.headline(experiment)
+    with st.container(border=True, key=f"card-{experiment.name}", height="stretch", gap="xsmall"):
+        page = page_of(experiment.name)
+        if page is None:
+            st.markdown(f"**{plain(experiment.question)}**")
+        else:
+            query = {} if sweep is None else {"sweep": sweep.name}
+            label = f"**{plain(experiment.question)}**"
+            st.page_link(page.path, label=label, query_params=query)
+        if sweep is None:
+            st.caption("Not measured yet.")
             states.to_launch(experiment, "Launch a comparison")
-        elif newest.finished:
-            ids = tuple(run.run_id for run in newest.finished)
-            key = cache.reader().store.uri, newest.name, ids
-            _measured(key, cache.dark(), experiment, newest)
-        elif newest.active:
-            st.text("Being measured now. The answer appears with the first finished run.")
+        elif sweep.finished:
+            ids = tuple(run.run_id for run in sweep.finished)
+            key = cache.reader().store.uri, sweep.name, ids
+            _measured(key, cache.dark(), experiment, sweep)
+            _unfinished(sweep)
+        elif sweep.active:
+            st.caption("Being measured now. The answer appears with the first finished run.")
+            states.progress_line(sweep.runs)
         else:
-            states.all_failed(newest.broken)
-
-
-def headline(experiment: Experiment, results: pandas.DataFrame) -> list[tuple[str, str, str]]:
-    """The metrics of a card (title, value, label with interval): the highest and the lowest value
-    of the first measure that has a better direction, and the best of the second.
-    """
-    columns = experiment.summary.columns()
-    judged = [c for c in columns if c.better is not None and results[c.name].nunique() > 1]
-    wanted = [(c, end) for c in judged[:1] for end in ("highest", "lowest")]
-    wanted += [(c, "highest" if c.better == "higher" else "lowest") for c in judged[1:2]]
-    whole = whole_numbers(experiment.summary)
-    metrics = []
-    for column, end in wanted:
-        result = results.sort_values(column.name, ascending=end == "lowest").iloc[0]
-        value = result[column.name]
-        if column.name in whole:
-            adjective = {"highest": "Most", "lowest": "Fewest"}[end]
-            amount = exact(value, whole=True)
-        else:
-            adjective, amount = end.capitalize(), number(value)
-        title = f"{adjective} {column.title[0].lower()}{column.title[1:]}"
-        whose = _whose(experiment, result, column)
-        metrics.append((title, f"{amount} {column.unit}".strip(), whose))
-    return metrics
-
-
-def _whose(experiment: Experiment, result: pandas.Series[Any], column: Column) -> str:
-    """Whose number it is, and its interval: `bi-LSTM, 0.62 to 0.64`; a count has none."""
-    name = str(result["label"])
-    if not column.estimate:
-        return name
-    spread = interval(result[f"{column.name}_low"], result[f"{column.name}_high"])
-    times = int(result[f"{column.name}_n"])
-    repeats = f"n = {times}" if experiment.timed else counted(times, "seed")
-    return f"{name}, {spread}" if spread else f"{name}, {repeats}: no interval"
+            _failed(sweep)
 
 
 @st.cache_data(show_spinner=False, max_entries=MAX_CARDS)
 def _measured(
-    key: tuple[str, str, Sequence[str]],
-    dark: bool,
-    _experiment: Experiment,
-    _newest: sweeps.Sweep,
+    key: tuple[str, str, Sequence[str]], dark: bool, _experiment: Experiment, _sweep: Sweep
 ) -> None:
-    """Draw a card once for everybody, until another run has finished."""
-    experiment, newest = _experiment, _newest
-    results = sweeps.results(experiment, newest.finished, cache.reader().table)
-    comparison = cache.comparison(experiment, newest.finished)
-    states.answer(sentences.answer(comparison))
-    with st.grid(3, min_column_width=180):
-        pooled = base.pooled_results(results, comparison)
-        for title, amount, whose in headline(experiment, pooled):
-            st.metric(title, amount, whose, delta_color="off", delta_arrow="off")
-    chart = active_runs.preview(experiment, newest.finished)
-    if chart is not None:
-        render.show(chart, f"{experiment.title}: {inline_text(newest.name)}")
-    st.caption(plain(f"{counted(len(newest.finished), 'run')} · {moment(newest.launched)}"))
-    page = page_of(experiment.name)
-    if page is not None:
-        st.page_link(
-            page.path,
-            label=f"Open {page.title}",
-            icon=page.icon,
-            query_params={"sweep": newest.name},
-        )
+    """Draw the answer once for everybody, until another run has finished."""
+    experiment, runs = _experiment, _sweep.finished
+    comparison = cache.comparison(experiment, runs)
+    figure = sentences.key_figure(comparison)
+    if figure is None:
+        st.caption(plain(sentences.answer(comparison)))
+    else:
+        ends = f" :small[:gray[{plain(f'[{figure.interval}]')}]]" if figure.interval else ""
+        st.markdown(f"## {plain(figure.value)}{ends}")
+        st.markdown(plain(figure.sentence))
+    with st.container(key=f"card-figure-{experiment.name}", gap=None):
+        chart = active_runs.preview(experiment, runs, height=FIGURE_HEIGHT)
+        if chart is not None:
+            render.show_small(chart, f"{experiment.title}: {inline_text(_sweep.subject)}")
+    under = sentences.conditions(experiment, runs)
+    origin = sentences.origin(runs, day(_sweep.launched))
+    st.caption(plain(" · ".join(filter(None, [under, origin]))))
+
+
+def _unfinished(sweep: Sweep) -> None:
+    """Say what a partial answer lacks."""
+    if sweep.active:
+        text = f"{counted(len(sweep.active), 'run')} still to come"
+        st.caption(f":material/hourglass_top: {text}")
+    missing = sweep.missing
+    if missing:
+        _link_to_failed(sweep, f"{counted(len(missing), 'run')} failed or cancelled")
+
+
+def _failed(sweep: Sweep) -> None:
+    """Say why there is no answer."""
+    first = sweep.broken[-1]
+    st.caption(plain(f"No result: {inline_text(first.name)}: {status_message(first)}"))
+    _link_to_failed(sweep, "Open the log or run it again")
+
+
+def _link_to_failed(sweep: Sweep, label: str) -> None:
+    st.page_link(
+        RUNS.path,
+        label=label,
+        icon=":material/error:",
+        query_params={"run": sweep.broken[-1].run_id},
+    )

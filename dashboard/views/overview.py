@@ -1,22 +1,29 @@
-"""One answer per question, from the newest comparison, and the runs that are active."""
+"""One card per question, what runs, what is new since yesterday, and one next step."""
 
 from __future__ import annotations
+
+import time
 
 import streamlit as st
 
 from core.experiments import all_experiments
+from core.store.records import Status
+from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
-from dashboard.ui import actions
-from dashboard.views import active_runs, cards
+from dashboard.ui import actions, states
+from dashboard.ui.text import STATUS_WORDS, plain
+from dashboard.views import active_runs, cards, news
 from experiments.suites import SUITES
 
-st.title("What recurrent networks remember", anchor=False)
+ENDED_WORDS: dict[Status, str] = {
+    "FINISHED": "finished",
+    "FAILED": "failed",
+    "KILLED": "cancelled",
+}
 
-st.caption("One answer per question, each from the newest sweep measured here.")
 
-anything = bool(cache.reader().runs())
-
-if not anything:
+def first_step() -> None:
+    """Offer the first suite while nothing has been measured."""
     first = SUITES[0]
     with st.container(border=True, key="first-step"):
         st.subheader("Nothing has been measured yet", anchor=False)
@@ -29,10 +36,65 @@ if not anything:
         ) and actions.launch_suite(first):
             st.rerun()
 
-for experiment in all_experiments() if anything else ():
-    cards.answer(experiment)
 
-active_runs.live_runs()
+def running() -> None:
+    """One bar for all that is queued or running; the page is drawn again whenever a run ends."""
+    before = {run.run_id for run in cache.reader().active()}
 
-if not cache.reader().active():
-    active_runs.worker_line()
+    def look() -> None:
+        active = cache.reader().active()
+        if {run.run_id for run in active} != before:
+            st.rerun()
+        if not active:
+            st.caption("**Now** · Nothing is running.")
+            return
+        names = {run.sweep for run in active if run.sweep}
+        runs = [r for r in cache.reader().runs() if r.sweep in names or r.run_id in before]
+        st.progress(states.share_done(runs), text=f"**Now** · {states.measured_so_far(runs)}")
+        active_runs.worker_needed(active)
+        st.page_link(LAUNCH.path, label="Watch or cancel")
+
+    states.live(look, active=bool(before))
+
+
+def since_yesterday() -> None:
+    """What ended in the last 24 hours, and who launched it."""
+    ended = news.since_yesterday(cache.reader().runs(), time.time())
+    people = news.people_in_words([run for runs in ended.values() for run in runs])
+    facts = ["**New since yesterday**", *([plain(f"by {people}")] if people else [])]
+    st.caption(" · ".join(facts if ended else [*facts, "No run has ended."]))
+    with st.container(horizontal=True, gap="small"):
+        for status, word in ENDED_WORDS.items():
+            if runs := ended.get(status):
+                st.page_link(
+                    RUNS.path,
+                    label=f"{len(runs):,} {word}",
+                    query_params={"status": STATUS_WORDS[status]},
+                )
+
+
+def next_step() -> None:
+    """The one thing to measure next."""
+    answers = [(e, cards.headline_comparison(e)) for e in all_experiments()]
+    runs = cache.reader().runs()
+    step = news.next_step(answers, cache.derived("claims", runs, lambda: news.unmeasured(runs)))
+    if step is None:
+        st.caption("**Next** · Every question and every claim of the chapter is measured.")
+        return
+    st.caption(f"**Next** · {plain(step.text)}")
+    st.page_link(step.page.path, label=step.label, query_params=step.query)
+
+
+with st.container(key="overview", gap="small"):
+    st.title("What recurrent networks remember", anchor=False)
+    if cache.reader().runs():
+        with st.grid(3, min_column_width=290):
+            for part in (running, since_yesterday, next_step):
+                with st.container(gap="xxsmall"):
+                    part()
+        with st.grid(3, min_column_width=290):
+            for experiment in all_experiments():
+                cards.answer(experiment)
+    else:
+        first_step()
+        active_runs.worker_line()

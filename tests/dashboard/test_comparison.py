@@ -79,18 +79,6 @@ def test_runs_launched_together_are_one_comparison_the_newest_first(store: Store
     ]
 
 
-def test_the_newest_comparison_with_a_result_is_read(store: Store) -> None:
-    (config,) = EXPERIMENT.configs(["rnn"], {})
-    record(store, EXPERIMENT, config, "old")
-    record(store, EXPERIMENT, config, "new", "SCHEDULED")
-    found = sweeps.sweeps(store.runs())
-    newest = sweeps.newest_readable(found)
-    assert newest is not None
-    assert newest.name == "old"
-    assert sweeps.newest_readable(found[:1]) is found[0]
-    assert sweeps.newest_readable([]) is None
-
-
 SIDES = 2
 """Of the loss: made-up rows have both."""
 

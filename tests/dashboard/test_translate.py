@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas
 import pytest
 
+from core.analysis.runs import finished_run
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.experiments.length_quality.translator import Translation, Translator
+from core.experiments.length_quality.translator import Alternative, Translation, Translator
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from dashboard.ui.text import number, plain
-from dashboard.views.translate import models
+from dashboard.views.translate import models, outputs
 from tests.dashboard.conftest import Show, texts
-from tests.dashboard.scenes import record
 
 PAGE = "views/translate/page.py"
 
@@ -58,8 +59,9 @@ def test_the_page_says_what_the_models_say(
     for run, shown, table in zip(trained, said, app.table, strict=True):
         wanted = by_the_model(run, trained_uri, KNOWN, 3)
         assert shown == (wanted.alternatives[0].text or "(nothing)")
-        assert plain(f"Score {number(wanted.alternatives[0].score)} nats") in texts(app)
-        texts_there = [plain(one.text or "(nothing)") for one in wanted.alternatives]
+        assert plain(f"score {number(wanted.alternatives[0].score)} nats") in texts(app)
+        likely = outputs.likely(wanted.alternatives)
+        texts_there = [plain(one.text or "(nothing)") for one in likely]
         assert list(table.value["Output"]) == texts_there
     assert len(app.get("vega_lite_chart")) == 1
     assert "No attention" in texts(app)
@@ -102,15 +104,35 @@ def test_what_is_typed_is_in_the_address_and_samples_are_offered(
     assert app.text_input(key="control source").value != KNOWN
 
 
-def test_the_first_seed_of_each_model_of_the_newest_comparison_is_shown(store: Store) -> None:
-    for sweep, settings in (("old", {}), ("new", {"attention": ["none", "dot"], "seed": [3]})):
-        for config in LENGTH_QUALITY.configs(["lstm"], {**settings, "seeds": [2]}):
-            record(store, LENGTH_QUALITY, config, sweep)
-    newest_first = store.runs()[::-1]
-    found = models.first_seeds(newest_first)
-    assert [(r.sweep, r.settings["attention"], r.settings["seed"]) for r in found] == [
-        ("new", "none", 3),
-        ("new", "dot", 3),
+def test_the_best_trained_model_of_each_kind_is_the_default() -> None:
+    right = {"none 0": 65.0, "none 1": 71.0, "dot 0": 90.0, "dot 1": 5.0, "additive 0": 4.0}
+    runs = [
+        finished_run(name, LENGTH_QUALITY.name, config.flat(), order=place)
+        for place, name in enumerate(right)
+        for attention, seed in [name.split()]
+        for config in LENGTH_QUALITY.configs(
+            ["lstm"], {"attention": [attention], "seed": [int(seed)], "seeds": [1]}
+        )
     ]
-    both = models.unique_labels([run for run in newest_first if run.sweep == "old"])
-    assert set(both.values()) == {"LSTM · seed 0", "LSTM · seed 1"}
+
+    def table(run: RunRecord, name: str) -> pandas.DataFrame:
+        values = {"token_accuracy": right[run.run_id], "within_accuracy": right[run.run_id]}
+        return pandas.DataFrame([{**values, "above_blind": right[run.run_id] - 4.5}])
+
+    assert [r.run_id for r in models.best_models(runs, table)] == ["none 1", "dot 0"]
+    assert models.best_models(runs[-1:], table) == runs[-1:]
+    assert models.quality_in_words(runs[1], table) == "71.0% of tokens right in its test"
+    assert models.quality_in_words(runs[3], table) == "5.00% of tokens right: hardly trained"
+
+
+def test_outputs_of_negligible_probability_are_left_out() -> None:
+    made = [Alternative(str(p), -1.0, p, True) for p in (0.6, 0.3, 1e-14, 0.02)]
+    assert [one.probability for one in outputs.likely(made)] == [0.6, 0.3, 0.02]
+
+
+def test_models_of_the_same_label_have_their_seed_in_it() -> None:
+    runs = [
+        finished_run(str(place), LENGTH_QUALITY.name, config.flat(), order=place)
+        for place, config in enumerate(LENGTH_QUALITY.configs(["lstm"], {"seeds": [2]}))
+    ]
+    assert set(models.unique_labels(runs).values()) == {"LSTM · seed 0", "LSTM · seed 1"}

@@ -1,7 +1,7 @@
 """How does seq2seq quality fall with length, and does attention save it?"""
 
 from core.experiment import Experiment, Headline
-from core.experiments.length_quality.answers import by_seed, remarks, run_sentence
+from core.experiments.length_quality.answers import by_seed, learned, remarks, run_sentence
 from core.experiments.length_quality.declaration import (
     AttentionRow,
     LengthQualityConfig,
@@ -24,6 +24,7 @@ LENGTH_QUALITY = Experiment(
     one_run_per_seed=True,
     by_seed=by_seed,
     sentence=run_sentence,
+    learned=learned,
     remarks=remarks,
     work=work,
     headlines=(

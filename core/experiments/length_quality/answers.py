@@ -76,6 +76,20 @@ def run_sentence(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str
     return f"{name}: free-running {halving}; over all lengths: {overall}."
 
 
+MIN_RIGHT = 50.0
+"""Percent of the tokens of sentences as long as those in training: a model that gets fewer of them
+right is hardly trained."""
+
+
+def learned(settings: Mapping[str, Value], summary: Mapping[str, Any]) -> bool:
+    """Whether a model translates: its shortest sentences are clearly better than a blind guess,
+    and it gets half of what it was trained for; a text has many right translations."""
+    above, within = (read_estimate(summary, name) for name in ("above_blind", "within_accuracy"))
+    better = (above.value if above.low is None else above.low) or 0.0
+    synthetic = settings.get("task") in ("grammar", "copy", "reverse")
+    return better > 0 and (not synthetic or (within.value or 0.0) >= MIN_RIGHT)
+
+
 def remarks(comparison: Comparison) -> Iterator[str]:
     """Bottlenecks that are lower bounds or do not exist, and what attention adds."""
     lengths = {g.name: comparison.estimate(g.name, "bottleneck") for g in comparison.groups}

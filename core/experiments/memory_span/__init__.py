@@ -1,7 +1,7 @@
 """How far back can it learn to look?"""
 
 from core.experiment import Experiment, Headline
-from core.experiments.memory_span.answers import by_seed, remarks, run_sentence
+from core.experiments.memory_span.answers import by_seed, learned, remarks, run_sentence
 from core.experiments.memory_span.declaration import (
     AttemptRow,
     LagRow,
@@ -21,6 +21,7 @@ MEMORY_SPAN = Experiment(
     module="core.experiments.memory_span.measure",
     resumable=True,
     sentence=run_sentence,
+    learned=learned,
     remarks=remarks,
     work=work,
     by_seed=by_seed,

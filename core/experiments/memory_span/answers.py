@@ -56,6 +56,11 @@ def _exceptions(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield title, text
 
 
+def learned(settings: Mapping[str, Value], summary: Mapping[str, Any]) -> bool:
+    """Whether a majority of the seeds learned a lag."""
+    return (as_number(summary.get("span")) or 0.0) > 0
+
+
 def remarks(comparison: Comparison) -> Iterator[str]:
     """What the lag is, spans that are lower bounds, seeds that learned out of order or diverged,
     the budget of training, and the gradient of the best."""

@@ -1,4 +1,4 @@
-"""What does each architecture cost to hold?"""
+"""How many parameters and how much memory does each cell need?"""
 
 from core.experiment import Experiment, Headline
 from core.experiments.parameter_count.answers import remarks, run_sentence
@@ -14,7 +14,7 @@ from core.experiments.parameter_count.declaration import (
 PARAMETER_COUNT = Experiment(
     name="parameter-count",
     title="Parameters",
-    question="What does each architecture cost to hold?",
+    question="How many parameters and how much memory does each cell need?",
     config=ParameterCountConfig,
     rows=(WidthRow, PartRow, ActivationRow, ParameterCountSummary),
     module="core.experiments.parameter_count.measure",

@@ -199,8 +199,8 @@ def _noise(summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     noisy = [f"{name} ({share:.0f}%)" for name, share in noise.items() if share > MAX_NOISE]
     if busy:
         yield (
-            f"The machine was not quiet: other processes took more than {MAX_LOAD} cores during "
-            f"{shortened_list(busy, MAX_NAMED)}."
+            "Other programs used the CPU during these runs, in cores: "
+            f"{shortened_list(busy, MAX_NAMED)}. Repeat on an idle machine before comparing."
         )
     disturbed = [name for name, s in summaries.items() if as_number(s.get("disturbed_turns"))]
     if disturbed:

@@ -85,6 +85,7 @@ class ThroughputConfig(Config):
         True,
         title="Packed batches",
         description="Also time a ragged batch, packed against padded (lengths from T/4 to T).",
+        json_schema_extra={"role": "replicate"},  # the other measurements are the same without
     )
     compile: bool = Field(
         False,

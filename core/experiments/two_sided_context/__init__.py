@@ -1,7 +1,7 @@
-"""What does reading in both directions buy?"""
+"""What does a second direction add?"""
 
 from core.experiment import Experiment, Headline
-from core.experiments.two_sided_context.answers import by_seed, remarks, run_sentence
+from core.experiments.two_sided_context.answers import by_seed, learned, remarks, run_sentence
 from core.experiments.two_sided_context.declaration import (
     ContextRow,
     RevisionRow,
@@ -14,12 +14,13 @@ from core.experiments.two_sided_context.declaration import (
 TWO_SIDED_CONTEXT = Experiment(
     name="two-sided-context",
     title="Two-sided context",
-    question="What does reading in both directions buy?",
+    question="What does a second direction add?",
     config=TwoSidedContextConfig,
     rows=(TrainingRow, ContextRow, RevisionRow, TwoSidedContextSummary),
     module="core.experiments.two_sided_context.measure",
     resumable=True,
     sentence=run_sentence,
+    learned=learned,
     remarks=remarks,
     work=work,
     by_seed=by_seed,

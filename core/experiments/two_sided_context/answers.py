@@ -98,6 +98,13 @@ class Pair(NamedTuple):
     one: str
 
 
+def learned(settings: Mapping[str, Value], summary: Mapping[str, Any]) -> bool:
+    """Whether it is clearly better than chance ahead, or where nothing ahead is needed."""
+    chance = as_number(summary.get("chance")) or 0.0
+    estimates = (read_estimate(summary, f"{name}_accuracy") for name in ("ahead", "present"))
+    return any(((e.value if e.low is None else e.low) or 0.0) > chance for e in estimates)
+
+
 def remarks(comparison: Comparison) -> Iterator[str]:
     """Whether the gain holds at every look-ahead, what the controls show, the tie at d = 0, and
     controls that diverged."""

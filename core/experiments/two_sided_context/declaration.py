@@ -1,4 +1,4 @@
-"""What does reading in both directions buy?
+"""What does a second direction add?
 
 Each step is tagged by a rule that needs the token d steps ahead. A network that reads
 forward can only guess it; a second direction that comes from the end has seen it. Two controls show

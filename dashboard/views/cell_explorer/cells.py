@@ -245,8 +245,16 @@ MAX_TRIED = 3
 
 
 def best_model(offered: Sequence[RunRecord]) -> RunRecord | None:
-    """The trained model that answers most correctly; None without one that can be loaded."""
-    ordered = sorted(offered, key=_accuracy, reverse=True)
+    """The trained model that answers most correctly, of the headline sweep if it has any; None
+    without one that can be loaded."""
+    headline = cache.headline(LENGTH_QUALITY)
+    first = {run.run_id for run in headline.finished} if headline else set()
+    table = cache.reader().table
+    ordered = sorted(
+        offered,
+        key=lambda run: (run.run_id in first, models.accuracy(run, table) or 0.0),
+        reverse=True,
+    )
     return next((run for run in ordered[:MAX_TRIED] if _loads(run)), None)
 
 
@@ -256,13 +264,6 @@ def _loads(run: RunRecord) -> bool:
     except BadSetting:
         return False
     return True
-
-
-def _accuracy(run: RunRecord) -> float:
-    table = cache.reader().table(run, "summary")
-    if table is None or table.empty or "token_accuracy" not in table:
-        return -1.0
-    return float(table["token_accuracy"].fillna(-1.0).iloc[-1])
 
 
 def _run(prefix: str, cell: str, offered: Sequence[RunRecord]) -> RunRecord | None:

@@ -22,7 +22,8 @@ from core.formatting import counted, inline_text, listed
 from core.models.architecture import variant_title
 from core.store.records import RunRecord
 from dashboard.navigation import COMPARE
-from dashboard.store.sweeps import Sweep, newest_readable, sweeps
+from dashboard.store import cache
+from dashboard.store.sweeps import Sweep, sweeps
 from dashboard.ui import controls, search, tables
 from dashboard.ui.controls import say_bad_link
 from dashboard.ui.text import plain
@@ -74,7 +75,7 @@ def pick(runs: Sequence[RunRecord]) -> Picked:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         asked = _sweeps_asked(offered)
         single = _runs_asked(finished, runs)
-        chosen = asked or (() if single else _default(finished))
+        chosen = asked or (() if single else _default())
         everything = {run.run_id: run for sweep in chosen for run in sweep.finished}
         everything |= {run.run_id: run for run in single}
         runs_picked = tuple(everything.values())[:MAX_PICKED]
@@ -125,15 +126,13 @@ def _runs_asked(finished: Sequence[RunRecord], runs: Sequence[RunRecord]) -> tup
     return tuple(by_id[identifier] for identifier in present)
 
 
-def _default(finished: Sequence[RunRecord]) -> tuple[Sweep, ...]:
-    """The newest sweep of the first experiment with a result."""
+def _default() -> tuple[Sweep, ...]:
+    """The headline sweep of the first experiment with a result."""
     experiment = st.query_params.get("experiment", ALL)
     for one in all_experiments():
-        if experiment in (ALL, one.name):
-            mine = [run for run in reversed(finished) if run.experiment == one.name]
-            newest = newest_readable(sweeps(mine))
-            if newest is not None:
-                return (newest,)
+        headline = cache.headline(one) if experiment in (ALL, one.name) else None
+        if headline is not None and headline.finished:
+            return (headline,)
     return ()
 
 

@@ -19,21 +19,27 @@ from core import formatting
 from core.analysis import groups, sentences
 from core.analysis.sizes import sizes_of
 from core.experiment import Experiment
-from core.formatting import counted, inline_text, listed, quantity
+from core.formatting import inline_text, listed, quantity, shortened_list
 from core.settings import settings_of
 from core.stats.estimates import AtLeast
 from core.store.records import ACTIVE, RunRecord
 from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
+from dashboard.navigation import page_of
 from dashboard.store import cache, sweeps
 from dashboard.store.sweeps import Sweep
 from dashboard.ui import controls, housekeeping, more_seeds, states, tables
-from dashboard.ui.text import interval, moment, number, plain
+from dashboard.ui.text import day, interval, moment, number, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
 
 MAX_RUNS = 500
 """In the picker of single runs; older ones are reached through their sweep."""
+
+MAX_SUBJECTS = 2
+"""The most sweeps that are named as the origin of the runs shown; more are counted."""
+
+INTERVALS = "In brackets: 95% intervals."
 
 PROVENANCE = ("device", "chip", "host", "torch", "python", "mlflow.source.git.commit")
 
@@ -48,15 +54,13 @@ def results_page(
 ) -> None:
     """Draw a results page.
 
-    `setup` says in one line what the runs were set to; `below` draws what belongs to the page
+    `setup` says in one line what their task was; `below` draws what belongs to the page
     under its figures, even while there are no runs yet.
     """
     st.title(experiment.title, anchor=False)
     st.caption(experiment.question)
-    shown = _shown(experiment)
+    shown = _shown(experiment, setup)
     if shown is not None:
-        if setup is not None:
-            st.caption(plain(setup(shown)))
         tabs(shown, figures)
     if below is not None:
         below()
@@ -76,7 +80,7 @@ def numbers_set(shown: Shown, setting: str) -> str:
     return listed([f"{value:,}" for value in sorted(values)])
 
 
-def _shown(experiment: Experiment) -> Shown | None:
+def _shown(experiment: Experiment, setup: Callable[[Shown], str] | None) -> Shown | None:
     """The answer and the choice of runs; None when there is nothing to draw yet."""
     launches = cache.sweeps_of(experiment)
     if not launches:
@@ -85,24 +89,25 @@ def _shown(experiment: Experiment) -> Shown | None:
     answer = st.container()
     chosen = choose(experiment, launches)
     sweep = chosen.sweep
-    if sweep.broken and sweep.finished:
-        states.some_failed(sweep.broken)
-    if sweep.active and sweep.finished:
-        _watch(sweep)
+    if sweep is not None and sweep.finished:
+        if sweep.broken:
+            states.some_failed(sweep.broken)
+        if sweep.active:
+            _watch(sweep)
     housekeeping.remarks(chosen.runs)
-    newest = next((launch for launch in launches if launch.finished), None)
-    if newest is not None and newest.launched > sweep.launched:
-        name = inline_text(newest.title)
-        st.caption(plain(f"A newer sweep has results: {name} (under “Select runs”)."))
     if not chosen.runs:
-        _without_result(experiment, sweep)
+        _without_result(experiment, sweep or launches[0])
         return None
+    shown = read(experiment, chosen.runs)
     with answer:
         comparison = cache.comparison(experiment, chosen.runs)
-        states.answer(sentences.answer(comparison))
+        network = sentences.conditions(experiment, chosen.runs, network_only=setup is not None)
+        under = [f"{network[:1].upper()}{network[1:]}."] if network else []
+        under += [setup(shown)] if setup else []
+        states.answer(sentences.answer(comparison), " ".join([*under, INTERVALS]))
         states.sizes(experiment, sizes_of(experiment, comparison.groups))
         more_seeds.offer(comparison)
-    return read(experiment, chosen.runs)
+    return shown
 
 
 def _watch(chosen: Sweep) -> None:
@@ -137,60 +142,105 @@ def _without_result(experiment: Experiment, chosen: Sweep) -> None:
 
 @dataclass(frozen=True)
 class Choice:
-    """The selected comparison, and the finished runs to show."""
+    """The finished runs to show, and the sweep that they are of."""
 
-    sweep: Sweep
+    sweep: Sweep | None
+    """None if they were selected by hand from several sweeps."""
     runs: tuple[RunRecord, ...]
 
 
 def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
-    """The sweep in the address, or the newest one with a result; all of its finished runs.
+    """The runs in the address, else the finished ones of the sweep there or of the headline sweep.
 
     For an experiment that measures times, also the same launch on every other machine.
     """
-    newest = sweeps.newest_readable(launches) or launches[0]
+    every = cache.reader().runs(experiment.name)
+    headline = cache.headline(experiment) or launches[0]
+    by_name = {sweep.name: sweep for sweep in launches}
     line = st.container(horizontal=True, vertical_alignment="center")
     with line.popover("Select runs", icon=":material/tune:"):
-        by_name = {c.name: c for c in launches}
-        titles = {c.name: c.title for c in launches}
         name = controls.pick(
-            "Sweep", list(by_name), "sweep", newest.name, resets=("runs",), names=titles
+            "Sweep",
+            list(by_name),
+            "sweep",
+            headline.name,
+            resets=("runs",),
+            names={s.name: f"{s.subject} · {moment(s.launched)}" for s in launches},
+            instead=_sweep_of_runs(every),
         )
-        chosen = by_name[name]
-        every = cache.reader().runs(experiment.name)
-        elsewhere = groups.elsewhere(experiment, chosen.finished, every) if experiment.timed else []
-        by_id = _on_offer(every, chosen, elsewhere)
+        sweep = by_name[name] if name else None
+        finished = sweep.finished if sweep else ()
+        elsewhere = groups.elsewhere(experiment, finished, every) if experiment.timed else []
+        by_id = _on_offer(every, finished, elsewhere)
         names = {
             i: f"{inline_text(run.name)} · {moment(run.submitted)} · {i}"
             for i, run in by_id.items()
         }
-        default = [run.run_id[:ID_LETTERS] for run in (*chosen.finished, *elsewhere)]
+        default = [run.run_id[:ID_LETTERS] for run in (*finished, *elsewhere)]
         picked = controls.several("Runs shown", names, "runs", default) if names else []
-        by_hand = {} if picked == default else {"runs": picked}
-        controls.exact_link({"sweep": chosen.name, **by_hand})
-    facts = [
-        counted(len(picked), "finished run") + ("" if picked == default else ", selected by hand"),
-        inline_text(chosen.title),
-        f"launched {moment(chosen.launched)}",
-    ]
-    if elsewhere and picked == default:
+        by_hand = [] if picked == default else picked
+        controls.exact_link({"sweep": [name] if name else [], "runs": by_hand})
+    runs = [by_id[identifier] for identifier in picked]
+    with line:
+        st.caption(plain(_origin(runs, elsewhere, by_hand=picked != default)))
+        if sweep is not None:
+            housekeeping.sweep_menu(sweep)
+            _other_answers(experiment, sweep, headline, launches)
+    return Choice(sweep, tuple(_filtered(runs) if experiment.timed else runs))
+
+
+def _sweep_of_runs(every: Sequence[RunRecord]) -> str | None:
+    """The sweep of the runs in the address; empty if they are of several, None if it names none."""
+    asked = {i[:ID_LETTERS] for i in controls.asked("runs")}
+    finished = (r for r in every if r.status == "FINISHED" and r.run_id[:ID_LETTERS] in asked)
+    of_runs = {run.sweep or run.run_id for run in finished}
+    return None if not of_runs else of_runs.pop() if len(of_runs) == 1 else ""
+
+
+def _origin(runs: Sequence[RunRecord], elsewhere: Sequence[RunRecord], *, by_hand: bool) -> str:
+    """`chapter: forget bias · 4 runs · 28 Nov by ana`, of exactly the runs shown."""
+    others = [] if by_hand else [run.run_id for run in elsewhere]
+    here = [run for run in runs if run.run_id not in others]
+    subjects = [inline_text(sweep.subject) for sweep in sweeps.sweeps(here)[::-1]]
+    facts = [shortened_list(subjects, MAX_SUBJECTS, "other sweep")]
+    if here:
+        facts.append(sentences.origin(here, day(here[0].submitted)))
+    if by_hand:
+        facts.append("selected by hand")
+    if others:
         machines = Counter(groups.machine_in_words(groups.machine_of(run)) for run in elsewhere)
         facts.append(f"with {listed([f'{n} from {machine}' for machine, n in machines.items()])}")
-    line.caption(plain(" · ".join(facts)))
-    with line:
-        housekeeping.sweep_menu(chosen)
-    runs = [by_id[identifier] for identifier in picked]
-    return Choice(chosen, tuple(_filtered(runs) if experiment.timed else runs))
+    return " · ".join(filter(None, facts))
+
+
+def _other_answers(
+    experiment: Experiment, sweep: Sweep, headline: Sweep, launches: Sequence[Sweep]
+) -> None:
+    """Link to the headline sweep or to a newer one, and offer to pin the sweep to the Overview."""
+    if sweep.finished:
+        housekeeping.pin_button(sweep, is_headline=sweep.name == headline.name)
+    page = page_of(experiment.name)
+    newest = next((s for s in launches if s.finished and not s.archived), None)
+    newer = newest is not None and newest.launched > sweep.launched
+    if page is None:
+        return
+    if sweep.name != headline.name:
+        label, other = "Open what the Overview shows", headline
+    elif newest is not None and newer:
+        label, other = f"A newer comparison: {inline_text(newest.subject)}", newest
+    else:
+        return
+    st.page_link(page.path, label=plain(label), query_params={"sweep": other.name})
 
 
 def _on_offer(
-    every: Sequence[RunRecord], chosen: Sweep, elsewhere: Sequence[RunRecord]
+    every: Sequence[RunRecord], finished: Sequence[RunRecord], elsewhere: Sequence[RunRecord]
 ) -> dict[str, RunRecord]:
     """Finished runs by short id: of the comparison, the newest others, and any in the address."""
-    others = [r for r in reversed(every) if r.status == "FINISHED" and r.sweep != chosen.name]
-    by_id = {run.run_id[:ID_LETTERS]: run for run in (*chosen.finished, *elsewhere, *others)}
-    asked = st.query_params.get_all("runs")
-    offered = dict.fromkeys([*list(by_id)[:MAX_RUNS], *(i for i in asked if i in by_id)])
+    asked = {i[:ID_LETTERS] for i in controls.asked("runs")}
+    others = [run for run in reversed(every) if run.status == "FINISHED"]
+    by_id = {run.run_id[:ID_LETTERS]: run for run in (*finished, *elsewhere, *others)}
+    offered = dict.fromkeys([*list(by_id)[:MAX_RUNS], *(i for i in by_id if i in asked)])
     return {identifier: by_id[identifier] for identifier in offered}
 
 

@@ -1,4 +1,4 @@
-"""What does each architecture cost to hold?"""
+"""How many parameters and how much memory does each cell need?"""
 
 from __future__ import annotations
 

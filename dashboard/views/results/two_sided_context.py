@@ -1,4 +1,4 @@
-"""What does reading in both directions buy?"""
+"""What does a second direction add?"""
 
 from __future__ import annotations
 

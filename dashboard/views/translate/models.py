@@ -5,13 +5,15 @@ Only here and in the cell explorer does the dashboard load torch, and only when 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from core.analysis.groups import labels
+from core.analysis.sweeps import Sweep, Table, learned
 from core.experiments.length_quality import LENGTH_QUALITY
+from core.formatting import as_number, inline_text, number
 from core.settings import BadSetting
 from core.store.records import RunRecord
 from core.store.tracking import open_store
@@ -39,32 +41,63 @@ def finished() -> list[RunRecord]:
 
 
 def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
-    """The runs in the address; else the first seed of each model of the newest sweep."""
+    """The runs in the address; else the best models of the headline sweep."""
     by_id = {run.run_id[:ID_LETTERS]: run for run in offered}
-    label_of = {
-        run_id: label
-        for launched in sweeps.sweeps(offered[::-1])
-        for run_id, label in labels(LENGTH_QUALITY, launched.runs, without=("task",)).items()
-    }
-    names = {
-        short: f"{label_of[run.run_id]} · {run.settings['task']} · seed {run.settings['seed']} · "
-        f"{moment(run.submitted)}"
-        for short, run in by_id.items()
-    }
-    default = [run.run_id[:ID_LETTERS] for run in first_seeds(offered)[:DEFAULT_MODELS]]
-    picked = controls.several("Models", names, "runs", default)
+    names = {short: _name(sweep, label, run) for short, (sweep, label, run) in _labelled(offered)}
+    headline = cache.headline(LENGTH_QUALITY)
+    best = best_models(headline.finished if headline else (), cache.reader().table)
+    default = [run.run_id[:ID_LETTERS] for run in best[:DEFAULT_MODELS]]
+    picked = controls.several("Models", names, "runs", [i for i in default if i in by_id])
     return [by_id[short] for short in picked[:MAX_MODELS]]
 
 
-def first_seeds(offered: Sequence[RunRecord]) -> list[RunRecord]:
-    """One run per label of the newest sweep: the one with the lowest seed."""
-    newest = sweeps.newest_readable(sweeps.sweeps(offered[::-1]))
-    runs = newest.finished if newest else ()
+def _labelled(offered: Sequence[RunRecord]) -> Iterator[tuple[str, tuple[Sweep, str, RunRecord]]]:
+    """Short id → sweep, label within it, run: in the order offered."""
+    label_of: dict[str, tuple[Sweep, str]] = {}
+    for sweep in sweeps.sweeps(offered[::-1]):
+        for run_id, label in labels(LENGTH_QUALITY, sweep.runs, without=("task",)).items():
+            label_of[run_id] = sweep, label
+    for run in offered:
+        yield run.run_id[:ID_LETTERS], (*label_of[run.run_id], run)
+
+
+def _name(sweep: Sweep, label: str, run: RunRecord) -> str:
+    """`LSTM · dot attention · grammar · seed 1 · 71% right · chapter: …, 28 Nov`."""
+    right = accuracy(run, cache.reader().table)
+    facts = [label, str(run.settings["task"]), f"seed {run.settings['seed']}"]
+    if right is not None:
+        facts.append(f"{number(right)}% right")
+    return " · ".join([*facts, f"{inline_text(sweep.subject)}, {moment(sweep.launched)}"])
+
+
+def best_models(runs: Sequence[RunRecord], table: Table) -> list[RunRecord]:
+    """Of each kind of model the run that got most tokens right, in the order of the runs; those
+    that are hardly trained only if there is no better one."""
     label_of = labels(LENGTH_QUALITY, runs)
-    firsts: dict[str, RunRecord] = {}
-    for run in sorted(runs, key=lambda run: int(str(run.settings["seed"]))):
-        firsts.setdefault(label_of[run.run_id], run)
-    return [run for run in runs if run in firsts.values()]
+    best: dict[str, RunRecord] = {}
+    for run in sorted(runs, key=lambda run: accuracy(run, table) or 0.0):
+        best[label_of[run.run_id]] = run
+    chosen = [run for run in runs if run in best.values()]
+    trained = [run for run in chosen if learned(LENGTH_QUALITY, run, table)]
+    return trained or chosen
+
+
+def accuracy(run: RunRecord, table: Table) -> float | None:
+    """The percentage of tokens that a run's model got right in its test."""
+    summary = table(run, LENGTH_QUALITY.summary.table)
+    if summary is None or summary.empty or "token_accuracy" not in summary:
+        return None
+    return as_number(summary["token_accuracy"].iloc[-1])
+
+
+def quality_in_words(run: RunRecord, table: Table) -> str:
+    """`71% of tokens right in its test`, or that it is hardly trained; empty if not known."""
+    right = accuracy(run, table)
+    if right is None:
+        return ""
+    if learned(LENGTH_QUALITY, run, table):
+        return f"{number(right)}% of tokens right in its test"
+    return f"{number(right)}% of tokens right: hardly trained"
 
 
 def unique_labels(runs: Sequence[RunRecord]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from core.settings import BadSetting
 from core.store.records import RunRecord
 from dashboard.charts import heatmap, render
 from dashboard.navigation import RUNS
+from dashboard.store import cache
 from dashboard.ui import controls
 from dashboard.ui.controls import put
 from dashboard.ui.text import number, plain
@@ -20,10 +21,13 @@ from dashboard.views.translate import models
 from dashboard.views.translate.models import Sample
 
 if TYPE_CHECKING:
-    from core.experiments.length_quality.translator import Translation
+    from core.experiments.length_quality.translator import Alternative, Translation
 
 
 SAMPLE = "sample"
+
+MIN_SHARE = 0.01
+"""An output with less of the best one's probability is left out."""
 
 MAX_OPTION = 90
 """Letters of a sample in the menu."""
@@ -88,6 +92,13 @@ def caveats(translation: Translation) -> Iterator[str]:
         yield "The output did not end and was cut off."
 
 
+def likely(alternatives: Sequence[Alternative]) -> list[Alternative]:
+    """The best output, and the others that are not negligible beside it."""
+    best, *others = alternatives
+    least = MIN_SHARE * best.probability
+    return [best, *(one for one in others if one.probability >= least)]
+
+
 def weights(translation: Translation) -> pandas.DataFrame:
     """The attention of the best output for its heatmap; empty without attention."""
     written = zip(translation.written, translation.weights or (), strict=False)
@@ -113,20 +124,22 @@ def _one(run: RunRecord, text: str, width: int) -> None:
             RUNS.path, label="Open this run", icon=RUNS.icon, query_params={"run": run.run_id}
         )
         return
-    best = translation.alternatives[0]
+    best, *others = likely(translation.alternatives)
     st.text(best.text or "(nothing)", width="stretch")
-    st.caption(plain(f"Score {number(best.score)} nats per token"))
+    quality = models.quality_in_words(run, cache.reader().table)
+    score = f"score {number(best.score)} nats per token"
+    st.caption(plain(" · ".join(filter(None, [quality, score]))))
     warnings = [plain(caveat) for caveat in caveats(translation)]
     if warnings:
         st.warning("\n\n".join(warnings), icon=":material/help:")
-    if len(translation.alternatives) > 1:
+    if others:
         lines = [
             {
                 "Score": plain(number(one.score)),
                 "Probability": plain(number(one.probability)),
                 "Output": plain(one.text or "(nothing)"),
             }
-            for one in translation.alternatives
+            for one in (best, *others)
         ]
         table = pandas.DataFrame(lines)
         alt = "Beam alternatives, the best first"

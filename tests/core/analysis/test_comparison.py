@@ -275,6 +275,14 @@ def test_compare_prints_the_answer_first(here: Store, capsys: pytest.CaptureFixt
     assert "LSTM" in out
 
 
+def test_compare_without_runs_is_what_the_overview_shows(
+    here: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", "--json"]) == 0
+    shown = {data["experiment"] for data in json.loads(capsys.readouterr().out)}
+    assert shown == {run.experiment for run in here.runs() if run.status == "FINISHED"}
+
+
 def test_compare_writes_every_format(
     here: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -296,7 +304,6 @@ def test_compare_writes_every_format(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "runs is empty; name runs, or give --experiment or --sweep"),
         (["--experiment", "colour"], "'colour'"),
         (["--experiment", "two-sided-context"], "no run has finished yet"),
         (["--sweep", "nothing"], "sweep is 'nothing'; the newest are "),

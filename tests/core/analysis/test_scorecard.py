@@ -176,6 +176,7 @@ def test_each_setting_but_the_variant_and_its_repetition_separates_runs(
         "seeds",
         "launches",
         "repetitions",
+        "packed",  # another measurement of the same run
         "device",
         *(() if experiment.timed else ("threads",)),
     }

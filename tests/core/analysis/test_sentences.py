@@ -6,9 +6,15 @@ import dataclasses
 
 import pytest
 
-from core.analysis.sentences import answer, p_value
+from core.analysis.runs import finished_run
+from core.analysis.sentences import answer, conditions, key_figure, origin, p_value
+from core.experiment import Experiment
 from core.experiments import experiment_named
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.memory_span import MEMORY_SPAN
+from core.experiments.parameter_count import PARAMETER_COUNT
 from core.stats.estimates import MISSING
+from core.store.records import TAG_USER, RunRecord
 from tests.core.analysis.test_one_verdict import Measured, Values
 
 LOW = [4.0, 5.0, 4.0, 5.0, 4.0, 5.0, 4.0, 5.0]
@@ -102,3 +108,78 @@ def test_groups_without_a_value_are_named() -> None:
 )
 def test_a_small_p_is_shown_as_below_a_thousandth(p: float, text: str) -> None:
     assert p_value(p) == text
+
+
+def runs_of(
+    experiment: Experiment, variants: list[str], **settings: list[object]
+) -> list[RunRecord]:
+    return [
+        finished_run(str(place), experiment.name, config.flat())
+        for place, config in enumerate(experiment.configs(variants, settings))
+    ]
+
+
+def test_conditions_name_what_all_runs_share() -> None:
+    usual = runs_of(GRADIENT_DECAY, ["rnn", "lstm"])
+    assert conditions(GRADIENT_DECAY, usual) == "one layer, 64 units, PyTorch's default start"
+    deep = runs_of(
+        GRADIENT_DECAY, ["lstm"], layers=[3], forget_bias=[0, 1], initialisation=["orthogonal"]
+    )
+    assert conditions(GRADIENT_DECAY, deep) == "3 layers, 64 units, orthogonal start"
+    short = runs_of(MEMORY_SPAN, ["rnn"], training_steps=[300], longest_lag=[10])
+    assert conditions(MEMORY_SPAN, short) == (
+        "one layer, 64 units, PyTorch's default start, 300 training steps, longest lag 10"
+    )
+    network = conditions(MEMORY_SPAN, short, network_only=True)
+    assert network == "one layer, 64 units, PyTorch's default start"
+    counts = runs_of(PARAMETER_COUNT, ["rnn"], hidden_size=[1024])
+    assert conditions(PARAMETER_COUNT, counts) == "one layer, 1,024 units"
+    budget = runs_of(PARAMETER_COUNT, ["rnn", "lstm"], parameter_budget=[100_000])
+    assert conditions(PARAMETER_COUNT, budget) == "one layer, parameter budget 100,000"
+
+
+def test_many_special_conditions_are_counted() -> None:
+    settings = {"clip": [2.0], "symbols": [4], "validations": [5], "batch_size": [8]}
+    runs = runs_of(MEMORY_SPAN, ["rnn"], training_steps=[300], **settings)
+    assert conditions(MEMORY_SPAN, runs).endswith(
+        "300 training steps, clipping 2, 3 other settings"
+    )
+
+
+def test_the_origin_says_how_many_when_and_by_whom() -> None:
+    first, second = runs_of(GRADIENT_DECAY, ["rnn", "lstm"])
+    assert origin([first], "28 Nov") == "1 run · 28 Nov"
+    users = [
+        dataclasses.replace(r, tags={TAG_USER: u}) for r, u in ((first, "ana"), (second, "ben"))
+    ]
+    assert origin(users, "28 Nov") == "2 runs · 28 Nov by ana and ben"
+
+
+def test_a_card_has_the_best_value_and_who_leads() -> None:
+    quality = experiment_named("length-quality")
+    ahead = key_figure(Measured(quality, {"lstm": HIGH, "rnn": LOW}).comparison())
+    assert ahead is not None
+    assert ahead.value == "24.5 words"
+    assert ahead.sentence == "LSTM handles the longest sentences; RNN has 4.50 words."
+    level = {"lstm": HIGH, "rnn": LOW, "gru": [*HIGH[:7], 24.0]}
+    figure = key_figure(Measured(quality, level).comparison())
+    assert figure is not None
+    assert figure.sentence == "LSTM and GRU lead in bottleneck length; RNN has 4.50 words."
+    few = key_figure(Measured(quality, {"lstm": HIGH[:2], "rnn": LOW[:2]}).comparison())
+    assert few is not None
+    assert (
+        few.sentence == "LSTM: bottleneck length; RNN has 4.50 words. Too few seeds to rank them."
+    )
+    one = key_figure(Measured(quality, {"lstm": HIGH}).comparison())
+    assert one is not None
+    assert one.sentence == "LSTM: bottleneck length. No other was measured."
+
+
+def test_the_ratio_of_a_thing_to_itself_is_no_figure() -> None:
+    ratios = {"rnn": [1.0] * 6, "lstm": [2.9, 3.0, 3.1, 2.9, 3.0, 3.1]}
+    figure = key_figure(Measured(experiment_named("throughput"), ratios).comparison())
+    assert figure is not None
+    assert figure.sentence == (
+        "LSTM: training time over the plain RNN's. RNN trains fastest beside a plain RNN of its "
+        "width."
+    )

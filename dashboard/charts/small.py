@@ -1,0 +1,71 @@
+"""Charts on a card: the legend is a line of text under the plot, so that the plot has the room."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Spec = Mapping[str, Any]
+"""A chart as Vega-Lite, without its data."""
+
+
+MIN_DASH = 4
+"""Pixels; shorter strokes look like dots."""
+
+NO_PADDING = dict.fromkeys(("left", "right", "top", "bottom"), 0)
+
+CLOSE_AXES = {"titlePadding": 4, "labelPadding": 4, "titleFontSize": 11, "labelFontSize": 11}
+
+
+def compact(spec: Spec) -> dict[str, Any]:
+    """The chart without legends and with little space around it."""
+    config = dict(spec.get("config") or {})
+    config["axis"] = {**CLOSE_AXES, **config.get("axis", {})}
+    return {**without_legend(spec), "padding": NO_PADDING, "config": config}
+
+
+def without_legend(spec: Any) -> Any:
+    """The same chart without legends, and without clicks on them."""
+    if isinstance(spec, list):
+        return [without_legend(part) for part in spec]
+    if not isinstance(spec, dict):
+        return spec
+    kept = {name: part for name, part in spec.items() if spec.get(name) != "legend"}
+    return {name: None if name == "legend" else without_legend(part) for name, part in kept.items()}
+
+
+def key(spec: Spec) -> str:
+    """The legend as a line of HTML: a stroke in the colour of each series, and its name."""
+    colours, dashes = _scale(spec, "color"), _scale(spec, "strokeDash")
+    entries = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:3px;margin-right:8px;'
+        'white-space:nowrap"><span style="display:inline-block;width:14px;border-top:2px '
+        f'{_line(dashes.get(label))} {html.escape(str(colour))}"></span>{html.escape(label)}</span>'
+        for label, colour in colours.items()
+    )
+    return f'<div style="font-size:0.72rem;line-height:1.3">{entries}</div>'
+
+
+def _line(dash: Any) -> str:
+    """The border that looks most like a dash: a solid line has no gaps, dots are short."""
+    first, *gaps = dash if isinstance(dash, list) else (1, 0)
+    return "solid" if not any(gaps) else "dotted" if first < MIN_DASH else "dashed"
+
+
+def _scale(spec: Spec, channel: str) -> dict[str, Any]:
+    """Label → value on the first scale of a channel that names its labels."""
+    for encoding in _encodings(spec, channel):
+        scale = encoding.get("scale") or {}
+        if isinstance(scale.get("domain"), list) and isinstance(scale.get("range"), list):
+            return dict(zip(map(str, scale["domain"]), scale["range"], strict=False))
+    return {}
+
+
+def _encodings(part: Any, channel: str) -> Iterator[Mapping[str, Any]]:
+    """Every encoding of a channel in a chart and its layers."""
+    parts = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    if isinstance(part, dict) and isinstance(part.get(channel), dict):
+        yield part[channel]
+    for inner in parts:
+        yield from _encodings(inner, channel)

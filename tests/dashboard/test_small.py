@@ -1,0 +1,38 @@
+"""Charts on a card: no legend in the plot, and the same one in a line under it."""
+
+from __future__ import annotations
+
+from dashboard.charts import small
+
+ENCODING = {
+    "color": {
+        "field": "label",
+        "scale": {"domain": ["RNN", "<bi-RNN>"], "range": ["#d8651f", "#d8651f"]},
+        "legend": {"orient": "bottom"},
+    },
+    "strokeDash": {
+        "field": "label",
+        "scale": {"domain": ["RNN", "<bi-RNN>"], "range": [[1, 0], [5, 4]]},
+        "legend": {"orient": "bottom"},
+    },
+}
+
+SPEC = {
+    "params": [{"name": "isolate", "select": "point", "bind": "legend"}],
+    "layer": [{"mark": "line", "encoding": ENCODING}],
+}
+
+
+def test_a_small_chart_has_no_legend_and_nothing_is_bound_to_one() -> None:
+    shown = small.without_legend(SPEC)
+    assert shown["params"] == [{"name": "isolate", "select": "point"}]
+    encoding = shown["layer"][0]["encoding"]
+    assert {channel["legend"] for channel in encoding.values()} == {None}
+    assert encoding["color"]["scale"] == ENCODING["color"]["scale"]
+
+
+def test_the_line_under_it_has_every_name_colour_and_dash() -> None:
+    line = small.key(SPEC)
+    assert "&lt;bi-RNN&gt;" in line
+    assert line.count("border-top:2px solid #d8651f") == 1
+    assert line.count("border-top:2px dashed #d8651f") == 1
