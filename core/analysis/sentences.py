@@ -117,7 +117,8 @@ def conditions(
     `network_only` leaves out those of the task. What differs among the runs is left out: their
     labels say it.
     """
-    named, special = [], []
+    named: list[str] = []
+    special: list[str] = []
     for setting in experiment.identity:
         values = {value_of(run, setting) for run in runs}
         if setting.name in ("cell", "bidirectional") or len(values) != 1:
