@@ -1,5 +1,5 @@
 """`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and loads the
-libraries and reads the store before anybody opens a page.
+libraries, reads the store and compares what the overview shows before anybody opens a page.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from streamlit.web import cli
 
 from core import experiments
 from core.settings import BadSetting
-from core.store import folder
+from core.experiments import all_experiments
 from core.store.folder import StoreError
-from dashboard.store import reader
+from dashboard.store import cache
 
 assert altair, experiments  # imported so that the first page does not wait for them
 
@@ -24,7 +24,9 @@ assert altair, experiments  # imported so that the first page does not wait for 
 def _read_ahead() -> None:
     # The page says what is wrong with the store.
     with contextlib.suppress(StoreError, BadSetting):
-        reader.open_reader(folder.tracking_uri()).runs()
+        for experiment in all_experiments():
+            if (sweep := cache.headline(experiment)) and sweep.finished:
+                cache.comparison(experiment, sweep.finished)
 
 
 def main() -> None:
