@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import altair
 import pandas
 
-from dashboard.charts.frame import FIT, Series, caption, label_tooltip
+from dashboard.charts.frame import FIT, caption, label_tooltip
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import decades, power_of_ten
 from dashboard.charts.theme import NEUTRAL, Style
@@ -45,7 +45,10 @@ def network_chart(
             labelExpr=power_of_ten("datum.value"),
         ),
     )
-    series = Series({label: styles[label] for label in dict.fromkeys(networks["label"])}, height)
+    labels = list(dict.fromkeys(networks["label"]))
+    colours = altair.Scale(domain=labels, range=[styles[label].colour for label in labels])
+    columns = {"expr": "max(1, floor(width / 130))"}
+    legend = altair.Legend(title=None, orient="bottom", columns=columns, labelLimit=300)
     rule = altair.MarkDef(type="rule", strokeDash=[2, 3], color=NEUTRAL, strokeWidth=1.5)
     level = altair.Chart(pandas.DataFrame({PRODUCT: [0.0]}), mark=rule).encode(y=y)
     one = altair.Chart(pandas.DataFrame({STEP: [1.0]}), mark=rule).encode(x=x)
@@ -60,7 +63,7 @@ def network_chart(
         .encode(
             x=x,
             y=y,
-            color=series.colour(),
+            color=altair.Color("label", type="nominal", scale=colours, legend=legend),
             tooltip=[
                 label_tooltip(),
                 altair.Tooltip(STEP, title="Singular value", format=".3~g"),

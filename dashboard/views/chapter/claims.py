@@ -156,7 +156,7 @@ def draw_claims(judged: ClaimStatus) -> None:
         with st.container(gap="xsmall", key=f"section-{section.lower().replace(' ', '-')}"):
             for claim in CLAIMS:
                 if claim.section == section:
-                    _draw_claim(claim.number)
+                    _draw_claim(claim, judged)
 
 
 def label(claim: Claim, judged: ClaimStatus) -> str:
@@ -178,15 +178,15 @@ def _badge(claim: Claim, judged: ClaimStatus) -> str:
 
 
 @st.fragment
-def _draw_claim(number: int) -> None:
-    claim, judged = CLAIMS[number - 1], status()
-    key = _key(number)
-    st.session_state[key] = str(number) in controls.asked(OPEN)
+def _draw_claim(claim: Claim, judged: ClaimStatus) -> None:
+    number = str(claim.number)
+    key = _key(claim.number)
+    st.session_state[key] = number in controls.asked(OPEN)
     place = st.expander(
         label(claim, judged),
         key=key,
         on_change=controls.keep_opened,
-        args=(OPEN, NUMBERS, str(number)),
+        args=(OPEN, NUMBERS, number),
     )
     if not place.open:
         return
@@ -197,7 +197,7 @@ def _draw_claim(number: int) -> None:
         else:
             st.markdown(f"**{plain(claim.statement)}**")
             predictions.ask(claim)
-        offer(str(number), f"claim-{number}", lambda: needed_by([claim], status()), first=known)
+        offer(number, key, lambda: needed_by([claim], status()), first=known)
 
 
 def draw_verdict(claim: Claim, judged: ClaimStatus) -> None:
