@@ -222,7 +222,7 @@ def _with_unique_labels(subjects: Sequence[Subject]) -> list[Subject]:
 def _cell(prefix: str, offered: Sequence[RunRecord]) -> str:
     """Ask for a cell; the first one is that of the best trained model."""
     names = {kind.title: name for name, kind in cell_kinds().items()}
-    best = best_model(offered)
+    best = None if prefix else best_model(offered)
     usual = cell_kind(cell_of(best) if best else "lstm").title
     title = controls.choice(
         "Second cell" if prefix else "Cell",
