@@ -6,7 +6,7 @@ What can be set follows from the settings of `Architecture`; the address keeps a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -25,6 +25,9 @@ from dashboard.ui.text import moment, plain
 from dashboard.views.cell_explorer.computed import Start, Subject
 from dashboard.views.compare.picking import ID_LETTERS
 from dashboard.views.translate import models
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 FRESH, NOTHING = "fresh", "none"
 
@@ -109,8 +112,9 @@ class InputSequence(NamedTuple):
         return Exploration(config, self.text, self.one_hot)
 
 
-def ask_preset() -> None:
-    """Offer settings under which a cell forgets, remembers or explodes."""
+def ask_preset() -> DeltaGenerator:
+    """Offer settings under which a cell forgets, remembers or explodes; what comes beside them
+    goes into the place that is returned."""
     with st.container(horizontal=True, gap="xsmall", key="presets"):
         for name, settings in PRESETS.items():
             chosen = all(st.query_params.get(k) == value for k, value in settings.items())
@@ -121,6 +125,7 @@ def ask_preset() -> None:
                 on_click=st.query_params.from_dict,
                 args=(settings,),
             )
+        return st.popover("Compare", icon=":material/compare_arrows:")
 
 
 class Asked(NamedTuple):
@@ -137,6 +142,7 @@ class Asked(NamedTuple):
 
 def ask(offered: Sequence[RunRecord]) -> Asked:
     """Ask for one cell or two, their weights, what they read and what the slider moves."""
+    compare = ask_preset()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         cell = _cell("", offered)
         more = st.popover("Weights, input", icon=":material/tune:")
@@ -146,14 +152,13 @@ def ask(offered: Sequence[RunRecord]) -> Asked:
         if run is None:
             names[TRAINING] = "Training"
         slider = controls.choice("Slider", list(names), "slider", names=names, help=jargon.SLIDER)
-        second = st.popover("Compare", icon=":material/compare_arrows:")
     with more:
         sequence = _sequence(run)
         subjects = [_subject("", cell, run, sequence)]
         measure = controls.choice(
             "Gradient", list(MEASURES), "gradient", help=jargon.STATE_GRADIENT
         )
-    with second:
+    with compare:
         other = _cell("second_", offered)
         if other != NOTHING:
             chosen = _run("second_", other, offered)
@@ -222,7 +227,7 @@ def _with_unique_labels(subjects: Sequence[Subject]) -> list[Subject]:
 def _cell(prefix: str, offered: Sequence[RunRecord]) -> str:
     """Ask for a cell; the first one is that of the best trained model."""
     names = {kind.title: name for name, kind in cell_kinds().items()}
-    best = best_model(offered)
+    best = None if prefix else best_model(offered)
     usual = cell_kind(cell_of(best) if best else "lstm").title
     title = controls.choice(
         "Second cell" if prefix else "Cell",

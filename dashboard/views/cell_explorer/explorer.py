@@ -64,7 +64,6 @@ slider asks for it.
 
 def explore(offered: Sequence[RunRecord]) -> None:
     """Draw the page below its title."""
-    cells.ask_preset()
     asked = cells.ask(offered)
     subjects = asked.subjects
     computed.load_torch()

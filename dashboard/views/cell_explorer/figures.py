@@ -111,8 +111,9 @@ def files(subjects: Sequence[Subject], measure: str) -> None:
         chart_and_table(
             lambda: line_chart(bands, x, y, series), "gradient", rows.drop(columns="run_id")
         )
-    for subject in subjects:
-        table(partial(_values, subject), f"steps-{subject.label}", "Every step as CSV")
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        for subject in subjects:
+            table(partial(_values, subject), f"steps-{subject.label}", "Every step as CSV")
 
 
 def equations(subjects: Sequence[Subject], step: int) -> None:

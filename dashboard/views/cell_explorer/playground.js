@@ -210,9 +210,7 @@ class Playground {
           const from = by_name[name];
           const x1 = from.left + from.width / 2;
           const y1 = from.top + box_height;
-          const x2 = box.left + (box.width * (i + 1)) / (box.reads.length + 1);
-          const bend = Math.min(60, (box.top - y1) * 0.6);
-          add(arrows, "path", { class: "arrow", "marker-end": "url(#head)", d: `M${x1},${y1}C${x1},${y1 + bend} ${x2},${box.top - bend} ${x2},${box.top}` });
+          add(arrows, "path", { class: "arrow", "marker-end": "url(#head)", d: arrow(x1, y1, box, i, box_height) });
         });
       }
       for (const box of boxes) this.drawBox(svg, box, cell);
@@ -270,7 +268,7 @@ class Playground {
         ramp.style.background = `linear-gradient(90deg, ${colours.join(",")})`;
         const ends = part.gate ? ["0", "1"] : [short(-part.limit), short(part.limit)];
         header.append(
-          element("b", "", this.cells.length > 1 ? `${cell.label}: ${title}` : title),
+          element("b", "", this.cells.length > 1 ? `${cell.label.split(" · ")[0]}: ${title}` : title),
           element("span", "", ends[0]), ramp, element("span", "", ends[1]),
         );
         const picture = element("div", "picture", "");
@@ -434,6 +432,19 @@ function short(value) {
 function interval(curve, k) {
   const ends = curve.low[k] === null ? "" : ` [${short(10 ** curve.low[k])}, ${short(10 ** curve.high[k])}]`;
   return `${short(10 ** curve.value[k])}${ends}`;
+}
+
+// From below one box to the top of the next row's; what skips a row goes around it, to the side.
+function arrow(x1, y1, box, i, height) {
+  const gap = box.top - y1;
+  if (gap > height) {
+    const right = x1 > box.left + box.width / 2;
+    const y2 = box.top + height * (0.35 + 0.15 * i);
+    return `M${x1},${y1}C${x1},${y2} ${x1},${y2} ${right ? box.left + box.width : box.left},${y2}`;
+  }
+  const x2 = box.left + (box.width * (i + 1)) / (box.reads.length + 1);
+  const bend = Math.min(60, gap * 0.6);
+  return `M${x1},${y1}C${x1},${y1 + bend} ${x2},${box.top - bend} ${x2},${box.top}`;
 }
 
 function paint(canvas, part, colours, steps) {

@@ -153,9 +153,9 @@ def show(
 
 
 def seeds_of(slider: Slider) -> str:
-    """`8 seeds with its 95% interval`."""
+    """`8 seeds, 95% interval`."""
     seeds = len(slider.positions[0].log10_SK)
-    return counted(seeds, "seed") + (" with its 95% interval" if seeds > 1 else "")
+    return counted(seeds, "seed") + (", 95% interval" if seeds > 1 else "")
 
 
 def description(slider: Slider) -> str:
