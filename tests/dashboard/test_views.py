@@ -57,6 +57,7 @@ def test_every_view_is_a_page() -> None:
         "active_runs.py",
         "cards.py",
         "claim_runs.py",
+        "news.py",
         "run_details.py",
         "results/frame.py",
         "results/budget.py",

@@ -49,6 +49,7 @@ def test_every_edit_is_undone_by_what_it_returns(store: Store) -> None:
     for edit in (
         edit_of(star=False),
         edit_of(archive=True),
+        edit_of(pin=True),
         edit_of(delete=True),
         edit_of(name="the best"),
         edit_of(sweep_name="forget bias"),
@@ -192,6 +193,8 @@ def test_the_command_edits_one_run_or_a_whole_sweep(
     assert [(run.sweep_name, run.archived) for run in store.runs()] == [("bias", True)] * 2
     assert main(["edit", "--sweep", "bias", "--unarchive", "--untag", "noisy"]) == 0
     assert [run.free_tags for run in store.runs(archived=False)] == [{}, {}]
+    assert main(["edit", "--sweep", "bias", "--pin"]) == 0
+    assert all(run.pinned for run in store.runs())
     assert main(["edit", second[:8], "--delete"]) == 0
     assert f"edit {second[:8]} --restore" in capsys.readouterr().err
     assert main(["runs", "--deleted", "--json"]) == 0
@@ -207,6 +210,7 @@ def test_the_command_edits_one_run_or_a_whole_sweep(
         (["--star"], "name runs or give --sweep"),
         (["7f3a", "--sweep", "x", "--star"], "one of both"),
         (["7f3a", "--sweep-name", "x"], "sweep_name is given for single runs"),
+        (["7f3a", "--pin"], "pin is given for single runs; give the sweep"),
         (["7f3a", "--star", "--unstar"], "not allowed with"),
         (["7f3a", "--name", "x" * 201], "name has 201 characters; give at most 200"),
     ],
