@@ -102,7 +102,7 @@ def test_an_active_run_is_cancelled_before_it_can_be_deleted(store: Store, show:
     waiting = record(store, EXPERIMENT, config, SWEEP, "SCHEDULED")
     app = show("views/runs.py", run=waiting)
     assert app.button("details-delete").disabled
-    press(app, "details-cancel-active")
+    press(app, f"cancel-{waiting}")
     press(app, "details-delete")
     assert store.run(waiting).deleted
 
