@@ -13,8 +13,8 @@ import altair
 from streamlit.web import cli
 
 from core import experiments
-from core.settings import BadSetting
 from core.experiments import all_experiments
+from core.settings import BadSetting
 from core.store.folder import StoreError
 from dashboard.store import cache
 

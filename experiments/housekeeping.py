@@ -96,6 +96,11 @@ def parse_tags(parts: Iterable[str]) -> dict[str, str]:
     return tags
 
 
+def can_be_typed(name: str, text: str) -> bool:
+    """Whether a list of tags with commas between them can hold this tag: MLflow takes more."""
+    return bool(TAG_NAME.fullmatch(name)) and text == one_line(text) and "," not in text
+
+
 def tags_in_words(tags: Mapping[str, str]) -> str:
     """The tags as people type them: `noisy, paper=figure 2`."""
     return ", ".join(

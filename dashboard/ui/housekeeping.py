@@ -18,7 +18,14 @@ from dashboard.store import cache
 from dashboard.store.sweeps import Sweep
 from dashboard.ui import actions
 from dashboard.ui.text import plain
-from experiments.housekeeping import Edit, edit_of, parse_tags, shared, tags_in_words
+from experiments.housekeeping import (
+    Edit,
+    can_be_typed,
+    edit_of,
+    parse_tags,
+    shared,
+    tags_in_words,
+)
 
 UNDO_SECONDS = 300.0
 """How long an edit can be undone by one click; deleted runs can be restored later, too."""
@@ -65,7 +72,7 @@ def actions_on(runs: Sequence[RunRecord], key: str) -> None:
             return
         _mark_buttons(runs, key)
         texts = _texts(runs, None)
-        with st.popover("Edit", icon=":material/edit:", key=f"{key}-{texts.key}"):
+        with st.popover("Edit", icon=":material/edit:", type="tertiary", key=f"{key}-{texts.key}"):
             _form(runs, texts, None)
         mlflow_link(runs)
 
@@ -75,7 +82,9 @@ def sweep_menu(sweep: Sweep) -> None:
     every = cache.reader().runs(archived=True)
     runs = [run for run in every if run.sweep == sweep.name] or sweep.runs
     texts = _texts(runs, sweep.title)
-    with st.popover("Manage", icon=":material/more_horiz:", key=f"sweep-{texts.key}"):
+    with st.popover(
+        "Manage", icon=":material/more_horiz:", type="tertiary", key=f"sweep-{texts.key}"
+    ):
         st.caption(plain(f"{inline_text(sweep.title)}: {counted(len(runs), 'run')}"))
         with st.container(horizontal=True):
             _mark_buttons(runs, "sweep", sweep.title)
@@ -147,7 +156,9 @@ def _mark_buttons(runs: Sequence[RunRecord], key: str, sweep: str | None = None)
     """Star, archive and delete; active runs have to be cancelled before they can be deleted."""
     star, archive = not all(r.starred for r in runs), not all(r.archived for r in runs)
     active = [run for run in runs if run.status in ACTIVE]
-    if st.button("Star" if star else "Unstar", key=f"{key}-star", icon=":material/star:"):
+    if st.button(
+        "Star" if star else "Unstar", key=f"{key}-star", icon=":material/star:", type="tertiary"
+    ):
         _edit(
             runs, edit_of(star=star, user=cache.person()), "starred" if star else "unstarred", sweep
         )
@@ -155,6 +166,7 @@ def _mark_buttons(runs: Sequence[RunRecord], key: str, sweep: str | None = None)
         "Archive" if archive else "Unarchive",
         key=f"{key}-archive",
         icon=":material/archive:" if archive else ":material/unarchive:",
+        type="tertiary",
         help="Archived runs are left out of lists and answers, unless somebody asks for them."
         if archive
         else None,
@@ -165,18 +177,20 @@ def _mark_buttons(runs: Sequence[RunRecord], key: str, sweep: str | None = None)
             "archived" if archive else "unarchived",
             sweep,
         )
-    if active and st.button(
-        f"Cancel {counted(len(active), 'active run')}",
-        key=f"{key}-cancel-active",
-        icon=":material/stop_circle:",
-    ):
-        for run in active:
-            actions.cancel(run)
-        st.rerun()
+    if active and len(runs) > 1:  # the page of a run has a button for it
+        st.button(
+            f"Cancel {counted(len(active), 'active run')}",
+            key=f"{key}-cancel",
+            icon=":material/stop_circle:",
+            type="tertiary",
+            on_click=actions.cancel_all,
+            args=(active,),
+        )
     if st.button(
         "Delete",
         key=f"{key}-delete",
         icon=":material/delete:",
+        type="tertiary",
         disabled=bool(active),
         help="Cancel the active runs first." if active else "Deleted runs can be restored.",
     ):
@@ -202,8 +216,14 @@ class Texts:
 def _texts(runs: Sequence[RunRecord], sweep: str | None) -> Texts:
     name = shared([run.name for run in runs]) if sweep is None else sweep
     comment = shared([run.comment for run in runs])
-    common = set.intersection(*({*run.free_tags.items()} for run in runs))
-    tags = tags_in_words(dict(sorted(common)))
+    first, *others = runs
+    tags = tags_in_words(
+        {
+            name: text
+            for name, text in sorted(first.free_tags.items())
+            if can_be_typed(name, text) and all(run.tags.get(name) == text for run in others)
+        }
+    )
     content = repr(([run.run_id for run in runs], name, comment, tags))
     return Texts(name, comment, tags, f"edit-{hashlib.sha256(content.encode()).hexdigest()[:12]}")
 

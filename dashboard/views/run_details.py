@@ -138,8 +138,8 @@ def _texts_in_full(record: RunRecord) -> None:
 
 
 def _buttons(record: RunRecord) -> None:
-    housekeeping.actions_on([record], "details")
     if record.deleted:
+        housekeeping.actions_on([record], "details")
         return
     page = page_of(record.experiment)
     alone = {"runs": record.run_id[:ID_LETTERS]}
@@ -175,6 +175,7 @@ def _buttons(record: RunRecord) -> None:
                 icon=TRANSLATE.icon,
                 query_params=alone,
             )
+    housekeeping.actions_on([record], "details")
 
 
 def _result(record: RunRecord) -> None:

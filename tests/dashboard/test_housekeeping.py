@@ -102,7 +102,7 @@ def test_an_active_run_is_cancelled_before_it_can_be_deleted(store: Store, show:
     waiting = record(store, EXPERIMENT, config, SWEEP, "SCHEDULED")
     app = show("views/runs.py", run=waiting)
     assert app.button("details-delete").disabled
-    press(app, "details-cancel-active")
+    press(app, f"cancel-{waiting}")
     press(app, "details-delete")
     assert store.run(waiting).deleted
 
@@ -120,7 +120,7 @@ def test_a_comparison_is_named_commented_and_archived_from_its_page(
     field(app, "text_input", "name").set_value("Forget bias")
     press(app, field(app, "button", "save").key)
     assert [run.sweep_name for run in store.runs()] == ["Forget bias"] * 2
-    apply(store, {run_id: edit_of(archive=True) for run_id in runs})
+    cache.reader().edit({run_id: edit_of(archive=True) for run_id in runs})
     assert "Not measured yet" in texts(show(page.path))
     for place in (page.path, COMPARE.path):  # a link to it still opens it
         app = show(place, sweep=SWEEP)
@@ -153,7 +153,7 @@ def test_pages_keep_working_when_the_runs_that_they_show_are_deleted(
     store: Store, runs: list[str], show: Show
 ) -> None:
     app = show("views/compare/page.py", runs=[run_id[:8] for run_id in runs])
-    apply(store, {runs[0]: edit_of(delete=True)})
+    cache.reader().edit({runs[0]: edit_of(delete=True)})
     app.run()
     assert not app.exception
     assert "may have been deleted" in texts(app)

@@ -19,7 +19,14 @@ from core.store.records import (
 )
 from core.store.tracking import Store, current_user
 from experiments.__main__ import main
-from experiments.housekeeping import apply, edit_of, members, parse_tags, tags_in_words
+from experiments.housekeeping import (
+    apply,
+    can_be_typed,
+    edit_of,
+    members,
+    parse_tags,
+    tags_in_words,
+)
 from tests.dashboard.hostile import TEXTS
 
 SWEEP = "gradient-decay 2026-11-23 04:30:12 7f3a"
@@ -170,6 +177,9 @@ def test_tags_are_written_as_they_are_read() -> None:
     text = "noisy, paper=figure 2"
     assert parse_tags(text.split(",")) == {"noisy": "yes", "paper": "figure 2"}
     assert tags_in_words(parse_tags(text.split(","))) == text
+    assert can_be_typed("paper", "figure 2")
+    assert not can_be_typed("paper", "figures 1, 2")
+    assert not can_be_typed("a/b", "yes")
 
 
 def test_a_sweep_is_found_by_its_id_and_by_its_name(store: Store) -> None:

@@ -186,6 +186,8 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
         if sweep is not None:
             housekeeping.sweep_menu(sweep)
             _other_answers(experiment, sweep, headline, launches)
+        elif runs:
+            housekeeping.mlflow_link(runs)
     return Choice(sweep, tuple(_filtered(runs) if experiment.timed else runs))
 
 
