@@ -58,7 +58,8 @@ def draw(card: Scorecard) -> None:
 def _order(card: Scorecard) -> list[str]:
     """What is limited comes first, so that it is seen beside the verdict."""
     limited = [limit.measure for limit in card.limits]
-    return list(dict.fromkeys([FITS_COLUMN, *limited, *card.lines]))
+    measures = dict.fromkeys([*limited, *card.lines])
+    return [*([FITS_COLUMN] if card.limits else []), *(n for n in measures if n in card.lines)]
 
 
 def styled(card: Scorecard) -> Any:
