@@ -131,7 +131,7 @@ class Limit:
             return Finding(self, "not measured", f"{title} is not measured")
         value = estimate.value
         if value is None:
-            return Finding(self, "does not fit", f"it has no {title}")
+            return Finding(self, "does not fit", f"no {title}")
         ends = interval(estimate)
         reason = f"{title} {quantity(value, unit)}{f' [{ends}]' if ends else ''}"
         exact = self.column.aggregation.exact

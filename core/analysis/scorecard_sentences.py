@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from core.analysis.limits import Fit
+from core.analysis.limits import Fit, name_of
 from core.analysis.scorecard import (
     Basis,
     Cell,
@@ -94,7 +94,7 @@ def _undecided(questions: Sequence[QuestionCard], kinds: Collection[str]) -> Ite
     marked = [(line, marks_among(line, kinds)) for line in map(_first, questions)]
     open_lines = [(line, marks) for line, marks in marked if "best" not in marks.values()]
     ties = [
-        f"{line.column.title.lower()} ({listed([spoken(k) for k, mark in marks.items() if mark])})"
+        f"{name_of(line.column)} ({listed([spoken(k) for k, mark in marks.items() if mark])})"
         for line, marks in open_lines
         if any(marks.values())
     ]
@@ -114,7 +114,7 @@ def _undecided(questions: Sequence[QuestionCard], kinds: Collection[str]) -> Ite
                 else "No significant difference in"
             )
             if measured:
-                reasons.setdefault(words, []).append(line.column.title.lower())
+                reasons.setdefault(words, []).append(name_of(line.column))
     for words, titles in reasons.items():
         yield f"{words} {listed(titles)}."
 
@@ -122,7 +122,7 @@ def _undecided(questions: Sequence[QuestionCard], kinds: Collection[str]) -> Ite
 def _values(questions: Sequence[QuestionCard], kind: str) -> str:
     """What a kind that is left alone has: `Its values: largest lag learned 20 steps [20–30].`"""
     values = [
-        f"{line.column.title.lower()} {with_interval(line, line.cells[kind])}"
+        f"{name_of(line.column)} {with_interval(line, line.cells[kind])}"
         for line in map(_first, questions)
         if kind in line.cells and line.cells[kind].estimate.value is not None
     ]

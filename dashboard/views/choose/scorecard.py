@@ -138,10 +138,18 @@ def draw() -> None:
     with place:
         states.answer(scorecard_answer(card))
         limits.show_verdicts(card)
-    missing.offer(card)
+    if card.unmeasured:
+        missing.offer(card)
     table.draw(card)
     balance.draw(card)
-    figures.draw_panels(card)
+    if not card.unmeasured:
+        missing.offer(card)
+    panels = st.expander(
+        "Each measure as a figure", icon=":material/grid_view:", key="panels", on_change="rerun"
+    )
+    if panels.open:
+        with panels:
+            figures.draw_panels(card)
     st.subheader("Question by question", anchor=False)
     for question in card.questions:
         draw_question(question, snapshot.runs)

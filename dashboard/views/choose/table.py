@@ -40,17 +40,26 @@ def draw(card: Scorecard) -> None:
             styled(card),
             row_height=ROW_PIXELS,
             height="content",
+            column_order=_order(card),
+            placeholder="–",
             column_config=_columns(card),
-            alt="One row for each layer, one column for each measure; select a heading to sort",
+            alt="One row for each variant, one column for each measure; select a heading to sort",
         )
     with st.container(key="choose-cards"):
         for kind in card.kinds:
             with st.container(border=True):
                 st.markdown(_as_card(card, kind.kind))
     st.caption(
-        f"{plain(KEY)} In brackets: 95% intervals. The darker a cell, the better within its "
-        "column; select a heading to sort by it."
+        f"{plain(KEY)} In brackets: 95% intervals. –: not measured, or the variant has no such "
+        "value. The darker a cell, the better within its column; select a heading to sort by it."
     )
+
+
+def _order(card: Scorecard) -> list[str]:
+    """What is limited comes first, so that it is seen beside the verdict."""
+    limited = [limit.measure for limit in card.limits]
+    measures = dict.fromkeys([*limited, *card.lines])
+    return [*([FITS_COLUMN] if card.limits else []), *(n for n in measures if n in card.lines)]
 
 
 def styled(card: Scorecard) -> Any:
@@ -78,7 +87,7 @@ def frame(card: Scorecard) -> pandas.DataFrame:
     for name, line in card.lines.items():
         cells = [line.cells.get(kind) for kind in kinds]
         columns[name] = [cell.estimate.value if cell else None for cell in cells]
-    table = pandas.DataFrame(columns, index=pandas.Index(kinds, name="Layer"))
+    table = pandas.DataFrame(columns, index=pandas.Index(kinds, name="Variant"))
     return table.astype(dict.fromkeys(card.lines, float))
 
 
@@ -136,7 +145,7 @@ def _columns(card: Scorecard) -> dict[str, Any]:
         text = f"{SIGNS[limit.sign]} {quantity(limit.value, limit.column.unit)}"
         limits.setdefault(limit.measure, []).append(text)
     config: dict[str, Any] = {
-        "Layer": st.column_config.TextColumn(pinned=True, width=120),
+        "Variant": st.column_config.TextColumn(pinned=True, width=120),
         FITS_COLUMN: st.column_config.TextColumn(pinned=True, width=120),
     }
     for question in card.questions:
