@@ -12,13 +12,10 @@ import pandas
 
 from dashboard.charts.frame import FIT
 from dashboard.charts.render import Chart, cached
-from dashboard.charts.theme import NEUTRAL
+from dashboard.charts.theme import NEUTRAL, SEQUENTIAL
 from dashboard.ui.text import number
 
 HEIGHT = 360
-
-RAMP = {False: ("#a9c3cc", "#0e2c4d"), True: ("#33606f", "#e6efe9")}
-"""On a dark page or not → the colour of the lowest and of the highest measure."""
 
 PAGE = {False: "#fcfcfa", True: "#12171d"}
 """The page behind the figure, which keeps lines away from the ticks."""
@@ -118,7 +115,7 @@ def parallel_coordinates(
     colour = altair.Color(
         "level",
         type="quantitative",
-        scale=altair.Scale(domain=[0, 1], range=list(RAMP[dark])),
+        scale=altair.Scale(domain=[0, 1], range=list(SEQUENTIAL[dark][1:])),
         legend=None,
     )
     base = altair.Chart(data).encode(

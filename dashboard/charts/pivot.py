@@ -14,6 +14,7 @@ from core.formatting import exact_number, interval
 from dashboard.charts.frame import FIT
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading
+from dashboard.charts.theme import SEQUENTIAL
 
 ROW_PIXELS = 52
 
@@ -110,7 +111,9 @@ def pivot_heatmap(
         color=altair.Color(
             "value",
             type="quantitative",
-            scale=altair.Scale(type="log" if log else "linear", zero=False),
+            scale=altair.Scale(
+                type="log" if log else "linear", zero=False, range=list(SEQUENTIAL[dark])
+            ),
             legend=None,
         ),
         tooltip=[

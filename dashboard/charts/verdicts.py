@@ -11,6 +11,7 @@ import pandas
 from core.analysis.comparison import PairOutcome, Result
 from core.analysis.runs import Repeat
 from core.analysis.sentences import p_value, verdict
+from core.formatting import SEPARATOR
 from dashboard.charts.frame import FIT
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.theme import BETTER, NEUTRAL, WORSE
@@ -41,9 +42,6 @@ VERDICT_COLOURS: dict[PairOutcome, str] = {
 VERDICT_OPACITY = 0.2
 """Pale, so that the sign on it stays readable."""
 
-PART = " · "
-"""Between the parts of a group's name."""
-
 LETTER_PIXELS = 6.2
 
 MIN_CELL, MAX_CELL = 64, 150
@@ -60,7 +58,7 @@ def distinct_parts(names: Sequence[str]) -> list[list[str]]:
 
     `LSTM · width 16 · bias 0`, `LSTM · width 16 · bias 1` → `bias 0`, `bias 1`.
     """
-    parts = [name.split(PART) for name in names]
+    parts = [name.split(SEPARATOR) for name in names]
     for end in (0, -1):
         while len(parts) > 1 and all(len(own) > 1 for own in parts):
             if len({own[end] for own in parts}) > 1:
@@ -121,7 +119,7 @@ def verdict_matrix(result: Result, repeat: Repeat) -> Chart:
         ticks=False,
         domain=False,
     )
-    rows = [f"{index}. {PART.join(own)}" for index, own in enumerate(parts, 1)]
+    rows = [f"{index}. {SEPARATOR.join(own)}" for index, own in enumerate(parts, 1)]
     beside = altair.Axis(
         title=None,
         labelExpr=f"{json.dumps(rows, ensure_ascii=False)}[toNumber(datum.value) - 1]",
