@@ -60,7 +60,7 @@ class Picked:
     @property
     def in_words(self) -> str:
         """`6 finished runs of forget bias.`"""
-        of = listed([inline_text(sweep.title) for sweep in self.sweeps])
+        of = listed([inline_text(sweep.subject) for sweep in self.sweeps])
         what = counted(len(self.runs), "finished run")
         if not self.by_hand:
             return f"{what} of {of}." if of else f"{what}."
@@ -111,7 +111,7 @@ def _sweeps_asked(offered: Sequence[Sweep]) -> tuple[Sweep, ...]:
 def _title(sweep: Sweep) -> str:
     """`forget bias · 6 runs, 28 Nov`."""
     day = datetime.fromtimestamp(sweep.launched).strftime("%-d %b")
-    return f"{inline_text(sweep.title)} · {counted(len(sweep.finished), 'run')}, {day}"
+    return f"{inline_text(sweep.subject)} · {counted(len(sweep.finished), 'run')}, {day}"
 
 
 def _runs_asked(finished: Sequence[RunRecord], runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
