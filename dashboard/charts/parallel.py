@@ -10,7 +10,7 @@ from typing import Any
 import altair
 import pandas
 
-from dashboard.charts.frame import FIT
+from dashboard.charts.frame import FIT, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.theme import NEUTRAL, SEQUENTIAL
 from dashboard.ui.text import number
@@ -106,7 +106,7 @@ def parallel_coordinates(
         sort=titles,
         scale=altair.Scale(padding=0.4),
         axis=altair.Axis(
-            title=None, orient="top", labelAngle=0, domain=False, ticks=False, labelLimit=130,
+            title=None, orient="top", labelAngle=0, domain=False, ticks=False, labelLimit=190,
             labelOverlap=False, labelPadding=10, labelFontWeight=600, grid=True,
         ),
     )  # fmt: skip
@@ -137,4 +137,6 @@ def parallel_coordinates(
     text = altair.Chart(ticks).encode(x=x, y=y, text="text:N")
     halo = text.mark_text(stroke=PAGE[dark], strokeWidth=5, strokeJoin="round", **TICKS)
     labels = text.mark_text(color=NEUTRAL, fontWeight=600, **TICKS)
-    return altair.layer(curves, points, halo, labels).properties(height=HEIGHT, autosize=FIT)
+    return altair.layer(curves, points, halo, labels).properties(
+        height=figure_height(HEIGHT), autosize=FIT
+    )

@@ -127,12 +127,14 @@ def tradeoff(
         )
         layers += [
             names.transform_filter("datum.left" if side == "left" else "!datum.left").mark_text(
-                align=side, dx=6 if side == "left" else -6, dy=-12, fontSize=12, fontWeight=600
+                align=side, dx=12 if side == "left" else -12, dy=-12, fontSize=12, fontWeight=600
             )
             for side in ("left", "right")
         ]
     title = caption(heading(y), f"The area of a mark is its {size.lower()}" if size else "")
-    return altair.layer(*layers).properties(height=HEIGHT, autosize=FIT, title=title)
+    return altair.layer(*layers).properties(
+        height=figure_height(HEIGHT, title), autosize=FIT, title=title
+    )
 
 
 def _domain(points: pandas.DataFrame, end: str, *, log: bool) -> tuple[float, float]:
