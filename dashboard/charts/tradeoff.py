@@ -10,7 +10,16 @@ import altair
 import pandas
 
 from core.experiment import Better, Column
-from dashboard.charts.frame import FIT, NAME_GAP, NARROW, WIDTH, caption, label_tooltip, separated
+from dashboard.charts.frame import (
+    FIT,
+    NAME_GAP,
+    NARROW,
+    WIDTH,
+    caption,
+    figure_height,
+    label_tooltip,
+    separated,
+)
 from dashboard.charts.pivot import is_skewed
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, plain_number
