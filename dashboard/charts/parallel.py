@@ -10,7 +10,7 @@ from typing import Any
 import altair
 import pandas
 
-from dashboard.charts.frame import FIT, figure_height
+from dashboard.charts.frame import FIT, NARROW, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.theme import NEUTRAL, SEQUENTIAL
 from dashboard.ui.text import number
@@ -21,6 +21,9 @@ PAGE = {False: "#fcfcfa", True: "#12171d"}
 """The page behind the figure, which keeps lines away from the ticks."""
 
 TICKS: dict[str, Any] = {"align": "left", "dx": 9, "fontSize": 12, "aria": False}
+
+WORD_PIXELS = 14
+"""Height of a word of a title, which has a line for each on a narrow screen."""
 
 MAX_TICKS = 8
 """The most values of an axis that are evenly spaced and all named."""
@@ -100,6 +103,7 @@ def parallel_coordinates(
             for place, text in coordinate.ticks
         ]
     )
+    narrow, most = f"width < {NARROW}", max(len(title.split()) for title in titles)
     x = altair.X(
         "axis",
         type="nominal",
@@ -107,7 +111,8 @@ def parallel_coordinates(
         scale=altair.Scale(padding=0.4),
         axis=altair.Axis(
             title=None, orient="top", labelAngle=0, domain=False, ticks=False, labelLimit=190,
-            labelOverlap=False, labelPadding=10, labelFontWeight=600, grid=True,
+            labelOverlap=False, labelExpr=f"{narrow} ? split(datum.label, ' ') : datum.label",
+            labelPadding={"expr": f"{narrow} ? {WORD_PIXELS * most} : 10"}, labelFontWeight=600, grid=True,
         ),
     )  # fmt: skip
     y = altair.Y("place", type="quantitative", scale=altair.Scale(domain=[-0.04, 1.04]), axis=None)
