@@ -110,11 +110,19 @@ def parallel_coordinates(
         sort=titles,
         scale=altair.Scale(padding=0.4),
         axis=altair.Axis(
-            title=None, orient="top", labelAngle=0, domain=False, ticks=False, labelLimit=190,
-            labelOverlap=False, labelExpr=f"{narrow} ? split(datum.label, ' ') : datum.label",
-            labelPadding={"expr": f"{narrow} ? {WORD_PIXELS * most} : 10"}, labelFontWeight=600, grid=True,
+            title=None,
+            orient="top",
+            labelAngle=0,
+            domain=False,
+            ticks=False,
+            labelLimit=190,
+            labelOverlap=False,
+            labelExpr=f"{narrow} ? split(datum.label, ' ') : datum.label",
+            labelPadding={"expr": f"{narrow} ? {WORD_PIXELS * most} : 10"},
+            labelFontWeight=600,
+            grid=True,
         ),
-    )  # fmt: skip
+    )
     y = altair.Y("place", type="quantitative", scale=altair.Scale(domain=[-0.04, 1.04]), axis=None)
     pointed = altair.selection_point("pointed", fields=["label"], on="pointerover", empty=True)
     colour = altair.Color(
