@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.experiment import BUDGETS, WIDTH, Experiment
-from core.formatting import inline_text, isolate_direction, one_line
+from core.formatting import SEPARATOR, inline_text, isolate_direction, one_line
 from core.models.architecture import variant_title
 from core.models.registry import cell_kinds
 from core.settings import BadSetting, Setting, Value, settings_of
@@ -272,10 +272,10 @@ def grouped(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> 
 
     `by` may be several, separated by commas: runs are then one group if they agree in all of them.
     """
-    namings = [_naming(experiment, runs, one.strip()) for one in (by or "kind").split(",")]
+    namings = [_naming(experiment, runs, one) for one in _several(by or "kind")]
 
     def name_of(run: RunRecord) -> str:
-        return " · ".join(naming(run) for naming in namings)
+        return SEPARATOR.join(naming(run) for naming in namings)
 
     groups: dict[str, list[RunRecord]] = {
         name_of(run): [] for run in by_value(experiment, runs, by)
@@ -283,6 +283,10 @@ def grouped(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> 
     for run in runs:
         groups[name_of(run)].append(run)
     return tuple(Group(name, tuple(members)) for name, members in groups.items())
+
+
+def _several(by: str) -> list[str]:
+    return [one.strip() for one in by.split(",")]
 
 
 def _naming(

@@ -10,20 +10,20 @@ from typing import Any
 import altair
 import pandas
 
-from dashboard.charts.frame import FIT
+from dashboard.charts.frame import FIT, NARROW, figure_height
 from dashboard.charts.render import Chart, cached
-from dashboard.charts.theme import NEUTRAL
+from dashboard.charts.theme import NEUTRAL, SEQUENTIAL
 from dashboard.ui.text import number
 
 HEIGHT = 360
-
-RAMP = {False: ("#a9c3cc", "#0e2c4d"), True: ("#33606f", "#e6efe9")}
-"""On a dark page or not → the colour of the lowest and of the highest measure."""
 
 PAGE = {False: "#fcfcfa", True: "#12171d"}
 """The page behind the figure, which keeps lines away from the ticks."""
 
 TICKS: dict[str, Any] = {"align": "left", "dx": 9, "fontSize": 12, "aria": False}
+
+WORD_PIXELS = 14
+"""Height of a word of a title, which has a line for each on a narrow screen."""
 
 MAX_TICKS = 8
 """The most values of an axis that are evenly spaced and all named."""
@@ -103,22 +103,32 @@ def parallel_coordinates(
             for place, text in coordinate.ticks
         ]
     )
+    narrow, most = f"width < {NARROW}", max(len(title.split()) for title in titles)
     x = altair.X(
         "axis",
         type="nominal",
         sort=titles,
         scale=altair.Scale(padding=0.4),
         axis=altair.Axis(
-            title=None, orient="top", labelAngle=0, domain=False, ticks=False, labelLimit=130,
-            labelOverlap=False, labelPadding=10, labelFontWeight=600, grid=True,
+            title=None,
+            orient="top",
+            labelAngle=0,
+            domain=False,
+            ticks=False,
+            labelLimit=190,
+            labelOverlap=False,
+            labelExpr=f"{narrow} ? split(datum.label, ' ') : datum.label",
+            labelPadding={"expr": f"{narrow} ? {WORD_PIXELS * most} : 10"},
+            labelFontWeight=600,
+            grid=True,
         ),
-    )  # fmt: skip
+    )
     y = altair.Y("place", type="quantitative", scale=altair.Scale(domain=[-0.04, 1.04]), axis=None)
     pointed = altair.selection_point("pointed", fields=["label"], on="pointerover", empty=True)
     colour = altair.Color(
         "level",
         type="quantitative",
-        scale=altair.Scale(domain=[0, 1], range=list(RAMP[dark])),
+        scale=altair.Scale(domain=[0, 1], range=list(SEQUENTIAL[dark][1:])),
         legend=None,
     )
     base = altair.Chart(data).encode(
@@ -140,4 +150,6 @@ def parallel_coordinates(
     text = altair.Chart(ticks).encode(x=x, y=y, text="text:N")
     halo = text.mark_text(stroke=PAGE[dark], strokeWidth=5, strokeJoin="round", **TICKS)
     labels = text.mark_text(color=NEUTRAL, fontWeight=600, **TICKS)
-    return altair.layer(curves, points, halo, labels).properties(height=HEIGHT, autosize=FIT)
+    return altair.layer(curves, points, halo, labels).properties(
+        height=figure_height(HEIGHT), autosize=FIT
+    )

@@ -11,9 +11,10 @@ import pandas
 from core.analysis.across import Pivot
 from core.experiment import Column
 from core.formatting import exact_number, interval
-from dashboard.charts.frame import FIT
+from dashboard.charts.frame import FIT, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading
+from dashboard.charts.theme import SEQUENTIAL
 
 ROW_PIXELS = 52
 
@@ -110,7 +111,9 @@ def pivot_heatmap(
         color=altair.Color(
             "value",
             type="quantitative",
-            scale=altair.Scale(type="log" if log else "linear", zero=False),
+            scale=altair.Scale(
+                type="log" if log else "linear", zero=False, range=list(SEQUENTIAL[dark])
+            ),
             legend=None,
         ),
         tooltip=[
@@ -136,5 +139,5 @@ def pivot_heatmap(
         x=middle, text=altair.value({"expr": f"{has_room} ? datum.interval : ''"}), color=ink
     )
     return altair.layer(boxes, *texts, intervals).properties(
-        height=ROW_PIXELS * len(rows), autosize=FIT
+        height=figure_height(ROW_PIXELS * len(rows)), autosize=FIT
     )

@@ -23,6 +23,12 @@ NEUTRAL = "#737c86"
 BETTER, WORSE = "#2ec7e6", "#e60045"
 """Cyan and crimson: verdicts, which also carry a sign and words."""
 
+SEQUENTIAL: dict[bool, tuple[str, ...]] = {
+    False: ("#eef3f4", "#93b9c5", "#377494", "#0e2c4d"),
+    True: ("#17222d", "#326b7d", "#7dadab", "#d3e0d9"),
+}
+"""On a dark page or not → from the lowest value to the highest."""
+
 PART_COLOURS: dict[str, str] = {
     "input": "#8fa7bf",
     "recurrent": "#2e6573",

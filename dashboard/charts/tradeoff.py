@@ -10,7 +10,16 @@ import altair
 import pandas
 
 from core.experiment import Better, Column
-from dashboard.charts.frame import FIT, NAME_GAP, NARROW, WIDTH, caption, label_tooltip, separated
+from dashboard.charts.frame import (
+    FIT,
+    NAME_GAP,
+    NARROW,
+    WIDTH,
+    caption,
+    figure_height,
+    label_tooltip,
+    separated,
+)
 from dashboard.charts.pivot import is_skewed
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, plain_number
@@ -127,12 +136,14 @@ def tradeoff(
         )
         layers += [
             names.transform_filter("datum.left" if side == "left" else "!datum.left").mark_text(
-                align=side, dx=6 if side == "left" else -6, dy=-12, fontSize=12, fontWeight=600
+                align=side, dx=12 if side == "left" else -12, dy=-12, fontSize=12, fontWeight=600
             )
             for side in ("left", "right")
         ]
     title = caption(heading(y), f"The area of a mark is its {size.lower()}" if size else "")
-    return altair.layer(*layers).properties(height=HEIGHT, autosize=FIT, title=title)
+    return altair.layer(*layers).properties(
+        height=figure_height(HEIGHT, title), autosize=FIT, title=title
+    )
 
 
 def _domain(points: pandas.DataFrame, end: str, *, log: bool) -> tuple[float, float]:

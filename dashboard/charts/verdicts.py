@@ -11,7 +11,8 @@ import pandas
 from core.analysis.comparison import PairOutcome, Result
 from core.analysis.runs import Repeat
 from core.analysis.sentences import p_value, verdict
-from dashboard.charts.frame import FIT
+from core.formatting import SEPARATOR
+from dashboard.charts.frame import FIT, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.theme import BETTER, NEUTRAL, WORSE
 
@@ -41,9 +42,6 @@ VERDICT_COLOURS: dict[PairOutcome, str] = {
 VERDICT_OPACITY = 0.2
 """Pale, so that the sign on it stays readable."""
 
-PART = " · "
-"""Between the parts of a group's name."""
-
 LETTER_PIXELS = 6.2
 
 MIN_CELL, MAX_CELL = 64, 150
@@ -60,7 +58,7 @@ def distinct_parts(names: Sequence[str]) -> list[list[str]]:
 
     `LSTM · width 16 · bias 0`, `LSTM · width 16 · bias 1` → `bias 0`, `bias 1`.
     """
-    parts = [name.split(PART) for name in names]
+    parts = [name.split(SEPARATOR) for name in names]
     for end in (0, -1):
         while len(parts) > 1 and all(len(own) > 1 for own in parts):
             if len({own[end] for own in parts}) > 1:
@@ -121,7 +119,7 @@ def verdict_matrix(result: Result, repeat: Repeat) -> Chart:
         ticks=False,
         domain=False,
     )
-    rows = [f"{index}. {PART.join(own)}" for index, own in enumerate(parts, 1)]
+    rows = [f"{index}. {SEPARATOR.join(own)}" for index, own in enumerate(parts, 1)]
     beside = altair.Axis(
         title=None,
         labelExpr=f"{json.dumps(rows, ensure_ascii=False)}[toNumber(datum.value) - 1]",
@@ -160,7 +158,9 @@ def verdict_matrix(result: Result, repeat: Repeat) -> Chart:
         x=middle,
         text=altair.value({"expr": f"{cell} > {ROOM_FOR_P} && datum.p ? datum.p : ''"}),
     )
-    return altair.layer(boxes, signs, values).properties(height=MIN_ROW * len(names), autosize=FIT)
+    return altair.layer(boxes, signs, values).properties(
+        height=figure_height(MIN_ROW * len(names)) + deepest, autosize=FIT
+    )
 
 
 def legend(result: Result) -> str:

@@ -233,9 +233,9 @@ def test_settings_and_measures_are_columns_of_the_runs(scene: Scene, show: Show)
     app = show("views/runs.py", experiment="memory-span")
     headings = [column.heading for column in MEMORY_SPAN.summary.columns()]
     frame = app.dataframe[0].value
-    assert frame.columns[2] in headings, "the headline comes first"
-    assert frame[frame.columns[2]].notna().sum() == 1, "of the run that finished"
-    assert "Cell" in frame.columns, "the setting that differs"
+    assert frame.columns[2] == "Cell", "the setting that differs comes first"
+    assert frame.columns[3] in headings, "then the headline"
+    assert frame[frame.columns[3]].notna().sum() == 1, "of the run that finished"
     chosen = ["hidden_size", "longest_lag", "seconds", "comment"]
     frame = show("views/runs.py", experiment="memory-span", columns=chosen).dataframe[0].value
     titles = {s.name: s.title for s in MEMORY_SPAN.settings}

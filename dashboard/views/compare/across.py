@@ -30,7 +30,7 @@ from dashboard.charts.parallel import (
 from dashboard.charts.pivot import is_skewed, pivot_cells, pivot_heatmap
 from dashboard.charts.theme import styles
 from dashboard.charts.tradeoff import frontier, tradeoff
-from dashboard.figures.base import chart_files
+from dashboard.figures.base import caption_of, chart_files
 from dashboard.store import cache
 from dashboard.ui import controls, downloads
 from dashboard.ui.text import plain
@@ -178,7 +178,7 @@ def _line(section: Section, measure: Column, x: Axis, colour: Axis | None) -> No
         sizes=_is_doubling(bands[x.name]),
     )
     words = lines.description(experiment.question, bands, column, measure)
-    _put(chart, words, f"{section.name}-along-{x.name}")
+    _put(comparison, chart, words, f"along-{x.name}")
     if left_out:
         st.caption(
             f"{counted(left_out, 'group')} not drawn: no number for {x.title.lower()}, or no "
@@ -239,28 +239,25 @@ def _table(section: Section, rows: Axis, columns: Axis, variant: str) -> None:
         st.info("None of these runs has a value for this measure.")
         return
     measure = laid_out.result.column
-    chart = pivot_heatmap(
+    draw = partial(
+        pivot_heatmap,
         pivot_cells(laid_out),
         measure,
         (rows.title, columns.title),
         (laid_out.row_texts, laid_out.column_texts),
-        dark=cache.dark(),
     )
     words = "; ".join(
         f"{row}, {column}: {exact_number(laid_out.result.estimates[name].value)}"
         for (row, column), name in laid_out.names.items()
     )
     st.caption(plain(laid_out.caption()))
-    name = f"{section.name}-{rows.name}-{columns.name}"
-    files: dict[str, tuple[str, Callable[[], str | bytes]]] = {
-        "LaTeX": (f"{name}.tex", lambda: pivot_table(laid_out)),
-        "CSV": (f"{name}.csv", lambda: pivot_csv(laid_out)),
+    alt = f"{measure.heading} by {rows.title} and {columns.title}. {words}"
+    files: dict[str, Callable[[], str | bytes]] = {
+        "tex": lambda: pivot_table(laid_out),
+        "csv": lambda: pivot_csv(laid_out),
     }
-    render.show(chart, f"{measure.heading} by {rows.title} and {columns.title}. {words}")
-    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        for title, (file, content) in files.items():
-            downloads.offer(title, file, content, f"take-{file}")
-        chart_files(chart, name)
+    name = f"{rows.name}-{columns.name}"
+    _put(comparison, draw(dark=cache.dark()), alt, name, files=files, printed=draw(dark=False))
 
 
 # --- Every setting at once
@@ -288,9 +285,10 @@ def _parallel(section: Section, known: Mapping[str, Axis]) -> None:
     shown = [_in_words(estimate) for estimate in estimates]
     coordinates.append(measured_coordinate(title, values, shown, log=is_skewed(finite)))
     names = tuple(group.name for group in groups)
-    chart = parallel_coordinates(names, tuple(coordinates), dark=cache.dark())
+    draw = partial(parallel_coordinates, names, tuple(coordinates))
     words = "; ".join(f"{name}: {text}" for name, text in zip(names, shown, strict=True))
-    _put(chart, f"{title} by every setting that differs. {words}", f"{section.name}-parallel")
+    alt = f"{title} by every setting that differs. {words}"
+    _put(comparison, draw(dark=cache.dark()), alt, "parallel", printed=draw(dark=False))
     st.caption("A line is a group; the darker or brighter, the higher its measure.")
 
 
@@ -390,7 +388,7 @@ def _tradeoff(section: Section, highlighted: str, x: Column, y: Column) -> None:
     chart = tradeoff(points, x, y, section.styles(highlighted), "Parameters" if has_size else "")
     best = frontier(points, x.better, y.better) if x.better and y.better else []
     words = f"On the frontier: {', '.join(best)}." if best else "These measures have no frontier."
-    _put(chart, f"{y.heading} against {x.heading}. {words}", f"{section.name}-tradeoff")
+    _put(comparison, chart, f"{y.heading} against {x.heading}. {words}", "tradeoff")
     st.caption(plain(_frontier_in_words(points, best, x, y)))
 
 
@@ -402,13 +400,32 @@ def _frontier_in_words(points: pandas.DataFrame, best: Sequence[str], x: Column,
     beaten = len(points) - len(best)
     return (
         f"On the broken line: {counted(len(best), 'group')} that no other one beats in both "
-        f"measures; {counted(beaten, 'group')} beaten. Estimates decide this: the verdicts above "
+        f"measures; {counted(beaten, 'group')} beaten. Estimates decide this: the verdicts below "
         "say which differences are more than noise."
     )
 
 
-def _put(chart: render.Drawing, alt: str, name: str) -> None:
-    """Show a chart with its files."""
+def _put(
+    comparison: Comparison,
+    chart: render.Drawing,
+    alt: str,
+    name: str,
+    *,
+    files: Mapping[str, Callable[[], str | bytes]] | None = None,
+    printed: render.Drawing | None = None,
+) -> None:
+    """Show a chart, and above it a menu with its files.
+
+    `files` are further ones by ending, `printed` is the chart on white if a dark page has another.
+    """
+    name = f"{comparison.experiment.name}-{name}"
+    with (
+        st.container(horizontal=True, horizontal_alignment="right"),
+        downloads.menu(name),
+    ):
+        caption = caption_of(comparison.experiment, comparison.runs)
+        chart_files(printed or chart, name, caption)
+        for ending, content in (files or {}).items():
+            title = {"tex": "LaTeX", "csv": "CSV"}[ending]
+            downloads.offer(title, f"{name}.{ending}", content, f"take-{name}.{ending}")
     render.show(chart, alt)
-    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        chart_files(chart, name)

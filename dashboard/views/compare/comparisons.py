@@ -52,7 +52,7 @@ def _card(sweep: Sweep) -> None:
     names = {run.experiment for run in sweep.runs}
     experiments = [experiment for experiment in all_experiments() if experiment.name in names]
     with st.container(border=True, gap="xsmall", key=f"comparison-{sweep.runs[0].run_id}"):
-        title = f"{'★ ' * any(run.starred for run in sweep.runs)}{inline_text(sweep.title)}"
+        title = f"{'★ ' * any(run.starred for run in sweep.runs)}{inline_text(sweep.subject)}"
         if sweep.finished:
             st.page_link(
                 COMPARE.path,

@@ -7,6 +7,7 @@ nothing is computed for every tick.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,7 +61,8 @@ class Picked:
     @property
     def in_words(self) -> str:
         """`6 finished runs of forget bias.`"""
-        of = listed([inline_text(sweep.title) for sweep in self.sweeps])
+        times = Counter(inline_text(sweep.subject) for sweep in self.sweeps)
+        of = listed([f"{name} ({n} sweeps)" if n > 1 else name for name, n in times.items()])
         what = counted(len(self.runs), "finished run")
         if not self.by_hand:
             return f"{what} of {of}." if of else f"{what}."
@@ -111,7 +113,7 @@ def _sweeps_asked(offered: Sequence[Sweep]) -> tuple[Sweep, ...]:
 def _title(sweep: Sweep) -> str:
     """`forget bias · 6 runs, 28 Nov`."""
     day = datetime.fromtimestamp(sweep.launched).strftime("%-d %b")
-    return f"{inline_text(sweep.title)} · {counted(len(sweep.finished), 'run')}, {day}"
+    return f"{inline_text(sweep.subject)} · {counted(len(sweep.finished), 'run')}, {day}"
 
 
 def _runs_asked(finished: Sequence[RunRecord], runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
