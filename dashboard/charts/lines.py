@@ -131,7 +131,8 @@ def line_chart(
     layers += [*_hover(frame, bands, repeats), _names(frame, bands)]
     title = caption(heading(y), where)
     height = figure_height(height, title)
-    return altair.layer(*layers).properties(height=height, autosize=FIT, title=title)
+    chart = altair.layer(*layers).add_params(frame.series.unnamed)
+    return chart.properties(height=height, autosize=FIT, title=title)
 
 
 def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> Chart:

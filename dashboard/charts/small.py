@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dashboard.charts.frame import UNNAMED
+
 Spec = Mapping[str, Any]
 """A chart as Vega-Lite, without its data."""
 
@@ -19,10 +21,14 @@ CLOSE_AXES = {"titlePadding": 4, "labelPadding": 4, "titleFontSize": 11, "labelF
 
 
 def compact(spec: Spec) -> dict[str, Any]:
-    """The chart without legends and with little space around it."""
+    """The chart without legends or names beside its curves, and with little space around it."""
     config = dict(spec.get("config") or {})
     config["axis"] = {**CLOSE_AXES, **config.get("axis", {})}
-    return {**without_legend(spec), "padding": NO_PADDING, "config": config}
+    chart = without_legend(spec)
+    for parameter in chart.get("params", []):
+        if parameter["name"] == UNNAMED:
+            parameter["expr"] = "true"
+    return {**chart, "padding": NO_PADDING, "config": config}
 
 
 def without_legend(spec: Any) -> Any:
