@@ -39,6 +39,9 @@ from dashboard.ui.text import exact
 HEIGHT = 420
 """Pixels of a plot."""
 
+MIN_NAMED_RANGE = 200
+"""In a lower plot, the name of a shaded range would lie on the curves."""
+
 MAX_HOVERED = 100
 """Points of one curve that have a tooltip."""
 
@@ -113,7 +116,9 @@ def line_chart(
         layers.append(_shaded_range(frame, shaded))
     if reference is not None:
         level = altair.Chart(pandas.DataFrame({"value": [reference]}))
-        layers.append(level.mark_rule(strokeDash=[2, 3], color=NEUTRAL).encode(y=frame.y()))
+        rule = level.mark_rule(strokeDash=[2, 3], color=NEUTRAL, clip=True)
+        ends = {"x": altair.value(0), "x2": altair.value(frame.series.x_end)}
+        layers.append(rule.encode(y=frame.y(), **ends))
     if baselines is not None:
         layers.append(_baseline_curves(frame, baselines))
     if seeds is None:
@@ -140,9 +145,12 @@ def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> Chart:
     row = {x: frame.across[0], "to": min(shaded.end, frame.across[1]), "text": shaded.text}
     base = altair.Chart(pandas.DataFrame([row]))
     area = base.mark_rect(opacity=0.1, color=NEUTRAL, clip=True, aria=False)
+    area = area.encode(x=frame.x(), x2="to")
+    if frame.height < MIN_NAMED_RANGE:
+        return area
     text = base.mark_text(align="left", dx=7, fontSize=12, fontStyle="italic", color=NEUTRAL)
     text = text.encode(x=frame.x(), y=altair.value(frame.height - 12), text="text:N")
-    return area.encode(x=frame.x(), x2="to") + text
+    return area + text
 
 
 def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> Chart:

@@ -15,7 +15,8 @@ Spec = Mapping[str, Any]
 MIN_DASH = 4
 """Pixels; shorter strokes look like dots."""
 
-NO_PADDING = dict.fromkeys(("left", "right", "top", "bottom"), 0)
+PADDING = {"left": 0, "right": 0, "top": 0, "bottom": 5}
+"""Pixels; letters reach under the line of an axis title."""
 
 CLOSE_AXES = {"titlePadding": 4, "labelPadding": 4, "titleFontSize": 11, "labelFontSize": 11}
 
@@ -28,7 +29,7 @@ def compact(spec: Spec) -> dict[str, Any]:
     for parameter in chart.get("params", []):
         if parameter["name"] == UNNAMED:
             parameter["expr"] = "true"
-    return {**chart, "padding": NO_PADDING, "config": config}
+    return {**chart, "padding": PADDING, "config": config}
 
 
 def without_legend(spec: Any) -> Any:
