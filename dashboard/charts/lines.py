@@ -47,8 +47,8 @@ MAX_HOVERED = 100
 
 TEXT_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
-TITLE_SIZE = 16
-"""Of a picture that stands alone."""
+TITLE_SIZE, PRINT_LINE = 16, 17
+"""Of a picture that stands alone: the size of its title, and the height of a line under it."""
 
 SYMBOL_FONT = f"DejaVu Sans, {TEXT_FONT}"
 """For text with ∂, ‖ or superscripts, which few fonts have."""
@@ -311,9 +311,10 @@ def for_print(chart: Chart, caption: Caption | None = None, width: int = 900) ->
     """Style a chart for a file: on white, in black type, under its caption."""
     chart = chart.properties(width=width)
     if caption is not None:
-        chart = chart.properties(
-            title=_title_for_print(chart, caption, int(width / CHARACTER_PIXELS))
-        )
+        title = _title_for_print(chart, caption, int(width / CHARACTER_PIXELS))
+        more = TITLE_SIZE * len(title.text) + PRINT_LINE * (len(title.subtitle) - 1)
+        height = chart.height + more if isinstance(chart.height, int) else chart.height
+        chart = chart.properties(title=title, height=height)
     return styled_for_print(chart)
 
 
@@ -332,7 +333,7 @@ def _title_for_print(chart: Chart, caption: Caption, letters: int) -> altair.Tit
         subtitleFontSize=12,
         subtitleColor="#4a525b",
         subtitlePadding=6,
-        subtitleLineHeight=17,
+        subtitleLineHeight=PRINT_LINE,
         offset=14,
     )
 
