@@ -22,6 +22,9 @@ from dashboard.ui.text import exact
 NARROW = 560
 """Below this width in pixels, names beside single marks are left out."""
 
+UNNAMED = "unnamed"
+"""The parameter of a chart that says whether its curves have no names beside them."""
+
 MAX_NAME_SHARE = 1 / 3
 """Where names beside the curves would take more of the width, a legend replaces them."""
 
@@ -71,20 +74,20 @@ class Series:
         return CHARACTER_PIXELS * len(self.names[label]) + NAME_GAP
 
     @property
-    def narrow(self) -> str:
-        """A Vega expression: whether the names are in a legend, for want of room beside."""
-        if NAME_GAP * len(self.styles) > self.height:
-            return "true"
-        return f"width < {self.room / MAX_NAME_SHARE:.0f}"
+    def unnamed(self) -> altair.Parameter:
+        """Whether the names are in a legend, for want of room beside the curves."""
+        crowded = NAME_GAP * len(self.styles) > self.height
+        room = f"width < {self.room / MAX_NAME_SHARE:.0f}"
+        return altair.param(name=UNNAMED, expr="true" if crowded else room)
 
     @property
     def x_end(self) -> dict[str, str]:
         """A Vega expression: where the x axis ends, so that the names have room."""
-        return {"expr": f"{self.narrow} ? width : width - {self.room:.0f}"}
+        return {"expr": f"{UNNAMED} ? width : width - {self.room:.0f}"}
 
     def name(self) -> Any:
         """Encode the name beside a curve, where there is room; data has it in `name`."""
-        return altair.value({"expr": f"{self.narrow} ? '' : datum.name"})
+        return altair.value({"expr": f"{UNNAMED} ? '' : datum.name"})
 
     def colour(self) -> altair.Color:
         """Encode the label as a colour."""
@@ -102,14 +105,14 @@ class Series:
         """The names on a narrow screen; elsewhere, where they are beside the curves, nothing."""
 
         def only_narrow(size: float) -> dict[str, str]:
-            return {"expr": f"{self.narrow} ? {size} : 0"}
+            return {"expr": f"{UNNAMED} ? {size} : 0"}
 
         entry = f"{self.room + 31:.0f}"  # pixels of the symbol and its padding
         return altair.Legend(
             title=None,
             orient="bottom",
             columns={"expr": f"max(1, min(6, floor(width / {entry})))"},
-            labelExpr=f"{self.narrow} ? ({label_expression(self.names)}) : ''",
+            labelExpr=f"{UNNAMED} ? ({label_expression(self.names)}) : ''",
             labelFontSize=only_narrow(12),
             labelLimit=400,
             offset=only_narrow(8),

@@ -15,11 +15,11 @@ from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading, is_logarithm, power_of_ten, tooltip
 from dashboard.ui.text import exact
 
-LEGEND_PIXELS = 62
+LEGEND_PIXELS = 80
 """Under a heatmap, the colour scale and its title."""
 
-TOKEN_PIXELS = 40
-"""Beside an attention map, what tokens on a slant need more than numbers do."""
+TOKEN_PIXELS = 70
+"""Under an attention map, what tokens on a slant need more than numbers do."""
 
 MAX_TILES = 100
 """Tiles along x; more values are binned."""
@@ -138,6 +138,7 @@ def attention_heatmap(weights: pandas.DataFrame) -> Chart:
         )
         .properties(
             height=figure_height(min(640, max(80, 20 * weights["written"].nunique())))
+            + LEGEND_PIXELS
             + TOKEN_PIXELS,
             autosize=FIT,
         )

@@ -39,13 +39,16 @@ from dashboard.ui.text import exact
 HEIGHT = 420
 """Pixels of a plot."""
 
+MIN_NAMED_RANGE = 200
+"""In a lower plot, the name of a shaded range would lie on the curves."""
+
 MAX_HOVERED = 100
 """Points of one curve that have a tooltip."""
 
 TEXT_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
-TITLE_SIZE = 16
-"""Of a picture that stands alone."""
+TITLE_SIZE, PRINT_LINE = 16, 17
+"""Of a picture that stands alone: the size of its title, and the height of a line under it."""
 
 SYMBOL_FONT = f"DejaVu Sans, {TEXT_FONT}"
 """For text with ∂, ‖ or superscripts, which few fonts have."""
@@ -113,7 +116,9 @@ def line_chart(
         layers.append(_shaded_range(frame, shaded))
     if reference is not None:
         level = altair.Chart(pandas.DataFrame({"value": [reference]}))
-        layers.append(level.mark_rule(strokeDash=[2, 3], color=NEUTRAL).encode(y=frame.y()))
+        rule = level.mark_rule(strokeDash=[2, 3], color=NEUTRAL, clip=True)
+        ends = {"x": altair.value(0), "x2": altair.value(frame.series.x_end)}
+        layers.append(rule.encode(y=frame.y(), **ends))
     if baselines is not None:
         layers.append(_baseline_curves(frame, baselines))
     if seeds is None:
@@ -131,7 +136,8 @@ def line_chart(
     layers += [*_hover(frame, bands, repeats), _names(frame, bands)]
     title = caption(heading(y), where)
     height = figure_height(height, title)
-    return altair.layer(*layers).properties(height=height, autosize=FIT, title=title)
+    chart = altair.layer(*layers).add_params(frame.series.unnamed)
+    return chart.properties(height=height, autosize=FIT, title=title)
 
 
 def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> Chart:
@@ -139,9 +145,12 @@ def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> Chart:
     row = {x: frame.across[0], "to": min(shaded.end, frame.across[1]), "text": shaded.text}
     base = altair.Chart(pandas.DataFrame([row]))
     area = base.mark_rect(opacity=0.1, color=NEUTRAL, clip=True, aria=False)
+    area = area.encode(x=frame.x(), x2="to")
+    if frame.height < MIN_NAMED_RANGE:
+        return area
     text = base.mark_text(align="left", dx=7, fontSize=12, fontStyle="italic", color=NEUTRAL)
     text = text.encode(x=frame.x(), y=altair.value(frame.height - 12), text="text:N")
-    return area.encode(x=frame.x(), x2="to") + text
+    return area + text
 
 
 def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> Chart:
@@ -302,9 +311,10 @@ def for_print(chart: Chart, caption: Caption | None = None, width: int = 900) ->
     """Style a chart for a file: on white, in black type, under its caption."""
     chart = chart.properties(width=width)
     if caption is not None:
-        chart = chart.properties(
-            title=_title_for_print(chart, caption, int(width / CHARACTER_PIXELS))
-        )
+        title = _title_for_print(chart, caption, int(width / CHARACTER_PIXELS))
+        more = TITLE_SIZE * len(title.text) + PRINT_LINE * (len(title.subtitle) - 1)
+        height = chart.height + more if isinstance(chart.height, int) else chart.height
+        chart = chart.properties(title=title, height=height)
     return styled_for_print(chart)
 
 
@@ -323,7 +333,7 @@ def _title_for_print(chart: Chart, caption: Caption, letters: int) -> altair.Tit
         subtitleFontSize=12,
         subtitleColor="#4a525b",
         subtitlePadding=6,
-        subtitleLineHeight=17,
+        subtitleLineHeight=PRINT_LINE,
         offset=14,
     )
 

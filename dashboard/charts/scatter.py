@@ -202,7 +202,8 @@ def scatter(
     layers += [_points(frame, data, "x", LARGE, hovered), _names(frame, data)]
     title = caption(heading(logarithm_of(y)), key)
     height = figure_height(HEIGHT, title)
-    return altair.layer(*layers).properties(height=height, autosize=FIT, title=title)
+    chart = altair.layer(*layers).add_params(series.unnamed)
+    return chart.properties(height=height, autosize=FIT, title=title)
 
 
 def _untie(heights: pandas.Series[float], pixel: float) -> pandas.Series[float]:

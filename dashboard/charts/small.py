@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dashboard.charts.frame import UNNAMED
+
 Spec = Mapping[str, Any]
 """A chart as Vega-Lite, without its data."""
 
@@ -13,16 +15,21 @@ Spec = Mapping[str, Any]
 MIN_DASH = 4
 """Pixels; shorter strokes look like dots."""
 
-NO_PADDING = dict.fromkeys(("left", "right", "top", "bottom"), 0)
+PADDING = {"left": 0, "right": 0, "top": 0, "bottom": 5}
+"""Pixels; letters reach under the line of an axis title."""
 
 CLOSE_AXES = {"titlePadding": 4, "labelPadding": 4, "titleFontSize": 11, "labelFontSize": 11}
 
 
 def compact(spec: Spec) -> dict[str, Any]:
-    """The chart without legends and with little space around it."""
+    """The chart without legends or names beside its curves, and with little space around it."""
     config = dict(spec.get("config") or {})
     config["axis"] = {**CLOSE_AXES, **config.get("axis", {})}
-    return {**without_legend(spec), "padding": NO_PADDING, "config": config}
+    chart = without_legend(spec)
+    for parameter in chart.get("params", []):
+        if parameter["name"] == UNNAMED:
+            parameter["expr"] = "true"
+    return {**chart, "padding": PADDING, "config": config}
 
 
 def without_legend(spec: Any) -> Any:

@@ -217,8 +217,8 @@ def _tabs(shown: Shown, figures: Sequence[Figure]) -> None:
 @contextlib.contextmanager
 def above() -> Iterator[DeltaGenerator]:
     """A row above a figure: the controls of the block, and at its right end the figure's files."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
         files = st.container(width="content")
         with row:
             yield files

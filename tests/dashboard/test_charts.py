@@ -22,7 +22,7 @@ from core.explorer.exploration import NormRow
 from core.models.architecture import variant_title
 from core.models.registry import variants
 from core.stats.estimates import AtLeast, Estimate
-from dashboard.charts import curves, dots, export, frame, heatmap, lines, scales, theme
+from dashboard.charts import curves, dots, export, frame, heatmap, lines, scales, theme, verdicts
 from dashboard.charts.dots import dot_chart
 from dashboard.charts.lines import line_chart
 from dashboard.charts.theme import (
@@ -326,10 +326,10 @@ def test_colours_are_told_apart_by_everybody(sight: str | None, group: str) -> N
 
 @pytest.mark.parametrize("background", BACKGROUNDS.values())
 def test_the_sign_of_a_verdict_is_readable_on_its_colour(background: str) -> None:
-    for colour in set(heatmap.VERDICT_COLOURS.values()):
+    for colour in set(verdicts.VERDICT_COLOURS.values()):
         parts = [(int(c[i : i + 2], 16) for i in (1, 3, 5)) for c in (colour, background)]
         tile = "#" + "".join(
-            f"{round(on * heatmap.VERDICT_OPACITY + under * (1 - heatmap.VERDICT_OPACITY)):02x}"
+            f"{round(on * verdicts.VERDICT_OPACITY + under * (1 - verdicts.VERDICT_OPACITY)):02x}"
             for on, under in zip(*parts, strict=True)
         )
         assert contrast(NEUTRAL, tile) >= 2.8, colour

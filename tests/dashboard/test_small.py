@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboard.charts import small
+from dashboard.charts.frame import UNNAMED
 
 ENCODING = {
     "color": {
@@ -29,6 +30,13 @@ def test_a_small_chart_has_no_legend_and_nothing_is_bound_to_one() -> None:
     encoding = shown["layer"][0]["encoding"]
     assert {channel["legend"] for channel in encoding.values()} == {None}
     assert encoding["color"]["scale"] == ENCODING["color"]["scale"]
+
+
+def test_a_small_chart_has_no_names_beside_its_curves_either() -> None:
+    narrow = {"name": UNNAMED, "expr": "width < 200"}
+    shown = small.compact({**SPEC, "params": [narrow]})
+    assert shown["params"] == [{"name": UNNAMED, "expr": "true"}]
+    assert narrow["expr"] == "width < 200"
 
 
 def test_the_line_under_it_has_every_name_colour_and_dash() -> None:
