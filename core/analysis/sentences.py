@@ -51,14 +51,16 @@ class KeyFigure:
 def key_figure(comparison: Comparison) -> KeyFigure | None:
     """The best group's value of the headline; None while nothing can be compared.
 
-    A ratio of something to itself is 1: the other end is the figure then.
+    A ratio that may as well be 1 is of something to itself: the other end is the figure then.
     """
     result = comparison.headline
     order = result.ordered() if result else []
     if result is None or not order:
         return None
     values = {name: result.estimates[name].value for name in order}
-    relative = result.column.unit == "times" and values[order[0]] == 1
+    best = result.estimates[order[0]]
+    ends = [end for end in (best.low, best.value, best.high) if end is not None]
+    relative = result.column.unit == "times" and min(ends) <= 1 <= max(ends)
     name, other = (order[-1], order[0]) if relative else (order[0], order[-1])
     title = lower_title(result.column)
     last = f"{other} has {quantity(values[other], result.column.unit)}"

@@ -44,8 +44,13 @@ def plain(text: str) -> str:
 
 def first_sentence(text: str) -> tuple[str, str]:
     """A text's first sentence, and the rest."""
-    first, *rest = re.split(r"(?<=[.!?]) +(?=[A-Z])", text, maxsplit=1)
-    return first, " ".join(rest)
+    return first_sentences(text, 1)
+
+
+def first_sentences(text: str, number: int) -> tuple[str, str]:
+    """That many sentences of a text, and the rest."""
+    sentences = re.split(r"(?<=[.!?]) +(?=[A-Z])", text)
+    return " ".join(sentences[:number]), " ".join(sentences[number:])
 
 
 def number(value: float | None) -> str:
