@@ -41,7 +41,7 @@ MAX_SUBJECTS = 2
 
 INTERVALS = "In brackets: 95% intervals."
 
-SENTENCES_ABOVE = 3
+SENTENCES_ABOVE = 2
 """Of the answer, above the figures; the others stand with the table."""
 
 PROVENANCE = ("device", "chip", "host", "torch", "python", "mlflow.source.git.commit")
