@@ -128,10 +128,9 @@ ONE_CELL = Claim(
     section="Sharing weights",
     quantity="Parameters used at T = 500, over those at T = 5",
     textbook="1×",
-    formula=r"h_t = \tanh(W_x x_t + W_h h_{t-1} + b) \quad\text{with the same } W_x, W_h, b"
-    r"\text{ for every } t",
-    why="The weights belong to the cell, not to the step: a longer sequence has more steps, and no "
-    "more parameters.",
+    formula=r"h_t = \tanh(W_x x_t + W_h h_{t-1} + b)",
+    why="W and b have no index t: they belong to the cell, not to the step. A longer sequence has "
+    "more steps, and no more parameters.",
 )
 
 JACOBIAN = Claim(

@@ -16,13 +16,10 @@ STEP, PRODUCT = "singular_value", "log10_product"
 
 
 @cached
-def network_chart(
-    networks: pandas.DataFrame, styles: Mapping[str, Style], expected: str, height: int
-) -> Chart:
+def network_chart(networks: pandas.DataFrame, styles: Mapping[str, Style], height: int) -> Chart:
     """Draw a dot per network; `networks` has label, singular_value and log10_product.
 
-    Above the level line the product explodes, below it vanishes; `expected` says in the upper right
-    quarter what should be there.
+    Above the level line the product explodes, below it vanishes.
     """
     low, high = float(networks[PRODUCT].min()), float(networks[PRODUCT].max())
     low, high = min(low, -1.0), max(high, 1.0)
@@ -47,16 +44,11 @@ def network_chart(
     )
     labels = list(dict.fromkeys(networks["label"]))
     colours = altair.Scale(domain=labels, range=[styles[label].colour for label in labels])
-    columns = {"expr": "max(1, floor(width / 130))"}
+    columns = {"expr": "max(1, floor(width / 240))"}
     legend = altair.Legend(title=None, orient="bottom", columns=columns, labelLimit=300)
     rule = altair.MarkDef(type="rule", strokeDash=[2, 3], color=NEUTRAL, strokeWidth=1.5)
     level = altair.Chart(pandas.DataFrame({PRODUCT: [0.0]}), mark=rule).encode(y=y)
     one = altair.Chart(pandas.DataFrame({STEP: [1.0]}), mark=rule).encode(x=x)
-    text = (
-        altair.Chart(pandas.DataFrame({STEP: [1.0], "text": [expected]}))
-        .mark_text(align="left", dx=7, fontSize=12, fontStyle="italic", color=NEUTRAL)
-        .encode(x=x, y=altair.value(10), text="text:N")
-    )
     dots = (
         altair.Chart(networks)
         .mark_circle(size=70, opacity=0.75)
@@ -72,4 +64,4 @@ def network_chart(
         )
     )
     title = caption("Norm of the product of Jacobians (log scale)", "")
-    return altair.layer(level, one, text, dots).properties(height=height, autosize=FIT, title=title)
+    return altair.layer(level, one, dots).properties(height=height, autosize=FIT, title=title)

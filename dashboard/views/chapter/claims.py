@@ -18,6 +18,7 @@ import streamlit as st
 
 from core.chapter import CLAIMS
 from core.chapter.claim import Claim, Facts, Outcome, PropertyRow, Section, Verdict
+from core.formatting import exact_number
 from dashboard.store import cache
 from dashboard.ui import browser, controls
 from dashboard.ui.text import plain
@@ -160,8 +161,12 @@ def draw_claims(judged: ClaimStatus) -> None:
 
 
 def label(claim: Claim, judged: ClaimStatus) -> str:
-    """`8 · LSTM and GRU restore early gradients`, and its verdict for those who may see it."""
-    return f"**{claim.number}** · {plain(claim.title)} {_badge(claim, judged)}"
+    """`8 · LSTM and GRU restore early gradients`, its verdict and the measured number, for those
+    who may see them."""
+    verdict = judged.verdicts[claim.number]
+    words = f"**{claim.number}** · {plain(claim.title)} {_badge(claim, judged)}"
+    known = verdict.measured and predictions.revealed(claim)
+    return f"{words} :gray[{plain(verdict.measured)}]" if known else words
 
 
 def _badge(claim: Claim, judged: ClaimStatus) -> str:
@@ -221,6 +226,12 @@ def draw_verdict(claim: Claim, judged: ClaimStatus) -> None:
         _picture(claim, judged)
         st.latex(claim.formula)
         st.markdown(f"**Why?** {plain(claim.why)}")
+    if verdict.table:
+        st.table(property_table(verdict.table), border="horizontal")
+        differences = [
+            f"- {plain(f'{r.title}: {r.difference}.')}" for r in verdict.table if r.difference
+        ]
+        st.markdown("\n".join(differences))
     more = st.expander(
         "Details, method and runs",
         icon=":material/list_alt:",
@@ -241,11 +252,10 @@ def numbers(claim: Claim, verdict: Verdict) -> str:
         html.escape(text)
         for text in (claim.quantity, claim.textbook, verdict.measured or "–", verdict.spread)
     )
-    note = f"<dd class='spread'>{spread}</dd>" if spread else ""
+    note = f"<small>{spread}</small>" if spread else ""
     return (
-        f"<div class='numbers'><p>{quantity}</p><dl>"
-        f"<div><dt>Textbook</dt><dd>{textbook}</dd></div>"
-        f"<div><dt>Measured here</dt><dd>{measured}</dd>{note}</div></dl></div>"
+        f"<div class='numbers'><p>{quantity}</p><div><p><small>Textbook</small> <b>{textbook}</b>"
+        f"</p><p><small>Measured here</small> <b>{measured}</b>{note}</p></div></div>"
     )
 
 
@@ -254,12 +264,10 @@ def _picture(claim: Claim, judged: ClaimStatus) -> None:
     verdict = judged.verdicts[claim.number]
     if figures.show(claim, judged):
         return
-    if verdict.table:
-        st.table(property_table(verdict.table), border="horizontal")
-    elif verdict.numbers:
-        values = {plain(name): f"{e.value:g}" for name, e in verdict.numbers.items()}
+    if len(verdict.numbers) > 1 and not verdict.table:
+        values = {plain(name): exact_number(e.value) for name, e in verdict.numbers.items()}
         st.table(pandas.Series(values, name="Measured").to_frame(), border="horizontal")
-    else:
+    elif verdict.outcome == "not measured yet" and not verdict.table:
         st.caption("The figure appears here as soon as it is measured.")
 
 
@@ -272,7 +280,6 @@ def property_table(lines: Iterable[PropertyRow]) -> pandas.DataFrame:
                 "The chapter": " / ".join(line.claimed),
                 **dict(zip(("RNN", "LSTM", "GRU"), map(plain, line.measured), strict=True)),
                 "As claimed": "–" if line.missing else AGREEMENT[line.truth],
-                "Differences": plain(line.difference),
             }
             for line in lines
         ]

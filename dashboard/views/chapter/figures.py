@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import pandas
 import streamlit as st
@@ -43,8 +44,16 @@ from dashboard.figures.lines import Curves
 from dashboard.store import cache
 from experiments.evidence import ClaimStatus
 
-Figure = Callable[[ClaimStatus], Chart | None]
+Draw = Callable[[ClaimStatus], Chart | None]
 """Draws what was measured so far; None while there is nothing to draw."""
+
+
+class Figure(NamedTuple):
+    """The figure of a claim, and a note that names what stands for the textbook's number."""
+
+    draw: Draw
+    note: str = ""
+
 
 HEIGHT = 300
 
@@ -59,9 +68,12 @@ def show(claim: Claim, judged: ClaimStatus) -> bool:
     computed = claim.number in judged.results.computed
     key = cache.reader().store.uri, claim.number, tuple(evidence), computed
     chart = _chart(key, cache.dark(), judged)
-    if chart is not None:
-        render.show(chart, f"{claim.title}. {judged.verdicts[claim.number].summary}")
-    return chart is not None
+    if chart is None:
+        return False
+    render.show(chart, f"{claim.title}. {judged.verdicts[claim.number].summary}")
+    if note := FIGURES[claim.number].note:
+        st.caption(note)
+    return True
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -69,7 +81,7 @@ def _chart(
     key: tuple[str, int, tuple[str, ...], bool], dark: bool, _judged: ClaimStatus
 ) -> Drawing | None:
     """Prepared once for all sessions, until another run has finished."""
-    return FIGURES[key[1]](_judged)
+    return FIGURES[key[1]].draw(_judged)
 
 
 def _shown(judged: ClaimStatus, *measurements: Measurement) -> Shown | None:
@@ -80,12 +92,12 @@ def _shown(judged: ClaimStatus, *measurements: Measurement) -> Shown | None:
     return read(measurements[0].experiment, runs) if runs else None
 
 
-def _level(x: str, places: Sequence[float], value: float, text: str) -> pandas.DataFrame:
-    """The textbook's number as a level line, named near its left end."""
-    return pandas.DataFrame({"series": "textbook", x: list(places), "value": value, "text": text})
+def _level(x: str, places: Sequence[float], value: float) -> pandas.DataFrame:
+    """The textbook's number as a level line."""
+    return pandas.DataFrame({"series": "textbook", x: list(places), "value": value, "text": ""})
 
 
-def _gradients(value: float | None, text: str, *measurements: Measurement) -> Figure:
+def _gradients(value: float | None, *measurements: Measurement) -> Draw:
     """Gradients by distance, each curve starting at 1, with a level line."""
 
     def draw(judged: ClaimStatus) -> Chart | None:
@@ -110,7 +122,7 @@ def _gradients(value: float | None, text: str, *measurements: Measurement) -> Fi
             x,
             dataclasses.replace(y, title=f"{y.title} relative to the last step's"),
             shown.styles,
-            baselines=None if value is None else _level(x.name, places, value, text),
+            baselines=None if value is None else _level(x.name, places, value),
             repeats=measure.repeats(shown, "gradient"),
             height=HEIGHT,
         )
@@ -138,7 +150,7 @@ def _factors(judged: ClaimStatus) -> Chart | None:
             for k, v in enumerate(factors)
         ]
     )
-    textbook = _level("step", range(0, STEPS + 1, 10), math.log10(0.9**STEPS), "0.0000266")
+    textbook = _level("step", range(0, STEPS + 1, 10), math.log10(0.9**STEPS))
     return lines.line_chart(
         bands,
         _column("step", "Steps", axis=True),
@@ -179,12 +191,10 @@ def _networks(judged: ClaimStatus) -> Chart | None:
     finite = [row for row in rows if math.isfinite(row["log10_product"])]
     if not finite:
         return None
-    return networks.network_chart(
-        pandas.DataFrame(finite), shown.styles, "the textbook: all explode here", HEIGHT
-    )
+    return networks.network_chart(pandas.DataFrame(finite), shown.styles, HEIGHT)
 
 
-def _lags(*measurements: Measurement, shaded: ShadedRange | None = None) -> Figure:
+def _lags(*measurements: Measurement, shaded: ShadedRange | None = None) -> Draw:
     """The share of the seeds that learned each lag."""
     figure = Curves(
         "By lag",
@@ -197,7 +207,7 @@ def _lags(*measurements: Measurement, shaded: ShadedRange | None = None) -> Figu
     return _preview(figure, *measurements)
 
 
-def _preview(figure: Leading, *measurements: Measurement) -> Figure:
+def _preview(figure: Leading, *measurements: Measurement) -> Draw:
     def draw(judged: ClaimStatus) -> Chart | None:
         shown = _shown(judged, *measurements)
         return shown and figure.preview(shown, intervals=True, height=HEIGHT)
@@ -225,7 +235,7 @@ def _widths(judged: ClaimStatus) -> Chart | None:
             "series": "textbook",
             x.name: place,
             "value": end["value"] + 2 * math.log10(place / end[x.name]),
-            "text": "quadratic",
+            "text": "",
         }
         for end in widest.to_dict("records")
         for place in sorted(bands[x.name].unique())
@@ -265,7 +275,7 @@ def _over_linear(judged: ClaimStatus) -> Chart | None:
         _column("length", "Sequence length", "steps", axis=True),
         _column("log10_times", "Forward time over a linear layer's"),
         styles(dict.fromkeys(bands["label"], "lstm"), dark=cache.dark()),
-        baselines=_level("length", lengths, math.log10(CHAPTER_TIMES), "the textbook: 14 times"),
+        baselines=_level("length", lengths, math.log10(CHAPTER_TIMES)),
         repeats=Repeats(count="Launches"),
         sizes=True,
         height=HEIGHT,
@@ -273,26 +283,34 @@ def _over_linear(judged: ClaimStatus) -> Chart | None:
 
 
 FIGURES: Mapping[int, Figure] = {
-    3: _factors,
-    4: _gradients(-CHAPTER_RATIO, "the textbook: 400,000 times smaller", BY_GAIN),
-    5: _networks,
-    6: _lags(RNN_SPANS, UNCLIPPED, EXPLODING_LEARNER),
-    7: _lags(
-        SPANS, ORTHOGONAL, shaded=ShadedRange(CHAPTER_SPAN, "the textbook: up to about 20 steps")
+    3: Figure(_factors, "Dotted: the textbook's 0.0000266."),
+    4: Figure(_gradients(-CHAPTER_RATIO, BY_GAIN), "Dotted: the textbook, 400,000 times smaller."),
+    5: Figure(
+        _networks,
+        "A dot is a network. By the textbook all to the right of 1 lie above the level line, where "
+        "the product explodes.",
     ),
-    8: _gradients(-2.0, "1% is left", DEFAULT_START, FORGET_BIAS),
-    10: _widths,
-    11: _gradients(None, "", DEPTH),
-    12: _preview(LEADING[TWO_SIDED_CONTEXT.name], BOTH_SIDES),
-    13: _preview(
-        Curves(
-            "By length",
-            "lengths",
-            (Measure("token_accuracy", PERCENT, baseline="blind_accuracy"),),
-            shaded=lambda *_: ShadedRange(CHAPTER_WORDS, "the textbook: up to about 20 words"),
+    6: Figure(_lags(RNN_SPANS, UNCLIPPED, EXPLODING_LEARNER)),
+    7: Figure(
+        _lags(SPANS, ORTHOGONAL, shaded=ShadedRange(CHAPTER_SPAN, "")),
+        "Shaded: up to 20 steps, as far as the textbook expects of a plain RNN.",
+    ),
+    8: Figure(_gradients(-2.0, DEFAULT_START, FORGET_BIAS), "Dotted: 1% of the gradient is left."),
+    10: Figure(_widths, "Dotted: quadratic growth, to the widest LSTM."),
+    11: Figure(_gradients(None, DEPTH)),
+    12: Figure(_preview(LEADING[TWO_SIDED_CONTEXT.name], BOTH_SIDES)),
+    13: Figure(
+        _preview(
+            Curves(
+                "By length",
+                "lengths",
+                (Measure("token_accuracy", PERCENT, baseline="blind_accuracy"),),
+                shaded=lambda *_: ShadedRange(CHAPTER_WORDS, ""),
+            ),
+            ATTENTION,
         ),
-        ATTENTION,
+        "Shaded: up to 20 words, beyond which the textbook sees translation fall.",
     ),
-    14: _over_linear,
+    14: Figure(_over_linear, "Dotted: the textbook's 14 times."),
 }
-"""Claim number → the chart of what was measured."""
+"""By the number of the claim."""
