@@ -40,7 +40,7 @@ class ExplorerConfig(GradientDecayConfig):
 TRAINING_LENGTH = 20
 """Steps over which a cell that is trained here has to remember a symbol."""
 
-TRAINING_STEPS, SNAPSHOTS = 200, 21
+TRAINING_STEPS, SNAPSHOTS = 100, 21
 
 
 def training_config(config: ExplorerConfig) -> GradientDecayConfig:

@@ -38,6 +38,9 @@ POSITIONS: Mapping[str, Sequence[float]] = {
 }
 """The positions of the sliders: the instructive range, not all that is allowed."""
 
+LONG = 50
+"""Sequences of more steps have every second position: all are measured before the page opens."""
+
 TRAINING = "training"
 """The slider that moves through the training steps of a cell that is trained here."""
 

@@ -142,7 +142,9 @@ def _of_setting(subject: Subject, setting: Setting, measure: str) -> Slider:
     now = getattr(subject.exploration.config.architecture, setting.name)
     asked = None if now is None else float(now)
     default = None if setting.default is None else float(str(setting.default))
-    numbers = sorted({*cells.POSITIONS[setting.name], *([] if asked is None else [asked])})
+    every = 2 if computed.stepped(subject).steps > cells.LONG else 1
+    positions = cells.POSITIONS[setting.name][::every]
+    numbers = sorted({*positions, *([] if asked is None else [asked])})
     values = [*numbers, *([None] if default is None else [])]
     trained = subject.start is not None
     unset = "unchanged" if trained else "PyTorch default"
