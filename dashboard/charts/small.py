@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,8 +20,13 @@ NO_PADDING = dict.fromkeys(("left", "right", "top", "bottom"), 0)
 CLOSE_AXES = {"titlePadding": 4, "labelPadding": 4, "titleFontSize": 11, "labelFontSize": 11}
 
 
-def compact(spec: Spec) -> dict[str, Any]:
-    """The chart without legends and with little space around it."""
+WIDE_ENOUGH = re.compile(r"width < [\d.]+")
+"""Vega's question whether a chart is too narrow for names beside its curves."""
+
+
+def compact(vega_lite: str) -> dict[str, Any]:
+    """The chart without legends and names, and with little space around it."""
+    spec = json.loads(WIDE_ENOUGH.sub("true", vega_lite))
     config = dict(spec.get("config") or {})
     config["axis"] = {**CLOSE_AXES, **config.get("axis", {})}
     return {**without_legend(spec), "padding": NO_PADDING, "config": config}
@@ -39,12 +46,12 @@ def key(spec: Spec) -> str:
     """The legend as a line of HTML: a stroke in the colour of each series, and its name."""
     colours, dashes = _scale(spec, "color"), _scale(spec, "strokeDash")
     entries = "".join(
-        '<span style="display:inline-flex;align-items:center;gap:3px;margin-right:8px;'
-        'white-space:nowrap"><span style="display:inline-block;width:14px;border-top:2px '
+        '<span style="display:inline-flex;align-items:center;gap:2px;margin-right:5px;'
+        'white-space:nowrap"><span style="display:inline-block;width:10px;border-top:2px '
         f'{_line(dashes.get(label))} {html.escape(str(colour))}"></span>{html.escape(label)}</span>'
         for label, colour in colours.items()
     )
-    return f'<div style="font-size:0.72rem;line-height:1.3">{entries}</div>'
+    return f'<div style="font-size:0.68rem;line-height:1.3">{entries}</div>'
 
 
 def _line(dash: Any) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from dashboard.charts import small
 
-ENCODING = {
+ENCODING: dict[str, Any] = {
+    "text": {"value": {"expr": "width < 170 ? '' : datum.name"}, "legend": None},
     "color": {
         "field": "label",
         "scale": {"domain": ["RNN", "<bi-RNN>"], "range": ["#d8651f", "#d8651f"]},
@@ -24,11 +28,12 @@ SPEC = {
 
 
 def test_a_small_chart_has_no_legend_and_nothing_is_bound_to_one() -> None:
-    shown = small.without_legend(SPEC)
+    shown = small.compact(json.dumps(SPEC))
     assert shown["params"] == [{"name": "isolate", "select": "point"}]
     encoding = shown["layer"][0]["encoding"]
     assert {channel["legend"] for channel in encoding.values()} == {None}
     assert encoding["color"]["scale"] == ENCODING["color"]["scale"]
+    assert encoding["text"]["value"]["expr"] == "true ? '' : datum.name"
 
 
 def test_the_line_under_it_has_every_name_colour_and_dash() -> None:
