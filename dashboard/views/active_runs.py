@@ -174,9 +174,15 @@ def _notice_ends(shown: Sequence[Launch], runs: Sequence[RunRecord]) -> None:
 
 
 def worker_needed(active: Sequence[RunRecord]) -> None:
-    """Offer to start a worker if runs wait for one and none is there."""
-    if cache.worker_status() is None and any(map(queue.needs_worker, active)):
-        states.no_worker()
+    """Offer in a line to start a worker if runs wait for one and none is there."""
+    waiting = cache.worker_status() is None and any(map(queue.needs_worker, active))
+    if waiting and st.button(
+        "No worker is running: start one",
+        icon=":material/play_circle:",
+        type="tertiary",
+        key="start_worker",
+    ):
+        actions.wake()
 
 
 def worker_line() -> None:
