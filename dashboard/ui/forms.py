@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
@@ -65,6 +65,11 @@ class Request:
     def configs(self) -> list[Config]:
         """One validated config per run. Raises `BadSetting`."""
         return self.experiment.configs(self.variants, self.settings)
+
+    def of_sizes(self) -> Request:
+        """The same without the varied settings that leave the sizes of the networks alone."""
+        sizing = (*COMPARED_AT.values(), "layers")
+        return replace(self, lists={n: text for n, text in self.lists.items() if n in sizing})
 
     def product(self, number_of_runs: int) -> str:
         """`2 variants × 3 values of forget bias (LSTM only) × 5 seeds = 20 runs`."""

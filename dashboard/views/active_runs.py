@@ -57,9 +57,9 @@ class Launch:
     @property
     def title(self) -> str:
         """The name that somebody gave it, or the title of its suite or of its experiments."""
-        first = self.runs[0]
-        if len({run.sweep for run in self.runs}) == 1 and first.sweep_name != first.sweep:
-            return inline_text(first.sweep_name)
+        newest = self.runs[-1]
+        if newest.sweep == self.launch_id != newest.sweep_name:
+            return inline_text(newest.sweep_name)
         suite = next((s for s in SUITES if self.launch_id.startswith(f"{s.name} ")), None)
         names = dict.fromkeys(run.experiment for run in self.runs)
         return suite.title if suite else listed([experiment_named(n).title for n in names])
@@ -215,10 +215,10 @@ def _show(launch: Launch, runs: Sequence[RunRecord], *, figures: bool) -> None:
         left = time_left(launch.active, runs) if launch.active else None
         words = [launch.counts(), *([f"{rough_time(*left)} left"] if left else [])]
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{plain(launch.title)}** · {plain(' · '.join(words))}")
+            st.markdown(f"**{plain(launch.title)}** · {plain(' · '.join(words))}", width="stretch")
             if len(launch.active) > 1:
                 _cancel_all(launch)
-        if len(launch.runs) > 1:
+        if launch.active and len(launch.runs) > 1:
             st.progress(launch.share)
         _lines(launch)
         if not launch.active:
@@ -261,8 +261,12 @@ def _lines(launch: Launch) -> None:
             words.append(status_message(run))
         if run.status == "RUNNING":
             words.append(duration(run.seconds))
+        line = plain(" · ".join(filter(None, words)))
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(progress(run), text=plain(" · ".join(filter(None, words))))
+            if run.status == "RUNNING":
+                st.progress(progress(run), text=line)
+            else:
+                st.markdown(line, width="stretch")
             if run.status in ACTIVE:
                 actions.cancel_button(run, "cancel")
     if len(runs) > MAX_LINES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.analysis.sizes import planned_sizes
+from core.analysis.sizes import planned_sizes, size_of
 from core.experiment import Config
 from core.experiments import all_experiments, experiment_named
 from core.formatting import counted
@@ -46,7 +46,10 @@ except BadSetting as error:
     st.error(plain(str(error)), icon=":material/rule:")
 
 if configs:
-    states.sizes(experiment, planned_sizes(experiment, configs))
+    sizes = request.of_sizes().configs()
+    if {size_of(config) for config in configs} != {size_of(config) for config in sizes}:
+        sizes = configs
+    states.sizes(experiment, planned_sizes(experiment, sizes))
 
 name = controls.words(
     "Name",

@@ -115,6 +115,8 @@ def test_a_grid_of_two_settings_is_one_sweep(
         "16 runs, time unknown until the first is done"
     )
     assert product in texts(app)
+    assert plain("RNN 16 →") in texts(app)
+    assert plain("LSTM 16 →") in texts(app), "sizes once, not for each forget bias"
     (command,) = (code.value for code in app.code if "submit" in code.value)
     assert command == (
         "python -m experiments submit length-quality --variants rnn,lstm --seeds=2 "
