@@ -152,8 +152,8 @@ class ChartFrame:
         """Where the y axis begins, below the strips."""
         return self.low - self.strip * (len(self.zeros) + bool(self.zeros))
 
-    def x(self) -> altair.X:
-        """Encode x; on a wide screen the axis leaves room for the names on the right."""
+    def x(self, field: str = "") -> altair.X:
+        """Encode x, or another field on its axis, which leaves room for names on its right."""
         if self.sizes:
             axis = altair.Axis(
                 values=list(self.sizes), format=",d", labelOverlap="greedy", labelSeparation=6
@@ -169,7 +169,8 @@ class ChartFrame:
             nice=False,
             rangeMax=self.series.x_end,
         )
-        return altair.X(self.x_column.name, type="quantitative", scale=scale, axis=axis)
+        name = field or self.x_column.name
+        return altair.X(name, type="quantitative", scale=scale, axis=axis)
 
     def y(self, field: str = "value") -> altair.Y:
         """Encode a field as y."""
@@ -187,6 +188,13 @@ class ChartFrame:
         scaled = math.log if self.sizes else float
         low, high = map(scaled, self.across)
         return [WIDTH * (scaled(place) - low) / ((high - low) or 1.0) for place in places]
+
+    def beyond(self, place: float, pixels: float) -> float:
+        """The place so many pixels to the right of one, on a figure of the usual width."""
+        low, high = self.across
+        if self.sizes:
+            return place * (high / low) ** (pixels / WIDTH)
+        return place + (high - low) * pixels / WIDTH
 
     def dodged(self, bands: pandas.DataFrame) -> pandas.DataFrame:
         """Move the labels' points at one place of a logarithmic axis beside one another."""

@@ -42,6 +42,12 @@ HEIGHT = 420
 MIN_NAMED_RANGE = 200
 """In a lower plot, the name of a shaded range would lie on the curves."""
 
+NAME_PIXELS = 8
+"""Between the end of a curve and its name."""
+
+HOVERED_AREA = 70
+"""Of the point under the pointer, in square pixels."""
+
 MAX_HOVERED = 100
 """Points of one curve that have a tooltip."""
 
@@ -113,14 +119,14 @@ def line_chart(
     bands = frame.dodged(bands) if whiskers else bands
     layers = []
     if shaded is not None:
-        layers.append(_shaded_range(frame, shaded))
+        layers += _shaded_range(frame, shaded)
     if reference is not None:
         level = altair.Chart(pandas.DataFrame({"value": [reference]}))
         rule = level.mark_rule(strokeDash=[2, 3], color=NEUTRAL, clip=True)
         ends = {"x": altair.value(0), "x2": altair.value(frame.series.x_end)}
         layers.append(rule.encode(y=frame.y(), **ends))
     if baselines is not None:
-        layers.append(_baseline_curves(frame, baselines))
+        layers += _baseline_curves(frame, baselines)
     if seeds is None:
         layers.append(_intervals(frame, bands, whiskers=whiskers))
     else:
@@ -133,27 +139,27 @@ def line_chart(
         )
     if not zeros.empty:
         layers += _exact_zeros(frame, zeros)
-    layers += [*_hover(frame, bands, repeats), _names(frame, bands)]
+    named = _named_ends(frame, bands)
+    layers += [*_hover(frame, bands, named, repeats), _names(frame, named)]
     title = caption(heading(y), where)
     height = figure_height(height, title)
-    chart = altair.layer(*layers).add_params(frame.series.unnamed)
-    return chart.properties(height=height, autosize=FIT, title=title)
+    return altair.layer(*layers, height=height, autosize=FIT, title=title)
 
 
-def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> Chart:
+def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> list[Chart]:
     x = frame.x_column.name
     row = {x: frame.across[0], "to": min(shaded.end, frame.across[1]), "text": shaded.text}
     base = altair.Chart(pandas.DataFrame([row]))
     area = base.mark_rect(opacity=0.1, color=NEUTRAL, clip=True, aria=False)
     area = area.encode(x=frame.x(), x2="to")
     if frame.height < MIN_NAMED_RANGE:
-        return area
+        return [area]
     text = base.mark_text(align="left", dx=7, fontSize=12, fontStyle="italic", color=NEUTRAL)
     text = text.encode(x=frame.x(), y=altair.value(frame.height - 12), text="text:N")
-    return area + text
+    return [area, text]
 
 
-def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> Chart:
+def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> list[Chart]:
     """Curves to compare with, named near their left ends: the first point may lie apart."""
     base = altair.Chart(baselines).encode(x=frame.x(), y=frame.y(), detail="series:N")
     curve = base.mark_line(strokeDash=[2, 3], strokeWidth=1.5, color=NEUTRAL, clip=True)
@@ -161,7 +167,7 @@ def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> Chart:
     text = altair.Chart(starts).mark_text(
         align="left", baseline="bottom", dx=2, dy=-4, fontSize=12, fontStyle="italic", color=NEUTRAL
     )
-    return curve + text.encode(x=frame.x(), y=frame.y(), text="text:N")
+    return [curve, text.encode(x=frame.x(), y=frame.y(), text="text:N")]
 
 
 def _intervals(frame: ChartFrame, bands: pandas.DataFrame, *, whiskers: bool) -> Chart:
@@ -193,7 +199,9 @@ def _means(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
     mark = altair.Chart(bands[["label", frame.x_column.name, "value"]]).mark_line(
         strokeWidth=2.2, clip=True, point=point
     )
-    return mark.encode(**frame.curve(), opacity=faded()).add_params(isolation(), zoom())
+    return mark.encode(**frame.curve(), opacity=faded()).add_params(
+        isolation(), zoom(), frame.series.unnamed
+    )
 
 
 def _exact_zeros(frame: ChartFrame, zeros: pandas.DataFrame) -> list[Chart]:
@@ -227,8 +235,8 @@ def _exact_zeros(frame: ChartFrame, zeros: pandas.DataFrame) -> list[Chart]:
     return [strips, mark.encode(x=altair.value(0), y=frame.y(), text="text:N")]
 
 
-def _names(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
-    """Names beside the ends of the curves, moved apart; left out on a narrow screen."""
+def _named_ends(frame: ChartFrame, bands: pandas.DataFrame) -> pandas.DataFrame:
+    """The last point of each curve with its `name`, and the `height` at which that has room."""
     x = frame.x_column.name
     ends = bands.sort_values(x).groupby("label", sort=False).tail(1)
     heights = separated(
@@ -238,9 +246,14 @@ def _names(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
         NAME_GAP * (frame.high - frame.bottom) / frame.height,
         (frame.bottom, frame.high),
     )
-    data = ends.assign(value=heights, name=ends["label"].map(frame.series.names))
-    mark = altair.Chart(data[["label", "name", x, "value"]]).mark_text(
-        align="left", dx=8, fontSize=12, fontWeight=600, clip=True, cursor="pointer"
+    return ends.assign(height=heights, name=ends["label"].map(frame.series.names))
+
+
+def _names(frame: ChartFrame, named: pandas.DataFrame) -> Chart:
+    """Names beside the ends of the curves, moved apart; left out on a narrow screen."""
+    data = named.assign(value=named["height"])[["label", "name", frame.x_column.name, "value"]]
+    mark = altair.Chart(data).mark_text(
+        align="left", dx=NAME_PIXELS, fontSize=12, fontWeight=600, clip=True
     )
     return mark.encode(
         x=frame.x(),
@@ -251,33 +264,46 @@ def _names(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
     )
 
 
-def _hover(frame: ChartFrame, bands: pandas.DataFrame, repeats: Repeats) -> list[Chart]:
+def _hover(
+    frame: ChartFrame, bands: pandas.DataFrame, named: pandas.DataFrame, repeats: Repeats
+) -> list[Chart]:
     """A line at the nearest point of a curve, and the point with its numbers; `place` is its x
     before dodging.
+
+    A name counts as a point, which is not drawn: the pointer finds the end of its own curve there,
+    and not of the one that happens to end nearest.
     """
     nearest = altair.selection_point(
         name="hovered", nearest=True, on="pointerover", clear="pointerout", empty=False
     )
     visible = altair.when(nearest).then(altair.value(1.0)).otherwise(altair.value(0.0))
+    x = frame.x_column.name
+    middles = [
+        frame.beyond(end, NAME_PIXELS + frame.series.name_width(label) / 2)
+        for end, label in zip(named[x], named["label"], strict=True)
+    ]
+    points = thin(bands, "place", MAX_HOVERED)
+    points = points.assign(height=points["value"], area=HOVERED_AREA)
+    both = pandas.concat([points, named.assign(**{x: middles}, area=0)], ignore_index=True)
     logarithm = is_logarithm(frame.y_column)
-    numbers = value_text(thin(bands, "place", MAX_HOVERED), repeats, logarithm=logarithm)
-    x_title = heading(frame.x_column)
-    points = altair.Chart(numbers)
-    rule = points.mark_rule(color=NEUTRAL, strokeWidth=1, clip=True, aria=False)
-    circles = points.mark_circle(size=70, clip=True, aria=False).encode(
+    numbers = value_text(both.drop(columns="name"), repeats, logarithm=logarithm)
+    base = altair.Chart(numbers)
+    rule = base.mark_rule(color=NEUTRAL, strokeWidth=1, clip=True, aria=False)
+    circles = base.mark_circle(clip=True, aria=False).encode(
         x=frame.x(),
-        y=frame.y(),
+        y=frame.y("height"),
+        size=altair.Size("area", type="quantitative", scale=None),
         opacity=visible,
         color=frame.series.colour(),
         tooltip=[
             label_tooltip(),
-            altair.Tooltip("place", type="quantitative", title=x_title, format=","),
+            altair.Tooltip("place", type="quantitative", title=heading(frame.x_column), format=","),
             tooltip(frame.y_column, "value_text"),
             *interval_tooltips(numbers, repeats),
         ],
     )
     faint = altair.when(nearest).then(altair.value(0.6)).otherwise(altair.value(0.0))
-    return [rule.encode(x=frame.x(), opacity=faint), circles.add_params(nearest)]
+    return [rule.encode(x=frame.x("place"), opacity=faint), circles.add_params(nearest)]
 
 
 def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) -> str:

@@ -196,14 +196,13 @@ def scatter(
         strokeDash=series.dash(),
         opacity=faded(),
     )
-    layers.append(path.add_params(isolation(), zoom()))
+    layers.append(path.add_params(isolation(), zoom(), series.unnamed))
     if not moved.empty:
         layers.append(_points(frame, moved, "before", SMALL, hovered))
     layers += [_points(frame, data, "x", LARGE, hovered), _names(frame, data)]
     title = caption(heading(logarithm_of(y)), key)
     height = figure_height(HEIGHT, title)
-    chart = altair.layer(*layers).add_params(series.unnamed)
-    return chart.properties(height=height, autosize=FIT, title=title)
+    return altair.layer(*layers, height=height, autosize=FIT, title=title)
 
 
 def _untie(heights: pandas.Series[float], pixel: float) -> pandas.Series[float]:

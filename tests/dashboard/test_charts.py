@@ -94,7 +94,7 @@ def test_exact_zeros_are_marked_and_never_drawn_as_a_logarithm() -> None:
     chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES, zeros=zeros)
     strip = next(layer for layer in layers(chart) if layer["mark"]["type"] == "tick")
     assert [(r[X.name], r["percent"]) for r in strip["rows"]] == [(20, 50.0), (21, 100.0)]
-    lowest = min(r["value"] for layer in layers(chart) for r in layer["rows"] if "n" in r)
+    lowest = bands(X.name)["value"].min()
     assert all(math.isfinite(r["value"]) and r["value"] < lowest for r in strip["rows"])
     assert "exactly zero" in json.dumps(chart.to_dict())
 
@@ -107,6 +107,10 @@ def test_names_beside_the_curves_do_not_overlap() -> None:
     gap = 15 * (high - low) / lines.HEIGHT
     assert len(heights) == len(STYLES)
     assert all(b - a > 0.95 * gap for a, b in itertools.pairwise(heights))
+    # The pointer finds a curve at its name too, not the one that ends nearest to it.
+    hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
+    found = {row["label"]: row["height"] for row in hover["rows"] if row["area"] == 0}
+    assert found == {row["label"]: row["value"] for row in names["rows"]}
 
 
 def test_a_pointer_finds_numbers_and_not_their_logarithms() -> None:
