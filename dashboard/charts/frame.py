@@ -193,7 +193,7 @@ class ChartFrame:
         """The place so many pixels to the right of one, on a figure of the usual width."""
         low, high = self.across
         if self.sizes:
-            return place * (high / low) ** (pixels / WIDTH)
+            return float(place * (high / low) ** (pixels / WIDTH))
         return place + (high - low) * pixels / WIDTH
 
     def dodged(self, bands: pandas.DataFrame) -> pandas.DataFrame:

@@ -90,9 +90,10 @@ def show(chart: Drawing, alt: str, **options: Any) -> None:
 def show_small(chart: Drawing, alt: str) -> None:
     """Put a chart on a card, its legend in a line under it."""
     specification = _specification(chart.key, chart)
-    spec = {**small.compact(specification.vega_lite), "datasets": specification.tables}
-    st.vega_lite_chart(spec=spec, width="stretch", alt=alt)
-    st.html(small.key(json.loads(specification.vega_lite)))
+    spec = json.loads(specification.vega_lite)
+    shown = {**small.compact(spec), "datasets": specification.tables}
+    st.vega_lite_chart(spec=shown, width="stretch", alt=alt)
+    st.html(small.key(spec))
 
 
 def to_vega_lite(chart: Chart) -> dict[str, Any]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from dashboard.charts import small
 from dashboard.charts.frame import UNNAMED
 
-ENCODING: dict[str, Any] = {
-    "text": {"value": {"expr": "width < 170 ? '' : datum.name"}, "legend": None},
+ENCODING = {
     "color": {
         "field": "label",
         "scale": {"domain": ["RNN", "<bi-RNN>"], "range": ["#d8651f", "#d8651f"]},
@@ -29,12 +25,11 @@ SPEC = {
 
 
 def test_a_small_chart_has_no_legend_and_nothing_is_bound_to_one() -> None:
-    shown = small.compact(json.dumps(SPEC))
+    shown = small.without_legend(SPEC)
     assert shown["params"] == [{"name": "isolate", "select": "point"}]
     encoding = shown["layer"][0]["encoding"]
     assert {channel["legend"] for channel in encoding.values()} == {None}
     assert encoding["color"]["scale"] == ENCODING["color"]["scale"]
-    assert encoding["text"]["value"]["expr"] == "true ? '' : datum.name"
 
 
 def test_a_small_chart_has_no_names_beside_its_curves_either() -> None:
