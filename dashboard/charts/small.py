@@ -46,12 +46,12 @@ def key(spec: Spec) -> str:
     """The legend as a line of HTML: a stroke in the colour of each series, and its name."""
     colours, dashes = _scale(spec, "color"), _scale(spec, "strokeDash")
     entries = "".join(
-        '<span style="display:inline-flex;align-items:center;gap:3px;margin-right:8px;'
-        'white-space:nowrap"><span style="display:inline-block;width:14px;border-top:2px '
+        '<span style="display:inline-flex;align-items:center;gap:2px;margin-right:5px;'
+        'white-space:nowrap"><span style="display:inline-block;width:10px;border-top:2px '
         f'{_line(dashes.get(label))} {html.escape(str(colour))}"></span>{html.escape(label)}</span>'
         for label, colour in colours.items()
     )
-    return f'<div style="font-size:0.72rem;line-height:1.3">{entries}</div>'
+    return f'<div style="font-size:0.68rem;line-height:1.3">{entries}</div>'
 
 
 def _line(dash: Any) -> str:
