@@ -46,18 +46,22 @@ def key(spec: Spec) -> str:
     """The legend as a line of HTML: a stroke in the colour of each series, and its name."""
     colours, dashes = _scale(spec, "color"), _scale(spec, "strokeDash")
     entries = "".join(
-        '<span style="display:inline-flex;align-items:center;gap:3px;margin-right:8px;'
-        'white-space:nowrap"><span style="display:inline-block;width:14px;border-top:2px '
-        f'{_line(dashes.get(label))} {html.escape(str(colour))}"></span>{html.escape(label)}</span>'
+        '<span style="display:inline-flex;align-items:center;gap:2px;margin-right:5px;'
+        'white-space:nowrap"><span style="display:inline-block;width:10px;height:2px;'
+        f'background:{_line(html.escape(str(colour)), dashes.get(label))}"></span>'
+        f"{html.escape(label)}</span>"
         for label, colour in colours.items()
     )
-    return f'<div style="font-size:0.72rem;line-height:1.3">{entries}</div>'
+    return f'<div style="font-size:0.68rem;line-height:1.3">{entries}</div>'
 
 
-def _line(dash: Any) -> str:
-    """The border that looks most like a dash: a solid line has no gaps, dots are short."""
+def _line(colour: str, dash: Any) -> str:
+    """A stroke of 10 pixels: a solid line has no gaps, two dashes stand for longer ones, else dots."""
     first, *gaps = dash if isinstance(dash, list) else (1, 0)
-    return "solid" if not any(gaps) else "dotted" if first < MIN_DASH else "dashed"
+    if not any(gaps):
+        return colour
+    on = 2 if first < MIN_DASH else 4
+    return f"repeating-linear-gradient(90deg,{colour} 0 {on}px,transparent {on}px {on + 2}px)"
 
 
 def _scale(spec: Spec, channel: str) -> dict[str, Any]:

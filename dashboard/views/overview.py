@@ -85,7 +85,7 @@ def next_step() -> None:
     st.page_link(step.page.path, label=step.label, query_params=step.query)
 
 
-with st.container(key="overview", gap="small"):
+with st.container(key="overview", gap="xsmall"):
     st.title("What recurrent networks remember", anchor=False)
     if cache.reader().runs():
         with st.grid(3, min_column_width=290):

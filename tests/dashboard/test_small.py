@@ -42,5 +42,5 @@ def test_a_small_chart_has_no_names_beside_its_curves_either() -> None:
 def test_the_line_under_it_has_every_name_colour_and_dash() -> None:
     line = small.key(SPEC)
     assert "&lt;bi-RNN&gt;" in line
-    assert line.count("border-top:2px solid #d8651f") == 1
-    assert line.count("border-top:2px dashed #d8651f") == 1
+    assert line.count("background:#d8651f") == 1
+    assert line.count("gradient(90deg,#d8651f 0 4px,transparent 4px 6px)") == 1
