@@ -51,6 +51,8 @@ def undo_notice() -> None:
     done: Done | None = st.session_state.get("done")
     if done is None or time.time() - done.at > UNDO_SECONDS:
         return
+    if st.session_state.pop("just done", False):  # who scrolled down does not see the top
+        st.toast(plain(f"{done.sentence} {done.button}: at the top of the page."))
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="undo-notice"):
         st.markdown(plain(done.sentence), width="content")
         if st.button(done.button, key="undo", icon=":material/undo:"):
@@ -121,17 +123,20 @@ def mlflow_link(runs: Sequence[RunRecord]) -> None:
 
 def remarks(runs: Sequence[RunRecord]) -> None:
     """Show what people said of these runs: comments, tags, and that they are put away."""
-    said = {
-        f":material/comment: {plain(inline_text(text, COMMENT_LETTERS))}": number
-        for text, number in Counter(run.comment for run in runs if run.comment).items()
-    }
-    tagged = Counter(tag for run in runs for tag in _labels(run))
-    said |= {f":material/label: {plain(inline_text(tag))}": n for tag, n in tagged.items()}
+
+    def part(number: int) -> str:
+        return "" if number == len(runs) else f" ({number} of {counted(len(runs), 'run')})"
+
+    for text, number in Counter(run.comment for run in runs if run.comment).items():
+        words = f"{inline_text(text, COMMENT_LETTERS)}{part(number)}"
+        st.caption(f":material/comment: {plain(words)}")
+    tags = Counter(tag for run in runs for tag in _labels(run))
+    if tags:
+        words = " · ".join(f"{inline_text(tag)}{part(number)}" for tag, number in tags.items())
+        st.caption(f":material/label: {plain(words)}")
     if archived := sum(run.archived for run in runs):
-        said[":material/archive: Archived: lists and answers leave it out."] = archived
-    for text, number in said.items():
-        part = "" if number == len(runs) else plain(f" ({number} of {counted(len(runs), 'run')})")
-        st.caption(f"{text}{part}")
+        words = f"Archived: lists and answers leave it out.{part(archived)}"
+        st.caption(f":material/archive: {plain(words)}")
 
 
 def done_by(run: RunRecord) -> str:
@@ -230,13 +235,14 @@ def _texts(runs: Sequence[RunRecord], sweep: str | None) -> Texts:
 
 def _form(runs: Sequence[RunRecord], texts: Texts, sweep: str | None) -> None:
     """Fields for name, comment and tags; only what somebody changes is written."""
-    different = "" if len(runs) == 1 else "different for these runs"
+    different = "different for these runs"
+    comments = {run.comment for run in runs}
     with st.form(texts.key, border=False):
         name = st.text_input("Name", texts.name, placeholder=different, key=f"{texts.key}-name")
         comment = st.text_area(
             "Comment",
             texts.comment,
-            placeholder=different or "What others should know of it",
+            placeholder=different if len(comments) > 1 else "What others should know",
             key=f"{texts.key}-comment",
         )
         tags = st.text_input("Tags", texts.tags, help=TAGS_HELP, key=f"{texts.key}-tags")
@@ -287,4 +293,5 @@ def _write(edits: Mapping[str, Edit], sentence: str, button: str) -> None:
         st.error(plain(str(error)), icon=":material/block:")
         return
     st.session_state["done"] = Done(sentence, undo, button, time.time())
+    st.session_state["just done"] = True
     st.rerun()
