@@ -102,7 +102,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     elif not request.variants:
         st.text("Select at least one variant.")
     page = page_of(chosen)
-    if earlier and not wanted and page is not None:
+    if earlier and not wanted and page is not None and "watch" not in st.query_params:
         st.page_link(
             page.path,
             label=f"Open {page.title}",
