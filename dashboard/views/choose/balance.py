@@ -38,7 +38,7 @@ def draw(card: Scorecard) -> None:
         x = controls.choice("Against", list(lines), "x", default=x, most=0, names=names)
     points = points_of(card, lines[x], lines[y])
     if len(points) < 2:
-        st.text("Fewer than two layers have both of these measures.")
+        st.text("Fewer than two variants have both of these measures.")
         return
     look = styles({kind.kind: kind.variant for kind in card.kinds}, dark=cache.dark())
     across, up = _judged(lines[x].column), _judged(lines[y].column)
@@ -48,7 +48,7 @@ def draw(card: Scorecard) -> None:
     render.show(chart, f"{heading(up)} against {heading(across)}; on the frontier: {best}")
     st.caption(
         plain(
-            "On the dashed line are the layers that no other one beats in both. It does not say "
+            "On the dashed line are the variants that no other one beats in both. It does not say "
             "whether a difference is significant: the verdicts are in the table."
         )
     )

@@ -160,18 +160,23 @@ def draw() -> None:
 
 
 def _offer_budget(card: Scorecard) -> None:
-    """A link that makes a limit on size the terms: every layer as large as the limit allows."""
+    """A link that turns a limit on size into the terms: every variant is made as large as that.
+
+    The limit itself is left out then: whole hidden sizes come to a little more or less.
+    """
     for setting, measure in (("parameter_budget", "parameters"), ("state_budget", "state_bytes")):
         mode = next(mode for mode, name in COMPARED_AT.items() if name == setting)
         for limit in card.limits:
             if (limit.measure, limit.sign) == (measure, "<=") and card.terms.mode != mode:
                 terms = Terms(**{setting: int(limit.value)})
-                kept = {key: st.query_params.get_all(key) for key in st.query_params}
+                others = [str(other) for other in card.limits if other != limit]
+                kept = {key: controls.asked(key) for key in st.query_params}
+                chosen = {"mode": mode, TERM_CONTROLS[mode][1]: _amount(terms)}
                 st.page_link(
                     CHOOSE.path,
-                    label=f"Make every layer as large as that: compare at {terms.in_words}",
+                    label=f"Make every variant as large as that: compare at {terms.in_words}",
                     icon=":material/balance:",
-                    query_params={**kept, "mode": mode, TERM_CONTROLS[mode][1]: _amount(terms)},
+                    query_params={**kept, **chosen, limits.LIMIT: others},
                 )
 
 
