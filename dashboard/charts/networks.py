@@ -7,10 +7,13 @@ from collections.abc import Mapping
 import altair
 import pandas
 
-from dashboard.charts.frame import FIT, caption, label_tooltip
+from dashboard.charts.frame import FIT, caption, figure_height, label_tooltip
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import decades, power_of_ten
 from dashboard.charts.theme import NEUTRAL, Style
+
+LEGEND_PIXELS = 18
+"""Height of an entry of the legend; on a phone each is a line."""
 
 STEP, PRODUCT = "singular_value", "log10_product"
 
@@ -44,7 +47,7 @@ def network_chart(networks: pandas.DataFrame, styles: Mapping[str, Style], heigh
     )
     labels = list(dict.fromkeys(networks["label"]))
     colours = altair.Scale(domain=labels, range=[styles[label].colour for label in labels])
-    columns = {"expr": "max(1, floor(width / 240))"}
+    columns = {"expr": "max(1, floor(width / 200))"}
     legend = altair.Legend(title=None, orient="bottom", columns=columns, labelLimit=300)
     rule = altair.MarkDef(type="rule", strokeDash=[2, 3], color=NEUTRAL, strokeWidth=1.5)
     level = altair.Chart(pandas.DataFrame({PRODUCT: [0.0]}), mark=rule).encode(y=y)
@@ -64,4 +67,5 @@ def network_chart(networks: pandas.DataFrame, styles: Mapping[str, Style], heigh
         )
     )
     title = caption("Norm of the product of Jacobians (log scale)", "")
+    height = figure_height(height, title) + LEGEND_PIXELS * len(labels)
     return altair.layer(level, one, dots).properties(height=height, autosize=FIT, title=title)
