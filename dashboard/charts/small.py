@@ -56,7 +56,7 @@ def key(spec: Spec) -> str:
 
 
 def _line(colour: str, dash: Any) -> str:
-    """A stroke of 10 pixels: a solid line has no gaps, two dashes stand for longer ones, else dots."""
+    """A stroke of 10 pixels: solid, two dashes for longer ones, or dots."""
     first, *gaps = dash if isinstance(dash, list) else (1, 0)
     if not any(gaps):
         return colour
