@@ -33,7 +33,10 @@ SIGNS: Mapping[str, str] = {"<=": "≤", ">=": "≥"}
 
 UNITS: tuple[Mapping[str, float], ...] = (
     {"µs": 1e-6, "us": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0},
-    {"bytes": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30},
+    {
+        **{"bytes": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9},
+        **{"ki": 2**10, "kib": 2**10, "mi": 2**20, "mib": 2**20, "gi": 2**30, "gib": 2**30},
+    },
 )
 """Units that are converted into each other."""
 

@@ -224,7 +224,9 @@ def test_a_link_to_the_launch_form_asks_for_exactly_the_missing_runs(
     configs = experiment.configs(["rnn", "bi-gru"], settings)
     (launch,) = launches(experiment, configs)
     started: list[Any] = []
-    monkeypatch.setattr("dashboard.ui.actions.launch", lambda e, c: started.extend([e, list(c)]))
+    monkeypatch.setattr(
+        "dashboard.ui.actions.launch", lambda e, c, name: started.extend([e, list(c)])
+    )
     app = show(LAUNCH, **query(launch))  # type: ignore[arg-type]
     app.button(key="start").click().run()
     assert not app.exception

@@ -31,6 +31,7 @@ from core.stats.estimates import MISSING, AtLeast, Estimate
         ("median latency < 50", Limit("latency_p50_us", "<=", 50)),
         ("latency_p99_us<=0.5s", Limit("latency_p99_us", "<=", 500_000)),
         ("state <= 1 KiB", Limit("state_bytes", "<=", 1024)),
+        ("state<=1k", Limit("state_bytes", "<=", 1000)),
         ("span >= 20 steps", Limit("span", ">=", 20)),
         ("beyond accuracy ≥ 90%", Limit("beyond_accuracy", ">=", 90)),
     ],
