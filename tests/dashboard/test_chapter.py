@@ -204,6 +204,7 @@ def test_a_measured_claim_links_its_runs(store: Store, show: Show) -> None:
     assert ("Correct" in texts(app)) != ("Incorrect" in texts(app))
 
 
+@pytest.mark.slow
 def test_with_everything_measured_nothing_is_left_to_start(store: Store, show: Show) -> None:
     for experiment, config in needed_by(CLAIMS, ClaimStatus()).to_start:
         unread = {row.table for row in experiment.rows} - READ - {experiment.summary.table}
