@@ -32,7 +32,9 @@ class MadeUpStore:
         ended = None if status in ACTIVE else time.time() if ended is None else ended
         self.records[run_id] = replace(made, name=run_id, status=status, ended=ended, tags=tags)
 
-    def create(self, experiment: object, config: ToyConfig, *, sweep: str, status: str) -> str:
+    def create(
+        self, experiment: object, config: ToyConfig, *, sweep: str, status: str, tags: object
+    ) -> str:
         self.put(f"{sweep} {config.seed}", status)
         return f"{sweep} {config.seed}"
 

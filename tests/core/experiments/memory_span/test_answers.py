@@ -89,7 +89,7 @@ def test_seeds_that_learned_out_of_order_or_diverged_are_named() -> None:
 
 def test_a_comparison_names_the_furthest_and_how_surely() -> None:
     words = answer(compared(RNN, GRU))
-    assert words.startswith("GRU learns to look back furthest: span 20 steps (95% CI 20–30")
+    assert words.startswith("GRU learns to look back furthest: span 20 steps [20–30]")
     assert "RNN has 7 steps. It differs from RNN by more than noise (exact rank-sum test" in words
     assert "A lag counts as learned within 1,000 training steps." in words
     assert "In GRU the asymptotic half-life of the gradient is 1.5 steps before training" in words
