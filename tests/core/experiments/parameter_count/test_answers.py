@@ -32,8 +32,8 @@ def test_a_comparison_names_the_fewest_and_what_training_keeps() -> None:
     )
     assert "Doubling the hidden size from 6 multiplies the count by 2.2." in words
     assert (
-        "Training over 10 steps keeps 4.58 × 10⁻⁴ MiB of activations in RNN and 0.00137 MiB in LSTM "
-        "by the equations, " in words
+        "Training over 10 steps keeps 4.58 × 10⁻⁴ MiB of activations in RNN and 0.00137 MiB in "
+        "LSTM by the equations, " in words
     ), "2 H and 6 H numbers a step"
     assert "by torch.nn's fused kernels." in words
 
