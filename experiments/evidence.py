@@ -29,7 +29,6 @@ from core.experiments import experiment_named
 from core.formatting import listed
 from core.store.folder import PROJECT
 from core.store.records import ACTIVE, RunRecord
-from experiments.durations import estimate
 
 Table = Callable[[RunRecord, str], pandas.DataFrame | None]
 
@@ -200,11 +199,6 @@ def _wanted_by(claim: MeasuredClaim) -> Mapping[Kind, tuple[Experiment, Config]]
 
 def _by_kind(plan: Plan) -> Mapping[Kind, tuple[Experiment, Config]]:
     return {kind_of(experiment, config.flat()): (experiment, config) for experiment, config in plan}
-
-
-def seconds(plan: Plan, finished: Sequence[RunRecord]) -> tuple[float, float] | None:
-    """Low and high estimate of what the runs will take here; None while any is unknown."""
-    return estimate(plan, finished)
 
 
 def headline(

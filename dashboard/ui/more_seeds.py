@@ -11,7 +11,7 @@ from core.settings import BadSetting
 from core.store.records import ACTIVE
 from dashboard.store import cache
 from dashboard.ui import actions, states
-from experiments.evidence import seconds
+from experiments import durations
 
 
 def offer(comparison: Comparison) -> None:
@@ -41,6 +41,6 @@ def offer(comparison: Comparison) -> None:
         )
         finished = [run for run in cache.reader().runs() if run.status == "FINISHED"]
         pairs = [(experiment, config) for _, config, _ in plan]
-        st.text(states.estimate_line(len(plan), seconds(pairs, finished)))
+        st.text(states.estimate_line(len(plan), durations.estimate(pairs, finished)))
     if clicked and actions.launch_more_seeds(plan, comparison.looks + 1):
         st.rerun()

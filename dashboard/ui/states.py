@@ -192,19 +192,18 @@ def all_failed(runs: Sequence[RunRecord]) -> None:
         )
 
 
-def some_failed(runs: Sequence[RunRecord]) -> None:
-    """Say which runs are missing from the figure, and why."""
-    first = runs[0]
-    others = f", and {counted(len(runs) - 1, 'other')}" if len(runs) > 1 else ""
+def some_failed(run: RunRecord, number: int, lead: str = "") -> None:
+    """Say of one of a number of failed runs why it failed, and lead to it."""
+    others = f", and {counted(number - 1, 'other')}" if number > 1 else ""
     st.warning(
-        plain(f"Not in the figure: {inline_text(first.name)} ({status_message(first)}){others}."),
+        plain(f"{lead}{inline_text(run.name)} ({status_message(run)}){others}."),
         icon=":material/error:",
     )
     st.page_link(
         RUNS.path,
         label="Open the failed run",
         icon=RUNS.icon,
-        query_params={"run": first.run_id},
+        query_params={"run": run.run_id},
     )
 
 

@@ -15,7 +15,7 @@ from dashboard.charts import render
 from dashboard.charts.render import Chart
 from dashboard.figures.base import read
 from dashboard.figures.leading import TRAINING, leading
-from dashboard.navigation import RUNS, page_of
+from dashboard.navigation import page_of
 from dashboard.store import cache
 from dashboard.ui import actions, states
 from dashboard.ui.text import (
@@ -277,16 +277,7 @@ def _say_ended(launch: Launch) -> None:
     """Say that a launch is over, and lead to what failed."""
     failed = [run for run in launch.runs if run.status == "FAILED"]
     if failed:
-        st.error(
-            plain(f"{inline_text(failed[0].name)}: {status_message(failed[0])}"),
-            icon=":material/error:",
-        )
-        st.page_link(
-            RUNS.path,
-            label="Open the failed run",
-            icon=RUNS.icon,
-            query_params={"run": failed[0].run_id},
-        )
+        states.some_failed(failed[0], len(failed))
     elif all(run.status == "FINISHED" for run in launch.runs):
         st.success("All runs are finished.", icon=":material/check_circle:")
 

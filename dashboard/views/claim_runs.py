@@ -19,8 +19,8 @@ from dashboard.store import cache
 from dashboard.ui import actions, states
 from dashboard.ui.text import moment, plain, progress, status_message
 from dashboard.views.compare.picking import ID_LETTERS
-from experiments import queue
-from experiments.evidence import ClaimStatus, Needed, Plan, capitalize, needed_by, seconds
+from experiments import durations, queue
+from experiments.evidence import ClaimStatus, Needed, Plan, capitalize, needed_by
 
 Colour = Literal["green", "orange", "red", "blue", "gray"]
 
@@ -162,7 +162,7 @@ def offer_all(claims: Iterable[MeasuredClaim], judged: ClaimStatus, sweep: str) 
 def estimate(plan: Plan) -> str:
     """`6 runs, about 4 to 9 s`, or that the time is not known yet."""
     finished = [run for run in cache.reader().runs() if run.status == "FINISHED"]
-    return states.estimate_line(len(plan), seconds(plan, finished))
+    return states.estimate_line(len(plan), durations.estimate(plan, finished))
 
 
 def _start_button(key: str, sweep: str, needed: Needed, *, primary: bool) -> None:
@@ -195,16 +195,5 @@ def _watch(ask: Ask) -> None:
 
 
 def _say_failed(key: str, needed: Needed) -> None:
-    first = needed.broken[-1]
-    others = f", and {counted(len(needed.broken) - 1, 'other')}" if len(needed.broken) > 1 else ""
     with st.container(key=f"failed-{key}"):
-        st.warning(
-            plain(f"{inline_text(first.name)}: {status_message(first)}{others}."),
-            icon=":material/error:",
-        )
-        st.page_link(
-            RUNS.path,
-            label="Open the failed run",
-            icon=RUNS.icon,
-            query_params={"run": first.run_id},
-        )
+        states.some_failed(needed.broken[-1], len(needed.broken))

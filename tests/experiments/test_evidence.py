@@ -23,6 +23,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.store.records import TAG_OWNER, RunRecord, Status
 from core.store.tracking import Store
 from experiments import queue
+from experiments.durations import estimate
 from experiments.evidence import (
     ClaimStatus,
     Evidence,
@@ -30,7 +31,6 @@ from experiments.evidence import (
     compute_in_subprocess,
     needed_by,
     needed_for,
-    seconds,
 )
 from tests.dashboard.scenes import NOTES, record
 
@@ -190,11 +190,11 @@ def test_the_time_of_several_experiments_adds_up_once_all_are_known(store: Store
     names = [experiment.name for experiment, _ in plan]
     assert set(names) == {"parameter-count", "gradient-decay"}
     alone = [[pair for pair in plan if pair[0].name == name] for name in dict.fromkeys(names)]
-    parts = [seconds(one, runs) for one in alone]
+    parts = [estimate(one, runs) for one in alone]
     assert all(part and part[0] > 0 for part in parts)
-    assert seconds(plan, runs) == pytest.approx([sum(ends) for ends in zip(*parts, strict=True)])
-    assert seconds(plan, runs[:1]) is None
-    assert seconds([], []) == (0.0, 0.0)
+    assert estimate(plan, runs) == pytest.approx([sum(ends) for ends in zip(*parts, strict=True)])
+    assert estimate(plan, runs[:1]) is None
+    assert estimate([], []) == (0.0, 0.0)
 
 
 def test_runs_of_a_real_store_are_judged(store: Store) -> None:

@@ -10,15 +10,14 @@ import streamlit as st
 from core.analysis.scorecard import QuestionCard, Scorecard
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
-from core.formatting import counted, inline_text
+from core.formatting import counted
 from core.settings import Value
-from core.store.records import ACTIVE, RunRecord
-from dashboard.navigation import RUNS
+from core.store.records import ACTIVE
 from dashboard.store import cache
 from dashboard.ui import actions, states
-from dashboard.ui.text import plain, status_message
+from dashboard.ui.text import plain
 from dashboard.views import claim_runs
-from experiments.evidence import seconds
+from experiments import durations
 
 CHEAP_SECONDS = 60.0
 """What takes longer is not ticked, unless a limit needs it."""
@@ -37,7 +36,7 @@ def offer(card: Scorecard) -> None:
     active = {key: run for key, run in attempts.items() if run.status in ACTIVE}
     broken = [run for run in attempts.values() if run.status in ("FAILED", "KILLED")]
     if broken:
-        _say_failed(broken[-1], len(broken))
+        states.some_failed(broken[-1], len(broken))
     if active:
         _watch(len(active))
     missing: dict[str, Plan] = {}
@@ -71,7 +70,7 @@ def _offer_missing(card: Scorecard, missing: Mapping[str, Plan]) -> None:
         for question in card.questions
         if needed & _measures(question.experiment)
     }
-    costs = {name: seconds(plan, finished) for name, plan in missing.items()}
+    costs = {name: durations.estimate(plan, finished) for name, plan in missing.items()}
     cheap = {name for name, cost in costs.items() if cost and cost[1] <= CHEAP_SECONDS}
     usual = by_limits & set(missing) or cheap or {min(missing, key=lambda n: _work(missing[n]))}
     st.markdown("**Not measured yet**")
@@ -150,17 +149,3 @@ def _watch(count: int) -> None:
 
 def _active() -> frozenset[str]:
     return frozenset(run.run_id for run in cache.reader().active())
-
-
-def _say_failed(newest: RunRecord, number: int) -> None:
-    others = f", and {counted(number - 1, 'other')}" if number > 1 else ""
-    st.warning(
-        plain(f"{inline_text(newest.name)}: {status_message(newest)}{others}."),
-        icon=":material/error:",
-    )
-    st.page_link(
-        RUNS.path,
-        label="Open the failed run",
-        icon=RUNS.icon,
-        query_params={"run": newest.run_id},
-    )

@@ -97,7 +97,7 @@ def _shown(experiment: Experiment, setup: Callable[[Shown], str] | None) -> Show
     sweep = chosen.sweep
     if sweep is not None and sweep.finished:
         if sweep.broken:
-            states.some_failed(sweep.broken)
+            states.some_failed(sweep.broken[0], len(sweep.broken), "Not in the figure: ")
         if sweep.active:
             _watch(sweep)
     housekeeping.remarks(chosen.runs)
