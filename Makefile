@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup setup-dev run test test-slow check bench screenshots mlflow clean
+.PHONY: setup setup-dev run test test-slow check bench faults screenshots mlflow clean
 .DEFAULT_GOAL := run
 
 setup: .venv/run.stamp
@@ -39,6 +39,9 @@ check: setup-dev  ## format, lint, types
 
 bench: setup-dev  ## speed, as ratios within one run
 	$(BIN)/python -m tests.bench $(ARGS)
+
+faults: setup-dev  ## kills, power cuts, full disks and worse, for half an hour; ARGS="kills --seed 7"
+	$(BIN)/python -m tests.faults $(ARGS)
 
 screenshots: setup-dev  ## the README's pictures, from a chapter suite that is measured first
 	$(BIN)/python -m experiments suite chapter

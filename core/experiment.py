@@ -28,7 +28,16 @@ from core.models.counting import (
     state_size,
 )
 from core.models.registry import cell_kinds, variants
-from core.settings import BadSetting, Setting, Settings, Value, parse_amount, settings_of
+from core.settings import (
+    MAX_DIGITS,
+    BadSetting,
+    Setting,
+    Settings,
+    Value,
+    parse_amount,
+    settings_of,
+    shown,
+)
 from core.stats.aggregation import ACCURACY, MEAN, Aggregation
 from core.stats.estimates import MISSING, Estimate
 
@@ -151,6 +160,28 @@ class Config(Settings):
         description="CPU threads within one operation. Pinned, because they change every timing.",
         json_schema_extra={"role": "machine"},
     )
+    memory_limit: float | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        title="Memory limit",
+        description=(
+            "GiB of main memory. A run that needs more fails and keeps the rows that it has "
+            "measured. Default: four fifths of the machine's memory."
+        ),
+        json_schema_extra={"role": "machine"},
+    )
+    time_limit: float = Field(
+        1440.0,
+        ge=0.01,
+        le=1_000_000,
+        title="Time limit",
+        description=(
+            "Minutes, without waiting in the queue. A run that takes longer fails and keeps the "
+            "rows that it has measured."
+        ),
+        json_schema_extra={"role": "machine"},
+    )
 
     @property
     def features(self) -> int:
@@ -234,6 +265,21 @@ class Config(Settings):
         return {**settings, **newer, **old_budget}
 
     @classmethod
+    def unreadable(cls, settings: Mapping[str, object]) -> str:
+        """Why recorded settings are not what a run has recorded; "" if they may be.
+
+        Somebody edited them then. Settings of an earlier version can be read: what is out of range
+        now, or has no name any more, was once right.
+        """
+        if CELL not in settings:
+            return f"it does not say its {CELL}"
+        for setting in settings_of(cls):
+            value = settings.get(setting.name, setting.default)
+            if not setting.has_type_of(value):
+                return f"{setting.name} is {shown(value)}; give {setting.allowed}"
+        return ""
+
+    @classmethod
     def has_old_budget(cls, settings: Mapping[str, Value]) -> bool:
         """Whether the settings are of a run whose parameter budget counted something else."""
         recorded = isinstance(settings.get("parameter_budget"), int)
@@ -277,6 +323,12 @@ class Column:
             return self
         title, unit = names.pop()
         return dataclasses.replace(self, title=title, unit=unit, named=None)
+
+    @property
+    def names(self) -> list[str]:
+        """Its columns in a table: an estimate has four."""
+        parts = ("", "_low", "_high", "_n") if self.estimate else ("",)
+        return [f"{self.name}{part}" for part in parts]
 
     @property
     def is_axis(self) -> bool:
@@ -629,9 +681,10 @@ class Experiment:
 def _run_count(setting: Setting, values: Sequence[Any]) -> int:
     """Parse the number of seeds or launches, which must be a single value."""
     text = str(values[0]).strip() if len(values) == 1 else ""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SEEDS):
-        shown = ",".join(str(value) for value in values)
-        raise BadSetting(f"{setting.name} is {shown!r}; give {setting.allowed}")
+    digits = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    if not (digits and 1 <= int(text) <= MAX_SEEDS):
+        given = ",".join(str(value) for value in values)
+        raise BadSetting(f"{setting.name} is {shown(given)}; give {setting.allowed}")
     return int(text)
 
 

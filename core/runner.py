@@ -3,38 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import resource
 import signal
 import socket
 import subprocess
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import metadata
 from types import FrameType
-from typing import Any
+from typing import Any, Self, TypeVar
+
+import psutil
 
 from core.device import describe_device, resolve_device
 from core.experiment import Config, Event, Progress
 from core.experiments import config_of, experiment_named
+from core.formatting import one_line
 from core.machine_lock import TIMING_LOCK, acquire_machine_slot
+from core.processes import process_identity
 from core.settings import BadSetting
 from core.store.folder import PROJECT
-from core.store.recorder import Recorder, newest_checkpoint
+from core.store.recorder import Recorder, newest_checkpoint, salvage
 from core.store.records import (
     ACTIVE,
-    TAG_CANCEL,
     TAG_HEARTBEAT,
-    TAG_OWNER,
     TAG_TRACEBACK,
     Status,
-    process_identity,
 )
-from core.store.tracking import Store
+from core.store.tracking import Store, is_temporary
+
+Result = TypeVar("Result")
 
 HEARTBEAT_SECONDS = 5.0
+
+STORE_PATIENCE = 900.0
+"""Seconds for which a run waits at its start and its end for a store that is away."""
+
+LONGEST_WAIT = 10.0
+"""Seconds between two tries."""
+
+GIB = 2**30
+
+SHARE_OF_MEMORY = 0.8
+"""Of the machine, for a run without a limit of its own: the rest keeps the machine usable."""
+
+GRACE_SECONDS = 10.0
+"""After a request to stop, before a run is ended by force."""
 
 HEARTBEAT_PATIENCE = 30.0
 """Seconds that a heartbeat waits for a timed section to end."""
@@ -51,37 +70,37 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
     SIGTERM, SIGINT and a cancel request end it as KILLED. Rows measured until then are kept.
     Must be called from the main thread (it handles signals).
     """
-    record = store.run(run_id)
-    if record.status not in ACTIVE or TAG_OWNER in record.tags:
+    record = insist(lambda: store.run(run_id, unreadable=True))
+    owner = {**process_identity(), "started": time.time()}
+    if record.status not in ACTIVE or not record.may_be_owned_by(owner):
         return record.status
     experiment = experiment_named(record.experiment)
-    try:
-        recorder = Recorder(store, run_id, experiment)
-    except OSError as failure:  # a full disk, for instance
-        reason = f"its rows cannot be written: {type(failure).__name__}: {failure}"
-        _retry(lambda: store.end(run_id, "FAILED", reason))
-        return "FAILED"
     status: Status = "FAILED"
     error = ""
+    config: Config | None = None
     cancellation = _Cancellation()
+    recorder = Recorder(store, run_id, experiment, cancellation.check)
     watch = watch or (lambda event: None)
     with stop_signals(cancellation.handle), contextlib.ExitStack() as machine_slot:
         try:
             if record.cancelled:
                 raise Cancelled
-            owner = {**process_identity(), "started": time.time()}
-            store.mark_running(run_id, owner, _provenance())
-            if store.run(run_id).cancelled:  # in the meantime
+            if not insist(lambda: store.take(run_id, owner, provenance()), recorder.log):
+                return insist(lambda: store.run(run_id, unreadable=True)).status
+            if insist(lambda: store.run(run_id, unreadable=True)).cancelled:  # in the meantime
                 raise Cancelled
-            with _heartbeat(store, run_id):
+            config = config_of(record)
+            machine_slot.enter_context(_memory_limit(config))
+            with _Heartbeat(store, run_id, cancellation) as heartbeat:
                 on_wait = partial(_report_waiting, recorder, watch)
                 machine_slot.enter_context(
                     acquire_machine_slot(store.folder, exclusive=experiment.timed, on_wait=on_wait)
                 )
                 # Before it had its slot the run only waited, so its time counts from here.
                 owner["started"] = time.time()
-                config = config_of(record)
-                store.mark_running(run_id, owner, _prepare(config))
+                heartbeat.end_after(60 * config.time_limit)
+                described = _prepare(config)
+                insist(lambda: store.take(run_id, owner, described), recorder.log)
                 recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
                 started = time.perf_counter()
                 checkpoint = newest_checkpoint(store, record) if experiment.resumable else None
@@ -93,31 +112,32 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                         watch(event)
                 seconds = time.perf_counter() - started
             with cancellation.deferred():
-                store.log_metrics(run_id, [("seconds", seconds, 0)])
-                store.set_note(run_id, experiment.sentence(config, recorder.summary))
+                sentence = experiment.sentence(config, recorder.summary)
+                insist(lambda: store.log_metrics(run_id, [("seconds", seconds, 0)]), recorder.log)
+                insist(lambda: store.set_note(run_id, sentence), recorder.log)
             status = "FINISHED"
         except (Cancelled, KeyboardInterrupt):
             cancellation.disarm()
-            status = "KILLED"
-            error = "cancelled before anything was measured"
-            if recorder.rows:
-                error = "cancelled while running; rows measured until then are kept"
+            kept = "; rows measured until then are kept" if recorder.rows else ""
+            if cancellation.reason:
+                error = f"{cancellation.reason}{kept}"
+            else:
+                status = "KILLED"
+                when = "while running" if recorder.rows else "before anything was measured"
+                error = f"cancelled {when}{kept}"
             recorder.log(error)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the run records it
             cancellation.disarm()
-            kind = "" if isinstance(failure, BadSetting) else f"{type(failure).__name__}: "
-            error = f"{kind}{failure}"
+            error = failure_text(failure, config)
             recorder.log(traceback.format_exc())
             with contextlib.suppress(Exception):  # the log has it too, with the outer calls
                 store.set_tags(run_id, {TAG_TRACEBACK: traceback.format_exc(limit=-20)})
         cancellation.disarm()
-        try:
-            _retry(lambda: recorder.close(finished=status == "FINISHED"))
-        except OSError:
-            if recorder.rows:
-                raise  # a worker finds the run without its process, and salvages what is on disk
-        _retry(lambda: store.end(run_id, status, error))
-    return status
+        insist(lambda: recorder.close(finished=status == "FINISHED"), recorder.log)
+        if insist(lambda: store.end(run_id, status, error, owner=owner), recorder.log):
+            recorder.discard()
+            return status
+    return insist(lambda: store.run(run_id, unreadable=True)).status
 
 
 def _report_waiting(recorder: Recorder, watch: Callable[[Event], None]) -> None:
@@ -128,14 +148,19 @@ def _report_waiting(recorder: Recorder, watch: Callable[[Event], None]) -> None:
         watch(event)
 
 
-def _retry(action: Callable[[], None]) -> None:
-    """Retry with back-off while the store is unavailable."""
-    for wait in (0.5, 2.0, 8.0):
+def insist(action: Callable[[], Result], say: Callable[[str], None] = lambda _: None) -> Result:
+    """Do what must not fail because the store is away for minutes, locked or on a full disk."""
+    deadline = time.monotonic() + STORE_PATIENCE
+    wait = 0.5
+    while True:
         try:
             return action()
-        except Exception:  # noqa: BLE001 - the last try below raises it
-            time.sleep(wait)
-    return action()
+        except Exception as error:
+            if not is_temporary(error) or time.monotonic() > deadline:
+                raise
+            say(f"the store does not answer ({one_line(str(error))}); trying again")
+        time.sleep(wait)
+        wait = min(2 * wait, LONGEST_WAIT)
 
 
 class _Cancellation:
@@ -143,6 +168,8 @@ class _Cancellation:
 
     def __init__(self) -> None:
         self._deferring, self._asked = False, False
+        self.reason = ""
+        """Why the run has to end, if nobody cancelled it."""
 
     def handle(self, _signal: int, _frame: FrameType | None) -> None:
         if self._asked:
@@ -154,6 +181,11 @@ class _Cancellation:
     def disarm(self) -> None:
         """The run is over: from now on a request to stop changes nothing."""
         self._asked = True
+
+    def check(self) -> None:
+        """Stop now if that was asked for: called where something waits in a `deferred` block."""
+        if self._asked:
+            raise Cancelled
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
@@ -181,34 +213,96 @@ def stop_signals(handler: Callable[[int, FrameType | None], Any]) -> Iterator[No
             signal.signal(number, previous)
 
 
-@contextlib.contextmanager
-def _heartbeat(store: Store, run_id: str) -> Iterator[None]:
-    """Record a heartbeat every few seconds, and check whether the run was asked to stop."""
-    stop = threading.Event()
+class _Heartbeat:
+    """Records a heartbeat every few seconds, and checks whether the run has to stop."""
 
-    def beat() -> None:
-        while not stop.wait(HEARTBEAT_SECONDS):
+    def __init__(self, store: Store, run_id: str, cancellation: _Cancellation) -> None:
+        self._store, self._run_id, self._cancellation = store, run_id, cancellation
+        self._stop = threading.Event()
+        self._limit, self._deadline = 0.0, float("inf")
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(HEARTBEAT_SECONDS)
+
+    def end_after(self, seconds: float) -> None:
+        """End the run if it has not ended by itself in so many seconds."""
+        self._limit, self._deadline = seconds, time.monotonic() + seconds
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
             # Not while something is timed; but a measurement that takes long must not make the
             # run seem dead.
             paused = TIMING_LOCK.acquire(timeout=HEARTBEAT_PATIENCE)
             try:
+                if time.monotonic() > self._deadline:
+                    limit = f"{self._limit / 60:g} minutes"
+                    self._cancellation.reason = f"it took longer than its time_limit of {limit}"
+                    self._end()
+                    return
                 # A briefly unavailable store must not end the run: the next beat tries again.
                 with contextlib.suppress(Exception):
-                    store.set_tags(run_id, {TAG_HEARTBEAT: str(time.time())})
-                    if TAG_CANCEL in store.run(run_id).tags and not stop.is_set():
-                        os.kill(os.getpid(), signal.SIGTERM)
+                    self._store.set_tags(self._run_id, {TAG_HEARTBEAT: str(time.time())})
+                    if self._store.run(self._run_id, unreadable=True).cancelled:
+                        self._end()
                         return
             finally:
                 if paused:
                     TIMING_LOCK.release()
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
+    def _end(self) -> None:
+        """Ask the run to stop, and end it if it does not."""
+        if self._stop.is_set():
+            return
+        os.kill(os.getpid(), signal.SIGTERM)
+        reason = self._cancellation.reason
+        if reason and not self._stop.wait(GRACE_SECONDS):
+            record = self._store.run(self._run_id, unreadable=True)
+            salvage(self._store, self._run_id, experiment_named(record.experiment))
+            self._store.end(self._run_id, "FAILED", f"{reason}, and did not stop when asked to")
+            os._exit(1)
+
+
+@contextlib.contextmanager
+def _memory_limit(config: Config) -> Iterator[None]:
+    """Let this process have no more memory than its config allows; what asks for more is refused.
+
+    Linux counts what a process may write to, also what it has not yet touched. Other systems do
+    not refuse.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = int(memory_limit(config) * GIB)
+    if before[1] != resource.RLIM_INFINITY:
+        limit = min(limit, before[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
     try:
         yield
     finally:
-        stop.set()
-        thread.join(HEARTBEAT_SECONDS)
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def memory_limit(config: Config) -> float:
+    """In GiB: the config's own, or four fifths of this machine's memory."""
+    return config.memory_limit or SHARE_OF_MEMORY * psutil.virtual_memory().total / GIB
+
+
+def failure_text(failure: Exception, config: Config | None) -> str:
+    """Why a run failed, in a sentence that names what can be done if memory was short."""
+    kind = "" if isinstance(failure, BadSetting) else f"{type(failure).__name__}: "
+    text = f"{kind}{failure}"
+    refused = ("can't allocate memory", "could not create a memory", "out of memory")
+    if isinstance(failure, MemoryError) or any(words in str(failure) for words in refused):
+        limit = "" if config is None else f" of {memory_limit(config):.3g} GiB"
+        text = (
+            f"it needs more memory than its memory_limit{limit} or the machine allows; make the "
+            f"network, the batch or the sequences smaller, or raise memory_limit ({text})"
+        )
+    return text
 
 
 def _prepare(config: Config) -> dict[str, str]:
@@ -220,8 +314,12 @@ def _prepare(config: Config) -> dict[str, str]:
     return describe_device(resolve_device(config.device, config.precision))
 
 
-def _provenance() -> dict[str, str]:
-    """Tags for what a number depends on besides its config: versions and the code's commit."""
+@functools.cache
+def provenance() -> Mapping[str, str]:
+    """Tags for what a number depends on besides its config: versions and the code's commit.
+
+    A fork server asks once, when it loads the code that its runs then execute.
+    """
     tags = {package: metadata.version(package) for package in ("torch", "mlflow", "numpy")}
     tags["host"] = socket.gethostname()
     commit = _git("rev-parse", "HEAD")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 import types
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,13 @@ Role = Literal["identity", "replicate", "machine"]
 """What a setting decides: what is measured (identity), a repetition of the same measurement (seed,
 seeds, repetitions), or where and how it is computed (device, threads). Runs that differ only in
 the last two repeat one measurement: groups, labels and the matching of runs follow from that."""
+
+
+MAX_BITS = 1000
+"""Of a number that a message writes out."""
+
+MAX_DIGITS = 30
+"""Of an amount: more than anything that could be meant."""
 
 
 class BadSetting(ValueError):
@@ -49,11 +57,13 @@ class Settings(BaseModel):
         for name, value in values.items():
             if name not in known:
                 raise BadSetting(
-                    f"{name} is {_shown(value)}, but there is no such setting; "
+                    f"{name} is {shown(value)}, but there is no such setting; "
                     f"the settings are {', '.join(known)}"
                 )
             if isinstance(value, bool) and bool not in known[name].types:
-                raise BadSetting(f"{name} is {_shown(value)}; give {known[name].allowed}")
+                raise BadSetting(f"{name} is {shown(value)}; give {known[name].allowed}")
+            if isinstance(value, str) and not _is_recordable(value):
+                raise BadSetting(f"{name} is {shown(value)}; give text without such characters")
         nested: dict[str, Any] = {}
         for name, value in values.items():
             place = nested
@@ -94,6 +104,20 @@ class Setting:
     def kind(self, value: Value) -> str:
         """`dot attention`, `no attention`: a choice with its noun."""
         return f"{'no' if value == 'none' else value} {self.noun}"
+
+    def has_type_of(self, value: object) -> bool:
+        """Whether the value is of the setting's kind, in whatever range: an older version of Unroll
+        may have allowed more."""
+        if value is None:
+            return self.optional
+        if self.choices:
+            return isinstance(value, str)
+        if isinstance(value, bool):
+            return bool in self.types
+        if isinstance(value, float):
+            return float in self.types and math.isfinite(value)
+        kinds = (*self.types, int) if float in self.types else self.types
+        return isinstance(value, kinds)
 
     @property
     def allowed(self) -> str:
@@ -155,6 +179,11 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
     )
 
 
+def _is_recordable(text: str) -> bool:
+    """Whether a database takes the text: it may have no zero bytes and no half characters."""
+    return "\0" not in text and text.encode(errors="replace").decode() == text
+
+
 def _in_words(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:g}"
 
@@ -168,10 +197,13 @@ def _sentence(error: ValidationError, known: Mapping[str, Setting]) -> str:
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
     name = next(str(part) for part in reversed(first["loc"]) if part in known)
-    return f"{name} is {_shown(first['input'])}; give {known[name].allowed}"
+    return f"{name} is {shown(first['input'])}; give {known[name].allowed}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a message quotes it: shortened, in one line."""
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:  # Python refuses to print it
+        return f"a number of about {int(value.bit_length() * math.log10(2)):,} digits"
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 80 else text[:77] + "…"
 
@@ -195,7 +227,7 @@ def parse_values(setting: Setting, text: str) -> list[str | None]:
         else:
             values[part] = None
     if not values and str not in setting.types:
-        raise BadSetting(f"{setting.name} is {_shown(text)}; give {setting.allowed}")
+        raise BadSetting(f"{setting.name} is {shown(text)}; give {setting.allowed}")
     return list(values) or [""]
 
 
@@ -209,7 +241,7 @@ def _range(setting: Setting, text: str) -> list[str]:
             raise ValueError
     except (ValueError, ArithmeticError):
         raise BadSetting(
-            f"{setting.name} is {_shown(text)}; give {setting.allowed}, several separated by "
+            f"{setting.name} is {shown(text)}; give {setting.allowed}, several separated by "
             f"commas, or a range start:end:step of at most {MAX_VALUES:,} values, such as 1:4 or "
             "1:2:0.5"
         ) from None
@@ -239,7 +271,7 @@ def parse_amount(text: str, name: str) -> int:
     """
     match = AMOUNT_PATTERN.fullmatch(text.strip())
     amount = Decimal(0)
-    if match:  # not as a float: 4146.203k is a whole number
+    if match and len(text) <= MAX_DIGITS:  # not as a float: 4146.203k is a whole number
         amount = Decimal(match["number"].replace(",", "")) * AMOUNT_POWERS[match["power"].lower()]
     if amount < 1 or amount != round(amount):
         raise BadSetting(f"{name} is {text[:40]!r}; give an amount such as 100000, 100k or 1.5 M")

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import sys
 
+from core.formatting import one_line
 from core.settings import BadSetting
 from core.store.folder import StoreError
+from core.store.tracking import is_temporary
 from experiments.cli import parse
+
+MAX_MESSAGE = 1000
+"""Characters of an error; an argument may have a million."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,14 +24,27 @@ def main(arguments: list[str] | None = None) -> int:
         args = parse(sys.argv[1:] if arguments is None else arguments)
         return int(args.command(args))
     except BadSetting as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(error)
         return 2
     except StoreError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(error)
         return 1
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except Exception as error:
+        if not is_temporary(error):
+            raise
+        _say(f"the store does not answer ({error}); try again when it is there")
+        return 1
+
+
+def _say(error: object) -> None:
+    """Print an error on one line that every terminal can show, however long what it quotes is."""
+    text = one_line(str(error)).encode(errors="backslashreplace").decode()
+    if len(text) > MAX_MESSAGE:
+        text = f"{text[: MAX_MESSAGE // 2]} … {text[-MAX_MESSAGE // 2 :]}"
+    print(f"error: {text}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ def _parser() -> _Parser:
     )
     for name, command, text in (
         ("run", commands.run, "make runs in this process and print their results"),
+        ("sweep", commands.sweep, "make every combination of values that is not made yet"),
         ("submit", commands.submit, "queue runs for the worker"),
     ):
         added = verb(name, text, command)
@@ -126,8 +127,9 @@ def _parser() -> _Parser:
     cancel = verb("cancel", "stop queued or running runs", commands.cancel)
     cancel.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
     cancel.add_argument("--sweep", metavar="S", help="all active runs of this sweep")
-    retry = verb("retry", "queue an ended run again", commands.retry)
-    retry.add_argument("run", metavar="RUN", help="a run's id, or its beginning")
+    retry = verb("retry", "queue ended runs again, or what failed of a sweep", commands.retry)
+    retry.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its beginning")
+    retry.add_argument("--sweep", metavar="S", help="every failed run of it that was not retried")
     _add_edit(verb("edit", "name, star, archive, comment, tag or delete runs", commands.edit))
     export = verb("export", "write rows of finished runs to standard output", commands.export)
     export.add_argument("experiment", choices=names, metavar="EXPERIMENT")
@@ -321,6 +323,9 @@ def _add_experiment(
             action="store_true",
             help="leave out what is finished, queued or running with the same settings",
         )
+    if command is commands.sweep:
+        again = "make also what is finished, queued or running with the same settings"
+        added.add_argument("--again", action="store_true", help=again)
     _add_json(added)
 
 

@@ -155,13 +155,38 @@ def submit(args: argparse.Namespace) -> int:
     return _print_queued(store, run_ids, as_json=args.json)
 
 
+def sweep(args: argparse.Namespace) -> int:
+    """`sweep`: make every combination of the values given, but for those that are made already."""
+    experiment, configs = configs_of(args)
+    store = open_store()
+    if args.again:
+        made: list[RunRecord | None] = [None] * len(configs)
+    else:
+        made = queue.equal_runs(store.runs(experiment.name), [(experiment, c) for c in configs])
+    sweep_id = queue.new_sweep(experiment.name)
+    pairs = list(zip(configs, made, strict=True))
+    missing = queue.Missing(
+        plan=tuple((experiment, config, sweep_id) for config, run in pairs if run is None),
+        waiting=tuple(run.run_id for _, run in pairs if run and run.status != "FINISHED"),
+        done=sum(run is not None and run.status == "FINISHED" for run in made),
+        name=args.name,
+    )
+    again = "the same command without --again" if args.again else "the same command"
+    return _make(store, missing, again, as_json=args.json)
+
+
 def suite(args: argparse.Namespace) -> int:
     """`suite`: make the runs of a suite, or queue all of them."""
     named = suite_named(args.name)
     store = open_store()
     if args.queue:
         return _print_queued(store, queue.submit_suite(store, named), as_json=args.json)
-    missing = queue.missing(store, named)
+    again = f"python -m experiments suite {named.name}"
+    return _make(store, queue.missing(store, named), again, as_json=args.json)
+
+
+def _make(store: Store, missing: queue.Missing, again: str, *, as_json: bool) -> int:
+    """Make what is missing, and show the results; the command `again` goes on with the rest."""
     if missing.done:
         total = missing.done + len(missing.waiting) + len(missing.plan)
         say(f"{missing.done} of {total} runs are recorded already and are not repeated")
@@ -169,11 +194,8 @@ def suite(args: argparse.Namespace) -> int:
     records, deleted = wait_for_runs(store, run_ids)
     rest = len(run_ids) - len(records) - len(deleted)
     if rest:
-        say(
-            f"{counted(rest, 'run')} still queued: python -m experiments suite {named.name} "
-            "goes on with them"
-        )
-    return _report(store, records, len(run_ids), as_json=args.json)
+        say(f"{counted(rest, 'run')} still queued: {again} goes on with them")
+    return _report(store, records, len(run_ids), as_json=as_json)
 
 
 def _report(store: Store, records: Sequence[RunRecord], expected: int, *, as_json: bool) -> int:
@@ -238,8 +260,9 @@ def worker(args: argparse.Namespace) -> int:
 def runs(args: argparse.Namespace) -> int:
     """`runs`: print the recorded runs, or some of them."""
     query = parse(args.search)
-    every = open_store().runs(args.experiment, args.status, deleted=args.deleted)
-    records = query.find(every)
+    every = open_store().runs(args.experiment, args.status, deleted=args.deleted, unreadable=True)
+    records = query.find([record for record in every if not record.unreadable])
+    unreadable = [record for record in every if record.unreadable]
     if args.json:
         print(json.dumps([files.run_data(record) for record in records], ensure_ascii=False))
     elif records:
@@ -248,6 +271,9 @@ def runs(args: argparse.Namespace) -> int:
         say("No run matches; python -m experiments runs lists them all.")
     else:
         say("No run is recorded yet; python -m experiments suite first-look makes the first.")
+    for record in unreadable:
+        name = f"{record.experiment} · {inline_text(record.name)}"
+        say(f"run {record.run_id[:8]} ({name}) cannot be read: {record.unreadable}")
     return 0
 
 
@@ -270,9 +296,17 @@ def cancel(args: argparse.Namespace) -> int:
 
 
 def retry(args: argparse.Namespace) -> int:
-    """`retry RUN`: queue an ended run again."""
+    """`retry RUN…`: queue ended runs again, or what failed of a sweep."""
     store = open_store()
-    return _print_queued(store, [queue.retry(store, args.run)], as_json=False)
+    if bool(args.runs) == bool(args.sweep):
+        raise BadSetting("runs is empty; name runs or give --sweep, one of both")
+    if not args.sweep:
+        ids = [record.run_id for record in queue.find_all(store, args.runs)]
+        return _print_queued(store, [queue.retry(store, i) for i in ids], as_json=False)
+    runs = [run for run in store.runs() if args.sweep in (run.sweep, run.sweep_name)]
+    if not runs:
+        raise BadSetting(f"sweep is {args.sweep!r}, but the store has no such sweep")
+    return _print_queued(store, queue.retry_failed(store, runs), as_json=False)
 
 
 def edit(args: argparse.Namespace) -> int:

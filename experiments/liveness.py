@@ -1,14 +1,16 @@
 """When a run is considered lost.
 
-1. The process that executes a run records itself as its owner (host, process id, creation
-   time) before it starts, and a new heartbeat every few seconds: `core/runner.py`, with the names
-   of the tags in `core/store/records.py`.
+1. The process that executes a run records itself as its owner (host, process id, start: see
+   `core/processes.py`) before it starts, and a new heartbeat every few seconds: `core/runner.py`,
+   with the names of the tags in `core/store/records.py`. A run has one owner at a time, and whoever
+   ends it names the owner that it saw: `Store.take` and `Store.end`.
 2. A run is lost when the executor knows that its owner is gone. It alone decides: `is_alive` is
    True, False, or None where this machine cannot tell, because the owner is on another machine.
 3. A run of another machine is never ended for its silence, as that machine may be healthy and
    only cut off from the store. Once somebody cancels it, it is ended if no heartbeat comes. Silence
    is timed by this machine's clock alone, from when it first saw the newest heartbeat.
-4. A run that stays without an owner was never started: its submitter was interrupted.
+4. A run that stays without an owner was never started: its submitter was interrupted. One that
+   has an owner which is gone, but is SCHEDULED still, waits in the queue again.
 """
 
 from __future__ import annotations
@@ -19,8 +21,7 @@ import signal
 import socket
 import time
 
-import psutil
-
+from core.processes import process_exists
 from core.store.records import TAG_HEARTBEAT, TAG_OWNER, TAG_STATE, RunRecord
 
 UNSTARTED_SECONDS = 60.0
@@ -46,7 +47,7 @@ class LostRuns:
         if sign != newest:
             since = now
             self._newest[record.run_id] = (sign, now)
-        if TAG_OWNER not in record.tags:
+        if not record.owner:
             if now - since > UNSTARTED_SECONDS:
                 return "the run was created but never started (its submitter was interrupted)"
         elif record.cancelled and now - since > SILENT_SECONDS:
@@ -55,20 +56,25 @@ class LostRuns:
         return ""
 
 
+class Cancellations:
+    """Remembers when each request to stop was first seen: a time in a tag is of another clock."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+
+    def seconds_since(self, record: RunRecord) -> float:
+        """Since somebody asked the run to stop, as far as is known here; 0 if nobody did."""
+        if not record.cancelled:
+            return 0.0
+        now = time.monotonic()
+        return now - self._seen.setdefault(record.run_id, now)
+
+
 def is_alive(record: RunRecord) -> bool | None:
     """Whether the process that executes the run exists; None unless it is on this machine."""
     if record.owner.get("host") != socket.gethostname():
         return None
     return process_exists(record.owner["pid"], record.owner["created"])
-
-
-def process_exists(pid: int, created: float) -> bool:
-    """Whether this very process (not a later one with its number) is alive and no zombie."""
-    with contextlib.suppress(psutil.Error, ValueError, OverflowError):
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - created) < 1.0
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def signal_owner(record: RunRecord, number: signal.Signals) -> None:

@@ -220,11 +220,10 @@ def cancel(store: Store, run_id: str) -> str:
     if record.status not in ACTIVE:
         return f"{name} has already ended as {record.status}"
     store.set_tags(record.run_id, {TAG_CANCEL: str(time.time())})
-    record = store.run(record.run_id)
-    if record.status == "SCHEDULED":
-        store.end(record.run_id, "KILLED", "cancelled before it started")
+    record = store.run(record.run_id, unreadable=True)
+    if record.status == "SCHEDULED" and _remove_from_queue(store, record):
         return f"{name} was removed from the queue"
-    signal_owner(record, signal.SIGTERM)
+    signal_owner(store.run(record.run_id, unreadable=True), signal.SIGTERM)
     wake(store)
     return f"{name} is stopping; the rows measured until then are kept"
 
@@ -242,11 +241,12 @@ def cancel_all(store: Store, records: Sequence[RunRecord]) -> str:
     queued = running = 0
     for record in records:
         now = active.get(record.run_id)
-        if now is not None and now.status == "SCHEDULED":
-            store.end(now.run_id, "KILLED", "cancelled before it started")
+        if now is None:
+            continue
+        if now.status == "SCHEDULED" and _remove_from_queue(store, now):
             queued += 1
-        elif now is not None:
-            signal_owner(now, signal.SIGTERM)
+        else:
+            signal_owner(store.run(now.run_id), signal.SIGTERM)
             running += 1
     wake(store)
     parts = [f"{counted(queued, 'run')} removed from the queue"] if queued else []
@@ -255,18 +255,48 @@ def cancel_all(store: Store, records: Sequence[RunRecord]) -> str:
     return ", ".join(parts) or "These runs had already ended"
 
 
+def _remove_from_queue(store: Store, record: RunRecord) -> bool:
+    """End a run that has not begun; False if it has meanwhile."""
+    return store.end(record.run_id, "KILLED", "cancelled before it started", owner={})
+
+
 def retry(store: Store, run_id: str, user: str = "") -> str:
     """Queue the config of an ended run again, in the same sweep; return the new run's id.
 
-    Raises `BadSetting` for a run that has not ended, or whose device is not there.
+    Raises `BadSetting` for a run that has not ended, that was retried already, or whose device is
+    not there.
     """
     record = find(store, run_id)
     if record.status in ACTIVE:
         raise BadSetting(
             f"run is {record.name!r}, which is {record.status}; only an ended run can be retried"
         )
+    again = retries_of(store.runs(record.experiment)).get(record.run_id)
+    if again is not None:
+        raise BadSetting(
+            f"run is {record.name!r}, which was retried already, as run {again.run_id[:8]} "
+            f"({again.status}); retry that one once it has ended"
+        )
     _require_devices_of(store, [config_of(record)])
     return requeue(store, record, user or current_user())
+
+
+def retry_failed(store: Store, records: Sequence[RunRecord], user: str = "") -> list[str]:
+    """Queue those again that failed and were not retried yet; return the ids of the new runs."""
+    failed = failed_of(records, store.runs(metrics=()))
+    _require_devices_of(store, [config_of(record) for record in failed])
+    return [requeue(store, record, user or current_user()) for record in failed]
+
+
+def failed_of(records: Sequence[RunRecord], every: Iterable[RunRecord]) -> list[RunRecord]:
+    """The runs that failed and that none of all the runs repeats."""
+    again = retries_of(every)
+    return [r for r in records if r.status == "FAILED" and r.run_id not in again]
+
+
+def retries_of(records: Iterable[RunRecord]) -> dict[str, RunRecord]:
+    """Id of a run → the run that repeats it, of those that were retried or queued again."""
+    return {record.retry_of: record for record in records if record.retry_of}
 
 
 def requeue(store: Store, record: RunRecord, user: str = "") -> str:
@@ -293,11 +323,11 @@ def find(store: Store, text: str) -> RunRecord:
 def find_all(store: Store, texts: Sequence[str], *, deleted: bool = False) -> list[RunRecord]:
     """As `find`, for several runs, or for `deleted` ones; the store is read at most once."""
     whole = all(len(text) == ID_LENGTH for text in texts)
-    runs = [] if whole else store.runs(deleted=deleted)
+    runs = [] if whole else store.runs(deleted=deleted, unreadable=True)
     records = []
     for text in texts:
         if len(text) == ID_LENGTH:
-            records.append(store.run(text))
+            records.append(store.run(text, unreadable=True))
             continue
         long_enough = len(text) >= MIN_ID_LETTERS
         fitting = [r for r in runs if r.run_id.startswith(text)] if long_enough else []

@@ -22,6 +22,7 @@ from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.records import DASHBOARD_VARIABLE
 from core.store.tracking import Store
+from experiments.guard import Guard
 from experiments.queue import submit_suite
 from experiments.suites import suite_named
 from experiments.worker import environment, start_process, worker_status
@@ -42,8 +43,10 @@ class Service:
     health: str = ""
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self, env: dict[str, str]) -> None:
+    def start(self, env: dict[str, str]) -> int:
+        """Start it; return its process id, which is that of its group too."""
         self.process = start_process(self.command, env, self.log)
+        return self.process.pid
 
     def answers(self) -> bool:
         """Whether its health page answers."""
@@ -103,19 +106,25 @@ def serve_all(
             "UNROLL_MLFLOW_URL": mlflow_url,
             DASHBOARD_VARIABLE: f"http://{HOST}:{dashboard_port}",
         }
+        guard = Guard()
+
+        def start(service: Service) -> None:
+            guard.watch(service.start(env))
+
         try:
             for service in services:
-                service.start(env)
+                start(service)
             _wait_until_ready(services, say, stopping)
             if not stopping:
                 say(f"Dashboard  http://{HOST}:{dashboard_port}")
                 say(f"MLflow UI  {mlflow_url}/#/experiments?workflowType=machine_learning")
                 say("Ctrl-C stops everything.")
-            return _watch(store, services, say, stopping, env)
+            return _watch(store, services, say, stopping, start)
         finally:
             say("Stopping.")
             for service in reversed(services):
                 service.stop(patience=20.0 if service.name == "worker" else 3.0)
+            guard.dismiss()
 
 
 def mlflow_service(store: Store, port: int) -> Service:
@@ -164,13 +173,13 @@ def _watch(
     services: list[Service],
     say: Callable[[str], None],
     stopping: list[int],
-    env: dict[str, str],
+    start: Callable[[Service], None],
 ) -> int:
     while not stopping:
         started = any(service.name == "worker" for service in services)
         if not started and worker_status(store) is None:  # the one that was running has ended
             services.append(_worker_service(store))
-            services[-1].start(env)
+            start(services[-1])
         for service in _dead(services):
             say(f"The {service.name} has ended; the end of its log ({service.log}):")
             say("\n".join(service.log.read_text(errors="replace").splitlines()[-12:]))

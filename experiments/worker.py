@@ -17,25 +17,24 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.experiments import experiment_named
-from core.formatting import counted, inline_text
-from core.runner import stop_signals
+from core.formatting import counted, inline_text, one_line
+from core.processes import process_exists, process_identity
+from core.runner import GRACE_SECONDS, stop_signals
+from core.settings import BadSetting
 from core.store.folder import PROJECT, StoreError, database_path
 from core.store.recorder import salvage
-from core.store.records import ACTIVE, TAG_CANCEL, TAG_OWNER, RunRecord, process_identity
+from core.store.records import ACTIVE, TAG_ERROR, RunRecord, Status
 from core.store.sqlite import analyze
 from core.store.tracking import Store
 from experiments.executors.base import Executor, ResourceRequest
 from experiments.executors.local import LocalExecutor
-from experiments.liveness import LostRuns, process_exists, signal_owner
+from experiments.liveness import Cancellations, LostRuns, signal_owner
 from experiments.queue import requeue, wake
 
 ROUND_SECONDS = 2.0
 """Between full looks at the store; a submission on this machine wakes the worker at once."""
 
 TICK_SECONDS = 0.05
-
-GRACE_SECONDS = 10.0
-"""After a request to stop, before the process is ended by force."""
 
 START_SECONDS = 60.0
 """How long a worker may take to start (torch and MLflow are loaded first)."""
@@ -70,9 +69,11 @@ class Worker:
     def __init__(
         self, store: Store, say: Callable[[str], None], executor: Executor | None = None
     ) -> None:
-        self._store, self._say = store, say
+        self._store = store
+        self._tell = say
         self._executor = executor or LocalExecutor(store)
         self._lost_runs = LostRuns()
+        self._cancellations = Cancellations()
         self._stopping = False
         self._idle_since: float | None = None
         self._ended_since_analyze = 0
@@ -104,6 +105,7 @@ class Worker:
                 _announce(self._store, ready=False)
                 self._executor.warm_up()
                 _announce(self._store, ready=True)
+                self._clear_spools()
                 self._say(f"worker ready on {self._store.uri}")
                 if database_path(self._store.uri) is None:
                     self._say("start no worker for this store on another machine")
@@ -130,7 +132,7 @@ class Worker:
                 if watch is not None and watch():
                     return
             except Exception as error:  # noqa: BLE001
-                self._say(f"the store did not answer ({error}); trying again")
+                self._say(f"the store did not answer ({one_line(str(error))}); trying again")
                 self._idle_since = None
                 time.sleep(ROUND_SECONDS)
             if exit_when_idle is None or self._idle_since is None or self._executor.running:
@@ -144,9 +146,9 @@ class Worker:
         ended = self._executor.wait(seconds)
         for run_id, how in ended:
             with self._reporting(run_id):
-                record = self._store.run(run_id)
+                record = self._store.run(run_id, unreadable=True)
                 # A run that a living process or another machine owns is not lost with this child.
-                if TAG_OWNER not in record.tags or self._executor.is_alive(record) is False:
+                if not record.owner or self._executor.is_alive(record) is False:
                     self._mark_lost(record, how)
         if not self._executor.running and not ended:
             time.sleep(seconds)
@@ -155,7 +157,7 @@ class Worker:
 
     def _round(self) -> None:
         """Look at every active run: end what is lost, enforce cancellations, start what fits."""
-        running = self._store.runs(status="RUNNING")
+        running = self._store.runs(status="RUNNING", unreadable=True)
         others: list[ResourceRequest] = []
         for record in running:
             with self._reporting(inline_text(record.name)):
@@ -188,11 +190,19 @@ class Worker:
         """Handle a waiting run; False if it must wait for room, and so must those behind it."""
         if record.run_id in self._executor.running:  # our child, which has not recorded it yet
             self._enforce_cancellation(record)
+        elif record.unreadable:
+            reason = f"it cannot be read: {record.unreadable}"
+            self._store.end(record.run_id, "FAILED", reason, owner=record.owner)
+            self._say(f"{inline_text(record.name)} was not started: {reason}")
         elif record.cancelled:
-            self._store.end(record.run_id, "KILLED", "cancelled before it started")
-        elif TAG_OWNER in record.tags:  # being started elsewhere, or interrupted while it was
+            if self._executor.is_alive(record) is not True:
+                self._store.end(
+                    record.run_id, "KILLED", "cancelled before it started", owner=record.owner
+                )
+        elif record.owner:  # being started elsewhere, or interrupted while it was
             if self._executor.is_alive(record) is False:
-                self._mark_lost(record, "its process is gone")
+                self._store.release(record.run_id, record.owner)
+                self._say(f"{inline_text(record.name)} was interrupted before it began; it waits")
         elif self._executor.has_room(ResourceRequest.of(record), others):
             self._say(f"start {record.experiment} · {inline_text(record.name)}")
             self._executor.start(record)
@@ -206,7 +216,7 @@ class Worker:
         if record.status in ACTIVE:
             self._say(f"lost {inline_text(record.name)}: {how}")
             if spool.exists():
-                with (spool / "log.txt").open("a") as log:
+                with contextlib.suppress(OSError), (spool / "log.txt").open("a") as log:
                     log.write(f"lost: {how}\n")
             try:
                 rows = salvage(self._store, record.run_id, experiment_named(record.experiment))
@@ -216,15 +226,25 @@ class Worker:
                 copy.parent.mkdir(exist_ok=True)
                 shutil.copytree(spool, copy, dirs_exist_ok=True)
                 kept = f"; its rows cannot be read ({error}) and are kept in {copy}"
+            status: Status = "KILLED" if record.cancelled else "FAILED"
+            reason = f"lost: {how}{kept}; retry runs it again"
             if record.cancelled:
-                self._store.end(record.run_id, "KILLED", f"cancelled; {how}{kept}")
-            else:
-                self._store.end(record.run_id, "FAILED", f"lost: {how}{kept}; retry runs it again")
+                reason = f"cancelled; {how}{kept}"
+            if not self._store.end(record.run_id, status, reason, owner=record.owner):
+                return  # another process has it, or ended it: the spool may be in use
         shutil.rmtree(spool, ignore_errors=True)
+
+    def _clear_spools(self) -> None:
+        """Remove what is left of runs that ended just before their process was killed."""
+        for spool in (self._store.folder / "spool").iterdir():
+            with self._reporting(f"the spool {spool.name}"), contextlib.suppress(BadSetting):
+                record = self._store.run(spool.name, unreadable=True)
+                if record.status not in ACTIVE and self._executor.is_alive(record) is not True:
+                    shutil.rmtree(spool, ignore_errors=True)
 
     def _enforce_cancellation(self, record: RunRecord) -> None:
         """Kill a run that was asked to stop and has not done so within the grace period."""
-        if time.time() - float(record.tags.get(TAG_CANCEL, "inf")) > GRACE_SECONDS:
+        if self._cancellations.seconds_since(record) > GRACE_SECONDS:
             if record.run_id in self._executor.running:
                 self._executor.stop(record.run_id, force=True)
             else:
@@ -247,7 +267,9 @@ class Worker:
                 record = self._store.run(run_id)
                 stopped = record.status == "KILLED" or record.error.startswith("lost")
                 if stopped and not record.cancelled:
-                    requeue(self._store, record)
+                    again = requeue(self._store, record)
+                    reason = f"interrupted when its worker stopped; queued again as run {again[:8]}"
+                    self._store.set_tags(run_id, {TAG_ERROR: reason})
                     self._say(f"{inline_text(record.name)} was interrupted; it is queued again")
 
     @contextlib.contextmanager
@@ -256,7 +278,11 @@ class Worker:
         try:
             yield
         except Exception as error:  # noqa: BLE001
-            self._say(f"{what}: {type(error).__name__}: {error}")
+            self._say(f"{what}: {type(error).__name__}: {one_line(str(error))}")
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # the log may be on a disk that is full
+            self._tell(text)
 
 
 def worker_status(store: Store) -> WorkerStatus | None:

@@ -29,7 +29,7 @@ ONLY_IN = {
 """Library → where it may be imported."""
 RANKS = (
     ("settings", "stats"),
-    ("formatting", "device", "machine_load", "machine_lock"),
+    ("formatting", "device", "machine_load", "machine_lock", "processes"),
     ("models.registry", "models.architecture"),
     ("models.counting",),
     ("experiment",),

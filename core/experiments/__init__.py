@@ -44,4 +44,6 @@ def register(experiment: Experiment) -> None:
 
 def config_of(record: RunRecord) -> Config:
     """The validated config of a run; `BadSetting` if this version of Unroll no longer takes it."""
+    if record.unreadable:
+        raise BadSetting(f"run is {record.name!r}, which cannot be read: {record.unreadable}")
     return experiment_named(record.experiment).config.from_flat(record.settings)

@@ -7,6 +7,7 @@ they are measured, so that even a `kill -9` loses none of them.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
@@ -16,6 +17,9 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parents[2]
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a full disk."""
 
 DEFAULT_URI = f"sqlite:///{PROJECT / 'mlruns' / 'mlflow.db'}"
 

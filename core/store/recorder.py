@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
+import io
 import json
+import resource
 import shutil
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas
 
 from core.experiment import Artifact, Checkpoint, Event, Experiment, Progress, Row
 from core.settings import BadSetting
+from core.store.folder import NO_ROOM
 from core.store.records import TAG_STATE, RunRecord
 from core.store.tracking import Store
 
@@ -25,6 +31,12 @@ CHECKPOINT, FILES = "checkpoint", "files"
 """Where the newest checkpoint and the artifacts lie in a run's spool."""
 
 TEMPORARY_SUFFIX = ".new"
+
+WAIT_SECONDS = 1.0
+"""Between tries to write while the disk has no room."""
+
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+"""The unit in which the system counts memory."""
 
 UPLOAD_SECONDS = 1.0
 
@@ -36,17 +48,26 @@ MAX_MESSAGE = 400
 
 
 class Recorder:
-    """Records a run's events. Use from one thread. Raises `OSError` if the spool cannot be made."""
+    """Records a run's events. Use from one thread.
 
-    def __init__(self, store: Store, run_id: str, experiment: Experiment) -> None:
+    While the disk has no room it waits, and calls `while_waiting` now and then, which may raise to
+    give up.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run_id: str,
+        experiment: Experiment,
+        while_waiting: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store, self._run_id, self._experiment = store, run_id, experiment
+        self._while_waiting = while_waiting
         self._spool = store.spool(run_id)
         self._tables = self._spool / "tables"
-        self._tables.mkdir(parents=True, exist_ok=True)
-        self._files: dict[str, IO[str]] = {}
+        self._files: dict[str, FileIO] = {}
         self._changed: set[str] = set()
         self._upload_at = 0.0
-        self._log = (self._spool / "log.txt").open("a", buffering=1)
         self.rows = 0
         self.progress = Progress(0, 1)
         self.summary: dict[str, Any] = {}
@@ -54,7 +75,9 @@ class Recorder:
     def log(self, text: str) -> None:
         """Add a line to the run's log; a full disk costs the line, not the run."""
         with contextlib.suppress(OSError):
-            self._log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+            self._spool.mkdir(parents=True, exist_ok=True)
+            with (self._spool / "log.txt").open("a") as log:
+                log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
     def take(self, event: Event) -> None:
         """Record one event, and upload the tables when it is time to."""
@@ -63,9 +86,9 @@ class Recorder:
                 self.log(event.message)
             self.progress = event
         elif isinstance(event, Artifact):
-            _write_atomically(self._spool / FILES / event.path, event.content)
+            self._write(self._spool / FILES / event.path, event.content)
         elif isinstance(event, Checkpoint):
-            _write_atomically(self._spool / CHECKPOINT, event.content)
+            self._write(self._spool / CHECKPOINT, event.content)
         else:
             self._write_row(event)
         now = time.monotonic()
@@ -80,12 +103,15 @@ class Recorder:
 
     def _write_row(self, row: Row) -> None:
         values = row.flat()
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
         if row.table not in self._files:
-            # Line by line to the operating system: a killed process loses no row.
-            path = self._tables / f"{row.table}.csv"
-            self._files[row.table] = path.open("w", newline="", buffering=1)
-            csv.writer(self._files[row.table], lineterminator="\n").writerow(row.header())
-        csv.writer(self._files[row.table], lineterminator="\n").writerow(values)
+            self._insist(lambda: self._open(row.table))
+            writer.writerow(row.header())
+        writer.writerow(values)
+        # Line by line to the operating system: a killed process loses no row.
+        content = lines.getvalue().encode()
+        self._insist(lambda: _append(self._files[row.table], content))
         self._changed.add(row.table)
         self.rows += 1
         if type(row) is self._experiment.summary:
@@ -96,7 +122,8 @@ class Recorder:
         for table in sorted(self._changed):
             self._store.upload(self._run_id, self._tables / f"{table}.csv", "tables")
         self._changed.clear()
-        self._store.upload(self._run_id, self._spool / "log.txt")
+        if (self._spool / "log.txt").exists():  # a full disk may have prevented it
+            self._store.upload(self._run_id, self._spool / "log.txt")
         self.report_state()
 
     def report_state(self) -> None:
@@ -110,28 +137,72 @@ class Recorder:
             "fraction": round(min(1.0, share), 4),
             "message": message,
             "rows": self.rows,
+            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES,
         }
         self._store.set_tags(self._run_id, {TAG_STATE: json.dumps(state)})
 
     def close(self, *, finished: bool = True) -> None:
-        """Upload everything, log the metrics, and empty the spool."""
+        """Upload everything and log the metrics. Only `discard` gives up what is on this disk."""
         for file in self._files.values():
             file.close()
         if finished:
             (self._spool / CHECKPOINT).unlink(missing_ok=True)
         salvage(self._store, self._run_id, self._experiment)
         self.report_state()
-        with contextlib.suppress(OSError):
-            self._log.close()
+
+    def discard(self) -> None:
+        """Empty the spool, once the store says that the run has ended."""
         shutil.rmtree(self._spool, ignore_errors=True)
 
+    def _write(self, path: Path, content: bytes) -> None:
+        """Write the whole file or nothing: the process may be killed meanwhile."""
+        new = path.with_name(path.name + TEMPORARY_SUFFIX)
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write the whole file or nothing: the process may be killed meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + TEMPORARY_SUFFIX)
-    new.write_bytes(content)
-    new.replace(path)
+        def write() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(content)
+            new.replace(path)
+
+        self._insist(write)
+
+    def _open(self, table: str) -> None:
+        self._tables.mkdir(parents=True, exist_ok=True)
+        self._files[table] = FileIO(self._tables / f"{table}.csv", "w")
+
+    def _insist(self, write: Callable[[], None]) -> None:
+        """Write, and as long as the disk has no room try again."""
+        said = False
+        while True:
+            try:
+                return write()
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                if not said:
+                    self._say_that_it_waits(error)
+                said = True
+                self._while_waiting()
+                time.sleep(WAIT_SECONDS)
+
+    def _say_that_it_waits(self, error: OSError) -> None:
+        message = f"waiting for room on the disk ({error.strerror})"
+        self.log(message)
+        self.progress = dataclasses.replace(self.progress, message=message)
+        with contextlib.suppress(Exception):  # the store may be on the same disk
+            self.report_state()
+
+
+def _append(file: FileIO, content: bytes) -> None:
+    """Add whole lines to a file or leave it as it was, whatever part of them the disk took."""
+    length = file.tell()
+    try:
+        written = 0
+        while written < len(content):
+            written += file.write(content[written:])
+    except OSError:
+        file.truncate(length)
+        file.seek(length)
+        raise
 
 
 def salvage(store: Store, run_id: str, experiment: Experiment) -> int:

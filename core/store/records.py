@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
-
-import psutil
 
 from core.settings import Value
 
@@ -66,9 +63,15 @@ RECORDED_TAGS = frozenset(
 
 RESERVED_PREFIXES = ("unroll.", "mlflow.")
 
-OWNER_FIELDS = {"host": str, "pid": int, "created": (int, float), "started": (int, float)}
+OWNER_FIELDS = {"host": str, "pid": int, "created": (str, int, float), "started": (int, float)}
 
-STATE_FIELDS = {"beat": (int, float), "fraction": (int, float), "message": str, "rows": int}
+STATE_FIELDS = {
+    "beat": (int, float),
+    "fraction": (int, float),
+    "message": str,
+    "rows": int,
+    "memory": int,
+}
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,9 @@ class RunRecord:
     old_budget: int | None = None
     """The parameter budget of an older run, which counted its recurrent layers alone. Its settings
     have none: it stands at the hidden size that it recorded."""
+
+    unreadable: str = ""
+    """Why nobody can say what was run, as far as that is so: the settings are empty then."""
 
     @property
     def note(self) -> str:
@@ -166,16 +172,26 @@ class RunRecord:
 
     @cached_property
     def owner(self) -> Mapping[str, Any]:
-        """The process that executes the run: `host`, `pid`, `created`, and when it `started`.
+        """The process that executes the run: `host`, `pid`, `created` (see `core.processes`), and
+        when it `started`.
 
         Empty while nobody has started the run, or if the tag cannot be read.
         """
         owner = _json_object(self.tags.get(TAG_OWNER, "{}"), OWNER_FIELDS)
         return owner if len(owner) == len(OWNER_FIELDS) else {}
 
+    def may_be_owned_by(self, owner: Mapping[str, Any]) -> bool:
+        """Whether nobody else owns the run than this process; `{}` stands for no process."""
+        if not self.owner:
+            return True
+        same = ("host", "pid", "created")
+        return [self.owner.get(name) for name in same] == [owner.get(name) for name in same]
+
     @cached_property
     def state(self) -> Mapping[str, Any]:
-        """The newest progress report: `beat` (time), `fraction`, `message`, `rows`."""
+        """The newest progress report: `beat` (time), `fraction`, `message`, `rows`, `memory`
+        (the most bytes that it has used).
+        """
         return _json_object(self.tags.get(TAG_STATE, "{}"), STATE_FIELDS)
 
     @property
@@ -198,12 +214,6 @@ def note_text(run_id: str, result: str, comment: str = "") -> str:
     link = f"[Open in Unroll]({dashboard}/runs?run={run_id})" if dashboard else ""
     added = "\n\n".join(filter(None, [comment, link]))
     return f"{result}{NOTE_RULE}{added}" if added else result
-
-
-def process_identity() -> dict[str, Any]:
-    """This process's host, id and creation time, which together name it for good."""
-    created = psutil.Process().create_time()
-    return {"host": socket.gethostname(), "pid": os.getpid(), "created": created}
 
 
 def _json_object(text: str, fields: Mapping[str, Any]) -> dict[str, Any]:

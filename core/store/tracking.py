@@ -13,6 +13,7 @@ import logging
 import math
 import os
 import shlex
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,13 +23,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas
+from filelock import FileLock
 
 from core.analysis.sizes import size_of
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.formatting import counted
-from core.settings import BadSetting, Value, settings_of
+from core.settings import BadSetting, Value, settings_of, shown
 from core.store.folder import (
+    NO_ROOM,
     StoreError,
     database_path,
     ensure_folder,
@@ -151,16 +154,60 @@ class Store:
             self.client.update_run(run_id, status="SCHEDULED")
         return run_id
 
-    def mark_running(self, run_id: str, owner: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        """Record which process executes a run from now on, and on which device."""
-        self.set_tags(run_id, {TAG_OWNER: json.dumps(owner), **tags})
-        self.client.update_run(run_id, status="RUNNING")
+    def take(self, run_id: str, owner: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
+        """Make a process the owner of a run that is to be executed, and record that it runs.
 
-    def end(self, run_id: str, status: Status, error: str = "") -> None:
-        """End a run, with the reason if it did not finish."""
-        if error:
-            self.set_tags(run_id, {TAG_ERROR: error})
-        self.client.set_terminated(run_id, status)
+        False, and nothing is recorded, if the run has ended or another process owns it. Its owner
+        may call it again, with what it knows better by then.
+        """
+        with self._ownership():
+            record = self.run(run_id, unreadable=True)
+            if record.status not in ACTIVE or not record.may_be_owned_by(owner):
+                return False
+            self.set_tags(run_id, {TAG_OWNER: json.dumps(owner), **tags})
+            self.client.update_run(run_id, status="RUNNING")
+        return True
+
+    def release(self, run_id: str, owner: Mapping[str, Any]) -> bool:
+        """Take a run that has not begun from the process that meant to start it."""
+        with self._ownership():
+            record = self.run(run_id, unreadable=True)
+            if record.status != "SCHEDULED" or not record.may_be_owned_by(owner):
+                return False
+            self.remove_tags(run_id, [TAG_OWNER])
+        return True
+
+    def end(
+        self,
+        run_id: str,
+        status: Status,
+        error: str = "",
+        *,
+        owner: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """End a run, with the reason if it did not finish; False if it has ended already.
+
+        With `owner` only if no other process has become its owner meanwhile, `{}` standing for
+        none: who decides that a run is to end has looked at it some time ago.
+        """
+        with self._ownership():
+            record = self.run(run_id, unreadable=True)
+            if record.status not in ACTIVE:
+                return False
+            if owner is not None and not record.may_be_owned_by(owner):
+                return False
+            if error:
+                self.set_tags(run_id, {TAG_ERROR: error})
+            self.client.set_terminated(run_id, status)
+        return True
+
+    def _ownership(self) -> FileLock:
+        """Held while a run's owner or end is looked at and changed, by one process at a time.
+
+        MLflow has no such step of its own. The nodes of a cluster have no file in common: between
+        them the owner is compared, but not in one step.
+        """
+        return FileLock(self.folder / "owner.lock", poll_interval=0.005)
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags in one call. Text that is too long for MLflow is cut, and ends in an ellipsis.
@@ -221,8 +268,11 @@ class Store:
 
     # Reading
 
-    def run(self, run_id: str) -> RunRecord:
-        """One run, deleted or not; `BadSetting` if there is none of that id."""
+    def run(self, run_id: str, *, unreadable: bool = False) -> RunRecord:
+        """One run, deleted or not; `BadSetting` if there is none of that id.
+
+        One whose settings cannot be read is a `BadSetting`, too, unless it is asked for.
+        """
         stored: StoredRun | None
         if self.database:
             stored = self.database.run(run_id)
@@ -235,13 +285,10 @@ class Store:
                     raise StoreError(f"the store {self.uri} does not answer ({error})") from error
                 stored = None
         record = None if stored is None else _record(stored, self._experiments_by_id())
-        if record is not None:
+        if record is not None and (unreadable or not record.unreadable):
             return record
-        if stored is not None and TAG_CONFIG in stored.tags:
-            raise BadSetting(
-                f"run is {run_id!r}, whose settings cannot be read; restore its tag {TAG_CONFIG} "
-                "in MLflow"
-            )
+        if record is not None:
+            raise BadSetting(f"run is {run_id!r}, which cannot be read: {record.unreadable}")
         raise BadSetting(
             f"run is {run_id!r}, but the store has no such run; "
             "python -m experiments runs lists them"
@@ -256,12 +303,15 @@ class Store:
         *,
         archived: bool = True,
         deleted: bool = False,
+        unreadable: bool = False,
     ) -> list[RunRecord]:
         """Runs in the order submitted, the oldest first; the arguments are `newest_first`'s.
 
         What people look at is asked for without the archived runs.
         """
-        records = self.newest_first(experiment, status, ended_since, metrics, deleted=deleted)
+        records = self.newest_first(
+            experiment, status, ended_since, metrics, deleted=deleted, unreadable=unreadable
+        )
         shown = (record for record in records if archived or not record.archived)
         return sorted(shown, key=lambda record: (record.submitted, record.run_id))
 
@@ -273,12 +323,14 @@ class Store:
         metrics: Sequence[str] | None = None,
         *,
         deleted: bool = False,
+        unreadable: bool = False,
     ) -> Iterator[RunRecord]:
         """Runs as they are read, the newest first; with `deleted` those that somebody deleted.
 
         `ended_since` (seconds since the epoch) restricts to runs that ended then or later, which
         is how a reader keeps up with a large store. `metrics` restricts what is read of each.
-        Runs that are not ours, or whose settings cannot be read, are left out.
+        Runs that are not ours are left out, and so are those that cannot be read, unless they are
+        asked for.
         """
         names = self._experiments_by_id()
         ids = [i for i, name in names.items() if experiment in (None, name)]
@@ -287,17 +339,19 @@ class Store:
             stored = self.database.newest_first(ids, status, since, metrics, deleted=deleted)
         else:
             stored = self._search(ids, status, since, metrics, deleted=deleted)
-        records = (_record(run, names) for run in stored)
-        return (record for record in records if record is not None)
+        for run in stored:
+            record = _record(run, names)
+            if record is not None and (unreadable or not record.unreadable):
+                yield record
 
     def waiting(self) -> Iterator[RunRecord]:
-        """The SCHEDULED runs in the order submitted.
+        """The SCHEDULED runs in the order submitted, also those that cannot be read.
 
         Those of a server are read a few at a time, as they are used: a worker that asks for the
         next one of a long queue every other second must not read all of it.
         """
         if self.database:
-            return iter(self.runs(status="SCHEDULED"))
+            return iter(self.runs(status="SCHEDULED", unreadable=True))
         names = self._experiments_by_id()
         stored = self._search(
             list(names), "SCHEDULED", None, None, order="ASC", page_size=QUEUE_PAGE_RUNS
@@ -323,11 +377,21 @@ class Store:
         path = self.artifact(record.run_id, f"tables/{name}.csv")
         if path is None:
             return None
-        table = pandas.read_csv(path)
+        try:
+            table = pandas.read_csv(path)
+        except (ValueError, OSError):  # somebody edited it, or it is gone by now
+            return None
         rows = [r for e in all_experiments() if e.name == record.experiment for r in e.rows]
         row = next((row for row in rows if row.table == name), None)
-        missing = [] if row is None else [n for n in row.header() if n not in table]
-        if row is None or not missing:
+        if row is None:
+            return table
+        texts = table.select_dtypes(exclude=["number", "bool"])
+        for column in row.columns():
+            if column.role in ("measure", "seed"):  # what is no number was not measured
+                for damaged in texts.columns.intersection(column.names):
+                    table[damaged] = pandas.to_numeric(table[damaged], errors="coerce")
+        missing = [n for n in row.header() if n not in table]
+        if not missing:
             return table
         older = {c.name: c.older for c in row.columns() if c.older is not None}
         table = table.reindex(columns=[*table.columns, *missing])
@@ -450,6 +514,25 @@ def open_store(uri: str | None = None) -> Store:
     return Store(uri)
 
 
+LASTING_ERRORS = (
+    *("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE"),
+    *("INVALID_STATE", "BAD_REQUEST", "PERMISSION_DENIED", "UNAUTHENTICATED"),
+)
+"""MLflow's codes for what would be refused again."""
+
+
+def is_temporary(error: Exception) -> bool:
+    """Whether the store was away (locked, unreachable, on a full disk) and may be back later."""
+    if isinstance(error, BadSetting):
+        return False
+    module = type(error).__module__
+    if module == "mlflow.exceptions":
+        return getattr(error, "error_code", "") not in LASTING_ERRORS
+    away = (StoreError, sqlite3.OperationalError, ConnectionError, TimeoutError)
+    no_room = isinstance(error, OSError) and error.errno in NO_ROOM
+    return isinstance(error, away) or no_room or module.startswith(("requests.", "urllib3."))
+
+
 _MLFLOW_IMPORT = threading.Lock()
 
 
@@ -483,19 +566,11 @@ def _stored_run(run: Run, metrics: Sequence[str] | None = None) -> StoredRun:
 
 
 def _record(run: StoredRun, experiments: Mapping[str, str]) -> RunRecord | None:
-    """None for a run that somebody else put into our experiments, or whose config is garbled."""
-    try:
-        settings = json.loads(run.tags[TAG_CONFIG])
-    except (KeyError, ValueError):
-        return None
-    if not isinstance(settings, dict):
+    """None for a run that another program put into our experiments."""
+    if TAG_CONFIG not in run.tags and TAG_SWEEP not in run.tags:
         return None
     name = experiments.get(run.experiment_id, "")
-    old_budget = None
-    if name:
-        config = experiment_named(name).config
-        old_budget = settings["parameter_budget"] if config.has_old_budget(settings) else None
-        settings = config.settings_as_recorded(settings)
+    settings, old_budget, unreadable = _settings(name, run.tags.get(TAG_CONFIG))
     return RunRecord(
         run_id=run.run_id,
         experiment_id=run.experiment_id,
@@ -510,7 +585,27 @@ def _record(run: StoredRun, experiments: Mapping[str, str]) -> RunRecord | None:
         tags=run.tags,
         deleted=run.deleted,
         old_budget=old_budget,
+        unreadable=unreadable,
     )
+
+
+def _settings(experiment: str, text: str | None) -> tuple[dict[str, Value], int | None, str]:
+    """The settings and the old parameter budget that a tag records, and why it cannot be read."""
+    if text is None:
+        return {}, None, f"it has no tag {TAG_CONFIG}"
+    try:
+        settings = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}, None, f"its tag {TAG_CONFIG} is {shown(text)}, which is not JSON"
+    if not isinstance(settings, dict):
+        return {}, None, f"its tag {TAG_CONFIG} is {shown(text)}, which names no settings"
+    if not experiment:
+        return settings, None, ""
+    config = experiment_named(experiment).config
+    if reason := config.unreadable(settings):
+        return {}, None, f"by its tag {TAG_CONFIG}, {reason}"
+    old_budget = settings["parameter_budget"] if config.has_old_budget(settings) else None
+    return config.settings_as_recorded(settings), old_budget, ""
 
 
 def run_name(config: Config) -> str:

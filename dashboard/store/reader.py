@@ -82,6 +82,7 @@ class Reader:
         """Held by the session that asks the store."""
         self._ended: dict[str, RunRecord] = {}
         self._active: list[RunRecord] | None = None
+        self._unreadable: list[RunRecord] = []
         self._listed: dict[tuple[str | None, bool], list[RunRecord]] = {}
         self._next_look = 0.0
         self._seen_until = time.time()
@@ -133,7 +134,7 @@ class Reader:
     def run(self, run_id: str) -> RunRecord | None:
         """One run, deleted or not, with all that the store knows of it; None if it is not there."""
         try:
-            record = self._ask(lambda: self.store.run(run_id))
+            record = self._ask(lambda: self.store.run(run_id, unreadable=True))
         except BadSetting:
             return None
         return record if record.experiment else None
@@ -141,6 +142,12 @@ class Reader:
     def deleted(self) -> list[RunRecord]:
         """The runs that somebody deleted and that can be restored. Raises `StoreError`."""
         return self._ask(lambda: self.store.runs(metrics=KEPT_METRICS, deleted=True))
+
+    def unreadable(self) -> list[RunRecord]:
+        """The runs of which nobody can say any more what was run. Raises `StoreError`."""
+        self._keep_up()
+        with self._lock:
+            return list(self._unreadable)
 
     def refresh(self) -> None:
         """Look again now, because something has just been submitted or cancelled.
@@ -167,7 +174,7 @@ class Reader:
             for record in records:
                 self._ended.pop(record.run_id, None)
             self._take(_slim(r) for r in records if not r.deleted and r.status not in ACTIVE)
-            self._taken |= {record.run_id: time.time() for record in records}
+            self._taken |= {record.run_id: time.monotonic() for record in records}
             self._listed.clear()
         self.refresh()
 
@@ -198,11 +205,14 @@ class Reader:
             self._reread()
 
     def _reread(self) -> None:
-        started, stamp = time.time(), self.store.stamp()
+        started, stamp = time.monotonic(), self.store.stamp()
         fresh: dict[str, RunRecord] = {}
         unseen: list[RunRecord] = []
-        for record in self.store.newest_first(metrics=KEPT_METRICS):
-            if record.status not in ACTIVE:
+        unreadable: list[RunRecord] = []
+        for record in self.store.newest_first(metrics=KEPT_METRICS, unreadable=True):
+            if record.unreadable:
+                unreadable.append(record)
+            elif record.status not in ACTIVE:
                 fresh[record.run_id] = _slim(record)
                 unseen.append(fresh[record.run_id])
             if len(unseen) == SHOWN_AT_ONCE and not self.complete:
@@ -215,10 +225,11 @@ class Reader:
                 fresh.pop(run_id, None)
                 if run_id in self._ended:
                     fresh[run_id] = self._ended[run_id]
+            self._unreadable = unreadable
             if fresh != self._ended:
                 self._ended = fresh
                 self._listed.clear()
-            now = time.time()
+            now = time.monotonic()
             self._stamp, self._cost = stamp, now - started
             self._rested_at = now + self._cost / FULL_SHARE
             self._reread_at = now + max(FULL_SECONDS, self._cost / FULL_SHARE)
@@ -227,11 +238,11 @@ class Reader:
         """Look at the store if it is time and nobody else does; wait only for the first look."""
         if not self.complete:
             self._begin()
-        if time.time() < self._next_look:
+        if time.monotonic() < self._next_look:
             return
         if self._looking.acquire(blocking=self._active is None):
             try:
-                if time.time() >= self._next_look:
+                if time.monotonic() >= self._next_look:
                     self._look()
             finally:
                 self._looking.release()
@@ -243,14 +254,14 @@ class Reader:
                 return
             if self._full is None or self._full.done():
                 self._full = self._reread_behind()
-                self._patience_until = time.time() + FIRST_SECONDS
+                self._patience_until = time.monotonic() + FIRST_SECONDS
             full = self._full
-        wait([full], max(0.0, self._patience_until - time.time()))
+        wait([full], max(0.0, self._patience_until - time.monotonic()))
         if full.done():
             self._ask(full.result)
 
     def _look(self) -> None:
-        now = time.time()
+        looked_at, now = time.time(), time.monotonic()
         changed = now > self._rested_at and self.store.stamp() != self._stamp
         if self.complete and (changed or now > self._reread_at):
             # If it fails in the background, this look at the store reports the same failure.
@@ -270,14 +281,14 @@ class Reader:
             if active != self._active:
                 self._active = active
                 self._listed.clear()
-        self._seen_until = now
-        self._next_look = time.time() + LOOK_SECONDS
+        self._seen_until = looked_at
+        self._next_look = time.monotonic() + LOOK_SECONDS
 
     def _take(self, ended: Iterable[RunRecord]) -> None:
         for record in ended:
             if self._ended.get(record.run_id) != record:
                 self._ended[record.run_id] = record
-                self._taken[record.run_id] = time.time()
+                self._taken[record.run_id] = time.monotonic()
                 self._listed.clear()
 
     def _reread_behind(self) -> Future[None]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.analysis.more_seeds import Plan
 from core.experiment import Config, Experiment
-from core.formatting import inline_text
+from core.formatting import counted, inline_text
 from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.records import RunRecord
@@ -93,6 +93,18 @@ def retry(record: RunRecord) -> None:
         worker.ensure_worker(store)
         st.query_params["run"] = new
         return f"{inline_text(record.name)} is queued again"
+
+    _say(again)
+
+
+def retry_failed(records: Sequence[RunRecord]) -> None:
+    """Queue those again that failed and were not retried yet (a button's callback)."""
+
+    def again() -> str:
+        store = cache.reader().store
+        new = queue.retry_failed(store, records, cache.person())
+        worker.ensure_worker(store)
+        return f"{counted(len(new), 'failed run')} queued again"
 
     _say(again)
 

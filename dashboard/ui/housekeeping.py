@@ -18,6 +18,7 @@ from dashboard.store import cache
 from dashboard.store.sweeps import Sweep
 from dashboard.ui import actions
 from dashboard.ui.text import plain
+from experiments import queue
 from experiments.housekeeping import (
     Edit,
     can_be_typed,
@@ -190,6 +191,16 @@ def _mark_buttons(runs: Sequence[RunRecord], key: str, sweep: str | None = None)
             type="tertiary",
             on_click=actions.cancel_all,
             args=(active,),
+        )
+    failed = queue.failed_of(runs, cache.reader().runs(archived=True))
+    if failed and len(runs) > 1:
+        st.button(
+            f"Retry {counted(len(failed), 'failed run')}",
+            key=f"{key}-retry",
+            icon=":material/replay:",
+            type="tertiary",
+            on_click=actions.retry_failed,
+            args=(failed,),
         )
     if st.button(
         "Delete",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas
@@ -15,7 +16,7 @@ from core.formatting import MAX_LETTERS, counted, inline_text, listed, one_line
 from core.settings import settings_of
 from core.store.records import ACTIVE, RunRecord
 from dashboard.charts.scales import whole_numbers
-from dashboard.navigation import COMPARE, TRANSLATE, page_of
+from dashboard.navigation import COMPARE, RUNS, TRANSLATE, page_of
 from dashboard.store import cache
 from dashboard.ui import actions, controls, downloads, housekeeping
 from dashboard.ui.text import (
@@ -32,6 +33,7 @@ from dashboard.ui.text import (
 )
 from dashboard.views.compare.picking import ID_LETTERS
 from experiments.export import reproduction
+from experiments.queue import retries_of
 
 PREVIEW_ROWS = 200
 
@@ -55,6 +57,9 @@ def show_run(run_id: str) -> None:
         return
     with st.container(border=True, key="details"):
         _head(record)
+        if record.unreadable:
+            _unreadable(record)
+            return
         housekeeping.remarks([record])
         _texts_in_full(record)
         _buttons(record)
@@ -65,13 +70,45 @@ def show_run(run_id: str) -> None:
         with settings:
             _settings(record)
         with log:
-            text = cache.reader().store.log_text(record.run_id)
-            st.code(text[-LOG_LETTERS:] or "Nothing logged yet.", language=None, height=300)
+            _log(record)
         with tables:
             _tables(record)
         with reproduce:
             st.caption("This command repeats the run in the foreground.")
             st.code(reproduction(record), None, wrap_lines=True)
+
+
+def list_unreadable(records: Sequence[RunRecord]) -> None:
+    """The runs that no list can show, each with the reason."""
+    if not records:
+        return
+    title = f"{counted(len(records), 'run')} cannot be read"
+    with st.expander(title, icon=":material/error:", key="unreadable"):
+        for record in records:
+            text = f"{record.experiment} · {inline_text(record.name)}: {record.unreadable}"
+            st.page_link(RUNS.path, label=plain(text), query_params={"run": record.run_id})
+
+
+def _unreadable(record: RunRecord) -> None:
+    """What is left to show and to do where nobody can say what was run."""
+    st.error(
+        plain(
+            f"This run cannot be read: {record.unreadable}. What it measured is untouched. Restore "
+            "the tag in MLflow, and the run is back in every list and comparison."
+        ),
+        icon=":material/error:",
+    )
+    with st.container(horizontal=True):
+        housekeeping.mlflow_link([record])
+        if record.status in ACTIVE:
+            actions.cancel_button(record, "cancel")
+    with st.expander("Log", icon=":material/notes:"):
+        _log(record)
+
+
+def _log(record: RunRecord) -> None:
+    text = cache.reader().store.log_text(record.run_id)
+    st.code(text[-LOG_LETTERS:] or "Nothing logged yet.", language=None, height=300)
 
 
 def _head(record: RunRecord) -> None:
@@ -87,10 +124,21 @@ def _head(record: RunRecord) -> None:
     facts = [record.experiment, inline_text(record.sweep_name), submitted]
     if record.seconds is not None:
         facts.append(f"ran for {duration(record.seconds)}")
+    if memory := record.state.get("memory"):
+        facts.append(f"up to {memory / 2**20:,.0f} MB of memory")
     facts += [housekeeping.done_by(record), record.run_id]
     st.caption(plain(" · ".join(filter(None, facts))))
     if record.status in ACTIVE:
-        st.progress(progress(record), text=plain(status_message(record)))
+        text = status_message(record)
+        if record.status == "SCHEDULED" and (before := _before(record)):
+            text += f", behind {counted(before, 'run')}"
+        st.progress(progress(record), text=plain(text))
+
+
+def _before(record: RunRecord) -> int:
+    """How many runs the queue takes before this one."""
+    queued = [run.run_id for run in cache.reader().active() if run.status == "SCHEDULED"]
+    return queued.index(record.run_id) if record.run_id in queued else 0
 
 
 def _size(record: RunRecord) -> str:
@@ -147,13 +195,7 @@ def _buttons(record: RunRecord) -> None:
         if record.status in ACTIVE:
             actions.cancel_button(record, "cancel")
         else:
-            st.button(
-                "Run it again",
-                key="retry",
-                icon=":material/replay:",
-                on_click=actions.retry,
-                args=(record,),
-            )
+            _retry_button(record)
         if page is not None and record.status == "FINISHED":
             st.page_link(
                 page.path,
@@ -176,6 +218,26 @@ def _buttons(record: RunRecord) -> None:
                 query_params=alone,
             )
     housekeeping.actions_on([record], "details")
+
+
+def _retry_button(record: RunRecord) -> None:
+    """Run it again; or the run that does so already."""
+    again = retries_of(cache.reader().runs(archived=True)).get(record.run_id)
+    if again is not None:
+        st.page_link(
+            RUNS.path,
+            label=f"Run again: {STATUS_WORDS[again.status]}",
+            icon=":material/replay:",
+            query_params={"run": again.run_id},
+        )
+        return
+    st.button(
+        "Run it again",
+        key="retry",
+        icon=":material/replay:",
+        on_click=actions.retry,
+        args=(record,),
+    )
 
 
 def _result(record: RunRecord) -> None:

@@ -45,6 +45,7 @@ def look() -> None:
     if not runs:
         st.info("There are no runs yet.", icon=":material/inbox:")
         st.page_link(LAUNCH.path, label="Launch a comparison", icon=LAUNCH.icon)
+        run_details.list_unreadable(cache.reader().unreadable())
         return
     wanted = [
         run
@@ -61,6 +62,7 @@ def look() -> None:
             picking.compare_link(f"Compare these {len(chosen)} runs", ids)
     elif asked:
         run_details.show_run(chosen[0].run_id if chosen else asked[0])
+    run_details.list_unreadable(cache.reader().unreadable())
 
 
 states.live(look, active=any(run.status in ACTIVE for run in cache.reader().active()))

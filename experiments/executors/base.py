@@ -6,23 +6,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.experiments import experiment_named
+from core.experiment import Config
+from core.experiments import config_of, experiment_named
+from core.runner import GIB, memory_limit
+from core.settings import BadSetting
 from core.store.records import RunRecord
+
+BASE_MEMORY = 1.5
+"""GiB that a run needs besides its weights: libraries, sequences, what a backward pass keeps."""
+
+WEIGHT_BYTES = 4
 
 
 @dataclass(frozen=True)
 class ResourceRequest:
     """What a run needs of the machine."""
 
-    threads: int
-    alone: bool
+    threads: int = 1
+    alone: bool = False
     """Nothing may run beside it: it measures time."""
+    gpus: int = 0
+    memory: float = BASE_MEMORY
+    """GiB that should be free for it to start beside others: an estimate."""
+    memory_limit: float = float("inf")
+    """GiB beyond which it is ended."""
 
     @classmethod
     def of(cls, record: RunRecord) -> ResourceRequest:
-        """The request of a run. Raises `BadSetting` for an unknown experiment."""
-        threads = int(record.settings.get("threads") or 1)
-        return cls(threads, experiment_named(record.experiment).timed)
+        """The request of a run, derived from its config.
+
+        A run whose config is refused asks for little: it starts, and ends with the reason.
+        """
+        alone = experiment_named(record.experiment).timed
+        try:
+            config = config_of(record)
+        except BadSetting:
+            return cls(alone=alone)
+        return cls(
+            threads=config.threads,
+            alone=alone,
+            gpus=int(config.device == "cuda"),
+            memory=BASE_MEMORY + _weights(config) / GIB,
+            memory_limit=memory_limit(config),
+        )
+
+
+def _weights(config: Config) -> float:
+    """Bytes of the networks that are trained side by side, with gradients and Adam's moments."""
+    seeds = int(config.flat().get("seeds") or 1)
+    return 4.0 * WEIGHT_BYTES * seeds * config.parameters
 
 
 class Executor(Protocol):

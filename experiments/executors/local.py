@@ -11,23 +11,57 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import psutil
 
-from core.runner import execute
+from core.processes import process_exists, started_at
+from core.runner import GIB, execute
 from core.store.records import RunRecord
 from core.store.tracking import Store
 from experiments import liveness
 from experiments.durations import cores
 from experiments.executors.base import ResourceRequest
 
-MIN_FREE_MEMORY = 1.5 * 2**30
-"""Bytes without which a second child is not started beside the first."""
+SURVEY_SECONDS = 2.0
+"""Between looks at what the children use."""
+
+MAX_LOG = 4 * 2**20
+"""Bytes of a run's log. What a child prints beyond is dropped, and the log says so."""
+
+LOG_KEPT = 2**20
+"""Bytes from its beginning that stay when a log is cut."""
+
+NO_SERVER = 255
+"""The exit status of a child whose fork server is gone: nobody knows how it ended."""
+
+
+@dataclass
+class Child:
+    """A process that executes a run."""
+
+    process: ForkServerProcess
+    request: ResourceRequest
+    created: str | None
+    """What tells it from a later process of the same number."""
+    killed: str = ""
+    """Why it was ended by force, if it was."""
+    orphan: bool = False
+    """Whether the fork server died: its children go on, but what waits for them was told that they
+    have ended."""
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid or 0
+
+    def exists(self) -> bool:
+        return self.created is not None and process_exists(self.pid, self.created)
 
 
 class LocalExecutor:
@@ -38,7 +72,8 @@ class LocalExecutor:
         self._store = store
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["experiments.executors.preload"])
-        self._children: dict[str, tuple[ForkServerProcess, ResourceRequest]] = {}
+        self._children: dict[str, Child] = {}
+        self._survey_at = 0.0
 
     def warm_up(self) -> None:
         """Start the fork server now, so that the first run need not wait for it."""
@@ -53,50 +88,50 @@ class LocalExecutor:
 
     def has_room(self, request: ResourceRequest, others: Sequence[ResourceRequest] = ()) -> bool:
         """Whether a run fits beside the children and what others have running on this machine."""
-        beside = [*others, *(request for _, request in self._children.values())]
+        beside = [*others, *(child.request for child in self._children.values())]
         if not beside:
             return True
         if request.alone or any(other.alone for other in beside):
             return False
         threads = sum(other.threads for other in beside) + request.threads
         free: int = psutil.virtual_memory().available
-        return threads <= cores() and free >= MIN_FREE_MEMORY
+        return threads <= cores() and free >= request.memory * GIB
 
     def start(self, record: RunRecord) -> None:
-        """Fork a child that executes the run."""
+        """Fork a child that executes the run, from a new fork server if the last one died."""
         spool = self._store.spool(record.run_id)
         spool.mkdir(parents=True, exist_ok=True)
         process = self._context.Process(
             target=_execute, args=(self._store.uri, record.run_id, spool / "log.txt"), daemon=False
         )
         process.start()
-        self._children[record.run_id] = (process, ResourceRequest.of(record))
+        request = ResourceRequest.of(record)
+        self._children[record.run_id] = Child(process, request, started_at(process.pid or 0))
 
     def wait(self, seconds: float) -> list[tuple[str, str]]:
         """Wait until a child ends or the time is up: the ended runs, and how each child ended."""
-        sentinels = [process.sentinel for process, _ in self._children.values()]
-        if not sentinels:
+        if not self._children:
             return []
-        connection.wait(sentinels, seconds)
+        watched = [c.process.sentinel for c in self._children.values() if not c.orphan]
+        if len(watched) == len(self._children):
+            connection.wait(watched, seconds)
+        else:
+            time.sleep(seconds)  # nothing tells when an orphan ends
+        self._survey()
         ended = []
-        for run_id, (process, _) in [*self._children.items()]:
-            exitcode = process.exitcode
-            if exitcode is None:
-                continue
-            process.join()
-            del self._children[run_id]
-            if exitcode >= 0:
-                ended.append((run_id, f"its process ended with exit status {exitcode}"))
-            else:
-                names = {number.value: number.name for number in signal.Signals}
-                name = names.get(-exitcode, "unknown")
-                ended.append((run_id, f"its process was ended by signal {-exitcode} ({name})"))
+        for run_id, child in [*self._children.items()]:
+            how = _ending(child)
+            if how:
+                with contextlib.suppress(OSError):  # what the run has started ends with it
+                    os.killpg(child.pid, signal.SIGKILL)
+                del self._children[run_id]
+                ended.append((run_id, how))
         return ended
 
     def stop(self, run_id: str, *, force: bool = False) -> None:
         """Ask a child to stop, or with `force` end its whole process group."""
-        if run_id in self._children:
-            pid = self._children[run_id][0].pid or 0
+        if run_id in self._children and self._children[run_id].exists():
+            pid = self._children[run_id].pid
             with contextlib.suppress(ProcessLookupError):
                 if force:
                     os.killpg(pid, signal.SIGKILL)
@@ -111,10 +146,75 @@ class LocalExecutor:
         """
         return liveness.is_alive(record)
 
+    def _survey(self) -> None:
+        """Cut logs that have grown too long, and end runs that take more than they may.
+
+        A run keeps to its limits by itself as far as it can. One that is stuck, or has started
+        processes of its own, is ended from here.
+        """
+        for run_id in self._children:
+            cut_log(self._store.spool(run_id) / "log.txt")
+        if time.monotonic() < self._survey_at:
+            return
+        self._survey_at = time.monotonic() + SURVEY_SECONDS
+        for run_id, child in self._children.items():
+            used = _memory_of_group(child.pid) / GIB
+            if used > child.request.memory_limit and not child.killed:
+                child.killed = (
+                    f"its processes used {used:.3g} GiB of memory together, and its memory_limit "
+                    f"is {child.request.memory_limit:.3g}"
+                )
+                self.stop(run_id, force=True)
+
+
+def cut_log(path: Path) -> None:
+    """Keep the beginning of a log that has grown too long; whoever writes to it appends."""
+    with contextlib.suppress(OSError):
+        size = path.stat().st_size
+        if size > MAX_LOG:
+            os.truncate(path, LOG_KEPT)
+            with path.open("a") as log:
+                log.write(f"\n… {size - LOG_KEPT:,} bytes were printed here and are dropped\n")
+
+
+def _ending(child: Child) -> str:
+    """How a child ended, in words; "" while it runs."""
+    if not child.orphan:
+        exitcode = child.process.exitcode
+        if exitcode is None:
+            return ""
+        child.process.join()
+        if exitcode != NO_SERVER or not child.exists():
+            return child.killed or _in_words(exitcode)
+        child.orphan = True
+    return "" if child.exists() else child.killed or "its process ended after the fork server had"
+
+
+def _in_words(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"its process ended with exit status {exitcode}"
+    names = {number.value: number.name for number in signal.Signals}
+    words = f"its process was ended by signal {-exitcode} ({names.get(-exitcode, 'unknown')})"
+    if exitcode == -signal.SIGKILL:
+        words += ", as the system does when memory runs out"
+    return words
+
+
+def _memory_of_group(pid: int) -> int:
+    """Bytes of main memory that a process and its descendants use."""
+    used = 0
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for member in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                used += member.memory_info().rss
+    return used
+
 
 def _execute(uri: str, run_id: str, log: Path) -> None:
     """In the child: its own process group, its output in the run's log."""
     os.setsid()
+    _offer_to_the_kernel()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -124,3 +224,9 @@ def _execute(uri: str, run_id: str, log: Path) -> None:
         traceback.print_exc()
         sys.stderr.flush()
         raise
+
+
+def _offer_to_the_kernel() -> None:
+    """If memory runs out, let the kernel end this run and not a program of the user's."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800")

@@ -15,7 +15,7 @@ from rich.table import Table
 from core.experiment import Row
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.models.registry import variants
-from core.runner import process_identity
+from core.processes import process_identity
 from core.store.recorder import Recorder
 from core.store.tracking import Store
 from tests.bench.window import PATIENCE_MS, Window, chromium, served, temporary_store
@@ -50,7 +50,7 @@ def _fill(store: Store) -> None:
     for number in range(-RUNS % 6, RUNS + -RUNS % 6):
         (config,) = GRADIENT_DECAY.configs([names[number % 6]], {"seed": [number // 6]})
         run_id = store.create(GRADIENT_DECAY, config, sweep=f"bench {number // 6}")
-        store.mark_running(run_id, {**process_identity(), "started": time.time()}, {})
+        store.take(run_id, {**process_identity(), "started": time.time()}, {})
         recorder = Recorder(store, run_id, GRADIENT_DECAY)
         for row in rows:
             recorder.take(row)

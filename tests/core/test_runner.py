@@ -4,20 +4,25 @@ import contextlib
 import dataclasses
 import errno
 import os
+import resource
 import shutil
 import signal
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from io import FileIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from core.experiment import Artifact, Checkpoint, Event, Progress
 from core.machine_lock import acquire_machine_slot
-from core.runner import execute
+from core.processes import process_identity
+from core.runner import execute, insist
+from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.recorder import Recorder, salvage
 from core.store.tracking import Store
@@ -80,7 +85,7 @@ def test_an_infinite_value_is_in_the_table_and_counted(store: Store, toy) -> Non
 
 def test_a_config_that_this_version_refuses_fails_with_the_reason(store: Store, toy) -> None:
     run_id = store.create(TOY, ToyConfig(), sweep="s")
-    store.set_tags(run_id, {"unroll.config": '{"count": -1}'})
+    store.set_tags(run_id, {"unroll.config": '{"cell": "rnn", "count": -1}'})
     assert execute(store, run_id) == "FAILED"
     assert "count is -1" in store.run(run_id).error
 
@@ -92,28 +97,131 @@ def test_a_run_cancelled_before_it_starts_never_runs(store: Store, toy) -> None:
     assert store.table(store.run(run_id), "squares") is None
 
 
-def test_a_full_disk_at_the_start_fails_the_run_with_the_reason(store: Store, toy) -> None:
+def test_a_folder_that_cannot_be_written_fails_the_run_with_the_reason(store: Store, toy) -> None:
     shutil.rmtree(store.folder / "spool")
     (store.folder / "spool").touch()  # nothing can be written there
     record = store.run(go(store))
     assert record.status == "FAILED"
-    assert record.error.startswith("its rows cannot be written: NotADirectoryError")
+    assert record.error.startswith("NotADirectoryError")
 
 
-def test_a_disk_that_is_full_before_the_first_row_fails_the_run_with_the_reason(
+class HalfFullDisk(FileIO):
+    """Takes half of what is written the first few times, and then says that there is no room."""
+
+    refusals: ClassVar[int] = 3
+
+    def write(self, content: Any, /) -> int:
+        if HalfFullDisk.refusals > 0 and b"square" not in content:
+            HalfFullDisk.refusals -= 1
+            super().write(content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(content)
+
+
+def test_a_run_waits_for_room_on_the_disk_and_loses_and_doubles_no_row(
     store: Store, toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("core.store.recorder.FileIO", HalfFullDisk)
+    monkeypatch.setattr("core.store.recorder.WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(HalfFullDisk, "refusals", 3)
+    run_id = go(store, count=6)
+    assert HalfFullDisk.refusals == 0
+    assert store.run(run_id).status == "FINISHED"
+    assert store.table(store.run(run_id), "squares")["number"].tolist() == list(range(6))
+    assert "waiting for room on the disk" in store.log_text(run_id)
 
-    monkeypatch.setattr("core.store.recorder.csv.writer", full)
-    monkeypatch.setattr("core.store.recorder.salvage", full)
+
+def test_a_run_that_waits_for_room_can_be_cancelled(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.store.recorder.FileIO", HalfFullDisk)
+    monkeypatch.setattr(HalfFullDisk, "refusals", 10**9)
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("core.store.recorder.time.sleep", sleep)
+    assert store.run(go(store)).status == "KILLED"
+    assert len(waited) == 2
+
+
+def test_a_run_keeps_to_its_time_limit_and_keeps_its_rows(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runner.HEARTBEAT_SECONDS", 0.05)
+    run_id = store.create(TOY, ToyConfig(time_limit=0.01), sweep="s", status="RUNNING")
+    assert execute(store, run_id, lambda _: time.sleep(0.3)) == "FAILED"
+    record = store.run(run_id)
+    assert record.error.startswith("it took longer than its time_limit of 0.01 minutes; rows")
+    assert len(store.table(record, "squares")) >= 1
+
+
+def test_a_run_that_needs_more_memory_than_its_limit_fails_and_says_what_to_do(
+    store: Store, toy
+) -> None:
+    def eat(event: Event) -> None:
+        if isinstance(event, Progress):
+            bytearray(2**40)
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    run_id = store.create(TOY, ToyConfig(memory_limit=3), sweep="s", status="RUNNING")
+    assert execute(store, run_id, eat) == "FAILED"
+    error = store.run(run_id).error
+    assert "more memory than its memory_limit of 3 GiB" in error
+    assert "raise memory_limit (MemoryError" in error
+    assert len(store.table(store.run(run_id), "squares")) == 1
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+@pytest.mark.parametrize("away", ["take", "log_metrics", "set_note", "end", "upload"])
+def test_a_store_that_is_away_at_the_start_or_the_end_ends_no_run(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    calls: list[str] = []
+    method = getattr(store, away)
+
+    def sometimes(*arguments: Any, **named: Any) -> Any:
+        calls.append(away)
+        if len(calls) <= 3:
+            raise sqlite3.OperationalError("database is locked")
+        return method(*arguments, **named)
+
+    monkeypatch.setattr(store, away, sometimes)
     monkeypatch.setattr("core.runner.time.sleep", lambda _: None)
-    record = store.run(go(store))
-    assert (record.status, record.error) == (
-        "FAILED",
-        "OSError: [Errno 28] No space left on device",
-    )
+    run_id = go(store)
+    assert len(calls) > 3
+    assert store.run(run_id).status == "FINISHED"
+    assert len(store.table(store.run(run_id), "squares")) == 4
+
+
+def test_an_error_that_would_come_again_is_not_waited_for() -> None:
+    calls = []
+
+    def refuse() -> None:
+        calls.append(1)
+        raise BadSetting("no")
+
+    with pytest.raises(BadSetting):
+        insist(refuse)
+    assert len(calls) == 1
+
+
+def test_of_two_processes_that_execute_a_run_at_once_one_does(store: Store, toy) -> None:
+    """The second looked at the run before the first had taken it."""
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    before = store.run(run_id)
+    owner = {**process_identity(), "created": "of another process", "started": 1.0}
+    assert store.take(run_id, owner, {})
+    assert execute(store, run_id) == "RUNNING"
+    assert not store.take(run_id, {**process_identity(), "started": 2.0}, {})
+    assert not store.end(run_id, "FAILED", "lost", owner=before.owner)
+    assert store.run(run_id).owner == owner
+    assert store.end(run_id, "FINISHED", owner=owner)
+    assert not store.end(run_id, "FAILED", "too late", owner=owner)
+    assert store.run(run_id).status == "FINISHED"
 
 
 def test_a_store_that_is_away_for_a_moment_costs_the_run_nothing(
@@ -141,7 +249,7 @@ def test_a_run_that_has_ended_or_is_somebody_elses_is_not_executed_again(store: 
     assert execute(store, run_id) == "FINISHED"
     assert store.run(run_id).ended == ended
     other = store.create(TOY, ToyConfig(), sweep="s")
-    store.mark_running(other, {"host": "elsewhere", "pid": 1, "created": 1.0, "started": 1.0}, {})
+    store.take(other, {"host": "elsewhere", "pid": 1, "created": 1.0, "started": 1.0}, {})
     assert execute(store, other) == "RUNNING"
     assert store.table(store.run(other), "squares") is None
 

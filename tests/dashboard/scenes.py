@@ -138,7 +138,7 @@ def record(
         return store.create(experiment, config, sweep=sweep)
     run_id = store.create(experiment, config, sweep=sweep, status="RUNNING")
     owner = {"host": "elsewhere", "pid": 1, "created": 1.0, "started": time.time()}
-    store.mark_running(run_id, owner, machine)
+    store.take(run_id, owner, machine)
     recorder = Recorder(store, run_id, experiment)
     every = rows(experiment, config, wide=wide)
     made = (row for row in every if row.table not in without)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable
 
@@ -16,8 +17,9 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.models.registry import variants
-from core.runner import process_identity
+from core.processes import process_identity
 from core.store.folder import StoreError
+from core.store.records import TAG_OWNER
 from core.store.tracking import Store
 from dashboard.navigation import launching, page_of
 from dashboard.ui.text import plain
@@ -348,11 +350,12 @@ def test_a_run_from_the_command_line_needs_no_worker(
     assert page is not None
     assert "do not need one" in texts(show(LAUNCH)), "it is about to start"
     owner = {**process_identity(), "started": time.time()}
+    store.take(run_id, owner, {})
     for there in (owner, {**owner, "host": "elsewhere"}):
-        store.mark_running(run_id, there, {})
+        store.set_tags(run_id, {TAG_OWNER: json.dumps(there)})
         assert "do not need one" in texts(show(LAUNCH))
     assert "queued runs do not start" not in texts(show(page.path))
-    store.mark_running(run_id, {**owner, "created": 1.0}, {})
+    store.set_tags(run_id, {TAG_OWNER: json.dumps({**owner, "created": 1.0})})
     for path in (LAUNCH, page.path):
         assert "queued runs do not start" in texts(show(path)), (
             "its process is gone: a worker would say so"
@@ -388,7 +391,7 @@ def test_a_sweep_of_several_experiments_has_one_bar_and_a_figure_and_a_link_for_
         one, other, *_ = experiment.configs(["lstm", "bi-lstm"], {})
         record(store, experiment, one, sweep, "FINISHED" if started else "SCHEDULED")
         run_id = store.create(experiment, other, sweep=sweep)
-        store.mark_running(run_id, {**process_identity(), "started": time.time()}, {})
+        store.take(run_id, {**process_identity(), "started": time.time()}, {})
     app = show(LAUNCH, watch=sweep)
     assert not app.exception
     whole, *lines = [line.proto for line in app.get("progress")]

@@ -56,7 +56,7 @@ BAD_USAGE = (
     ("run gradient-decay --hidden-size", "--hidden-size: expected one argument"),
     ("run gradient-decay --preset none", "preset is 'none'; gradient-decay has chapter"),
     ("run", "required: EXPERIMENT"),
-    ("explode", "command is 'explode'; choose from list, run, submit"),
+    ("explode", "command is 'explode'; choose from list, run, sweep, submit"),
     (
         "run gradient-decay --parameter-budget 1,234,567",
         "parameter_budget is '1,234,567', but here a comma separates values; give 1234567",

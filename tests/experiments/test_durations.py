@@ -22,7 +22,7 @@ def measured(store: Store, seconds: float, **settings: Any) -> None:
     """Record a finished run that took so long."""
     (run_id,) = submit(store, TOY, [ToyConfig.from_flat(settings)])
     owner = {"host": os.uname().nodename, "pid": 1, "created": 1.0}
-    store.mark_running(run_id, {**owner, "started": time.time() - seconds}, {})
+    store.take(run_id, {**owner, "started": time.time() - seconds}, {})
     store.end(run_id, "FINISHED")
 
 
@@ -119,7 +119,7 @@ def test_the_time_left_follows_what_is_done_of_the_active_runs(
     running, queued = submit(store, TOY, [ToyConfig(seed=0), ToyConfig(seed=1)])
     assert time_left(store.active(), store.runs()) is None
     owner = {"host": os.uname().nodename, "pid": 1, "created": 1.0, "started": time.time() - 30}
-    store.mark_running(running, owner, {TAG_STATE: '{"fraction": 0.05}'})
+    store.take(running, owner, {TAG_STATE: '{"fraction": 0.05}'})
     assert time_left(store.active(), store.runs()) is None, "too little of it to tell"
     store.set_tags(running, {TAG_STATE: '{"fraction": 0.5}'})
     assert time_left(store.active(), store.runs()) == pytest.approx((90, 90), rel=0.1)

@@ -236,7 +236,7 @@ def test_no_tag_that_a_run_records_itself_is_free() -> None:
     import torch
 
     from core.device import describe_device
-    from core.runner import _provenance
+    from core.runner import provenance
 
-    recorded = {**_provenance(), **describe_device(torch.device("cpu"))}
+    recorded = {**provenance(), **describe_device(torch.device("cpu"))}
     assert [tag for tag in recorded if is_free(tag)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from core.store.records import TAG_CANCEL, TAG_HEARTBEAT, TAG_OWNER, RunRecord, process_identity
+from core.processes import process_exists, process_identity
+from core.store.records import TAG_CANCEL, TAG_CONFIG, TAG_HEARTBEAT, TAG_OWNER, RunRecord
 from core.store.tracking import Store
 from experiments import liveness
 from experiments.executors.base import ResourceRequest
@@ -57,7 +59,7 @@ def look_once(store: Store, executor: FakeExecutor) -> None:
 
 def owned_by(store: Store, owner: dict[str, object]) -> str:
     run_id = store.create(TOY, ToyConfig(), sweep="s")
-    store.mark_running(run_id, owner, {TAG_HEARTBEAT: "1.0"})
+    store.take(run_id, owner, {TAG_HEARTBEAT: "1.0"})
     return run_id
 
 
@@ -121,7 +123,7 @@ def test_silence_is_timed_from_when_it_was_first_seen(
 ) -> None:
     run_id = store.create(TOY, ToyConfig(), sweep="s", status="RUNNING")
     if owner is not None:
-        store.mark_running(run_id, owner, {TAG_HEARTBEAT: "1.0"})
+        store.take(run_id, owner, {TAG_HEARTBEAT: "1.0"})
     if cancelled:
         store.set_tags(run_id, {TAG_CANCEL: "1.0"})
     lost, now = LostRuns(), time.monotonic()
@@ -144,8 +146,79 @@ def test_an_owner_that_cannot_be_read_is_nobody_known(store: Store, toy) -> None
 
 
 def test_a_later_process_of_the_same_number_is_not_the_owner() -> None:
-    assert liveness.process_exists(os.getpid(), HERE["created"])
-    assert not liveness.process_exists(os.getpid(), HERE["created"] - 10)
+    assert process_exists(os.getpid(), HERE["created"])
+    assert not process_exists(os.getpid(), f"{HERE['created']}0")
+
+
+def test_a_process_stays_the_same_when_somebody_sets_the_clock(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psutil reckons a start from the time of the boot, which moves with the clock."""
+    run_id = owned_by(store, HERE)
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 1.0)
+    monkeypatch.setattr("time.time", lambda: 7200.0)
+    assert process_identity() == {name: HERE[name] for name in ("host", "pid", "created")}
+    look_once(store, FakeExecutor())
+    assert store.run(run_id).status == "RUNNING"
+
+
+def test_a_request_to_stop_is_timed_by_this_machines_clock(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tag has a time of day, which may be an hour off."""
+    run_id = owned_by(store, HERE)
+    store.set_tags(run_id, {TAG_CANCEL: "edited"})
+    cancellations, now = liveness.Cancellations(), time.monotonic()
+    answers = []
+    for seconds in (0.0, 9.0, 11.0):
+        monkeypatch.setattr(liveness.time, "monotonic", lambda now=now + seconds: now)
+        answers.append(cancellations.seconds_since(store.run(run_id)))
+    assert answers == [0.0, 9.0, 11.0]
+
+
+def test_a_run_whose_start_was_cut_short_waits_again(store: Store, toy) -> None:
+    """Its owner was recorded, and then somebody killed it before it became RUNNING."""
+    run_id = owned_by(store, GONE)
+    store.client.update_run(run_id, status="SCHEDULED")
+    executor = FakeExecutor()
+    look_once(store, executor)
+    assert store.run(run_id).owner == {}
+    look_once(store, executor)
+    assert executor.started == [run_id]
+
+
+def test_a_run_that_nobody_can_read_ends_with_the_reason_and_the_queue_goes_on(
+    store: Store, toy
+) -> None:
+    broken, fine = (store.create(TOY, ToyConfig(seed=seed), sweep="s") for seed in (0, 1))
+    store.set_tags(broken, {TAG_CONFIG: "[1]"})
+    executor = FakeExecutor()
+    look_once(store, executor)
+    record = store.run(broken, unreadable=True)
+    assert (record.status, executor.started) == ("FAILED", [fine])
+    assert record.error == (
+        "it cannot be read: its tag unroll.config is '[1]', which names no settings"
+    )
+
+
+def test_what_a_killed_process_left_of_an_ended_run_is_removed(store: Store, toy) -> None:
+    ended, active = owned_by(store, GONE), owned_by(store, HERE)
+    store.end(ended, "FINISHED")
+    for run_id in (ended, active):
+        store.spool(run_id).mkdir()
+    look_once(store, FakeExecutor())
+    assert not store.spool(ended).exists()
+    assert store.spool(active).exists()
+
+
+def test_a_worker_whose_log_cannot_be_written_goes_on(store: Store, toy) -> None:
+    def full(_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    executor = FakeExecutor()
+    Worker(store, full, executor).serve(watch=lambda: True)
+    assert executor.started == [run_id]
 
 
 def test_a_worker_gives_the_signals_back(store: Store, toy) -> None:

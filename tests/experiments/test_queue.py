@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from core.chapter.claim import Measurement
+from core.processes import started_at
 from core.settings import BadSetting
 from core.store.records import STATUSES, TAG_ARCHIVED, TAG_OWNER, TAG_PINNED
 from core.store.tracking import Store, current_user
@@ -58,7 +59,7 @@ def test_cancelling_a_running_run_signals_the_process_that_executes_it(store: St
     (run_id,) = submit(store, TOY, configs(0))
     host = os.uname().nodename
     owner = {"host": host, "pid": child.pid, "created": child.create_time(), "started": time.time()}
-    store.mark_running(run_id, owner, {})
+    store.take(run_id, owner, {})
     assert "is stopping" in cancel(store, run_id)
     assert child.wait(5) == -15
     assert store.run(run_id).cancelled
@@ -88,6 +89,51 @@ def test_retry_queues_the_same_config_in_the_same_comparison(store: Store, toy) 
     assert again.settings == before.settings
     assert again.sweep == before.sweep
     assert again.retry_of == run_id
+
+
+def test_a_run_is_retried_once_and_then_its_retry(store: Store, toy) -> None:
+    (run_id,) = submit(store, TOY, configs(0))
+    cancel(store, run_id)
+    again = retry(store, run_id)
+    with pytest.raises(BadSetting, match=rf"retried already, as run {again[:8]} \(SCHEDULED\)"):
+        retry(store, run_id)
+    cancel(store, again)
+    third = retry(store, again)
+    assert store.run(third).retry_of == again
+    store.delete(third)
+    assert store.run(retry(store, again)).retry_of == again, "the deleted one does not count"
+
+
+def test_what_failed_of_a_sweep_is_queued_again_but_for_what_was_retried(store: Store, toy) -> None:
+    failed, retried, cancelled, finished = submit(store, TOY, configs(0, 1, 2, 3))
+    store.end(failed, "FAILED")
+    store.end(retried, "FAILED")
+    store.end(cancelled, "KILLED")
+    store.end(finished, "FINISHED")
+    retry(store, retried)
+    (again,) = queue.retry_failed(store, store.runs())
+    assert store.run(again).retry_of == failed
+    assert queue.retry_failed(store, store.runs()) == []
+
+
+def test_a_run_that_starts_while_it_is_cancelled_is_not_removed_but_signalled(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = psutil.Popen(["sleep", "60"])
+    (run_id,) = submit(store, TOY, configs(0))
+    owner = {"host": os.uname().nodename, "pid": child.pid, "created": started_at(child.pid)}
+    mark, taken = store.set_tags, []
+
+    def start_meanwhile(of: str, tags: dict[str, str]) -> None:
+        mark(of, tags)
+        if not taken:
+            taken.append(of)
+            mark(of, {TAG_OWNER: json.dumps({**owner, "started": 1.0})})
+
+    monkeypatch.setattr(store, "set_tags", start_meanwhile)
+    assert "is stopping" in cancel(store, run_id)
+    assert child.wait(5) == -15
+    assert store.run(run_id).status == "SCHEDULED"
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(store: Store, toy) -> None:
@@ -129,7 +175,7 @@ def test_a_whole_launch_is_cancelled_at_once_and_nothing_starts_meanwhile(
     running, *queued = submit(store, TOY, configs(0, 1, 2))
     host = os.uname().nodename
     owner = {"host": host, "pid": child.pid, "created": child.create_time(), "started": time.time()}
-    store.mark_running(running, owner, {})
+    store.take(running, owner, {})
     said = queue.cancel_all(store, store.active())
     assert said.startswith("2 runs removed from the queue, 1 run stopping")
     assert child.wait(5) == -15

@@ -15,6 +15,7 @@ import pytest
 from core.store.folder import PROJECT
 from core.store.tracking import Store
 from experiments.__main__ import main
+from experiments.guard import Guard
 from experiments.serve import dashboard_service, mlflow_service
 from experiments.worker import environment, worker_status
 from tests.experiments.processes import until
@@ -63,6 +64,40 @@ def test_serve_starts_everything_measures_and_stops_everything(
     finally:
         if serve.poll() is None:
             serve.kill()
+
+
+def test_a_guard_ends_what_is_left_when_its_master_is_killed() -> None:
+    """The master starts two processes, each with a child."""
+    code = (
+        "import subprocess, sys, time\n"
+        "from experiments.guard import Guard\n"
+        "guard = Guard()\n"
+        "commands = 'sleep 600 & wait', 'sleep 600 & wait'\n"
+        "for command in commands:\n"
+        "    shell = subprocess.Popen(['sh', '-c', command], start_new_session=True)\n"
+        "    guard.watch(shell.pid)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    options = {"cwd": PROJECT, "stdout": subprocess.PIPE, "text": True}
+    master = subprocess.Popen([sys.executable, "-c", code], **options)
+    assert master.stdout is not None
+    assert master.stdout.readline() == "ready\n"
+    started = family(master)
+    assert len(started) >= 4, "two shells, what they started, and the guard"
+    master.kill()
+    master.wait()
+    until(lambda: not any(process.is_running() for process in started), seconds=30)
+
+
+def test_a_guard_that_is_dismissed_ends_nothing() -> None:
+    process = psutil.Popen(["sleep", "60"], start_new_session=True)
+    guard = Guard()
+    guard.watch(process.pid)
+    guard.dismiss()
+    assert process.is_running()
+    process.kill()
+    process.wait()
 
 
 @pytest.mark.parametrize("flag", ["--dashboard-port", "--mlflow-port"])

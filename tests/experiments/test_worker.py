@@ -180,7 +180,7 @@ def errand(new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPath
     store = new_store(tmp_path_factory.mktemp("errand") / "store")
     broken, fine = submit(store, GRADIENT_DECAY, GRADIENT_DECAY.configs(["rnn", "gru"], QUICK))
     owner = {"host": os.uname().nodename, "pid": 2**22 + 1, "created": 1.0, "started": 1.0}
-    store.mark_running(broken, owner, {})
+    store.take(broken, owner, {})
     (store.spool(broken) / "tables").mkdir(parents=True)
     (store.spool(broken) / "tables" / "gradient.csv").write_text('"never closed\n')
     done = subprocess.run(

@@ -178,6 +178,8 @@ def test_each_setting_but_the_variant_and_its_repetition_separates_runs(
         "repetitions",
         "packed",  # another measurement of the same run
         "device",
+        "memory_limit",  # no number depends on these two
+        "time_limit",
         *(() if experiment.timed else ("threads",)),
     }
     base = experiment.config().flat()

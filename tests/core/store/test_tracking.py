@@ -106,10 +106,73 @@ def test_an_unreadable_tag_costs_no_listing(store: Store, toy) -> None:
         assert [record.run_id for record in store.runs()] == [edited, fine]
         assert store.run(edited).owner == store.run(edited).state == {}
         assert store.run(edited).seconds is None
-    with pytest.raises(
-        BadSetting, match=r"settings cannot be read; restore its tag unroll\.config"
-    ):
+    with pytest.raises(BadSetting, match=r"cannot be read: its tag unroll\.config is 'garbage'"):
         store.run(garbled)
+    assert [r.run_id for r in store.runs(unreadable=True)] == [edited, garbled, fine]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nonsense", "its tag unroll.config is 'nonsense', which is not JSON"),
+        ("[" * 100_000, "which is not JSON"),
+        ("null", "its tag unroll.config is 'null', which names no settings"),
+        ("{}", "by its tag unroll.config, it does not say its cell"),
+        ('{"cell": 3}', "cell is 3; give"),
+        ('{"cell": "rnn", "threads": "many"}', "threads is 'many'; give a whole number from 1"),
+        ('{"cell": "rnn", "threads": 1.5}', "threads is 1.5; give a whole number from 1"),
+        ('{"cell": "rnn", "time_limit": NaN}', "time_limit is NaN; give a number"),
+        ('{"cell": "rnn", "seed": true}', "seed is true; give a whole number"),
+        ('{"cell": "rnn", "seed": null}', "seed is null; give a whole number"),
+    ],
+)
+def test_settings_that_somebody_edited_make_a_run_unreadable_and_harm_no_other(
+    store: Store, toy, text: str, reason: str
+) -> None:
+    edited, fine = make(store), make(store, seed=1)
+    store.client.set_tag(edited, TAG_CONFIG, text[:MAX_TAG_LENGTH])
+    assert [record.run_id for record in store.runs()] == [fine]
+    record = store.run(edited, unreadable=True)
+    assert reason in record.unreadable
+    assert record.settings == {}
+    with pytest.raises(BadSetting, match="cannot be read"):
+        config_of(record)
+    assert store.end(edited, "FAILED", "why")
+    assert store.run(edited, unreadable=True).error == "why"
+
+
+def test_settings_of_another_version_can_be_read(store: Store, toy) -> None:
+    run_id = make(store)
+    store.set_tags(run_id, {TAG_CONFIG: '{"cell": "of a plug-in", "threads": 999, "gone": [1]}'})
+    record = store.run(run_id)
+    assert record.settings["threads"] == 999
+    assert record.settings["gone"] == [1]
+
+
+def test_a_run_without_a_config_is_ours_if_it_has_a_sweep(store: Store, toy) -> None:
+    ours, theirs = make(store), store.client.create_run("1").info.run_id
+    store.client.delete_tag(ours, TAG_CONFIG)
+    every = store.runs(unreadable=True)
+    assert [(r.run_id, r.unreadable) for r in every] == [(ours, "it has no tag unroll.config")]
+    assert theirs
+
+
+def test_a_table_that_somebody_edited_keeps_what_is_a_number(store: Store, toy) -> None:
+    run_id = make(store)
+    for content, squares in (
+        ("phase,part,seed,number,square\n0,a,0,0,1.5\n0,a,0,1,many\n", [1.5, None]),
+        ("", None),
+        ("\x00\xff", None),
+    ):
+        path = store.folder / "squares.csv"
+        path.write_text(content)
+        store.upload(run_id, path, "tables")
+        table = store.table(store.run(run_id), "squares")
+        if squares is None:
+            assert table is None or "many" not in table.to_string()
+        else:
+            assert table["square"].isna().tolist() == [value is None for value in squares]
+            assert table["square"].dtype == float
 
 
 def test_a_listing_asks_once_for_experiments_that_were_never_run(

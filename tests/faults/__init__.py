@@ -1,0 +1,1 @@
+"""Attacks on the engine, each a program with a seed: `make faults`."""

@@ -1,0 +1,218 @@
+"""Random kills over queues of short runs, and power cuts in the middle of writes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from core.experiments import experiment_named
+from core.processes import process_exists
+from core.store.records import ACTIVE, ENDED, RunRecord
+from core.store.tracking import open_store
+from experiments.liveness import is_alive
+from experiments.queue import retry
+from tests.faults.scene import Plan, Scene, pause, scene, short_plan, tables_of
+
+VICTIMS = ("child", "child", "worker", "fork server", "fork server", "worker and server", "all")
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
+RUNS = 20
+"""In each queue."""
+PATIENCE = 600.0
+"""Seconds in which a queue must have ended, kills and sleeping processes included."""
+
+
+def kills(count: int, seed: int, stopped: float = 60.0, runs: int = RUNS) -> Iterator[str]:
+    """So many kills over as many queues as that takes; yields what went wrong, then the sum.
+
+    Every submitted config must end once as FINISHED, or plainly as FAILED or KILLED with a retry
+    that works; no run may be called lost while it lives, and finished tables are those of an
+    undisturbed run.
+    """
+    chance = random.Random(seed)
+    plan = short_plan(runs)
+    done: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        reference = _reference(Path(folder) / "reference", plan)
+        number = 0
+        while sum(done[v] for v in set(VICTIMS)) < count:
+            number += 1
+            with scene(Path(folder) / f"queue-{number}") as queue:
+                yield from _one_queue(queue, plan, reference, chance, done, count, stopped)
+    yield f"kills: {dict(done)} in {number} queues of {runs} runs"
+
+
+def _reference(folder: Path, plan: Plan) -> list[dict[str, str]]:
+    with scene(folder) as quiet:
+        quiet.start_worker()
+        ended = quiet.wait_for(quiet.submit(plan))
+        assert all(record.status == "FINISHED" for record in ended), [r.error for r in ended]
+        return [tables_of(quiet.store, record) for record in ended]
+
+
+def _one_queue(
+    queue: Scene,
+    plan: Plan,
+    reference: list[dict[str, str]],
+    chance: random.Random,
+    done: Counter[str],
+    count: int,
+    stopped: float,
+) -> Iterator[str]:
+    queue.start_worker()
+    first = queue.submit(plan)
+    watched: dict[str, RunRecord] = {}
+    asleep: list[tuple[float, psutil.Process]] = []
+    deadline = time.monotonic() + PATIENCE
+    while any(record.status in ACTIVE for record in _all(queue)):
+        if time.monotonic() > deadline:
+            stuck = [f"{r.run_id} {r.status}" for r in _all(queue) if r.status in ACTIVE]
+            yield f"stuck after {PATIENCE:g} s: {stuck}"
+            return
+        pause(chance, 0.2, 2.5)
+        if sum(done[v] for v in set(VICTIMS)) < count:
+            _strike(queue, chance, done, asleep, stopped)
+        for until, process in [*asleep]:
+            if time.monotonic() > until:
+                asleep.remove((until, process))
+                with contextlib.suppress(psutil.Error):
+                    process.resume()
+        if queue.worker is None or queue.worker.poll() is not None:
+            queue.start_worker()
+        for record in _all(queue):
+            lost = record.status == "FAILED" and record.error.startswith("lost")
+            if lost and record.run_id not in watched and is_alive(record):
+                yield f"{record.run_id} is called lost and lives: {record.error}"
+            watched[record.run_id] = record
+    for _, process in asleep:
+        with contextlib.suppress(psutil.Error):
+            process.resume()
+    yield from _judge(queue, first, reference, done)
+
+
+def _all(queue: Scene) -> list[RunRecord]:
+    return queue.store.runs(metrics=())
+
+
+def _strike(
+    queue: Scene,
+    chance: random.Random,
+    done: Counter[str],
+    asleep: list[tuple[float, psutil.Process]],
+    stopped: float,
+) -> None:
+    """Send one signal to one victim."""
+    victim, number = chance.choice(VICTIMS), chance.choice(SIGNALS)
+    running = [r for r in queue.store.runs(status="RUNNING") if is_alive(r)]
+    server = queue.fork_server()
+    worker = queue.worker
+    pids: list[int] = []
+    if victim == "child" and running:
+        pids = [chance.choice(running).owner["pid"]]
+    if victim in ("worker", "worker and server") and worker is not None:
+        pids.append(worker.pid)
+    if victim in ("fork server", "worker and server") and server is not None:
+        pids.append(server.pid)
+    if victim == "all":
+        pids = [process.pid for process in queue.processes()]
+        number = signal.SIGKILL
+    if not pids:
+        return
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGSTOP:
+                with contextlib.suppress(psutil.Error):
+                    asleep.append((time.monotonic() + stopped, psutil.Process(pid)))
+            os.kill(pid, number)
+    done[victim] += 1
+    done[number.name] += 1
+
+
+def _judge(
+    queue: Scene, first: list[str], reference: list[dict[str, str]], done: Counter[str]
+) -> Iterator[str]:
+    """Retry what did not finish, on an undisturbed machine, and compare everything."""
+    records = {record.run_id: record for record in _all(queue)}
+    after = {record.retry_of: record.run_id for record in records.values() if record.retry_of}
+    newest = []
+    for run_id in first:
+        while run_id in after:
+            run_id = after[run_id]
+        newest.append(run_id)
+    retried = {}
+    for run_id in newest:
+        record = records[run_id]
+        done[record.status] += 1
+        if record.status != "FINISHED":
+            if not record.error:
+                yield f"{run_id} is {record.status} without a reason"
+            retried[run_id] = retry(queue.store, run_id)
+    again = dict(zip(retried, queue.wait_for([*retried.values()]), strict=True))
+    for place, run_id in enumerate(newest):
+        last = again.get(run_id, records[run_id])
+        if last.status != "FINISHED":
+            yield f"the retry of {run_id} is {last.status}: {last.error}"
+            continue
+        if not experiment_named(last.experiment).timed:
+            tables = tables_of(queue.store, last)
+            if tables != reference[place]:
+                yield f"{last.run_id} has other rows than an undisturbed run"
+    finished: Counter[str] = Counter()
+    for record in _all(queue):
+        if record.status == "FINISHED":
+            finished[_origin(records, record)] += 1
+        owner = record.owner
+        if record.status in ENDED and owner and process_exists(owner["pid"], owner["created"]):
+            queue.until(lambda o=owner: not process_exists(o["pid"], o["created"]), 15)
+    yield from (f"{run_id} finished {n} times" for run_id, n in finished.items() if n > 1)
+    queue.stop_worker()
+    queue.until(lambda: not queue.processes(), 20)
+    left = [path.name for path in (queue.folder / "spool").iterdir()]
+    if left:
+        yield f"spools left behind: {left}"
+
+
+def _origin(records: dict[str, RunRecord], record: RunRecord) -> str:
+    while record.retry_of and record.retry_of in records:
+        record = records[record.retry_of]
+    return record.run_id
+
+
+def power_cuts(count: int, seed: int) -> Iterator[str]:
+    """Everything killed in the middle of writes, and the store copied at that moment: the copy
+    opens, and nothing that was shown as finished is gone from it."""
+    chance = random.Random(seed)
+    cuts = shown = 0
+    with tempfile.TemporaryDirectory() as folder, scene(Path(folder) / "store") as queue:
+        while cuts < count:
+            queue.start_worker()
+            queue.submit(short_plan(6, ("gradient-decay", "parameter-count", "memory-span")))
+            pause(chance, 0.5, 4.0)
+            finished = {r.run_id for r in _all(queue) if r.status == "FINISHED"}
+            queue.kill_everything()
+            cuts += 1
+            copy = Path(folder) / f"copy-{cuts}"
+            queue.copy_to(copy)
+            store = open_store(f"sqlite:///{copy / 'mlflow.db'}")
+            there = {r.run_id: r for r in store.runs()}
+            for run_id in finished:
+                record = there.get(run_id)
+                if record is None or record.status != "FINISHED":
+                    yield f"{run_id} was shown as finished and is {record and record.status}"
+                elif not tables_of(store, record):
+                    yield f"{run_id} was shown as finished and has no table"
+            shown += len(finished)
+        queue.start_worker()
+        queue.until(lambda: not queue.store.active(), 600)
+        stuck = [r for r in _all(queue) if r.status in ACTIVE]
+        yield from (f"{r.run_id} is stuck as {r.status}" for r in stuck)
+        queue.stop_worker()
+    yield f"power cuts: {cuts}; {shown} looks at a finished run in the copies"

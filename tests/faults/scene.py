@@ -1,0 +1,196 @@
+"""A store of its own with a worker, everything that runs for it, and queues of short runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pandas
+import psutil
+
+from core.experiment import Config, Experiment
+from core.experiments import experiment_named
+from core.store.folder import PROJECT
+from core.store.records import ENDED, RunRecord
+from core.store.tracking import Store, open_store
+from experiments.queue import submit
+from experiments.worker import environment, worker_status
+
+Plan = Sequence[tuple[Experiment, Config]]
+
+SMALL: Mapping[str, Mapping[str, object]] = {
+    "gradient-decay": {"seeds": 2, "hidden_size": 8, "sequence_length": 20, "batch_size": 2},
+    "parameter-count": {"hidden_size": 8},
+    "throughput": {
+        "hidden_size": 8,
+        "batch_size": 2,
+        "sequence_length": 8,
+        "shortest_length": 8,
+        "repetitions": 3,
+        "streamed_tokens": 10,
+        "packed": False,
+    },
+    "length-quality": {
+        "hidden_size": 8,
+        "training_steps": 10,
+        "longest_trained": 4,
+        "longest_tested": 6,
+        "tested_pairs": 12,
+    },
+    "memory-span": {
+        "hidden_size": 8,
+        "training_steps": 20,
+        "longest_lag": 3,
+        "seeds": 2,
+        "learning_rate": 0.01,
+    },
+    "two-sided-context": {
+        "hidden_size": 8,
+        "training_steps": 20,
+        "furthest": 1,
+        "sequence_length": 8,
+        "seeds": 2,
+    },
+}
+"""Settings with which a run of each experiment takes about a second."""
+
+TIMES = ["training_seconds", "tokens_per_second"]
+"""Columns that differ however undisturbed a run is."""
+
+CELLS = ("rnn", "lstm", "gru")
+
+
+def short_plan(count: int, experiments: Sequence[str] = tuple(SMALL)) -> Plan:
+    """So many short runs, of all experiments and cells in turn."""
+    plan = []
+    for number in range(count):
+        experiment = experiment_named(experiments[number % len(experiments)])
+        values = {
+            **SMALL[experiment.name],
+            "cell": CELLS[(number + number // 6) % 3],
+            "seed": number,
+        }
+        plan.append((experiment, experiment.config.from_flat(values)))
+    return plan
+
+
+class Scene:
+    """A store in a folder, and the processes that work on it."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
+        self.env = {**environment(self.store), **(env or {})}
+        self.worker: subprocess.Popen[bytes] | None = None
+
+    def start_worker(self) -> None:
+        """Start a worker, and wait until it takes runs."""
+        with (self.folder / "faults.log").open("ab") as log:
+            self.worker = subprocess.Popen(
+                [sys.executable, "-m", "experiments", "worker"],
+                cwd=PROJECT,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.until(lambda: (s := worker_status(self.store)) is not None and s.ready, 120)
+
+    def stop_worker(self) -> None:
+        """Ask the worker to end, and wait until it has."""
+        if self.worker is not None and self.worker.poll() is None:
+            self.worker.send_signal(signal.SIGCONT)
+            self.worker.terminate()
+            self.worker.wait(60)
+
+    def submit(self, plan: Plan) -> list[str]:
+        """Queue runs of several experiments, mixed as they come."""
+        return [submit(self.store, e, [config])[0] for e, config in plan]
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs for this store, but not this process."""
+        mine = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                named = process.environ().get("MLFLOW_TRACKING_URI") == self.store.uri
+                if named and process.pid != os.getpid() and process.status() != "zombie":
+                    mine.append(process)
+        return mine
+
+    def fork_server(self) -> psutil.Process | None:
+        """The process that forks the worker's runs."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if "forkserver" in " ".join(process.cmdline()) and process.ppid() == self._pid:
+                    return process
+        return None
+
+    @property
+    def _pid(self) -> int:
+        return self.worker.pid if self.worker else 0
+
+    def kill_everything(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End all of it at once, as a power cut does."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(number)
+        if self.worker is not None:
+            self.worker.wait(60)
+
+    def wait_for(self, run_ids: Sequence[str], seconds: float = 300.0) -> list[RunRecord]:
+        """Wait until all of these have ended."""
+        self.until(lambda: all(r.status in ENDED for r in self.runs(run_ids)), seconds)
+        return self.runs(run_ids)
+
+    def runs(self, run_ids: Sequence[str]) -> list[RunRecord]:
+        """These runs as the store has them now."""
+        return [self.store.run(run_id, unreadable=True) for run_id in run_ids]
+
+    def until(self, what: object, seconds: float = 60.0) -> None:
+        """Wait until it is true; `TimeoutError` after so many seconds."""
+        deadline = time.monotonic() + seconds
+        assert callable(what)
+        while not what():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not true after {seconds:g} s; see {self.folder}")
+            time.sleep(0.05)
+
+    def copy_to(self, folder: Path) -> Store:
+        """The store as it lies on the disk at this moment, opened from a copy."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("*.lock"))
+        return open_store(f"sqlite:///{folder / 'mlflow.db'}")
+
+
+@contextlib.contextmanager
+def scene(folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Scene]:
+    """A scene of which nothing is left running."""
+    folder.mkdir(parents=True)
+    made = Scene(folder, env)
+    try:
+        yield made
+    finally:
+        made.kill_everything()
+
+
+def tables_of(store: Store, record: RunRecord) -> dict[str, str]:
+    """Name → content of every table that a run has recorded, but for times."""
+    folder = store.artifact(record.run_id, "tables")
+    if folder is None:
+        return {}
+    tables = {path.name: pandas.read_csv(path) for path in sorted(folder.iterdir())}
+    return {
+        name: table.drop(columns=TIMES, errors="ignore").to_csv() for name, table in tables.items()
+    }
+
+
+def pause(random_: random.Random, shortest: float, longest: float) -> None:
+    """Sleep for a random time."""
+    time.sleep(random_.uniform(shortest, longest))
