@@ -66,7 +66,8 @@ def full_disk(seconds: float = 30.0) -> Iterator[str]:
             with hostile_scene(disk / "store") as queue:
                 yield from _fill(queue, disk, seconds)
         finally:
-            subprocess.run(["umount", str(disk)], check=False)
+            # Lazily: this process still has the database open.
+            subprocess.run(["umount", "--lazy", str(disk)], check=False)
 
 
 def _fill(queue: Scene, disk: Path, seconds: float) -> Iterator[str]:
