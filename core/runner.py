@@ -74,6 +74,8 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
     owner = {**process_identity(), "started": time.time()}
     if record.status not in ACTIVE or not record.may_be_owned_by(owner):
         return record.status
+    if not record.experiment:  # somebody has renamed or deleted it since the run was taken up
+        return record.status
     experiment = experiment_named(record.experiment)
     status: Status = "FAILED"
     error = ""

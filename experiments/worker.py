@@ -147,6 +147,10 @@ class Worker:
         for run_id, how in ended:
             with self._reporting(run_id):
                 record = self._store.run(run_id, unreadable=True)
+                if record.status == "SCHEDULED":
+                    self._store.forget_experiments()
+                    if not self._store.run(run_id, unreadable=True).experiment:
+                        continue  # it waits until its experiment has its name again
                 # A run that a living process or another machine owns is not lost with this child.
                 if not record.owner or self._executor.is_alive(record) is False:
                     self._mark_lost(record, how)

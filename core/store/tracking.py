@@ -447,6 +447,10 @@ class Store:
             if not token:
                 return
 
+    def forget_experiments(self) -> None:
+        """Ask for the numbers of all experiments again: somebody may have renamed one."""
+        self._experiment_ids.clear()
+
     def _experiments_by_id(self) -> dict[str, str]:
         """MLflow's number → name, of our experiments that have ever been run.
 
