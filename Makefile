@@ -40,7 +40,7 @@ check: setup-dev  ## format, lint, types
 bench: setup-dev  ## speed, as ratios within one run
 	$(BIN)/python -m tests.bench $(ARGS)
 
-faults: setup-dev  ## kills, power cuts, full disks and worse, for half an hour; ARGS="kills --seed 7"
+faults: setup-dev  ## kills, power cuts, full disks and worse; ARGS="kills --seed 7"
 	$(BIN)/python -m tests.faults $(ARGS)
 
 screenshots: setup-dev  ## the README's pictures, from a chapter suite that is measured first

@@ -169,7 +169,7 @@ class Config(Settings):
             "GiB of main memory. A run that needs more fails and keeps the rows that it has "
             "measured. Default: four fifths of the machine's memory."
         ),
-        json_schema_extra={"role": "machine"},
+        json_schema_extra={"role": "limit"},
     )
     time_limit: float = Field(
         1440.0,
@@ -180,7 +180,7 @@ class Config(Settings):
             "Minutes, without waiting in the queue. A run that takes longer fails and keeps the "
             "rows that it has measured."
         ),
-        json_schema_extra={"role": "machine"},
+        json_schema_extra={"role": "limit"},
     )
 
     @property

@@ -16,15 +16,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import metadata
 from types import FrameType
-from typing import Any, Self, TypeVar
-
-import psutil
+from typing import Any, Self
 
 from core.device import describe_device, resolve_device
 from core.experiment import Config, Event, Progress
 from core.experiments import config_of, experiment_named
-from core.formatting import one_line
 from core.machine_lock import TIMING_LOCK, acquire_machine_slot
+from core.machine_memory import GIB, total_bytes
 from core.processes import process_identity
 from core.settings import BadSetting
 from core.store.folder import PROJECT
@@ -35,19 +33,9 @@ from core.store.records import (
     TAG_TRACEBACK,
     Status,
 )
-from core.store.tracking import Store, is_temporary
-
-Result = TypeVar("Result")
+from core.store.tracking import Store, insist
 
 HEARTBEAT_SECONDS = 5.0
-
-STORE_PATIENCE = 900.0
-"""Seconds for which a run waits at its start and its end for a store that is away."""
-
-LONGEST_WAIT = 10.0
-"""Seconds between two tries."""
-
-GIB = 2**30
 
 SHARE_OF_MEMORY = 0.8
 """Of the machine, for a run without a limit of its own: the rest keeps the machine usable."""
@@ -87,7 +75,9 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
         try:
             if record.cancelled:
                 raise Cancelled
-            if not insist(lambda: store.take(run_id, owner, provenance()), recorder.log):
+            if not insist(
+                lambda: store.take(run_id, owner, provenance()), recorder.say_that_it_waits
+            ):
                 return insist(lambda: store.run(run_id, unreadable=True)).status
             if insist(lambda: store.run(run_id, unreadable=True)).cancelled:  # in the meantime
                 raise Cancelled
@@ -102,7 +92,7 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 owner["started"] = time.time()
                 heartbeat.end_after(60 * config.time_limit)
                 described = _prepare(config)
-                insist(lambda: store.take(run_id, owner, described), recorder.log)
+                insist(lambda: store.take(run_id, owner, described), recorder.say_that_it_waits)
                 recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
                 started = time.perf_counter()
                 checkpoint = newest_checkpoint(store, record) if experiment.resumable else None
@@ -115,8 +105,11 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 seconds = time.perf_counter() - started
             with cancellation.deferred():
                 sentence = experiment.sentence(config, recorder.summary)
-                insist(lambda: store.log_metrics(run_id, [("seconds", seconds, 0)]), recorder.log)
-                insist(lambda: store.set_note(run_id, sentence), recorder.log)
+                insist(
+                    lambda: store.log_metrics(run_id, [("seconds", seconds, 0)]),
+                    recorder.say_that_it_waits,
+                )
+                insist(lambda: store.set_note(run_id, sentence), recorder.say_that_it_waits)
             status = "FINISHED"
         except (Cancelled, KeyboardInterrupt):
             cancellation.disarm()
@@ -135,8 +128,10 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             with contextlib.suppress(Exception):  # the log has it too, with the outer calls
                 store.set_tags(run_id, {TAG_TRACEBACK: traceback.format_exc(limit=-20)})
         cancellation.disarm()
-        insist(lambda: recorder.close(finished=status == "FINISHED"), recorder.log)
-        if insist(lambda: store.end(run_id, status, error, owner=owner), recorder.log):
+        insist(lambda: recorder.close(finished=status == "FINISHED"), recorder.say_that_it_waits)
+        if insist(
+            lambda: store.end(run_id, status, error, owner=owner), recorder.say_that_it_waits
+        ):
             recorder.discard()
             return status
     return insist(lambda: store.run(run_id, unreadable=True)).status
@@ -148,21 +143,6 @@ def _report_waiting(recorder: Recorder, watch: Callable[[Event], None]) -> None:
         recorder.take(event)
         recorder.report_state()
         watch(event)
-
-
-def insist(action: Callable[[], Result], say: Callable[[str], None] = lambda _: None) -> Result:
-    """Do what must not fail because the store is away for minutes, locked or on a full disk."""
-    deadline = time.monotonic() + STORE_PATIENCE
-    wait = 0.5
-    while True:
-        try:
-            return action()
-        except Exception as error:
-            if not is_temporary(error) or time.monotonic() > deadline:
-                raise
-            say(f"the store does not answer ({one_line(str(error))}); trying again")
-        time.sleep(wait)
-        wait = min(2 * wait, LONGEST_WAIT)
 
 
 class _Cancellation:
@@ -290,15 +270,16 @@ def _memory_limit(config: Config) -> Iterator[None]:
 
 def memory_limit(config: Config) -> float:
     """In GiB: the config's own, or four fifths of this machine's memory."""
-    return config.memory_limit or SHARE_OF_MEMORY * psutil.virtual_memory().total / GIB
+    return config.memory_limit or SHARE_OF_MEMORY * total_bytes() / GIB
 
 
 def failure_text(failure: Exception, config: Config | None) -> str:
     """Why a run failed, in a sentence that names what can be done if memory was short."""
     kind = "" if isinstance(failure, BadSetting) else f"{type(failure).__name__}: "
     text = f"{kind}{failure}"
-    refused = ("can't allocate memory", "could not create a memory", "out of memory")
-    if isinstance(failure, MemoryError) or any(words in str(failure) for words in refused):
+    from core.measure.memory import is_out_of_memory  # needs torch, as whatever failed did
+
+    if is_out_of_memory(failure):
         limit = "" if config is None else f" of {memory_limit(config):.3g} GiB"
         text = (
             f"it needs more memory than its memory_limit{limit} or the machine allows; make the "

@@ -20,10 +20,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 Value = bool | int | float | str | None
-Role = Literal["identity", "replicate", "machine"]
+Role = Literal["identity", "replicate", "machine", "limit"]
 """What a setting decides: what is measured (identity), a repetition of the same measurement (seed,
-seeds, repetitions), or where and how it is computed (device, threads). Runs that differ only in
-the last two repeat one measurement: groups, labels and the matching of runs follow from that."""
+seeds, repetitions), where and how it is computed (device, threads), or what it may take (limit),
+on which no number depends. Runs that differ only in the last three repeat one measurement: groups,
+labels and the matching of runs follow from that."""
 
 
 MAX_BITS = 1000

@@ -177,7 +177,9 @@ def name_tags(name: str) -> dict[str, str]:
 def _run_key(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
     """What identifies equal runs; the machine belongs to it if the run measured time."""
     named = experiment_named(experiment)
-    text = json.dumps(named.complete(settings), sort_keys=True)
+    limits = {setting.name for setting in named.settings if setting.role == "limit"}
+    decisive = {n: v for n, v in named.complete(settings).items() if n not in limits}
+    text = json.dumps(decisive, sort_keys=True)
     return experiment, text, host if named.timed else ""
 
 

@@ -15,7 +15,6 @@ import os
 import resource
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -23,9 +22,8 @@ import torch
 from torch import Tensor
 from torch._C._profiler import RecordScope, _ExperimentalConfig
 
+from core.machine_memory import MIB, free_bytes
 from core.models.recurrent import Recurrent
-
-MIB = 2**20
 
 MARGIN = 64 * MIB
 """Allowance for what is not the pass's own: fragmentation, and code generated on the fly."""
@@ -120,32 +118,6 @@ class MemoryLimit:
                 torch.cuda.set_per_process_memory_fraction(1.0, self.device)
         else:
             yield
-
-
-def free_bytes() -> int:
-    """Memory that this process could still get: the machine's, or its control group's if less."""
-    return min([psutil.virtual_memory().available, *_left_in_groups()])
-
-
-def _left_in_groups(root: Path = Path("/sys/fs/cgroup"), own: str | None = None) -> Iterator[int]:
-    """Limit less use of the control groups (versions 2 and 1) that this process is in."""
-    groups = [] if own is None else [own]
-    if own is None:
-        with contextlib.suppress(OSError):
-            for line in Path("/proc/self/cgroup").read_text().splitlines():
-                _, controllers, path = line.split(":", 2)
-                groups.append(f"{'memory' if controllers else ''}{path}".lstrip("/"))
-    files = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
-    for folder in {root, root / "memory", *(root / g for g in groups)}:
-        for limit, used in files:
-            # 'max' is no number: no limit. A group that is not ours to see limits nothing we know.
-            with contextlib.suppress(OSError, ValueError):
-                left = int((folder / limit).read_text()) - int((folder / used).read_text())
-                lines = (folder / "memory.stat").read_text().splitlines()
-                stat = dict(line.split() for line in lines)
-                # Cached files count as used, and make way.
-                cached = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
-                yield max(0, left + cached)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import resource
 import shutil
 import sys
@@ -22,18 +23,16 @@ from typing import Any
 import pandas
 
 from core.experiment import Artifact, Checkpoint, Event, Experiment, Progress, Row
+from core.formatting import one_line
 from core.settings import BadSetting
 from core.store.folder import NO_ROOM
 from core.store.records import TAG_STATE, RunRecord
-from core.store.tracking import Store
+from core.store.tracking import Store, insist
 
 CHECKPOINT, FILES = "checkpoint", "files"
 """Where the newest checkpoint and the artifacts lie in a run's spool."""
 
 TEMPORARY_SUFFIX = ".new"
-
-WAIT_SECONDS = 1.0
-"""Between tries to write while the disk has no room."""
 
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """The unit in which the system counts memory."""
@@ -171,24 +170,18 @@ class Recorder:
 
     def _insist(self, write: Callable[[], None]) -> None:
         """Write, and as long as the disk has no room try again."""
-        said = False
-        while True:
-            try:
-                return write()
-            except OSError as error:
-                if error.errno not in NO_ROOM:
-                    raise
-                if not said:
-                    self._say_that_it_waits(error)
-                said = True
-                self._while_waiting()
-                time.sleep(WAIT_SECONDS)
+        insist(write, self.say_that_it_waits, self._while_waiting, patience=math.inf)
 
-    def _say_that_it_waits(self, error: OSError) -> None:
-        message = f"waiting for room on the disk ({error.strerror})"
+    def say_that_it_waits(self, error: Exception) -> None:
+        """Say what the run waits for: the store, or room on the disk."""
+        message = f"waiting for the store ({one_line(str(error))})"
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            message = f"waiting for room on the disk ({error.strerror})"
+        if message == self.progress.message:
+            return
         self.log(message)
         self.progress = dataclasses.replace(self.progress, message=message)
-        with contextlib.suppress(Exception):  # the store may be on the same disk
+        with contextlib.suppress(Exception):  # what is away may be what keeps the state
             self.report_state()
 
 

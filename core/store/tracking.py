@@ -16,11 +16,11 @@ import shlex
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import pandas
 from filelock import FileLock
@@ -63,6 +63,8 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 # Else MLflow prints addresses among the data on standard output.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+Result = TypeVar("Result")
 
 MAX_TAG_LENGTH = 5000
 """Characters of a tag's value that every version of MLflow takes."""
@@ -535,6 +537,37 @@ def is_temporary(error: Exception) -> bool:
     away = (StoreError, sqlite3.OperationalError, ConnectionError, TimeoutError)
     no_room = isinstance(error, OSError) and error.errno in NO_ROOM
     return isinstance(error, away) or no_room or module.startswith(("requests.", "urllib3."))
+
+
+STORE_PATIENCE = 900.0
+"""Seconds for which a run waits at its start and its end for a store that is away."""
+
+LONGEST_WAIT = 10.0
+"""Seconds between two tries."""
+
+
+def insist(
+    action: Callable[[], Result],
+    say: Callable[[Exception], None] = lambda _: None,
+    while_waiting: Callable[[], None] = lambda: None,
+    patience: float = STORE_PATIENCE,
+) -> Result:
+    """Do what must not fail because the store is away for minutes, locked or on a full disk.
+
+    `say` gets the error of each try that failed; `while_waiting` may raise to give up.
+    """
+    deadline = time.monotonic() + patience
+    wait = 0.5
+    while True:
+        try:
+            return action()
+        except Exception as error:
+            if not is_temporary(error) or time.monotonic() > deadline:
+                raise
+            say(error)
+        while_waiting()
+        time.sleep(wait)
+        wait = min(2 * wait, LONGEST_WAIT)
 
 
 _MLFLOW_IMPORT = threading.Lock()

@@ -109,6 +109,19 @@ def retry_failed(records: Sequence[RunRecord]) -> None:
     _say(again)
 
 
+def retry_failed_button(runs: Sequence[RunRecord], key: str) -> None:
+    """A button that queues what failed of some runs again, if nobody has yet."""
+    if failed := queue.failed_of(runs, cache.reader().runs(archived=True)):
+        st.button(
+            f"Retry {counted(len(failed), 'failed run')}",
+            key=f"{key}-retry",
+            icon=":material/replay:",
+            type="tertiary",
+            on_click=retry_failed,
+            args=(failed,),
+        )
+
+
 def cancel_button(record: RunRecord, key: str) -> None:
     """A button that cancels an active run."""
     st.button(

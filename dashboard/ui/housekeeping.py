@@ -18,7 +18,6 @@ from dashboard.store import cache
 from dashboard.store.sweeps import Sweep
 from dashboard.ui import actions
 from dashboard.ui.text import plain
-from experiments import queue
 from experiments.housekeeping import (
     Edit,
     can_be_typed,
@@ -192,16 +191,8 @@ def _mark_buttons(runs: Sequence[RunRecord], key: str, sweep: str | None = None)
             on_click=actions.cancel_all,
             args=(active,),
         )
-    failed = queue.failed_of(runs, cache.reader().runs(archived=True))
-    if failed and len(runs) > 1:
-        st.button(
-            f"Retry {counted(len(failed), 'failed run')}",
-            key=f"{key}-retry",
-            icon=":material/replay:",
-            type="tertiary",
-            on_click=actions.retry_failed,
-            args=(failed,),
-        )
+    if len(runs) > 1:
+        actions.retry_failed_button(runs, key)
     if st.button(
         "Delete",
         key=f"{key}-delete",

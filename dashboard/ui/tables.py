@@ -126,11 +126,11 @@ def _columns(runs: Sequence[RunRecord], experiment: Experiment | None) -> list[s
         known |= {setting.name: setting.title for setting in settings}
         measures = _measures(experiment)
         known |= {name: column.heading for name, column in measures.items()}
-        said = ("machine", "replicate")  # the name of a run says its direction and its seeds
+        # The name of a run says its direction and its seeds.
         differing = [
             s.name
             for s in settings
-            if s.role not in said and s.name != "bidirectional" and differs(runs, s)
+            if s.role == "identity" and s.name != "bidirectional" and differs(runs, s)
         ]
         headlines = [one.name for one in experiment.headlines if one.name in measures][:2]
         first.remove("experiment")

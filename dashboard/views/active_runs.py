@@ -218,15 +218,7 @@ def _show(launch: Launch, runs: Sequence[RunRecord], *, figures: bool) -> None:
             st.markdown(f"**{plain(launch.title)}** · {plain(' · '.join(words))}", width="stretch")
             if len(launch.active) > 1:
                 _cancel_all(launch)
-            if failed := queue.failed_of(launch.runs, runs):
-                st.button(
-                    f"Retry {len(failed):,} failed",
-                    icon=":material/replay:",
-                    type="tertiary",
-                    key=f"retry-{launch.runs[-1].run_id}",
-                    on_click=actions.retry_failed,
-                    args=(launch.runs,),
-                )
+            actions.retry_failed_button(launch.runs, f"launch-{launch.runs[-1].run_id}")
         if launch.active and len(launch.runs) > 1:
             st.progress(launch.share)
         _lines(launch)

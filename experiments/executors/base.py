@@ -8,14 +8,16 @@ from typing import Protocol
 
 from core.experiment import Config
 from core.experiments import config_of, experiment_named
-from core.runner import GIB, memory_limit
+from core.machine_memory import GIB
+from core.runner import memory_limit
 from core.settings import BadSetting
 from core.store.records import RunRecord
 
 BASE_MEMORY = 1.5
 """GiB that a run needs besides its weights: libraries, sequences, what a backward pass keeps."""
 
-WEIGHT_BYTES = 4
+KEPT_PER_WEIGHT = 16
+"""Bytes: the weight itself, its gradient, and Adam's two moments, in float32."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class ResourceRequest:
 def _weights(config: Config) -> float:
     """Bytes of the networks that are trained side by side, with gradients and Adam's moments."""
     seeds = int(config.flat().get("seeds") or 1)
-    return 4.0 * WEIGHT_BYTES * seeds * config.parameters
+    return float(KEPT_PER_WEIGHT * seeds * config.parameters)
 
 
 class Executor(Protocol):

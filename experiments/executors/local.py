@@ -21,8 +21,9 @@ from pathlib import Path
 
 import psutil
 
+from core.machine_memory import GIB, free_bytes
 from core.processes import process_exists, started_at
-from core.runner import GIB, execute
+from core.runner import execute
 from core.store.records import RunRecord
 from core.store.tracking import Store
 from experiments import liveness
@@ -94,8 +95,7 @@ class LocalExecutor:
         if request.alone or any(other.alone for other in beside):
             return False
         threads = sum(other.threads for other in beside) + request.threads
-        free: int = psutil.virtual_memory().available
-        return threads <= cores() and free >= request.memory * GIB
+        return threads <= cores() and free_bytes() >= request.memory * GIB
 
     def start(self, record: RunRecord) -> None:
         """Fork a child that executes the run, from a new fork server if the last one died."""

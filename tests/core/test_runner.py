@@ -21,11 +21,11 @@ import pytest
 from core.experiment import Artifact, Checkpoint, Event, Progress
 from core.machine_lock import acquire_machine_slot
 from core.processes import process_identity
-from core.runner import execute, insist
+from core.runner import execute
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.recorder import Recorder, salvage
-from core.store.tracking import Store
+from core.store.tracking import Store, insist
 from experiments.queue import retry
 from tests.toy import TOY, SquareRow, ToyConfig, ToySummary
 
@@ -122,7 +122,7 @@ def test_a_run_waits_for_room_on_the_disk_and_loses_and_doubles_no_row(
     store: Store, toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.store.recorder.FileIO", HalfFullDisk)
-    monkeypatch.setattr("core.store.recorder.WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setattr(HalfFullDisk, "refusals", 3)
     run_id = go(store, count=6)
     assert HalfFullDisk.refusals == 0
@@ -143,7 +143,7 @@ def test_a_run_that_waits_for_room_can_be_cancelled(
         if len(waited) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("core.store.recorder.time.sleep", sleep)
+    monkeypatch.setattr("time.sleep", sleep)
     assert store.run(go(store)).status == "KILLED"
     assert len(waited) == 2
 
@@ -190,7 +190,7 @@ def test_a_store_that_is_away_at_the_start_or_the_end_ends_no_run(
         return method(*arguments, **named)
 
     monkeypatch.setattr(store, away, sometimes)
-    monkeypatch.setattr("core.runner.time.sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     run_id = go(store)
     assert len(calls) > 3
     assert store.run(run_id).status == "FINISHED"

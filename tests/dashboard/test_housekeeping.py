@@ -9,11 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import all_experiments
-from core.store.records import TAG_STARRED
+from core.store.records import TAG_CONFIG, TAG_STARRED
 from core.store.tracking import Store
 from dashboard.navigation import COMPARE, page_of
 from dashboard.store import cache
 from experiments.housekeeping import apply, edit_of
+from experiments.queue import retry
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.hostile import MARKUP, QUOTES
 from tests.dashboard.scenes import record
@@ -157,3 +158,27 @@ def test_pages_keep_working_when_the_runs_that_they_show_are_deleted(
     app.run()
     assert not app.exception
     assert "may have been deleted" in texts(app)
+
+
+def test_a_run_that_cannot_be_read_is_listed_with_the_reason_and_opens(
+    store: Store, runs: list[str], show: Show
+) -> None:
+    store.set_tags(runs[0], {TAG_CONFIG: '{"cell": "rnn", "threads": "many"}'})
+    app = show("views/runs.py")
+    assert "1 run cannot be read" in [expander.label for expander in app.expander]
+    (link,) = (one for one in app.get("page_link") if "threads is" in one.proto.label)
+    assert link.proto.query_string == f"run={runs[0]}"
+    app = show("views/runs.py", run=runs[0])
+    assert "This run cannot be read" in app.error[0].value
+    app = show("views/runs.py", run=runs[1])
+    assert not app.error
+
+
+def test_a_run_is_run_again_once_and_leads_to_the_run_that_does(
+    store: Store, runs: list[str], show: Show
+) -> None:
+    again = retry(store, runs[0])
+    app = show("views/runs.py", run=runs[0])
+    assert not [button for button in app.button if button.key == "retry"]
+    app = show("views/runs.py", run=again)
+    assert "waiting in the queue" in app.get("progress")[0].proto.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from core.models.architecture import Architecture, variant_title
 from core.models.counting import count_parameters
 from core.models.registry import variants
 from core.store.folder import PROJECT
+from core.store.records import TAG_CONFIG
 from core.store.tracking import Store
 from experiments import commands, progress, queue, suites
 from experiments.__main__ import main
@@ -211,6 +213,71 @@ def test_a_suite_makes_only_what_is_missing(
     assert len(store.runs()) == 2
     assert main(["suite", "tiny", "--queue"]) == 0
     assert len(store.runs("parameter-count", "SCHEDULED")) == 2
+
+
+def test_a_sweep_makes_every_combination_that_is_not_made_and_retries_what_failed(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = ["sweep", "parameter-count", "--variants", "rnn,lstm", "--hidden-size", "8"]
+    assert main([*sweep, "--name", "small"]) == 0
+    made = store.runs()
+    assert [run.status for run in made] == ["FINISHED"] * 2
+    assert main([*sweep, "--time-limit", "5"]) == 0, "a limit makes no other run"
+    assert "2 of 2 runs are recorded already" in capsys.readouterr().err
+    assert len(store.runs()) == 2
+    (failed,) = queue.submit(
+        store, PARAMETER_COUNT, PARAMETER_COUNT.configs(["gru"], {}), name="small"
+    )
+    store.end(failed, "FAILED", "why")
+    assert main(["retry", "--sweep", "small"]) == 0
+    (again,) = store.runs(status="SCHEDULED")
+    assert again.retry_of == failed
+    assert main(["retry", "--sweep", "small"]) == 0
+    assert "0 runs queued" in capsys.readouterr().err
+    assert main(["retry", "--sweep", "nowhere"]) == 2
+    assert "sweep is 'nowhere'" in capsys.readouterr().err
+    assert main(["retry"]) == 2
+    assert "runs is empty" in capsys.readouterr().err
+
+
+def test_what_cannot_be_read_is_listed_with_the_reason(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken, fine = queue.submit(store, PARAMETER_COUNT, PARAMETER_COUNT.configs(["rnn", "gru"], {}))
+    store.set_tags(broken, {TAG_CONFIG: "edited"})
+    assert main(["runs"]) == 0
+    out, err = capsys.readouterr()
+    assert fine[:8] in out
+    assert broken[:8] not in out
+    assert f"run {broken[:8]} (parameter-count · RNN 64 · seed 0) cannot be read: its tag" in err
+    assert main(["retry", broken]) == 2
+    assert main(["cancel", broken]) == 0
+    assert store.run(broken, unreadable=True).status == "KILLED"
+
+
+@pytest.mark.parametrize(
+    "words", [["match", "9" * 4500], ["submit", "gradient-decay", "--seeds", "9" * 4500]]
+)
+def test_a_number_of_thousands_of_digits_is_one_short_line(
+    store: Store, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert len(error) < 1100
+    assert store.runs() == []
+
+
+def test_a_store_that_is_locked_is_one_line(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(Store, "create", locked)
+    assert main(["submit", "gradient-decay", "--variants", "rnn"]) == 1
+    expected = "error: the store does not answer (database is locked); try again when it is there\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_a_suite_does_not_wait_for_a_run_that_somebody_deleted(

@@ -22,7 +22,8 @@ from core.experiments.parameter_count.declaration import (
     width_work,
     work,
 )
-from core.measure.memory import MIB, activation_bytes
+from core.machine_memory import MIB
+from core.measure.memory import activation_bytes
 from core.models.architecture import Architecture
 from core.models.counting import (
     DTYPE_BYTES,

@@ -14,7 +14,8 @@ from core.experiment import Progress
 from core.experiments.throughput.declaration import Mode, Subject, ThroughputConfig
 from core.experiments.throughput.rows import Results
 from core.experiments.throughput.subjects import build_subjects, problem_of
-from core.measure.memory import MIB, MemoryLimit, peak_bytes
+from core.machine_memory import MIB
+from core.measure.memory import MemoryLimit, peak_bytes
 from core.measure.timing import Call, Name, Stopwatch, Turns, nothing
 from core.training import Throttle
 

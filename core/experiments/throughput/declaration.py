@@ -96,7 +96,7 @@ class ThroughputConfig(Config):
         None,
         ge=64,
         le=10_000_000,
-        title="Memory limit",
+        title="Memory limit of a pass",
         description=(
             "In MiB; a pass that needs more at once, beyond parameters and input, is recorded "
             "as out of memory. Default: what is free."

@@ -31,7 +31,7 @@ from core.experiments.throughput.growth import (
     quadratic_from,
 )
 from core.machine_load import OtherLoad
-from core.measure.memory import MIB
+from core.machine_memory import MIB
 from core.measure.timing import Turns
 from core.models.counting import count_parameters
 from core.stats.estimates import MISSING, Estimate, median_estimate
@@ -273,9 +273,11 @@ def times_as_long(results: Results, above: Place, below: Place) -> Estimate:
 
 
 def latency_over_rnn(results: Results, subject: Subject, context: int) -> Estimate:
-    """How many times as long a token takes as the plain RNN's; missing unless both were timed."""
+    """How many times as long a token takes as the plain RNN's; missing unless both were timed, and
+    where the empty call that was taken out, disturbed by other programs, took as long as a token.
+    """
     own, plain = (results.latency_turns.get((name, context)) for name in (subject, "rnn"))
-    if not own or not plain or len(own) != len(plain) or min(plain) <= 0:
+    if not own or not plain or len(own) != len(plain) or min(*own, *plain) <= 0:
         return MISSING
     return paired_ratio(own, plain)
 

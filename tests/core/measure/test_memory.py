@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import resource
-from pathlib import Path
 
 import pytest
 import torch
 
+from core.machine_memory import MIB
 from core.measure.memory import (
-    MIB,
     MemoryLimit,
-    _left_in_groups,
     activation_bytes,
-    free_bytes,
     is_out_of_memory,
     keep_freed_memory,
     peak_bytes,
@@ -113,40 +110,6 @@ def test_a_limit_inside_a_limit_only_makes_it_lower() -> None:
 )
 def test_out_of_memory_is_told_from_other_errors(error: Exception, answer: bool) -> None:
     assert is_out_of_memory(error) is answer
-
-
-def group(folder: Path, **files: str) -> Path:
-    folder.mkdir(parents=True)
-    for name, text in files.items():
-        (folder / name.replace("_dot_", ".")).write_text(text)
-    return folder
-
-
-def test_a_control_group_leaves_its_limit_less_what_cannot_make_way(tmp_path: Path) -> None:
-    group(
-        tmp_path / "job",
-        memory_dot_max="1000\n",
-        memory_dot_current="700\n",
-        memory_dot_stat="anon 500\ninactive_file 150\n",
-    )
-    assert list(_left_in_groups(tmp_path, "job")) == [450]
-
-
-def test_older_control_groups_and_those_without_a_limit(tmp_path: Path) -> None:
-    group(
-        tmp_path / "memory" / "job",
-        memory_dot_limit_in_bytes="1000",
-        memory_dot_usage_in_bytes="1200",
-        memory_dot_stat="total_inactive_file 50",
-    )
-    assert list(_left_in_groups(tmp_path, "memory/job")) == [0]
-    group(tmp_path / "free", memory_dot_max="max", memory_dot_current="7", memory_dot_stat="")
-    assert list(_left_in_groups(tmp_path, "free")) == []
-    assert list(_left_in_groups(tmp_path, "nowhere")) == []
-
-
-def test_some_memory_is_free() -> None:
-    assert free_bytes() > MIB
 
 
 PER_STEP = {"rnn": 1 + 1, "lstm": 4 + 2, "gru": 4 + 1}

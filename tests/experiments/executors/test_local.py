@@ -67,8 +67,7 @@ def test_a_second_run_needs_memory_and_the_first_does_not(
 ) -> None:
     needs = ResourceRequest(memory=2.0)
     for free, room in ((1.99, False), (2.0, True), (2.01, True)):
-        memory = SimpleNamespace(available=free * 2**30)
-        monkeypatch.setattr("psutil.virtual_memory", lambda memory=memory: memory)
+        monkeypatch.setattr(local, "free_bytes", lambda free=free: free * 2**30)
         assert executor.has_room(needs, [NARROW]) is room
         assert executor.has_room(needs)
 

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.experiments.throughput.rows import (
+    Results,
+    latency_over_rnn,
     microseconds,
     paired_ratio,
     quantile,
@@ -83,3 +85,15 @@ def test_launches_hold_the_true_ratio_and_turns_do_not(launches: int) -> None:
         by_launches.append(found.low <= 1 <= found.high)
     assert numpy.mean(by_turns) < 0.4
     assert 0.93 <= numpy.mean(by_launches) <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("own", "plain", "missing"),
+    [([2.0, 4.0], [1.0, 2.0], False), ([2.0, -0.1], [1.0, 2.0], True), ([2.0], [0.0], True)],
+)
+def test_a_token_no_longer_than_the_empty_call_beside_it_has_no_ratio(
+    own: list[float], plain: list[float], missing: bool
+) -> None:
+    """Another program may have disturbed the empty call that is taken out of each turn."""
+    results = Results(latency_turns={("cell", 8): own, ("rnn", 8): plain})
+    assert (latency_over_rnn(results, "cell", 8).value is None) is missing
