@@ -164,9 +164,9 @@ class Config(Settings):
         None,
         ge=1,
         le=100_000,
-        title="Memory limit",
+        title="Memory limit (GiB)",
         description=(
-            "GiB of main memory. A run that needs more fails and keeps the rows that it has "
+            "Of main memory. A run that needs more fails and keeps the rows that it has "
             "measured. Default: four fifths of the machine's memory."
         ),
         json_schema_extra={"role": "limit"},
@@ -175,9 +175,9 @@ class Config(Settings):
         1440.0,
         ge=0.01,
         le=1_000_000,
-        title="Time limit",
+        title="Time limit (minutes)",
         description=(
-            "Minutes, without waiting in the queue. A run that takes longer fails and keeps the "
+            "Without waiting in the queue. A run that takes longer fails and keeps the "
             "rows that it has measured."
         ),
         json_schema_extra={"role": "limit"},

@@ -85,8 +85,9 @@ def list_unreadable(records: Sequence[RunRecord]) -> None:
     title = f"{counted(len(records), 'run')} cannot be read"
     with st.expander(title, icon=":material/error:", key="unreadable"):
         for record in records:
-            text = f"{record.experiment} · {inline_text(record.name)}: {record.unreadable}"
-            st.page_link(RUNS.path, label=plain(text), query_params={"run": record.run_id})
+            name = f"{record.experiment} · {inline_text(record.name)}"
+            st.page_link(RUNS.path, label=plain(name), query_params={"run": record.run_id})
+            st.text(record.unreadable)
 
 
 def _unreadable(record: RunRecord) -> None:
