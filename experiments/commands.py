@@ -570,7 +570,7 @@ def scorecard(args: argparse.Namespace) -> int:
     if args.format == "table":
         print_scorecard(card)
     else:
-        content = SCORECARD_FORMATS[args.format](card, snapshot.properties(), snapshot.runs)
+        content = SCORECARD_FORMATS[args.format](card, snapshot.properties, snapshot.runs)
         write(content, args.output)
     for question in card.questions:
         for launch in scorecards.launches(question.experiment, question.missing):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -43,16 +43,20 @@ Read = Callable[[RunRecord, str], pandas.DataFrame | None]
 
 
 class ScorecardIndex:
-    """The finished runs of one store; each is prepared for scorecards only once."""
+    """The finished runs of one store; each is prepared for scorecards only once, and while they
+    are the same ones, so is what was computed from them."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
         self._records: dict[str, Record] = {}
         self._properties: dict[str, bool] = {}
+        self._latest: ScorecardSnapshot | None = None
 
     def at(self, runs: Iterable[RunRecord]) -> ScorecardSnapshot:
         """The snapshot of a store with these runs, the oldest first."""
         finished = {run.run_id: run for run in runs if run.status == "FINISHED"}
+        if self._latest is not None and self._latest.runs == finished:
+            return self._latest
         for run_id, run in finished.items():
             if run_id not in self._records:
                 device, chip = (inline_text(run.tags.get(tag, "")) for tag in ("device", "chip"))
@@ -66,12 +70,13 @@ class ScorecardIndex:
                     looks=run.looks,
                 )
                 self._properties[run_id] = _is_in_properties(run)
-        return ScorecardSnapshot(
+        self._latest = ScorecardSnapshot(
             runs=finished,
             records=[self._records[run_id] for run_id in finished],
             property_runs=[run for run_id, run in finished.items() if self._properties[run_id]],
             read=self._read,
         )
+        return self._latest
 
 
 def _is_in_properties(run: RunRecord) -> bool:
@@ -94,6 +99,7 @@ class ScorecardSnapshot:
     records: Sequence[Record]
     property_runs: Sequence[RunRecord]
     read: Read
+    _cards: dict[tuple[object, ...], Scorecard] = field(default_factory=dict, repr=False)
 
     @cached_property
     def kinds(self) -> Mapping[str, Architecture]:
@@ -108,9 +114,15 @@ class ScorecardSnapshot:
         limits: Sequence[Limit] = (),
     ) -> Scorecard:
         """The scorecard with these columns; times are those of one machine."""
-        columns = [self.kinds[kind] for kind in kinds]
-        return scorecard(self.records, columns, terms, self._table, machine, limits)
+        asked = (*kinds, terms, machine, *limits)
+        if asked not in self._cards:
+            columns = [self.kinds[kind] for kind in kinds]
+            self._cards[asked] = scorecard(
+                self.records, columns, terms, self._table, machine, limits
+            )
+        return self._cards[asked]
 
+    @cached_property
     def properties(self) -> Verdict:
         """The chapter's table of the three cells, filled from this store."""
         lines: dict[str, list[dict[str, Any]]] = {}

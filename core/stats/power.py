@@ -50,12 +50,14 @@ Shifts = Callable[[Spread, Spread, float], Numbers | None]
 None where it can find none."""
 
 
+@functools.lru_cache(maxsize=1024)
 def detectable(shifts: Shifts, first: Spread, second: Spread, level: float) -> float | None:
     """The smallest difference that the test finds with 80% power."""
     found = shifts(first, second, level)
     return None if found is None else float(numpy.quantile(found, POWER))
 
 
+@functools.lru_cache(maxsize=1024)  # simulations take a second where a page has many pairs
 def seeds_to_find(
     shifts: Shifts, difference: float, first: Spread, second: Spread, level: float
 ) -> int | None:

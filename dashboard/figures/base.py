@@ -93,14 +93,14 @@ def read(experiment: Experiment, runs: Sequence[RunRecord]) -> Shown:
 def pooled_results(results: pandas.DataFrame, comparison: Comparison) -> pandas.DataFrame:
     """One row per label: the comparison's estimates beside all else of its newest run."""
     pooled = results.drop_duplicates("label", keep="last").set_index("label")
-    names = (f"{r.column.name}{end}" for r in comparison.results for end in ESTIMATE_SUFFIXES)
-    pooled = pooled.astype({name: float for name in names if name in pooled})
     for result in comparison.results:
-        for label, estimate in result.estimates.items():
-            parts = zip(ESTIMATE_SUFFIXES, dataclasses.astuple(estimate), strict=True)
-            for end, value in parts:
-                if label in pooled.index and f"{result.column.name}{end}" in pooled:
-                    pooled.loc[label, f"{result.column.name}{end}"] = value
+        names = [f"{result.column.name}{end}" for end in ESTIMATE_SUFFIXES]
+        rows = {label: dataclasses.astuple(e) for label, e in result.estimates.items()}
+        estimates = pandas.DataFrame.from_dict(rows, "index", columns=names, dtype=float)
+        estimates = estimates[[name for name in names if name in pooled]]
+        estimates = estimates[estimates.index.isin(pooled.index)]
+        pooled = pooled.astype(dict.fromkeys(estimates.columns, float))
+        pooled.loc[estimates.index, estimates.columns] = estimates
     return pooled.reset_index()[list(results.columns)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.util import calc_hash
 
 from core.experiments.length_quality import LENGTH_QUALITY
@@ -35,11 +35,20 @@ Show = Callable[..., AppTest]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _installed_packages_are_looked_through_once() -> Iterator[None]:
-    """For components that they bring along: Streamlit does it at the start of every `AppTest`."""
+def _apps_start_and_are_waited_for_at_little_cost() -> Iterator[None]:
+    """At the start of every `AppTest`, Streamlit looks through all installed packages for
+    components; while one runs, it asks a thousand times a second whether it has ended."""
+    ask = local_script_runner.require_widgets_deltas
+
+    def wait(runner: local_script_runner.LocalScriptRunner, timeout: float = 3) -> None:
+        assert runner._script_thread is not None
+        runner._script_thread.join(timeout)
+        ask(runner, 0.1)
+
     with pytest.MonkeyPatch.context() as patch:
         scan = functools.cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        patch.setattr(local_script_runner, "require_widgets_deltas", wait)
         yield
 
 

@@ -95,7 +95,7 @@ def test_the_property_table_is_filled_from_the_store(store: Store) -> None:
     for config in COUNTS.configs():
         record(store, PARAMETER_COUNT, config, "one")
     shelved = ScorecardIndex(store.table).at(store.runs())
-    verdict = shelved.properties()
+    verdict = shelved.properties
     lines = {line.title: line for line in verdict.table}
     assert not lines["Gates"].missing
     assert lines["Long range"].missing

@@ -84,11 +84,11 @@ def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
     """Offer the scorecard as files, which are made on request."""
     files = {
         "CSV": ("csv", lambda: scorecards.csv(card)),
-        "JSON": ("json", lambda: scorecards.as_json(card, snapshot.properties())),
+        "JSON": ("json", lambda: scorecards.as_json(card, snapshot.properties)),
         "LaTeX": ("tex", lambda: scorecards.latex(card)),
         "HTML report": (
             "html",
-            lambda: scorecard_report(card, snapshot.properties(), snapshot.runs).encode(),
+            lambda: scorecard_report(card, snapshot.properties, snapshot.runs).encode(),
         ),
     }
     with st.container(horizontal=True, gap="small", key="scorecard-files"):
@@ -204,7 +204,7 @@ def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:
 
 def _properties(snapshot: ScorecardSnapshot) -> None:
     """Draw the chapter's table of the three cells, as the Chapter page judges it."""
-    verdict = snapshot.properties()
+    verdict = snapshot.properties
     st.subheader("The chapter's table of the three cells", anchor=False)
     with st.container(border=True, key="properties"):
         st.markdown(claim_runs.outcome_badge(verdict.outcome))
