@@ -1,4 +1,4 @@
-"""docs/extending.md is carried out word for word on a copy of the project."""
+"""docs/extending.md is carried out word for word on a copy of the project, all at once."""
 
 from __future__ import annotations
 
@@ -38,57 +38,8 @@ def edit(path: Path, *replacements: tuple[str, str]) -> None:
     path.write_text(text)
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The project's sources in another folder."""
-    for package in ("core", "experiments", "dashboard", "tests"):
-        shutil.copytree(
-            PROJECT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    (tmp_path / "mlruns").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
-def python(copy: Path, store: Store) -> Callable[..., str]:
-    """Run Python in the copy, on a store of this test's own; what it prints."""
-
-    def run(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *words],
-            cwd=copy,
-            env={**os.environ, "MLFLOW_TRACKING_URI": store.uri, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture
-def commands(python: Callable[..., str]) -> Callable[..., list[str]]:
-    """Carry out commands of the copy, one after another in one process; what each prints."""
-
-    def run(*lines: str) -> list[str]:
-        code = (
-            "import shlex\n"
-            "from experiments.__main__ import main\n"
-            f"for line in {lines!r}:\n"
-            "    assert main(shlex.split(line)) == 0, line\n"
-            f"    print({END!r})"
-        )
-        return python("-c", code).split(f"{END}\n")[:-1]
-
-    return run
-
-
-def test_an_experiment_with_its_page_and_chart(
-    copy: Path, python: Callable[..., str], commands: Callable[..., list[str]]
-) -> None:
-    assert len(FILES) == 7
+def add_experiment(copy: Path) -> None:
+    """Add the page's experiment with its page and chart."""
     for name, content in FILES.items():
         path = copy / name
         path.parent.mkdir(exist_ok=True)
@@ -113,35 +64,14 @@ def test_an_experiment_with_its_page_and_chart(
             '        experiment="state-norm",\n    ),\n',
         ),
     )
-    listing, runs, compared, rows = commands(
-        "list",
-        "run state-norm --variants rnn,lstm --seeds 3 --hidden-size 8 --json",
-        "compare --experiment state-norm",
-        "export state-norm --table norms",
-    )
-    assert "How large does the state get?" in listing
-    assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]
-    assert "keeps the smallest state: last norm" in compared
-    assert "by more than noise" in compared
-    assert len(rows.splitlines()) == 1 + 2 * 3 * 20
-    page = python(
-        "-c",
-        "from streamlit.testing.v1 import AppTest\n"
-        "app = AppTest.from_file('dashboard/app.py', default_timeout=60)\n"
-        "app.switch_page('views/results/state_norm.py').run()\n"
-        "assert not app.exception, app.exception\n"
-        "print([tab.label for tab in app.tabs], [s.value for s in app.subheader])",
-    )
-    assert "Seeds" in page
-    assert "keeps the smallest state" in page
 
 
-def test_a_cell(copy: Path, python: Callable[..., str], commands: Callable[..., list[str]]) -> None:
-    cells, registry = copy / "core/models/cells.py", copy / "core/models/registry.py"
+def add_cell(copy: Path) -> None:
+    """Add the page's cell."""
     kind = block_after("Add to `_KINDS`").rstrip()
     indented = "".join(f"    {line}\n" for line in f"{kind},".splitlines())
     edit(
-        registry,
+        copy / "core/models/registry.py",
         (
             'CellName = Literal["rnn", "lstm", "gru"]',
             'CellName = Literal["rnn", "lstm", "gru", "leaky"]',
@@ -149,27 +79,91 @@ def test_a_cell(copy: Path, python: Callable[..., str], commands: Callable[..., 
         ("\n)\n\n\ndef cell_kinds", f"\n{indented})\n\n\ndef cell_kinds"),
     )
     edit(
-        cells,
+        copy / "core/models/cells.py",
         (
             "\n\nCELLS: ",
             f"\n\n{block_after('Add to `core/models/cells.py`')}\n\nCELLS: ",
         ),
         ('    "gru": ', '    "leaky": lambda architecture: LeakyRNN(),\n    "gru": '),
     )
-    gradient = (
-        "import torch\n"
-        "from core.models.architecture import Architecture\n"
-        "from core.models.recurrent import Recurrent\n"
-        "shape = Architecture(cell='leaky', hidden_size=3, bidirectional=True)\n"
-        "model = Recurrent(shape, 2, implementation='equations').double()\n"
-        "x = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)\n"
-        "assert torch.autograd.gradcheck(lambda x: model(x)[0], (x,))\n"
+
+
+COMMANDS = (
+    "list",
+    "run state-norm --variants rnn,lstm --seeds 3 --hidden-size 8 --json",
+    "compare --experiment state-norm",
+    "export state-norm --table norms",
+    "run gradient-decay --variants leaky,rnn --seeds 3 --hidden-size 8 --sequence-length 20 --json",
+    "compare --experiment gradient-decay",
+)
+
+PROGRAM = f"""
+import shlex
+import torch
+from core.models.architecture import Architecture
+from core.models.recurrent import Recurrent
+from experiments.__main__ import main
+from streamlit.testing.v1 import AppTest
+
+for line in {COMMANDS!r}:
+    assert main(shlex.split(line)) == 0, line
+    print({END!r})
+
+app = AppTest.from_file('dashboard/app.py', default_timeout=60)
+app.switch_page('views/results/state_norm.py').run()
+assert not app.exception, app.exception
+print([tab.label for tab in app.tabs], [s.value for s in app.subheader])
+print({END!r})
+
+shape = Architecture(cell='leaky', hidden_size=3, bidirectional=True)
+model = Recurrent(shape, 2, implementation='equations').double()
+x = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)
+print(torch.autograd.gradcheck(lambda x: model(x)[0], (x,)))
+"""
+
+
+@pytest.fixture(scope="module")
+def printed(
+    new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Command → what it printed, in a copy of the project with both; of the page and of the
+    gradient's check too. One process does all of it: to start one takes seconds."""
+    folder = tmp_path_factory.mktemp("extended")
+    copy, store = folder / "copy", new_store(folder / "store")
+    for package in ("core", "experiments", "dashboard", "tests"):
+        shutil.copytree(
+            PROJECT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    (copy / "mlruns").mkdir()
+    add_experiment(copy)
+    add_cell(copy)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=copy,
+        env={**os.environ, "MLFLOW_TRACKING_URI": store.uri, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    python("-c", gradient)
-    small = "--seeds 3 --hidden-size 8 --sequence-length 20"
-    runs, compared = commands(
-        f"run gradient-decay --variants leaky,rnn {small} --json",
-        "compare --experiment gradient-decay",
-    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    parts = done.stdout.split(f"{END}\n")
+    return dict(zip((*COMMANDS, "page", "gradient"), parts, strict=True))
+
+
+def test_an_experiment_with_its_page_and_chart(printed: dict[str, str]) -> None:
+    assert len(FILES) == 7
+    listing, runs, compared, rows = (printed[command] for command in COMMANDS[:4])
+    assert "How large does the state get?" in listing
+    assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]
+    assert "keeps the smallest state: last norm" in compared
+    assert "by more than noise" in compared
+    assert len(rows.splitlines()) == 1 + 2 * 3 * 20
+    assert "Seeds" in printed["page"]
+    assert "keeps the smallest state" in printed["page"]
+
+
+def test_a_cell(printed: dict[str, str]) -> None:
+    assert printed["gradient"] == "True\n"
+    runs, compared = (printed[command] for command in COMMANDS[4:])
     assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]
     assert "Leaky RNN has the highest, " in compared

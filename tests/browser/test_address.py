@@ -4,35 +4,39 @@ holds only what somebody did.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from dashboard.navigation import PAGES
+from dashboard.navigation import COMPARE, LAUNCH, PAGES, Page, page_of
 from tests.browser.conftest import Visitor
 
 pytestmark = pytest.mark.browser
+
+SOME = (LAUNCH, page_of("gradient-decay"), COMPARE)
+"""What the usual suite opens; every page is slow."""
 
 
 def heading(visitor: Visitor) -> str:
     return str(visitor.page.locator("h1").first.inner_text())
 
 
+@pytest.mark.parametrize("pages", [SOME, pytest.param(PAGES[1:], marks=pytest.mark.slow)], ids=len)
 def test_opening_a_page_is_one_step_of_the_history_and_back_leads_where_one_came_from(
-    visitor: Visitor, scene_address: Callable[[str], str]
+    pages: Sequence[Page], visitor: Visitor, scene_address: Callable[[str], str]
 ) -> None:
-    """Sidebar through every page, then Back through every page, each at once."""
+    """Sidebar through the pages, then Back through them, each at once."""
     page = visitor.page
     visitor.open(scene_address("full"))
     seen = [page.url]
     before = page.evaluate("history.length")
-    for other in PAGES[1:]:
+    for other in pages:
         page.get_by_test_id("stSidebarNav").get_by_text(other.title, exact=True).click()
         page.wait_for_url(f"**/{other.address}*")
         visitor.settle()
         assert page.url.endswith(f"/{other.address}"), "a page completed its own address"
         seen.append(page.url)
-    assert page.evaluate("history.length") - before == len(PAGES) - 1
+    assert page.evaluate("history.length") - before == len(pages)
     for url in reversed(seen[:-1]):
         page.go_back()
         page.wait_for_url(url)

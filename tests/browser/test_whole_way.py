@@ -108,6 +108,7 @@ def test_figures_are_files_too(visitor: Visitor, address: str, tmp_path: Path) -
         assert (tmp_path / form).read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 def test_a_link_reopens_the_exact_view(visitor: Visitor, address: str, phone: Visitor) -> None:
     page = visitor.page
     visitor.open(f"{address}/gradient-flow")

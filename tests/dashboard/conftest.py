@@ -6,8 +6,10 @@ import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from altair.utils.schemapi import debug_mode
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.util import calc_hash
@@ -112,6 +114,13 @@ def put(app: AppTest, address: Mapping[str, str | list[str]]) -> None:
     """Put values into the page's address."""
     for name, value in address.items():
         app.query_params[name] = value
+
+
+def unchecked(chart: Any) -> dict[str, Any]:
+    """A chart as a page shows it. To check it against the schema takes much longer."""
+    with debug_mode(False):
+        specification: dict[str, Any] = chart.to_dict(validate=False)
+    return specification
 
 
 def texts(app: AppTest) -> str:

@@ -376,7 +376,8 @@ def test_without_a_worker_the_page_offers_to_start_one(
 def test_a_sweep_of_every_experiment_is_watched_as_far_as_it_is(
     name: str, scene: Callable[[str], Store], show: Show
 ) -> None:
-    for experiment in all_experiments():
+    """Each has figures of its own only where a run has finished and others have not."""
+    for experiment in all_experiments() if name == "running" else all_experiments()[:1]:
         app = show(LAUNCH, watch=scene(name).runs(experiment.name)[0].sweep)
         assert not app.exception, experiment.name
 

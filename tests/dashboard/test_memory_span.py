@@ -28,7 +28,7 @@ from dashboard.figures.lines import Curves
 from dashboard.ui.text import plain
 from dashboard.views import active_runs
 from tests.dashboard.conftest import Show, texts
-from tests.dashboard.scenes import record, rows
+from tests.dashboard.scenes import close, record, rows
 
 PAGE = "views/results/memory_span.py"
 
@@ -48,7 +48,7 @@ def put(store: Store, config: MemorySpanConfig, *changed: Row) -> str:
     kept = [row for row in rows(MEMORY_SPAN, config) if type(row) not in set(map(type, changed))]
     for row in (*kept, *changed):
         recorder.take(row)
-    recorder.close()
+    close(recorder)
     store.end(run_id, "FINISHED", "")
     return run_id
 

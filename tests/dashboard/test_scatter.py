@@ -14,6 +14,7 @@ from core.experiments.memory_span import MEMORY_SPAN
 from dashboard.charts import export, scatter, theme
 from dashboard.charts.lines import for_print
 from dashboard.charts.scatter import extended_log_axis
+from tests.dashboard.conftest import unchecked
 
 SUMMARY = {column.name: column for column in MEMORY_SPAN.summary.columns()}
 
@@ -40,7 +41,7 @@ def drawn(*marks: dict[str, Any], **options: Any) -> Any:
 
 
 def layers(chart: Any, kind: str) -> list[dict[str, Any]]:
-    specification = chart.to_dict()
+    specification = unchecked(chart)
     return [
         {**layer, "rows": specification["datasets"][layer["data"]["name"]]}
         for layer in specification["layer"]
@@ -73,7 +74,7 @@ def test_what_is_infinite_or_zero_stands_apart_beyond_everything_finite() -> Non
     found = points(chart)
     assert found["LSTM"]["x"] > math.log10(22)
     assert found["RNN"]["y"] < math.log10(8.1)
-    specification = json.dumps(chart.to_dict(), ensure_ascii=False)
+    specification = json.dumps(unchecked(chart), ensure_ascii=False)
     assert "'∞'" in specification
     assert "'0'" in specification
     assert not {"NaN", "Infinity", "-Infinity"} & set(specification.split())

@@ -16,6 +16,7 @@ from dashboard.figures.leading import ACCURACY, TRAINING, leading
 from dashboard.figures.lines import Curves
 from dashboard.ui.text import plain
 from tests.dashboard.conftest import Show, texts
+from tests.dashboard.scenes import close
 
 PAGE = "views/results/two_sided_context.py"
 
@@ -42,7 +43,7 @@ def measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
             recorder = Recorder(store, run_id, TWO_SIDED_CONTEXT)
             for event in TWO_SIDED_CONTEXT.measure(config):
                 recorder.take(event)
-            recorder.close()
+            close(recorder)
             store.end(run_id, "FINISHED", "")
         return read(TWO_SIDED_CONTEXT, store.runs())
 

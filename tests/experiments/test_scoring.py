@@ -50,8 +50,12 @@ def test_the_terminal_says_who_is_better_first_and_progress_goes_to_the_other_st
 
 
 def test_every_format_has_the_scores_by_length(
-    files: Files, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    files: Files,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("core.measure.text_quality.RESAMPLES", 50)
     asked = words(files, "--sources", files["sources"], "--cased", "--bucket-width", "4")
     assert main([*asked, "--json"]) == 0
     content = json.loads(capsys.readouterr().out)

@@ -28,6 +28,12 @@ def parts(outputs: Sequence[str], references: Sequence[str] = REFERENCES) -> Cor
     return CorpusParts.of(bleu_metric(), outputs, references)
 
 
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that do not look at how often a system wins: no p follows from resamples."""
+    monkeypatch.setattr("core.measure.text_quality.RESAMPLES", 50)
+
+
 def test_scores_are_sacrebleus_overall_and_in_every_bucket() -> None:
     found = score_texts({"good": GOOD}, REFERENCES, options=Options(bucket_width=4))
     (one,) = found.overall.systems
@@ -89,6 +95,7 @@ def test_the_difference_agrees_with_the_bootstrap_where_sentences_are_many() -> 
     assert found.p_value < 1e-6
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_the_answer_says_who_is_better_then_at_which_lengths() -> None:
     found = score_texts({"good": GOOD, "poor": POOR}, REFERENCES, options=Options(bucket_width=4))
     words = answer(found)
@@ -102,12 +109,14 @@ def test_the_answer_says_who_is_better_then_at_which_lengths() -> None:
     assert "not distinguishable" in level.split(". ")[0]
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_a_system_is_never_better_than_itself() -> None:
     found = score_texts({"one": GOOD, "same": GOOD}, REFERENCES)
     assert {pair.outcome for pair in found.overall.pairs} == {"too few sentences"}
     assert all(pair.difference.value == 0 for pair in found.overall.pairs)
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_p_is_corrected_over_pairs_overall_and_over_pairs_and_lengths() -> None:
     systems = {"good": GOOD, "again": AGAIN, "poor": POOR}
     found = score_texts(systems, REFERENCES, [text[: len(text) // 2] for text in REFERENCES])

@@ -54,7 +54,7 @@ def tensors_of(shape: Architecture, input_size: int, vocabulary: int, outputs: i
     return counts
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     variant=st.sampled_from(list(variants())),
     hidden_size=st.integers(1, 2048),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -61,13 +62,20 @@ class Reader(HTMLParser):
         self.words += data
 
 
-@pytest.fixture
-def measured(store: Store) -> Store:
-    """A store with the runs of claim 10, the first of them with a hostile name."""
+@pytest.fixture(scope="module")
+def measured(new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store with the runs of claim 10, the first of them with a hostile name. It is only read."""
+    store = new_store(tmp_path_factory.mktemp("measured") / "store")
     ids = [record(store, PARAMETER_COUNT, config, "one") for _, config in WIDTH.configs()]
     store.client.update_run(ids[0], name=HOSTILE)
     store.set_tags(ids[0], {"chip": HOSTILE})
     return store
+
+
+@pytest.fixture(scope="module")
+def page(measured: Store) -> str:
+    """The report of that store."""
+    return chapter_report(measured, FACTS)
 
 
 def test_an_empty_store_gives_every_claim_and_the_commands_that_would_measure_it(
@@ -82,8 +90,10 @@ def test_an_empty_store_gives_every_claim_and_the_commands_that_would_measure_it
             assert command_line(experiment, config) in words
 
 
-def test_a_measured_claim_has_its_verdict_figure_runs_and_commands(measured: Store) -> None:
-    words = Reader(chapter_report(measured, FACTS)).words
+def test_a_measured_claim_has_its_verdict_figure_runs_and_commands(
+    measured: Store, page: str
+) -> None:
+    words = Reader(page).words
     assert "2 of 15 claims are measured" in words
     assert "From 256 to 64 hidden units the count shrinks" in words
     for run in measured.runs():
@@ -96,8 +106,7 @@ def test_a_measured_claim_has_its_verdict_figure_runs_and_commands(measured: Sto
     assert "from 12 runs measured on device cpu, chip" in words
 
 
-def test_it_loads_nothing_and_runs_nothing(measured: Store) -> None:
-    page = chapter_report(measured, FACTS)
+def test_it_loads_nothing_and_runs_nothing(page: str) -> None:
     reader = Reader(page)
     assert not reader.tags & {"script", "link", "img", "iframe", "object", "embed", "form", "base"}
     assert reader.references
@@ -107,8 +116,7 @@ def test_it_loads_nothing_and_runs_nothing(measured: Store) -> None:
     assert "default-src 'none'" in page
 
 
-def test_what_people_typed_is_text(measured: Store) -> None:
-    page = chapter_report(measured, FACTS)
+def test_what_people_typed_is_text(page: str) -> None:
     assert HOSTILE not in page
     assert escape(shortened(HOSTILE, 300)) in page, "as a name"
     assert escape(shortened(HOSTILE)) in page, "as a chip"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import Any
@@ -24,7 +25,11 @@ from core.experiments.gradient_decay.declaration import (
     TrainingRow,
     measured_steps,
 )
-from core.experiments.gradient_decay.measure import GradientStudy, converged_estimate
+from core.experiments.gradient_decay.measure import (
+    MAX_CONVERGENCE_POINTS,
+    GradientStudy,
+    converged_estimate,
+)
 from core.models.architecture import Architecture
 from core.models.counting import pass_cost
 from core.models.recurrent import Recurrent
@@ -254,10 +259,17 @@ def test_at_the_chapters_length_only_squares_underflow_in_float32() -> None:
     assert gradient[0].norm() == 0
 
 
+TRAINED = {"layers": 2, "training_steps": 2, "checkpoints": 2, "seeds": 3, "sequence_length": 12}
+
+
+@functools.cache
+def trained_rows(variant: str) -> list[Row]:
+    return rows_of(config(**variants()[variant], **TRAINED))
+
+
 @pytest.mark.parametrize("variant", variants())
 def test_every_variant_yields_every_table_and_the_summary_last(variant: str) -> None:
-    setup = config(**variants()[variant], layers=2, training_steps=2, checkpoints=2)
-    rows = rows_of(setup)
+    setup, rows = config(**variants()[variant], **TRAINED), trained_rows(variant)
     assert {type(row) for row in rows} == set(GRADIENT_DECAY.rows)
     assert isinstance(rows[-1], GradientDecaySummary)
     assert [type(row) for row in rows].index(GradientRow) < [type(r) for r in rows].index(
@@ -265,26 +277,24 @@ def test_every_variant_yields_every_table_and_the_summary_last(variant: str) -> 
     )
     directions = setup.architecture.directions
     states = 2 if setup.architecture.cell == "lstm" else 1
-    assert len(of_type(rows, GradientRow)) == 2 * 2 * directions * 2 * 20
-    assert len(of_type(rows, DecayRow)) == 2 * 2 * directions * 2
-    assert len(of_type(rows, JacobianRow)) == 2 * 2 * directions * 2 * 20
-    assert len(of_type(rows, LyapunovRow)) == 2 * 2 * directions * 2 * states * 6
-    assert len(of_type(rows, ConvergenceRow)) == 2 * 2 * directions * 2 * 20
-    assert len(of_type(rows, TrainingRow)) == 2 * 2
+    networks = 2 * 2 * directions * 3
+    assert len(of_type(rows, GradientRow)) == networks * 12
+    assert len(of_type(rows, DecayRow)) == networks
+    assert len(of_type(rows, JacobianRow)) == networks * 12
+    assert len(of_type(rows, LyapunovRow)) == networks * states * 6
+    assert len(of_type(rows, ConvergenceRow)) == networks * MAX_CONVERGENCE_POINTS
+    assert len(of_type(rows, TrainingRow)) == 2 * 3
 
 
 @pytest.mark.parametrize("variant", variants())
 def test_the_same_seed_gives_identical_rows(variant: str) -> None:
-    setup = config(**variants()[variant], training_steps=2, layers=2)
-    assert rows_of(setup) == rows_of(setup)
+    assert rows_of(config(**variants()[variant], **TRAINED)) == trained_rows(variant)
 
 
 @pytest.mark.parametrize("variant", variants())
 def test_a_seed_alone_gives_the_rows_it_gives_among_others_bit_for_bit(variant: str) -> None:
-    settings = {**variants()[variant], "layers": 2, "training_steps": 3, "checkpoints": 2}
-    among = rows_of(config(**settings, seeds=5))[:-1]
-    alone = rows_of(config(**settings, seeds=1, seed=3))[:-1]
-    assert [row for row in among if row.seed == 3] == alone
+    alone = rows_of(config(**{**variants()[variant], **TRAINED, "seeds": 1, "seed": 2}))[:-1]
+    assert [row for row in trained_rows(variant)[:-1] if row.seed == 2] == alone
 
 
 def test_every_variant_reads_the_same_past_and_two_directions_as_long_a_future() -> None:

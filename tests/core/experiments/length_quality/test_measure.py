@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import io
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -75,8 +76,19 @@ def timeless(events: list[Any]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("attention", ["none", "additive", "dot", "general"])
-@pytest.mark.parametrize("variant", ["rnn", "bi-lstm", "gru"])
+USUAL = {("rnn", "none"), ("gru", "dot"), ("bi-lstm", "additive"), ("bi-lstm", "general")}
+"""Each cell and each kind of attention once in the usual suite; all pairs are slow."""
+
+
+@pytest.mark.parametrize(
+    ("variant", "attention"),
+    [
+        pytest.param(*pair, marks=[] if pair in USUAL else [pytest.mark.slow])
+        for pair in itertools.product(
+            ("rnn", "bi-lstm", "gru"), ("none", "additive", "dot", "general")
+        )
+    ],
+)
 def test_every_row_agrees_with_the_others(variant: str, attention: str) -> None:
     events = run(variant, attention=attention)
     (summary,) = of(events, LengthQualitySummary)

@@ -84,9 +84,16 @@ def quick() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=variants())
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(variant, marks=[] if variant in ("lstm", "bi-gru") else [pytest.mark.slow])
+        for variant in variants()
+    ],
+)
 def measured(request: pytest.FixtureRequest) -> tuple[ThroughputConfig, list[Row]]:
-    """A tiny run of each variant."""
+    """A tiny run of each variant; in the usual suite, of one that reads one way and one that reads
+    both."""
     setup = config(**variants()[request.param], repetitions=6)
     return setup, rows_of(setup)
 
