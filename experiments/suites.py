@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core.analysis.sweeps import STAMP, Sweep
 from core.chapter import CLAIMS, Measurement
 from core.chapter.claim import MeasuredClaim, key_of
+from core.chapter.cost import SPEED_SETTINGS
 from core.chapter.memory import SMALL
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
@@ -111,12 +112,8 @@ BEYOND_CLAIMS = (
         "how fast all six are",
         THROUGHPUT,
         ALL,
-        {
-            "sequence_length": (256,),
-            "repetitions": (6,),
-            "streamed_tokens": (100,),
-            "packed": (False,),
-        },
+        {**SPEED_SETTINGS, **CHAPTER_REPEATS[THROUGHPUT.name]},
+        headline=True,
     ),
     Measurement(
         "packed batches", THROUGHPUT, ("lstm",), {"sequence_length": (128,), "launches": (1,)}

@@ -36,7 +36,10 @@ without an untimed call before, medians came out up to 7% above those of
 torch.utils.benchmark."""
 
 WARM_UP_CALLS = 10
-"""The most calls that warm a subject up; fewer where the last three agree within 5%."""
+"""The most calls that warm a subject up; fewer where the last three agree within 5%, or where they
+have lasted a second: what is loaded or grown by then is there."""
+
+WARM_UP_NS = 1_000_000_000
 
 PATIENCE_SECONDS = 1.0
 """How long a turn waits for our own threads; then it is timed anyway, and counted as disturbed."""
@@ -67,7 +70,7 @@ class Stopwatch:
     def warm_up(self, call: Call) -> int:
         """Call until times are stable; return how many calls make one sample."""
         samples: list[int] = []
-        while len(samples) < WARM_UP_CALLS:
+        while len(samples) < WARM_UP_CALLS and sum(samples) < WARM_UP_NS:
             last = samples[-3:]
             if len(last) == 3 and max(last) <= 1.05 * min(last):
                 break

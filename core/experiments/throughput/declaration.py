@@ -29,6 +29,9 @@ Mode = Literal["forward", "training"]
 
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 
+FEW_SUBJECTS: tuple[Subject, ...] = ("fused", "rnn", "linear")
+"""All that the ratios to a plain RNN and to a linear layer need."""
+
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -87,6 +90,15 @@ class ThroughputConfig(Config):
         description="Also time a ragged batch, packed against padded (lengths from T/4 to T).",
         json_schema_extra={"role": "replicate"},  # the other measurements are the same without
     )
+    timed_beside: Literal["everything", "rnn and linear"] = Field(
+        "everything",
+        title="Timed beside",
+        description=(
+            "Everything: the plain RNN, a linear layer, a feed-forward net, attention and this "
+            "project's own equations. Two of them are a third of the work."
+        ),
+        json_schema_extra={"role": "replicate"},  # their ratios are the same without the others
+    )
     compile: bool = Field(
         False,
         title="torch.compile",
@@ -107,6 +119,11 @@ class ThroughputConfig(Config):
     def features(self) -> int:
         """Size of x_t."""
         return self.input_size
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """What is timed."""
+        return SUBJECTS if self.timed_beside == "everything" else FEW_SUBJECTS
 
     @model_validator(mode="after")
     def _shortest_is_not_longest(self) -> Self:
@@ -510,15 +527,18 @@ def growth_work(config: ThroughputConfig) -> float:
 
 
 def attention_work(config: ThroughputConfig, length: int) -> float:
-    """Cost of attention's T² part."""
+    """Cost of attention's T² part, if it is timed."""
+    if "attention" not in config.subjects:
+        return 0.0
     return float(length**2 * config.batch_size * config.architecture.hidden_size)
 
 
 def passes_work(config: ThroughputConfig, length: int, mode: Mode) -> float:
-    """Cost of all subjects at one length: both implementations, plain RNN, and attention's T²."""
+    """Cost of all subjects at one length: the implementations, plain RNN, and attention's T²."""
     shape = config.architecture
     plain = Architecture(hidden_size=shape.hidden_size, layers=shape.layers)
-    passes = 2 * _pass_work(config, shape, length, mode) + _pass_work(config, plain, length, mode)
+    own = sum(name in config.subjects for name in ("fused", "equations"))
+    passes = own * _pass_work(config, shape, length, mode) + _pass_work(config, plain, length, mode)
     return (config.repetitions + WARM_UP_TURNS) * (passes + attention_work(config, length))
 
 
@@ -535,7 +555,7 @@ def packing_work(config: ThroughputConfig, length: int, mode: Mode) -> float:
 def latency_work(config: ThroughputConfig) -> float:
     """Cost of all tokens of all subjects after one context."""
     token = pass_cost(config.architecture, config.input_size, steps=1, sequences=1, backward=False)
-    return config.streamed_tokens * len(SUBJECTS) * token
+    return config.streamed_tokens * len(config.subjects) * token
 
 
 def _pass_work(

@@ -21,7 +21,7 @@ from torch import Tensor
 from core.experiment import Event
 from core.experiments.throughput import declaration
 from core.experiments.throughput.bench import Bench
-from core.experiments.throughput.declaration import SUBJECTS, Subject
+from core.experiments.throughput.declaration import Subject
 from core.experiments.throughput.rows import latency_row
 from core.experiments.throughput.subjects import normal
 from core.measure.timing import Call
@@ -54,7 +54,7 @@ def measure_latency(bench: Bench, context: int) -> Iterator[Event]:
     results = bench.results
     results.empty_calls.append(statistics.median(turns.empty_seconds))
     empty = by_turn(turns.empty_seconds, each)
-    for name in SUBJECTS:
+    for name in bench.models:
         taken = [
             [max(0.0, s - statistics.median(none)) for s in seconds]
             for seconds, none in zip(
@@ -64,7 +64,7 @@ def measure_latency(bench: Bench, context: int) -> Iterator[Event]:
         if taken:
             results.latencies[name, context] = [s for turn in taken for s in turn][:tokens]
             results.latency_turns[name, context] = [statistics.median(turn) for turn in taken]
-    for name in SUBJECTS:
+    for name in bench.models:
         yield latency_row(results, name, context, problems.get(name, ""))
 
 

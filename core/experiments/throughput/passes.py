@@ -17,7 +17,6 @@ from core.experiments.throughput import declaration
 from core.experiments.throughput.bench import Bench, context_of
 from core.experiments.throughput.declaration import (
     GROWN,
-    SUBJECTS,
     CompilationRow,
     Grown,
     Mode,
@@ -81,7 +80,7 @@ class Passes:
         if self.bench.config.compile:
             # Otherwise the ninth shape of a model would silently not be compiled.
             torch.compiler.reset()
-        for name in SUBJECTS:
+        for name in self.bench.models:
             # What ran out of memory at a shorter length need not try again.
             shorter = [
                 length

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from core.experiments.throughput.declaration import (
     BASELINES,
     GROWN,
-    SUBJECTS,
     Grown,
     GrowthRow,
     LatencyRow,
@@ -102,7 +101,7 @@ def time_rows(
     config: ThroughputConfig, results: Results, mode: Mode, length: int
 ) -> Iterator[TimeRow]:
     """One row per subject, with its time or why there is none."""
-    for subject in SUBJECTS:
+    for subject in config.subjects:
         place = (subject, mode, length)
         seconds = results.seconds.get(place, [])
         peak = results.peaks.get(place)

@@ -23,7 +23,7 @@ from core.models.recurrent import Recurrent
 
 
 def build_subjects(config: ThroughputConfig, device: torch.device) -> dict[Subject, nn.Module]:
-    """Build all six with their weights on the device; each reads x_TBI.
+    """Build them with their weights on the device; each reads x_TBI.
 
     The same seed gives the same weights, and both implementations have the same ones. The plain
     RNN is timed beside a plain RNN variant too: what those two differ by is noise.
@@ -48,7 +48,7 @@ def build_subjects(config: ThroughputConfig, device: torch.device) -> dict[Subje
             "attention": CausalAttention(inputs, width),
         }
     dtype = getattr(torch, config.dtype)
-    return {name: model.to(device, dtype) for name, model in models.items()}
+    return {name: models[name].to(device, dtype) for name in config.subjects}
 
 
 def subject_rows(config: ThroughputConfig, models: Mapping[Subject, nn.Module]) -> list[SubjectRow]:

@@ -134,7 +134,7 @@ def test_times_are_those_of_the_turns_and_not_of_the_warm_up() -> None:
 
 def test_warming_up_ends_after_ten_calls_if_times_never_settle() -> None:
     clock, calls = Clock(), []
-    durations = iter(2_000_000 * 2**index for index in range(20))
+    durations = iter(1_000_000 * 2**index for index in range(20))
 
     def unsettled() -> None:
         calls.append(1)
@@ -142,6 +142,13 @@ def test_warming_up_ends_after_ten_calls_if_times_never_settle() -> None:
 
     Stopwatch(CPU, clock).warm_up(unsettled)
     assert len(calls) == 10
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(0.2, 3), (0.4, 3), (0.6, 2), (3.0, 1)])
+def test_a_second_is_enough_to_warm_up(seconds: float, calls: int) -> None:
+    clock, made = Clock(), []
+    Stopwatch(CPU, clock).warm_up(clock.working(int(seconds * 1e9), lambda: made.append(1)))
+    assert len(made) == calls
 
 
 @pytest.mark.parametrize(

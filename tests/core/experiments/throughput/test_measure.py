@@ -37,6 +37,7 @@ from core.experiments.throughput.declaration import (
     latency_work,
     packing_work,
     passes_work,
+    work,
 )
 from core.experiments.throughput.rows import ragged_lengths
 from core.experiments.throughput.subjects import (
@@ -182,6 +183,21 @@ def test_growth_is_measured_at_all_lengths_in_the_same_turns(measured: Any) -> N
     }
     for row in of_type(rows, GrowthRow):
         assert row.local_exponent.n == setup.repetitions
+
+
+def test_with_less_beside_it_the_variant_has_the_same_ratios_to_rnn_and_linear() -> None:
+    setup = config(cell="lstm", repetitions=6, timed_beside="rnn and linear")
+    rows = rows_of(setup)
+    assert {row.subject for row in of_type(rows, TimeRow)} == {"fused", "rnn", "linear"}
+    assert {row.subject for row in of_type(rows, LatencyRow)} == {"fused", "rnn", "linear"}
+    assert {row.baseline for row in of_type(rows, RatioRow)} == {"rnn", "linear"}
+    summary = rows[-1]
+    for ratio in (summary.over_rnn, summary.over_linear, summary.latency_over_rnn):
+        assert ratio.value is not None
+    assert {row.subject for row in of_type(rows, GrowthRow)} == {"fused"}
+    for ratio in (summary.over_attention, summary.over_feed_forward, summary.equations_over_fused):
+        assert ratio.value is None
+    assert work(setup) < work(config(cell="lstm", repetitions=6)) / 2
 
 
 def test_launches_are_runs_with_seeds_of_their_own() -> None:
