@@ -7,7 +7,8 @@ import json
 import socket
 import subprocess
 import sys
-import time
+from collections.abc import Mapping
+from typing import Any
 
 import pandas
 import pytest
@@ -29,6 +30,7 @@ from experiments.evidence import (
     Evidence,
     NotComputed,
     compute_in_subprocess,
+    kind_of,
     needed_by,
     needed_for,
 )
@@ -166,14 +168,30 @@ def test_a_run_whose_summary_is_gone_counts_as_missing(widths: list[RunRecord]) 
     assert len(needed_by([WIDTH], found).to_start) == 12
 
 
-def test_ten_thousand_runs_are_judged_again_in_no_time(widths: list[RunRecord]) -> None:
-    runs = [dataclasses.replace(widths[n % 12], run_id=f"{n}") for n in range(10_000)]
-    evidence = Evidence(counts)
+def test_what_has_been_read_is_not_read_again(
+    widths: list[RunRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [dataclasses.replace(widths[n % 12], run_id=f"{n}") for n in range(1000)]
+    tables: list[str] = []
+    kinds: list[Any] = []
+
+    def read(run: RunRecord, name: str) -> pandas.DataFrame | None:
+        tables.append(run.run_id)
+        return counts(run, name)
+
+    def kind(experiment: Experiment, settings: Mapping[str, Any]) -> Any:
+        kinds.append(settings)
+        return kind_of(experiment, settings)
+
+    monkeypatch.setattr("experiments.evidence.kind_of", kind)
+    evidence = Evidence(read)
     evidence.judge(runs, {})
-    started = time.perf_counter()
-    again = evidence.judge(runs, {})
-    assert len(again.runs) == 12
-    assert time.perf_counter() - started < 0.5
+    assert len(kinds) == 1000
+    assert {*tables} == {f"{n}" for n in range(988, 1000)}, "of runs alike, the newest"
+    tables.clear()
+    kinds.clear()
+    assert len(evidence.judge(runs, {}).runs) == 12
+    assert (tables, kinds) == ([], [])
 
 
 def test_the_time_of_several_experiments_adds_up_once_all_are_known(store: Store) -> None:
