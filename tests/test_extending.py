@@ -20,6 +20,8 @@ TEXT = (PROJECT / "docs" / "extending.md").read_text()
 FILES = dict(re.findall(r"^`([\w/]+\.py)`\n\n```python\n(.*?)```", TEXT, re.DOTALL | re.MULTILINE))
 """Path → the block that the page gives for it."""
 
+pytestmark = pytest.mark.slow
+
 END = "— end of a command —"
 
 

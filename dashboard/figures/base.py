@@ -10,8 +10,9 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy
 import pandas
 import streamlit as st
 
@@ -92,16 +93,17 @@ def read(experiment: Experiment, runs: Sequence[RunRecord]) -> Shown:
 
 def pooled_results(results: pandas.DataFrame, comparison: Comparison) -> pandas.DataFrame:
     """One row per label: the comparison's estimates beside all else of its newest run."""
-    pooled = results.drop_duplicates("label", keep="last").set_index("label")
+    newest = results.drop_duplicates("label", keep="last").reset_index(drop=True)
+    columns: dict[str, Any] = {name: newest[name] for name in newest}
     for result in comparison.results:
-        names = [f"{result.column.name}{end}" for end in ESTIMATE_SUFFIXES]
         rows = {label: dataclasses.astuple(e) for label, e in result.estimates.items()}
-        estimates = pandas.DataFrame.from_dict(rows, "index", columns=names, dtype=float)
-        estimates = estimates[[name for name in names if name in pooled]]
-        estimates = estimates[estimates.index.isin(pooled.index)]
-        pooled = pooled.astype(dict.fromkeys(estimates.columns, float))
-        pooled.loc[estimates.index, estimates.columns] = estimates
-    return pooled.reset_index()[list(results.columns)]
+        for place, end in enumerate(ESTIMATE_SUFFIXES):
+            name = f"{result.column.name}{end}"
+            if name in columns:
+                own = zip(newest["label"], newest[name], strict=True)
+                values = [rows[label][place] if label in rows else value for label, value in own]
+                columns[name] = numpy.array(values, float)
+    return pandas.DataFrame(columns, index=newest.index)
 
 
 @dataclass(frozen=True)

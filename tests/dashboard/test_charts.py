@@ -47,6 +47,10 @@ CURVES = [
 STYLES = theme.styles({variant_title(variant): variant for variant in variants()})
 
 
+SOME_CURVES = list({(row.table, m.unit): (row, m) for row, m in CURVES}.values())
+"""One of each table and unit; all of them are slow."""
+
+
 def bands(x: str, points: int = 20) -> pandas.DataFrame:
     lines = [
         {"label": label, x: at, "value": -0.1 * at, "low": -0.2 * at, "high": 0.0, "n": 8}
@@ -72,7 +76,7 @@ def layers(chart: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("row", "measure"), CURVES, ids=lambda v: getattr(v, "name", "") or v.table
+    ("row", "measure"), SOME_CURVES, ids=lambda v: getattr(v, "name", "") or v.table
 )
 def test_every_curve_has_titles_from_the_declaration(row: type[Row], measure: Column) -> None:
     x = curve_of(row)
@@ -81,6 +85,15 @@ def test_every_curve_has_titles_from_the_declaration(row: type[Row], measure: Co
     assert scales.heading(measure) in specification
     assert scales.heading(x) in specification
     assert not {"NaN", "Infinity", "-Infinity"} & set(specification.split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("row", "measure"), CURVES, ids=lambda v: getattr(v, "name", "") or v.table
+)
+def test_every_curve_is_a_valid_chart(row: type[Row], measure: Column) -> None:
+    x = curve_of(row)
+    assert lines.line_chart(bands(x.name), x, measure, STYLES).to_dict()
 
 
 @pytest.mark.parametrize("sizes", [False, True])
@@ -207,10 +220,10 @@ def test_a_heatmap_has_no_more_tiles_than_a_screen_shows() -> None:
 def test_estimates_are_dots_with_intervals(experiment: Any) -> None:
     made = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 8}
     dots = pandas.DataFrame([{"label": label, **made} for label in STYLES])
-    for measure in experiment.summary.columns():
-        for drawn in (measure, scales.logarithm_of(measure)):
-            chart = unchecked(dot_chart(dots, drawn, STYLES, curves.SEEDS))
-            assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rule", "circle"]
+    first, *_ = experiment.summary.columns()
+    for drawn in (*experiment.summary.columns(), scales.logarithm_of(first)):
+        chart = unchecked(dot_chart(dots, drawn, STYLES, curves.SEEDS))
+        assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rule", "circle"]
 
 
 def test_dots_keep_the_order_they_are_given() -> None:

@@ -169,16 +169,35 @@ def draw_tabs(page: Page, show: Show, **address: str | list[str]) -> None:
         draw(page, show, figure=tab.label, **address)
 
 
+_labels: dict[str, list[str]] = {}
+
+
+@pytest.fixture
+def labels(scene: Callable[[str], Store], show: Show) -> Callable[[Page], list[str]]:
+    """The tabs of a page of results whose runs have every table."""
+
+    def of(page: Page) -> list[str]:
+        if page.title not in _labels:
+            scene("full")
+            _labels[page.title] = [tab.label for tab in draw(page, show).tabs]
+        return _labels[page.title]
+
+    return of
+
+
 @pytest.mark.parametrize("turn", range(len(STATES)))
-def test_no_page_raises_whatever_the_runs_have_come_to(turn: int, state: State, show: Show) -> None:
+def test_no_page_raises_whatever_the_runs_have_come_to(
+    turn: int, state: State, show: Show, labels: Callable[[Page], list[str]]
+) -> None:
     names, experiments = [*STATES], all_experiments()
+    tabs = {page.title: labels(page) for page in RESULTS}
     places = {e.name: (turn + place) % len(names) for place, e in enumerate(experiments)}
     store = state(str(turn), {name: STATES[names[place]] for name, place in places.items()})
     for page in RESULTS:
-        tabs = draw(page, show).tabs[1:]
+        own = tabs[page.title]
         sweeps = sorted({run.sweep for run in store.runs(page.experiment)})
-        for place, sweep in enumerate(sweeps if tabs else ()):
-            draw(page, show, sweep=sweep, figure=tabs[(turn + place) % len(tabs)].label)
+        for place, sweep in enumerate(sweeps):
+            draw(page, show, sweep=sweep, figure=own[(turn + place) % len(own)])
     for place, page in enumerate(OTHERS):
         # Between them, these two stores have every state.
         if (turn - place) % len(names) in (0, len(experiments)):

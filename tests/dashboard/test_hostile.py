@@ -63,7 +63,15 @@ def called(store: Store, name: str) -> RunRecord:
     return next(run for run in store.runs(status="FINISHED") if run.name == name)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)
+SOME = ("Overview", "Runs", "Gradient flow", "Compare", "Choose")
+"""The pages that show most of what people type; all of them are slow."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=[] if p.title in SOME else [pytest.mark.slow]) for p in PAGES],
+    ids=lambda page: page.title,
+)
 def test_no_page_takes_it_for_markdown(page: Page, hostile: Store, show: Show) -> None:
     app = show(page.path)
     assert not app.exception
@@ -104,7 +112,9 @@ class Tags(HTMLParser):
         self.active += [(n, v) for n, v in attrs if n.startswith("on") or n in ("src", "href")]
 
 
-@pytest.mark.parametrize("by", ["sweep", "run", "device"])
+@pytest.mark.parametrize(
+    "by", ["run", *(pytest.param(by, marks=pytest.mark.slow) for by in ("sweep", "device"))]
+)
 def test_the_report_has_no_element_of_theirs(hostile: Store, by: str) -> None:
     page = comparison_report(compared(hostile, by)[:1])
     found = Tags(page)

@@ -225,7 +225,13 @@ def test_problems_are_sentences() -> None:
     assert base.problems(WidthRow, rows, scales.curve_of(WidthRow)) == []
 
 
-@pytest.mark.parametrize("figure", ["Time by length", "At one length", "Latency"])
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "Latency",
+        *(pytest.param(f, marks=pytest.mark.slow) for f in ("Time by length", "At one length")),
+    ],
+)
 def test_the_page_lists_where_there_is_no_value(shown: Any, show: Show, figure: str) -> None:
     shown(["lstm"])
     said = texts(show(PAGE, figure=figure)).replace("\\", "")

@@ -6,6 +6,7 @@ import os
 import signal
 
 import pandas
+import pytest
 
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.store.recorder import CHECKPOINT
@@ -30,6 +31,7 @@ SETTINGS = {
 TIMINGS = ["tokens_per_second", "training_seconds"]
 
 
+@pytest.mark.slow
 def test_the_rows_are_those_of_a_run_that_was_never_killed(working: Store) -> None:
     store = working
     configs = LENGTH_QUALITY.configs(["gru"], SETTINGS)

@@ -288,6 +288,7 @@ def test_a_meaningless_address_is_a_sentence(monkeypatch: pytest.MonkeyPatch) ->
         tracking_uri()
 
 
+@pytest.mark.slow
 def test_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
     code = (
         f"from core.store.tracking import open_store; open_store('sqlite:///{tmp_path}/mlflow.db')"

@@ -225,6 +225,7 @@ def test_no_test_sentence_was_trained_on() -> None:
     assert not {pair.source for pair in corpus.train} & {pair.source for pair in corpus.test}
 
 
+@pytest.mark.slow
 def test_attention_is_ahead_after_a_short_training() -> None:
     """The ordering of the reference, small: reversing five to nine digits."""
     summaries = {}

@@ -130,6 +130,7 @@ def test_every_variant_yields_rows_that_agree_with_each_other(variant: str, task
     assert summary.parameters == counts.total
 
 
+@pytest.mark.slow
 def test_a_gated_cell_learns_a_lag_that_the_plain_rnn_does_not() -> None:
     spans = {
         str(settings["cell"]): by_seed(run(**{**ORDERING, **settings}))

@@ -370,6 +370,7 @@ def test_no_latency_and_no_packing_where_none_is_asked_for() -> None:
     assert rows[-1].packed_over_padded.value is None
 
 
+@pytest.mark.slow
 def test_a_shape_beyond_the_memory_limit_is_a_row_and_the_run_goes_on() -> None:
     """The fused LSTM's training takes 43 MiB at T = 32; its forward pass 40 at T = 128."""
     setup = config(

@@ -92,10 +92,9 @@ def accuracy(events: Any, network: str) -> dict[int, float]:
     return {ahead: sum(those) / len(those) for ahead, those in values.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(
-    "rule", ["pair", *(pytest.param(r, marks=pytest.mark.slow) for r in ("ahead", "compare"))]
-)
+@pytest.mark.parametrize("rule", ["pair", "ahead", "compare"])
 def test_both_directions_see_ahead_and_one_does_not(cell: str, rule: str) -> None:
     both, one = learned(f"bi-{cell}", rule), learned(cell, rule)
     chance = tag_rules.chance(rule, 4, 1)  # type: ignore[arg-type]
