@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.store.folder import StoreError
 
@@ -94,6 +94,17 @@ class Database:
             values.append(ended_since_ms)
         yield from self._select(" AND ".join(conditions), values, metrics)
 
+    def oldest_first(
+        self, experiment_ids: Sequence[str], status: str, batch_runs: int
+    ) -> Iterator[StoredRun]:
+        """Runs of a status that were not deleted; so many are read in one go as they are used."""
+        condition = (
+            f"lifecycle_stage = 'active' AND experiment_id IN ({_placeholders(experiment_ids)}) "
+            "AND status = ?"
+        )
+        values = [*(int(identifier) for identifier in experiment_ids), status]
+        yield from self._select(condition, values, None, order="ASC", batch_runs=batch_runs)
+
     def stamp(self) -> tuple[int, ...]:
         """Which file it is, when it was written last, and how long it is: another with each commit.
 
@@ -146,22 +157,28 @@ class Database:
                 )
 
     def _select(
-        self, condition: str, values: Sequence[str | int], metrics: Sequence[str] | None
+        self,
+        condition: str,
+        values: Sequence[str | int],
+        metrics: Sequence[str] | None,
+        *,
+        order: Literal["ASC", "DESC"] = "DESC",
+        batch_runs: int | None = None,
     ) -> Iterator[StoredRun]:
         with self._connect() as connection:
             rows = connection.execute(
                 "SELECT run_uuid, experiment_id, name, status, start_time, end_time, "
                 f"lifecycle_stage, artifact_uri FROM runs WHERE {condition} "
-                "ORDER BY start_time DESC, run_uuid DESC",
+                f"ORDER BY start_time {order}, run_uuid {order}",
                 values,
             ).fetchall()
             self._artifacts |= {row[0]: row[-1] for row in rows}
             # A table is read faster from end to end than run by run, if most runs are wanted.
-            count = "SELECT COUNT(*) FROM runs"
-            whole_tables = (
-                len(rows) > BATCH_RUNS and 2 * len(rows) > connection.execute(count).fetchone()[0]
-            )
-            batch_size = len(rows) if whole_tables else BATCH_RUNS
+            whole_tables = False
+            if batch_runs is None and len(rows) > BATCH_RUNS:
+                (every,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
+                whole_tables = 2 * len(rows) > every
+            batch_size = len(rows) if whole_tables else batch_runs or BATCH_RUNS
             for start in range(0, len(rows), batch_size):
                 batch = rows[start : start + batch_size]
                 tags: dict[str, dict[str, str]] = {row[0]: {} for row in batch}

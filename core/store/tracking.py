@@ -349,15 +349,17 @@ class Store:
     def waiting(self) -> Iterator[RunRecord]:
         """The SCHEDULED runs in the order submitted, also those that cannot be read.
 
-        Those of a server are read a few at a time, as they are used: a worker that asks for the
-        next one of a long queue every other second must not read all of it.
+        They are read a few at a time, as they are used: a worker that asks for the next one of a
+        long queue at every end of a run must not read all of it.
         """
-        if self.database:
-            return iter(self.runs(status="SCHEDULED", unreadable=True))
         names = self._experiments_by_id()
-        stored = self._search(
-            list(names), "SCHEDULED", None, None, order="ASC", page_size=QUEUE_PAGE_RUNS
-        )
+        stored: Iterator[StoredRun]
+        if self.database:
+            stored = self.database.oldest_first([*names], "SCHEDULED", QUEUE_PAGE_RUNS)
+        else:
+            stored = self._search(
+                list(names), "SCHEDULED", None, None, order="ASC", page_size=QUEUE_PAGE_RUNS
+            )
         records = (_record(run, names) for run in stored)
         return (record for record in records if record is not None)
 

@@ -68,6 +68,7 @@ def test_the_database_says_what_mlflow_says(pair: Pair, monkeypatch: pytest.Monk
         assert direct.runs(**question) == by_mlflow.runs(**question)  # type: ignore[arg-type]
     assert {len(direct.runs(**q)) for q in asked} == {1, 7, 3, 0}  # type: ignore[arg-type]
     assert direct.active() == by_mlflow.active()
+    assert [*direct.waiting()] == [*by_mlflow.waiting()] == direct.runs(status="SCHEDULED")
 
 
 def test_a_deleted_run_is_known_by_its_id_only(pair: Pair) -> None:

@@ -15,6 +15,7 @@ from core.experiment import Experiment
 from core.experiments import all_experiments, config_of, experiment_named
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.settings import BadSetting, Setting
+from core.store import sqlite as sqlite_reader
 from core.store.folder import PROJECT, StoreError, tracking_uri
 from core.store.recorder import Recorder
 from core.store.records import NOTE, TAG_CONFIG, TAG_OWNER, TAG_STATE
@@ -257,6 +258,24 @@ def test_a_long_queue_is_read_a_few_at_a_time(
     assert len(asked) == 1
     assert [record.run_id for record in waiting] == run_ids[1:]
     assert len(asked) == 2
+
+
+def test_a_long_local_queue_is_read_a_few_at_a_time_too(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_ids = [make(store, seed=seed) for seed in range(QUEUE_PAGE_RUNS + 2)]
+    pairs, asked = sqlite_reader._pairs, []
+
+    def counted(connection, table, columns, ids, keys):
+        asked.append(len(ids))
+        return pairs(connection, table, columns, ids, keys)
+
+    monkeypatch.setattr(sqlite_reader, "_pairs", counted)
+    waiting = store.waiting()
+    assert next(waiting).run_id == run_ids[0]
+    assert {*asked} == {QUEUE_PAGE_RUNS}
+    assert [record.run_id for record in waiting] == run_ids[1:]
+    assert {*asked} == {QUEUE_PAGE_RUNS, 2}
 
 
 def test_the_store_uses_a_write_ahead_log(store: Store) -> None:
