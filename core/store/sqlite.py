@@ -102,7 +102,8 @@ class Database:
             f"lifecycle_stage = 'active' AND experiment_id IN ({_placeholders(experiment_ids)}) "
             "AND status = ?"
         )
-        values = [*(int(identifier) for identifier in experiment_ids), status]
+        values: list[str | int] = [int(identifier) for identifier in experiment_ids]
+        values.append(status)
         yield from self._select(condition, values, None, order="ASC", batch_runs=batch_runs)
 
     def stamp(self) -> tuple[int, ...]:

@@ -239,12 +239,13 @@ def _named_ends(frame: ChartFrame, bands: pandas.DataFrame) -> pandas.DataFrame:
     """The last point of each curve with its `name`, and the `height` at which that has room."""
     x = frame.x_column.name
     ends = bands.sort_values(x).groupby("label", sort=False).tail(1)
+    gap = NAME_GAP * (frame.high - frame.bottom) / frame.height
     heights = separated(
         frame.pixels(ends[x]),
         [frame.series.name_width(label) for label in ends["label"]],
         list(ends["value"]),
-        NAME_GAP * (frame.high - frame.bottom) / frame.height,
-        (frame.bottom, frame.high),
+        gap,
+        (frame.bottom + gap / 2, frame.high - gap / 2),  # else the plot's edge would cut it
     )
     return ends.assign(height=heights, name=ends["label"].map(frame.series.names))
 

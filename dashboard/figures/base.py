@@ -94,7 +94,7 @@ def read(experiment: Experiment, runs: Sequence[RunRecord]) -> Shown:
 def pooled_results(results: pandas.DataFrame, comparison: Comparison) -> pandas.DataFrame:
     """One row per label: the comparison's estimates beside all else of its newest run."""
     newest = results.drop_duplicates("label", keep="last").reset_index(drop=True)
-    columns: dict[str, Any] = {name: newest[name] for name in newest}
+    columns: dict[str, Any] = {str(name): newest[name] for name in newest}
     for result in comparison.results:
         rows = {label: dataclasses.astuple(e) for label, e in result.estimates.items()}
         for place, end in enumerate(ESTIMATE_SUFFIXES):
