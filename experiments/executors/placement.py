@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from core.runner import GIB
+from core.machine_memory import GIB
 from core.store.folder import StoreError, database_path
 from experiments.executors.base import ResourceRequest
 

@@ -11,9 +11,8 @@ import threading
 import time
 from pathlib import Path
 
-from core.runner import insist
 from core.store.records import ACTIVE, TAG_NODE
-from core.store.tracking import Store, open_store
+from core.store.tracking import Store, insist, open_store
 from experiments.executors.base import ResourceRequest
 from experiments.executors.local import LocalExecutor, execute_child
 from experiments.liveness import mark_lost

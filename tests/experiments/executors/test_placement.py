@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.runner import GIB
+from core.machine_memory import GIB
 from core.store.folder import StoreError
 from experiments.executors.base import ResourceRequest
 from experiments.executors.placement import (

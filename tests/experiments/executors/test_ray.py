@@ -1,0 +1,154 @@
+"""Runs on a Ray cluster: a head and two nodes, all of them processes of this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.store.records import TAG_NODE, RunRecord
+from core.store.tracking import Store
+from experiments.queue import cancel, submit
+from tests.experiments.executors.cluster import Cluster
+from tests.experiments.processes import ENDLESS, QUICK, until
+from tests.faults.scene import SMALL, Plan, scene, short_plan, tables_of
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None,
+        reason="Ray is not installed; pip install -r requirements-cluster.txt installs it",
+    ),
+]
+
+RUNS = 200
+
+UNTIMED = [name for name in SMALL if name != "throughput"]
+
+
+@pytest.fixture
+def cluster(new_store: Callable[[Path], Store], tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster(new_store(tmp_path / "backend"), tmp_path)
+    try:
+        cluster.start_head()
+        cluster.start_node("first")
+        cluster.start_node("second")
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def submit_all(store: Store, plan: Plan) -> list[str]:
+    return [submit(store, experiment, [config])[0] for experiment, config in plan]
+
+
+def ended(cluster: Cluster) -> int:
+    return sum(record.status == "FINISHED" for record in cluster.store.runs())
+
+
+def attempts(records: list[RunRecord]) -> Mapping[str, list[RunRecord]]:
+    """Id of what was submitted → the runs that executed it, the first one first."""
+    chains: dict[str, list[RunRecord]] = {}
+    first: dict[str, str] = {}
+    for record in records:
+        first[record.run_id] = first.get(record.retry_of, record.run_id)
+        chains.setdefault(first[record.run_id], []).append(record)
+    return chains
+
+
+def assert_each_finished_once(chains: Mapping[str, list[RunRecord]]) -> None:
+    """Each run has finished, or was lost and queued again as one that has."""
+    for *earlier, last in chains.values():
+        assert last.status == "FINISHED", (last.name, last.error)
+        for before in earlier:
+            assert before.status == "FAILED"
+            assert before.error.startswith("lost: ")
+            assert "queued again as run" in before.error
+
+
+def test_nothing_is_lost_or_made_twice_when_a_node_dies(cluster: Cluster, tmp_path: Path) -> None:
+    store = cluster.store
+    plan = [*short_plan(RUNS // 2, UNTIMED), *short_plan(1, ["throughput"])]
+    plan += short_plan(RUNS, UNTIMED)[RUNS // 2 :]
+    (endless,) = submit(store, GRADIENT_DECAY, GRADIENT_DECAY.configs(["gru"], ENDLESS))
+    submitted = submit_all(store, plan)
+    timed = submitted[RUNS // 2]
+    started = time.monotonic()
+    cluster.start_worker()
+    until(lambda: store.run(endless).state.get("rows"))
+    cancel(store, endless)
+    until(lambda: ended(cluster) >= RUNS // 4, 300)
+    cluster.kill("first")
+    chains = dict(attempts(cluster.wait_until_all_ended(900)))
+    print(f"{RUNS + 2} runs took {time.monotonic() - started:.0f} s")
+
+    (cancelled,) = chains.pop(endless)
+    assert cancelled.status == "KILLED"
+    assert cancelled.error.startswith("cancelled while running")
+    assert set(chains) == set(submitted)
+    assert_each_finished_once(chains)
+    executed = [record for chain in chains.values() for record in chain]
+    nodes = Counter(record.tags[TAG_NODE] for record in executed)
+    print(f"{len(executed) - len(chains)} were lost; runs per node: {[*nodes.values()]}")
+    assert len(nodes) == 2
+
+    timed_run = chains[timed][-1]
+    for other in executed:
+        if other.tags[TAG_NODE] == timed_run.tags[TAG_NODE] and other is not timed_run:
+            before = other.ended <= timed_run.owner["started"]
+            assert before or other.owner["started"] >= timed_run.ended, other.name
+
+    with scene(tmp_path / "local") as local:
+        local_ids = local.submit(plan)
+        local.start_worker()
+        for here, run_id in zip(local.wait_for(local_ids, 900), submitted, strict=True):
+            there = chains[run_id][-1]
+            assert there.settings == here.settings
+            tables = tables_of(local.store, here)
+            if run_id != timed:
+                assert tables_of(store, there) == tables, here.name
+            else:
+                assert tables_of(store, there).keys() == tables.keys()
+
+
+def test_what_a_dead_driver_or_a_dead_cluster_took_along_is_queued_again(
+    cluster: Cluster,
+) -> None:
+    store = cluster.store
+    plan = short_plan(24, UNTIMED)
+    submit_all(store, plan)
+    cluster.start_worker()
+    until(lambda: ended(cluster) >= 4, 120)
+    cluster.kill("worker")
+    cluster.start_worker()
+    until(lambda: ended(cluster) >= 10, 120)
+    for name in ("first", "second", "head"):
+        cluster.kill(name)
+    worker = cluster.processes["worker"]
+    until(lambda: worker.poll() is not None, 90)
+    cluster.start_head()
+    cluster.start_node("third")
+    cluster.start_worker()
+    assert_each_finished_once(attempts(cluster.wait_until_all_ended(300)))
+
+
+def test_a_run_waits_for_a_node_with_a_gpu_and_the_others_do_not_wait_for_it(
+    cluster: Cluster,
+) -> None:
+    store = cluster.store
+    on_gpu = GRADIENT_DECAY.configs(["gru"], {**QUICK, "device": ["cuda"]})
+    (waiting,) = submit(store, GRADIENT_DECAY, on_gpu)
+    (other,) = submit(store, GRADIENT_DECAY, GRADIENT_DECAY.configs(["gru"], QUICK))
+    cluster.start_worker()
+    until(lambda: store.run(other).status == "FINISHED")
+    record = store.run(waiting)
+    assert record.status == "SCHEDULED"
+    assert record.state["message"] == "waiting for a node with a GPU to join the cluster"
+    cluster.start_node("gpu", gpus=1)
+    until(lambda: store.run(waiting).status == "FAILED")
+    assert "cuda" in store.run(waiting).error, "the node says that it has one, but there is none"
