@@ -127,6 +127,7 @@ class RayExecutor:
         self._survey()
         ids = {task.reference: run_id for run_id, task in self._tasks.items()}
         if not ids:
+            time.sleep(seconds if self._parked else 0)
             return []
         ready, _ = ray.wait([*ids], num_returns=len(ids), timeout=seconds, fetch_local=False)
         ended = []

@@ -13,7 +13,7 @@ import pytest
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.store.records import TAG_NODE, RunRecord
 from core.store.tracking import Store
-from experiments.queue import cancel, submit
+from experiments.queue import Missing, cancel, submit, submit_missing
 from tests.experiments.executors.cluster import Cluster
 from tests.experiments.processes import ENDLESS, QUICK, until
 from tests.faults.scene import SMALL, Plan, scene, short_plan, tables_of
@@ -44,7 +44,8 @@ def cluster(new_store: Callable[[Path], Store], tmp_path: Path) -> Iterator[Clus
 
 
 def submit_all(store: Store, plan: Plan) -> list[str]:
-    return [submit(store, experiment, [config])[0] for experiment, config in plan]
+    everything = tuple((experiment, config, "s") for experiment, config in plan)
+    return submit_missing(store, Missing(everything, waiting=(), done=0))
 
 
 def ended(cluster: Cluster) -> int:
