@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 import os
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -234,6 +235,9 @@ def _connect() -> None:
             "on a machine of the cluster"
         )
     try:
+        host, _, port = address.rpartition(":")
+        if port.isdigit():  # Ray would try for minutes
+            socket.create_connection((host, int(port)), timeout=5).close()
         ray.init(address or "auto", log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         raise BadSetting(

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -93,20 +93,18 @@ class Cluster:
         shutil.rmtree(f"/tmp/unroll-ray-{self.port}", ignore_errors=True)
         shutil.rmtree(self.store.folder, ignore_errors=True)
 
-    def runs(self, run_ids: Sequence[str]) -> list[RunRecord]:
-        """These runs as the store has them now."""
-        known = {record.run_id: record for record in self.store.runs(unreadable=True)}
-        return [known[run_id] for run_id in run_ids]
-
-    def wait_until_all_ended(self, seconds: float) -> list[RunRecord]:
-        """Every run of the store, once none of them waits or runs."""
+    def wait_until_all_ended(
+        self, seconds: float, watch: Callable[[], None] = lambda: None
+    ) -> list[RunRecord]:
+        """Every run of the store, once none of them waits or runs; `watch` is called meanwhile."""
         deadline = time.monotonic() + seconds
         while True:
+            watch()
             records = self.store.runs(unreadable=True)
             if all(record.status in ENDED for record in records):
                 return records
             assert time.monotonic() < deadline, [r for r in records if r.status not in ENDED]
-            time.sleep(1)
+            time.sleep(0.2)
 
     def _ray(self, name: str, *arguments: str) -> None:
         log = self._start(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from core.experiments import experiment_named
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.store.folder import PROJECT
 from core.store.records import TAG_NODE, RunRecord
 from core.store.tracking import Store
 from experiments.queue import Missing, cancel, submit, submit_missing
@@ -29,7 +34,7 @@ pytestmark = [
 RUNS = 200
 
 COMPARED = 45
-"""Of these, as many as are executed again without a cluster: all experiments, with several cells each."""
+"""So many are executed again without a cluster: all experiments, each with several cells."""
 
 UNTIMED = [name for name in SMALL if name != "throughput"]
 
@@ -81,7 +86,6 @@ def test_nothing_is_lost_or_made_twice_when_a_node_dies(cluster: Cluster, tmp_pa
     plan += short_plan(RUNS, UNTIMED)[RUNS // 2 :]
     (endless,) = submit(store, GRADIENT_DECAY, GRADIENT_DECAY.configs(["gru"], ENDLESS))
     submitted = submit_all(store, plan)
-    timed = submitted[RUNS // 2]
     started = time.monotonic()
     cluster.start_worker()
     until(lambda: store.run(endless).state.get("rows"))
@@ -101,12 +105,6 @@ def test_nothing_is_lost_or_made_twice_when_a_node_dies(cluster: Cluster, tmp_pa
     print(f"{len(executed) - len(chains)} were lost; runs per node: {[*nodes.values()]}")
     assert len(nodes) == 2
 
-    timed_run = chains[timed][-1]
-    for other in executed:
-        if other.tags[TAG_NODE] == timed_run.tags[TAG_NODE] and other is not timed_run:
-            before = other.ended <= timed_run.owner["started"]
-            assert before or other.owner["started"] >= timed_run.ended, other.name
-
     with scene(tmp_path / "local") as local:
         local_ids = local.submit(plan[:COMPARED])
         local.start_worker()
@@ -114,6 +112,44 @@ def test_nothing_is_lost_or_made_twice_when_a_node_dies(cluster: Cluster, tmp_pa
             there = chains[run_id][-1]
             assert there.settings == here.settings
             assert tables_of(store, there) == tables_of(local.store, here), here.name
+
+
+def test_a_timed_run_has_its_node_for_itself(cluster: Cluster) -> None:
+    """The lock of the machine keeps the others waiting, but they would be on its node."""
+    store = cluster.store
+    settings = {**SMALL["throughput"], "cell": "gru", "repetitions": 20}
+    timed = (
+        experiment_named("throughput"),
+        experiment_named("throughput").config.from_flat(settings),
+    )
+    untimed = short_plan(12, UNTIMED)
+    run_ids = submit_all(store, [*untimed[:4], timed, *untimed[4:]])
+    cluster.start_worker()
+    looks: list[list[str]] = []
+
+    def look() -> None:
+        running = {record.run_id: record for record in store.runs(status="RUNNING")}
+        if run_ids[4] in running:
+            node = running.pop(run_ids[4]).tags[TAG_NODE]
+            looks.append([r.name for r in running.values() if r.tags[TAG_NODE] == node])
+
+    assert_each_finished_once(attempts(cluster.wait_until_all_ended(600, look)))
+    assert len(looks) > 3
+    assert not any(looks)
+
+
+def test_who_has_no_token_is_refused(cluster: Cluster) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "experiments", "worker"],
+        cwd=PROJECT,
+        env={**os.environ, **cluster.env, "RAY_AUTH_TOKEN": "0" * 64},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "no Ray cluster can be used there" in result.stderr.splitlines()[-1]
 
 
 def test_what_a_dead_driver_or_a_dead_cluster_took_along_is_queued_again(
