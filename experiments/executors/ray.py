@@ -118,6 +118,8 @@ class RayExecutor:
             self._store.set_tags(record.run_id, {TAG_STATE: json.dumps(state)})
             self._parked.add(record.run_id)
             return
+        if record.state:  # it waited for a node
+            self._store.set_tags(record.run_id, {TAG_STATE: "{}"})
         place = placement(request, self._nodes)
         options = {**place.options, "max_retries": MAX_RETRIES, "name": record.run_id}
         reference = self._supervise.options(**options).remote(self._store.uri, record.run_id)

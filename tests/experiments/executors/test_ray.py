@@ -173,6 +173,23 @@ def test_what_a_dead_driver_or_a_dead_cluster_took_along_is_queued_again(
     assert_each_finished_once(attempts(cluster.wait_until_all_ended(600)))
 
 
+def test_a_worker_that_is_stopped_queues_its_runs_again(cluster: Cluster) -> None:
+    store = cluster.store
+    configs = GRADIENT_DECAY.configs(["gru"], {**ENDLESS, "seed": [*range(10)]})
+    run_ids = submit(store, GRADIENT_DECAY, configs)
+    cluster.start_worker()
+    until(lambda: all(store.run(run_id).state.get("rows") for run_id in run_ids[:4]), 120)
+    worker = cluster.processes["worker"]
+    worker.terminate()
+    assert worker.wait(60) == 0
+    assert [store.run(run_id).status for run_id in run_ids] == ["KILLED"] * 4 + ["SCHEDULED"] * 6
+    for run_id in run_ids[:4]:
+        assert "interrupted when its worker stopped" in store.run(run_id).error
+    waiting = store.runs(status="SCHEDULED")
+    assert {record.retry_of for record in waiting} == {*run_ids[:4], ""}
+    assert not any(record.owner for record in waiting)
+
+
 def test_a_run_waits_for_a_node_with_a_gpu_and_the_others_do_not_wait_for_it(
     cluster: Cluster,
 ) -> None:
