@@ -11,24 +11,42 @@
    is timed by this machine's clock alone, from when it first saw the newest heartbeat.
 4. A run that stays without an owner was never started: its submitter was interrupted. One that
    has an owner which is gone, but is SCHEDULED still, waits in the queue again.
+5. A run is never executed twice. What repeats a lost one is a run of its own, which goes on from
+   its checkpoint: should the first one live after all, on a machine that was cut off, it finds that
+   it has ended.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import time
 
+from core.experiments import experiment_named
+from core.formatting import counted
 from core.processes import process_exists
-from core.store.records import TAG_HEARTBEAT, TAG_OWNER, TAG_STATE, RunRecord
+from core.settings import BadSetting
+from core.store.recorder import salvage
+from core.store.records import (
+    ACTIVE,
+    TAG_HEARTBEAT,
+    TAG_OWNER,
+    TAG_STATE,
+    RunRecord,
+    Status,
+)
+from core.store.tracking import Store
 
 UNSTARTED_SECONDS = 60.0
 """A run that is RUNNING without an owner for this long was never started."""
 
 SILENT_SECONDS = 120.0
 """A cancelled run of another machine is ended after this long without a heartbeat."""
+
+RETRY_HINT = "; retry runs it again"
 
 
 class LostRuns:
@@ -82,3 +100,46 @@ def signal_owner(record: RunRecord, number: signal.Signals) -> None:
     if is_alive(record):
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.owner["pid"], number)
+
+
+def mark_lost(store: Store, record: RunRecord, how: str) -> str:
+    """End a run that did not end itself, keeping what this machine has of its rows.
+
+    Returns the reason that was recorded, or "" if the run has ended already, or belongs to another
+    process by now.
+    """
+    spool, reason = store.spool(record.run_id), ""
+    if record.status in ACTIVE:
+        if spool.exists():
+            with contextlib.suppress(OSError), (spool / "log.txt").open("a") as log:
+                log.write(f"lost: {how}\n")
+        try:
+            rows = salvage(store, record.run_id, experiment_named(record.experiment))
+            kept = f"; {counted(rows, 'row')} measured until then kept" if rows else ""
+        except (ValueError, OSError) as error:  # a full disk leaves what no reader understands
+            copy = store.folder / "unreadable" / record.run_id
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copytree(spool, copy, dirs_exist_ok=True)
+            kept = f"; its rows cannot be read ({error}) and are kept in {copy}"
+        status: Status = "KILLED" if record.cancelled else "FAILED"
+        reason = f"lost: {how}{kept}{RETRY_HINT}"
+        if record.cancelled:
+            reason = f"cancelled; {how}{kept}"
+        if not store.end(record.run_id, status, reason, owner=record.owner):
+            return ""  # the spool may be in use
+    shutil.rmtree(spool, ignore_errors=True)
+    return reason
+
+
+def times_lost(store: Store, record: RunRecord) -> int:
+    """How many runs before this one, each of which it repeats, were lost too."""
+    times = 0
+    while record.retry_of:
+        try:
+            record = store.run(record.retry_of)
+        except BadSetting:  # it was deleted for good
+            break
+        if not record.error.startswith("lost"):
+            break
+        times += 1
+    return times

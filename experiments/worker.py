@@ -16,19 +16,24 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.experiments import experiment_named
-from core.formatting import counted, inline_text, one_line
+from core.formatting import inline_text, one_line
 from core.processes import process_exists, process_identity
 from core.runner import GRACE_SECONDS, stop_signals
 from core.settings import BadSetting
 from core.store.folder import PROJECT, StoreError, database_path
-from core.store.recorder import salvage
-from core.store.records import ACTIVE, TAG_ERROR, RunRecord, Status
+from core.store.records import ACTIVE, TAG_ERROR, RunRecord
 from core.store.sqlite import analyze
 from core.store.tracking import Store
+from experiments.executors import executor_for
 from experiments.executors.base import Executor, ResourceRequest
-from experiments.executors.local import LocalExecutor
-from experiments.liveness import Cancellations, LostRuns, signal_owner
+from experiments.liveness import (
+    RETRY_HINT,
+    Cancellations,
+    LostRuns,
+    mark_lost,
+    signal_owner,
+    times_lost,
+)
 from experiments.queue import requeue, wake
 
 ROUND_SECONDS = 2.0
@@ -38,6 +43,9 @@ TICK_SECONDS = 0.05
 
 START_SECONDS = 60.0
 """How long a worker may take to start (torch and MLflow are loaded first)."""
+
+MAX_REQUEUES = 3
+"""How often in a row a run is queued again by itself: it may be what its machines die of."""
 
 ANALYZE_AFTER_RUNS = 6
 """SQLite's statistics are refreshed when the worker is idle after this many runs."""
@@ -71,7 +79,7 @@ class Worker:
     ) -> None:
         self._store = store
         self._tell = say
-        self._executor = executor or LocalExecutor(store)
+        self._executor = executor or executor_for(store)
         self._lost_runs = LostRuns()
         self._cancellations = Cancellations()
         self._stopping = False
@@ -215,28 +223,20 @@ class Worker:
         return True
 
     def _mark_lost(self, record: RunRecord, how: str) -> None:
-        """End a run that did not end itself, keeping what it measured."""
-        spool = self._store.spool(record.run_id)
+        """End a run that did not end itself; queue it again if its machine may be to blame."""
+        name = inline_text(record.name)
         if record.status in ACTIVE:
-            self._say(f"lost {inline_text(record.name)}: {how}")
-            if spool.exists():
-                with contextlib.suppress(OSError), (spool / "log.txt").open("a") as log:
-                    log.write(f"lost: {how}\n")
-            try:
-                rows = salvage(self._store, record.run_id, experiment_named(record.experiment))
-                kept = f"; {counted(rows, 'row')} measured until then kept" if rows else ""
-            except (ValueError, OSError) as error:  # a full disk leaves what no reader understands
-                copy = self._store.folder / "unreadable" / record.run_id
-                copy.parent.mkdir(exist_ok=True)
-                shutil.copytree(spool, copy, dirs_exist_ok=True)
-                kept = f"; its rows cannot be read ({error}) and are kept in {copy}"
-            status: Status = "KILLED" if record.cancelled else "FAILED"
-            reason = f"lost: {how}{kept}; retry runs it again"
-            if record.cancelled:
-                reason = f"cancelled; {how}{kept}"
-            if not self._store.end(record.run_id, status, reason, owner=record.owner):
-                return  # another process has it, or ended it: the spool may be in use
-        shutil.rmtree(spool, ignore_errors=True)
+            self._say(f"lost {name}: {how}")
+        reason = mark_lost(self._store, record, how)
+        began = bool(record.owner) and not record.unreadable and not record.cancelled
+        if reason and began and self._executor.requeues_lost:
+            if times_lost(self._store, record) >= MAX_REQUEUES:
+                self._say(f"{name} was lost {MAX_REQUEUES + 1} times; it is not queued again")
+                return
+            again = requeue(self._store, record)
+            reason = f"{reason.removesuffix(RETRY_HINT)}; queued again as run {again[:8]}"
+            self._store.set_tags(record.run_id, {TAG_ERROR: reason})
+            self._say(f"{name} is queued again")
 
     def _clear_spools(self) -> None:
         """Remove what is left of runs that ended just before their process was killed."""

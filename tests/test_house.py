@@ -111,9 +111,10 @@ TORCH_MODULES = (
     "core.measure",
     "core.models",
     "core.runner",
+    "experiments.executors.ray",
     "experiments.reports",
 )
-"""Our own modules that need torch, or Altair, and are loaded only where they are used."""
+"""Our own modules that need torch, Altair or Ray, and are loaded only where they are used."""
 
 
 def test_declarations_and_the_store_are_read_without_torch_and_mlflow() -> None:
@@ -148,7 +149,7 @@ def test_the_readme_is_short_and_draws_the_folders_that_are_there() -> None:
 
 
 def test_every_requirement_is_pinned_exactly() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-cluster.txt"):
         for line in (PROJECT / name).read_text().splitlines():
             if line and not line.startswith(("#", "-r")):
                 assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z]+\])?==[\w.]+", line), line

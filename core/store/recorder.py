@@ -66,6 +66,7 @@ class Recorder:
         self._tables = self._spool / "tables"
         self._files: dict[str, FileIO] = {}
         self._changed: set[str] = set()
+        self._new_checkpoint = False
         self._upload_at = 0.0
         self.rows = 0
         self.progress = Progress(0, 1)
@@ -88,6 +89,7 @@ class Recorder:
             self._write(self._spool / FILES / event.path, event.content)
         elif isinstance(event, Checkpoint):
             self._write(self._spool / CHECKPOINT, event.content)
+            self._new_checkpoint = True
         else:
             self._write_row(event)
         now = time.monotonic()
@@ -121,6 +123,10 @@ class Recorder:
         for table in sorted(self._changed):
             self._store.upload(self._run_id, self._tables / f"{table}.csv", "tables")
         self._changed.clear()
+        if self._new_checkpoint and self._store.database is None:
+            # This machine may be one of several, and its disk may be lost with it.
+            self._store.upload(self._run_id, self._spool / CHECKPOINT)
+            self._new_checkpoint = False
         if (self._spool / "log.txt").exists():  # a full disk may have prevented it
             self._store.upload(self._run_id, self._spool / "log.txt")
         self.report_state()
@@ -232,15 +238,16 @@ def salvage(store: Store, run_id: str, experiment: Experiment) -> int:
 
 def newest_checkpoint(store: Store, record: RunRecord) -> bytes | None:
     """The checkpoint to resume from: that of the run which this one repeats, or of one before."""
-    earlier = record.retry_of
-    while earlier:
-        path = store.artifact(earlier, CHECKPOINT)
-        if path is not None:
-            return path.read_bytes()
+    while record.retry_of:
         try:
-            earlier = store.run(earlier).retry_of
+            record = store.run(record.retry_of)
         except BadSetting:  # it was deleted for good
             return None
+        # A server keeps what a run that finished had uploaded on its way.
+        done = record.status == "FINISHED"
+        path = None if done else store.artifact(record.run_id, CHECKPOINT)
+        if path is not None:
+            return path.read_bytes()
     return None
 
 

@@ -42,6 +42,7 @@ TAG_DELETED = "unroll.deleted"
 TAG_USER = "mlflow.user"
 
 TAG_HEARTBEAT = "unroll.heartbeat"
+TAG_NODE = "unroll.node"
 TAG_CANCEL = "unroll.cancel"
 TAG_ERROR = "unroll.error"
 TAG_TRACEBACK = "unroll.traceback"

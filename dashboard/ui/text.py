@@ -166,8 +166,9 @@ def progress(record: RunRecord) -> float:
 
 def status_message(record: RunRecord) -> str:
     """The latest about a run: its newest message, or why it ended."""
+    message = str(record.state.get("message", ""))
     if record.status == "SCHEDULED":
-        return "waiting in the queue"
+        return message or "waiting in the queue"
     if record.status in ("FAILED", "KILLED"):
         return inline_text(record.error, ERROR_LETTERS) or "no reason was recorded"
     if record.cancelled and record.status == "RUNNING":
@@ -176,4 +177,4 @@ def status_message(record: RunRecord) -> str:
     measured = f"{counted(rows, 'row')} measured" if rows else ""
     if record.status == "FINISHED":
         return measured  # not the step that was its last
-    return " · ".join(filter(None, [measured, str(record.state.get("message", ""))]))
+    return " · ".join(filter(None, [measured, message]))

@@ -62,6 +62,9 @@ def _weights(config: Config) -> float:
 class Executor(Protocol):
     """Executes runs, each of which records itself with `core.runner.execute`."""
 
+    requeues_lost: bool
+    """Whether a lost run is queued again without being asked: a machine of several may fail."""
+
     @property
     def running(self) -> tuple[str, ...]:
         """Ids of the runs that were started here and not yet returned by `wait`."""

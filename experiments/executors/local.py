@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
@@ -66,11 +66,19 @@ class Child:
 
 
 class LocalExecutor:
-    """Starts, watches and stops the children: an `Executor`."""
+    """Starts, watches and stops the children: an `Executor`.
 
-    def __init__(self, store: Store) -> None:
+    A child calls `target` with the store's address, the run's id and the file for its log.
+    """
+
+    requeues_lost = False
+
+    def __init__(
+        self, store: Store, target: Callable[[str, str, Path], None] | None = None
+    ) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         self._store = store
+        self._target = target or execute_child
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["experiments.executors.preload"])
         self._children: dict[str, Child] = {}
@@ -102,7 +110,9 @@ class LocalExecutor:
         spool = self._store.spool(record.run_id)
         spool.mkdir(parents=True, exist_ok=True)
         process = self._context.Process(
-            target=_execute, args=(self._store.uri, record.run_id, spool / "log.txt"), daemon=False
+            target=self._target,
+            args=(self._store.uri, record.run_id, spool / "log.txt"),
+            daemon=False,
         )
         process.start()
         request = ResourceRequest.of(record)
@@ -211,7 +221,7 @@ def _memory_of_group(pid: int) -> int:
     return used
 
 
-def _execute(uri: str, run_id: str, log: Path) -> None:
+def execute_child(uri: str, run_id: str, log: Path) -> None:
     """In the child: its own process group, its output in the run's log."""
     os.setsid()
     _offer_to_the_kernel()

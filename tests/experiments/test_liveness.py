@@ -17,7 +17,7 @@ from core.store.tracking import Store
 from experiments import liveness
 from experiments.executors.base import ResourceRequest
 from experiments.liveness import LostRuns
-from experiments.worker import Worker
+from experiments.worker import MAX_REQUEUES, Worker
 from tests.toy import TOY, ToyConfig
 
 HERE = {**process_identity(), "started": 1.0}
@@ -34,6 +34,7 @@ class FakeExecutor:
     ended: list[tuple[str, str]] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     running: tuple[str, ...] = ()
+    requeues_lost: bool = False
 
     def warm_up(self) -> None: ...
 
@@ -89,6 +90,30 @@ def test_a_run_whose_process_on_this_machine_is_gone_is_lost(store: Store, toy) 
     run_id = owned_by(store, GONE)
     look_once(store, FakeExecutor())
     assert "lost: its process is gone" in store.run(run_id).error
+
+
+def test_a_run_that_is_lost_with_its_node_is_queued_again_but_not_for_ever(
+    store: Store, toy
+) -> None:
+    lost = [owned_by(store, GONE)]
+    for _ in range(MAX_REQUEUES + 1):
+        look_once(store, FakeExecutor(requeues_lost=True))
+        for record in store.runs(status="SCHEDULED"):
+            assert record.retry_of == lost[-1]
+            reason = f"lost: its process is gone; queued again as run {record.run_id[:8]}"
+            assert store.run(lost[-1]).error == reason
+            store.take(record.run_id, GONE, {})
+            lost.append(record.run_id)
+    assert len(lost) == MAX_REQUEUES + 1
+    assert {store.run(run_id).status for run_id in lost} == {"FAILED"}
+    assert store.run(lost[-1]).error == "lost: its process is gone; retry runs it again"
+
+
+def test_a_lost_run_is_not_queued_again_if_somebody_cancelled_it(store: Store, toy) -> None:
+    run_id = owned_by(store, GONE)
+    store.set_tags(run_id, {TAG_CANCEL: "1.0"})
+    look_once(store, FakeExecutor(requeues_lost=True))
+    assert [record.status for record in store.runs()] == ["KILLED"]
 
 
 def test_a_run_of_another_machine_is_not_ended_for_its_old_heartbeat(store: Store, toy) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pandas
+import pytest
 
-from core.experiment import Progress
-from core.store.recorder import Recorder, metric_points, salvage
+from core.experiment import Checkpoint, Progress
+from core.store.recorder import Recorder, metric_points, newest_checkpoint, salvage
+from core.store.records import TAG_RETRY_OF
 from core.store.tracking import Store
 from tests.toy import TOY, SquareRow, ToyConfig, ToySummary
 
@@ -41,6 +43,25 @@ def test_rows_are_on_disk_before_the_run_ends(store: Store, toy) -> None:
     assert "0,whole,0,1,1.0" in (store.spool(run_id) / "tables" / "squares.csv").read_text()
     assert len(store.table(store.run(run_id), "squares")) == 1
     recorder.close()
+
+
+@pytest.mark.parametrize(
+    ("server", "finished", "kept"),
+    [(True, False, b"new"), (True, True, None), (False, False, None)],
+)
+def test_a_checkpoint_does_not_wait_on_a_disk_that_may_be_lost(
+    store: Store, toy, server: bool, finished: bool, kept: bytes | None
+) -> None:
+    if server:
+        store.database = None
+    run_id = store.create(TOY, ToyConfig(), sweep="s")
+    recorder = Recorder(store, run_id, TOY)
+    for content in (b"old", b"new"):
+        recorder.take(Checkpoint(content))
+        recorder.upload()
+    store.end(run_id, "FINISHED" if finished else "FAILED")  # its node is gone, and its spool
+    again = store.create(TOY, ToyConfig(), sweep="s", tags={TAG_RETRY_OF: run_id})
+    assert newest_checkpoint(store, store.run(again)) == kept
 
 
 def test_half_a_line_left_by_a_killed_process_is_cut_off(store: Store, toy) -> None:
