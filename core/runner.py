@@ -82,7 +82,6 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             if insist(lambda: store.run(run_id, unreadable=True)).cancelled:  # in the meantime
                 raise Cancelled
             config = config_of(record)
-            machine_slot.enter_context(_memory_limit(config))
             with _Heartbeat(store, run_id, cancellation) as heartbeat:
                 on_wait = partial(_report_waiting, recorder, watch)
                 machine_slot.enter_context(
@@ -91,18 +90,20 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 # Before it had its slot the run only waited, so its time counts from here.
                 owner["started"] = time.time()
                 heartbeat.end_after(60 * config.time_limit)
-                described = _prepare(config)
-                insist(lambda: store.take(run_id, owner, described), recorder.say_that_it_waits)
-                recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
-                started = time.perf_counter()
-                checkpoint = newest_checkpoint(store, record) if experiment.resumable else None
-                if checkpoint is not None:
-                    recorder.log(f"resuming from the checkpoint of {record.retry_of}")
-                for event in experiment.measure(config, checkpoint):
-                    with cancellation.deferred():
-                        recorder.take(event)
-                        watch(event)
-                seconds = time.perf_counter() - started
+                # Not before: without memory the heartbeat's thread would not start.
+                with _memory_limit(config):
+                    described = _prepare(config)
+                    insist(lambda: store.take(run_id, owner, described), recorder.say_that_it_waits)
+                    recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
+                    started = time.perf_counter()
+                    checkpoint = newest_checkpoint(store, record) if experiment.resumable else None
+                    if checkpoint is not None:
+                        recorder.log(f"resuming from the checkpoint of {record.retry_of}")
+                    for event in experiment.measure(config, checkpoint):
+                        with cancellation.deferred():
+                            recorder.take(event)
+                            watch(event)
+                    seconds = time.perf_counter() - started
             with cancellation.deferred():
                 sentence = experiment.sentence(config, recorder.summary)
                 insist(

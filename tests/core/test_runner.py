@@ -167,10 +167,10 @@ def test_a_run_that_needs_more_memory_than_its_limit_fails_and_says_what_to_do(
             bytearray(2**40)
 
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    run_id = store.create(TOY, ToyConfig(memory_limit=3), sweep="s", status="RUNNING")
+    run_id = store.create(TOY, ToyConfig(memory_limit=64), sweep="s", status="RUNNING")
     assert execute(store, run_id, eat) == "FAILED"
     error = store.run(run_id).error
-    assert "more memory than its memory_limit of 3 GiB" in error
+    assert "more memory than its memory_limit of 64 GiB" in error
     assert "raise memory_limit (MemoryError" in error
     assert len(store.table(store.run(run_id), "squares")) == 1
     assert resource.getrlimit(resource.RLIMIT_DATA) == before

@@ -176,7 +176,8 @@ def test_each_setting_but_the_variant_and_its_repetition_separates_runs(
         "seeds",
         "launches",
         "repetitions",
-        "packed",  # another measurement of the same run
+        "packed",  # more measurements of the same run
+        "timed_beside",
         "device",
         "memory_limit",  # no number depends on these two
         "time_limit",
