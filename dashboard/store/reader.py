@@ -96,6 +96,8 @@ class Reader:
         """Seconds that the last full read took."""
         self._stamp: tuple[int, ...] | None = None
         """The store's stamp at that time."""
+        self._looked_at: tuple[int, ...] | None = None
+        """The store's stamp at the last look."""
         self._taken: dict[str, float] = {}
         """Runs that were read one by one → when: a full read that was going on does not know."""
         self._full: Future[None] | None = None
@@ -155,6 +157,7 @@ class Reader:
         If the store does not answer, the next question says so.
         """
         with contextlib.suppress(StoreError, BadSetting), self._looking:
+            self._looked_at = None
             self._look()
 
     def edit(self, edits: Mapping[str, Edit]) -> dict[str, Edit]:
@@ -262,7 +265,8 @@ class Reader:
 
     def _look(self) -> None:
         looked_at, now = time.time(), time.monotonic()
-        changed = now > self._rested_at and self.store.stamp() != self._stamp
+        stamp = self.store.stamp()
+        changed = now > self._rested_at and stamp != self._stamp
         if self.complete and (changed or now > self._reread_at):
             # If it fails in the background, this look at the store reports the same failure.
             self._rested_at = self._reread_at = now + FULL_SECONDS
@@ -270,6 +274,13 @@ class Reader:
                 self._ask(self.reread)
             else:
                 self._reread_behind()
+        if stamp is None or stamp != self._looked_at:  # else nobody has written anything
+            self._look_for_news()
+            self._looked_at = stamp
+        self._seen_until = looked_at
+        self._next_look = time.monotonic() + LOOK_SECONDS
+
+    def _look_for_news(self) -> None:
         # Active first: a run that ends between the two questions is then seen as ended.
         active = self._ask(self.store.active)
         since = self._seen_until - OVERLAP_SECONDS
@@ -281,8 +292,6 @@ class Reader:
             if active != self._active:
                 self._active = active
                 self._listed.clear()
-        self._seen_until = looked_at
-        self._next_look = time.monotonic() + LOOK_SECONDS
 
     def _take(self, ended: Iterable[RunRecord]) -> None:
         for record in ended:

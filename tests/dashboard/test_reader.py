@@ -218,15 +218,34 @@ def test_while_one_session_waits_for_the_store_the_others_read_what_is_known(
         assert answer.wait(20)
         return active()
 
+    put(store)  # something to see
     monkeypatch.setattr(store, "active", slowly)
     with ThreadPoolExecutor() as sessions:
         first = sessions.submit(reader.runs)
         try:
             assert asked.wait(20)
-            assert len(sessions.submit(reader.runs).result(5)) == 1
+            assert sessions.submit(reader.runs).result(5)
             assert not first.done()
         finally:
             answer.set()
+
+
+def test_nothing_is_asked_until_somebody_has_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store)
+    reader = Reader(store)
+    reader.runs()
+    active, asked = store.active, []
+    monkeypatch.setattr(store, "active", lambda: (asked.append(1), active())[1])
+    reader.runs()
+    reader.runs()
+    assert asked == []
+    put(store)
+    assert len(reader.runs()) == 2
+    assert asked == [1]
+    reader.refresh()
+    assert asked == [1, 1]
 
 
 def test_a_refresh_of_a_store_that_does_not_answer_leaves_the_message_to_the_page(
