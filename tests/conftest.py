@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # else torch in each test process takes all cores
+os.environ.setdefault("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")  # as the dashboard has it
 
 import pytest
 from filelock import FileLock
@@ -19,7 +20,7 @@ from tests.toy import TOY
 
 Once = Callable[[str, Callable[[Path], None]], Path]
 
-SLOWEST = ("browser", "experiments")
+SLOWEST = ("faults", "browser", "experiments")
 """These folders start processes. They come first, so that no worker is left alone with them."""
 
 

@@ -62,8 +62,8 @@ def found(visitor: Visitor, url: str, looks: tuple[Look, ...], **known: Any) -> 
 
 
 def test_axe_finds_nothing_serious(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
-    """A page of results; the slow suite looks at every place."""
-    assert found(visitor, f"{scene_address('full')}/{PLACES['Gradient flow']}", LOOKS) == []
+    """A page of results in one look; the slow suite sees every place in every look."""
+    assert found(visitor, f"{scene_address('full')}/{PLACES['Gradient flow']}", LOOKS[:1]) == []
     assert visitor.problems == []
 
 
