@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from core.chapter.claim import Verdict
-from core.chapter.cost import LINEAR, PROPERTIES, SPEED_SETTINGS, WIDTH
+from core.chapter.cost import LINEAR, PROPERTIES, WIDTH
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
@@ -82,16 +82,10 @@ def test_both_widths_of_all_three_cells_are_needed() -> None:
 
 
 def timed(cell: str, over_rnn: Estimate, device: str = "cpu", **more: Any) -> Made:
-    """A launch of a cell at the usual width."""
-    usual = {name: value for name, (value,) in SPEED_SETTINGS.items()}
-    return launched(cell, over_rnn, device, "", settings={**usual, **more.pop("settings", {})})
-
-
-def launched(cell: str, over_rnn: Estimate, device: str, preset: str, **more: Any) -> Made:
     return run(
         THROUGHPUT,
         cell,
-        preset,
+        "chapter",
         more.pop("settings", {}),
         more.pop("tables", None),
         over_rnn=over_rnn,
@@ -119,8 +113,10 @@ def beside(times: float, start: float, device: str = "cpu", n: int = 3) -> list[
         factor = 1.002 ** (launch - (n - 1) / 2)
         tables = ratios((64, start * factor), (512, times * factor))
         over = around(times * factor, 0.001)
-        more = {"tables": tables, "over_linear": over, "settings": {"seed": launch}}
-        made.append(launched("lstm", around(3.0), device, "chapter", **more))
+        settings = {"seed": launch}
+        made.append(
+            timed("lstm", around(3.0), device, tables=tables, over_linear=over, settings=settings)
+        )
     return made
 
 
