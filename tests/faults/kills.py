@@ -155,7 +155,14 @@ def _judge(
             if not record.error:
                 yield f"{run_id} is {record.status} without a reason"
             retried[run_id] = retry(queue.store, run_id)
-    again = dict(zip(retried, queue.wait_for([*retried.values()]), strict=True))
+
+    def ended() -> bool:
+        if queue.worker is None or queue.worker.poll() is not None:
+            queue.start_worker()  # the last blow may have been a SIGTERM, which takes a while
+        return all(record.status in ENDED for record in queue.runs([*retried.values()]))
+
+    queue.until(ended, PATIENCE)
+    again = dict(zip(retried, queue.runs([*retried.values()]), strict=True))
     for place, run_id in enumerate(newest):
         last = again.get(run_id, records[run_id])
         if last.status != "FINISHED":
