@@ -86,7 +86,7 @@ def _in_any_scene() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-@pytest.mark.parametrize("name", _in_any_scene())  # a scene at a time: few stores are kept open
+@pytest.mark.parametrize("name", [*_in_any_scene()])  # a scene at a time: few stores are kept open
 def test_page_draws(page: Page, name: str, drawn: Drawn) -> None:
     app = drawn(page, name)
     assert not app.exception
