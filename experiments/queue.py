@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from filelock import FileLock
+
 from core.device import available_devices, choose_device
 from core.experiment import MAX_RUNS, Config, Experiment
 from core.experiments import config_of, experiment_named
@@ -287,7 +289,7 @@ def retry_failed(store: Store, records: Sequence[RunRecord], user: str = "") -> 
     """Queue those again that failed and were not retried yet; return the ids of the new runs."""
     failed = failed_of(records, store.runs(metrics=()))
     _require_devices_of(store, [config_of(record) for record in failed])
-    return [requeue(store, record, user or current_user()) for record in failed]
+    return requeue_all(store, failed, user or current_user())
 
 
 def failed_of(records: Sequence[RunRecord], every: Iterable[RunRecord]) -> list[RunRecord]:
@@ -303,18 +305,34 @@ def retries_of(records: Iterable[RunRecord]) -> dict[str, RunRecord]:
 
 def requeue(store: Store, record: RunRecord, user: str = "") -> str:
     """Queue a run's config again without checking its device; return the new run's id."""
+    return requeue_all(store, [record], user)[0]
+
+
+def requeue_all(store: Store, records: Sequence[RunRecord], user: str = "") -> list[str]:
+    """As `requeue`, for several runs. What is repeated already is not repeated once more: the run
+    that does is returned. A worker that stops and a person may want the same at the same time.
+    """
+    with FileLock(store.folder / "retry.lock"):
+        again = retries_of(store.runs(metrics=()))
+        ids = [
+            again[record.run_id].run_id if record.run_id in again else _repeat(store, record, user)
+            for record in records
+        ]
+    wake(store)
+    return ids
+
+
+def _repeat(store: Store, record: RunRecord, user: str) -> str:
     kept = (TAG_SWEEP_NAME, TAG_PINNED, TAG_USER)  # the first two stand on each run of a sweep
     tags = {name: record.tags[name] for name in kept if name in record.tags}
     if user:
         tags[TAG_USER] = user
-    new = store.create(
+    return store.create(
         experiment_named(record.experiment),
         config_of(record),
         sweep=record.sweep,
         tags={**tags, TAG_RETRY_OF: record.run_id, TAG_LOOKS: str(record.looks)},
     )
-    wake(store)
-    return new
 
 
 def find(store: Store, text: str) -> RunRecord:

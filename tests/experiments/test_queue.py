@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psutil
@@ -19,6 +20,7 @@ from experiments.queue import (
     cancel,
     find,
     missing,
+    requeue,
     retry,
     submit,
     submit_missing,
@@ -102,6 +104,18 @@ def test_a_run_is_retried_once_and_then_its_retry(store: Store, toy) -> None:
     assert store.run(third).retry_of == again
     store.delete(third)
     assert store.run(retry(store, again)).retry_of == again, "the deleted one does not count"
+
+
+def test_a_worker_and_a_person_who_want_a_run_again_at_once_get_the_same_one(
+    store: Store, toy
+) -> None:
+    (run_id,) = submit(store, TOY, configs(0))
+    cancel(store, run_id)
+    record = store.run(run_id)
+    with ThreadPoolExecutor(4) as both:
+        again = {*both.map(lambda _: requeue(store, record), range(4))}
+    assert len(again) == 1
+    assert len(store.runs()) == 2
 
 
 def test_what_failed_of_a_sweep_is_queued_again_but_for_what_was_retried(store: Store, toy) -> None:

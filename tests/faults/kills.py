@@ -19,7 +19,7 @@ from core.processes import process_exists
 from core.store.records import ACTIVE, ENDED, RunRecord
 from core.store.tracking import open_store
 from experiments.liveness import is_alive
-from experiments.queue import retry
+from experiments.queue import requeue
 from tests.faults.scene import Plan, Scene, pause, scene, short_plan, tables_of
 
 VICTIMS = ("child", "child", "worker", "fork server", "fork server", "worker and server", "all")
@@ -154,7 +154,8 @@ def _judge(
         if record.status != "FINISHED":
             if not record.error:
                 yield f"{run_id} is {record.status} without a reason"
-            retried[run_id] = retry(queue.store, run_id)
+            # As `retry`, but a worker that stops may have wanted it just now, too.
+            retried[run_id] = requeue(queue.store, record)
 
     def ended() -> bool:
         if queue.worker is None or queue.worker.poll() is not None:
