@@ -21,7 +21,7 @@ import pytest
 from core.experiment import Artifact, Checkpoint, Event, Progress
 from core.machine_lock import acquire_machine_slot
 from core.processes import process_identity
-from core.runner import execute
+from core.runner import _Heartbeat, execute
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.recorder import Recorder, salvage
@@ -174,6 +174,24 @@ def test_a_run_that_needs_more_memory_than_its_limit_fails_and_says_what_to_do(
     assert "raise memory_limit (MemoryError" in error
     assert len(store.table(store.run(run_id), "squares")) == 1
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_the_memory_limit_begins_when_the_heartbeat_beats(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that finds no memory never says that it has started, and would be waited for."""
+    before, begin, seen = resource.getrlimit(resource.RLIMIT_DATA), _Heartbeat.__enter__, []
+
+    def enter(heartbeat: _Heartbeat) -> _Heartbeat:
+        seen.append(resource.getrlimit(resource.RLIMIT_DATA))
+        return begin(heartbeat)
+
+    monkeypatch.setattr(_Heartbeat, "__enter__", enter)
+    run_id = store.create(TOY, ToyConfig(memory_limit=64), sweep="s", status="RUNNING")
+    limits = []
+    execute(store, run_id, lambda _: limits.append(resource.getrlimit(resource.RLIMIT_DATA)[0]))
+    assert seen == [before]
+    assert {*limits} == {64 * 2**30}
 
 
 @pytest.mark.parametrize("away", ["take", "log_metrics", "set_note", "end", "upload"])
