@@ -316,8 +316,14 @@ def ensure_worker(store: Store) -> None:
     raise StoreError(f"the worker did not start within {START_SECONDS:g} seconds; see {log}")
 
 
-def start_process(command: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own, which Ctrl-C does not reach; log what it prints."""
+def start_process(
+    command: list[str], env: dict[str, str], log: Path, *, detached: bool = True
+) -> subprocess.Popen[bytes]:
+    """Start a command and log what it prints.
+
+    A detached one is in a session of its own, which Ctrl-C does not reach; another one ends with
+    the process that started it.
+    """
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -326,7 +332,7 @@ def start_process(command: list[str], env: dict[str, str], log: Path) -> subproc
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,
+            start_new_session=detached,
         )
 
 

@@ -145,7 +145,7 @@ def length_ratio(sentences: Sequence[ScoredSentence]) -> Estimate:
 
 # --- Corpus scores: BLEU and chrF, through sacrebleu (Post 2018).
 
-MIN_SENTENCES = 30
+MIN_SENTENCES = 60
 """The fewest sentences whose corpus score has an interval."""
 MIN_IMPERFECT = 10
 """How many of them must differ from their references: else the spread is not known."""

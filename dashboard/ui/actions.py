@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
 
+from core.analysis.comparison import Comparison
 from core.analysis.more_seeds import Plan
 from core.experiment import Config, Experiment
 from core.formatting import counted, inline_text
@@ -49,6 +52,33 @@ def launch_together(name: str, plan: Sequence[tuple[Experiment, Config]]) -> boo
 def launch_more_seeds(plan: Plan, looks: int) -> bool:
     """Queue runs that join the sweeps of a comparison; whether they were accepted."""
     return _submit(queue.Missing(tuple(plan), waiting=(), done=0, looks=looks)) is not None
+
+
+def launch_until_decided(comparison: Comparison, limit: int) -> bool:
+    """Add seeds, look, and add more until there is a verdict or so many of each; whether it began.
+
+    The command line does it, in a process that goes on when the page is closed, and ends with the
+    dashboard.
+    """
+    store = cache.reader().store
+    runs = [run.run_id for group in comparison.groups for run in group.runs]
+    command = [sys.executable, "-m", "experiments", "compare", *runs]
+    command += ["--until-decided", str(limit)]
+    log = store.folder / "until-decided.log"
+    log.unlink(missing_ok=True)
+    person = {"LOGNAME": cache.person()}  # theirs are the runs
+    sweeps = {run.sweep for group in comparison.groups for run in group.runs}
+    with st.spinner("Starting…"):
+        env = {**worker.environment(store), **person}
+        process = worker.start_process(command, env, log, detached=False)
+        while process.poll() is None:
+            if any(run.sweep in sweeps for run in store.active()):
+                wake()
+                return True
+            time.sleep(0.1)
+    said = log.read_text().strip().splitlines()
+    st.error(plain(said[-1] if said else f"it ended at once; see {log}"), icon=":material/block:")
+    return False
 
 
 def _submit(wanted: queue.Missing) -> list[str] | None:

@@ -6,6 +6,9 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -23,6 +26,7 @@ from core.store.records import TAG_OWNER
 from core.store.tracking import Store
 from dashboard.navigation import launching, page_of
 from dashboard.ui.text import plain
+from experiments.cli import parse
 from experiments.suites import SUITES
 from tests.dashboard.conftest import Show, texts
 from tests.dashboard.scenes import record
@@ -445,3 +449,52 @@ def test_seeds_are_added_where_they_would_decide(
     assert len(workers) == 1
     offered = [button.key for button in show(page).button]
     assert "add-more-seeds-gradient-decay" not in offered, "they are being measured"
+
+
+class TestUntilDecided:
+    """What would be started, without starting it."""
+
+    @pytest.fixture
+    def app(self, store: Store, show: Show) -> AppTest:
+        for config in GRADIENT_DECAY.configs(["rnn", "lstm"], {"seeds": [3]}):
+            record(store, GRADIENT_DECAY, config, "few")
+        app = show("views/results/gradient_flow.py")
+        app.number_input(key="limit-more-seeds-gradient-decay").set_value(20).run()
+        return app
+
+    @staticmethod
+    def press(app: AppTest) -> AppTest:
+        return app.button(key="start-more-seeds-gradient-decay").click().run()
+
+    def test_the_command_line_looks_and_adds(
+        self, app: AppTest, store: Store, workers: list[Store], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "4 looks, at 3, 6, 12 and 20 each" in texts(app)
+        commands = []
+
+        def start(command: list[str], env: dict[str, str], log: Path, *, detached: bool) -> Any:
+            assert not detached
+            commands.append(command)
+            for config in GRADIENT_DECAY.configs(["rnn", "lstm"], {"seeds": [3], "seed": [3]}):
+                record(store, GRADIENT_DECAY, config, "few", "SCHEDULED")
+            return SimpleNamespace(poll=lambda: None)
+
+        monkeypatch.setattr("experiments.worker.start_process", start)
+        assert not self.press(app).exception
+        ((_, _, _, *words),) = commands
+        asked = parse(words)
+        assert asked.until_decided == 20
+        assert set(asked.runs) == {run.run_id for run in store.runs(status="FINISHED")}
+        assert len(workers) == 1
+        assert "start-more-seeds-gradient-decay" not in [button.key for button in app.button]
+
+    def test_what_stops_it_at_once_is_said(
+        self, app: AppTest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def start(command: list[str], env: dict[str, str], log: Path, *, detached: bool) -> Any:
+            log.write_text("error: the store is away\n")
+            return SimpleNamespace(poll=lambda: 1)
+
+        monkeypatch.setattr("experiments.worker.start_process", start)
+        said = [error.value for error in self.press(app).error]
+        assert said == [plain("error: the store is away")]

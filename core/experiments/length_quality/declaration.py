@@ -357,7 +357,7 @@ CHRF_TITLE = "chrF2 (lowercased)"
 CASED_BLEU_TITLE = "BLEU (cased, 13a tokens)"
 CASED_CHRF_TITLE = "chrF2 (cased)"
 SCORE_INTERVAL = (
-    "sacrebleu, all sentences of the bucket together. 95% jackknife interval, from 30 sentences on."
+    "sacrebleu, all sentences of the bucket together. 95% jackknife interval, from 60 sentences on."
 )
 
 

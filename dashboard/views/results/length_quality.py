@@ -43,7 +43,7 @@ titles say the case and the tokenisation, and the results have BLEU's signature.
 One seed has a 95% interval over its sentences, which says nothing about other seeds: Wilson's for
 exact match and for the accuracy at one position; Wilson's with the effective number of tokens for
 token accuracy, since the tokens of a sentence err together; the jackknife's for BLEU and chrF, from
-30 sentences on and where at least ten are not perfect. They cover 93 to 98% in simulations, or
+60 sentences on and where at least ten are not perfect. They cover 93 to 98% in simulations, or
 there is none. Several seeds of a model are pooled over the seeds.
 
 The bottleneck length is the source length at which free-running quality *above a blind guess* first
