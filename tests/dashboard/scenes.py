@@ -170,7 +170,8 @@ class Recorded:
 
     run_id: str
     tables: Mapping[str, list[dict[str, Any]]]
-    artifacts: Mapping[Path, bytes]
+    files: Mapping[str, Mapping[Path, bytes]]
+    """`artifacts` and `spool` → name → content."""
 
     TABLES: ClassVar = ("runs", "params", "tags", "metrics", "latest_metrics")
 
@@ -187,9 +188,8 @@ class Recorded:
                 ]
                 for name in cls.TABLES
             }
-        folder = Path(tables["runs"][0]["artifact_uri"])
-        files = (file for file in folder.rglob("*") if file.is_file())
-        return cls(run_id, tables, {f.relative_to(folder): f.read_bytes() for f in files})
+        artifacts = _files(Path(tables["runs"][0]["artifact_uri"]))
+        return cls(run_id, tables, {"artifacts": artifacts, "spool": _files(store.spool(run_id))})
 
     def copy(self, store: Store, experiment: Experiment, sweep: str) -> str:
         """Put the run into another store as a new one of that comparison; its id."""
@@ -197,9 +197,10 @@ class Recorded:
         identifier = store._experiment_id(experiment.name)
         folder = Path(store.client.get_experiment(identifier).artifact_location) / new_id
         folder /= "artifacts"
-        for name, content in self.artifacts.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
+        for there, kind in ((folder, "artifacts"), (store.spool(new_id), "spool")):
+            for name, content in self.files[kind].items():
+                (there / name).parent.mkdir(parents=True, exist_ok=True)
+                (there / name).write_bytes(content)
         with _database(store) as database:
             (newest,) = database.execute("SELECT max(start_time) FROM runs").fetchone()
             start = max(int(time.time() * 1000), (newest or 0) + 1)
@@ -220,6 +221,11 @@ class Recorded:
                     columns, values = ", ".join(own), ", ".join(f":{name}" for name in own)
                     database.execute(f"INSERT INTO {table} ({columns}) VALUES ({values})", own)
         return new_id
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder): file.read_bytes() for file in files}
 
 
 @contextlib.contextmanager
