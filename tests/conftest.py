@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # else torch in each test process takes all cores
-os.environ.setdefault("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")  # as the dashboard has it
+# As the dashboard has it:
+os.environ.setdefault("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")
+os.environ.setdefault("STREAMLIT_RUNNER_MAGIC_ENABLED", "false")
 
 import pytest
 from filelock import FileLock
