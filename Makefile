@@ -1,6 +1,8 @@
 # Every target does its own set-up: `make run` and `make test` work from a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
+# Of the many processes that are started, each would compile all of the code again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup setup-dev run test test-slow check bench faults screenshots mlflow clean
 .DEFAULT_GOAL := run

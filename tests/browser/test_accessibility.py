@@ -1,4 +1,7 @@
-"""Every page as axe-core sees it, on a desk and a phone, light and dark: whole, without errors."""
+"""Every page as axe-core sees it, on a desk and a phone, light and dark: whole, without errors.
+
+The usual suite looks at some pages in passing: see `test_address`.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +62,6 @@ def found(visitor: Visitor, url: str, looks: tuple[Look, ...], **known: Any) -> 
         assert visitor.page.get_by_test_id("stException").count() == 0
         every += [f"{look}: {one}" for one in violations(visitor.page, **known)]
     return every
-
-
-def test_axe_finds_nothing_serious(visitor: Visitor, scene_address: Callable[[str], str]) -> None:
-    """A page of results in one look; the slow suite sees every place in every look."""
-    assert found(visitor, f"{scene_address('full')}/{PLACES['Gradient flow']}", LOOKS[:1]) == []
-    assert visitor.problems == []
 
 
 @pytest.mark.slow
