@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # else torch in each test process takes all cores
@@ -13,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # else torch in each test process
 os.environ.setdefault("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")
 os.environ.setdefault("STREAMLIT_RUNNER_MAGIC_ENABLED", "false")
 
+import mlflow.store.db.utils
 import pytest
 from filelock import FileLock
 
@@ -34,6 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     gc.set_threshold(100_000, 20, 100)
     tests = Path(__file__).parent
     items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in SLOWEST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stores_are_opened_at_little_cost() -> Iterator[None]:
+    """For every store that is opened, MLflow imports all of its migrations to find the newest."""
+    with pytest.MonkeyPatch.context() as patch:
+        newest = functools.cache(mlflow.store.db.utils._get_latest_schema_revision)
+        patch.setattr(mlflow.store.db.utils, "_get_latest_schema_revision", newest)
+        yield
 
 
 @pytest.fixture(scope="session")

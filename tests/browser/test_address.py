@@ -4,41 +4,37 @@ holds only what somebody did. axe-core finds nothing serious on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
-from dashboard.navigation import COMPARE, PAGES, Page, page_of
+from dashboard.navigation import PAGES
 from tests.browser.axe import violations
 from tests.browser.conftest import Visitor
 
 pytestmark = pytest.mark.browser
-
-SOME = (page_of("gradient-decay"), COMPARE)
-"""What the usual suite opens; every page is slow."""
 
 
 def heading(visitor: Visitor) -> str:
     return str(visitor.page.locator("h1").first.inner_text())
 
 
-@pytest.mark.parametrize("pages", [SOME, pytest.param(PAGES[1:], marks=pytest.mark.slow)], ids=len)
+@pytest.mark.slow
 def test_opening_a_page_is_one_step_of_the_history_and_back_leads_where_one_came_from(
-    pages: Sequence[Page], visitor: Visitor, scene_address: Callable[[str], str]
+    visitor: Visitor, scene_address: Callable[[str], str]
 ) -> None:
     """Sidebar through the pages, then Back through them, each at once."""
     page = visitor.page
     visitor.open(scene_address("full"))
     seen = [page.url]
     before = page.evaluate("history.length")
-    for other in pages:
+    for other in PAGES[1:]:
         page.get_by_test_id("stSidebarNav").get_by_text(other.title, exact=True).click()
         page.wait_for_url(f"**/{other.address}*")
         visitor.settle()
         assert page.url.endswith(f"/{other.address}"), "a page completed its own address"
-        assert violations(page) == []
         seen.append(page.url)
-    assert page.evaluate("history.length") - before == len(pages)
+    assert page.evaluate("history.length") - before == len(PAGES[1:])
     for url in reversed(seen[:-1]):
         page.go_back()
         page.wait_for_url(url)
@@ -59,6 +55,7 @@ def test_a_change_is_one_step_and_a_reload_and_a_shared_link_show_the_same(
     page.reload()
     visitor.settle()
     assert page.url == shared
+    assert violations(page) == []
     selected = page.locator("[role=tab][aria-selected=true]").first
     assert (heading(visitor), selected.inner_text()) == (before, "By variant")
     page.go_back()

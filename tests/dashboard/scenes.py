@@ -296,11 +296,11 @@ def fill_hostile(store: Store) -> None:
             statuses = HOSTILE_STATUSES if text == newest else HOSTILE_STATUSES[:1]
             for variant, status in zip(variants(), statuses, strict=False):
                 config, *_ = experiment.configs([variant], {})
-                chip = {"chip": f"{text} {variant}"[-MAX_TAG_LENGTH:]}
                 sweep = f"{text[:MAX_TAG_LENGTH]} {place}"
-                run_id = record(store, experiment, config, sweep, status, machine={**NOTES, **chip})
+                run_id = record(store, experiment, config, sweep, status)
                 store.client.update_run(run_id, name=text)
-                tags = {"mlflow.note.content": text, "people: own_tag": text}
+                chip = f"{text} {variant}"[-MAX_TAG_LENGTH:]
+                tags = {"mlflow.note.content": text, "people: own_tag": text, "chip": chip}
                 store.set_tags(run_id, tags)
 
 

@@ -67,6 +67,7 @@ def lines(process: subprocess.Popen[str]) -> Sequence[str]:
     return output.splitlines()
 
 
+@pytest.mark.slow
 def test_a_run_is_executed_and_not_a_second_time(node: Node) -> None:
     run_id = node.submit(QUICK)
     elsewhere = node.submit(QUICK)
