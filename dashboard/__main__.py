@@ -1,5 +1,5 @@
-"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and loads the
-libraries, reads the store and compares what the overview shows before anybody opens a page.
+"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and opens the
+first page before anybody else does: what it imports, reads and draws is there for the next.
 """
 
 from __future__ import annotations
@@ -7,31 +7,57 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from pathlib import Path
 
-import altair
+from streamlit import config, runtime
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.web import cli
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
-from core import experiments
-from core.experiments import all_experiments
-from core.settings import BadSetting
-from core.store.folder import StoreError
-from dashboard.store import cache
-
-assert altair, experiments  # imported so that the first page does not wait for them
-
+PATIENCE = 60.0
+"""Seconds in which the server must answer, and the first page stand."""
 
 CLOSED_SESSIONS, CLOSED_SECONDS = 16, 30
 """How many closed pages are kept, and how long."""
 
 
-def _read_ahead() -> None:
-    # The page says what is wrong with the store.
-    with contextlib.suppress(StoreError, BadSetting):
-        for experiment in all_experiments():
-            if (sweep := cache.headline(experiment)) and sweep.finished:
-                cache.comparison(experiment, sweep.finished)
+def open_first_page() -> str:
+    """Open it as a browser does, once the server answers; how its script ended, or why it did not.
+
+    Only people need it in time: whatever goes wrong, they see on the page.
+    """
+    message = BackMsg()
+    message.rerun_script.SetInParent()
+    try:
+        with _connected() as socket:
+            socket.send(message.SerializeToString())
+            while True:
+                reply = ForwardMsg.FromString(socket.recv(PATIENCE, decode=False))
+                if reply.WhichOneof("type") == "script_finished":
+                    return str(ForwardMsg.ScriptFinishedStatus.Name(reply.script_finished))
+    except (OSError, WebSocketException) as error:
+        return str(error)
+
+
+def _connected() -> ClientConnection:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            if not runtime.exists():  # nor are the options read yet
+                raise ConnectionRefusedError
+            address = config.get_option("server.address") or "127.0.0.1"
+            path = str(config.get_option("server.baseUrlPath")).strip("/")
+            base = f"ws://{address}:{config.get_option('server.port')}/{path}".rstrip("/")
+            streamlit = [Subprotocol("streamlit")]
+            return connect(f"{base}/_stcore/stream", subprotocols=streamlit, max_size=None)
+        if time.monotonic() > deadline:
+            raise TimeoutError("the server did not answer")
+        time.sleep(0.1)
 
 
 def keep_few_closed_sessions() -> None:
@@ -47,7 +73,8 @@ def keep_few_closed_sessions() -> None:
 def main() -> None:
     """Serve until stopped."""
     keep_few_closed_sessions()
-    threading.Thread(target=_read_ahead, name="read ahead", daemon=True).start()
+    opened = threading.Thread(target=lambda: print("First page:", open_first_page()), daemon=True)
+    opened.start()
     app = Path(__file__).with_name("app.py")
     cli.main(["run", str(app), *sys.argv[1:]], prog_name="streamlit")
 

@@ -96,13 +96,13 @@ BEYOND_CLAIMS = (
         MEMORY_SPAN,
         ALL,
         # A second direction is no memory, and no claim compares these: few seeds are enough.
-        {"seeds": (3,), "training_steps": (300,), "longest_lag": (20,)},
+        {"seeds": (3,), "training_steps": (200,), "longest_lag": (20,)},
     ),
     Measurement(
         "every encoder with attention",
         LENGTH_QUALITY,
         ALL,
-        {**SMALL_TRANSLATOR, "attention": ("dot",), "seeds": (3,), "training_steps": (400,)},
+        {**SMALL_TRANSLATOR, "attention": ("dot",), "seeds": (3,), "training_steps": (300,)},
     ),
     Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter", headline=True),
     Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
@@ -113,7 +113,7 @@ BEYOND_CLAIMS = (
         ALL,
         {
             "sequence_length": (256,),
-            "repetitions": (6,),
+            "repetitions": (4,),
             "streamed_tokens": (100,),
             "packed": (False,),
         },

@@ -149,6 +149,7 @@ class TestResultsPages:
     ) -> None:
         assert "First results are coming" in texts(drawn(page, "coming"))
 
+    @pytest.mark.slow
     def test_every_figure_draws(self, page: Page, drawn: Drawn, show: Show) -> None:
         tabs = [tab.label for tab in drawn(page, "wide").tabs]
         assert len(tabs) > 1

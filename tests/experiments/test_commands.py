@@ -198,6 +198,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> suites.Suite:
     return tiny
 
 
+@pytest.mark.slow
 def test_a_suite_makes_only_what_is_missing(
     store: Store, capsys: pytest.CaptureFixture[str], tiny: Suite
 ) -> None:

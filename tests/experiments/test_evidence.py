@@ -225,6 +225,7 @@ def test_runs_of_a_real_store_are_judged(store: Store) -> None:
     assert [run.run_id for run in needed_by([GATES], found).active] == [waiting]
 
 
+@pytest.mark.slow
 def test_the_process_gives_what_the_claims_need() -> None:
     found = compute_in_subprocess()
     assert sorted(found) == [claim.number for claim in CLAIMS if claim.compute is not None]

@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -35,11 +35,12 @@ class FakeExecutor:
     started: list[str] = field(default_factory=list)
     running: tuple[str, ...] = ()
     requeues_lost: bool = False
+    room: Callable[[ResourceRequest], bool] = lambda request: True
 
     def warm_up(self) -> None: ...
 
     def has_room(self, request: ResourceRequest, others: Sequence[ResourceRequest] = ()) -> bool:
-        return True
+        return self.room(request)
 
     def start(self, record: RunRecord) -> None:
         self.started.append(record.run_id)
@@ -69,6 +70,20 @@ def test_what_waits_is_started_by_the_executor_that_was_given(store: Store, toy)
     executor = FakeExecutor()
     look_once(store, executor)
     assert executor.started == [run_id]
+
+
+def test_what_waits_for_room_is_not_overtaken(store: Store, toy) -> None:
+    """Or else narrow runs would keep a wide or a timed one waiting for ever."""
+    first, wide, last, sign = (
+        store.create(TOY, ToyConfig(threads=threads), sweep="s") for threads in (1, 2, 1, 1)
+    )
+    store.set_tags(sign, {TAG_CANCEL: "1.0"})
+    executor = FakeExecutor(room=lambda request: request.threads == 1)
+    look_once(store, executor)
+    assert executor.started == [first]
+    executor = FakeExecutor()
+    look_once(store, executor)
+    assert executor.started == [first, wide, last], "and what was cancelled meanwhile is not"
 
 
 def test_a_child_that_ended_does_not_end_a_run_that_lives_elsewhere(store: Store, toy) -> None:

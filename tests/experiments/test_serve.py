@@ -50,6 +50,7 @@ def test_serve_starts_everything_measures_and_stops_everything(
         until(lambda: any(record.status == "FINISHED" for record in store.runs()))
         page = urllib.request.urlopen(f"http://127.0.0.1:{dashboard}/").read()
         assert b"<title>" in page
+        until(lambda: "First page: FINISHED_SUCC" in (store.folder / "dashboard.log").read_text())
         assert main(command[3:]) == 1, "a second one is refused"
         refusal = capsys.readouterr().err
         assert "already serves" in refusal

@@ -74,6 +74,7 @@ def test_no_run_overlaps_a_timed_one(working: Store) -> None:
             assert end <= start_2 or end_2 <= start
 
 
+@pytest.mark.slow
 def test_the_queue_keeps_its_order_behind_a_run_that_must_wait(working: Store) -> None:
     busy = start_run(working, ENDLESS)
     (timed,) = queue(working, THROUGHPUT, "rnn")

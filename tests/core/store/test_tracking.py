@@ -384,6 +384,7 @@ def test_rows_older_than_an_axis_are_at_its_older_value(store: Store, tmp_path: 
     assert table["log10_state_gradient"].isna().all()
 
 
+@pytest.mark.slow
 def test_threads_that_need_mlflow_at_once_wait_for_one_import(store: Store) -> None:
     """Else each sees half of MLflow's modules, which import each other in circles."""
     code = (
