@@ -315,6 +315,8 @@ class Column:
     """The title and unit by a run's settings, where they depend on these."""
     older: Value = None
     """The value of an axis in rows that are older than the axis."""
+    drift: str = ""
+    """The measure that says how much its second half of steps differs from the first."""
 
     def of(self, runs: Iterable[Mapping[str, Any]]) -> Column:
         """The column as runs of these flat settings name it; unchanged where they disagree."""
@@ -387,6 +389,7 @@ def measure(
     limit: Limit | None = None,
     margin: float | None = None,
     named: Named | None = None,
+    drift: str = "",
 ) -> Any:
     """A Row field that says *what* was measured, and which direction is better if one is.
 
@@ -394,7 +397,8 @@ def measure(
     (left out: ACCURACY for percentages, else MEAN); `limit` where the measurement ended, so that a
     value there is only a lower bound; `margin` by how much groups may differ that are called equal
     (left out: the aggregation's); `named` gives the title and unit where they depend on the
-    settings.
+    settings; `drift` is the measure of the second half of its steps minus the first: the interval
+    of a mean over steps is widened to that of the second half alone.
     """
     aggregation = aggregation or (ACCURACY if unit.startswith("%") else MEAN)
     return _column(
@@ -407,6 +411,7 @@ def measure(
         limit=limit,
         margin=aggregation.margin if margin is None else margin,
         named=named,
+        drift=drift,
     )
 
 
@@ -429,6 +434,7 @@ def _column(
     margin: float = 0.0,
     named: Named | None = None,
     older: Value = None,
+    drift: str = "",
 ) -> Any:
     column = Column(
         "",
@@ -445,6 +451,7 @@ def _column(
         margin=margin,
         named=named,
         older=older,
+        drift=drift,
     )
     return dataclasses.field(metadata={"column": column})
 

@@ -17,11 +17,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from core.analysis.groups import Group, SettingDifference, grouped, setting_differences
-from core.analysis.runs import MeasuredRun, Repeat, per_seed_values, repeat_of, seeds_of
+from core.analysis.runs import (
+    MeasuredRun,
+    PerSeedValues,
+    Repeat,
+    per_seed_values,
+    repeat_of,
+    seeds_of,
+)
 from core.experiment import Column, Experiment
 from core.settings import Value
 from core.stats.aggregation import Aggregation, Values
-from core.stats.estimates import CONFIDENCE, MISSING, Estimate
+from core.stats.estimates import CONFIDENCE, MISSING, Estimate, settled_estimate
 from core.stats.tests import TestResult, holm
 from core.store.records import RunRecord
 
@@ -415,7 +422,7 @@ def compare_groups(
         column = declared.of(run.settings for group in groups for run in group.runs)
         values = {g.name: list(samples[g.name].get(column.name, {}).values()) for g in groups}
         estimates = {
-            g.name: _estimate(column, g, values[g.name], summaries[g.name]) for g in groups
+            g.name: _estimate(column, g, samples[g.name], summaries[g.name]) for g in groups
         }
         if not any(estimate.n for estimate in estimates.values()):
             continue
@@ -456,12 +463,16 @@ def _newest_summary(experiment: Experiment, group: Group, table: Table) -> Mappi
 
 
 def _estimate(
-    column: Column, group: Group, values: Values, summary: Mapping[str, Value]
+    column: Column, group: Group, samples: PerSeedValues, summary: Mapping[str, Value]
 ) -> Estimate:
     """The estimate over all seeds; of a single sample, the one that its run recorded.
 
     Runs of earlier versions recorded intervals that do not cover; their seeds are estimated anew.
     """
+    by_seed = samples.get(column.name, {})
+    values, drifts = list(by_seed.values()), samples.get(column.drift)
+    if drifts and len(values) > 1:
+        return settled_estimate(by_seed, drifts)
     estimate = column.aggregation.estimate(values) if len(values) > 1 else MISSING
     if estimate.value is None and len(group.runs) == 1:
         estimate = column.read(summary, group.runs[0].settings)

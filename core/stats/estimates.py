@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ import scipy  # its submodules are loaded when they are first used
 
 CONFIDENCE = 0.95
 Value = TypeVar("Value")
+Seed = TypeVar("Seed", bound=Hashable)
 
 
 class AtLeast(float):
@@ -77,6 +78,21 @@ def mean_estimate(values: Iterable[float | None]) -> Estimate:
     quantile = float(scipy.special.stdtrit(len(known) - 1, (1 + CONFIDENCE) / 2))
     half = quantile * statistics.stdev(known) / math.sqrt(len(known))
     return Estimate(mean, mean - half, mean + half, len(known))
+
+
+def settled_estimate(values: Mapping[Seed, float], drifts: Mapping[Seed, float]) -> Estimate:
+    """The mean over seeds of means over steps; its 95% interval is widened to that of the second
+    half of the steps alone.
+
+    A transient that dies within the first half moves the mean of the whole by half of the drift
+    (the second half's mean minus the first's), and the second half not at all.
+    """
+    whole = mean_estimate(values.values())
+    second = mean_estimate(values[seed] + d / 2 for seed, d in drifts.items() if seed in values)
+    ends = [e for e in (whole.low, whole.high, second.low, second.high) if e is not None]
+    if whole.low is None or not ends:
+        return whole
+    return Estimate(whole.value, min(ends), max(ends), whole.n)
 
 
 def geometric_mean_estimate(values: Iterable[float | None]) -> Estimate:

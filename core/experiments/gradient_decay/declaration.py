@@ -392,9 +392,10 @@ class GradientDecaySummary(Row):
         unit="nats per step",
         description=(
             "Mean growth of the leading direction, after both transients are left out; one sample "
-            "per seed. Of one run, the 95% interval over seeds is widened to that of the second "
-            "half of these steps alone, so that what has not settled is inside."
+            "per seed. The 95% interval over seeds is widened to that of the second half of these "
+            "steps alone, so that what has not settled is inside."
         ),
+        drift="exponent_drift",
     )
     exponent_drift: Estimate = measure(
         "Drift of the exponent",

@@ -10,7 +10,7 @@ Shapes: S seeds, K distances, T time, B batch, I input, D directions, H hidden, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
 import torch
@@ -56,6 +56,7 @@ from core.stats.estimates import (
     half_life,
     mean_estimate,
     median_estimate,
+    settled_estimate,
 )
 from core.tasks.lag_tasks import Recall, SeededRecall
 from core.training import LastStepClassifier, Throttle, Trainer, cross_entropy_by_seed
@@ -410,7 +411,7 @@ def summarise(
         zero_percent=100 * zeros / config.batch_size,
         largest_singular_value=geometric_mean_estimate(singular_values.values()),
         spectral_radius=geometric_mean_estimate(radii.values()),
-        leading_exponent=converged_estimate(exponents, drifts),
+        leading_exponent=settled_estimate(exponents, drifts),
         exponent_drift=mean_estimate(drifts.values()),
         future_half_distance_steps=distance(future, "half_distance_steps"),
         future_decay_rate=geometric_mean_estimate(row.decay_rate for row in future),
@@ -420,20 +421,6 @@ def summarise(
             else f"at the last of {config.sequence_length:,} steps"
         ),
     )
-
-
-def converged_estimate(exponents: Mapping[int, float], drifts: Mapping[int, float]) -> Estimate:
-    """The mean exponent over seeds; its 95% interval is widened to that of the second half alone.
-
-    A transient that dies within the first half moves the mean of the whole by half of the drift
-    (the second half's mean minus the first's), and the second half not at all.
-    """
-    whole = mean_estimate(exponents.values())
-    second = mean_estimate(exponents[seed] + drift / 2 for seed, drift in drifts.items())
-    ends = [e for e in (whole.low, whole.high, second.low, second.high) if e is not None]
-    if whole.low is None or not ends:
-        return whole
-    return Estimate(whole.value, min(ends), max(ends), whole.n)
 
 
 def _converged(

@@ -21,6 +21,8 @@ from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.settings import Value
 from core.stats.aggregation import EXACT
+from core.stats.estimates import settled_estimate
+from tests.core.made import Made, around, compared, run
 
 SMALL: dict[str, dict[str, Value]] = {
     "gradient-decay": {
@@ -74,7 +76,11 @@ def test_seeds_together_make_the_number_of_the_summary(experiment: Experiment) -
         if not column.estimate or pandas.isna(summary[column.name].iloc[0]):
             continue
         values = found[column.name]
-        estimate = column.aggregation.estimate(list(values.values()))
+        estimate = (
+            settled_estimate(values, found[column.drift])
+            if column.drift
+            else column.aggregation.estimate(list(values.values()))
+        )
         assert estimate.value == pytest.approx(summary[column.name].iloc[0], rel=1e-9), column.name
         assert estimate.n == summary[f"{column.name}_n"].iloc[0]
         assert {seed for _, seed in values} <= set(
@@ -139,3 +145,25 @@ def test_of_a_network_that_diverged_the_seed_is_left_out() -> None:
     found = per_seed_values(TWO_SIDED_CONTEXT, [MeasuredRun("a", {"seed": 0}, tables.get)])
     assert sorted(found["ahead_accuracy"].values()) == [50.0, 52.0]
     assert sorted(found["present_accuracy"].values()) == [50.0, 51.0, 52.0]
+
+
+def test_where_an_exponent_has_not_settled_its_interval_reaches_to_the_second_half() -> None:
+    """Of one run and of several alike: seeds of two runs, whose mean still falls by 0.02."""
+
+    def of_seeds(start: int) -> Made:
+        rows = [
+            (seed, steps, 0.001 * seed - 0.02 * (steps == 400))
+            for seed in range(start, start + 4)
+            for steps in (200, 400)
+        ]
+        table = pandas.DataFrame(rows, columns=["seed", "averaged_steps", "running_exponent"])
+        settings = {"seed": start, "seeds": 4}
+        tables = {"convergence": table.assign(training_step=0, layer=1, direction="forward")}
+        return run(GRADIENT_DECAY, settings=settings, tables=tables, decay_rate=around(0.9, n=4))
+
+    for runs, n in (([of_seeds(0)], 4), ([of_seeds(0), of_seeds(4)], 8)):
+        (result,) = (r for r in compared(*runs).results if r.column.name == "leading_exponent")
+        (estimate,) = result.estimates.values()
+        assert estimate.n == n
+        assert estimate.value == pytest.approx(0.001 * (n - 1) / 2 - 0.02)
+        assert estimate.low < 0.001 * (n - 1) / 2 - 0.04, "the second half's mean is inside"

@@ -28,13 +28,12 @@ from core.experiments.gradient_decay.declaration import (
 from core.experiments.gradient_decay.measure import (
     MAX_CONVERGENCE_POINTS,
     GradientStudy,
-    converged_estimate,
 )
 from core.models.architecture import Architecture
 from core.models.counting import pass_cost
 from core.models.recurrent import Recurrent
 from core.models.registry import variants
-from core.stats.estimates import mean_estimate
+from core.stats.estimates import mean_estimate, settled_estimate
 
 SMALL = {"seeds": 2, "sequence_length": 20, "batch_size": 3, "input_size": 4, "hidden_size": 6}
 
@@ -142,7 +141,7 @@ def test_an_interval_of_the_exponent_covers_though_a_transient_is_left() -> None
         drift = dict(enumerate(halves[:, 1] - halves[:, 0]))
         for name, estimate in (
             ("whole", mean_estimate(whole.values())),
-            ("widened", converged_estimate(whole, drift)),
+            ("widened", settled_estimate(whole, drift)),
         ):
             covered[name] += estimate.low <= 0 <= estimate.high
     assert covered["whole"] < 100
@@ -155,7 +154,7 @@ def test_without_a_transient_the_exponents_interval_is_hardly_wider() -> None:
         halves = draw.normal(draw.normal(0, 0.004, 8)[:, None], 0.003, (8, 2))
         whole = dict(enumerate(halves.mean(1)))
         drift = dict(enumerate(halves[:, 1] - halves[:, 0]))
-        plain, wide = mean_estimate(whole.values()), converged_estimate(whole, drift)
+        plain, wide = mean_estimate(whole.values()), settled_estimate(whole, drift)
         covered += wide.low <= 0 <= wide.high
         ratio.append((wide.high - wide.low) / (plain.high - plain.low))
     assert 940 <= covered <= 985
