@@ -47,6 +47,9 @@ MAX_QUEUED = MAX_RUNS
 MAX_NAME = 200
 """Characters of a sweep's name."""
 
+SWEEP_TAGS = (TAG_SWEEP_NAME, TAG_PINNED)
+"""What stands on each run of a sweep."""
+
 LAUNCH_ID = re.compile(r".+? \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [0-9a-f]{4}")
 """What `new_sweep` makes; a suite puts the title of each part behind it."""
 
@@ -155,12 +158,19 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
         tags[TAG_LOOKS] = str(wanted.looks)
     if wanted.user:
         tags[TAG_USER] = wanted.user
+    of_sweeps = _tags_of_sweeps(store, {experiment.name for experiment, _, _ in wanted.plan})
     run_ids = [
-        store.create(experiment, config, sweep=sweep, tags=tags)
+        store.create(experiment, config, sweep=sweep, tags={**of_sweeps.get(sweep, {}), **tags})
         for experiment, config, sweep in wanted.plan
     ]
     wake(store)
     return [*wanted.waiting, *run_ids]
+
+
+def _tags_of_sweeps(store: Store, experiments: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Sweep → what each of its runs has of it, and so must those that join it."""
+    every = (run for name in experiments for run in store.runs(name, metrics=()))
+    return {run.sweep: {t: run.tags[t] for t in SWEEP_TAGS if t in run.tags} for run in every}
 
 
 def name_tags(name: str) -> dict[str, str]:
@@ -323,7 +333,7 @@ def requeue_all(store: Store, records: Sequence[RunRecord], user: str = "") -> l
 
 
 def _repeat(store: Store, record: RunRecord, user: str) -> str:
-    kept = (TAG_SWEEP_NAME, TAG_PINNED, TAG_USER)  # the first two stand on each run of a sweep
+    kept = (*SWEEP_TAGS, TAG_USER)
     tags = {name: record.tags[name] for name in kept if name in record.tags}
     if user:
         tags[TAG_USER] = user

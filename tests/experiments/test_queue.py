@@ -16,6 +16,7 @@ from core.store.records import STATUSES, TAG_ARCHIVED, TAG_OWNER, TAG_PINNED
 from core.store.tracking import Store, current_user
 from experiments import queue
 from experiments.queue import (
+    Missing,
     QueueFull,
     cancel,
     find,
@@ -177,9 +178,12 @@ def test_a_name_stands_on_every_run_also_when_it_is_retried(store: Store, toy) -
     cancel(store, run_ids[0])
     again = store.run(retry(store, run_ids[0]))
     assert (again.sweep_name, again.pinned) == ("biases and widths", True)
+    joining = tuple((TOY, config, again.sweep) for config in configs(7))
+    (added,) = submit_missing(store, Missing(joining, waiting=(), done=0))
+    assert store.run(added).sweep_name == "biases and widths", "seeds are added to it, say"
     with pytest.raises(BadSetting, match=r"name is .xxx.* of 201 characters; give at most 200"):
         submit(store, TOY, configs(2), name="x" * 201)
-    assert len(store.runs()) == 3
+    assert len(store.runs()) == 4
 
 
 def test_a_whole_launch_is_cancelled_at_once_and_nothing_starts_meanwhile(
