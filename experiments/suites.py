@@ -112,7 +112,8 @@ BEYOND_CLAIMS = (
         THROUGHPUT,
         ALL,
         {
-            "sequence_length": (256,),
+            "sequence_length": (128,),
+            "shortest_length": (32,),
             "repetitions": (4,),
             "streamed_tokens": (100,),
             "packed": (False,),
