@@ -95,14 +95,15 @@ BEYOND_CLAIMS = (
         "how far back all six learn to look",
         MEMORY_SPAN,
         ALL,
-        # A second direction is no memory, and no claim compares these: few seeds are enough.
-        {"seeds": (3,), "training_steps": (200,), "longest_lag": (20,)},
+        # A second direction is no memory, and no claim compares these: the scorecard has a value
+        # and offers to repeat it.
+        {"seeds": (2,), "training_steps": (200,), "longest_lag": (20,)},
     ),
     Measurement(
         "every encoder with attention",
         LENGTH_QUALITY,
         ALL,
-        {**SMALL_TRANSLATOR, "attention": ("dot",), "seeds": (3,), "training_steps": (300,)},
+        {**SMALL_TRANSLATOR, "attention": ("dot",), "seeds": (2,), "training_steps": (300,)},
     ),
     Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter", headline=True),
     Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
