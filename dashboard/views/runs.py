@@ -40,20 +40,17 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
 def look() -> None:
     """The list, drawn again every second while a run is active."""
     runs = housekeeping.deleted_runs() if deleted else cache.reader().runs(archived=True)
-    if deleted and not runs:
-        return
-    if not runs:
+    if not runs and not deleted:
         st.info("There are no runs yet.", icon=":material/inbox:")
         st.page_link(LAUNCH.path, label="Launch a comparison", icon=LAUNCH.icon)
-        run_details.list_unreadable(cache.reader().unreadable())
-        return
     wanted = [
         run
         for run in query.find(reversed(runs))
         if experiment in (ALL, run.experiment) and (not words or STATUS_WORDS[run.status] in words)
     ]
     chosen = tables.selected(runs)
-    tables.table(wanted, chosen, len(runs))
+    if runs:
+        tables.table(wanted, chosen, len(runs))
     asked = st.query_params.get_all("run")
     if len(chosen) > 1:
         housekeeping.actions_on(chosen, "selected")

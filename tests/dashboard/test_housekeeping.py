@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import all_experiments
+from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.store.records import TAG_CONFIG, TAG_STARRED
 from core.store.tracking import Store
 from dashboard.navigation import COMPARE, page_of
@@ -63,6 +64,18 @@ def test_a_run_is_starred_archived_and_deleted_and_each_is_undone(
     assert "details-restore" in {button.key for button in app.button}
     press(app, "details-restore")
     assert not store.run(runs[0]).deleted
+
+
+def test_the_only_run_can_be_deleted_and_restored_where_it_is_shown(
+    store: Store, show: Show
+) -> None:
+    (config,) = GRADIENT_DECAY.configs(["lstm"], {})
+    run_id = record(store, GRADIENT_DECAY, config, "one")
+    app = show("views/runs.py", run=run_id)
+    press(app, "details-delete")
+    assert "There are no runs yet." in texts(app)
+    press(app, "details-restore")
+    assert not store.run(run_id).deleted
 
 
 def test_several_runs_are_deleted_together_and_restored_from_the_deleted_ones(
