@@ -279,7 +279,9 @@ ISOLATE = "highlighted"
 
 def isolation() -> altair.Parameter:
     """A click on a curve, a name or the legend: the others fade, until a double click."""
-    return altair.selection_point(name=ISOLATE, fields=["label"], bind="legend", on="click")
+    return altair.selection_point(
+        name=ISOLATE, fields=["label"], bind="legend", on="click", clear="dblclick"
+    )
 
 
 def faded(opacity: float = 1.0) -> altair.OpacityValue:
