@@ -21,6 +21,7 @@ from core.analysis.limits import parse_limits
 from core.analysis.more_seeds import (
     fewest_seeds,
     looks_at,
+    planned_looks,
     seeds_to_add,
     undecided,
     with_more_seeds,
@@ -464,7 +465,7 @@ def _until_decided(store: Store, selected: list[RunRecord], args: argparse.Names
     """Look, double the seeds and look again, with the correction for all planned looks."""
     (one,) = _of_one_experiment(_comparisons(store, selected, args), "until_decided")
     totals = looks_at(fewest_seeds(one), args.until_decided)
-    looks = len(totals) + (one.looks if one.looks > 1 else 0)
+    looks = planned_looks(one, totals)
     for look, (total, following) in enumerate(zip(totals, [*totals[1:], 0], strict=True), 1):
         (one,) = _comparisons(store, selected, args, looks)
         decided = not undecided(one)

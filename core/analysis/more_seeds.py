@@ -110,3 +110,8 @@ def looks_at(now: int, limit: int) -> list[int]:
     while totals[-1] < limit:
         totals.append(min(limit, 2 * totals[-1]))
     return totals
+
+
+def planned_looks(comparison: Comparison, totals: Sequence[int]) -> int:
+    """How often p is multiplied: for the looks at these totals, and for those that were before."""
+    return len(totals) + (comparison.looks if comparison.looks > 1 else 0)

@@ -10,6 +10,7 @@ from core.analysis.more_seeds import (
     Plan,
     fewest_seeds,
     looks_at,
+    planned_looks,
     seeds_to_add,
     undecided,
     with_more_seeds,
@@ -59,7 +60,8 @@ def offer(comparison: Comparison) -> None:
             )
             totals = looks_at(now, limit)
             planned = f"{listed([f'{total:,}' for total in totals])} each"
-            st.text(f"{counted(len(totals), 'look')}, at {planned}; p × {len(totals)}.")
+            times = planned_looks(comparison, totals)
+            st.text(f"{counted(len(totals), 'look')}, at {planned}; p × {times}.")
             if whole := _plan(comparison, limit - now):
                 st.text(f"At the longest {_estimate(whole)}")
             started = st.button("Start", type="primary", key=f"start-{key}")

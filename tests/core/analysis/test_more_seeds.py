@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas
 import pytest
@@ -12,6 +14,7 @@ from core.analysis.groups import Group
 from core.analysis.more_seeds import (
     fewest_seeds,
     looks_at,
+    planned_looks,
     seeds_to_add,
     undecided,
     with_more_seeds,
@@ -147,3 +150,9 @@ def test_adding_seeds_until_decided_errs_in_5_percent() -> None:
             )
     assert errors[1] / times > 0.08
     assert stats.binomtest(errors[4], times, 0.05, alternative="greater").pvalue > 0.001
+
+
+def test_p_is_multiplied_for_the_looks_before_too() -> None:
+    first = SimpleNamespace(looks=1)
+    again = SimpleNamespace(looks=2)
+    assert (planned_looks(first, [3, 6, 12]), planned_looks(again, [3, 6, 12])) == (3, 5)
