@@ -19,7 +19,7 @@ ATTACKS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "full-disk": lambda _: damage.full_disk(),
     "edited": lambda _: damage.edited(),
     "deleted": lambda _: damage.deleted(),
-    "clock": lambda _: damage.clock(),
+    "clock": lambda _: damage.jumps(),
     "swarm": lambda a: swarm.swarm(a.runs),
     "page-loads": lambda a: swarm.page_loads(a.loads),
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.store.folder import PROJECT
 from core.store.records import TAG_CONFIG, TAG_OWNER
 from tests.faults.hostile import HOSTILE, ended, hostile_scene, submit
-from tests.faults.scene import Scene, short_plan
+from tests.faults.scene import Clock, Scene, short_plan
 
 GARBAGE = ("garbage", "[1, 2]", "null", "{}", '{"cell": "none"}', '{"cell": "rnn", "threads": "x"}')
 """What somebody may have typed into a tag that holds JSON."""
@@ -156,27 +156,19 @@ def deleted() -> Iterator[str]:
     yield "deleted, restored and renamed: nothing is stuck"
 
 
-def clock(hours: float = 1.0) -> Iterator[str]:
+def jumps(hours: float = 1.0) -> Iterator[str]:
     """The clock of everything jumps by seconds and by an hour while runs go on."""
-    library = next(Path("/usr/lib").rglob("libfaketime.so.1"), None)
-    if library is None:
-        yield "clock: not tried, Debian's faketime is not installed"
-        return
     with tempfile.TemporaryDirectory() as folder:
-        offset = Path(folder) / "offset"
-        offset.write_text("+0")
-        env = {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(offset),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        with hostile_scene(Path(folder) / "store", env) as queue:
+        clock = Clock(Path(folder))
+        if not clock.settable:
+            yield "clock: not tried, Debian's faketime is not installed"
+            return
+        with hostile_scene(Path(folder) / "store", clock.env) as queue:
             queue.start_worker()
             for jump in (f"+{hours:g}h", "-5", f"-{hours:g}h", "+3", "+0"):
                 run_id = submit(queue, seconds=6, count=30)
                 queue.until(lambda r=run_id: queue.store.run(r).state.get("rows"))
-                offset.write_text(jump)
+                clock.set(jump)
                 record = ended(queue, run_id, 60)
                 if record.status != "FINISHED":
                     yield f"after a jump of {jump} a run is {record.status}: {record.error}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import signal
 import subprocess
 import tempfile
@@ -18,16 +17,13 @@ from pydantic import Field
 import core.experiments
 from core.experiment import Event, Progress
 from core.stats.estimates import Estimate
-from core.store.folder import PROJECT
 from core.store.records import RunRecord
 from experiments.executors.local import MAX_LOG
 from experiments.queue import cancel
-from tests.faults.scene import Scene, scene
+from tests.faults.scene import PLUGGED, Scene, scene
 from tests.toy import TOY, SquareRow, ToyConfig, ToySummary
 
 Act = Literal["nothing", "fork", "deaf", "print", "eat", "wait"]
-
-PLUGGED = {"PYTHONPATH": f"{Path(__file__).parent / 'plugged'}{os.pathsep}{PROJECT}"}
 
 
 class HostileConfig(ToyConfig):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from websockets.exceptions import ConnectionClosed
 
 from core.experiments import experiment_named
 from core.processes import process_exists
@@ -20,22 +23,34 @@ from core.store.records import ACTIVE, ENDED, RunRecord
 from core.store.tracking import open_store
 from experiments.liveness import is_alive
 from experiments.queue import requeue
-from tests.faults.scene import Plan, Scene, pause, scene, short_plan, tables_of
+from tests.faults.scene import Clock, Plan, Scene, pause, scene, short_plan, tables_of
 
-VICTIMS = ("child", "child", "worker", "fork server", "fork server", "worker and server", "all")
+VICTIMS = (
+    *("child", "child", "worker", "fork server", "fork server", "worker and server"),
+    *("dashboard", "all"),
+)
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
+JUMPS = ("+3", "-5", "+1h", "-1h", "+0")
+"""Where the clock is set between kills: so far from the true time."""
 RUNS = 20
 """In each queue."""
 PATIENCE = 600.0
 """Seconds in which a queue must have ended, kills and sleeping processes included."""
 
 
-def kills(count: int, seed: int, stopped: float = 60.0, runs: int = RUNS) -> Iterator[str]:
+def kills(
+    count: int,
+    seed: int,
+    stopped: float = 60.0,
+    runs: int = RUNS,
+    victims: Sequence[str] = VICTIMS,
+) -> Iterator[str]:
     """So many kills over as many queues as that takes; yields what went wrong, then the sum.
 
-    Every submitted config must end once as FINISHED, or plainly as FAILED or KILLED with a retry
-    that works; no run may be called lost while it lives, and finished tables are those of an
-    undisturbed run.
+    The clock is set after every third kill or so. Every submitted config must end once as
+    FINISHED, or plainly as FAILED or KILLED with a retry that works; no run may be called lost
+    while it lives, finished tables are those of an undisturbed run, and the dashboard draws its
+    first page whatever was killed.
     """
     chance = random.Random(seed)
     plan = short_plan(runs)
@@ -43,10 +58,13 @@ def kills(count: int, seed: int, stopped: float = 60.0, runs: int = RUNS) -> Ite
     with tempfile.TemporaryDirectory() as folder:
         reference = _reference(Path(folder) / "reference", plan)
         number = 0
-        while sum(done[v] for v in set(VICTIMS)) < count:
+        clock = Clock(Path(folder))
+        while _kills(done) < count:
             number += 1
-            with scene(Path(folder) / f"queue-{number}") as queue:
-                yield from _one_queue(queue, plan, reference, chance, done, count, stopped)
+            clock.set("+0")
+            with scene(Path(folder) / f"queue-{number}", clock.env) as queue:
+                attack = Attack(queue, clock, chance, done, victims, stopped)
+                yield from attack.on(plan, reference, count)
     yield f"kills: {dict(done)} in {number} queues of {runs} runs"
 
 
@@ -58,82 +76,106 @@ def _reference(folder: Path, plan: Plan) -> list[dict[str, str]]:
         return [tables_of(quiet.store, record) for record in ended]
 
 
-def _one_queue(
-    queue: Scene,
-    plan: Plan,
-    reference: list[dict[str, str]],
-    chance: random.Random,
-    done: Counter[str],
-    count: int,
-    stopped: float,
-) -> Iterator[str]:
-    queue.start_worker()
-    first = queue.submit(plan)
-    watched: dict[str, RunRecord] = {}
-    asleep: list[tuple[float, psutil.Process]] = []
-    deadline = time.monotonic() + PATIENCE
-    while any(record.status in ACTIVE for record in _all(queue)):
-        if time.monotonic() > deadline:
-            stuck = [f"{r.run_id} {r.status}" for r in _all(queue) if r.status in ACTIVE]
-            yield f"stuck after {PATIENCE:g} s: {stuck}"
-            return
-        pause(chance, 0.2, 2.5)
-        if sum(done[v] for v in set(VICTIMS)) < count:
-            _strike(queue, chance, done, asleep, stopped)
-        for until, process in [*asleep]:
-            if time.monotonic() > until:
-                asleep.remove((until, process))
+def _kills(done: Counter[str]) -> int:
+    return sum(done[victim] for victim in set(VICTIMS))
+
+
+@dataclass
+class Attack:
+    """One queue of runs under fire."""
+
+    queue: Scene
+    clock: Clock
+    chance: random.Random
+    done: Counter[str]
+    victims: Sequence[str]
+    stopped: float
+    asleep: list[tuple[float, psutil.Process]] = field(default_factory=list)
+    """Stopped processes, and when each goes on."""
+
+    def on(self, plan: Plan, reference: list[dict[str, str]], count: int) -> Iterator[str]:
+        """Shoot until all runs have ended or enough was done; then see what came of it."""
+        queue, chance = self.queue, self.chance
+        self._restart()
+        first = queue.submit(plan)
+        watched: dict[str, RunRecord] = {}
+        deadline = time.monotonic() + PATIENCE
+        while any(record.status in ACTIVE for record in _all(queue)):
+            if time.monotonic() > deadline:
+                stuck = [f"{r.run_id} {r.status}" for r in _all(queue) if r.status in ACTIVE]
+                yield f"stuck after {PATIENCE:g} s: {stuck}"
+                return
+            pause(chance, 0.2, 2.5)
+            if _kills(self.done) < count:
+                self._strike()
+                if self.clock.settable and chance.random() < 1 / 3:
+                    self.clock.set(chance.choice(JUMPS))
+                    self.done["clock set"] += 1
+            self._wake(time.monotonic())
+            self._restart()
+            for record in _all(queue):
+                lost = record.status == "FAILED" and record.error.startswith("lost")
+                if lost and record.run_id not in watched and is_alive(record):
+                    yield f"{record.run_id} is called lost and lives: {record.error}"
+                watched[record.run_id] = record
+        self._wake(math.inf)
+        if "dashboard" in self.victims:
+            try:
+                queue.open_page()
+            except (OSError, RuntimeError, ConnectionClosed) as error:
+                yield f"the dashboard does not draw its first page: {error!r}"
+            queue.stop_dashboard()
+        yield from _judge(queue, first, reference, self.done)
+
+    def _wake(self, now: float) -> None:
+        for until, process in [*self.asleep]:
+            if now > until:
+                self.asleep.remove((until, process))
                 with contextlib.suppress(psutil.Error):
                     process.resume()
+
+    def _restart(self) -> None:
+        """What a person, `serve` or systemd starts again when it is gone."""
+        queue = self.queue
         if queue.worker is None or queue.worker.poll() is not None:
             queue.start_worker()
-        for record in _all(queue):
-            lost = record.status == "FAILED" and record.error.startswith("lost")
-            if lost and record.run_id not in watched and is_alive(record):
-                yield f"{record.run_id} is called lost and lives: {record.error}"
-            watched[record.run_id] = record
-    for _, process in asleep:
-        with contextlib.suppress(psutil.Error):
-            process.resume()
-    yield from _judge(queue, first, reference, done)
+        gone = queue.dashboard is None or queue.dashboard.poll() is not None
+        if gone and "dashboard" in self.victims:
+            queue.start_dashboard()
+
+    def _strike(self) -> None:
+        """Send one signal to one victim."""
+        queue, chance = self.queue, self.chance
+        victim, number = chance.choice(self.victims), chance.choice(SIGNALS)
+        running = [r for r in queue.store.runs(status="RUNNING") if is_alive(r)]
+        server = queue.fork_server()
+        pids: list[int] = []
+        if victim == "child" and running:
+            pids = [chance.choice(running).owner["pid"]]
+        if victim in ("worker", "worker and server") and queue.worker is not None:
+            pids.append(queue.worker.pid)
+        if victim in ("fork server", "worker and server") and server is not None:
+            pids.append(server.pid)
+        if victim == "dashboard" and queue.dashboard is not None:
+            pids.append(queue.dashboard.pid)
+        if victim == "all":
+            pids = [process.pid for process in queue.processes()]
+            number = signal.SIGKILL
+        if not pids:
+            return
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                if number == signal.SIGSTOP:
+                    with contextlib.suppress(psutil.Error):
+                        until = time.monotonic() + self.stopped
+                        self.asleep.append((until, psutil.Process(pid)))
+                os.kill(pid, number)
+        self.done[victim] += 1
+        self.done[number.name] += 1
 
 
 def _all(queue: Scene) -> list[RunRecord]:
     return queue.store.runs(metrics=())
-
-
-def _strike(
-    queue: Scene,
-    chance: random.Random,
-    done: Counter[str],
-    asleep: list[tuple[float, psutil.Process]],
-    stopped: float,
-) -> None:
-    """Send one signal to one victim."""
-    victim, number = chance.choice(VICTIMS), chance.choice(SIGNALS)
-    running = [r for r in queue.store.runs(status="RUNNING") if is_alive(r)]
-    server = queue.fork_server()
-    worker = queue.worker
-    pids: list[int] = []
-    if victim == "child" and running:
-        pids = [chance.choice(running).owner["pid"]]
-    if victim in ("worker", "worker and server") and worker is not None:
-        pids.append(worker.pid)
-    if victim in ("fork server", "worker and server") and server is not None:
-        pids.append(server.pid)
-    if victim == "all":
-        pids = [process.pid for process in queue.processes()]
-        number = signal.SIGKILL
-    if not pids:
-        return
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            if number == signal.SIGSTOP:
-                with contextlib.suppress(psutil.Error):
-                    asleep.append((time.monotonic() + stopped, psutil.Process(pid)))
-            os.kill(pid, number)
-    done[victim] += 1
-    done[number.name] += 1
 
 
 def _judge(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +16,9 @@ from pathlib import Path
 
 import pandas
 import psutil
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import connect
 
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
@@ -24,6 +29,9 @@ from experiments.queue import submit
 from experiments.worker import environment, worker_status
 
 Plan = Sequence[tuple[Experiment, Config]]
+
+PLUGGED = {"PYTHONPATH": f"{Path(__file__).parent / 'plugged'}{os.pathsep}{PROJECT}"}
+"""Every process of a scene reads `plugged/sitecustomize.py` first."""
 
 SMALL: Mapping[str, Mapping[str, object]] = {
     "gradient-decay": {"seeds": 2, "hidden_size": 8, "sequence_length": 20, "batch_size": 2},
@@ -89,19 +97,39 @@ class Scene:
         self.store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
         self.env = {**environment(self.store), **(env or {})}
         self.worker: subprocess.Popen[bytes] | None = None
+        self.dashboard: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
 
     def start_worker(self) -> None:
         """Start a worker, and wait until it takes runs."""
+        self.worker = self._start("experiments", "worker")
+        self.until(lambda: (s := worker_status(self.store)) is not None and s.ready, 120)
+
+    def start_dashboard(self) -> None:
+        """Start a dashboard over this store, alone; `open_page` waits until it answers."""
+        options = ["--server.port", str(self.port), "--server.address", "127.0.0.1"]
+        self.dashboard = self._start("dashboard", *options, "--server.headless", "true")
+
+    def open_page(self, seconds: float = 60.0) -> None:
+        """Open the first page as a browser does, wait until it is drawn, and leave."""
+
+        def answers() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        self.until(answers, seconds)
+        asyncio.run(asyncio.wait_for(_open(self.port), seconds))
+
+    def _start(self, module: str, *words: str) -> subprocess.Popen[bytes]:
         with (self.folder / "faults.log").open("ab") as log:
-            self.worker = subprocess.Popen(
-                [sys.executable, "-m", "experiments", "worker"],
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *words],
                 cwd=PROJECT,
                 env=self.env,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.until(lambda: (s := worker_status(self.store)) is not None and s.ready, 120)
 
     def stop_worker(self) -> None:
         """Ask the worker to end, and wait until it has."""
@@ -109,6 +137,12 @@ class Scene:
             self.worker.send_signal(signal.SIGCONT)
             self.worker.terminate()
             self.worker.wait(60)
+
+    def stop_dashboard(self) -> None:
+        """End it as `serve` does."""
+        if self.dashboard is not None:
+            self.dashboard.terminate()
+            self.dashboard.wait(60)
 
     def submit(self, plan: Plan) -> list[str]:
         """Queue runs of several experiments, mixed as they come."""
@@ -141,8 +175,9 @@ class Scene:
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
-        if self.worker is not None:
-            self.worker.wait(60)
+        for process in (self.worker, self.dashboard):
+            if process is not None:
+                process.wait(60)
 
     def wait_for(self, run_ids: Sequence[str], seconds: float = 300.0) -> list[RunRecord]:
         """Wait until all of these have ended."""
@@ -178,6 +213,52 @@ def scene(folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Scene]
         yield made
     finally:
         made.kill_everything()
+
+
+class Clock:
+    """The time that every process of a scene is told, by Debian's faketime; real if it is not
+    installed. The monotonic clock goes on, as when an administrator sets the time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        library = next(Path("/usr/lib").rglob("libfaketime.so.1"), None)
+        self.settable = library is not None
+        self._offset = folder / "offset"
+        self.env = PLUGGED | {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._offset),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        if self.settable:
+            self.set("+0")
+        else:
+            self.env = {}
+
+    def set(self, offset: str) -> None:
+        """Set it so far from the true time: `+3`, `-1h`."""
+        self._offset.write_text(offset)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _open(port: int) -> None:
+    """`RuntimeError` if the page does not end well."""
+    async with connect(f"ws://127.0.0.1:{port}/_stcore/stream", max_size=None) as connection:
+        message = BackMsg()
+        message.rerun_script.query_string = ""
+        await connection.send(message.SerializeToString())
+        async for data in connection:
+            reply = ForwardMsg()
+            reply.ParseFromString(data if isinstance(data, bytes) else data.encode())
+            if reply.delta.new_element.WhichOneof("type") == "exception":
+                raise RuntimeError(reply.delta.new_element.exception.message)
+            if reply.WhichOneof("type") == "script_finished":
+                return
 
 
 def tables_of(store: Store, record: RunRecord) -> dict[str, str]:

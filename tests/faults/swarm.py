@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import connect
 
-from core.store.folder import PROJECT
 from tests.faults.hostile import HOSTILE, HostileConfig, hostile_scene
-from tests.faults.scene import Scene, scene, short_plan
+from tests.faults.scene import scene, short_plan
 
 SECONDS = 0.1
 """That each run of the swarm takes by itself."""
@@ -56,57 +48,16 @@ def page_loads(count: int) -> Iterator[str]:
         queue.start_worker()
         queue.wait_for(queue.submit(short_plan(12)))
         queue.stop_worker()
-        with _dashboard(queue) as (process, port):
-            counts: list[tuple[int, float]] = []
-            for number in range(count):
-                asyncio.run(_load(port))
-                if number % max(1, count // 10) == max(1, count // 10) - 1:
-                    counts.append((process.num_fds(), process.memory_info().rss / 2**20))
-            files = [files for files, _ in counts]
-            if max(files) > files[0] + 30:
-                yield f"open files grow: {files}"
-            memory = [round(megabytes) for _, megabytes in counts]
-            yield f"page loads: {count}; open files {files}, MB {memory}"
-
-
-class _dashboard:
-    """A dashboard over the scene's store, alone."""
-
-    def __init__(self, queue: Scene) -> None:
-        self._queue = queue
-
-    def __enter__(self) -> tuple[psutil.Process, int]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "dashboard", "--server.port", str(port)]
-        command += ["--server.address", "127.0.0.1", "--server.headless", "true"]
-        log = (self._queue.folder / "dashboard.log").open("ab")
-        self._process = subprocess.Popen(
-            command, cwd=PROJECT, env=self._queue.env, stdout=log, stderr=log
-        )
-
-        def answers() -> bool:
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-
-        self._queue.until(answers)
-        return psutil.Process(self._process.pid), port
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
-async def _load(port: int) -> None:
-    """Open the first page as a browser does, wait until it is drawn, and leave."""
-    address = f"ws://127.0.0.1:{port}/_stcore/stream"
-    async with connect(address, max_size=None) as connection:
-        message = BackMsg()
-        message.rerun_script.query_string = ""
-        await connection.send(message.SerializeToString())
-        async for data in connection:
-            reply = ForwardMsg()
-            reply.ParseFromString(data if isinstance(data, bytes) else data.encode())
-            if reply.WhichOneof("type") == "script_finished":
-                return
+        queue.start_dashboard()
+        assert queue.dashboard is not None
+        process = psutil.Process(queue.dashboard.pid)
+        counts: list[tuple[int, float]] = []
+        for number in range(count):
+            queue.open_page()
+            if number % max(1, count // 10) == max(1, count // 10) - 1:
+                counts.append((process.num_fds(), process.memory_info().rss / 2**20))
+        files = [files for files, _ in counts]
+        if max(files) > files[0] + 30:
+            yield f"open files grow: {files}"
+        memory = [round(megabytes) for _, megabytes in counts]
+        yield f"page loads: {count}; open files {files}, MB {memory}"

@@ -13,8 +13,11 @@ def harmless(lines: object) -> str:
     return str(summary)
 
 
+VICTIMS = ("child", "worker", "fork server")
+
+
 def test_a_queue_that_is_shot_at_loses_nothing() -> None:
-    assert "FINISHED" in harmless(kills.kills(2, seed=5, stopped=1.0, runs=4))
+    assert "FINISHED" in harmless(kills.kills(2, seed=5, stopped=1.0, runs=4, victims=VICTIMS))
 
 
 @pytest.mark.slow
@@ -28,7 +31,7 @@ def test_misbehaviour_ends_as_documented() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attack", [damage.edited, damage.deleted, damage.full_disk, damage.clock])
+@pytest.mark.parametrize("attack", [damage.edited, damage.deleted, damage.full_disk, damage.jumps])
 def test_damage_harms_nothing_else(attack) -> None:
     harmless(attack())
 
