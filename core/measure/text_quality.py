@@ -1,12 +1,12 @@
 """Quality of outputs: by sentence and by length, with 95% intervals over the sentences.
 
-The sentence is what varies; its tokens err together. Intervals are the ones that cover 93 to 98% in
-simulations with 12, 60 and 500 sentences (`tests/core/measure/test_coverage.py`), and there is none
-where nothing covers:
+The sentence is what varies; its tokens err together. Intervals cover 93 to 98% in simulations with
+60 and 500 sentences (`tests/core/measure/test_coverage.py`). Of fewer than 60 there is none, since
+none covers.
 
 - A share of sentences (exact match) has Wilson's interval (1927), a share of tokens (accuracy) the
   same interval with the *effective* number of trials (Dean & Pagano 2015): as many independent
-  tokens as would spread like the sentences do.
+  tokens as would spread like the sentences do. Where all are right there is none.
 - A ratio of other sums (the length ratio) has the t interval of its linearised variance.
 - A corpus score (BLEU, chrF) is computed anew without each sentence in turn (the jackknife, Tukey
   1958); the interval is Student's on the scale of log odds, and for the difference of two systems
@@ -35,7 +35,7 @@ from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from core.stats.estimates import CONFIDENCE, MISSING, Estimate, success_estimate
+from core.stats.estimates import CONFIDENCE, MIN_TRIALS, MISSING, Estimate, success_estimate
 
 Floats = NDArray[numpy.float64]
 Item = TypeVar("Item", str, int)
@@ -73,19 +73,22 @@ def agreeing(reference: Sequence[int], output: Sequence[int]) -> int:
 
 # --- Shares and ratios.
 
+MIN_SENTENCES = MIN_TRIALS
+"""The fewest whose quality has an interval."""
 FEW_ERRORS = 5
 """With fewer wrong sentences (or fewer right ones) their spread is not known: until then a sentence
 counts as at most one trial."""
 
 
 def share_estimate(right: Sequence[float], of: Sequence[float]) -> Estimate:
-    """100 Σ right / Σ of with Wilson's interval at the effective number of trials."""
+    """100 Σ right / Σ of with Wilson's interval at the effective number of trials; none while the
+    sentences are too few, or all of them right, or all wrong."""
     above, below = numpy.asarray(right, float), numpy.asarray(of, float)
     n = len(above)
     if not n or below.sum() == 0:
         return MISSING
     share = float(above.sum() / below.sum())
-    if n < 2:
+    if n < MIN_SENTENCES or not 0 < share < 1:
         return Estimate(100 * share, None, None, n)
     variance = _ratio_variance(above, below)
     trials = share * (1 - share) / variance if variance > 0 else float(n)
@@ -134,21 +137,20 @@ def exact_match(sentences: Sequence[ScoredSentence]) -> Estimate:
 
 
 def length_ratio(sentences: Sequence[ScoredSentence]) -> Estimate:
-    """Tokens written over tokens of the reference; no interval while hardly any sentence has a
-    ratio of its own."""
+    """Tokens written over tokens of the reference; no interval while the sentences are too few, or
+    hardly any has a ratio of its own."""
     estimate = ratio([len(s.output) for s in sentences], [len(s.reference) for s in sentences])
     ratios = Counter(len(s.output) / max(1, len(s.reference)) for s in sentences)
-    if len(sentences) - max(ratios.values(), default=0) < FEW_ERRORS:
+    own = len(sentences) - max(ratios.values(), default=0)
+    if len(sentences) < MIN_SENTENCES or own < FEW_ERRORS:
         return Estimate(estimate.value, None, None, estimate.n)
     return estimate
 
 
 # --- Corpus scores: BLEU and chrF, through sacrebleu (Post 2018).
 
-MIN_SENTENCES = 60
-"""The fewest sentences whose corpus score has an interval."""
 MIN_IMPERFECT = 10
-"""How many of them must differ from their references: else the spread is not known."""
+"""How many sentences must differ from their references: else a score's spread is not known."""
 MIN_FOUR_GRAMS = 10
 """How many four-grams must be right: BLEU of fewer depends on how zero counts are smoothed."""
 MIN_PAIRED = 12
@@ -343,7 +345,8 @@ class Bottleneck:
     longest: float | None
     """Mean length of the longest sentences: a length that reached it is a lower bound."""
     above_blind: Estimate
-    """By how many percentage points short sentences are better than the blind guess."""
+    """By how many percentage points short sentences are better than the blind guess; without an
+    interval, because a guess that knows its sentences does too well: of 60 one covers 87 to 95%."""
 
 
 def bottleneck(
@@ -360,11 +363,12 @@ def bottleneck(
 
     `quality` is token_accuracy or bleu. For running text it is BLEU: one extra word shifts all
     that follow, so right tokens are no longer at their own positions. There is a bottleneck
-    only where the whole interval of `above_blind` is above zero.
+    only where the whole interval of the shortest is above zero.
     """
     parts = _large_enough(list(buckets.values()))
-    above = above_blind(parts[0])
-    if above.low is None or above.low <= 0:
+    shortest = above_blind(parts[0])
+    above = Estimate(shortest.value, None, None, shortest.n)
+    if shortest.low is None or shortest.low <= 0:
         return Bottleneck(MISSING, None, above)
     metric = bleu_metric(cased=cased)
     excess = [
@@ -389,7 +393,8 @@ def _large_enough(parts: Sequence[Sequence[ScoredSentence]]) -> list[list[Scored
 
 
 def above_blind(sentences: Sequence[ScoredSentence]) -> Estimate:
-    """Token accuracy less that of the blind guess on the same sentences, percentage points."""
+    """Token accuracy less that of the blind guess on the same sentences, percentage points. The
+    guess was made from them: value and interval are too low, and what is above zero is so."""
     blind = blind_guess([one.reference for one in sentences])
     more = [one.right - agreeing(one.reference, blind) for one in sentences]
     return ratio(more, [len(one.reference) for one in sentences]).transformed(lambda x: 100 * x)

@@ -117,7 +117,9 @@ def test_the_best_trained_model_of_each_kind_is_the_default() -> None:
 
     def table(run: RunRecord, name: str) -> pandas.DataFrame:
         values = {"token_accuracy": right[run.run_id], "within_accuracy": right[run.run_id]}
-        return pandas.DataFrame([{**values, "above_blind": right[run.run_id] - 4.5}])
+        return pandas.DataFrame(
+            [{**values, "bottleneck": 9.0 if right[run.run_id] > 4.5 else None}]
+        )
 
     assert [r.run_id for r in models.best_models(runs, table)] == ["none 1", "dot 0"]
     assert models.best_models(runs[-1:], table) == runs[-1:]

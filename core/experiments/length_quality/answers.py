@@ -64,7 +64,8 @@ def run_sentence(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str
         above = read_estimate(summary, "above_blind")
         halving = (
             "token accuracy of the shortest is not clearly above a blind guess "
-            f"(difference {number(above.value or 0.0)} points, {_over_sentences(above)})"
+            f"(difference {number(above.value or 0.0)} points, "
+            f"{counted(above.n, 'sentence')})"
         )
     elif isinstance(length.value, AtLeast):
         words = quantity(float(length.value), "words")
@@ -85,9 +86,11 @@ def learned(settings: Mapping[str, Value], summary: Mapping[str, Any]) -> bool:
     """Whether a model translates: its shortest sentences are clearly better than a blind guess,
     and it gets half of what it was trained for; a text has many right translations."""
     above, within = (read_estimate(summary, name) for name in ("above_blind", "within_accuracy"))
-    better = (above.value if above.low is None else above.low) or 0.0
+    better = (
+        _bottleneck_column().read(summary, settings).value is not None or (above.low or 0.0) > 0
+    )
     synthetic = settings.get("task") in ("grammar", "copy", "reverse")
-    return better > 0 and (not synthetic or (within.value or 0.0) >= MIN_RIGHT)
+    return better and (not synthetic or (within.value or 0.0) >= MIN_RIGHT)
 
 
 def remarks(comparison: Comparison) -> Iterator[str]:

@@ -414,14 +414,14 @@ class LengthRow(Row):
         better="higher",
         description=(
             "Of the reference's tokens, at their own positions. 95% Wilson interval at the "
-            "effective number of tokens."
+            "effective number of tokens, from 60 sentences on."
         ),
     )
     exact_match: Estimate = measure(
         "Exact match",
         unit="%",
         better="higher",
-        description="Sentences without any error. 95% Wilson interval.",
+        description="Sentences without any error. 95% Wilson interval, from 60 sentences on.",
     )
     bleu: Estimate = measure(BLEU_TITLE, better="higher", description=SCORE_INTERVAL)
     chrf: Estimate = measure(CHRF_TITLE, better="higher", description=SCORE_INTERVAL)
@@ -529,7 +529,7 @@ class LengthQualitySummary(Row):
         better="higher",
         description=(
             "Token accuracy of the shortest sentences less that of the best output that is the "
-            "same for all of them. Clearly above: the whole interval is above zero."
+            "same for all of them."
         ),
         aggregation=MEDIAN,
         margin=0.0,

@@ -305,13 +305,13 @@ class LagRow(Row):
         "Success",
         unit="% of seeds",
         better="higher",
-        description="Seeds that learned it within the budget; Wilson's 95% interval.",
+        description="Seeds that learned it within the budget.",
     )
     success_so_far: Estimate = measure(
         "Success up to here",
         unit="% of seeds",
         better="higher",
-        description="Seeds that learned it and every shorter lag tried; Wilson's 95% interval.",
+        description="Seeds that learned it and every shorter lag tried.",
     )
     accuracy: Estimate = measure(
         "Accuracy", unit="%", better="higher", description="Of symbols, on test sequences."

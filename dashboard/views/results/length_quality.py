@@ -42,11 +42,9 @@ titles say the case and the tokenisation, and the results have BLEU's signature.
 
 One seed has a 95% interval over its sentences, which says nothing about other seeds: Wilson's for
 exact match and for the accuracy at one position; Wilson's with the effective number of tokens for
-token accuracy, since the tokens of a sentence err together; the jackknife's for BLEU and chrF, from
-60 sentences on and where at least ten are not perfect. Of fewer than 60 sentences, exact match has
-the exact binomial interval. In simulations they cover 93 to 98%; where sentences or errors are few,
-more, and the intervals are wider than they need to be. Several seeds of
-a model are pooled over the seeds.
+token accuracy, since the tokens of a sentence err together; the jackknife's for BLEU and chrF,
+where at least ten sentences are not perfect. In simulations they cover 93 to 98%; fewer than 60
+sentences have none, because of so few none covers. Several seeds of a model are pooled.
 
 The bottleneck length is the source length at which free-running quality *above a blind guess* first
 falls below half of its value in the shortest bucket, interpolated linearly between buckets of at

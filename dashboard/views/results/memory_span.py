@@ -34,7 +34,7 @@ seeds fail with it at a lag that they learn with another. Each seed is judged at
 the *other* seeds have the longest span on *validation* sequences; a tie goes to the one with the
 fewest steps. If the seeds that are judged chose it themselves, luck would favour them: among three
 equally good rates by about a third of the way to the next lag with five seeds, by a tenth with
-twelve. Success is a proportion of few seeds: its bar is Wilson's 95% interval.
+twelve. Success is a share of seeds, too few for an interval.
 
 The span of a seed is the largest lag such that it learned that lag and every shorter one tried: one
 that failed lag 7 and learned lag 10 has span 5, and is named as learned out of order. The span of a

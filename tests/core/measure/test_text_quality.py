@@ -80,9 +80,12 @@ def test_one_sentence_has_no_interval_and_none_no_value() -> None:
     assert ratio([], []).value is None
 
 
-@given(st.lists(st.booleans(), min_size=2, max_size=60))
+@given(st.lists(st.booleans(), min_size=60, max_size=100))
 def test_the_interval_holds_the_value_and_is_never_empty(right: list[bool]) -> None:
     estimate = share_estimate(right, [1] * len(right))
+    assert (estimate.low is None) == (len(set(right)) == 1), "none where all are right, or wrong"
+    if estimate.low is None:
+        return
     assert 0 <= estimate.low <= estimate.value <= estimate.high <= 100
     assert estimate.low < estimate.high
 
@@ -95,16 +98,23 @@ def test_of_one_token_a_sentence_accuracy_has_about_wilsons_interval() -> None:
 
 
 def test_tokens_that_err_together_count_as_fewer() -> None:
-    """Forty sentences of 20 tokens, half of them wrong: as 40 trials, not as 800."""
-    together = share_estimate([20] * 20 + [0] * 20, [20] * 40)
-    single = share_estimate([9, 11] * 20, [20] * 40)
-    assert together.high - together.low > 25 > 15 > single.high - single.low
+    """Sixty sentences of 20 tokens, half of them wrong: as 60 trials, not as 1,200."""
+    together = share_estimate([20] * 30 + [0] * 30, [20] * 60)
+    single = share_estimate([9, 11] * 30, [20] * 60)
+    assert together.high - together.low > 20 > 12 > single.high - single.low
+
+
+def test_quality_of_few_sentences_has_no_interval() -> None:
+    few = [judged((1, 2, 3), (1, 2, 3)), judged((1, 2, 3), (1, 2)), judged((1, 2), (2, 1))] * 19
+    for measured in (token_accuracy, exact_match, length_ratio):
+        assert (measured(few).low, measured(few).n) == (None, 57)
+        assert measured([*few, *few]).low is not None
 
 
 def test_a_length_ratio_that_hardly_varies_has_no_interval() -> None:
     same = [judged((1, 2, 3), (1, 2, 3))] * 30
     assert (length_ratio(same).value, length_ratio(same).low) == (1.0, None)
-    varied = [*same, *[judged((1, 2, 3), (1, 2))] * 10]
+    varied = [*same, *same, *[judged((1, 2, 3), (1, 2))] * 10]
     assert length_ratio(varied).low < length_ratio(varied).value < length_ratio(varied).high
 
 
@@ -262,7 +272,7 @@ def test_what_may_be_noise_is_not_above_the_blind_guess() -> None:
     assert above.low < 0
     result = bottleneck({5: lucky, 10: [judged((1,), (2,))] * 100})
     assert result.length.value is None
-    assert result.above_blind == above
+    assert (result.above_blind.value, result.above_blind.low) == (above.value, None)
 
 
 def test_a_single_sentence_proves_nothing() -> None:
