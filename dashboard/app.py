@@ -1,4 +1,9 @@
-"""Unroll's dashboard: navigation and theme only. Run: streamlit run dashboard/app.py"""
+"""Unroll's dashboard as a web server. Run: streamlit run dashboard/app.py
+
+The pages are drawn by `script.py`; here is what stands before them: which host names and which
+sign-in are accepted, the headers of every answer, and what other programs ask (`/healthz`,
+`/metrics`, and the proxy before MLflow `/access/mlflow`).
+"""
 
 from __future__ import annotations
 
@@ -14,28 +19,15 @@ if str(HERE.parent) not in sys.path:  # Streamlit puts only this file's folder t
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 import streamlit as st  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 
-from dashboard.navigation import PAGES  # noqa: E402
-from dashboard.ui import controls, housekeeping  # noqa: E402
-from dashboard.ui.states import follow_changes, older_runs, store_problems  # noqa: E402
+from dashboard import access, server  # noqa: E402
 
-st.set_page_config(page_title="Unroll", page_icon=str(HERE / "mark.svg"), layout="wide")
-st.html(HERE / "style.css")
-st.logo(str(HERE / "wordmark.svg"), size="large", icon_image=str(HERE / "mark.svg"))
-sections: dict[str, list[st.Page]] = {}
-for page in PAGES:
-    sections.setdefault(page.section, []).append(
-        st.Page(
-            page.path,
-            title=page.title,
-            icon=page.icon,
-            help=page.summary,
-            url_path=page.address,
-            default=page is PAGES[0],
-        )
-    )
-with store_problems(), controls.notices():
-    older_runs()
-    follow_changes()
-    housekeeping.undo_notice()
-    st.navigation(sections).run()
+access.configure()
+app = st.App(
+    HERE / "script.py",
+    secrets=access.secrets(),
+    routes=server.ROUTES,
+    middleware=[Middleware(server.Protection)],
+    on_script_error=server.show_error_number,
+)

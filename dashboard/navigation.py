@@ -12,7 +12,7 @@ class Page:
     """A page: its script, and how the navigation and links name it."""
 
     path: str
-    """Relative to app.py."""
+    """Relative to script.py."""
     title: str
     icon: str
     section: str

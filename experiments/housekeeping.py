@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from core.formatting import inline_text, one_line
 from core.settings import BadSetting
+from core.store.people import current_user
 from core.store.records import (
     ACTIVE,
     NOTE,
@@ -26,7 +27,7 @@ from core.store.records import (
     is_free,
     note_text,
 )
-from core.store.tracking import Store, current_user
+from core.store.tracking import Store
 from experiments.queue import MAX_NAME
 
 MAX_TEXT = 4000
@@ -111,10 +112,11 @@ def tags_in_words(tags: Mapping[str, str]) -> str:
 def apply(store: Store, edits: Mapping[str, Edit]) -> dict[str, Edit]:
     """Write edits, run id → edit; return those that undo them.
 
-    Raises `BadSetting` before anything is written if a run is not there, or is active and was to
-    be deleted.
+    Raises `BadSetting` before anything is written if a run is not there, is active and was to be
+    deleted, or is not theirs (`NotAllowed`).
     """
     records = [store.run(run_id) for run_id in edits]
+    store.require_change(records)
     for record in records:
         deleted = edits[record.run_id].deleted
         if deleted and record.status in ACTIVE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from filelock import FileLock
@@ -22,6 +23,7 @@ from core.experiments import config_of, experiment_named
 from core.formatting import counted, inline_text
 from core.settings import BadSetting, Value
 from core.store.folder import PROJECT, database_path
+from core.store.people import NotAllowed
 from core.store.records import (
     ACTIVE,
     TAG_CANCEL,
@@ -32,7 +34,7 @@ from core.store.records import (
     TAG_USER,
     RunRecord,
 )
-from core.store.tracking import Store, current_user
+from core.store.tracking import Store
 from experiments.liveness import is_alive, signal_owner
 from experiments.suites import Suite
 
@@ -113,8 +115,6 @@ class Missing:
     """How often the comparison that they belong to is looked at while seeds are added."""
     name: str = ""
     """What people call the sweep, if they gave it a name."""
-    user: str = ""
-    """Who launches it, if that is not whom this process belongs to."""
 
 
 def missing(store: Store, suite: Suite) -> Missing:
@@ -143,28 +143,52 @@ def missing_of(records: Sequence[RunRecord], suite: Suite) -> Missing:
 def submit_missing(store: Store, wanted: Missing) -> list[str]:
     """Queue what a suite lacks; return these runs and those that were queued or running already.
 
-    Raises `QueueFull`, or `BadSetting` for a device that is not there or a name that is too long,
-    before anything is recorded.
+    Raises `QueueFull`, `NotAllowed` for somebody who may not launch these, or `BadSetting` for a
+    device that is not there or a name that is too long, before anything is recorded.
     """
     tags = name_tags(wanted.name)
-    queued, number = len(store.runs(status="SCHEDULED", metrics=())), len(wanted.plan)
-    if queued + number > MAX_QUEUED:
-        raise QueueFull(
-            f"{counted(number, 'run')} cannot be queued: the queue holds {queued:,} of at most "
-            f"{MAX_QUEUED:,}; wait until some are done, or cancel some"
-        )
-    _require_devices_of(store, [config for _, config, _ in wanted.plan])
     if wanted.looks > 1:
         tags[TAG_LOOKS] = str(wanted.looks)
-    if wanted.user:
-        tags[TAG_USER] = wanted.user
-    of_sweeps = _tags_of_sweeps(store, {experiment.name for experiment, _, _ in wanted.plan})
-    run_ids = [
-        store.create(experiment, config, sweep=sweep, tags={**of_sweeps.get(sweep, {}), **tags})
-        for experiment, config, sweep in wanted.plan
+    plan = [
+        (experiment, _limited(store, config), sweep) for experiment, config, sweep in wanted.plan
     ]
+    _require_devices_of(store, [config for _, config, _ in plan])
+    of_sweeps = _tags_of_sweeps(store, {experiment.name for experiment, _, _ in plan})
+    with _room_in_queue(store, len(plan)):
+        run_ids = [
+            store.create(experiment, config, sweep=sweep, tags={**of_sweeps.get(sweep, {}), **tags})
+            for experiment, config, sweep in plan
+        ]
     wake(store)
     return [*wanted.waiting, *run_ids]
+
+
+def _limited(store: Store, config: Config) -> Config:
+    """The config within the limits of who launches it; `NotAllowed` if it exceeds them."""
+    store.person.require_launch()
+    flat = config.flat()
+    limited = store.person.limits.of_settings(flat, type(config)().flat())
+    return config if limited == flat else type(config).from_flat(limited)
+
+
+@contextlib.contextmanager
+def _room_in_queue(store: Store, number: int) -> Iterator[None]:
+    """Held while so many runs are queued: two launches at once must not exceed the limits."""
+    most = store.person.limits.queued
+    with contextlib.nullcontext() if most is None else FileLock(store.folder / "launch.lock"):
+        waiting = store.runs(status="SCHEDULED", metrics=())
+        if len(waiting) + number > MAX_QUEUED:
+            raise QueueFull(
+                f"{counted(number, 'run')} cannot be queued: the queue holds {len(waiting):,} of "
+                f"at most {MAX_QUEUED:,}; wait until some are done, or cancel some"
+            )
+        theirs = sum(record.user == store.person.name for record in waiting)
+        if most is not None and theirs + number > most:
+            raise NotAllowed(
+                f"{counted(number, 'run')} cannot be queued: {theirs:,} of yours wait already, and "
+                f"one person may have {most:,} (queued); wait until some are done, or cancel some"
+            )
+        yield
 
 
 def _tags_of_sweeps(store: Store, experiments: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -230,6 +254,7 @@ def devices_here() -> Mapping[str, bool]:
 def cancel(store: Store, run_id: str) -> str:
     """Stop a queued or running run; return what happened, in a sentence."""
     record = find(store, run_id)
+    store.require_change([record])
     name = inline_text(record.name)
     if record.status not in ACTIVE:
         return f"{name} has already ended as {record.status}"
@@ -248,6 +273,7 @@ def cancel_all(store: Store, records: Sequence[RunRecord]) -> str:
     All of them are marked first, the queued ones before those that run: no queued run starts in
     the place of one that stops.
     """
+    store.require_change(records)
     asked = {TAG_CANCEL: str(time.time())}
     for record in sorted(records, key=lambda record: record.status == "RUNNING"):
         store.set_tags(record.run_id, asked)
@@ -274,13 +300,14 @@ def _remove_from_queue(store: Store, record: RunRecord) -> bool:
     return store.end(record.run_id, "KILLED", "cancelled before it started", owner={})
 
 
-def retry(store: Store, run_id: str, user: str = "") -> str:
+def retry(store: Store, run_id: str) -> str:
     """Queue the config of an ended run again, in the same sweep; return the new run's id.
 
     Raises `BadSetting` for a run that has not ended, that was retried already, or whose device is
-    not there.
+    not there, and `NotAllowed` for somebody else's.
     """
     record = find(store, run_id)
+    store.require_change([record])
     if record.status in ACTIVE:
         raise BadSetting(
             f"run is {record.name!r}, which is {record.status}; only an ended run can be retried"
@@ -291,15 +318,20 @@ def retry(store: Store, run_id: str, user: str = "") -> str:
             f"run is {record.name!r}, which was retried already, as run {again.run_id[:8]} "
             f"({again.status}); retry that one once it has ended"
         )
-    _require_devices_of(store, [config_of(record)])
-    return requeue(store, record, user or current_user())
+    return _retry_all(store, [record])[0]
 
 
-def retry_failed(store: Store, records: Sequence[RunRecord], user: str = "") -> list[str]:
+def retry_failed(store: Store, records: Sequence[RunRecord]) -> list[str]:
     """Queue those again that failed and were not retried yet; return the ids of the new runs."""
     failed = failed_of(records, store.runs(metrics=()))
-    _require_devices_of(store, [config_of(record) for record in failed])
-    return requeue_all(store, failed, user or current_user())
+    store.require_change(failed)
+    return _retry_all(store, failed)
+
+
+def _retry_all(store: Store, records: Sequence[RunRecord]) -> list[str]:
+    _require_devices_of(store, [_limited(store, config_of(record)) for record in records])
+    with _room_in_queue(store, len(records)):
+        return requeue_all(store, records, store.person.name)
 
 
 def failed_of(records: Sequence[RunRecord], every: Iterable[RunRecord]) -> list[RunRecord]:
@@ -339,7 +371,7 @@ def _repeat(store: Store, record: RunRecord, user: str) -> str:
         tags[TAG_USER] = user
     return store.create(
         experiment_named(record.experiment),
-        config_of(record),
+        _limited(store, config_of(record)),
         sweep=record.sweep,
         tags={**tags, TAG_RETRY_OF: record.run_id, TAG_LOOKS: str(record.looks)},
     )

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from core.processes import process_exists, process_identity
 from core.runner import GRACE_SECONDS, stop_signals
 from core.settings import BadSetting
 from core.store.folder import PROJECT, StoreError, database_path
+from core.store.people import PERSON_VARIABLE
 from core.store.records import ACTIVE, TAG_ERROR, RunRecord
 from core.store.sqlite import analyze
 from core.store.tracking import Store
@@ -35,6 +37,7 @@ from experiments.liveness import (
     times_lost,
 )
 from experiments.queue import requeue, wake
+from experiments.team import team
 
 ROUND_SECONDS = 2.0
 """Between full looks at the store; a submission on this machine wakes the worker at once."""
@@ -84,6 +87,9 @@ class Worker:
         self._cancellations = Cancellations()
         self._stopping = False
         self._idle_since: float | None = None
+        shared = team()
+        self._each_person = shared.limits.running if shared else None
+        """How many runs of one person are executed at a time, on a shared machine."""
         self._ended_since_analyze = 0
 
     def serve(
@@ -183,9 +189,15 @@ class Worker:
                         others.append(ResourceRequest.of(record))
                 self._enforce_cancellation(record)
         waiting = False
+        busy = Counter(record.user for record in running)
         for record in self._store.waiting():
             waiting = True
             with self._reporting(inline_text(record.name)):
+                starting = not record.owner and record.run_id not in self._executor.running
+                if starting and self._each_person is not None and not record.cancelled:
+                    if busy[record.user] >= self._each_person:
+                        continue  # others go first
+                    busy[record.user] += 1
                 if not self._take_up(record, others):
                     break  # else narrow runs would overtake a wide or a timed one for ever
         if running or waiting:
@@ -344,7 +356,8 @@ def environment(store: Store) -> dict[str, str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PYTHONUNBUFFERED": "1",
     }
-    return {**os.environ, **settings}
+    inherited = {n: value for n, value in os.environ.items() if n != PERSON_VARIABLE}
+    return {**inherited, **settings}
 
 
 def _announce(store: Store, *, ready: bool) -> None:

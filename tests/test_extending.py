@@ -111,7 +111,7 @@ for line in {COMMANDS!r}:
     assert main(shlex.split(line)) == 0, line
     print({END!r})
 
-app = AppTest.from_file('dashboard/app.py', default_timeout=60)
+app = AppTest.from_file('dashboard/script.py', default_timeout=60)
 app.switch_page('views/results/state_norm.py').run()
 assert not app.exception, app.exception
 print([tab.label for tab in app.tabs], [s.value for s in app.subheader])

@@ -7,7 +7,7 @@ load, so it is loaded only to write, or to read a store that is not a local data
 
 from __future__ import annotations
 
-import getpass
+import copy
 import json
 import logging
 import math
@@ -40,12 +40,14 @@ from core.store.folder import (
     schema_lock,
     tracking_uri,
 )
+from core.store.people import Person, person_of_process
 from core.store.records import (
     ACTIVE,
     NOTE,
     TAG_CONFIG,
     TAG_ERROR,
     TAG_OWNER,
+    TAG_RETRY_OF,
     TAG_STATE,
     TAG_SWEEP,
     TAG_USER,
@@ -77,12 +79,31 @@ QUEUE_PAGE_RUNS = 8
 
 
 class Store:
-    """One MLflow store. Open it with `open_store`."""
+    """One MLflow store. Open it with `open_store`.
 
-    def __init__(self, uri: str) -> None:
+    Whatever is written is written by its `person`, and refused (`NotAllowed`) if they may not.
+    """
+
+    def __init__(self, uri: str, person: Person | None = None) -> None:
         self.uri = uri
         self.folder = folder_of(uri)
+        self.person = person or person_of_process()
         self._experiment_ids: dict[str, str] = {}
+
+    def by(self, person: Person) -> Store:
+        """The same store, used by that person."""
+        theirs = copy.copy(self)
+        theirs.person = person
+        return theirs
+
+    def require_change(self, records: Iterable[RunRecord]) -> None:
+        """`NotAllowed` unless the person may change all of these runs."""
+        for record in records:
+            self.person.require_change(record.name, record.user)
+
+    def _require_change(self, run_id: str) -> None:
+        if self.person.role != "admin":
+            self.require_change([self.run(run_id, unreadable=True)])
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -114,6 +135,10 @@ class Store:
         The run becomes SCHEDULED only after its config is recorded: no worker starts half a run.
         Raises `BadSetting` if the settings are too long to be recorded.
         """
+        self.person.require_launch()
+        repeated = (tags or {}).get(TAG_RETRY_OF)
+        if repeated:
+            self._require_change(repeated)
         mlflow = load_mlflow()
         flat = config.flat()
         settings = json.dumps(flat)
@@ -127,9 +152,11 @@ class Store:
             TAG_SWEEP: sweep,
             "mlflow.source.name": command_line(experiment, config),
             "mlflow.source.type": "LOCAL",
-            TAG_USER: current_user(),
+            TAG_USER: self.person.name,
             **(tags or {}),
         }
+        if self.person.role != "admin":
+            all_tags[TAG_USER] = self.person.name
 
         def create_run() -> Run:
             identifier = self._experiment_id(experiment.name)
@@ -162,6 +189,7 @@ class Store:
         False, and nothing is recorded, if the run has ended or another process owns it. Its owner
         may call it again, with what it knows better by then.
         """
+        self._require_change(run_id)
         with self._ownership():
             record = self.run(run_id, unreadable=True)
             if record.status not in ACTIVE or not record.may_be_owned_by(owner):
@@ -172,6 +200,7 @@ class Store:
 
     def release(self, run_id: str, owner: Mapping[str, Any]) -> bool:
         """Take a run that has not begun from the process that meant to start it."""
+        self._require_change(run_id)
         with self._ownership():
             record = self.run(run_id, unreadable=True)
             if record.status != "SCHEDULED" or not record.may_be_owned_by(owner):
@@ -192,6 +221,7 @@ class Store:
         With `owner` only if no other process has become its owner meanwhile, `{}` standing for
         none: who decides that a run is to end has looked at it some time ago.
         """
+        self._require_change(run_id)
         with self._ownership():
             record = self.run(run_id, unreadable=True)
             if record.status not in ACTIVE:
@@ -216,6 +246,7 @@ class Store:
 
         Raises `ValueError` for JSON that is too long: cut, it could not be read again.
         """
+        self._require_change(run_id)
         mlflow = load_mlflow()
         entities = []
         for key, value in tags.items():
@@ -233,19 +264,23 @@ class Store:
 
     def remove_tags(self, run_id: str, tags: Iterable[str]) -> None:
         """Remove tags that the run has."""
+        self._require_change(run_id)
         for tag in tags:
             self.client.delete_tag(run_id, tag)
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name."""
+        self._require_change(run_id)
         self.client.update_run(run_id, name=name)
 
     def delete(self, run_id: str) -> None:
         """Delete a run as MLflow does: it can be restored until `mlflow gc` is called."""
+        self._require_change(run_id)
         self.client.delete_run(run_id)
 
     def restore(self, run_id: str) -> None:
         """Undo `delete`."""
+        self._require_change(run_id)
         self.client.restore_run(run_id)
 
     def log_metrics(self, run_id: str, points: Iterable[tuple[str, float, int]]) -> int:
@@ -254,6 +289,7 @@ class Store:
         Values that are not finite cannot be stored faithfully by MLflow; they are left out (the
         tables keep them) and their number is returned.
         """
+        self._require_change(run_id)
         mlflow = load_mlflow()
         now = int(time.time() * 1000)
         points = list(points)
@@ -266,6 +302,7 @@ class Store:
 
     def upload(self, run_id: str, file: Path, under: str | None = None) -> None:
         """Keep a file as the run's artifact."""
+        self._require_change(run_id)
         self.client.log_artifact(run_id, str(file), under)
 
     # Reading
@@ -672,14 +709,6 @@ def command_line(experiment: Experiment, config: Config) -> str:
         if value != default[name] and name not in ("cell", "bidirectional"):
             flags.append(f"--{name.replace('_', '-')}={shlex.quote(_as_text(value))}")
     return " ".join(["python -m experiments run", experiment.name, *flags])
-
-
-def current_user() -> str:
-    """Who this process belongs to."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        return f"user {os.getuid()}"
 
 
 def _as_text(value: Value) -> str:

@@ -18,7 +18,8 @@ from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.store import folder
 from core.store.records import TAG_SWEEP, RunRecord
-from core.store.tracking import current_user, open_store
+from core.store.tracking import Store, open_store
+from dashboard import access
 from dashboard.store.reader import Reader, open_reader
 from dashboard.store.sweeps import Sweep, sweeps
 from experiments import worker
@@ -41,10 +42,9 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def person() -> str:
-    """Who looks at the page: who has signed in, or else whom this process belongs to."""
-    signed_in = st.user.get("email") or st.user.get("name") or ""
-    return str(signed_in) or current_user()
+def store() -> Store:
+    """The store, used by the person at the page: what they may not do, it refuses."""
+    return reader().store.by(access.person())
 
 
 def sweeps_of(experiment: Experiment) -> list[Sweep]:

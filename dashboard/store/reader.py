@@ -24,6 +24,7 @@ import pandas
 
 from core.settings import BadSetting
 from core.store.folder import StoreError
+from core.store.people import Person
 from core.store.records import ACTIVE, TAG_CONFIG, RunRecord
 from core.store.tracking import Store, load_mlflow, open_store
 from experiments import housekeeping
@@ -61,6 +62,9 @@ KEPT_METRICS = ("seconds",)
 
 DROPPED_TAGS = (TAG_CONFIG, "unroll.traceback")
 """These are long, and read again where they are shown."""
+
+READER = Person("the dashboard", "viewer")
+"""Writes nothing: every change is made by the person at a page."""
 
 T = TypeVar("T")
 
@@ -160,13 +164,13 @@ class Reader:
             self._looked_at = None
             self._look()
 
-    def edit(self, edits: Mapping[str, Edit]) -> dict[str, Edit]:
-        """Write edits of runs, which are seen at once; return those that undo them.
+    def edit(self, person: Person, edits: Mapping[str, Edit]) -> dict[str, Edit]:
+        """Write somebody's edits of runs, which are seen at once; return those that undo them.
 
         Raises `BadSetting` and `StoreError`.
         """
         try:
-            return self._ask(lambda: housekeeping.apply(self.store, edits))
+            return self._ask(lambda: housekeeping.apply(self.store.by(person), edits))
         finally:
             self.reload(edits)
 
@@ -350,7 +354,7 @@ _open_lock = threading.Lock()
 
 @functools.lru_cache(maxsize=2)
 def _reader_of(uri: str) -> Reader:
-    return Reader(open_store(uri))
+    return Reader(open_store(uri).by(READER))
 
 
 @functools.cache

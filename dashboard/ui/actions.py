@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -16,6 +15,7 @@ from core.formatting import counted, inline_text
 from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.records import RunRecord
+from dashboard import access
 from dashboard.store import cache
 from dashboard.ui.text import plain
 from experiments import queue, worker
@@ -37,7 +37,7 @@ def launch_suite(suite: Suite) -> str | None:
     """Queue what a suite lacks and make sure that a worker is running; the id of a sweep of it,
     or None if refused.
     """
-    store = cache.reader().store
+    store = cache.store()
     run_ids = _submit(queue.missing(store, suite))
     return store.run(run_ids[-1]).sweep if run_ids else None
 
@@ -60,16 +60,20 @@ def launch_until_decided(comparison: Comparison, limit: int) -> bool:
     The command line does it, in a process that goes on when the page is closed, and ends with the
     dashboard.
     """
-    store = cache.reader().store
+    store = cache.store()
+    try:
+        store.person.require_launch()
+    except BadSetting as error:
+        st.error(plain(str(error)), icon=":material/block:")
+        return False
     runs = [run.run_id for group in comparison.groups for run in group.runs]
     command = [sys.executable, "-m", "experiments", "compare", *runs]
     command += ["--until-decided", str(limit)]
     log = store.folder / "until-decided.log"
     log.unlink(missing_ok=True)
-    person = {"LOGNAME": cache.person()}  # theirs are the runs
     sweeps = {run.sweep for group in comparison.groups for run in group.runs}
     with st.spinner("Starting…"):
-        env = {**worker.environment(store), **person}
+        env = {**worker.environment(store), **store.person.environment()}
         process = worker.start_process(command, env, log, detached=False)
         while process.poll() is None:
             if any(run.sweep in sweeps for run in store.active()):
@@ -84,7 +88,7 @@ def launch_until_decided(comparison: Comparison, limit: int) -> bool:
 def _submit(wanted: queue.Missing) -> list[str] | None:
     """Queue runs for the person at the page; their ids, or None and why not."""
     try:
-        submitted = queue.submit_missing(cache.reader().store, replace(wanted, user=cache.person()))
+        submitted = queue.submit_missing(cache.store(), wanted)
     except BadSetting as error:
         st.error(plain(str(error)), icon=":material/block:")
         return None
@@ -93,7 +97,9 @@ def _submit(wanted: queue.Missing) -> list[str] | None:
 
 
 def wake() -> None:
-    """Start a worker if none is running."""
+    """Start a worker if none is running; only for somebody who launches."""
+    if not access.may_launch():
+        return
     reader = cache.reader()
     reader.refresh()
     with st.spinner("Starting the worker…"):
@@ -106,20 +112,20 @@ def wake() -> None:
 
 def cancel(record: RunRecord) -> None:
     """Stop a run (a button's callback)."""
-    _say(lambda: queue.cancel(cache.reader().store, record.run_id))
+    _say(lambda: queue.cancel(cache.store(), record.run_id))
 
 
 def cancel_all(records: Sequence[RunRecord]) -> None:
     """Stop several runs (a button's callback)."""
-    _say(lambda: queue.cancel_all(cache.reader().store, records))
+    _say(lambda: queue.cancel_all(cache.store(), records))
 
 
 def retry(record: RunRecord) -> None:
     """Queue a run's config again (a button's callback)."""
 
     def again() -> str:
-        store = cache.reader().store
-        new = queue.retry(store, record.run_id, cache.person())
+        store = cache.store()
+        new = queue.retry(store, record.run_id)
         worker.ensure_worker(store)
         st.query_params["run"] = new
         return f"{inline_text(record.name)} is queued again"
@@ -131,8 +137,8 @@ def retry_failed(records: Sequence[RunRecord]) -> None:
     """Queue those again that failed and were not retried yet (a button's callback)."""
 
     def again() -> str:
-        store = cache.reader().store
-        new = queue.retry_failed(store, records, cache.person())
+        store = cache.store()
+        new = queue.retry_failed(store, records)
         worker.ensure_worker(store)
         return f"{counted(len(new), 'failed run')} queued again"
 
@@ -147,6 +153,7 @@ def retry_failed_button(runs: Sequence[RunRecord], key: str) -> None:
             key=f"{key}-retry",
             icon=":material/replay:",
             type="tertiary",
+            disabled=not access.may_change(failed),
             on_click=retry_failed,
             args=(failed,),
         )
@@ -159,7 +166,7 @@ def cancel_button(record: RunRecord, key: str) -> None:
         key=f"{key}-{record.run_id}",
         icon=":material/stop_circle:",
         type="tertiary",
-        disabled=record.cancelled,
+        disabled=record.cancelled or not access.may_change([record]),
         on_click=cancel,
         args=(record,),
     )

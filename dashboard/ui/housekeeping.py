@@ -14,6 +14,7 @@ from core.formatting import counted, inline_text
 from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.records import ACTIVE, TAG_ARCHIVED, TAG_DELETED, RunRecord
+from dashboard import access
 from dashboard.store import cache
 from dashboard.store.sweeps import Sweep
 from dashboard.ui import actions
@@ -109,6 +110,7 @@ def pin_button(sweep: Sweep, *, is_headline: bool) -> None:
         icon=":material/keep:" if pin else ":material/keep_off:",
         type="tertiary",
         help=help,
+        disabled=not access.may_change(sweep.runs),
     ):
         verb = "pinned to the Overview" if pin else "unpinned"
         _edit(sweep.runs, edit_of(pin=pin), verb, sweep.subject)
@@ -161,24 +163,33 @@ def _mark_buttons(runs: Sequence[RunRecord], key: str, sweep: str | None = None)
     """Star, archive and delete; active runs have to be cancelled before they can be deleted."""
     star, archive = not all(r.starred for r in runs), not all(r.archived for r in runs)
     active = [run for run in runs if run.status in ACTIVE]
+    not_theirs = not access.may_change(runs)
     if st.button(
-        "Star" if star else "Unstar", key=f"{key}-star", icon=":material/star:", type="tertiary"
+        "Star" if star else "Unstar",
+        key=f"{key}-star",
+        icon=":material/star:",
+        type="tertiary",
+        disabled=not_theirs,
     ):
         _edit(
-            runs, edit_of(star=star, user=cache.person()), "starred" if star else "unstarred", sweep
+            runs,
+            edit_of(star=star, user=access.person().name),
+            "starred" if star else "unstarred",
+            sweep,
         )
     if st.button(
         "Archive" if archive else "Unarchive",
         key=f"{key}-archive",
         icon=":material/archive:" if archive else ":material/unarchive:",
         type="tertiary",
+        disabled=not_theirs,
         help="Archived runs are left out of lists and answers, unless somebody asks for them."
         if archive
         else None,
     ):
         _edit(
             runs,
-            edit_of(archive=archive, user=cache.person()),
+            edit_of(archive=archive, user=access.person().name),
             "archived" if archive else "unarchived",
             sweep,
         )
@@ -188,6 +199,7 @@ def _mark_buttons(runs: Sequence[RunRecord], key: str, sweep: str | None = None)
             key=f"{key}-cancel",
             icon=":material/stop_circle:",
             type="tertiary",
+            disabled=not_theirs,
             on_click=actions.cancel_all,
             args=(active,),
         )
@@ -198,14 +210,19 @@ def _mark_buttons(runs: Sequence[RunRecord], key: str, sweep: str | None = None)
         key=f"{key}-delete",
         icon=":material/delete:",
         type="tertiary",
-        disabled=bool(active),
+        disabled=bool(active) or not_theirs,
         help="Cancel the active runs first." if active else "Deleted runs can be restored.",
     ):
-        _edit(runs, edit_of(delete=True, user=cache.person()), "deleted", sweep)
+        _edit(runs, edit_of(delete=True, user=access.person().name), "deleted", sweep)
 
 
 def _restore_button(runs: Sequence[RunRecord], key: str) -> None:
-    if st.button("Restore", key=f"{key}-restore", icon=":material/restore_from_trash:"):
+    if st.button(
+        "Restore",
+        key=f"{key}-restore",
+        icon=":material/restore_from_trash:",
+        disabled=not access.may_change(runs),
+    ):
         _edit(runs, edit_of(delete=False), "restored", None)
 
 
@@ -248,7 +265,12 @@ def _form(runs: Sequence[RunRecord], texts: Texts, sweep: str | None) -> None:
             key=f"{texts.key}-comment",
         )
         tags = st.text_input("Tags", texts.tags, help=TAGS_HELP, key=f"{texts.key}-tags")
-        saved = st.form_submit_button("Save", icon=":material/save:", key=f"{texts.key}-save")
+        saved = st.form_submit_button(
+            "Save",
+            icon=":material/save:",
+            key=f"{texts.key}-save",
+            disabled=not access.may_change(runs),
+        )
     if not saved:
         return
     try:
@@ -290,7 +312,7 @@ def _edit(runs: Sequence[RunRecord], edit: Edit, verb: str, sweep: str | None) -
 def _write(edits: Mapping[str, Edit], sentence: str, button: str) -> None:
     try:
         with st.spinner("Saving…"):
-            undo = cache.reader().edit(edits)
+            undo = cache.reader().edit(access.person(), edits)
     except (BadSetting, StoreError) as error:
         st.error(plain(str(error)), icon=":material/block:")
         return

@@ -18,6 +18,7 @@ from core.analysis.more_seeds import (
 from core.formatting import counted, listed
 from core.settings import BadSetting
 from core.store.records import ACTIVE
+from dashboard import access
 from dashboard.store import cache
 from dashboard.ui import actions, states
 from experiments import durations
@@ -39,6 +40,7 @@ def offer(comparison: Comparison) -> None:
             f"Add {counted(number, noun)}",
             icon=":material/exposure_plus_1:",
             key=f"add-{key}",
+            disabled=not access.may_launch(),
             help=(
                 "As many as find the difference, if it is what it seems, with a probability of "
                 "80%. Every verdict is then corrected for having been looked at once more."
@@ -64,7 +66,9 @@ def offer(comparison: Comparison) -> None:
             st.text(f"{counted(len(totals), 'look')}, at {planned}; p × {times}.")
             if whole := _plan(comparison, limit - now):
                 st.text(f"At the longest {_estimate(whole)}")
-            started = st.button("Start", type="primary", key=f"start-{key}")
+            started = st.button(
+                "Start", type="primary", key=f"start-{key}", disabled=not access.may_launch()
+            )
     if clicked and actions.launch_more_seeds(plan, comparison.looks + 1):
         st.rerun()
     if started and actions.launch_until_decided(comparison, limit):

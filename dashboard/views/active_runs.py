@@ -11,6 +11,7 @@ from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.formatting import counted, inline_text, listed
 from core.store.records import ACTIVE, ENDED, RunRecord
+from dashboard import access
 from dashboard.charts import render
 from dashboard.charts.render import Chart
 from dashboard.figures.base import read
@@ -181,6 +182,7 @@ def worker_needed(active: Sequence[RunRecord]) -> None:
         icon=":material/play_circle:",
         type="tertiary",
         key="start_worker",
+        disabled=not access.may_launch(),
     ):
         actions.wake()
 
@@ -236,7 +238,7 @@ def _cancel_all(launch: Launch) -> None:
         "Stopping" if stopping else "Cancel all",
         icon=":material/stop_circle:",
         type="tertiary",
-        disabled=stopping,
+        disabled=stopping or not access.may_change(launch.active),
         key=f"cancel-all-{key}",
     ):
         st.text(f"{runs} end now. Rows measured until then are kept.")

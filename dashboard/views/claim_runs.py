@@ -14,6 +14,7 @@ from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.formatting import counted, inline_text
 from core.store.records import ACTIVE, RunRecord
+from dashboard import access
 from dashboard.navigation import RUNS, page_of
 from dashboard.store import cache
 from dashboard.ui import actions, states
@@ -154,7 +155,11 @@ def offer_all(claims: Iterable[MeasuredClaim], judged: ClaimStatus, sweep: str) 
     with place:
         st.text(estimate(needed.to_start))
         if st.button(
-            "Queue them", type="primary", icon=":material/play_arrow:", key="run-all"
+            "Queue them",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="run-all",
+            disabled=not access.may_launch(),
         ) and actions.launch_together(sweep, needed.to_start):
             st.rerun()
 
@@ -173,6 +178,7 @@ def _start_button(key: str, sweep: str, needed: Needed, *, primary: bool) -> Non
             type="primary" if primary else "secondary",
             icon=":material/play_arrow:",
             key=f"run-{key}",
+            disabled=not access.may_launch(),
         )
         measured = f"{needed.finished} of {needed.total} measured; " if needed.finished else ""
         st.text(measured + estimate(needed.to_start))

@@ -10,6 +10,7 @@ from core.experiments import all_experiments, experiment_named
 from core.formatting import counted
 from core.settings import BadSetting
 from core.store.records import ACTIVE, RunRecord
+from dashboard import access
 from dashboard.navigation import page_of
 from dashboard.store import cache
 from dashboard.ui import actions, controls, forms, states
@@ -26,6 +27,8 @@ st.caption(
     "A sweep runs every selected variant with the same settings. You can close this page: "
     "the queue is in the store."
 )
+
+access.say_what_viewers_miss()
 
 active_runs.link_to_live_runs()
 
@@ -91,7 +94,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         "Started" if waiting and not wanted else "Start",
         type="primary",
         icon=":material/check:" if waiting and not wanted else ":material/play_arrow:",
-        disabled=not wanted,
+        disabled=not (wanted and access.may_launch()),
         key="start",
     )
     if configs:
@@ -135,7 +138,10 @@ def suite_row(suite: Suite) -> None:
     plan = [(experiment, config) for experiment, config, _ in lacks.plan]
     with st.container(horizontal=True, vertical_alignment="center"):
         clicked = st.button(
-            suite.title, key=f"suite-{suite.name}", icon=":material/add:", disabled=not plan
+            suite.title,
+            key=f"suite-{suite.name}",
+            icon=":material/add:",
+            disabled=not (plan and access.may_launch()),
         )
         total = counted(len(plan) + len(lacks.waiting) + lacks.done, "run")
         line = states.launch_line(

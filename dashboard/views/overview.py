@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.experiments import all_experiments
 from core.store.records import Status
+from dashboard import access
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
 from dashboard.ui import actions, states
@@ -32,7 +33,11 @@ def first_step() -> None:
             width="stretch",
         )
         if st.button(
-            "Measure the first look", type="primary", icon=":material/play_arrow:", key="first_look"
+            "Measure the first look",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="first_look",
+            disabled=not access.may_launch(),
         ) and actions.launch_suite(first):
             st.rerun()
 

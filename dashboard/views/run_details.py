@@ -15,6 +15,7 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.formatting import MAX_LETTERS, counted, inline_text, listed, one_line
 from core.settings import settings_of
 from core.store.records import ACTIVE, RunRecord
+from dashboard import access
 from dashboard.charts.scales import whole_numbers
 from dashboard.navigation import COMPARE, RUNS, TRANSLATE, page_of
 from dashboard.store import cache
@@ -236,6 +237,7 @@ def _retry_button(record: RunRecord) -> None:
         "Run it again",
         key="retry",
         icon=":material/replay:",
+        disabled=not access.may_change([record]),
         on_click=actions.retry,
         args=(record,),
     )

@@ -20,7 +20,7 @@ from core.store.tracking import Store, open_store
 from dashboard.navigation import OVERVIEW, PAGES
 from tests.conftest import Once
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "script.py"
 
 TINY = {
     "training_steps": [40],
@@ -98,8 +98,10 @@ def trained_uri(once: Once, new_store: Callable[[Path], Store]) -> str:
 def show() -> Show:
     """Run a page of the dashboard: show("views/runs.py", run="1234")."""
 
-    def run(path: str, **address: str | list[str]) -> AppTest:
+    def run(path: str, claims: dict[str, Any] | None = None, **address: str | list[str]) -> AppTest:
         app = AppTest.from_file(APP, default_timeout=30)
+        if claims is not None:
+            app.user = claims
         if path != OVERVIEW.path:
             # switch_page() takes a page for its file's name until something has run.
             page = next(page for page in PAGES if page.path == path)

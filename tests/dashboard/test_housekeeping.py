@@ -10,8 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.store.people import current_user
 from core.store.records import TAG_CONFIG, TAG_STARRED
 from core.store.tracking import Store
+from dashboard import access
 from dashboard.navigation import COMPARE, page_of
 from dashboard.store import cache
 from experiments.housekeeping import apply, edit_of
@@ -48,7 +50,7 @@ def test_a_run_is_starred_archived_and_deleted_and_each_is_undone(
 ) -> None:
     app = show("views/runs.py", run=runs[0])
     press(app, "details-star")
-    assert store.run(runs[0]).tags[TAG_STARRED] == app.user["email"], "who has signed in"
+    assert store.run(runs[0]).tags[TAG_STARRED] == current_user()
     press(app, "undo")
     for key, change in (
         ("details-star", lambda run: run.starred),
@@ -134,7 +136,7 @@ def test_a_comparison_is_named_commented_and_archived_from_its_page(
     field(app, "text_input", "name").set_value("Forget bias")
     press(app, field(app, "button", "save").key)
     assert [run.sweep_name for run in store.runs()] == ["Forget bias"] * 2
-    cache.reader().edit({run_id: edit_of(archive=True) for run_id in runs})
+    cache.reader().edit(access.person(), {run_id: edit_of(archive=True) for run_id in runs})
     assert "Not measured yet" in texts(show(page.path))
     for place in (page.path, COMPARE.path):  # a link to it still opens it
         app = show(place, sweep=SWEEP)
@@ -167,7 +169,7 @@ def test_pages_keep_working_when_the_runs_that_they_show_are_deleted(
     store: Store, runs: list[str], show: Show
 ) -> None:
     app = show("views/compare/page.py", runs=[run_id[:8] for run_id in runs])
-    cache.reader().edit({runs[0]: edit_of(delete=True)})
+    cache.reader().edit(access.person(), {runs[0]: edit_of(delete=True)})
     app.run()
     assert not app.exception
     assert "may have been deleted" in texts(app)

@@ -13,6 +13,7 @@ import pytest
 
 from core.experiments import all_experiments
 from core.store.folder import StoreError
+from core.store.people import Person
 from core.store.records import RunRecord
 from core.store.tracking import Store
 from dashboard.store import reader as module
@@ -21,6 +22,8 @@ from experiments.housekeeping import edit_of
 from tests.dashboard.scenes import POINTS, record
 
 EXPERIMENT = all_experiments()[0]
+
+ME = Person("ana")
 
 CURVE = EXPERIMENT.rows[0].table
 
@@ -376,20 +379,20 @@ def test_an_edit_is_seen_at_once_even_while_everything_is_being_read(
         patch.setattr(store, "newest_first", slowly)
         behind = reader._reread_behind()
         assert read.wait(20)
-    undo = reader.edit({starred: edit_of(star=True), deleted: edit_of(delete=True)})
+    undo = reader.edit(ME, {starred: edit_of(star=True), deleted: edit_of(delete=True)})
     assert [(run.run_id, run.starred) for run in reader.runs()] == [(starred, True)]
     go_on.set()
     behind.result(20)
     assert [(run.run_id, run.starred) for run in reader.runs()] == [(starred, True)]
     assert [run.run_id for run in reader.deleted()] == [deleted]
-    reader.edit(undo)
+    reader.edit(ME, undo)
     assert [run.starred for run in reader.runs()] == [False, False]
 
 
 def test_archived_runs_are_listed_only_if_asked_for(store: Store) -> None:
     run_id = put(store)
     reader = Reader(store)
-    reader.edit({run_id: edit_of(archive=True)})
+    reader.edit(ME, {run_id: edit_of(archive=True)})
     assert reader.runs() == reader.runs(EXPERIMENT.name) == []
     assert [run.run_id for run in reader.runs(archived=True)] == [run_id]
     found = reader.run(run_id)

@@ -8,6 +8,7 @@ import pytest
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.settings import BadSetting
+from core.store.people import current_user
 from core.store.records import (
     DASHBOARD_VARIABLE,
     NOTE,
@@ -17,7 +18,7 @@ from core.store.records import (
     TAG_STARRED,
     is_free,
 )
-from core.store.tracking import Store, current_user
+from core.store.tracking import Store
 from experiments.__main__ import main
 from experiments.housekeeping import (
     apply,

@@ -12,8 +12,9 @@ import pytest
 from core.chapter.claim import Measurement
 from core.processes import started_at
 from core.settings import BadSetting
+from core.store.people import Person, current_user
 from core.store.records import STATUSES, TAG_ARCHIVED, TAG_OWNER, TAG_PINNED
-from core.store.tracking import Store, current_user
+from core.store.tracking import Store
 from experiments import queue
 from experiments.queue import (
     Missing,
@@ -85,7 +86,7 @@ def test_retry_queues_the_same_config_in_the_same_comparison(store: Store, toy) 
     with pytest.raises(BadSetting, match="SCHEDULED; only an ended run"):
         retry(store, run_id)
     cancel(store, run_id)
-    again = store.run(retry(store, run_id, "ana"))
+    again = store.run(retry(store.by(Person("ana")), run_id))
     before = store.run(run_id)
     assert (again.user, before.user) == ("ana", current_user())
     assert again.status == "SCHEDULED"

@@ -13,6 +13,7 @@ from core.experiments import experiment_named
 from core.formatting import counted
 from core.settings import Value
 from core.store.records import ACTIVE
+from dashboard import access
 from dashboard.store import cache
 from dashboard.ui import actions, states
 from dashboard.ui.text import plain
@@ -90,7 +91,7 @@ def _offer_missing(card: Scorecard, missing: Mapping[str, Plan]) -> None:
             icon=":material/play_arrow:",
             type="primary" if by_limits else "secondary",
             key="scorecard-queue",
-            disabled=not chosen,
+            disabled=not (chosen and access.may_launch()),
         )
         st.text(claim_runs.estimate(chosen) if chosen else "Tick what to measure.")
     if clicked and actions.launch_together("scorecard", chosen):
@@ -121,6 +122,7 @@ def _offer_repeats(question: QuestionCard) -> None:
             "Repeat once" if repeats.number == 1 else f"Repeat {repeats.number} times",
             icon=":material/repeat:",
             key=f"repeat-{experiment.name}",
+            disabled=not access.may_launch(),
             help=(
                 f"There are too few {repeats.noun}s for a verdict. These runs join the sweeps that "
                 "were measured, until every layer has as many as a verdict takes."

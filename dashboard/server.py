@@ -1,0 +1,161 @@
+"""What the dashboard's web server does besides drawing pages: it protects, and answers programs."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.web.server.starlette import starlette_websocket as streamlit_socket
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+
+from core.store.folder import StoreError
+from core.store.people import Role
+from dashboard import access
+from dashboard.store import cache
+from experiments.team import team
+
+LOG = logging.getLogger("unroll.dashboard")
+
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        # Vega compiles the expressions of a chart, Streamlit's tables run WebAssembly.
+        "script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval' 'unsafe-inline' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' ws: wss: data: blob:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Protection:
+    """Refuses unknown host names, and adds headers that restrict what a browser does with a page.
+
+    A page on a foreign name that is made to resolve to this machine (DNS rebinding) would else be
+    of the same origin as the dashboard, and could drive it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if not streamlit_socket.is_host_allowed(headers.get("host")):
+            refusal = PlainTextResponse("This dashboard is not known under that name.\n", 400)
+            await refusal(scope, receive, send)
+            return
+        secure = headers.get("x-forwarded-proto", scope["scheme"]) in ("https", "wss")
+
+        async def protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    answer.setdefault(name, value)
+                if secure:
+                    _secure_cookies(message)
+            await send(message)
+
+        await self._app(scope, receive, protected)
+
+
+def _secure_cookies(message: Message) -> None:
+    """Mark cookies that are set over TLS, so that they are never sent without it."""
+    message["headers"] = [
+        (name, value + b"; Secure")
+        if name.lower() == b"set-cookie" and b"secure" not in value.lower()
+        else (name, value)
+        for name, value in message["headers"]
+    ]
+
+
+def show_error_number(error: Exception) -> bool:
+    """Show people a sentence with a number, under which the log has the traceback."""
+    number = secrets.token_hex(4)
+    LOG.error("error %s on a page", number, exc_info=error)
+    st.error(
+        f"This page could not be drawn to its end (error {number}). What is recorded is safe. "
+        "Reload the page; if it happens again, tell whoever runs this dashboard the number: the "
+        "log has the reason beside it.",
+        icon=":material/error:",
+    )
+    return True
+
+
+async def health(_: Request) -> Response:
+    """200 if the store answers, else 503."""
+
+    def look() -> dict[str, Any]:
+        reader = cache.reader()
+        return {"store": "ok", "runs": len(reader.runs(archived=True))}
+
+    try:
+        return JSONResponse({"dashboard": "ok", **await run_in_threadpool(look)})
+    except StoreError:
+        LOG.exception("the store does not answer")
+        return JSONResponse({"dashboard": "ok", "store": "away"}, 503)
+
+
+async def mlflow_access(request: Request) -> Response:
+    """What the proxy before MLflow asks for each request: 204 goes on, 401 and 403 do not."""
+    headers = request.headers
+    verdict = access.mlflow_request(
+        _role(request),
+        headers.get("x-original-method", "GET"),
+        headers.get("x-original-uri", "/"),
+        headers.get("origin", ""),
+        headers.get("host", ""),
+    )
+    return Response(status_code=verdict)
+
+
+def _role(request: Request) -> Role | None:
+    """The role of who sends a request, by the cookie or the headers that Streamlit goes by."""
+    settings = team()
+    if settings is None:
+        return None
+    claims = dict(streamlit_socket.gather_user_info(request.headers))
+    if not claims and settings.auth:
+        cookie = streamlit_socket._get_signed_cookie_with_chunks(
+            dict(request.cookies), USER_COOKIE_NAME
+        )
+        origin = str(settings.auth.get("redirect_uri", ""))
+        if cookie is None:
+            return None
+        claims = streamlit_socket._parse_decoded_user_cookie(cookie, origin)
+        if not claims.get("is_logged_in"):
+            return None
+    return settings.access.role(claims) if claims else None
+
+
+ROUTES = [
+    Route("/healthz", health),
+    Route("/access/mlflow", mlflow_access),
+]
