@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -52,6 +53,10 @@ MAX_REQUEUES = 3
 
 ANALYZE_AFTER_RUNS = 6
 """SQLite's statistics are refreshed when the worker is idle after this many runs."""
+
+
+WORKER_VARIABLE = "UNROLL_WORKER"
+"""`elsewhere` where the worker is a service of its own: a dashboard starts none then."""
 
 
 class WorkerRunning(RuntimeError):
@@ -101,7 +106,8 @@ class Worker:
         `watch` is called between looks, some twenty times a second; it ends the work when true.
         Raises `WorkerRunning` if there is another worker on this machine.
         """
-        lock = FileLock(self._store.folder / "worker.lock", timeout=0)
+        # A moment's patience: `worker_status` may just be trying the lock.
+        lock = FileLock(self._store.folder / "worker.lock", timeout=0.5)
         try:
             lock.acquire()
         except Timeout:
@@ -302,17 +308,28 @@ class Worker:
 
 
 def worker_status(store: Store) -> WorkerStatus | None:
-    """The live worker of the store on this machine, if there is one."""
+    """The live worker of the store on this machine, if there is one, maybe in another container."""
     try:
         status = WorkerStatus(**json.loads((store.folder / "worker.json").read_text()))
     except (OSError, ValueError, TypeError):
         return None
+    if status.host != socket.gethostname():  # whose processes cannot be seen from here
+        return status if _holds_lock(store) else None
     return status if process_exists(status.pid, status.created) else None
 
 
+def _holds_lock(store: Store) -> bool:
+    try:
+        with FileLock(store.folder / "worker.lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 def ensure_worker(store: Store) -> None:
-    """Start a worker in the background if none is alive. Raises `StoreError` if it cannot start."""
-    if worker_status(store) is not None:
+    """Start a worker in the background if none is alive, unless others see to it. Raises
+    `StoreError` if it cannot start."""
+    if worker_status(store) is not None or os.environ.get(WORKER_VARIABLE) == "elsewhere":
         return
     log = store.folder / "worker.log"
     command = [sys.executable, "-m", "experiments", "worker", "--exit-when-idle", "600"]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.store.folder import PROJECT, StoreError
+from core.store.people import Person
 from core.store.records import RunRecord
 from core.store.tracking import Store
 from experiments import worker
@@ -27,6 +31,7 @@ from experiments.liveness import is_alive
 from experiments.queue import cancel, retry, submit
 from experiments.worker import WorkerStatus, ensure_worker, environment, worker_status
 from tests.experiments.processes import ENDLESS, QUICK, start_run, start_worker, until
+from tests.toy import TOY, ToyConfig
 
 
 def test_queued_runs_are_made_and_end_as_finished(working: Store) -> None:
@@ -283,3 +288,32 @@ class TestStartInTheBackground:
         assert env["OMP_NUM_THREADS"] == "1"
         assert {*os.environ} <= {*env}
         assert os.environ["MLFLOW_TRACKING_URI"] != here.uri, "this process keeps its own"
+
+
+def test_a_worker_in_another_container_is_known_by_its_lock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process id means nothing here, and this dashboard starts none beside it."""
+    status = WorkerStatus(pid=1, host="elsewhere", created="then", started=0.0, ready=True)
+    (store.folder / "worker.json").write_text(json.dumps(asdict(status)))
+    with FileLock(store.folder / "worker.lock"):
+        assert worker_status(store) == status
+    assert worker_status(store) is None
+    monkeypatch.setenv(worker.WORKER_VARIABLE, "elsewhere")
+    ensure_worker(store)
+    assert worker_status(store) is None
+
+
+def test_one_person_has_so_many_runs_at_a_time_and_others_go_first(
+    store: Store, toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "team.toml").write_text("[limits]\nrunning = 1")
+    monkeypatch.setenv("UNROLL_TEAM", str(tmp_path / "team.toml"))
+    ana, ben = (store.by(Person(name, "runner")) for name in ("ana", "ben"))
+    first, _, _ = submit(ana, TOY, [ToyConfig(seed=seed) for seed in range(3)])
+    (other,) = submit(ben, TOY, [ToyConfig(seed=9)])
+    started: list[str] = []
+    executor = Mock(running={}, has_room=lambda *_: True)
+    executor.start = lambda record: started.append(record.run_id)
+    worker.Worker(store, lambda _: None, executor)._round()
+    assert started == [first, other]
