@@ -120,12 +120,21 @@ class Attack:
                 watched[record.run_id] = record
         self._wake(math.inf)
         if "dashboard" in self.victims:
-            try:
-                queue.open_page()
-            except (OSError, RuntimeError, ConnectionClosed) as error:
-                yield f"the dashboard does not draw its first page: {error!r}"
-            queue.stop_dashboard()
+            yield from self._dashboard_draws()
         yield from _judge(queue, first, reference, self.done)
+
+    def _dashboard_draws(self) -> Iterator[str]:
+        """Open its first page; what was told to end just now is started again first."""
+        for last in (False, True):
+            pause(self.chance, 1, 2)
+            self._restart()
+            try:
+                self.queue.open_page()
+                break
+            except (OSError, RuntimeError, ConnectionClosed) as error:
+                if last:
+                    yield f"the dashboard does not draw its first page: {error!r}"
+        self.queue.stop_dashboard()
 
     def _wake(self, now: float) -> None:
         for until, process in [*self.asleep]:
