@@ -125,7 +125,7 @@ def account_menu() -> None:
     if not (_signs_in() or _open()):
         return
     who = person()
-    with st.sidebar.container(key="account"):
+    with st.container(key="account"):
         st.caption(plain(f"{inline_text(who.name)}, {who.role}"), help=RIGHTS[who.role])
         if _signs_in() and not _by_headers():
             _sign_out_button()

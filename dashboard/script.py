@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import access
 from dashboard.navigation import PAGES
-from dashboard.ui import controls, housekeeping
+from dashboard.ui import controls, housekeeping, links
 from dashboard.ui.states import follow_changes, older_runs, store_problems
 
 HERE = Path(__file__).resolve().parent
@@ -33,5 +33,8 @@ with store_problems(), controls.notices():
     older_runs()
     follow_changes()
     housekeeping.undo_notice()
-    access.account_menu()
+    st.session_state.pop(links.ADDED, None)
     st.navigation(sections).run()
+    with st.sidebar:
+        links.copy_page()
+        access.account_menu()

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import date
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -120,14 +119,6 @@ def at_most(key: str, last: int, possible: int) -> None:
     wanted = _first(key)
     if whole_number(wanted) and last < int(wanted) <= possible:
         take_instead(key, [str(last)])
-
-
-def exact_link(held: Mapping[str, str | Sequence[str]]) -> None:
-    """Offer a link to this view that also holds what is a default now, and may change later."""
-    address = {key: st.query_params.get_all(key) for key in st.query_params} | dict(held)
-    st.caption("A link to exactly this view, also after newer runs:")
-    link = f"{st.context.url or ''}?{urlencode(address, doseq=True)}"
-    st.code(link, language=None, wrap_lines=True)
 
 
 def check(key: str, options: Sequence[str]) -> bool:

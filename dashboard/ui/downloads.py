@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard.charts import export, render
 from dashboard.charts.render import Chart
+from dashboard.ui import links
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.mutable_popover_container import PopoverContainer
@@ -57,8 +58,11 @@ def offer(
 
 
 def menu(key: str) -> PopoverContainer:
-    """A small button at the upper right of a figure that opens to its files."""
-    return st.popover("Download", type="tertiary", help=HELP, key=f"{key}-files")
+    """A small button at the upper right of a figure that opens to its files and a link to it."""
+    place = st.popover("Download", type="tertiary", help=HELP, key=f"{key}-files")
+    with place:
+        links.copy_figure(f"{key}-files")
+    return place
 
 
 def pictures(file: str, chart: Callable[[], Chart], key: str) -> None:

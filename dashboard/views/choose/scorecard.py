@@ -35,7 +35,7 @@ from core.settings import Value
 from core.store.records import RunRecord
 from dashboard.navigation import CHAPTER, CHOOSE, LAUNCH
 from dashboard.store import cache
-from dashboard.ui import controls, downloads, states
+from dashboard.ui import controls, downloads, links, states
 from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from dashboard.views.chapter import claims
@@ -156,7 +156,7 @@ def draw() -> None:
     _properties(snapshot)
     offer_files(card, snapshot)
     held = {"kinds": kinds, TERM_CONTROLS[terms.mode][1]: _amount(terms)}
-    controls.exact_link(held | ({"machine": machine} if machine else {}))
+    links.also(held | ({"machine": machine} if machine else {}))
 
 
 def _offer_budget(card: Scorecard) -> None:

@@ -28,7 +28,7 @@ from dashboard.figures.base import Figure, Shown, read, tabs
 from dashboard.navigation import page_of
 from dashboard.store import cache, sweeps
 from dashboard.store.sweeps import Sweep
-from dashboard.ui import controls, housekeeping, more_seeds, states, tables
+from dashboard.ui import controls, housekeeping, links, more_seeds, states, tables
 from dashboard.ui.text import day, first_sentences, interval, moment, number, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
@@ -186,7 +186,7 @@ def choose(experiment: Experiment, launches: Sequence[Sweep]) -> Choice:
         default = [run.run_id[:ID_LETTERS] for run in (*finished, *elsewhere)]
         picked = controls.several("Runs shown", names, "runs", default) if names else []
         by_hand = [] if picked == default else picked
-        controls.exact_link({"sweep": [name] if name else [], "runs": by_hand})
+        links.also({"sweep": [name] if name else [], "runs": by_hand})
     runs = [by_id[identifier] for identifier in picked]
     with line:
         st.caption(plain(_origin(runs, elsewhere, by_hand=picked != default)))

@@ -1,0 +1,86 @@
+"""Links to what a page or a figure shows, to send to somebody else.
+
+The address has what a person chose. What was chosen for them (the best sweep that there is now) is
+added to the link, so that it still shows the same when there is a better one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+ADDED = "link adds"
+"""In the session: what this page adds to its link."""
+
+CSS = """
+button {
+  font: inherit; font-size: 0.875rem; color: inherit; text-align: left;
+  background: none; border: 0; padding: 0.25rem 0; cursor: pointer;
+}
+button:hover, button:focus-visible { color: var(--st-primary-color); }
+button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+"""
+
+SCRIPT = r"""
+export default function ({ data, parentElement }) {
+  const button = parentElement.querySelector("button");
+  const write = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch { /* Only a page over TLS, or of this machine, may. */ }
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  };
+  button.onclick = async () => {
+    const link = new URL(window.location.href);
+    for (const [name, values] of Object.entries(data.added)) {
+      link.searchParams.delete(name);
+      for (const value of values) link.searchParams.append(name, value);
+    }
+    link.hash = data.place ? `at=${data.place}` : "";
+    button.textContent = (await write(link.href)) ? "Copied" : link.href;
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  };
+  if (data.place || window.unrollShown === window.location.href) return;
+  window.unrollShown = window.location.href;
+  const asked = window.location.hash.match(/^#at=([\\\\w-]+)$/);
+  let tries = 0;
+  const look = () => {
+    const place = document.querySelector(`.st-key-${asked[1]}`);
+    if (place) place.scrollIntoView({ block: "start" });
+    else if (++tries < 100) setTimeout(look, 100);
+  };
+  if (asked) look();
+}
+"""
+
+_copy = st.components.v2.component(
+    "unroll_copy_link",
+    html='<button type="button">Copy link</button>',
+    css=CSS,
+    js=SCRIPT.replace("\\\\\\\\", "\\\\"),
+)
+
+
+def also(added: Mapping[str, str | Sequence[str]]) -> None:
+    """Let the links of this page name these, too."""
+    st.session_state[ADDED] = {
+        name: [values] if isinstance(values, str) else [*values] for name, values in added.items()
+    }
+
+
+def copy_page() -> None:
+    """A button that copies the address of this page; it also scrolls to what the address names."""
+    _copy(key="copy-link", data={"added": st.session_state.get(ADDED, {}), "place": ""})
+
+
+def copy_figure(key: str) -> None:
+    """A button that copies the address of the figure whose container has this key."""
+    _copy(key=f"{key}-link", data={"added": st.session_state.get(ADDED, {}), "place": key})
