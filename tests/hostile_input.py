@@ -134,8 +134,9 @@ def _nested(chance: random.Random) -> Any:
 
 NAMES = (
     "pairs.tsv", "a.gz", "A.GZ", "", ".", "..", "../../../../etc/passwd", "/etc/cron.d/x",
-    "..\\..\\x",     "con.tsv", "a\0b.tsv", "\n", "x\ud800.tsv", "\u202evst.exe", "<b>.tsv",
-    "'; DROP TABLE runs; --",     ".htaccess", ".lock", "-rf", "a" * 5000 + ".tsv", "ﷺ" * 400, "%2e%2e%2f", "~root/.ssh/keys",
+    "..\\..\\x", "con.tsv", "a\0b.tsv", "\n", "x\ud800.tsv", "\u202evst.exe", "<b>.tsv",
+    "'; DROP TABLE runs; --", ".htaccess", ".lock", "-rf", "a" * 5000 + ".tsv", "ﷺ" * 400,
+    "%2e%2e%2f", "~root/.ssh/keys",
     "text.tsv." + "x" * 500, "größe.tsv", "日本語.tsv", "a/b/c.tsv", "C:\\x.tsv",
     "$(id).tsv", "a.tsv ",
 )  # fmt: skip
@@ -147,7 +148,7 @@ def uploads(count: int, seed: int) -> Iterator[Upload]:
     for _ in range(count):
         content = chance.choice(CONTENTS)(chance)
         if chance.random() < 0.15:
-            content = gzip.compress(content, 1)
+            content = gzip.compress(content, 1, mtime=0)
             content = content[: chance.choice((len(content), len(content), len(content) // 2))]
         yield Upload(chance.choice(NAMES), content)
 
@@ -185,8 +186,8 @@ CONTENTS: tuple[Callable[[random.Random], bytes], ...] = (
     lambda chance: _good(chance).decode().encode(chance.choice(("utf-16", "utf-32", "utf-8-sig"))),
     lambda chance: b"\x1f\x8b\x08\0" + chance.randbytes(60),
     lambda chance: b"PK\x03\x04" + chance.randbytes(60),
-    lambda chance: gzip.compress(b"\0" * 20_000_000, 9) * chance.choice((1, 4)),
-    lambda chance: gzip.compress(b"") * 2000,
+    lambda chance: gzip.compress(bytes(20_000_000), mtime=0) * chance.choice((1, 4)),
+    lambda chance: gzip.compress(b"", mtime=0) * chance.choice((2000, 20_000)),
 )
 
 
@@ -218,9 +219,9 @@ def config_faults(count: int, seed: int) -> Iterator[str]:
     for index, (experiment, variant, settings) in enumerate(configs(count, seed)):
         config = experiment.config
         known = {setting.name: setting for setting in experiment.settings}
-        own = {name: v for name, v in settings.items() if experiment.replicate is None
-               or name != experiment.replicate.name}  # fmt: skip
-        # Whoever reads it must find what was given; a name that is none is quoted as far as it fits.
+        repeats = experiment.replicate.name if experiment.replicate else ""
+        own = {name: given for name, given in settings.items() if name != repeats or not repeats}
+        # Whoever reads it must find what was given; a name that is none is quoted in part.
         names = [*(name for name in settings if name in known), "variants"]
         names += ["no such setting"] if settings.keys() - known else []
 
