@@ -27,8 +27,8 @@ CORPORA = "UNROLL_CORPORA"
 MEBIBYTE = 2**20
 
 MAX_TEXT_BYTES = 64 * MEBIBYTE
-"""Of a text to train on, unpacked: half a million pairs of sentences. As numbers they take 1 to 2
-GiB of memory, so more is for another program."""
+"""Of a text to train on, unpacked: half a million pairs of sentences. As numbers they take about
+1 GiB of memory."""
 
 MAX_UPLOAD_BYTES = 16 * MEBIBYTE
 """Of a file that is uploaded or scored: 200,000 sentences of 80 letters. It fits, with what a form
