@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from core.formatting import as_number, read_estimate
+from core.formatting import as_number, read_estimate, shortened
 from core.models.architecture import Architecture
 from core.models.counting import (
     DTYPE_BYTES,
@@ -56,6 +56,12 @@ Role = Literal["axis", "seed", "measure", "note"]
 
 MAX_RUNS = 1000
 """The most runs of one launch: more than anyone waits for."""
+
+MAX_COUNTED = 10**9
+"""More runs than that are not counted out."""
+
+MAX_NAMED = 3
+"""The most settings that a message names."""
 
 MAX_SEEDS = 1000
 """The most seeds of one launch, if each seed is a run."""
@@ -626,7 +632,7 @@ class Experiment:
             if row.table == table:
                 return row
         names = ", ".join(row.table for row in self.rows)
-        raise BadSetting(f"table is {table!r}; {self.name} has {names}")
+        raise BadSetting(f"table is {shown(table)}; {self.name} has {names}")
 
     def configs(
         self, variants: Sequence[str], settings: Mapping[str, Sequence[Any]], preset: str = ""
@@ -660,10 +666,13 @@ class Experiment:
         runs = seeds * sum(math.prod(map(len, grid.values())) for grid in grids.values())
         if runs > MAX_RUNS:
             varied = [name for name, choice in values.items() if len(choice) > 1]
-            names = ", ".join(["variants", *varied, *([repeats.name] if repeats else [])])
+            names = ["variants", *varied, *([repeats.name] if repeats else [])]
+            shown_names = ", ".join(shortened(name) for name in names[:MAX_NAMED])
+            more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+            count = f"{runs:,}" if runs < MAX_COUNTED else f"more than {MAX_COUNTED:,}"
             raise BadSetting(
-                f"{names} make {runs:,} runs together; give fewer values: one launch makes at "
-                f"most {MAX_RUNS:,}"
+                f"{shown_names}{more} make {count} runs together; give fewer values: one launch "
+                f"makes at most {MAX_RUNS:,}"
             )
         configs: dict[Config, None] = {}
         for variant, applicable in grids.items():
@@ -681,21 +690,22 @@ class Experiment:
     def _preset(self, name: str) -> Mapping[str, Value]:
         if name and name not in self.presets:
             known = ", ".join(self.presets) or "none"
-            raise BadSetting(f"preset is {name!r}; {self.name} has {known}")
+            raise BadSetting(f"preset is {shown(name)}; {self.name} has {known}")
         return self.presets[name] if name else {}
 
 
 def _run_count(setting: Setting, values: Sequence[Any]) -> int:
     """Parse the number of seeds or launches, which must be a single value."""
-    text = str(values[0]).strip() if len(values) == 1 else ""
-    digits = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-    if not (digits and 1 <= int(text) <= MAX_SEEDS):
-        given = ",".join(str(value) for value in values)
-        raise BadSetting(f"{setting.name} is {shown(given)}; give {setting.allowed}")
-    return int(text)
+    value = values[0] if len(values) == 1 else None
+    if isinstance(value, str) and len(value) <= MAX_DIGITS and value.strip().isascii():
+        value = int(value) if value.strip().isdigit() else value
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SEEDS:
+        given = shown(values[0]) if len(values) == 1 else f"a list of {len(values):,}"
+        raise BadSetting(f"{setting.name} is {given}; give {setting.allowed}")
+    return value
 
 
 def _kind(variant: str) -> dict[str, Any]:
     if variant not in variants():
-        raise BadSetting(f"variants has {variant!r}; choose from {', '.join(variants())}")
+        raise BadSetting(f"variants has {shown(variant)}; choose from {', '.join(variants())}")
     return dict(variants()[variant])

@@ -6,6 +6,7 @@ Command-line flags, launch forms, MLflow params and error messages are all deriv
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 import math
@@ -33,6 +34,18 @@ MAX_BITS = 1000
 MAX_DIGITS = 30
 """Of an amount: more than anything that could be meant."""
 
+MAX_TEXT = 1000
+"""Letters of a setting: more than a path has, and few enough for a database's column."""
+
+MAX_LIST = 20_000
+"""Letters of a list of values."""
+
+MAX_SHOWN = 80
+"""Letters of a value in a message."""
+
+MAX_NAMES = 120
+"""Letters of the names of settings in a message."""
+
 
 class BadSetting(ValueError):
     """A setting that cannot be used. One line names the field, the value and what is allowed."""
@@ -57,14 +70,16 @@ class Settings(BaseModel):
         known = {setting.name: setting for setting in settings_of(cls)}
         for name, value in values.items():
             if name not in known:
-                raise BadSetting(
-                    f"{name} is {shown(value)}, but there is no such setting; "
-                    f"the settings are {', '.join(known)}"
-                )
+                raise BadSetting(_no_such_setting(name, value, list(known)))
             if isinstance(value, bool) and bool not in known[name].types:
                 raise BadSetting(f"{name} is {shown(value)}; give {known[name].allowed}")
             if isinstance(value, str) and not _is_recordable(value):
                 raise BadSetting(f"{name} is {shown(value)}; give text without such characters")
+            if isinstance(value, str) and len(value) > MAX_TEXT:
+                raise BadSetting(
+                    f"{name} is {shown(value)}, which has {len(value):,} characters; give at most "
+                    f"{MAX_TEXT:,}"
+                )
         nested: dict[str, Any] = {}
         for name, value in values.items():
             place = nested
@@ -97,6 +112,8 @@ class Setting:
     noun: str = ""
     """A noun for choices that say little alone: `dot attention`. Such a choice is part of a run's
     name if it is not the default."""
+    reads: Literal["", "file", "folder"] = ""
+    """What the value names, if it is a file or folder that a run reads (`core.files`)."""
 
     @property
     def of_architecture(self) -> bool:
@@ -177,6 +194,7 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
         path=path,
         role=cast(Role, extra.get("role", "identity")),
         noun=str(extra.get("noun", "")),
+        reads=cast(Literal["", "file", "folder"], extra.get("reads", "")),
     )
 
 
@@ -205,12 +223,30 @@ def shown(value: object) -> str:
     """A value as a message quotes it: shortened, in one line."""
     if isinstance(value, int) and value.bit_length() > MAX_BITS:  # Python refuses to print it
         return f"a number of about {int(value.bit_length() * math.log10(2)):,} digits"
-    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= 80 else text[:77] + "…"
+    if isinstance(value, str):
+        text = repr(value[:MAX_SHOWN])
+    elif value is None or isinstance(value, bool | int | float):
+        text = json.dumps(value)
+    else:  # however large or deep, or even holding itself
+        return f"a {type(value).__name__}"
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "…"
+
+
+def _no_such_setting(name: str, value: object, known: list[str]) -> str:
+    """A sentence on a setting that does not exist, with the names that are most like it."""
+    close = difflib.get_close_matches(name[:MAX_SHOWN], known, n=5, cutoff=0.4)
+    names = ", ".join(close or known)
+    if len(names) > MAX_NAMES:
+        names = names[:MAX_NAMES].rpartition(",")[0] + " and others"
+    return (
+        f"{name if name.isidentifier() and len(name) <= MAX_SHOWN else shown(name)} is "
+        f"{shown(value)}, but there is no such setting; "
+        f"{'the closest are' if close else 'the settings are'} {names}"
+    )
 
 
 MAX_VALUES = 1000
-"""The most values of a range."""
+"""The most values of a range, and of all ranges of a list."""
 
 
 def parse_values(setting: Setting, text: str) -> list[str | None]:
@@ -219,12 +255,25 @@ def parse_values(setting: Setting, text: str) -> list[str | None]:
     A range is start:end or start:end:step and includes its end. The values themselves are checked
     where a config is built from them. Raises `BadSetting` for an empty list and for a bad range.
     """
+    if len(text) > MAX_LIST:
+        raise BadSetting(
+            f"{setting.name} is {shown(text)}, which has {len(text):,} characters; give at most "
+            f"{MAX_LIST:,}"
+        )
     values: dict[str | None, None] = {}
+    in_ranges = 0
     for part in filter(None, map(str.strip, text.split(","))):
         if setting.optional and part.lower() == "none":
             values[None] = None
         elif ":" in part and {int, float} & {*setting.types}:
-            values |= dict.fromkeys(_range(setting, part))
+            ranged = _range(setting, part)
+            in_ranges += len(ranged)
+            if in_ranges > MAX_VALUES:
+                raise BadSetting(
+                    f"{setting.name} is {shown(text)}, whose ranges have more than {MAX_VALUES:,} "
+                    "values together; give fewer"
+                )
+            values |= dict.fromkeys(ranged)
         else:
             values[part] = None
     if not values and str not in setting.types:
@@ -270,10 +319,10 @@ def parse_amount(text: str, name: str) -> int:
     Raises `BadSetting` with one line that names the field for anything else, fractions and
     numbers below 1 included.
     """
-    match = AMOUNT_PATTERN.fullmatch(text.strip())
+    match = AMOUNT_PATTERN.fullmatch(text.strip()) if len(text) <= MAX_DIGITS else None
     amount = Decimal(0)
-    if match and len(text) <= MAX_DIGITS:  # not as a float: 4146.203k is a whole number
+    if match:  # not as a float: 4146.203k is a whole number
         amount = Decimal(match["number"].replace(",", "")) * AMOUNT_POWERS[match["power"].lower()]
     if amount < 1 or amount != round(amount):
-        raise BadSetting(f"{name} is {text[:40]!r}; give an amount such as 100000, 100k or 1.5 M")
+        raise BadSetting(f"{name} is {shown(text)}; give an amount such as 100000, 100k or 1.5 M")
     return round(amount)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas
 
+from core import files
 from core.formatting import inline_text
-from core.measure.scoring import PairScores, Place, Score, Scores, answer, method
+from core.measure.scoring import MAX_LINES, PairScores, Place, Score, Scores, answer, method
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from experiments.export import csv_text
@@ -25,35 +26,26 @@ COLUMNS = (
 
 def read_text(field: str, name: str) -> list[str]:
     """The lines of a UTF-8 file. Raises `BadSetting` naming the field, the file and the fault."""
-    shown = inline_text(name)
-    try:
-        content = Path(name).expanduser().read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise BadSetting(
-            f"{field} is {shown!r}, which cannot be read ({reason}); give a text file with one "
-            "sentence a line"
-        ) from None
-    return decoded(field, shown, content)
+    return decoded(field, name, files.read(field, name, files.MAX_UPLOAD_BYTES))
 
 
-def decoded(field: str, shown: str, content: bytes) -> list[str]:
-    """The lines of a file's content; the last line may end without a line break."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+def decoded(field: str, name: str, content: bytes) -> list[str]:
+    """The lines of a file's content; the last line may end without a line break.
+
+    The name is only shown. Raises `BadSetting` for more bytes, lines or letters in a line than
+    are scored, for what is no text, and for an empty line in any but hypotheses.
+    """
+    shown = files.quoted(name)
+    if len(content) > files.MAX_UPLOAD_BYTES:
         raise BadSetting(
-            f"{field} is {shown!r}, whose line {line:,} is not UTF-8; save it as UTF-8"
-        ) from None
-    # Not splitlines, which also splits at characters that a sentence may contain.
-    lines = [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")]
-    if not any(line.strip() for line in lines):
-        raise BadSetting(f"{field} is {shown!r}, which is empty; give one sentence a line")
+            f"{field} is {shown}, which has {len(content):,} bytes; give at most "
+            f"{files.MAX_UPLOAD_BYTES:,} ({files.MAX_UPLOAD_BYTES // files.MEBIBYTE} MiB)"
+        )
+    lines = files.text_lines(field, name, content, MAX_LINES)
     if field != "hypotheses" and not all(line.strip() for line in lines):
         empty = next(n for n, line in enumerate(lines, start=1) if not line.strip())
         raise BadSetting(
-            f"{field} is {shown!r}, whose line {empty:,} is empty; remove that line from all files"
+            f"{field} is {shown}, whose line {empty:,} is empty; remove that line from all files"
         )
     return lines
 
@@ -65,7 +57,7 @@ def unique_names(paths: Sequence[str]) -> list[str]:
     """
     for path in paths:
         if paths.count(path) > 1:
-            raise BadSetting(f"hypotheses has {inline_text(path)!r} twice; give each file once")
+            raise BadSetting(f"hypotheses has {files.quoted(path)} twice; give each file once")
     names = [Path(path).name for path in paths]
     shown = names if len({*names}) == len(names) else list(paths)
     return [inline_text(name) for name in shown]

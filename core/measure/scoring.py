@@ -17,7 +17,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.formatting import counted, interval, listed, number, quantity, shortened_list
+import numpy
+from sacrebleu.metrics.base import Metric
+
+from core.formatting import counted, interval, listed, number, quantity, shortened, shortened_list
 from core.measure.text_quality import (
     MIN_PAIRED,
     CorpusParts,
@@ -34,6 +37,13 @@ from core.stats.tests import holm
 
 MAX_FILES = 16
 MAX_LINES = 200_000
+MAX_LETTERS = 20_000
+"""Of a line."""
+MAX_ALL_LETTERS = 32_000_000
+"""Of all hypotheses, and of the references once for each: counting their n-grams takes about a
+minute."""
+BLOCK_LETTERS = 200_000
+"""Of the references whose n-grams are in memory at once; they take 60 MB."""
 MAX_BUCKET_WIDTH = 1000
 DEFAULT_BUCKET_WIDTH = 5
 MAX_NAMED = 4
@@ -170,7 +180,7 @@ def score_texts(
     for done, (name, outputs) in enumerate(systems.items()):
         for share, (score, metric) in zip((0.0, 0.4), metrics.items(), strict=True):
             report(0.7 * (done + share) / len(systems), f"counting n-grams of {name}")
-            parts[score].append(CorpusParts.of(metric, outputs, references))  # type: ignore[index]
+            parts[score].append(_counted(metric, outputs, references))  # type: ignore[index]
     groups = [(side, length, list(members)) for side, length, members in _buckets(
         {"source": sources, "reference": references}, options.bucket_width
     )]  # fmt: skip
@@ -198,13 +208,47 @@ def _require_aligned(
         raise BadSetting(
             f"references has {counted(len(references), 'line')}; give 1 to {MAX_LINES:,}"
         )
-    texts = {f"hypotheses {name}": lines for name, lines in systems.items()}
+    letters = sum(len(line) for lines in systems.values() for line in lines)
+    letters += len(systems) * sum(map(len, references))
+    if letters > MAX_ALL_LETTERS:
+        raise BadSetting(
+            f"hypotheses has {counted(len(systems), 'file')}, which with the references for each "
+            f"have {letters:,} letters; give at most {MAX_ALL_LETTERS:,}"
+        )
+    for title, lines in {"hypotheses": itertools.chain(*systems.values()), "references": references,
+                         "sources": sources or ()}.items():  # fmt: skip
+        longest = max(map(len, lines), default=0)
+        if longest > MAX_LETTERS:
+            raise BadSetting(
+                f"{title} has a line of {longest:,} letters; give at most {MAX_LETTERS:,}"
+            )
+    texts = {f"hypotheses {shortened(name)}": lines for name, lines in systems.items()}
     for title, lines in {**texts, **({} if sources is None else {"sources": sources})}.items():
         if len(lines) != len(references):
             raise BadSetting(
                 f"{title} has {counted(len(lines), 'line')}, but references has "
                 f"{len(references):,}; line n of one must belong to line n of the other"
             )
+
+
+def _counted(metric: Metric, outputs: Sequence[str], references: Sequence[str]) -> CorpusParts:
+    """The counts of all sentences, a block after the other: the n-grams of a megabyte of references
+    take 300 MB."""
+    starts, letters = [0], 0
+    for index, reference in enumerate(references):
+        letters += len(reference)
+        if letters > BLOCK_LETTERS:
+            starts.append(index)
+            letters = len(reference)
+    blocks = [
+        CorpusParts.of(metric, outputs[start:end], references[start:end])
+        for start, end in itertools.pairwise([*starts, len(references)])
+    ]
+    return CorpusParts(
+        metric,
+        numpy.concatenate([block.counts for block in blocks]),
+        numpy.concatenate([block.perfect for block in blocks]),
+    )
 
 
 def _buckets(

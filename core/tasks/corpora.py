@@ -22,7 +22,7 @@ from torch import Tensor
 
 from core.settings import BadSetting
 from core.tasks import grammar
-from core.tasks.parallel_text import BadCorpus, Sides, joined
+from core.tasks.parallel_text import Sides, joined
 from core.tasks.vocabularies import SPECIAL, SyntheticName, words_of
 
 PADDING, BEGIN, END, UNKNOWN = range(len(SPECIAL))
@@ -282,7 +282,7 @@ def text_corpus(
     """Parallel text of the wanted lengths, as subwords.
 
     The subwords are learned on the training side only, one vocabulary for both languages. Raises
-    `BadCorpus` where no sentence is left.
+    `BadSetting` where no sentence is left.
     """
     lines = (line for side in train for line in side)
     subwords = Subwords.learn(lines, vocabulary, cased=cased)
@@ -301,7 +301,7 @@ def text_corpus(
     parts = (trained, pairs(validation, longest_trained), pairs(test, longest_tested))
     for part, name in zip(parts, ("training", "validation", "test"), strict=True):
         if not part:
-            raise BadCorpus(
+            raise BadSetting(
                 f"the {name} text has no sentence of {shortest} words or more within the longest "
                 "length; change shortest, longest_trained or longest_tested"
             )
@@ -311,11 +311,11 @@ def text_corpus(
 def split(sides: Sides, name: str) -> tuple[Sides, Sides, Sides]:
     """Training, validation and test of one file: 90, 5 and 5 percent of its different pairs.
 
-    Raises `BadCorpus` when there are too few lines.
+    Raises `BadSetting` when there are too few lines.
     """
     pairs = list(dict.fromkeys(zip(sides.source, sides.target, strict=True)))
     if len(pairs) < 20:
-        raise BadCorpus(
+        raise BadSetting(
             f"{name} has {len(pairs)} different pairs; training, validation and test need "
             "at least 20"
         )

@@ -1,27 +1,24 @@
 """Parallel text from files: one sentence a line, aligned by line, or a TSV of two columns.
 
-Everything is read and checked before anything is used: a file that cannot be trusted is refused
-with its name and the line. Multi30k is read from a folder that has its files, or downloaded from
-their public home on request.
+Everything is read (`core.files`) and checked before anything is used: a file that cannot be trusted
+is refused with its name and the line. Multi30k is read from a folder that has its files, or
+downloaded from their public home on request.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import http.client
+import os
+import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import BinaryIO, Literal, NamedTuple, get_args
 
+from core import files
 from core.settings import BadSetting
-
-
-class BadCorpus(BadSetting):
-    """A file that cannot be used: the message names the file, the line and what to do."""
 
 
 class Sides(NamedTuple):
@@ -31,70 +28,47 @@ class Sides(NamedTuple):
     target: list[str]
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file, gzipped if it is called `.gz`, without blanks at their ends.
+def sentences(field: str, name: str, content: bytes) -> list[str]:
+    """The lines of a UTF-8 text, gzipped if it is called `.gz`, without blanks at their ends.
 
-    Raises `BadCorpus` when it is missing, truncated, not gzip, not UTF-8, or has an empty line.
+    Raises `BadSetting` if it is truncated, not gzip, too large or no text, or has an empty line.
     """
-    try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-    except FileNotFoundError:
-        raise BadCorpus(f"{path} cannot be read: there is no such file") from None
-    except gzip.BadGzipFile:
-        raise BadCorpus(f"{path} cannot be read: it is not a gzip file, or damaged") from None
-    except OSError as error:
-        raise BadCorpus(f"{path} cannot be read: {error.strerror or error}") from None
-    except (EOFError, zlib.error):
-        raise BadCorpus(f"{path} ends too early; it was cut off, get it again") from None
-    try:
-        # Not splitlines, which also splits at characters that a sentence may contain.
-        lines = content.decode("utf-8-sig").removesuffix("\n").split("\n")
-    except UnicodeDecodeError as error:
-        number = content[: error.start].count(b"\n") + 1
-        raise BadCorpus(f"{path}, line {number:,} is not valid UTF-8; save it as UTF-8") from None
-    lines = [line.strip() for line in lines]
-    if lines == [""]:
-        raise BadCorpus(f"{path} is empty; it needs one sentence a line")
+    if name.endswith(".gz"):
+        content = files.unpacked(field, name, content)
+    lines = [line.strip() for line in files.text_lines(field, name, content)]
     if "" in lines:
-        raise BadCorpus(f"{path}, line {lines.index('') + 1:,} is empty; give it a sentence")
+        raise BadSetting(
+            f"{field} is {files.quoted(name)}, whose line {lines.index('') + 1:,} is empty; give "
+            "it a sentence"
+        )
     return lines
 
 
-def read_aligned(source: Path, target: Path) -> Sides:
-    """Read two files of equally many lines."""
-    sides = Sides(read_lines(source), read_lines(target))
-    if len(sides.source) != len(sides.target):
-        raise BadCorpus(
-            f"{source} has {len(sides.source):,} lines and {target} has {len(sides.target):,}; "
-            "line n of one must translate line n of the other"
-        )
-    return sides
-
-
-def read_tsv(path: Path) -> Sides:
-    """Read a file with a source, a tab and a target on every line."""
+def tsv_sides(field: str, name: str, content: bytes) -> Sides:
+    """The sentences of a text with a source, a tab and a target on every line."""
     sides = Sides([], [])
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(sentences(field, name, content), start=1):
         columns = [column.strip() for column in line.split("\t")]
         if len(columns) != 2:
-            count = f"{len(columns)} column{'' if len(columns) == 1 else 's'}"
-            raise BadCorpus(f"{path}, line {number:,} has {count}; give source, tab, target")
+            count = f"{len(columns):,} column{'' if len(columns) == 1 else 's'}"
+            raise BadSetting(
+                f"{field} is {files.quoted(name)}, whose line {number:,} has {count}; give source, "
+                "tab, target"
+            )
         sides.source.append(columns[0])
         sides.target.append(columns[1])
     return sides
+
+
+def read_tsv(field: str, name: str) -> Sides:
+    """Read a file of that kind."""
+    return tsv_sides(field, name, files.read(field, name))
 
 
 def joined(sides: Sides, number: int) -> Sides:
     """Join each `number` consecutive sentences into one; a remainder is left out."""
     starts = range(0, len(sides.source) - len(sides.source) % number, number)
     return Sides(*([" ".join(side[at : at + number]) for at in starts] for side in sides))
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 # Multi30k (Elliott et al. 2016): captions of photographs in English, German and French.
@@ -121,26 +95,44 @@ SHA256 = {
 }
 
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "mlruns" / "data" / "multi30k"
-"""Where `fetch` puts the files unless another folder is named."""
+"""Where the files are, and where `fetch` puts them, unless another folder is named."""
+
+SHARED_FOLDER = "multi30k"
+"""Likewise on a shared host: this folder of those that files may be read from."""
+
+MAX_FETCHED = 4 * files.MEBIBYTE
+"""Bytes of one file. The largest that was published has 0.7 MiB."""
 
 
-def read(folder: Path, split: Split, source: Language, target: Language) -> Sides:
-    """Read a split in two languages. Raises `BadCorpus` for a missing, altered or damaged file."""
-    paths = [folder / f"{split}.{language}.gz" for language in (source, target)]
-    for path in paths:
-        if not path.exists():
-            raise BadCorpus(f"{path} is missing; name a folder that has it, or let it be fetched")
-        actual, published = checksum(path), SHA256[path.name]
-        if actual != published:
-            raise BadCorpus(
-                f"{path} has SHA-256 {actual[:12]}…, but the published file has {published[:12]}…; "
-                "it is damaged or another version: remove it and get it again"
+def folder_of(name: str) -> str:
+    """The folder of that name; the usual one for an empty name."""
+    return name or (SHARED_FOLDER if files.boundary() else str(DEFAULT_FOLDER))
+
+
+def read(folder: str, split: Split, source: Language, target: Language) -> Sides:
+    """Read a split in two languages. Raises `BadSetting` for a missing or altered file."""
+    sides = []
+    for language in (source, target):
+        name = f"{split}.{language}.gz"
+        path = str(Path(folder_of(folder), name))
+        if not files.resolve("folder", path).exists():
+            raise BadSetting(
+                f"folder has no {files.quoted(path)}; name a folder that has it, or let it be "
+                "fetched"
             )
-    return read_aligned(*paths)
+        content = files.read("folder", path)
+        actual, published = hashlib.sha256(content).hexdigest(), SHA256[name]
+        if actual != published:
+            raise BadSetting(
+                f"folder has {files.quoted(path)} with SHA-256 {actual[:12]}…, but the published "
+                f"file has {published[:12]}…; it is damaged or another version: get it again"
+            )
+        sides.append(sentences("folder", path, content))
+    return Sides(*sides)
 
 
 def fetch(
-    folder: Path,
+    folder: str,
     source: Language,
     target: Language,
     *,
@@ -149,48 +141,76 @@ def fetch(
 ) -> None:
     """Fetch the files that the folder lacks, resuming where an earlier try broke off.
 
-    Raises `BadCorpus` for a file that cannot be fetched, or is not what was published.
+    On a shared host nothing is written but `SHARED_FOLDER`: what one person fetches serves
+    everybody, and nobody makes folders there. Raises `BadSetting` for a file that cannot be
+    fetched or kept, or is not what was published.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for split in SPLITS:
-        for language in (source, target):
-            path = folder / f"{split}.{language}.gz"
-            if not path.exists():
-                report(f"fetching {path.name}")
-                _fetch_file(home + path.name, path)
+    if folder and files.boundary():
+        raise BadSetting(
+            f"fetch is true, but folder is {files.quoted(folder)}; leave folder out: here files "
+            "are fetched into one place for everybody"
+        )
+    path = files.resolve("folder", folder_of(folder))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for split in SPLITS:
+            for language in (source, target):
+                name = f"{split}.{language}.gz"
+                if not (path / name).exists():
+                    report(f"fetching {name}")
+                    _fetch_file(home + name, path / name)
+    except OSError as error:
+        raise BadSetting(
+            f"fetch is true, but {files.quoted(folder_of(folder))} cannot be written "
+            f"({(error.strerror or str(error)).lower()}); get the files by hand and name their "
+            "folder"
+        ) from None
 
 
 def _fetch_file(address: str, path: Path) -> None:
     """Download to `.part` and rename: under its own name a file is whole and checked."""
     part = path.with_name(path.name + ".part")
-    try:
-        _download(address, part)
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise BadCorpus(
-            f"{address} could not be fetched ({reason}); try again, or get the files by hand and "
-            "name their folder"
-        ) from None
-    if checksum(part) != SHA256[path.name]:
-        part.unlink()
-        raise BadCorpus(f"{address} is not what was published (its SHA-256 differs); not kept")
+    with open(part, "a+b", opener=_open_part) as file:
+        try:
+            _download(address, file)
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise BadSetting(
+                f"fetch is true, but {address} could not be fetched ({reason}); try again, or get "
+                "the files by hand and name their folder"
+            ) from None
+        file.seek(0)
+        if hashlib.sha256(file.read()).hexdigest() != SHA256[path.name]:
+            part.unlink()
+            raise BadSetting(
+                f"fetch is true, but {address} is not what was published (its SHA-256 differs); "
+                "not kept"
+            )
     part.replace(path)
 
 
-def _download(address: str, part: Path) -> None:
-    """Append to `part` what it lacks. It fails after 30 seconds without a byte."""
-    start = part.stat().st_size if part.exists() else 0
+def _open_part(path: str, flags: int) -> int:
+    """Open for writing, but neither through a link nor a pipe that waits for its other end."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+
+
+def _download(address: str, file: BinaryIO) -> None:
+    """Append to the file what it lacks. It fails after 30 seconds without a byte."""
+    start = file.seek(0, os.SEEK_END)
     request = urllib.request.Request(address, headers={"Range": f"bytes={start}-"} if start else {})
     with contextlib.ExitStack() as open_:
         try:
             answer = open_.enter_context(urllib.request.urlopen(request, timeout=30.0))
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # the file was complete already
+            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:  # it was complete already
                 return
             raise
-        resumes = answer.status == http.client.PARTIAL_CONTENT
-        with part.open("ab" if resumes else "wb") as file:
-            while piece := answer.read(2**16):
-                file.write(piece)
+        if answer.status != http.client.PARTIAL_CONTENT:
+            file.truncate(0)
+        while piece := answer.read(2**16):
+            if file.seek(0, os.SEEK_END) + len(piece) > MAX_FETCHED:
+                file.truncate(0)
+                raise http.client.HTTPException("it is larger than what was published")
+            file.write(piece)
         if answer.length:
             raise http.client.IncompleteRead(b"", answer.length)

@@ -100,7 +100,7 @@ def test_a_failed_run_gives_exit_one_and_says_why(
     out, err = capsys.readouterr()
     assert out == ""
     assert "FAILED" in err
-    assert "there is no such file" in err
+    assert "which cannot be read (no such file or directory)" in err
     assert store.runs()[0].status == "FAILED"
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas
 import pytest
 
+from core.settings import BadSetting
 from experiments.__main__ import main
-from experiments.scoring import unique_names
+from experiments.scoring import decoded, unique_names
 from tests.core.measure.invented import REFERENCES, corrupted
 
 Files = dict[str, str]
@@ -87,6 +88,10 @@ def test_faults_in_files_are_one_line_and_exit_2(
         "blank": b"\n\n",
         "latin": "a\nfür\n".encode("latin-1"),
         "gap": b"a\n\nb\n",
+        "zero": b"a\nb\0\n",
+        "long": b"a\n" + b"b" * 20_001,
+        "lines": b"a\n" * 200_001,
+        "large": b"a" * (16 * 2**20 + 1),
     }
     path = {name: str(tmp_path / name) for name in (*made, "none")}
     for name, content in made.items():
@@ -94,10 +99,15 @@ def test_faults_in_files_are_one_line_and_exit_2(
     references = ["--references", files["references"]]
     cases = {
         ("--hypotheses", path["none"], *references): "which cannot be read (no such file or",
-        ("--hypotheses", str(tmp_path), *references): "which cannot be read (is a directory)",
+        ("--hypotheses", str(tmp_path), *references): "which cannot be read (it is a folder)",
         ("--hypotheses", path["empty"], *references): "which is empty; give one sentence a line",
         ("--hypotheses", path["blank"], *references): "which is empty; give one sentence a line",
         ("--hypotheses", path["latin"], *references): "whose line 2 is not UTF-8; save it as UTF-8",
+        ("--hypotheses", path["zero"], *references): "whose line 2 has a zero byte; give a text",
+        ("--hypotheses", path["long"], *references): "whose line 2 has 20,001 letters; give at",
+        ("--hypotheses", path["lines"], *references): "which has 200,001 lines; give at most 200",
+        ("--hypotheses", path["large"], *references): "(it has 17 MiB); give a file of at most 16",
+        ("--hypotheses", "/dev/zero", *references): "which cannot be read (it is a device)",
         ("--hypotheses", path["short"], *references): "has 1 line, but references has 300",
         ("--hypotheses", path["short"], path["short"], *references): "twice; give each file once",
         ("--hypotheses", path["short"], "--references", path["gap"]): "whose line 2 is empty",
@@ -128,3 +138,11 @@ def test_a_line_separator_inside_a_sentence_ends_no_line(tmp_path: Path, capsys)
     overall = json.loads(capsys.readouterr().out)["overall"]
     assert overall["sentences"] == 2
     assert overall["systems"]["h"]["exact_match"]["value"] == 100
+
+
+def test_an_upload_is_refused_by_its_size_before_anything_is_done_with_it() -> None:
+    with pytest.raises(BadSetting) as caught:
+        decoded("references", "r.txt", b"a" * (16 * 2**20 + 1))
+    assert str(caught.value) == (
+        "references is 'r.txt', which has 16,777,217 bytes; give at most 16,777,216 (16 MiB)"
+    )

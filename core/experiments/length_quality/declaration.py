@@ -207,13 +207,19 @@ class LengthQualityConfig(Config):
         "",
         title="Folder",
         description="Where Multi30k's files are. Default: mlruns/data/multi30k.",
+        json_schema_extra={"reads": "folder"},
     )
     fetch: bool = Field(
         False,
         title="Fetch",
         description="Download missing files of Multi30k from its public home.",
     )
-    file: str = Field("", title="File", description="The TSV file of the task tsv.")
+    file: str = Field(
+        "",
+        title="File",
+        description="The TSV file of the task tsv, plain or gzipped.",
+        json_schema_extra={"reads": "file"},
+    )
 
     @property
     def features(self) -> int:

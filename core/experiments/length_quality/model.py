@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 import torch
 
 from core.experiments.length_quality.declaration import LengthQualityConfig
+from core.files import quoted
 from core.models.seq2seq import Seq2Seq, Seq2SeqShape
 from core.tasks import parallel_text
 from core.tasks.corpora import (
@@ -23,7 +23,7 @@ from core.tasks.vocabularies import SyntheticName
 
 
 def corpus_of(config: LengthQualityConfig) -> Corpus:
-    """Draw or read the sentence pairs. Raises `BadCorpus` for a text that cannot be used."""
+    """Draw or read the sentence pairs. Raises `BadSetting` for a text that cannot be used."""
     if config.synthetic:
         return synthetic_corpus(
             cast(SyntheticName, config.task),
@@ -35,16 +35,14 @@ def corpus_of(config: LengthQualityConfig) -> Corpus:
             seed=config.seed,
         )
     if config.task == "tsv":
-        train, validation, test = split(
-            parallel_text.read_tsv(Path(config.file).expanduser()), config.file
-        )
+        sides = parallel_text.read_tsv("file", config.file)
+        train, validation, test = split(sides, f"the file {quoted(config.file)}")
     else:
-        folder = Path(config.folder).expanduser() if config.folder else parallel_text.DEFAULT_FOLDER
         languages = (config.source_language, config.target_language)
         if config.fetch:
-            parallel_text.fetch(folder, *languages, report=lambda _: None)
+            parallel_text.fetch(config.folder, *languages, report=lambda _: None)
         train, validation, test = (
-            parallel_text.read(folder, part, *languages) for part in parallel_text.SPLITS
+            parallel_text.read(config.folder, part, *languages) for part in parallel_text.SPLITS
         )
     return text_corpus(
         train,

@@ -27,6 +27,7 @@ from core.experiments.length_quality.declaration import (
 )
 from core.experiments.length_quality.model import as_read
 from core.models.seq2seq import Padded, Seq2Seq
+from core.models.weights import load_state
 from core.tasks.corpora import PADDING, Batches, Corpus, PairBatch
 from core.training import Checkpointer, Throttle, Trainer, evenly_spaced
 
@@ -158,7 +159,7 @@ class ModelTraining:
 
     def load(self, content: bytes) -> None:
         """Resume from what `save` returned."""
-        state = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
+        state = load_state(content, self.device)
         self.model.load_state_dict(state["model"])
         self.trainer.load(state["trainer"])
         header = TrainingRow.header()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -12,8 +11,11 @@ import torch
 
 from core.experiments.length_quality.declaration import LengthQualityConfig
 from core.experiments.length_quality.model import as_read, output_labels, shape_of
+from core.files import NotReadable, read_within
+from core.models.counting import count_translator
 from core.models.decoding import attention_map, beam, max_output_tokens
-from core.models.seq2seq import Padded, Seq2Seq
+from core.models.seq2seq import Padded, Seq2Seq, Seq2SeqShape
+from core.models.weights import MAX_MODEL_BYTES, load_state
 from core.settings import BadSetting
 from core.tasks.corpora import UNKNOWN, Codec, Pair, Subwords, Words, padded_sources
 
@@ -21,6 +23,12 @@ MAX_WORDS = 200
 """The longest source: far beyond what any model here was trained on."""
 
 MAX_BEAM = 20
+
+MAX_CONFIG_BYTES = 2**20
+"""Of the recorded settings: some forty names and values."""
+
+MAX_VOCABULARY_BYTES = 16 * 2**20
+"""Of a vocabulary: the largest, 100,000 subwords, has about 2 MiB."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +82,22 @@ class Translator:
         Raises `BadSetting` when something is missing or does not fit together.
         """
         try:
-            recorded = json.loads(_read(folder, "config.json"))
+            recorded = json.loads(_read(folder, "config.json", MAX_CONFIG_BYTES))
+            if not isinstance(recorded, dict):
+                raise BadSetting("config.json holds no settings")
             config = LengthQualityConfig.from_flat(
                 LengthQualityConfig.settings_as_recorded(recorded)
             )
             source, target = (_codec(folder, side, config.cased) for side in ("source", "target"))
-            model = Seq2Seq(shape_of(config, source.size, target.size), config.seed)
-            weights = io.BytesIO(_read(folder, "weights.pt"))
-            state = torch.load(weights, map_location="cpu", weights_only=True)
-            model.load_state_dict(state)
-        except (RuntimeError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[0]
+            weights = _read(folder, "weights.pt", MAX_MODEL_BYTES)
+            shape = shape_of(config, source.size, target.size)
+            # Before the model is made: a config may ask for more than there is memory.
+            if len(weights) < 4 * parameters_of(shape):
+                raise BadSetting("weights.pt holds fewer weights than this model has")
+            model = Seq2Seq(shape, config.seed)
+            model.load_state_dict(load_state(weights))
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise BadSetting(f"this run's model cannot be loaded ({reason})") from error
         return cls(config, model, source, target)
 
@@ -130,15 +143,31 @@ class Translator:
         return " ".join(text.split())
 
 
+def parameters_of(shape: Seq2SeqShape) -> int:
+    """Numbers that a model of this shape has, of four bytes each."""
+    return count_translator(
+        shape.encoder,
+        shape.decoder,
+        attention=shape.attention,
+        embedding_size=shape.embedding_size,
+        vocabularies=(shape.source_vocabulary, shape.target_vocabulary),
+    )
+
+
 def _codec(folder: Path, side: str, cased: bool) -> Codec:
     if (folder / f"{side}.subwords").exists():
-        return Subwords(_read(folder, f"{side}.subwords"), cased=cased)
-    words: list[str] = json.loads(_read(folder, f"{side}.words.json"))
+        model = _read(folder, f"{side}.subwords", MAX_VOCABULARY_BYTES)
+        return Subwords(model, cased=cased)
+    words = json.loads(_read(folder, f"{side}.words.json", MAX_VOCABULARY_BYTES))
+    if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise BadSetting(f"{side}.words.json is no list of words")
     return Words(words[4:])
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read(folder: Path, name: str, limit: int) -> bytes:
+    if not (folder / name).exists():
+        raise BadSetting(f"this run has no saved model: {name} is missing")
     try:
-        return (folder / name).read_bytes()
-    except OSError:
-        raise BadSetting(f"this run has no saved model: {name} is missing") from None
+        return read_within(folder, name, limit)
+    except NotReadable as reason:
+        raise BadSetting(f"{name} cannot be read: {reason}") from None

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from core.experiment import Config, Row, axis, measure, note, seed_axis
+from core.experiment import BUDGETS, WIDTH, Config, Row, axis, measure, note, seed_axis
 from core.models.architecture import Architecture
 from core.models.counting import MAX_BUDGET, count_parameters, nearest_width, pass_cost
 from core.models.registry import cell_kind
@@ -161,9 +161,12 @@ class TwoSidedContextConfig(Config):
     def _the_bidirectional_form_can_be_matched(self) -> Self:
         size = self.parameters_of(self.two_sided)
         if not self.architecture.bidirectional and size > MAX_BUDGET:
+            given = {name: getattr(self, name) for name in BUDGETS}
+            given = {name: value for name, value in given.items() if value is not None}
+            name, value = next(iter(given.items()), (WIDTH, self.architecture.hidden_size))
             raise ValueError(
-                f"hidden_size is {self.architecture.hidden_size}, and the bidirectional form to be "
-                f"matched has {size:,} parameters; give a size for at most {MAX_BUDGET:,}"
+                f"{name} is {value}, and the bidirectional form to be matched has {size:,} "
+                f"parameters; give a size for at most {MAX_BUDGET:,}"
             )
         return self
 

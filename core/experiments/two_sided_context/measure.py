@@ -36,6 +36,7 @@ from core.experiments.two_sided_context.declaration import (
 from core.experiments.two_sided_context.training import Taggers, TaggerTraining, TaggingTask
 from core.models.architecture import Architecture
 from core.models.seq2seq import Seq2SeqShape
+from core.models.weights import load_state
 from core.settings import BadSetting
 from core.stats.estimates import Estimate, finite, median_estimate
 from core.tasks.tag_rules import chance, chance_without_memory
@@ -110,7 +111,7 @@ class ContextStudy:
 
     def load(self, content: bytes) -> None:
         """Resume from what `save` returned."""
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = load_state(content)
         self.finished_groups, self._training = state["finished"], state["course"]
         kinds = {kind.table: kind for kind in (TrainingRow, ContextRow, RevisionRow)}
         for table, values in state["rows"]:

@@ -144,6 +144,17 @@ def test_few_sentences_have_a_score_and_no_interval_nor_verdict() -> None:
     [
         ({"a": ["x"]}, ["x", "y"], "hypotheses a has 1 line, but references has 2; line n"),
         ({}, ["x"], "hypotheses has 0 files; give 1 to 16"),
+        (
+            {"a": ["x" * 20_001]},
+            ["x"],
+            "hypotheses has a line of 20,001 letters; give at most 20,0",
+        ),
+        ({"a": ["x"]}, ["x" * 20_001], "references has a line of 20,001 letters; give at most"),
+        (
+            {"a": ["x" * 10_000] * 2000, "b": ["x"] * 2000},
+            ["x" * 5000] * 2000,
+            "hypotheses has 2 files, which with the references for each have 40,002,000 letters",
+        ),
         ({"a": []}, [], "references has 0 lines; give 1 to 200,000"),
     ],
 )
@@ -162,3 +173,9 @@ def test_options_outside_what_is_allowed_are_sentences() -> None:
 def test_an_empty_hypothesis_is_scored_and_not_an_error() -> None:
     found = score_texts({"a": ["", *GOOD[1:]]}, REFERENCES)
     assert found.overall.systems[0].bleu.value > 0
+
+
+def test_blocks_change_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = score_texts({"good": GOOD, "poor": POOR}, REFERENCES)
+    monkeypatch.setattr("core.measure.scoring.BLOCK_LETTERS", 100)
+    assert score_texts({"good": GOOD, "poor": POOR}, REFERENCES) == whole

@@ -29,7 +29,7 @@ from core.tasks.corpora import (
     text_corpus,
     words_in,
 )
-from core.tasks.parallel_text import BadCorpus, Sides
+from core.tasks.parallel_text import Sides
 
 PAIRS = [Pair((4,) * (n % 3 + 1), tuple(range(4, 5 + n))) for n in range(20)]
 
@@ -203,7 +203,7 @@ class TestTextCorpus:
     def test_a_part_without_a_sentence_is_named(self) -> None:
         settings = {"vocabulary": 30, "training_pairs": 9, "longest_trained": 4}
         parts = [self.sides(1, 2, 3, 4, 5, 6), self.sides(5), self.sides(3)]
-        with pytest.raises(BadCorpus, match="the validation text has no sentence of 1 words"):
+        with pytest.raises(BadSetting, match="the validation text has no sentence of 1 words"):
             text_corpus(*parts, **settings, longest_tested=4)
 
 
@@ -220,5 +220,5 @@ def test_a_twentieth_of_a_file_is_validated_on_and_another_tested(
 
 def test_a_file_of_fewer_than_twenty_different_pairs_is_refused() -> None:
     lines = [f"line {n}" for n in range(19)]
-    with pytest.raises(BadCorpus, match="a file has 19 different pairs"):
+    with pytest.raises(BadSetting, match="a file has 19 different pairs"):
         split(Sides(lines * 2, lines * 2), "a file")

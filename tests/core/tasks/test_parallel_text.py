@@ -5,67 +5,52 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core import files
+from core.settings import BadSetting
 from core.tasks import parallel_text
-from core.tasks.parallel_text import BadCorpus, Sides, joined, read_aligned, read_lines, read_tsv
+from core.tasks.parallel_text import Sides, joined, read_tsv, sentences
 
 TEXT = "ein Hund\nzwei Katzen\n"
 
 
 def refusal(of, *arguments: object) -> str:
-    with pytest.raises(BadCorpus) as caught:
+    with pytest.raises(BadSetting) as caught:
         of(*arguments)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def test_lines_are_read_from_plain_and_gzipped_text(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8-sig")
-    (tmp_path / "a.gz").write_bytes(gzip.compress(TEXT.encode()))
-    assert read_lines(tmp_path / "a.txt") == ["ein Hund", "zwei Katzen"]
-    assert read_lines(tmp_path / "a.gz") == ["ein Hund", "zwei Katzen"]
+def test_lines_are_read_from_plain_and_gzipped_text() -> None:
+    for name, content in (
+        ("a.txt", TEXT.encode("utf-8-sig")),
+        ("a.gz", gzip.compress(TEXT.encode())),
+    ):
+        assert sentences("file", name, content) == ["ein Hund", "zwei Katzen"]
 
 
-def test_a_file_that_cannot_be_used_is_refused_with_its_name_and_the_reason(tmp_path: Path) -> None:
-    files = {
-        "cut.gz": gzip.compress(TEXT.encode() * 100)[:-12],
-        "plain.gz": TEXT.encode(),
-        "latin.txt": "ein\nzwei\nfünf\n".encode("latin-1"),
-        "gap.txt": b"ein\n  \ndrei\n",
-        "empty.txt": b"",
-    }
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    (tmp_path / "folder").mkdir()
-    for name, reason in {
-        "missing.txt": " cannot be read: there is no such file",
-        "folder": " cannot be read: Is a directory",
-        "cut.gz": " ends too early; it was cut off, get it again",
-        "plain.gz": " cannot be read: it is not a gzip file, or damaged",
-        "latin.txt": ", line 3 is not valid UTF-8; save it as UTF-8",
-        "gap.txt": ", line 2 is empty; give it a sentence",
-        "empty.txt": " is empty; it needs one sentence a line",
-    }.items():
-        assert refusal(read_lines, tmp_path / name) == f"{tmp_path / name}{reason}"
-
-
-def test_files_of_different_length(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("1\n2\n3\n")
-    (tmp_path / "b").write_text("1\n2\n")
-    message = refusal(read_aligned, tmp_path / "a", tmp_path / "b")
-    assert "has 3 lines and" in message
-    assert "has 2; line n of one must translate line n of the other" in message
+def test_a_text_that_cannot_be_used_is_refused_with_its_name_and_the_reason() -> None:
+    for name, content, reason in (
+        ("cut.gz", gzip.compress(TEXT.encode() * 100)[:-12], "which ends too early; it was cut"),
+        ("plain.gz", TEXT.encode(), "which is not a gzip file, or damaged; get it again"),
+        ("latin.txt", "ein\nzwei\nfünf\n".encode("latin-1"), "whose line 3 is not UTF-8; save it"),
+        ("gap.txt", b"ein\n  \ndrei\n", "whose line 2 is empty; give it a sentence"),
+        ("empty.txt", b"", "which is empty; give one sentence a line"),
+    ):
+        said = refusal(sentences, "file", name, content)
+        assert said.startswith(f"file is '{name}', {reason}")
 
 
 def test_a_tsv_has_two_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("ein Hund\ta dog\nzwei\ttwo\n")
-    assert read_tsv(path) == (["ein Hund", "zwei"], ["a dog", "two"])
+    assert read_tsv("file", str(path)) == (["ein Hund", "zwei"], ["a dog", "two"])
     lines = {
         "ein\ta\tone": "3 columns",
         "ein\t\tx": "3 columns",
@@ -75,8 +60,8 @@ def test_a_tsv_has_two_columns(tmp_path: Path) -> None:
     }
     for line, columns in lines.items():
         path.write_text(f"eins\tone\n{line}\n")
-        expected = f"{path}, line 2 has {columns}; give source, tab, target"
-        assert refusal(read_tsv, path) == expected
+        expected = f"whose line 2 has {columns}; give source, tab, target"
+        assert refusal(read_tsv, "file", str(path)).endswith(expected)
 
 
 def test_consecutive_sentences_are_joined_on_both_sides() -> None:
@@ -122,14 +107,14 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.server_close()
 
 
-def fetch(folder: Path, home: str) -> None:
-    parallel_text.fetch(folder, "de", "en", home=home, report=lambda _: None)
+def fetch(folder: Path | str, home: str) -> None:
+    parallel_text.fetch(str(folder), "de", "en", home=home, report=lambda _: None)
 
 
 class TestFetching:
     def test_what_is_fetched_can_be_read(self, tmp_path: Path, home: str) -> None:
         fetch(tmp_path / "new", home)
-        sides = parallel_text.read(tmp_path / "new", "val", "de", "en")
+        sides = parallel_text.read(str(tmp_path / "new"), "val", "de", "en")
         assert sides.source == ["val.de.gz ä"] * 50
         assert len(list((tmp_path / "new").iterdir())) == 6
 
@@ -148,7 +133,7 @@ class TestFetching:
         Home.break_at = None
         fetch(tmp_path, home)
         assert Home.ranges[1] == "bytes=40-"
-        assert parallel_text.read(tmp_path, "train", "de", "en").target[0] == "train.en.gz ä"
+        assert parallel_text.read(str(tmp_path), "train", "de", "en").target[0] == "train.en.gz ä"
 
     def test_another_content_is_not_kept(self, tmp_path: Path, home: str) -> None:
         Home.files["train.de.gz"] = b"something else"
@@ -168,9 +153,50 @@ class TestFetching:
         fetch(tmp_path, home)
         (tmp_path / "val.en.gz").write_bytes(gzip.compress(b"other\n"))
         assert "but the published file has" in refusal(
-            parallel_text.read, tmp_path, "val", "de", "en"
+            parallel_text.read, str(tmp_path), "val", "de", "en"
         )
         (tmp_path / "val.en.gz").unlink()
-        assert "is missing; name a folder" in refusal(
-            parallel_text.read, tmp_path, "val", "de", "en"
+        assert "; name a folder that has it, or let it be fetched" in refusal(
+            parallel_text.read, str(tmp_path), "val", "de", "en"
         )
+
+    def test_a_file_without_end_is_not_kept(
+        self, tmp_path: Path, home: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(parallel_text, "MAX_FETCHED", 10)
+        assert "it is larger than what was published" in refusal(fetch, tmp_path, home)
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 0
+
+    def test_a_link_or_pipe_in_its_place_is_not_written_to(self, tmp_path: Path, home: str) -> None:
+        part = tmp_path / "train.de.gz.part"
+        (tmp_path / "other").write_text("mine")
+        part.symlink_to(tmp_path / "other")
+        assert "cannot be written (" in refusal(fetch, tmp_path, home)
+        assert (tmp_path / "other").read_text() == "mine"
+        part.unlink()
+        os.mkfifo(part)
+        assert "fetch is true, but" in refusal(fetch, tmp_path, home)
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path, home: str) -> None:
+        (tmp_path / "file").touch()
+        assert "cannot be written (" in refusal(fetch, tmp_path / "file" / "folder", home)
+
+
+class TestFetchingOnASharedHost:
+    def test_it_fills_one_folder_for_everybody(
+        self, tmp_path: Path, home: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(files.CORPORA, str(tmp_path))
+        fetch("", home)
+        assert [path.name for path in tmp_path.iterdir()] == ["multi30k"]
+        assert parallel_text.read("", "val", "de", "en").source == ["val.de.gz ä"] * 50
+        assert parallel_text.read("multi30k", "val", "de", "en").source
+
+    @pytest.mark.parametrize("folder", ["new", "../new", "/tmp/new", "multi30k"])
+    def test_it_makes_no_folder_that_somebody_names(
+        self, tmp_path: Path, home: str, folder: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "corpora").mkdir()
+        monkeypatch.setenv(files.CORPORA, str(tmp_path / "corpora"))
+        assert "leave folder out" in refusal(fetch, folder, home)
+        assert list(tmp_path.rglob("*")) == [tmp_path / "corpora"]

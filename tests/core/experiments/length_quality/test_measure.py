@@ -31,6 +31,7 @@ from core.experiments.length_quality.declaration import (
 from core.experiments.length_quality.judging import forced, judge, source_of
 from core.experiments.length_quality.model import as_read, build, corpus_of
 from core.experiments.length_quality.training import ModelTraining
+from core.files import CORPORA
 from core.models.architecture import Architecture
 from core.models.counting import pass_cost
 from core.models.decoding import greedy
@@ -299,8 +300,20 @@ class TestText:
         }
 
     def test_a_missing_one_is_a_sentence(self, tmp_path: Path) -> None:
-        with pytest.raises(BadSetting, match="there is no such file"):
+        with pytest.raises(BadSetting, match=r"no\.tsv', which cannot be read \(no such file"):
             run(task="tsv", file=str(tmp_path / "no.tsv"))
+
+    def test_on_a_shared_host_a_run_reads_from_one_folder_alone(
+        self, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(CORPORA, str(tmp_path))
+        inside = config(task="tsv", file="pairs.tsv", vocabulary=30, shortest=1)
+        assert corpus_of(inside).train
+        monkeypatch.setenv(CORPORA, str(tmp_path / "corpora"))
+        with pytest.raises(BadSetting, match="which is outside the folder that files may be read"):
+            run(task="tsv", file=file)
+        with pytest.raises(BadSetting, match="which is outside the folder that files may be read"):
+            run(task="multi30k", folder=str(tmp_path))
 
     def test_too_few_lines_are_a_sentence(self, tmp_path: Path) -> None:
         (tmp_path / "few.tsv").write_text("a\tb\nc\td\n")

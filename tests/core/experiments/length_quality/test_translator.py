@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from core.experiment import Artifact
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.length_quality.declaration import SampleRow
-from core.experiments.length_quality.translator import Translator
+from core.experiments.length_quality.translator import MAX_CONFIG_BYTES, Translator
 from core.settings import BadSetting
 from tests.core.experiments.length_quality.test_measure import TINY
 
@@ -113,3 +115,46 @@ def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path, made) -> None:
     (folder / "weights.pt").write_bytes((made[0] / "weights.pt").read_bytes()[:-100])
     with pytest.raises(BadSetting, match="model cannot be loaded"):
         Translator.load(folder)
+
+
+class TestHostileModels:
+    """A model's folder comes from a store that others may write to."""
+
+    @pytest.fixture
+    def folder(self, made, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(made[0], tmp_path / "model"))
+
+    def refusal(self, folder: Path) -> str:
+        with pytest.raises(BadSetting) as caught:
+            Translator.load(folder)
+        assert len(str(caught.value)) <= 400
+        return str(caught.value)
+
+    def test_a_config_of_a_larger_model_than_its_weights_builds_nothing(self, folder: Path) -> None:
+        path = folder / "config.json"
+        recorded = json.loads(path.read_text()) | {"hidden_size": 16_384, "layers": 8}
+        path.write_text(json.dumps(recorded))
+        assert "weights.pt holds fewer weights than this model has" in self.refusal(folder)
+
+    @pytest.mark.parametrize(
+        ("name", "content", "reason"),
+        [
+            ("config.json", b"[]", "config.json holds no settings"),
+            ("config.json", b"[" * 100_000, "this run's model cannot be loaded"),
+            ("config.json", b" " * (MAX_CONFIG_BYTES + 1), "it has 2 MiB"),
+            ("source.words.json", b'{"a": 1}', "source.words.json is no list of words"),
+            ("source.words.json", b"[1, 2]", "source.words.json is no list of words"),
+            ("source.subwords", b"no model", "this run's model cannot be loaded"),
+            ("weights.pt", b"", "weights.pt holds fewer weights"),
+        ],
+    )
+    def test_another_content_is_a_sentence(
+        self, folder: Path, name: str, content: bytes, reason: str
+    ) -> None:
+        (folder / name).write_bytes(content)
+        assert reason in self.refusal(folder)
+
+    def test_a_link_to_elsewhere_is_not_followed(self, folder: Path, tmp_path: Path) -> None:
+        (folder / "weights.pt").rename(tmp_path / "weights.pt")
+        (folder / "weights.pt").symlink_to(tmp_path / "weights.pt")
+        assert "weights.pt cannot be read: it is a link to elsewhere" in self.refusal(folder)
