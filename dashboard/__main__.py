@@ -5,6 +5,7 @@ first page before anybody else does: what it imports, reads and draws is there f
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -19,11 +20,16 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from dashboard.access import OPEN_VARIABLE
+
+OPEN = "--open-to-everyone"
+"""The option that lets people in from other machines without signing in."""
+
 PATIENCE = 60.0
 """Seconds in which the server must answer, and the first page stand."""
 
-CLOSED_SESSIONS, CLOSED_SECONDS = 16, 30
-"""How many closed pages are kept, and how long."""
+CLOSED_SESSIONS = 16
+"""How many closed pages are kept; for how long says `.streamlit/config.toml`."""
 
 
 def open_first_page() -> str:
@@ -66,13 +72,17 @@ def keep_few_closed_sessions() -> None:
     By itself it keeps 128 of them for two minutes, for browsers that lose their connection: each
     some megabytes and an event loop with three open files. Here the address brings a page back.
     """
-    assert MemorySessionStorage.__init__.__code__.co_varnames[1:3] == ("maxsize", "ttl_seconds")
-    MemorySessionStorage.__init__.__defaults__ = (CLOSED_SESSIONS, CLOSED_SECONDS)
+    assert MemorySessionStorage.__init__.__code__.co_varnames[1] == "maxsize"
+    _, *others = MemorySessionStorage.__init__.__defaults__ or ()
+    MemorySessionStorage.__init__.__defaults__ = (CLOSED_SESSIONS, *others)
 
 
 def main() -> None:
     """Serve until stopped."""
     keep_few_closed_sessions()
+    if OPEN in sys.argv:
+        sys.argv.remove(OPEN)
+        os.environ[OPEN_VARIABLE] = "yes"
     opened = threading.Thread(target=lambda: print("First page:", open_first_page()), daemon=True)
     opened.start()
     app = Path(__file__).with_name("app.py")

@@ -24,7 +24,7 @@ from core.settings import BadSetting
 from core.store.people import RIGHTS, Limits, Person, Role, person_of_process
 from core.store.records import RunRecord
 from dashboard.ui.text import plain
-from experiments.team import OPEN_NAME, TEAM_VARIABLE, Access, team
+from experiments.team import OPEN_NAME, TEAM_VARIABLE, Access, confine_files, team
 
 OPEN_VARIABLE = "UNROLL_OPEN_TO_EVERYONE"
 """Set by `python -m dashboard --open-to-everyone`: people need not sign in."""
@@ -63,6 +63,7 @@ def configure() -> None:
             f"a file with [auth] and [access] in {TEAM_VARIABLE} (docs/hosting.md), or start it "
             "with python -m dashboard --open-to-everyone"
         )
+    confine_files(outside)
     allowed = [*LOCAL_HOSTS, *hosts, *([] if address in ("", "0.0.0.0", "::") else [address])]
     config.set_option("server.allowedHosts", ["*"] if _open() and not hosts else allowed)
     # Behind a proxy a page's origin is not the address that Streamlit listens on.

@@ -34,7 +34,9 @@ with store_problems(), controls.notices():
     follow_changes()
     housekeeping.undo_notice()
     st.session_state.pop(links.ADDED, None)
+    corner = st.container(key="page-link")
     st.navigation(sections).run()
-    with st.sidebar:
+    with corner:
         links.copy_page()
+    with st.sidebar:
         access.account_menu()

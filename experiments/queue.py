@@ -20,6 +20,7 @@ from filelock import FileLock
 from core.device import available_devices, choose_device
 from core.experiment import MAX_RUNS, Config, Experiment
 from core.experiments import config_of, experiment_named
+from core.files import require_inside
 from core.formatting import counted, inline_text
 from core.settings import BadSetting, Value
 from core.store.folder import PROJECT, database_path
@@ -166,6 +167,7 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
 def _limited(store: Store, config: Config) -> Config:
     """The config within the limits of who launches it; `NotAllowed` if it exceeds them."""
     store.person.require_launch()
+    require_inside(config)
     flat = config.flat()
     limited = store.person.limits.of_settings(flat, type(config)().flat())
     return config if limited == flat else type(config).from_flat(limited)

@@ -15,8 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from core.files import CORPORA
 from core.formatting import inline_text
 from core.settings import BadSetting
+from core.store.folder import folder_of, tracking_uri
 from core.store.people import Limits, Role
 
 TEAM_VARIABLE = "UNROLL_TEAM"
@@ -120,6 +122,20 @@ def team() -> Team | None:
 @functools.lru_cache(maxsize=1)
 def _team_as_of(name: str, changed: int) -> Team:
     return team_of(Path(name))
+
+
+def confine_files(outside: bool = False) -> None:
+    """Let this process, and those that it starts, read people's files from one folder only.
+
+    That is `corpora` of the file, or else a folder beside the results; without a file only where
+    the dashboard can be reached from other machines.
+    """
+    settings = team()
+    if settings is None and not outside:
+        return
+    folder = (settings and settings.limits.corpora) or folder_of(tracking_uri()) / "corpora"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ[CORPORA] = str(folder)
 
 
 def team_of(file: Path) -> Team:

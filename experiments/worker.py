@@ -38,7 +38,7 @@ from experiments.liveness import (
     times_lost,
 )
 from experiments.queue import requeue, wake
-from experiments.team import team
+from experiments.team import confine_files, team
 
 ROUND_SECONDS = 2.0
 """Between full looks at the store; a submission on this machine wakes the worker at once."""
@@ -92,6 +92,7 @@ class Worker:
         self._cancellations = Cancellations()
         self._stopping = False
         self._idle_since: float | None = None
+        confine_files()
         shared = team()
         self._each_person = shared.limits.running if shared else None
         """How many runs of one person are executed at a time, on a shared machine."""

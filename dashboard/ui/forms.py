@@ -11,19 +11,24 @@ import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from core import files
 from core.experiment import BUDGETS, COMPARED_AT, WIDTH, Config, Experiment
 from core.experiments import all_experiments
 from core.formatting import counted, listed
 from core.models.architecture import variant_title
 from core.models.registry import cell_kinds, variants
-from core.settings import Setting, Value, parse_values, settings_of
+from core.settings import BadSetting, Setting, Value, parse_values, settings_of
+from core.tasks.uploads import Uploads
+from dashboard import access
 from dashboard.navigation import page_of
+from dashboard.store import cache
 from dashboard.ui import controls
-from dashboard.ui.text import plain
+from dashboard.ui.text import moment, plain
 
 MAX_COMMON = 4
 """An experiment's own settings (most important first) that are not under More settings."""
@@ -199,7 +204,10 @@ def widget(setting: Setting, usual: Value) -> Value:
     if bool in setting.types:
         return controls.switch(title, key, default=bool(usual), **common)
     if str in setting.types:
-        return controls.words(title, key, default=str(usual), **common)
+        words = controls.words(title, key, default=str(usual), **common)
+        if setting.reads == "file" and access.may_launch():
+            _uploads(key)
+        return words
     whole = float not in setting.types
     given = None if usual is None else float(usual)
     return controls.amount(
@@ -215,6 +223,33 @@ def widget(setting: Setting, usual: Value) -> Value:
         placeholder="not set" if setting.optional else None,
         **common,
     )
+
+
+def _uploads(key: str) -> None:
+    """Choose among one's uploaded texts, add one, or remove one."""
+    uploads = Uploads(cache.reader().store.folder, access.person().name)
+    with st.popover("Upload a text", icon=":material/upload:", type="tertiary", key=f"{key}-up"):
+        limit = files.MAX_UPLOAD_BYTES // files.MEBIBYTE
+        st.caption(f"Source, tab, target on each line, in UTF-8; at most {limit} MiB.")
+        given = st.file_uploader(
+            "A file of sentence pairs", key=f"{key}-file", label_visibility="collapsed"
+        )
+        if given is not None and st.button("Use it", type="primary", key=f"{key}-use"):
+            try:
+                st.query_params[key] = uploads.keep(given.name, given.getvalue())
+                st.rerun()
+            except BadSetting as error:
+                st.error(plain(str(error)), icon=":material/block:")
+        for number, upload in enumerate(uploads.files()):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                size = f"{max(1, upload.size // 1024):,} KiB, {moment(upload.uploaded)}"
+                st.text(f"{Path(upload.name).name} · {size}", width="stretch")
+                if st.button("Use", key=f"{key}-use-{number}", type="tertiary"):
+                    st.query_params[key] = upload.name
+                    st.rerun()
+                if st.button("Remove", key=f"{key}-remove-{number}", type="tertiary"):
+                    uploads.remove(upload.name)
+                    st.rerun()
 
 
 def step(default: Value) -> float:

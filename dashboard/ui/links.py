@@ -50,14 +50,20 @@ export default function ({ data, parentElement }) {
   };
   if (data.place || window.unrollShown === window.location.href) return;
   window.unrollShown = window.location.href;
-  const asked = window.location.hash.match(/^#at=([\\\\w-]+)$/);
-  let tries = 0;
+  const asked = window.location.hash.match(/^#at=([\w-]+)$/);
+  if (!asked) return;
+  // Until the page has its full height, or the reader moves by themselves.
+  const until = Date.now() + 10000;
+  let found = 0, moved = false;
+  for (const kind of ["wheel", "touchstart", "keydown", "mousedown"])
+    window.addEventListener(kind, () => { moved = true; }, { once: true, passive: true });
   const look = () => {
     const place = document.querySelector(`.st-key-${asked[1]}`);
-    if (place) place.scrollIntoView({ block: "start" });
-    else if (++tries < 100) setTimeout(look, 100);
+    if (place) { place.scrollIntoView({ block: "start" }); found ||= Date.now(); }
+    const settled = found && Date.now() > found + 3000;
+    if (!moved && !settled && Date.now() < until) setTimeout(look, 200);
   };
-  if (asked) look();
+  look();
 }
 """
 
@@ -65,7 +71,7 @@ _copy = st.components.v2.component(
     "unroll_copy_link",
     html='<button type="button">Copy link</button>',
     css=CSS,
-    js=SCRIPT.replace("\\\\\\\\", "\\\\"),
+    js=SCRIPT,
 )
 
 
