@@ -34,9 +34,11 @@ with store_problems(), controls.notices():
     follow_changes()
     housekeeping.undo_notice()
     st.session_state.pop(links.ADDED, None)
-    corner = st.container(key="page-link")
-    st.navigation(sections).run()
+    corner = st.container(key="page-link", horizontal=True, gap="small")
+    current = st.navigation(sections)
+    current.run()
     with corner:
+        links.save_page(current.url_path)
         links.copy_page()
     with st.sidebar:
         access.account_menu()

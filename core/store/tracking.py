@@ -159,7 +159,7 @@ class Store:
             all_tags[TAG_USER] = self.person.name
 
         def create_run() -> Run:
-            identifier = self._experiment_id(experiment.name)
+            identifier = self.experiment_number(experiment.name, experiment.question)
             return self.client.create_run(identifier, run_name=run_name(config), tags=all_tags)
 
         try:
@@ -488,6 +488,16 @@ class Store:
             if not token:
                 return
 
+    def runs_of(self, name: str) -> list[StoredRun]:
+        """The runs of an MLflow experiment that is none of ours, as they are stored, the newest
+        first."""
+        if self.database:
+            ids = [i for n, i in self.database.experiments().items() if n == name]
+            return list(self.database.newest_first(ids, None, None, ()))
+        experiment = self.client.get_experiment_by_name(name)
+        ids = [] if experiment is None else [str(experiment.experiment_id)]
+        return list(self._search(ids, None, None, ()))
+
     def forget_experiments(self) -> None:
         """Ask for the numbers of all experiments again: somebody may have renamed one."""
         self._experiment_ids.clear()
@@ -506,7 +516,7 @@ class Store:
             self._experiment_ids |= {name: stored[name] for name in ours if name in stored}
         return {self._experiment_ids[n]: n for n in ours if n in self._experiment_ids}
 
-    def _experiment_id(self, name: str) -> str:
+    def experiment_number(self, name: str, note: str) -> str:
         """MLflow's number for an experiment, which is created or restored if need be."""
         self._experiments_by_id()
         if name in self._experiment_ids:
@@ -517,7 +527,7 @@ class Store:
                 local = database_path(self.uri) is not None
                 location = str(self.folder / "artifacts" / name) if local else None
                 identifier = str(self.client.create_experiment(name, artifact_location=location))
-                self.client.set_experiment_tag(identifier, NOTE, experiment_named(name).question)
+                self.client.set_experiment_tag(identifier, NOTE, note)
                 # Without it the MLflow UI opens the experiment on a page for language models.
                 kind = ("mlflow.experimentKind", "custom_model_development")
                 self.client.set_experiment_tag(identifier, *kind)

@@ -26,6 +26,7 @@ from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.people import Person
 from core.store.records import ACTIVE, TAG_CONFIG, RunRecord
+from core.store.saved import Saved, saved
 from core.store.tracking import Store, load_mlflow, open_store
 from experiments import housekeeping
 from experiments.housekeeping import Edit
@@ -62,6 +63,9 @@ KEPT_METRICS = ("seconds",)
 
 DROPPED_TAGS = (TAG_CONFIG, "unroll.traceback")
 """These are long, and read again where they are shown."""
+
+SAVED_SECONDS = 5.0
+"""How long the list of saved views is kept before it is read again."""
 
 READER = Person("the dashboard", "viewer")
 """Writes nothing: every change is made by the person at a page."""
@@ -106,6 +110,8 @@ class Reader:
         """Runs that were read one by one → when: a full read that was going on does not know."""
         self._full: Future[None] | None = None
         self._patience_until = 0.0
+        self._saved: list[Saved] = []
+        self._saved_until = 0.0
         self._bytes = 0
         self._tables: OrderedDict[tuple[str, str], pandas.DataFrame | None] = OrderedDict()
 
@@ -173,6 +179,21 @@ class Reader:
             return self._ask(lambda: housekeeping.apply(self.store.by(person), edits))
         finally:
             self.reload(edits)
+
+    def saved(self) -> list[Saved]:
+        """The saved views, the newest first; read again every few seconds."""
+        with self._lock:
+            if time.monotonic() < self._saved_until:
+                return self._saved
+        found = self._ask(lambda: saved(self.store))
+        with self._lock:
+            self._saved, self._saved_until = found, time.monotonic() + SAVED_SECONDS
+        return found
+
+    def forget_saved(self) -> None:
+        """Read the saved views again: one has just been added or removed."""
+        with self._lock:
+            self._saved_until = 0.0
 
     def reload(self, run_ids: Iterable[str]) -> None:
         """Read these runs again now, because they have just been edited. Raises `StoreError`."""

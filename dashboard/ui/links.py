@@ -1,4 +1,4 @@
-"""Links to what a page or a figure shows, to send to somebody else.
+"""Links to what a page or a figure shows: to send to somebody else, or to save for everybody.
 
 The address has what a person chose. What was chosen for them (the best sweep that there is now) is
 added to the link, so that it still shows the same when there is a better one.
@@ -7,8 +7,16 @@ added to the link, so that it still shows the same when there is a better one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
+
+from core.settings import BadSetting
+from core.store.folder import StoreError
+from core.store.saved import MAX_TITLE, MAX_WORDS, Saved, save
+from dashboard import access
+from dashboard.store import cache
+from dashboard.ui.text import plain
 
 ADDED = "link adds"
 """In the session: what this page adds to its link."""
@@ -85,6 +93,31 @@ def also(added: Mapping[str, str | Sequence[str]]) -> None:
 def copy_page() -> None:
     """A button that copies the address of this page; it also scrolls to what the address names."""
     _copy(key="copy-link", data={"added": st.session_state.get(ADDED, {}), "place": ""})
+
+
+def save_page(path: str) -> None:
+    """Give what this page shows a title and a few words, so that it is found on the Overview."""
+    if ADDED not in st.session_state or not access.may_launch():
+        return
+    with st.popover("Save", type="tertiary", key="save-view"), st.form("save", border=False):
+        title = st.text_input("Title", max_chars=MAX_TITLE, key="save-title")
+        words = st.text_area(
+            "What it shows", max_chars=MAX_WORDS, placeholder="Optional", key="save-words"
+        )
+        if st.form_submit_button("Save for everybody", icon=":material/bookmark_add:"):
+            try:
+                save(cache.store(), Saved(title, words, _address(path)))
+            except (BadSetting, StoreError) as error:
+                st.error(plain(str(error)), icon=":material/block:")
+            else:
+                cache.reader().forget_saved()
+                st.toast("Saved. It is on the Overview.", icon=":material/bookmark_added:")
+
+
+def _address(path: str) -> str:
+    """This page's path and query, with what it adds to its link."""
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
+    return f"{path}?{urlencode(query | st.session_state.get(ADDED, {}), doseq=True)}"
 
 
 def copy_figure(key: str) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qs
 
 import streamlit as st
 
 from core.experiments import all_experiments
+from core.formatting import counted, inline_text
+from core.settings import BadSetting
+from core.store.folder import StoreError
 from core.store.records import Status
+from core.store.saved import forget
 from dashboard import access
-from dashboard.navigation import LAUNCH, RUNS
+from dashboard.navigation import LAUNCH, PAGES, RUNS
 from dashboard.store import cache
 from dashboard.ui import actions, states
-from dashboard.ui.text import STATUS_WORDS, plain
+from dashboard.ui.text import STATUS_WORDS, moment, plain
 from dashboard.views import active_runs, cards, news
 from experiments.suites import SUITES
 
@@ -21,6 +26,10 @@ ENDED_WORDS: dict[Status, str] = {
     "FAILED": "failed",
     "KILLED": "cancelled",
 }
+
+
+MAX_SAVED = 12
+"""More saved views than that make the page long."""
 
 
 def first_step() -> None:
@@ -90,6 +99,41 @@ def next_step() -> None:
     st.page_link(step.page.path, label=step.label, query_params=step.query)
 
 
+def saved_views() -> None:
+    """What people have given a title, the newest first."""
+    views = cache.reader().saved()
+    if not views:
+        return
+    st.subheader("Saved", anchor=False)
+    for view in views[:MAX_SAVED]:
+        path, _, query = view.address.partition("?")
+        page = next((page for page in PAGES if page.address == path), None)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if page is not None:
+                label = plain(inline_text(view.title))
+                st.page_link(page.path, label=label, query_params=parse_qs(query))
+            facts = [inline_text(view.words), inline_text(view.user), moment(view.at)]
+            st.caption(plain(" · ".join(filter(None, facts))), width="stretch")
+            if access.person().may_change(view.user):
+                st.button(
+                    "Remove",
+                    key=f"forget-{view.run_id}",
+                    type="tertiary",
+                    on_click=_forget,
+                    args=(view.run_id,),
+                )
+    if len(views) > MAX_SAVED:
+        st.caption(f"and {counted(len(views) - MAX_SAVED, 'older one')}, in MLflow")
+
+
+def _forget(run_id: str) -> None:
+    try:
+        forget(cache.store(), run_id)
+    except (BadSetting, StoreError) as error:
+        st.toast(plain(str(error)), icon=":material/block:")
+    cache.reader().forget_saved()
+
+
 with st.container(key="overview", gap="xsmall"):
     st.title("What recurrent networks remember", anchor=False)
     if cache.reader().runs():
@@ -100,6 +144,7 @@ with st.container(key="overview", gap="xsmall"):
         with st.grid(3, min_column_width=290):
             for experiment in all_experiments():
                 cards.answer(experiment)
+        saved_views()
     else:
         first_step()
         active_runs.worker_line()

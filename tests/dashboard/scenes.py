@@ -194,7 +194,7 @@ class Recorded:
     def copy(self, store: Store, experiment: Experiment, sweep: str) -> str:
         """Put the run into another store as a new one of that comparison; its id."""
         new_id = uuid.uuid4().hex
-        identifier = store._experiment_id(experiment.name)
+        identifier = store.experiment_number(experiment.name, experiment.question)
         folder = Path(store.client.get_experiment(identifier).artifact_location) / new_id
         folder /= "artifacts"
         for there, kind in ((folder, "artifacts"), (store.spool(new_id), "spool")):

@@ -22,6 +22,7 @@ from core.experiments.throughput import THROUGHPUT
 from core.models.registry import variants
 from core.processes import process_identity
 from core.store.folder import StoreError
+from core.store.people import current_user
 from core.store.records import TAG_OWNER
 from core.store.tracking import Store
 from dashboard.navigation import launching, page_of
@@ -57,7 +58,7 @@ def test_starting_queues_every_variant_as_one_comparison(
     assert [run.settings["cell"] for run in runs] == ["rnn", "lstm", "gru"] * 2
     assert {run.status for run in runs} == {"SCHEDULED"}
     assert len({run.sweep for run in runs}) == 1
-    assert {run.user for run in runs} == {app.user["email"]}, "who has signed in"
+    assert {run.user for run in runs} == {current_user()}
     assert app.query_params["watch"] in (runs[0].sweep, [runs[0].sweep])
     assert len(workers) == 1
 

@@ -27,7 +27,7 @@ from dashboard.charts.curves import Repeats, of_estimates
 from dashboard.charts.render import Chart
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
-from dashboard.ui import controls, downloads, housekeeping, more_seeds, states, tables
+from dashboard.ui import controls, downloads, housekeeping, links, more_seeds, states, tables
 from dashboard.ui.text import plain
 from dashboard.views.compare import across, curves, picking
 from dashboard.views.compare.curves import NO_HIGHLIGHT, Section, put_chart
@@ -49,6 +49,7 @@ def draw_picked() -> None:
         _nothing_yet(runs)
         return
     picked = picking.pick(runs)
+    links.also({} if picked.asked else {"sweep": [sweep.name for sweep in picked.sweeps]})
     experiments = [e for e in all_experiments() if any(r.experiment == e.name for r in picked.runs)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(plain(_which_runs(picked, experiments)), width="content")
