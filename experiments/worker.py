@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -49,6 +50,13 @@ MAX_REQUEUES = 3
 
 ANALYZE_AFTER_RUNS = 6
 """SQLite's statistics are refreshed when the worker is idle after this many runs."""
+
+WORKER_VARIABLE = "UNROLL_WORKER"
+"""`elsewhere`: somebody else starts the worker and starts it again, so that nobody here does."""
+
+SILENT_SECONDS = 60.0
+"""A worker of another machine (or container) that shares the folder is taken for dead after this
+long without a round."""
 
 
 class WorkerRunning(RuntimeError):
@@ -169,6 +177,8 @@ class Worker:
 
     def _round(self) -> None:
         """Look at every active run: end what is lost, enforce cancellations, start what fits."""
+        with contextlib.suppress(OSError):
+            os.utime(self._store.folder / "worker.json")
         running = self._store.runs(status="RUNNING", unreadable=True)
         others: list[ResourceRequest] = []
         for record in running:
@@ -290,17 +300,26 @@ class Worker:
 
 
 def worker_status(store: Store) -> WorkerStatus | None:
-    """The live worker of the store on this machine, if there is one."""
+    """The live worker of the store, if there is one on this machine or in a container that shares
+    the store's folder.
+    """
+    path = store.folder / "worker.json"
     try:
-        status = WorkerStatus(**json.loads((store.folder / "worker.json").read_text()))
+        status = WorkerStatus(**json.loads(path.read_text()))
+        silent = time.time() - path.stat().st_mtime
     except (OSError, ValueError, TypeError):
         return None
-    return status if process_exists(status.pid, status.created) else None
+    if status.host == socket.gethostname():
+        return status if process_exists(status.pid, status.created) else None
+    return status if silent < SILENT_SECONDS else None
 
 
 def ensure_worker(store: Store) -> None:
     """Start a worker in the background if none is alive. Raises `StoreError` if it cannot start."""
     if worker_status(store) is not None:
+        return
+    if os.environ.get(WORKER_VARIABLE) == "elsewhere":
+        wake(store)
         return
     log = store.folder / "worker.log"
     command = [sys.executable, "-m", "experiments", "worker", "--exit-when-idle", "600"]
