@@ -97,6 +97,9 @@ def serve_team(say: Callable[[str], None], port: int, folder: Path) -> int:
             say("Stopping.")
             supervisor.stop()
             guard.dismiss()
+            for name in PORTS:  # SeaweedFS leaves its sockets behind
+                for socket in Path("/tmp").glob(f"seaweedfs-*-{at.port_of(name)}.sock"):
+                    socket.unlink()
 
 
 def prepare(at: Installation) -> Installation:

@@ -59,13 +59,14 @@ class Proxy:
         self.at = at
         self.dashboard = dashboard
 
+    def connect(self) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context(cafile=self.at.secret("certificate.pem"))
+        return http.client.HTTPSConnection("localhost", self.at.port, context=context, timeout=10)
+
     def ask(
         self, path: str, method: str = "GET", cookie: str = "", host: str = "", body: bytes = b""
     ) -> http.client.HTTPResponse:
-        context = ssl.create_default_context(cafile=self.at.secret("certificate.pem"))
-        connection = http.client.HTTPSConnection(
-            "localhost", self.at.port, context=context, timeout=10
-        )
+        connection = self.connect()
         headers = {"Host": host or f"localhost:{self.at.port}", "Cookie": cookie}
         connection.request(method, path, body=body or None, headers=headers)
         return connection.getresponse()
@@ -141,7 +142,9 @@ def test_a_foreign_name_is_served_nothing(proxy: Proxy) -> None:
     assert proxy.status("/", host="evil.example") == 421
 
 
-@pytest.mark.parametrize("path", ["/access/mlflow", "/metrics", "/access-mlflow"])
+@pytest.mark.parametrize(
+    "path", ["/access/mlflow", "/metrics", "/access-mlflow", "/_stcore/agent/mcp"]
+)
 def test_what_parts_say_to_each_other_is_refused_from_outside(proxy: Proxy, path: str) -> None:
     assert proxy.status(path, cookie="verdict=204") == 404
 
@@ -186,6 +189,18 @@ def test_a_path_that_means_another_one_is_refused(proxy: Proxy, path: str) -> No
 )
 def test_what_acts_for_the_server_is_closed(proxy: Proxy, path: str) -> None:
     assert proxy.status(path, cookie="verdict=204") == 404
+
+
+def test_a_flood_is_refused_but_the_files_of_a_page_are_not_counted(proxy: Proxy) -> None:
+    connection = proxy.connect()
+    seen: dict[str, set[int]] = {}
+    for path in ("/static/js/a.js", "/x"):
+        for _ in range(800):
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            reply.read()
+            seen.setdefault(path, set()).add(reply.status)
+    assert seen == {"/static/js/a.js": {200}, "/x": {200, 429}}
 
 
 def test_a_body_is_limited(proxy: Proxy) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,16 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from core.processes import started_at
+from core.store.tracking import Store
 from experiments import hosting
 from experiments.guard import Guard
 from experiments.guard import main as end_all
 from experiments.hosting import render, require_programs
 from experiments.parts import DEPLOY, Installation, parts
 from experiments.services import Service, Supervisor, in_order_of_need
+from experiments.worker import (
+    SILENT_SECONDS,
+    WORKER_VARIABLE,
+    Worker,
+    ensure_worker,
+    worker_status,
+)
 from tests.experiments.processes import until
 
 Start = Callable[..., Supervisor]
@@ -105,6 +115,31 @@ def test_the_guard_leaves_alone_what_it_was_told_to_forget() -> None:
         for process in processes:
             process.kill()
             process.wait()
+
+
+def test_a_worker_in_another_container_is_seen_by_its_sign_of_life(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shares the store's folder, but its process cannot be seen."""
+    announced = store.folder / "worker.json"
+    status = {"pid": 1, "host": "worker", "created": "boot+1", "started": 1.0, "ready": True}
+    announced.write_text(json.dumps(status))
+    assert worker_status(store).host == "worker"
+    long_ago = time.time() - 10 * SILENT_SECONDS
+    os.utime(announced, (long_ago, long_ago))
+    assert worker_status(store) is None
+    monkeypatch.setenv(WORKER_VARIABLE, "elsewhere")
+    ensure_worker(store)
+    assert worker_status(store) is None
+    assert (store.folder / "queue.wake").exists(), "whoever starts it again finds the runs"
+
+
+def test_a_worker_shows_in_every_round_that_it_lives(store: Store) -> None:
+    announced = store.folder / "worker.json"
+    announced.touch()
+    os.utime(announced, (1.0, 1.0))
+    Worker(store, print, SimpleNamespace(running=()))._round()
+    assert time.time() - announced.stat().st_mtime < SILENT_SECONDS
 
 
 def test_secrets_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
