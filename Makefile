@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Of the many processes that are started, each would compile all of the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-dev run test test-slow check bench faults screenshots mlflow clean
+.PHONY: setup setup-dev run test test-slow check bench faults screenshots team mlflow clean
 .DEFAULT_GOAL := run
 
 setup: .venv/run.stamp
@@ -20,7 +20,7 @@ setup-dev: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt | .venv/bin/python
+.venv/dev.stamp: requirements-dev.txt requirements-team.txt requirements.txt | .venv/bin/python
 	@echo "Installing what Unroll and its tests need (some minutes the first time) …"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ .venv/run.stamp
@@ -48,6 +48,9 @@ faults: setup-dev  ## kills, power cuts, full disks and worse; ARGS="kills --see
 screenshots: setup-dev  ## the README's pictures, from a chapter suite that is measured first
 	$(BIN)/python -m experiments suite chapter
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+team: setup-dev  ## every part of a team's installation, on loopback; ARGS="--port 8543"
+	@$(BIN)/python -m experiments team $(ARGS)
 
 mlflow: setup  ## the MLflow UI alone
 	@$(BIN)/python -m experiments mlflow $(ARGS)

@@ -24,6 +24,7 @@ from core.settings import BadSetting
 from core.store.records import STATUSES
 from experiments import commands
 from experiments.export import EXPORT_FORMATS
+from experiments.hosting import TEAM_PORT
 from experiments.suites import SUITES
 
 VARIANT_SETTINGS = ("cell", "bidirectional")
@@ -168,6 +169,9 @@ def _parser() -> _Parser:
     serve = verb("serve", "run worker, MLflow UI and dashboard together", commands.serve)
     serve.add_argument("--dashboard-port", type=PORT, default=8501, metavar="PORT")
     serve.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
+    team = verb("team", "run every part of a team's installation on this machine", commands.team)
+    team.add_argument("--port", type=PORT, default=TEAM_PORT, metavar="PORT")
+    team.add_argument("--folder", metavar="FOLDER", help="default: mlruns/team")
     mlflow = verb("mlflow", "run the MLflow UI alone", commands.mlflow)
     mlflow.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
     return parser

@@ -9,6 +9,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -56,6 +57,7 @@ from core.store.tracking import Store, open_store
 from experiments import export as files
 from experiments import housekeeping, queue, scorecards, scoring
 from experiments.evidence import ClaimStatus, Evidence, needed_by
+from experiments.hosting import TEAM_FOLDER, serve_team
 from experiments.progress import progress_bar, run_here, wait_for_runs
 from experiments.reports.html import (
     chapter_report,
@@ -664,6 +666,11 @@ def score(args: argparse.Namespace) -> int:
 def serve(args: argparse.Namespace) -> int:
     """`serve`: run worker, MLflow UI and dashboard together."""
     return serve_all(open_store(), say, args.dashboard_port, args.mlflow_port)
+
+
+def team(args: argparse.Namespace) -> int:
+    """`team`: run every part of a team's installation on this machine."""
+    return serve_team(say, args.port, Path(args.folder or TEAM_FOLDER))
 
 
 def mlflow(args: argparse.Namespace) -> int:

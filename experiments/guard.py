@@ -1,7 +1,8 @@
-"""Ends what `serve` has started if `serve` itself is killed and cannot.
+"""Ends what `serve` or `team` has started if that itself is killed and cannot.
 
-It reads the numbers of its charges from standard input, one a line. The end of the input means
-that whoever wrote them is gone; a line without a number, that there is nothing left to end.
+It reads the numbers of its charges from standard input, one a line; a number with a minus sign is
+no longer one of them. The end of the input means that whoever wrote them is gone; a line without a
+number, that there is nothing left to end.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ class Guard:
         """End this process and its group, too, if this one is gone."""
         self._write(f"{pid}\n")
 
+    def forget(self, pid: int) -> None:
+        """Leave this process alone: it has ended, and its number may become that of another one."""
+        self._write(f"-{pid}\n")
+
     def dismiss(self) -> None:
         """Nothing is left to end."""
         self._write("\n")
@@ -53,7 +58,12 @@ class Guard:
 
 def main(lines: Sequence[str]) -> None:
     """Ask these processes to end, then end by force what is left of their groups."""
-    pids = [int(line) for line in lines]
+    pids: list[int] = []
+    for number in map(int, lines):
+        if number > 0:
+            pids.append(number)
+        elif -number in pids:
+            pids.remove(-number)
     for pid in pids:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGTERM)

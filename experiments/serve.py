@@ -5,13 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 import psutil
@@ -24,53 +20,14 @@ from core.store.records import DASHBOARD_VARIABLE
 from core.store.tracking import Store
 from experiments.guard import Guard
 from experiments.queue import submit_suite
+from experiments.services import Service
 from experiments.suites import suite_named
-from experiments.worker import environment, start_process, worker_status
+from experiments.worker import environment, worker_status
 
 HOST = "127.0.0.1"
 
 READY_SECONDS = 90.0
 """How long a server may take to answer first; a cold disk makes MLflow slow to import."""
-
-
-@dataclass
-class Service:
-    """A process that `serve` starts and stops."""
-
-    name: str
-    command: list[str]
-    log: Path
-    health: str = ""
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self, env: dict[str, str]) -> int:
-        """Start it; return its process id, which is that of its group too."""
-        self.process = start_process(self.command, env, self.log)
-        return self.process.pid
-
-    def answers(self) -> bool:
-        """Whether its health page answers."""
-        try:
-            with urllib.request.urlopen(self.health, timeout=2) as reply:
-                return bool(reply.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def stop(self, patience: float) -> None:
-        """Ask it to end, wait as long as `patience`, then kill it with everything it started."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        family = [psutil.Process(self.process.pid)]
-        with contextlib.suppress(psutil.Error):
-            family += family[0].children(recursive=True)
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(patience)
-        for member in family:
-            # What the dashboard started in a session of its own (a worker) is not the dashboard.
-            with contextlib.suppress(psutil.Error, OSError):
-                if self.name == "worker" or os.getsid(member.pid) == self.process.pid:
-                    member.kill()
 
 
 def serve_all(
@@ -88,10 +45,10 @@ def serve_all(
                 "one first (Ctrl-C where it runs)"
             ) from None
         stack.enter_context(stop_signals(lambda number, _: stopping.append(number)))
-        _require_free(dashboard_port, "dashboard_port")
+        require_free(dashboard_port, "dashboard_port")
         mlflow_url = store.uri
         if not store.uri.startswith("http"):
-            _require_free(mlflow_port, "mlflow_port")
+            require_free(mlflow_port, "mlflow_port")
             mlflow_url = f"http://{HOST}:{mlflow_port}"
             services.append(mlflow_service(store, mlflow_port))
         if worker_status(store) is None:
@@ -182,26 +139,30 @@ def _watch(
             start(services[-1])
         for service in _dead(services):
             say(f"The {service.name} has ended; the end of its log ({service.log}):")
-            say("\n".join(service.log.read_text(errors="replace").splitlines()[-12:]))
+            say(service.last_words())
             return 1
         time.sleep(0.2)
     return 0
 
 
 def _dead(services: list[Service]) -> list[Service]:
-    return [s for s in services if s.process is not None and s.process.poll() is not None]
+    return [service for service in services if service.dead]
 
 
-def _require_free(port: int, setting: str) -> None:
+def require_free(port: int, setting: str, instead: str = "") -> None:
+    """Raise `BadSetting` if the port is taken; it names who has it, and the command to use instead
+    (default: `make run` with the next port).
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
             flag = "--" + setting.replace("_", "-")
+            instead = instead or f'make run ARGS="{flag} {port + 1}"'
             raise BadSetting(
                 f"{setting} is {port}, which {_holder(port)} uses ({error.strerror}); stop "
-                f'that, or choose another: make run ARGS="{flag} {port + 1}"'
+                f"that, or choose another: {instead}"
             ) from None
 
 
@@ -215,5 +176,5 @@ def _holder(port: int) -> str:
 
 def run_mlflow(store: Store, port: int) -> NoReturn:
     """Become the MLflow UI, in the foreground."""
-    _require_free(port, "mlflow_port")
+    require_free(port, "mlflow_port")
     os.execve(sys.executable, mlflow_service(store, port).command, environment(store))

@@ -54,7 +54,6 @@ MAX_REQUEUES = 3
 ANALYZE_AFTER_RUNS = 6
 """SQLite's statistics are refreshed when the worker is idle after this many runs."""
 
-
 WORKER_VARIABLE = "UNROLL_WORKER"
 """`elsewhere` where the worker is a service of its own: a dashboard starts none then."""
 
