@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit import config
@@ -198,7 +198,7 @@ READING_POST = re.compile(
 )
 """Requests of MLflow's own UI that read, although they are POSTs."""
 
-STARTS_SOMETHING = ("gateway", "/jobs", "/scorers")
+STARTS_SOMETHING = ("gateway", "/jobs", "/scorers", "/assistant")
 """What MLflow answers by calling another server or starting a program."""
 
 
@@ -211,7 +211,7 @@ def mlflow_request(role: Role | None, method: str, address: str, origin: str, ho
     if role is None:
         return 401
     path = urlsplit(address).path
-    if any(part in path for part in STARTS_SOMETHING):
+    if any(part in unquote(path) for part in STARTS_SOMETHING):
         return 403
     if method in ("GET", "HEAD", "OPTIONS"):
         return 204

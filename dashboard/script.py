@@ -35,7 +35,7 @@ with store_problems(), controls.notices():
     housekeeping.undo_notice()
     st.session_state.pop(links.ADDED, None)
     corner = st.container(key="page-link", horizontal=True, gap="small")
-    current = st.navigation(sections)
+    current = st.navigation(sections, expanded=True)
     current.run()
     with corner:
         links.save_page(current.url_path)

@@ -146,6 +146,7 @@ def test_what_is_not_theirs_cannot_be_changed(
         ("POST", "/mlflow/ajax-api/2.0/mlflow/runs/search/../delete", 403, 204),
         ("POST", "/mlflow/ajax-api/2.0/mlflow/runs/delete/%2e%2e/search", 403, 204),
         ("GET", "/mlflow/ajax-api/2.0/mlflow/gateway-proxy?url=http://10.0.0.1", 403, 403),
+        ("GET", "/mlflow/ajax-api/2.0/mlflow/%67ateway-proxy?url=http://10.0.0.1", 403, 403),
         ("POST", "/mlflow/ajax-api/3.0/jobs", 403, 403),
     ],
 )
