@@ -18,6 +18,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from core.runner import stop_signals
+from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.records import DASHBOARD_VARIABLE
@@ -84,8 +85,8 @@ def serve_all(
             stack.enter_context(FileLock(store.folder / "serve.lock", timeout=0))
         except Timeout:
             raise StoreError(
-                f"Unroll already serves {store.uri}; use the dashboard that is open, or stop that "
-                "one first (Ctrl-C where it runs)"
+                f"Unroll already serves {without_secrets(store.uri)}; use the dashboard that is "
+                "open, or stop that one first (Ctrl-C where it runs)"
             ) from None
         stack.enter_context(stop_signals(lambda number, _: stopping.append(number)))
         _require_free(dashboard_port, "dashboard_port")

@@ -24,6 +24,7 @@ import psutil
 from core.machine_memory import GIB, free_bytes
 from core.processes import process_exists, started_at
 from core.runner import execute
+from core.secrets import without_secrets
 from core.store.records import RunRecord
 from core.store.tracking import Store
 from experiments import liveness
@@ -231,9 +232,9 @@ def execute_child(uri: str, run_id: str, log: Path) -> None:
     try:
         execute(Store(uri), run_id)
     except BaseException:
-        traceback.print_exc()
+        sys.stderr.write(without_secrets(traceback.format_exc()))
         sys.stderr.flush()
-        raise
+        raise SystemExit(1) from None
 
 
 def _offer_to_the_kernel() -> None:
