@@ -94,7 +94,7 @@ class Masked(logging.Filter):
 class TextFormatter(logging.Formatter):
     """Lines for people."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+    def formatMessage(self, record: logging.LogRecord) -> str:
         number = getattr(record, ERROR, "")
         return super().formatMessage(record) + (f" (error {number})" if number else "")
 
@@ -131,7 +131,7 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
         self.stream = sys.stderr
         super().emit(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+    def handleError(self, record: logging.LogRecord) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 

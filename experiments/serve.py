@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import psutil
 from filelock import FileLock, Timeout
@@ -29,6 +30,9 @@ from experiments.suites import suite_named
 from experiments.worker import environment, start_process, worker_status
 
 HOST = "127.0.0.1"
+
+BACKEND_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
+"""Where `mlflow server` finds the address of its database."""
 
 READY_SECONDS = 90.0
 """How long a server may take to answer first; a cold disk makes MLflow slow to import."""
@@ -90,7 +94,7 @@ def serve_all(
             ) from None
         stack.enter_context(stop_signals(lambda number, _: stopping.append(number)))
         _require_free(dashboard_port, "dashboard_port")
-        mlflow_url = store.uri
+        mlflow_url = without_user(store.uri)
         if not store.uri.startswith("http"):
             _require_free(mlflow_port, "mlflow_port")
             mlflow_url = f"http://{HOST}:{mlflow_port}"
@@ -103,7 +107,7 @@ def serve_all(
             submit_suite(store, suite)
             say(f"The store is empty: queued the {suite.name} suite ({len(suite.configs())} runs).")
         env = {
-            **environment(store),
+            **mlflow_environment(store),
             "UNROLL_MLFLOW_URL": mlflow_url,
             DASHBOARD_VARIABLE: f"http://{HOST}:{dashboard_port}",
         }
@@ -132,11 +136,24 @@ def mlflow_service(store: Store, port: int) -> Service:
     """The MLflow UI over the store; `environment` switches off its job runners."""
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
-        *("--workers", "1", "--backend-store-uri", store.uri),
+        *("--workers", "1"),
         *("--artifacts-destination", str(store.folder / "artifacts")),
     ]
     log = store.folder / "mlflow.log"
     return Service("MLflow UI", command, log, f"http://{HOST}:{port}/health")
+
+
+def mlflow_environment(store: Store) -> dict[str, str]:
+    """The environment of the MLflow UI: everybody sees a command line, and an address may have a
+    password in it.
+    """
+    return {**environment(store), BACKEND_VARIABLE: store.uri}
+
+
+def without_user(uri: str) -> str:
+    """The address of a server that browsers are given: without who signs in to it."""
+    address = urlsplit(uri)
+    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
 
 
 def dashboard_service(store: Store, port: int) -> Service:
@@ -217,4 +234,4 @@ def _holder(port: int) -> str:
 def run_mlflow(store: Store, port: int) -> NoReturn:
     """Become the MLflow UI, in the foreground."""
     _require_free(port, "mlflow_port")
-    os.execve(sys.executable, mlflow_service(store, port).command, environment(store))
+    os.execve(sys.executable, mlflow_service(store, port).command, mlflow_environment(store))

@@ -77,9 +77,7 @@ class Worker:
     server nothing prevents one on another machine, which would take the same runs: start only one.
     """
 
-    def __init__(
-        self, store: Store, log: logging.Logger, executor: Executor | None = None
-    ) -> None:
+    def __init__(self, store: Store, log: logging.Logger, executor: Executor | None = None) -> None:
         self._store = store
         self._log = log
         self._executor = executor or executor_for(store)

@@ -29,7 +29,15 @@ ONLY_IN = {
 """Library → where it may be imported."""
 RANKS = (
     ("settings", "stats"),
-    ("formatting", "secrets", "device", "machine_load", "machine_lock", "machine_memory", "processes"),
+    (
+        "formatting",
+        "secrets",
+        "device",
+        "machine_load",
+        "machine_lock",
+        "machine_memory",
+        "processes",
+    ),
     ("models.registry", "models.architecture"),
     ("models.counting",),
     ("experiment",),

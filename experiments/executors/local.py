@@ -231,7 +231,7 @@ def execute_child(uri: str, run_id: str, log: Path) -> None:
     os.dup2(descriptor, 2)
     try:
         execute(Store(uri), run_id)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - multiprocessing would print it with its secrets
         sys.stderr.write(without_secrets(traceback.format_exc()))
         sys.stderr.flush()
         raise SystemExit(1) from None
