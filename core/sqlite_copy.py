@@ -12,7 +12,7 @@ BUSY_SECONDS = 60.0
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Write a copy as of one moment; what is at the target is replaced at once or not at all.
+    """Write a copy as of one moment to a file that nobody has open, all of it or nothing.
 
     The copy is one file without a write-ahead log beside it. Raises `sqlite3.Error` if the source
     is not sound, and `OSError` if the target cannot be written.

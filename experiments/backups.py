@@ -271,7 +271,12 @@ def upgrade(uri: str, say: Say) -> str:
                 f"the database {path} cannot be copied ({error}); nothing was changed"
             ) from error
         say(f"the database as it is now was copied to {copy}")
-        _migrate(f"sqlite:///{path}", {}, f"put {copy} back in the place of {path.name}")
+        _migrate(
+            f"sqlite:///{path}",
+            {},
+            f"to go back, put {copy} in the place of "
+            f"{path.name} and remove {path.name}-wal and {path.name}-shm",
+        )
     return f"the store {path} was upgraded from {before} to {schema_revision(path)}"
 
 

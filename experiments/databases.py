@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from core.formatting import counted
 from core.secrets import without_secrets
@@ -225,7 +225,7 @@ class PostgresDatabase:
         self.environment = {PARAMETERS[name]: text for name, text in named.items() if text}
         self.environment["PGDATABASE"] = self.name
         # Drivers of Python read the same variables.
-        self.address = address._replace(netloc="", query="").geturl()
+        self.address = f"{address.scheme}:///{quote(self.name)}"
         self._shown = without_secrets(uri)
 
     def __str__(self) -> str:

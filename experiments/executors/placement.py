@@ -99,5 +99,6 @@ def require_shared_store(uri: str, here: str, nodes: Iterable[Node]) -> None:
     what = "an address of this machine alone" if local else "a file of this machine"
     raise StoreError(
         f"MLFLOW_TRACKING_URI is {without_secrets(uri)}, {what}, but the cluster has nodes on "
-        f"other machines ({', '.join(elsewhere)}); give the http(s) address of an MLflow server that they reach"
+        f"other machines ({', '.join(elsewhere)}); give the http(s) address of an MLflow server "
+        "that they reach"
     )
