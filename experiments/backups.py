@@ -142,6 +142,8 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = TypeAdapter(Manifest).validate_python(json.loads(path.read_text()))
     except (ValueError, ValidationError) as error:
         raise StoreError(f"{path} cannot be read: it was damaged") from error
+    if not all(number.isdigit() for number in manifest.locations):  # they name folders
+        raise StoreError(f"{path} names experiments that are no numbers")
     if manifest.format != FORMAT:
         raise StoreError(
             f"the backup is of format {manifest.format}; this version of Unroll reads {FORMAT}"
@@ -347,7 +349,9 @@ def _places(manifest: Manifest, uri: str) -> dict[str, str]:
     places = dict(manifest.locations)
     for number, where in local.items():
         name = Path(where).name
-        places[number] = str(path.parent / "artifacts" / (name if names[name] == 1 else number))
+        places[number] = str(
+            path.parent / "artifacts" / (number if name in ("", "..") or names[name] > 1 else name)
+        )
     return places
 
 

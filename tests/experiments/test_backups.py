@@ -205,6 +205,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(
     refused("no backup", lambda folder: (folder / MANIFEST).unlink())
     refused("cannot be read", lambda folder: (folder / MANIFEST).write_text("{"))
     refused("format 2", change(format=2))
+    refused("are no numbers", change(locations={"../../x": "/x"}))
     refused("newer than those of the installed", change(schema_revision="fedcba987654"))
     refused("into is .*a backup of PostgreSQL is restored where", change(kind="postgresql"))
 
@@ -299,6 +300,7 @@ def older(store: Store) -> None:
     command.downgrade(config, OLDER_REVISION)
 
 
+@pytest.mark.slow
 def test_a_copy_is_kept_before_an_older_store_is_upgraded(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
