@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Of the many processes that are started, each would compile all of the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-dev run test test-slow check bench faults screenshots team mlflow clean
+.PHONY: setup setup-dev run test test-slow check audit bench faults screenshots team mlflow backup restore clean
 .DEFAULT_GOAL := run
 
 setup: .venv/run.stamp
@@ -39,6 +39,9 @@ check: setup-dev  ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+audit: setup-dev  ## known vulnerabilities of what is required, secrets in tracked files
+	$(BIN)/python -m tests.audit $(ARGS)
+
 bench: setup-dev  ## speed, as ratios within one run
 	$(BIN)/python -m tests.bench $(ARGS)
 
@@ -54,6 +57,12 @@ team: setup-dev  ## every part of a team's installation, on loopback; ARGS="--po
 
 mlflow: setup  ## the MLflow UI alone
 	@$(BIN)/python -m experiments mlflow $(ARGS)
+
+backup: setup  ## copy the whole store, while it is used; ARGS="--to FOLDER"
+	@$(BIN)/python -m experiments backup $(ARGS)
+
+restore: setup  ## make an empty store what a backup has; ARGS="FOLDER"
+	@$(BIN)/python -m experiments restore $(ARGS)
 
 clean:  ## caches and the virtual environment; what was recorded in mlruns/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

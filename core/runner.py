@@ -24,6 +24,7 @@ from core.experiments import config_of, experiment_named
 from core.machine_lock import TIMING_LOCK, acquire_machine_slot
 from core.machine_memory import GIB, total_bytes
 from core.processes import process_identity
+from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import PROJECT
 from core.store.recorder import Recorder, newest_checkpoint, salvage
@@ -124,10 +125,11 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
             recorder.log(error)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the run records it
             cancellation.disarm()
-            error = failure_text(failure, config)
-            recorder.log(traceback.format_exc())
+            error = without_secrets(failure_text(failure, config))
+            recorder.log(without_secrets(traceback.format_exc()))
+            shown = without_secrets(traceback.format_exc(limit=-20))
             with contextlib.suppress(Exception):  # the log has it too, with the outer calls
-                store.set_tags(run_id, {TAG_TRACEBACK: traceback.format_exc(limit=-20)})
+                store.set_tags(run_id, {TAG_TRACEBACK: shown})
         cancellation.disarm()
         insist(lambda: recorder.close(finished=status == "FINISHED"), recorder.say_that_it_waits)
         if insist(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from core.formatting import one_line
+from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.tracking import is_temporary
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _say(error: object) -> None:
     """Print an error on one line that every terminal can show, however long what it quotes is."""
-    text = one_line(str(error)).encode(errors="backslashreplace").decode()
+    text = without_secrets(one_line(str(error))).encode(errors="backslashreplace").decode()
     if len(text) > MAX_MESSAGE:
         text = f"{text[: MAX_MESSAGE // 2]} … {text[-MAX_MESSAGE // 2 :]}"
     print(f"error: {text}", file=sys.stderr)

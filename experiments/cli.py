@@ -21,8 +21,8 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.measure.scoring import DEFAULT_BUCKET_WIDTH, TOKENISATIONS
 from core.models.registry import variants
 from core.settings import BadSetting
-from core.store.records import STATUSES
-from experiments import commands
+from core.store.records import ENDED, STATUSES
+from experiments import commands, commands_operations
 from experiments.export import EXPORT_FORMATS
 from experiments.hosting import TEAM_PORT
 from experiments.suites import SUITES
@@ -174,7 +174,35 @@ def _parser() -> _Parser:
     team.add_argument("--folder", metavar="FOLDER", help="default: mlruns/team")
     mlflow = verb("mlflow", "run the MLflow UI alone", commands.mlflow)
     mlflow.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
+    _add_operations(verb)
     return parser
+
+
+def _add_operations(verb: Callable[[str, str, commands.Command], argparse.ArgumentParser]) -> None:
+    operations = commands_operations
+    health = verb("health", "say whether worker and store work, by exit status", operations.health)
+    parts = ("worker", "store", "all")
+    health.add_argument("part", nargs="?", default="all", choices=parts, metavar="PART")
+    _add_json(health)
+    verb("metrics", "print the metrics that Prometheus reads", operations.metrics)
+    backup = verb("backup", "copy the whole store, while it is used", operations.backup)
+    new = "a new folder; default: in backups/ beside the store"
+    backup.add_argument("--to", metavar="FOLDER", help=new)
+    restore = verb("restore", "make an empty store what a backup has", operations.restore)
+    restore.add_argument("folder", metavar="FOLDER", help="a backup")
+    there = "a folder for the store; default: where MLFLOW_TRACKING_URI points"
+    restore.add_argument("--into", metavar="FOLDER", help=there)
+    compare = "write nothing: compare the store with the backup; exit status 1 if they differ"
+    restore.add_argument("--verify", action="store_true", help=compare)
+    verb(
+        "upgrade", "bring the store up to the installed MLflow; a copy is kept", operations.upgrade
+    )
+    archive = verb("archive", "archive old runs that nobody starred or pinned", operations.archive)
+    archive.add_argument("--older-than", metavar="AGE", help="since they ended: 180d, 26w")
+    ended = f"only these: {', '.join(ENDED)}"
+    archive.add_argument("--status", type=str.upper, choices=ENDED, metavar="S", help=ended)
+    archive.add_argument("--dry-run", action="store_true", help="only say how many")
+    archive.add_argument("--undo", action="store_true", help="bring back what this has archived")
 
 
 def _add_edit(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,6 @@ import functools
 import json
 import re
 import shlex
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ from core.settings import BadSetting, parse_values
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from experiments import export as files
-from experiments import housekeeping, queue, scorecards, scoring
+from experiments import housekeeping, logs, queue, scorecards, scoring
 from experiments.evidence import ClaimStatus, Evidence, needed_by
 from experiments.hosting import TEAM_FOLDER, serve_team
 from experiments.progress import progress_bar, run_here, wait_for_runs
@@ -249,13 +248,12 @@ def configs_of(args: argparse.Namespace) -> tuple[Experiment, list[Config]]:
 
 def worker(args: argparse.Namespace) -> int:
     """`worker`: take runs off the queue."""
+    logs.set_up("worker")
     store = open_store()
     try:
-        Worker(store, lambda text: say(f"{time.strftime('%H:%M:%S')} {text}")).serve(
-            args.exit_when_idle
-        )
+        Worker(store, logs.log).serve(args.exit_when_idle)
     except WorkerRunning as error:
-        say(f"error: {error}")
+        logs.log.error(f"error: {error}")
         return 1
     return 0
 
@@ -665,7 +663,8 @@ def score(args: argparse.Namespace) -> int:
 
 def serve(args: argparse.Namespace) -> int:
     """`serve`: run worker, MLflow UI and dashboard together."""
-    return serve_all(open_store(), say, args.dashboard_port, args.mlflow_port)
+    logs.set_up("serve")
+    return serve_all(open_store(), logs.log.info, args.dashboard_port, args.mlflow_port)
 
 
 def team(args: argparse.Namespace) -> int:

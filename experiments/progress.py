@@ -22,6 +22,7 @@ from core.formatting import counted, inline_text
 from core.settings import BadSetting
 from core.store.records import ENDED, RunRecord
 from core.store.tracking import Store
+from experiments.logs import SILENT
 from experiments.queue import require_devices
 from experiments.terminal import ERR, say
 from experiments.worker import Worker, WorkerRunning
@@ -80,7 +81,7 @@ def wait_for_runs(store: Store, run_ids: Sequence[str]) -> tuple[list[RunRecord]
     with _display() as progress:
         watch = _Watch(store, run_ids, progress)
         try:
-            Worker(store, lambda text: None).serve(watch=watch)  # the display says it all
+            Worker(store, SILENT).serve(watch=watch)  # the display says it all
         except WorkerRunning:
             with contextlib.suppress(KeyboardInterrupt):
                 while not watch():

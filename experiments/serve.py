@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import psutil
 from filelock import FileLock, Timeout
 
 from core.runner import stop_signals
+from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import StoreError
 from core.store.records import DASHBOARD_VARIABLE
@@ -25,6 +27,9 @@ from experiments.suites import suite_named
 from experiments.worker import environment, worker_status
 
 HOST = "127.0.0.1"
+
+BACKEND_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
+"""Where `mlflow server` finds the address of its database."""
 
 READY_SECONDS = 90.0
 """How long a server may take to answer first; a cold disk makes MLflow slow to import."""
@@ -41,12 +46,12 @@ def serve_all(
             stack.enter_context(FileLock(store.folder / "serve.lock", timeout=0))
         except Timeout:
             raise StoreError(
-                f"Unroll already serves {store.uri}; use the dashboard that is open, or stop that "
-                "one first (Ctrl-C where it runs)"
+                f"Unroll already serves {without_secrets(store.uri)}; use the dashboard that is "
+                "open, or stop that one first (Ctrl-C where it runs)"
             ) from None
         stack.enter_context(stop_signals(lambda number, _: stopping.append(number)))
         require_free(dashboard_port, "dashboard_port")
-        mlflow_url = store.uri
+        mlflow_url = without_user(store.uri)
         if not store.uri.startswith("http"):
             require_free(mlflow_port, "mlflow_port")
             mlflow_url = f"http://{HOST}:{mlflow_port}"
@@ -59,7 +64,7 @@ def serve_all(
             submit_suite(store, suite)
             say(f"The store is empty: queued the {suite.name} suite ({len(suite.configs())} runs).")
         env = {
-            **environment(store),
+            **mlflow_environment(store),
             "UNROLL_MLFLOW_URL": mlflow_url,
             DASHBOARD_VARIABLE: f"http://{HOST}:{dashboard_port}",
         }
@@ -88,11 +93,24 @@ def mlflow_service(store: Store, port: int) -> Service:
     """The MLflow UI over the store; `environment` switches off its job runners."""
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)),
-        *("--workers", "1", "--backend-store-uri", store.uri),
+        *("--workers", "1"),
         *("--artifacts-destination", str(store.folder / "artifacts")),
     ]
     log = store.folder / "mlflow.log"
     return Service("MLflow UI", command, log, f"http://{HOST}:{port}/health")
+
+
+def mlflow_environment(store: Store) -> dict[str, str]:
+    """The environment of the MLflow UI: everybody sees a command line, and an address may have a
+    password in it.
+    """
+    return {**environment(store), BACKEND_VARIABLE: store.uri}
+
+
+def without_user(uri: str) -> str:
+    """The address of a server that browsers are given: without who signs in to it."""
+    address = urlsplit(uri)
+    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
 
 
 def dashboard_service(store: Store, port: int) -> Service:
@@ -177,4 +195,4 @@ def _holder(port: int) -> str:
 def run_mlflow(store: Store, port: int) -> NoReturn:
     """Become the MLflow UI, in the foreground."""
     require_free(port, "mlflow_port")
-    os.execve(sys.executable, mlflow_service(store, port).command, environment(store))
+    os.execve(sys.executable, mlflow_service(store, port).command, mlflow_environment(store))

@@ -30,6 +30,7 @@ from core.experiment import Experiment
 from core.formatting import exact_number, inline_text
 from core.measure import scoring
 from core.papers import PAPERS, REPRODUCTION, REPRODUCTION_VERBS
+from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.records import RunRecord
@@ -56,7 +57,7 @@ ERR = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """Tell a person something, on standard error."""
-    ERR.print(text, markup=False, soft_wrap=True)
+    ERR.print(without_secrets(text), markup=False, soft_wrap=True)
 
 
 def write(content: bytes, output: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -21,12 +22,13 @@ from filelock import FileLock, Timeout
 from core.formatting import inline_text, one_line
 from core.processes import process_exists, process_identity
 from core.runner import GRACE_SECONDS, stop_signals
+from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import PROJECT, StoreError, database_path
 from core.store.people import PERSON_VARIABLE
 from core.store.records import ACTIVE, TAG_ERROR, RunRecord
 from core.store.sqlite import analyze
-from core.store.tracking import Store
+from core.store.tracking import Store, is_temporary
 from experiments.executors import executor_for
 from experiments.executors.base import Executor, ResourceRequest
 from experiments.liveness import (
@@ -37,6 +39,7 @@ from experiments.liveness import (
     signal_owner,
     times_lost,
 )
+from experiments.logs import RUN, log_failure
 from experiments.queue import requeue, wake
 from experiments.team import confine_files, team
 
@@ -81,11 +84,9 @@ class Worker:
     server nothing prevents one on another machine, which would take the same runs: start only one.
     """
 
-    def __init__(
-        self, store: Store, say: Callable[[str], None], executor: Executor | None = None
-    ) -> None:
+    def __init__(self, store: Store, log: logging.Logger, executor: Executor | None = None) -> None:
         self._store = store
-        self._tell = say
+        self._log = log
         self._executor = executor or executor_for(store)
         self._lost_runs = LostRuns()
         self._cancellations = Cancellations()
@@ -96,6 +97,7 @@ class Worker:
         self._each_person = shared.limits.running if shared else None
         """How many runs of one person are executed at a time, on a shared machine."""
         self._ended_since_analyze = 0
+        self._beat_at = 0.0
 
     def serve(
         self, exit_when_idle: float | None = None, watch: Callable[[], bool] | None = None
@@ -114,7 +116,8 @@ class Worker:
             status = worker_status(self._store)
             process = f" (process {status.pid} on {status.host})" if status else ""
             raise WorkerRunning(
-                f"a worker already serves {self._store.uri}{process}; a store needs only one"
+                f"a worker already serves {without_secrets(self._store.uri)}{process}; a store "
+                "needs only one"
             ) from None
 
         def stop(*_: object) -> None:
@@ -126,18 +129,19 @@ class Worker:
                 self._executor.warm_up()
                 _announce(self._store, ready=True)
                 self._clear_spools()
-                self._say(f"worker ready on {self._store.uri}")
+                self._say(f"worker ready on {without_secrets(self._store.uri)}")
                 if database_path(self._store.uri) is None:
                     self._say("start no worker for this store on another machine")
                 self._work(exit_when_idle, watch)
                 self._requeue_on_shutdown()
         finally:
-            (self._store.folder / "worker.json").unlink(missing_ok=True)
+            status_path(self._store).unlink(missing_ok=True)
             lock.release()
 
     def _work(self, exit_when_idle: float | None, watch: Callable[[], bool] | None) -> None:
         last_round, last_wake = -ROUND_SECONDS, 0.0
         while not self._stopping:
+            self._beat()
             # A store that is away for a moment must not end the worker. What a failed round left
             # undone, the next one finds: an ended child's run is RUNNING without a process.
             try:
@@ -152,7 +156,8 @@ class Worker:
                 if watch is not None and watch():
                     return
             except Exception as error:  # noqa: BLE001
-                self._say(f"the store did not answer ({one_line(str(error))}); trying again")
+                reason = one_line(str(error))
+                self._log.warning(f"the store did not answer ({reason}); trying again")
                 self._idle_since = None
                 time.sleep(ROUND_SECONDS)
             if exit_when_idle is None or self._idle_since is None or self._executor.running:
@@ -160,6 +165,13 @@ class Worker:
             if time.monotonic() - self._idle_since > exit_when_idle:
                 self._say(f"idle for {exit_when_idle:g} seconds")
                 return
+
+    def _beat(self) -> None:
+        """Leave a sign of life: who cannot see this process sees how old `worker.json` is."""
+        if time.monotonic() - self._beat_at >= ROUND_SECONDS:
+            self._beat_at = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(status_path(self._store))
 
     def _collect(self, seconds: float) -> bool:
         """Wait for runs of the executor to end, and mark as lost those that did not record it."""
@@ -223,7 +235,7 @@ class Worker:
         elif record.unreadable:
             reason = f"it cannot be read: {record.unreadable}"
             self._store.end(record.run_id, "FAILED", reason, owner=record.owner)
-            self._say(f"{inline_text(record.name)} was not started: {reason}")
+            self._say(f"{inline_text(record.name)} was not started: {reason}", record.run_id)
         elif record.cancelled:
             if self._executor.is_alive(record) is not True:
                 self._store.end(
@@ -232,9 +244,11 @@ class Worker:
         elif record.owner:  # being started elsewhere, or interrupted while it was
             if self._executor.is_alive(record) is False:
                 self._store.release(record.run_id, record.owner)
-                self._say(f"{inline_text(record.name)} was interrupted before it began; it waits")
+                name = inline_text(record.name)
+                self._say(f"{name} was interrupted before it began; it waits", record.run_id)
         elif self._executor.has_room(ResourceRequest.of(record), others):
-            self._say(f"start {record.experiment} · {inline_text(record.name)}")
+            name = f"{record.experiment} · {inline_text(record.name)}"
+            self._say(f"start {name}", record.run_id)
             self._executor.start(record)
         else:
             return False
@@ -244,17 +258,18 @@ class Worker:
         """End a run that did not end itself; queue it again if its machine may be to blame."""
         name = inline_text(record.name)
         if record.status in ACTIVE:
-            self._say(f"lost {name}: {how}")
+            self._log.warning(f"lost {name}: {how}", extra={RUN: record.run_id})
         reason = mark_lost(self._store, record, how)
         began = bool(record.owner) and not record.unreadable and not record.cancelled
         if reason and began and self._executor.requeues_lost:
             if times_lost(self._store, record) >= MAX_REQUEUES:
-                self._say(f"{name} was lost {MAX_REQUEUES + 1} times; it is not queued again")
+                often = f"{name} was lost {MAX_REQUEUES + 1} times; it is not queued again"
+                self._log.error(often, extra={RUN: record.run_id})
                 return
             again = requeue(self._store, record)
             reason = f"{reason.removesuffix(RETRY_HINT)}; queued again as run {again[:8]}"
             self._store.set_tags(record.run_id, {TAG_ERROR: reason})
-            self._say(f"{name} is queued again")
+            self._say(f"{name} is queued again", again)
 
     def _clear_spools(self) -> None:
         """Remove what is left of runs that ended just before their process was killed."""
@@ -292,7 +307,8 @@ class Worker:
                     again = requeue(self._store, record)
                     reason = f"interrupted when its worker stopped; queued again as run {again[:8]}"
                     self._store.set_tags(run_id, {TAG_ERROR: reason})
-                    self._say(f"{inline_text(record.name)} was interrupted; it is queued again")
+                    name = inline_text(record.name)
+                    self._say(f"{name} was interrupted; it is queued again", again)
 
     @contextlib.contextmanager
     def _reporting(self, what: str) -> Iterator[None]:
@@ -300,17 +316,25 @@ class Worker:
         try:
             yield
         except Exception as error:  # noqa: BLE001
-            self._say(f"{what}: {type(error).__name__}: {one_line(str(error))}")
+            text = f"{what}: {type(error).__name__}: {one_line(str(error))}"
+            if is_temporary(error):
+                self._log.warning(text)
+            else:
+                log_failure(text, error, log=self._log)
 
-    def _say(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # the log may be on a disk that is full
-            self._tell(text)
+    def _say(self, text: str, run: str = "") -> None:
+        self._log.info(text, extra={RUN: run})
+
+
+def status_path(store: Store) -> Path:
+    """Where the worker says who it is; it is written again every few seconds."""
+    return store.folder / "worker.json"
 
 
 def worker_status(store: Store) -> WorkerStatus | None:
     """The live worker of the store on this machine, if there is one, maybe in another container."""
     try:
-        status = WorkerStatus(**json.loads((store.folder / "worker.json").read_text()))
+        status = WorkerStatus(**json.loads(status_path(store).read_text()))
     except (OSError, ValueError, TypeError):
         return None
     if status.host != socket.gethostname():  # whose processes cannot be seen from here
@@ -379,7 +403,7 @@ def environment(store: Store) -> dict[str, str]:
 
 def _announce(store: Store, *, ready: bool) -> None:
     status = WorkerStatus(**process_identity(), started=time.time(), ready=ready)
-    path = store.folder / "worker.json"
+    path = status_path(store)
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(asdict(status)))
     temporary.replace(path)

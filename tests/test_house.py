@@ -32,6 +32,8 @@ RANKS = (
     (
         "formatting",
         "files",
+        "secrets",
+        "sqlite_copy",
         "device",
         "machine_load",
         "machine_lock",
@@ -104,7 +106,7 @@ def test_there_is_no_import_circle() -> None:
 
 def test_imports_inside_functions_only_spare_a_heavy_library() -> None:
     """An import in a function hides no circle; what it brings is torch, mlflow and the like."""
-    heavy = ("torch", "mlflow", "scipy", "pandas", "altair", "vl_convert", "sentencepiece")
+    heavy = ("boto3", "torch", "mlflow", "scipy", "pandas", "altair", "vl_convert", "sentencepiece")
     ours = [
         line
         for line in house.imports_inside_functions()

@@ -24,6 +24,7 @@ import psutil
 from core.machine_memory import GIB, free_bytes
 from core.processes import process_exists, started_at
 from core.runner import execute
+from core.secrets import without_secrets
 from core.store.records import RunRecord
 from core.store.tracking import Store
 from experiments import liveness
@@ -230,10 +231,10 @@ def execute_child(uri: str, run_id: str, log: Path) -> None:
     os.dup2(descriptor, 2)
     try:
         execute(Store(uri), run_id)
-    except BaseException:
-        traceback.print_exc()
+    except BaseException:  # noqa: BLE001 - multiprocessing would print it with its secrets
+        sys.stderr.write(without_secrets(traceback.format_exc()))
         sys.stderr.flush()
-        raise
+        raise SystemExit(1) from None
 
 
 def _offer_to_the_kernel() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.machine_memory import GIB
+from core.secrets import without_secrets
 from core.store.folder import StoreError, database_path
 from experiments.executors.base import ResourceRequest
 
@@ -97,6 +98,7 @@ def require_shared_store(uri: str, here: str, nodes: Iterable[Node]) -> None:
         return
     what = "an address of this machine alone" if local else "a file of this machine"
     raise StoreError(
-        f"MLFLOW_TRACKING_URI is {uri}, {what}, but the cluster has nodes on other machines "
-        f"({', '.join(elsewhere)}); give the http(s) address of an MLflow server that they reach"
+        f"MLFLOW_TRACKING_URI is {without_secrets(uri)}, {what}, but the cluster has nodes on "
+        f"other machines ({', '.join(elsewhere)}); give the http(s) address of an MLflow server "
+        "that they reach"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +11,19 @@ import pytest
 
 from core.store.tracking import Store
 from tests.experiments.processes import start_worker
+
+
+@pytest.fixture
+def clean_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Logging as it was, after a test that has set it up."""
+    root, ours = logging.getLogger(), logging.getLogger("unroll")
+    handlers, levels = [*root.handlers], (root.level, ours.level)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
+import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +20,15 @@ from core.store.tracking import Store
 from experiments import liveness
 from experiments.executors.base import ResourceRequest
 from experiments.liveness import LostRuns
+from experiments.logs import log, set_up
 from experiments.worker import MAX_REQUEUES, Worker
 from tests.toy import TOY, ToyConfig
 
 HERE = {**process_identity(), "started": 1.0}
 
 GONE = {**HERE, "pid": 2**22 + 1}
+
+LOG = logging.getLogger("unroll.test")
 
 ELSEWHERE = {"host": "elsewhere", "pid": 1, "created": 1.0, "started": 1.0}
 
@@ -56,7 +62,7 @@ class FakeExecutor:
 
 
 def look_once(store: Store, executor: FakeExecutor) -> None:
-    Worker(store, print, executor).serve(watch=lambda: True)
+    Worker(store, LOG, executor).serve(watch=lambda: True)
 
 
 def owned_by(store: Store, owner: dict[str, object]) -> str:
@@ -251,13 +257,18 @@ def test_what_a_killed_process_left_of_an_ended_run_is_removed(store: Store, toy
     assert store.spool(active).exists()
 
 
-def test_a_worker_whose_log_cannot_be_written_goes_on(store: Store, toy) -> None:
-    def full(_: str) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_worker_whose_log_cannot_be_written_goes_on(
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch, clean_logging: None
+) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     run_id = store.create(TOY, ToyConfig(), sweep="s")
     executor = FakeExecutor()
-    Worker(store, full, executor).serve(watch=lambda: True)
+    set_up("worker")
+    monkeypatch.setattr(sys, "stderr", Full())
+    Worker(store, log, executor).serve(watch=lambda: True)
     assert executor.started == [run_id]
 
 
@@ -268,8 +279,9 @@ def test_a_worker_gives_the_signals_back(store: Store, toy) -> None:
 
 
 def test_a_worker_of_a_server_says_that_it_must_be_the_only_one(
-    store: Store, toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: Store, toy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("experiments.worker.database_path", lambda _: None)
+    caplog.set_level(logging.INFO)
     look_once(store, FakeExecutor())
-    assert "start no worker for this store on another machine" in capsys.readouterr().out
+    assert "start no worker for this store on another machine" in caplog.text

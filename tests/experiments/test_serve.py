@@ -16,7 +16,12 @@ from core.store.folder import PROJECT
 from core.store.tracking import Store
 from experiments.__main__ import main
 from experiments.guard import Guard
-from experiments.serve import dashboard_service, mlflow_service
+from experiments.serve import (
+    dashboard_service,
+    mlflow_environment,
+    mlflow_service,
+    without_user,
+)
 from experiments.worker import environment, worker_status
 from tests.experiments.processes import until
 
@@ -65,6 +70,14 @@ def test_serve_starts_everything_measures_and_stops_everything(
     finally:
         if serve.poll() is None:
             serve.kill()
+
+
+def test_no_password_is_in_the_command_of_the_mlflow_ui_or_in_its_links() -> None:
+    store = Store("postgresql://unroll:hunter22@db/x")
+    assert "hunter22" not in " ".join(mlflow_service(store, 5000).command)
+    assert mlflow_environment(store)["MLFLOW_BACKEND_STORE_URI"] == store.uri
+    assert without_user("https://ana:hunter22@ml.example/x") == "https://ml.example/x"
+    assert without_user("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
 
 
 def test_a_guard_ends_what_is_left_when_its_master_is_killed() -> None:
