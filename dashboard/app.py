@@ -29,5 +29,6 @@ app = st.App(
     secrets=access.secrets(),
     routes=server.ROUTES,
     middleware=[Middleware(server.Protection)],
+    lifespan=server.lifespan,
     on_script_error=server.show_error_number,
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import logging
 import re
-import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from core.store.folder import StoreError
 from core.store.people import Role
 from dashboard import access
 from dashboard.store import cache
+from experiments import logs
+from experiments.logs import log_failure
+from experiments.operations import metrics_text
 from experiments.team import team
 
 LOG = logging.getLogger("unroll.dashboard")
@@ -99,6 +102,14 @@ class Protection:
         await self._app(scope, receive, protected)
 
 
+@contextlib.asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Once Streamlit has set up its loggers, they log as all parts of Unroll do."""
+    logs.set_up("dashboard")
+    logs.take_over("streamlit", "uvicorn", "websockets")
+    yield
+
+
 def _secure_cookies(message: Message) -> None:
     """Mark cookies that are set over TLS, so that they are never sent without it."""
     message["headers"] = [
@@ -111,8 +122,7 @@ def _secure_cookies(message: Message) -> None:
 
 def show_error_number(error: Exception) -> bool:
     """Show people a sentence with a number, under which the log has the traceback."""
-    number = secrets.token_hex(4)
-    LOG.error("error %s on a page", number, exc_info=error)
+    number = log_failure("a page could not be drawn", error, log=LOG)
     st.error(
         f"This page could not be drawn to its end (error {number}). What is recorded is safe. "
         "Reload the page; if it happens again, tell whoever runs this dashboard the number: the "
@@ -134,6 +144,18 @@ async def health(_: Request) -> Response:
     except StoreError:
         LOG.exception("the store does not answer")
         return JSONResponse({"dashboard": "ok", "store": "away"}, 503)
+
+
+async def metrics(_: Request) -> Response:
+    """What Prometheus asks for; the proxy keeps it from everybody else."""
+
+    def text() -> str:
+        reader = cache.reader()
+        return metrics_text(reader.store, reader.runs(archived=True))
+
+    return PlainTextResponse(
+        await run_in_threadpool(text), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
 
 
 async def mlflow_access(request: Request) -> Response:
@@ -170,5 +192,6 @@ def _role(request: Request) -> Role | None:
 
 ROUTES = [
     Route("/healthz", health),
+    Route("/metrics", metrics),
     Route("/access/mlflow", mlflow_access),
 ]

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 import psutil
 from filelock import FileLock, Timeout
@@ -17,7 +16,7 @@ from filelock import FileLock, Timeout
 from core.runner import stop_signals
 from core.secrets import without_secrets
 from core.settings import BadSetting
-from core.store.folder import StoreError
+from core.store.folder import StoreError, without_user
 from core.store.records import DASHBOARD_VARIABLE
 from core.store.tracking import Store
 from experiments.guard import Guard
@@ -105,12 +104,6 @@ def mlflow_environment(store: Store) -> dict[str, str]:
     password in it.
     """
     return {**environment(store), BACKEND_VARIABLE: store.uri}
-
-
-def without_user(uri: str) -> str:
-    """The address of a server that browsers are given: without who signs in to it."""
-    address = urlsplit(uri)
-    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
 
 
 def dashboard_service(store: Store, port: int) -> Service:

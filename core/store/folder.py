@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from core.secrets import without_secrets
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -25,7 +27,10 @@ DEFAULT_URI = f"sqlite:///{PROJECT / 'mlruns' / 'mlflow.db'}"
 
 
 class StoreError(RuntimeError):
-    """The store cannot be used. The message says why and what to do."""
+    """The store cannot be used. The message says why and what to do, and holds no password."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
 
 
 def tracking_uri() -> str:
@@ -49,7 +54,14 @@ def folder_of(uri: str) -> Path:
     database = database_path(uri)
     if database is not None:
         return database.parent
-    return PROJECT / "mlruns" / f"remote-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
+    address = without_user(uri)  # a new password must not lead to a new folder
+    return PROJECT / "mlruns" / f"remote-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+
+
+def without_user(uri: str) -> str:
+    """An address without who signs in there, and with which password."""
+    address = urlsplit(uri)
+    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
 
 
 def ensure_folder(folder: Path) -> None:

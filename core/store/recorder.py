@@ -24,6 +24,7 @@ import pandas
 
 from core.experiment import Artifact, Checkpoint, Event, Experiment, Progress, Row
 from core.formatting import one_line
+from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import NO_ROOM
 from core.store.records import TAG_STATE, RunRecord
@@ -98,7 +99,8 @@ class Recorder:
             try:
                 self.upload()
             except Exception as error:  # noqa: BLE001 - the rows are safe in the spool
-                self.log(f"the rows so far could not be uploaded ({error}); trying again")
+                reason = without_secrets(str(error))
+                self.log(f"the rows so far could not be uploaded ({reason}); trying again")
             cost = time.monotonic() - now
             self._upload_at = time.monotonic() + max(UPLOAD_SECONDS, cost / UPLOAD_SHARE)
 
@@ -180,7 +182,7 @@ class Recorder:
 
     def say_that_it_waits(self, error: Exception) -> None:
         """Say what the run waits for: the store, or room on the disk."""
-        message = f"waiting for the store ({one_line(str(error))})"
+        message = f"waiting for the store ({one_line(without_secrets(str(error)))})"
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             message = f"waiting for room on the disk ({error.strerror})"
         if message == self.progress.message:

@@ -29,7 +29,9 @@ from core.analysis.sizes import size_of
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.formatting import counted
+from core.secrets import without_secrets
 from core.settings import BadSetting, Value, settings_of, shown
+from core.sqlite_copy import copy_before_upgrade
 from core.store.folder import (
     NO_ROOM,
     StoreError,
@@ -55,7 +57,7 @@ from core.store.records import (
     Status,
     note_text,
 )
-from core.store.sqlite import Database, StoredRun, check_database
+from core.store.sqlite import SCHEMA_REVISION, Database, StoredRun, check_database
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -229,7 +231,7 @@ class Store:
             if owner is not None and not record.may_be_owned_by(owner):
                 return False
             if error:
-                self.set_tags(run_id, {TAG_ERROR: error})
+                self.set_tags(run_id, {TAG_ERROR: without_secrets(error)})
             self.client.set_terminated(run_id, status)
         return True
 
@@ -551,6 +553,7 @@ def open_store(uri: str | None = None) -> Store:
         with schema_lock(folder_of(uri)):
             if path is not None:
                 check_database(path)
+                copy_before_upgrade(path, SCHEMA_REVISION)
             if Database.at(path) is None:  # MLflow makes or brings up to date what it needs
                 Store(uri).client.search_experiments(max_results=1)
             if path is not None:

@@ -115,6 +115,7 @@ def test_one_launches_another_reads_and_nobody_does_what_they_may_not(
     assert nobody == 302, "to the sign-in"
 
     rui.page.get_by_role("button", name="Sign out").click()
+    rui.page.get_by_role("button", name="End session").click()  # the sign-in service's own page
     rui.page.get_by_role("button", name="Sign in").wait_for()
     assert asked(rui, f"{mlflow}/") == 302
     rui.open(f"{team.at.url}/{OVERVIEW.address}")

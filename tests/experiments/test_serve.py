@@ -12,7 +12,7 @@ import urllib.request
 import psutil
 import pytest
 
-from core.store.folder import PROJECT
+from core.store.folder import PROJECT, without_user
 from core.store.tracking import Store
 from experiments.__main__ import main
 from experiments.guard import Guard
@@ -20,7 +20,6 @@ from experiments.serve import (
     dashboard_service,
     mlflow_environment,
     mlflow_service,
-    without_user,
 )
 from experiments.worker import environment, worker_status
 from tests.experiments.processes import until

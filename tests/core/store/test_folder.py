@@ -47,3 +47,14 @@ def test_a_local_store_is_in_the_folder_of_its_database_and_others_have_one_each
     assert {database_path(uri) for uri in servers} == {None}
     assert len({folder_of(uri) for uri in servers}) == 3
     assert folder_of(servers[0]) == folder_of(servers[0])
+
+
+def test_no_error_of_a_store_shows_a_password() -> None:
+    assert str(StoreError("postgresql://ana:hunter22@db/x is away")).startswith(
+        "postgresql://ana:***@"
+    )
+
+
+def test_a_new_password_leads_to_the_same_folder() -> None:
+    assert folder_of("postgresql://u:one@db/x") == folder_of("postgresql://u:two@db/x")
+    assert folder_of("postgresql://u:one@db/x") != folder_of("postgresql://u:one@db/y")

@@ -91,7 +91,7 @@ def test_long_text_in_a_tag_ends_in_an_ellipsis_and_json_is_never_cut(store: Sto
 
 
 def test_settings_that_no_tag_can_hold_are_refused_in_a_sentence(store: Store) -> None:
-    file = "/" + "x" * MAX_TAG_LENGTH
+    file = "/" + "ü" * (MAX_TAG_LENGTH // 6)  # JSON writes six characters for each
     experiment = experiment_named("length-quality")
     (config, *_) = experiment.configs(["lstm"], {"task": ["tsv"], "file": [file]})
     with pytest.raises(BadSetting, match="give shorter names of files"):
