@@ -43,11 +43,14 @@ def free_ports(count: int) -> int:
 
 
 class Team:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, configuration: Path | None = None) -> None:
         self.at = Installation(folder, free_ports(len(PORTS)), sign_in=tuple(PEOPLE.values()))
         self.parts = {part.name: part for part in parts(self.at)}
         self.env = {**os.environ, "PATH": search_path()}
-        self.env.pop("UNROLL_TEAM", None)
+        if configuration is None:
+            self.env.pop("UNROLL_TEAM", None)
+        else:
+            self.env["UNROLL_TEAM"] = str(configuration)
         command = [sys.executable, "-m", "experiments", "team", "--port", str(self.at.port)]
         self.process = subprocess.Popen(
             [*command, "--folder", str(folder)],
@@ -58,6 +61,12 @@ class Team:
         )
         assert self.process.stderr
         self.said = list(iter(self.process.stderr.readline, "Ctrl-C stops everything.\n"))
+
+    def end(self) -> None:
+        """Stop it as Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=60)
+        shutil.rmtree(folder_of(self.uri), ignore_errors=True)
 
     @property
     def uri(self) -> str:
@@ -99,10 +108,8 @@ def team() -> Iterator[Team]:
     folder.chmod(0o755)
     team = Team(folder)
     yield team
-    team.process.send_signal(signal.SIGINT)
-    team.process.communicate(timeout=60)
+    team.end()
     shutil.rmtree(folder)
-    shutil.rmtree(folder_of(team.uri), ignore_errors=True)
 
 
 def measured(store: Store, run_id: str) -> tuple[object, ...]:

@@ -1,0 +1,257 @@
+"""Twenty people at once on a team's installation: they look, launch and cancel, while its parts are
+killed in turn.
+
+Each of them is a browser without a screen: it holds the cookie of somebody who has signed in, opens
+pages through TLS and the proxy, and presses buttons by what the server has drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import ssl
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import quantiles
+
+import psutil
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.web.server.starlette import starlette_app_utils as signing
+from streamlit.web.server.starlette.starlette_server_config import (
+    USER_COOKIE_NAME,
+    XSRF_COOKIE_NAME,
+)
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Origin, Subprotocol
+
+from core.store.records import ACTIVE, ENDED
+from core.store.tracking import Store, open_store
+from tests.deploy.test_team import Team
+
+PAGES = ("", "gradient-flow", "parameters", "compare", "runs", "chapter", "choose", "launch")
+
+LAUNCHES = (
+    "experiment=parameter-count&hidden_size={n}&variants=RNN&variants=LSTM",
+    "experiment=gradient-decay&hidden_size={n}&sequence_length=30&seeds=2&variants=GRU",
+    "experiment=memory-span&hidden_size={n}&training_steps=30&longest_lag=5&seeds=2&variants=LSTM",
+)
+"""Queries of launch forms; each takes some seconds."""
+
+THINK = (4.0, 14.0)
+"""Seconds that somebody looks at a page before they go on."""
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "mlflow": ("mlflow", "server"),
+    "database": ("postgres",),
+    "artifacts": ("server", "-s3"),
+    "worker": ("experiments", "worker"),
+    "dashboard": ("dashboard",),
+    "proxy": ("nginx",),
+}
+
+ACCESS = """
+[access]
+admins = ["ada@example.org"]
+runners = ["@example.org"]
+hosts = ["localhost", "127.0.0.1"]
+
+[limits]
+queued = 30
+"""
+
+
+@dataclass
+class Seen:
+    """What the people have met."""
+
+    seconds: list[float] = field(default_factory=list)
+    """From each press or visit until the page was whole."""
+    done: Counter[str] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+    away: Counter[str] = field(default_factory=Counter)
+    """What they were told while a part was away."""
+
+
+class Visitor:
+    """One person's browser."""
+
+    def __init__(self, team: Team, store: Store, address: str, seed: int, seen: Seen) -> None:
+        self.team, self.store, self.address, self.seen = team, store, address, seen
+        self.chance = random.Random(seed)
+        self.buttons: dict[str, str] = {}
+        self.texts: list[str] = []
+
+    async def stay(self, until: float) -> None:
+        """Look around, launch and cancel until that time; a lost connection is opened anew."""
+        while time.monotonic() < until:
+            try:
+                async with self._connected() as socket:
+                    while time.monotonic() < until:
+                        await self._act(socket)
+                        await asyncio.sleep(self.chance.uniform(*THINK))
+            except (OSError, WebSocketException, TimeoutError, EOFError) as error:
+                self.seen.away[type(error).__name__] += 1
+                await asyncio.sleep(2)
+
+    def _connected(self) -> connect:
+        xsrf = signing.generate_xsrf_token_string()
+        user = {"origin": self.team.at.url, "is_logged_in": True, "email": self.address}
+        secret = (self.team.at.secrets / "cookie_secret").read_text().strip()
+        signed = signing.create_signed_value(secret, USER_COOKIE_NAME, json.dumps(user)).decode()
+        context = ssl.create_default_context(cafile=self.team.at.secret("certificate.pem"))
+        return connect(
+            f"wss://localhost:{self.team.at.port}/_stcore/stream",
+            ssl=context,
+            origin=Origin(self.team.at.url),
+            subprotocols=[Subprotocol("streamlit"), Subprotocol(xsrf)],
+            additional_headers={
+                "Cookie": f"{USER_COOKIE_NAME}={signed}; {XSRF_COOKIE_NAME}={xsrf}"
+            },
+            max_size=None,
+            open_timeout=20,
+        )
+
+    async def _act(self, socket: ClientConnection) -> None:
+        what = self.chance.random()
+        if what < 0.2:
+            query = self.chance.choice(LAUNCHES).format(n=self.chance.randint(4, 200))
+            await self._run(socket, "launch", query)
+            if await self._press(socket, "launch", query, "Start"):
+                self.seen.done["launched"] += 1
+        elif what < 0.3 and (run := self._own_active()):
+            query = f"run={run}"
+            await self._run(socket, "runs", query)
+            if await self._press(socket, "runs", query, "Cancel"):
+                self.seen.done["cancelled"] += 1
+        else:
+            await self._run(socket, self.chance.choice(PAGES), "")
+            self.seen.done["looked"] += 1
+
+    def _own_active(self) -> str:
+        with contextlib.suppress(Exception):  # the store may be away just now
+            mine = [r for r in self.store.active() if r.user == self.address]
+            return mine[0].run_id if mine else ""
+        return ""
+
+    async def _press(self, socket: ClientConnection, page: str, query: str, label: str) -> bool:
+        identifier = self.buttons.get(label)
+        if identifier is None:
+            return False
+        await self._run(socket, page, query, press=identifier)
+        refused = [text for text in self.texts if "cannot be queued" in text]
+        self.seen.done["refused by a limit"] += len(refused[:1])
+        return not refused
+
+    async def _run(
+        self, socket: ClientConnection, page: str, query: str, press: str | None = None
+    ) -> None:
+        """Have a page drawn, as a browser asks for it, and read it to its end."""
+        message = BackMsg()
+        message.rerun_script.page_name = page
+        message.rerun_script.query_string = query
+        if press is not None:
+            message.rerun_script.widget_states.widgets.add(id=press, trigger_value=True)
+        self.buttons, self.texts = {}, []
+        started = time.monotonic()
+        await socket.send(message.SerializeToString())
+        while True:
+            data = await asyncio.wait_for(socket.recv(decode=False), 60)
+            reply = ForwardMsg.FromString(data)
+            kind = reply.WhichOneof("type")
+            if kind == "delta":
+                self._read(reply)
+            elif kind == "script_finished":
+                if reply.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY:
+                    continue  # a rerun that the script asked for follows
+                break
+        self.seen.seconds.append(time.monotonic() - started)
+        for text in self.texts:
+            if "could not be drawn" in text:
+                self.seen.errors.append(f"{page}?{query}: {text[:200]}")
+            if "does not answer" in text or "no MLflow server" in text:
+                self.seen.away["told that the store is away"] += 1
+
+    def _read(self, reply: ForwardMsg) -> None:
+        element = reply.delta.new_element
+        kind = element.WhichOneof("type")
+        if kind == "button":
+            self.buttons[element.button.label] = element.button.id
+        elif kind == "exception":
+            self.seen.errors.append(element.exception.message[:200])
+        elif kind == "alert":
+            self.texts.append(element.alert.body)
+        elif kind in ("text", "heading", "markdown"):
+            self.texts.append(str(getattr(element, kind).body))
+
+
+def people(count: int, minutes: float, seed: int, killing: bool) -> Iterator[str]:
+    """So many people for so long; with `killing` each part is killed -9 in turn meanwhile.
+
+    No page may show an error, no run may be lost or doubled, the dashboard's memory stays as it is,
+    and whatever was killed comes back.
+    """
+    with tempfile.TemporaryDirectory(prefix="unroll-people-") as folder:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "access.toml"
+        file.write_text(ACCESS)
+        team = Team(Path(folder) / "team", file)
+        try:
+            store = open_store(team.uri)
+            yield from _together(team, store, count, minutes, seed, killing)
+        finally:
+            team.end()
+
+
+def _together(
+    team: Team, store: Store, count: int, minutes: float, seed: int, killing: bool
+) -> Iterator[str]:
+    seen = Seen()
+    until = time.monotonic() + 60 * minutes
+    memory: list[float] = []
+
+    async def watch() -> None:
+        chance, names = random.Random(seed), list(PARTS)
+        while time.monotonic() < until - 60:
+            with contextlib.suppress(psutil.Error, ValueError):
+                memory.append(team.child("dashboard").memory_info().rss / 2**20)
+            if killing and names and len(memory) > 3:
+                name = names.pop(0)
+                with contextlib.suppress(psutil.Error, ValueError):
+                    team.child(*PARTS[name]).kill()
+                    seen.done[f"killed {name}"] += 1
+            await asyncio.sleep(60 * minutes / 12 * chance.uniform(0.9, 1.1))
+
+    async def all_of_them() -> None:
+        visitors = [
+            Visitor(team, store, f"p{n}@example.org", seed + n, seen).stay(until)
+            for n in range(count)
+        ]
+        await asyncio.gather(*visitors, watch())
+
+    asyncio.run(all_of_them())
+    yield from (f"a page showed an error: {error}" for error in seen.errors)
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline and store.active():
+        time.sleep(2)
+    records = store.runs()
+    yield from (f"{r.run_id} is stuck as {r.status}" for r in records if r.status in ACTIVE)
+    lost = [r for r in records if r.status == "FAILED" and not (killing and r.retry_of == "")]
+    if not killing:
+        yield from (f"{r.run_id} failed: {r.error}" for r in lost)
+    if not team.well():
+        yield "a part has not come back"
+    ended = Counter(record.status for record in records if record.status in ENDED)
+    p50, p95 = (quantiles(seen.seconds, n=20)[place] for place in (9, 18))
+    yield (
+        f"people: {count} for {minutes:g} min, {len(seen.seconds)} pages drawn, half within "
+        f"{p50:.2f} s, 95% within {p95:.2f} s; {dict(seen.done)}; runs {dict(ended)}; away "
+        f"{dict(seen.away)}; dashboard MB {[round(m) for m in memory]}"
+    )
