@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import streamlit as st
 from streamlit import config
 from streamlit.auth_util import get_secrets_auth_section
+from streamlit.runtime.secrets import secrets_singleton
 
 from core.formatting import inline_text
 from core.settings import BadSetting
@@ -47,6 +48,7 @@ def configure() -> None:
     Ends the program where people would get in from other machines without signing in, unless
     somebody has asked for just that.
     """
+    secrets_singleton.load_if_toml_exists()  # makes variables of what Community Cloud is told
     try:
         settings = team()
     except BadSetting as error:

@@ -19,6 +19,7 @@ import pytest
 from filelock import FileLock
 
 from core.experiment import Experiment
+from core.files import CORPORA
 from core.store.tracking import Store, open_store
 from tests.toy import TOY
 
@@ -89,6 +90,13 @@ def new_store(template_folder: Path) -> Callable[[Path], Store]:
         return open_store(f"sqlite:///{folder / 'mlflow.db'}")
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _files_are_where_they_were() -> Iterator[None]:
+    """What a shared host confines itself to ends with the test that was one."""
+    yield
+    os.environ.pop(CORPORA, None)
 
 
 @pytest.fixture

@@ -42,6 +42,13 @@ def scroll_to(key: str) -> None:
     st.session_state[SCROLL] = key
 
 
+def scroll() -> None:
+    """Do what `scroll_to` asked for, on a page that keeps no text."""
+    if place := st.session_state.pop(SCROLL, ""):
+        data = {"name": "", "text": None, "known": True, "scroll": place}
+        _browser(key="browser-scroll", data=data)
+
+
 def kept(name: str, text: str | None) -> str:
     """The text that the browser keeps under a name, empty until it has answered; a `text` that is
     given replaces it. One call on a page also does what `scroll_to` asked for."""

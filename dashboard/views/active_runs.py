@@ -18,7 +18,7 @@ from dashboard.figures.base import read
 from dashboard.figures.leading import TRAINING, leading
 from dashboard.navigation import page_of
 from dashboard.store import cache
-from dashboard.ui import actions, states
+from dashboard.ui import actions, browser, states
 from dashboard.ui.text import (
     STATUS_WORDS,
     ago,
@@ -43,8 +43,11 @@ PREVIEW_HEIGHT = 240
 NOW = "now"
 """The anchor of the heading above the launches."""
 
-NOTICES, SCROLL = "notices to show", "scroll to live runs"
-"""Keys of the session: what the next run of the page does first."""
+LIVE = "live-runs"
+"""The key of that heading, which `announce` brings into view."""
+
+NOTICES = "notices to show"
+"""The key in the session of what the next run of the page says first."""
 
 
 @dataclass(frozen=True)
@@ -141,22 +144,21 @@ def live_runs(watched: Sequence[str] = (), *, figures: bool = False) -> None:
         if not shown:
             return
         active = any(launch.active for launch in shown)
-        st.subheader("Now" if active else "Done", anchor=NOW)
+        with st.container(key=LIVE):
+            st.subheader("Now" if active else "Done", anchor=NOW)
         if active:
             worker_line()
         for launch in shown:
             _show(launch, runs, figures=figures)
 
     states.live(look, active=bool(before))
-    if st.session_state.pop(SCROLL, False):
-        code = f"document.getElementById('{NOW}')?.scrollIntoView({{block: 'start'}})"
-        st.html(f"<script>setTimeout(() => {code}, 300)</script>", unsafe_allow_javascript=True)
+    browser.scroll()
 
 
 def announce(text: str) -> None:
     """Show a toast in the next run of the page, and bring the live runs into view."""
     _notify(text)
-    st.session_state[SCROLL] = True
+    browser.scroll_to(LIVE)
 
 
 def _notify(text: str) -> None:

@@ -28,7 +28,8 @@ def test_a_link_names_what_was_chosen_for_its_reader_and_leads_to_the_figure(
     page = page_of("gradient-decay")
     assert page is not None
     visitor.open(f"{scene_address('full')}/{page.address}")
-    visitor.page.locator(".st-key-page-link").get_by_role("button").click()
+    corner = visitor.page.locator(".st-key-page-link")
+    corner.get_by_role("button", name="Copy link").click()
     visitor.page.get_by_role("button", name="Copied").wait_for()
     link = clipboard()
     assert "sweep=" in link, "the best sweep of today may not be that of tomorrow"

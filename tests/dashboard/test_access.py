@@ -182,6 +182,7 @@ def test_beyond_this_machine_people_sign_in_or_somebody_wants_it_open(
     options: dict[str, object] = {"server.address": address, "server.trustedUserHeaders": {}}
     monkeypatch.setattr(config, "get_option", options.get)
     monkeypatch.setattr(config, "set_option", options.__setitem__)
+    monkeypatch.setattr(access.secrets_singleton, "load_if_toml_exists", lambda: False)
     monkeypatch.delenv(TEAM_VARIABLE, raising=False)
     if team:
         (tmp_path / "team.toml").write_text(TEAM)

@@ -80,9 +80,14 @@ def charts_of(app: AppTest) -> list[Any]:
     return [chart.proto for chart in app.get("vega_lite_chart")]
 
 
+def playgrounds(app: AppTest) -> list[Any]:
+    name = "unroll_playground"
+    return [c for c in app.get("bidi_component") if c.proto.component_name == name]
+
+
 def shown(app: AppTest) -> dict[str, Any]:
     """What the browser gets to draw."""
-    (component,) = app.get("bidi_component")
+    (component,) = playgrounds(app)
     data: dict[str, Any] = json.loads(component.proto.json)
     return data
 
@@ -407,7 +412,7 @@ def test_a_run_that_has_kept_no_model_is_explained_and_linked(
     assert plain("this run has no saved model") in app.error[0].value
     links = [str(link.proto.query_string) for link in app.get("page_link")]
     assert f"run={run.run_id}" in links
-    assert not app.get("bidi_component")
+    assert not playgrounds(app)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ from experiments.team import TEAM_VARIABLE
 from tests.dashboard.test_access import TEAM
 
 HOST = "unroll.example.org"
+
+
+def _run(what: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own: a browser test leaves a running loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, what).result()
 
 
 def answer(
@@ -53,7 +60,7 @@ def answer(
         received.append(message)
 
     whole = app or Starlette(routes=server.ROUTES, middleware=[Middleware(server.Protection)])
-    asyncio.run(whole(scope, receive, send))
+    _run(whole(scope, receive, send))
     start = received[0]
     text = b"".join(message.get("body", b"") for message in received[1:]).decode()
     return start["status"], [(n.decode(), v.decode()) for n, v in start["headers"]], text
@@ -119,7 +126,7 @@ def signed_in(address: str, *, origin: str = f"https://{HOST}") -> dict[str, str
     """The cookie that Streamlit gives somebody who has signed in."""
     response = Response()
     user = {"origin": origin, "is_logged_in": True, "email": address}
-    asyncio.run(streamlit_auth._set_auth_cookie(response, user, {}))
+    _run(streamlit_auth._set_auth_cookie(response, user, {}))
     cookies = [v.decode().partition(";")[0] for n, v in response.raw_headers if n == b"set-cookie"]
     return {"cookie": "; ".join(cookies)}
 

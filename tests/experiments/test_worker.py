@@ -28,6 +28,7 @@ from experiments import worker
 from experiments.__main__ import main
 from experiments.cli import parse
 from experiments.liveness import is_alive
+from experiments.logs import SILENT
 from experiments.queue import cancel, retry, submit
 from experiments.worker import WorkerStatus, ensure_worker, environment, worker_status
 from tests.experiments.processes import ENDLESS, QUICK, start_run, start_worker, until
@@ -315,5 +316,5 @@ def test_one_person_has_so_many_runs_at_a_time_and_others_go_first(
     started: list[str] = []
     executor = Mock(running={}, has_room=lambda *_: True)
     executor.start = lambda record: started.append(record.run_id)
-    worker.Worker(store, lambda _: None, executor)._round()
+    worker.Worker(store, SILENT, executor)._round()
     assert started == [first, other]
