@@ -32,6 +32,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "dashboard": lambda _: dashboard.tables(),
     "explorer": lambda _: explorer.tables(),
     "scale": _scale,
+    "postgresql": lambda a: scale.postgresql(a.runs, a.sessions),
 }
 
 

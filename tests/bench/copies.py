@@ -13,14 +13,13 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 from rich.table import Table
 
 from core.experiment import Config
@@ -56,6 +55,9 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 WIDTHS = (16, 32, 64, 128)
 """Each copied comparison is said to have one of them."""
 
+BATCH = 200
+"""Copies that are written together."""
+
 SECONDS_APART = 60.0
 """Between the launches of copied comparisons: the last of them is now."""
 
@@ -79,27 +81,43 @@ def store_of(folder: Path, number: int) -> Store:
             "give a new folder"
         )
     store = open_store(f"sqlite:///{folder / 'mlflow.db'}")
-    fill(store, number)
+    fill(store, number, store.uri)
+    analyze(folder / "mlflow.db")
     mark.write_text(str(number))
     return store
 
 
-def fill(store: Store, number: int) -> None:
-    """Measure one small run of everything, and copy them in turns until there are enough."""
+def fill(store: Store, number: int, database: str) -> None:
+    """Measure one small run of everything, and copy them in turns until there are enough, in the
+    database that is behind the store."""
     templates = [store.run(run_id) for run_id in _measured(store)]
-    path = store.folder / "mlflow.db"
-    with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
-        copies = [Copies(connection, template) for template in templates]
-        for copy in itertools.islice(_planned(templates, number - len(templates)), number):
-            copies[copy.template].add(copy)
-    analyze(path)
+    engine = sqlalchemy.create_engine(database)
+    tables = sqlalchemy.MetaData()
+    tables.reflect(engine, only=Copies.TABLES)
+    with engine.begin() as connection:
+        copies = [Copies(connection, tables, template) for template in templates]
+        planned = itertools.islice(_planned(templates, number - len(templates)), number)
+        for batch in _batches(planned):
+            rows: dict[str, list[dict[str, Any]]] = {name: [] for name in Copies.TABLES}
+            for copy in batch:
+                for name, more in copies[copy.template].rows(copy).items():
+                    rows[name] += more
+            for name, every in rows.items():
+                if every:
+                    connection.execute(tables.tables[name].insert(), every)
+    engine.dispose()
+
+
+def _batches(planned: Iterator[Copy]) -> Iterator[list[Copy]]:
+    while batch := list(itertools.islice(planned, BATCH)):
+        yield batch
 
 
 def _measured(store: Store) -> Iterator[str]:
     for experiment in all_experiments():
         settings = {name: [value] for name, value in SMALL.get(experiment.name, {}).items()}
-        seeds = {"seeds": [1]} if experiment.one_run_per_seed else {}
-        for config in experiment.configs(list(variants()), settings | seeds):
+        once = {experiment.replicate.name: [1]} if experiment.replicate else {}
+        for config in experiment.configs(list(variants()), settings | once):
             run_id = store.create(experiment, config, sweep=f"measured {experiment.name}")
             if execute(store, run_id) != "FINISHED":
                 raise RuntimeError(f"{run_name(config)} did not finish: {store.run(run_id).error}")
@@ -146,57 +164,48 @@ def _config(template: RunRecord, seed: int, width: int) -> Config:
 
 
 class Copies:
-    """Records one run again and again, in the tables of MLflow's database."""
+    """Records one run again and again, as rows of the tables of MLflow's database."""
 
-    TABLES = ("params", "tags", "metrics", "latest_metrics")
+    TABLES = ("runs", "params", "tags", "metrics", "latest_metrics")
 
-    def __init__(self, connection: sqlite3.Connection, template: RunRecord) -> None:
-        self._connection, self._template = connection, template
-        self._run = self._columns("runs")
-        self._rest = {table: self._columns(table) for table in self.TABLES}
+    def __init__(
+        self,
+        connection: sqlalchemy.Connection,
+        tables: sqlalchemy.MetaData,
+        template: RunRecord,
+    ) -> None:
+        self._template = template
+        self._rows = {}
+        for name in self.TABLES:
+            table = tables.tables[name]
+            chosen = sqlalchemy.select(table).where(table.c.run_uuid == template.run_id)
+            self._rows[name] = [dict(row) for row in connection.execute(chosen).mappings()]
 
-    def add(self, copy: Copy) -> None:
+    def rows(self, copy: Copy) -> dict[str, list[dict[str, Any]]]:
         """One more. It has the template's artifacts: the very files."""
         run_id, flat = secrets.token_hex(16), copy.config.flat()
         took = (self._template.ended or 0.0) - self._template.submitted
-        self._insert("runs", self._run, run_id)
-        self._connection.execute(
-            "UPDATE runs SET name = ?, start_time = ?, end_time = ? WHERE run_uuid = ?",
-            (run_name(copy.config), *self._milliseconds(copy.submitted, took), run_id),
-        )
-        for table, columns in self._rest.items():
-            self._insert(table, columns, run_id)
-        tags = {
-            TAG_CONFIG: json.dumps(flat),
-            TAG_SWEEP: copy.sweep,
-            NOTE: f"Copied to measure the dashboard. {self._template.note}",
-            TAG_COPY_OF: self._template.run_id,
-            "mlflow.runName": run_name(copy.config),
+        times = (int(1000 * copy.submitted), int(1000 * (copy.submitted + took)))
+        name = run_name(copy.config)
+        changed: dict[str, dict[str, Any]] = {
+            "tags": {
+                TAG_CONFIG: json.dumps(flat),
+                TAG_SWEEP: copy.sweep,
+                NOTE: f"Copied to measure the dashboard. {self._template.note}",
+                TAG_COPY_OF: self._template.run_id,
+                "mlflow.runName": name,
+            },
+            "params": {setting: str(flat[setting]) for setting in ("seed", "hidden_size")},
         }
-        self._set("tags", tags, run_id)
-        changed = {name: str(flat[name]) for name in ("seed", "hidden_size")}
-        self._set("params", changed, run_id)
-
-    def _columns(self, table: str) -> list[str]:
-        rows = self._connection.execute(f"SELECT name FROM pragma_table_info('{table}')")
-        return [name for (name,) in rows if name != "run_uuid"]
-
-    def _insert(self, table: str, columns: Sequence[str], run_id: str) -> None:
-        names = ", ".join(f'"{name}"' for name in columns)
-        self._connection.execute(
-            f"INSERT INTO {table} (run_uuid, {names}) "
-            f"SELECT ?, {names} FROM {table} WHERE run_uuid = ?",
-            (run_id, self._template.run_id),
-        )
-
-    def _set(self, table: str, values: Mapping[str, str], run_id: str) -> None:
-        self._connection.executemany(
-            f"INSERT OR REPLACE INTO {table} (key, value, run_uuid) VALUES (?, ?, ?)",
-            [(name, value, run_id) for name, value in values.items()],
-        )
-
-    def _milliseconds(self, submitted: float, took: float) -> tuple[int, int]:
-        return int(1000 * submitted), int(1000 * (submitted + took))
+        made = {
+            table: [{**row, "run_uuid": run_id} for row in rows if row.get("key") not in other]
+            + [{"run_uuid": run_id, "key": key, "value": value} for key, value in other.items()]
+            for table, rows in self._rows.items()
+            for other in [changed.get(table, {})]
+        }
+        (run,) = made["runs"]
+        run |= {"name": name, "start_time": times[0], "end_time": times[1]}
+        return made
 
 
 def tables(folder: Path, number: int) -> list[Table]:

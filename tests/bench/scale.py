@@ -1,6 +1,10 @@
 """How the dashboard bears 10,000 finished runs, and twenty people at once.
 
     python -m tests.bench scale --runs 10000 --sessions 20 --store FOLDER
+    python -m tests.bench postgresql --runs 10000 --sessions 20
+
+The second is over a team's installation: PostgreSQL and an artifact server behind MLflow's. The
+browser asks the dashboard itself, without the proxy and without signing in.
 
 The store is made of copies (`copies.py`). First load: from a fresh dashboard process, in a new
 window, until Streamlit says that the page is done. Reruns: the key R, timed as `window.py` says.
@@ -11,17 +15,21 @@ the dashboard for the processor, so the figures are above what the dashboard alo
 from __future__ import annotations
 
 import statistics
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy
 import psutil
 from rich.table import Table
 
-from core.store.tracking import Store
+from core.store.tracking import Store, open_store
+from experiments.parts import DATABASE_USER
 from tests.bench import copies
 from tests.bench.window import Window, chromium, served
+from tests.deploy.test_team import Team
 
 RERUNS = 5
 """Of each page alone, and of each person among many."""
@@ -38,14 +46,34 @@ def tables(folder: Path, runs: int, sessions: int) -> Iterator[Table]:
             yield Table("scale: not measured, there is no chromium on the PATH")
             return
         yield from copies.tables(folder, runs)
-        store = copies.store_of(folder, runs)
-        with served(store) as (address, _):
-            window = Window.of(browser)
-            window.open(address)
-            paths = "links => links.map(link => new URL(link.href).pathname)"
-            pages = window.page.locator(NAVIGATION).evaluate_all(paths)
-        yield _alone(store, browser, pages)
+        yield from _pages(copies.store_of(folder, runs), browser, sessions)
+
+
+def _pages(store: Store, browser: Any, sessions: int) -> Iterator[Table]:
+    with served(store) as (address, _):
+        window = Window.of(browser)
+        window.open(address)
+        paths = "links => links.map(link => new URL(link.href).pathname)"
+        pages = window.page.locator(NAVIGATION).evaluate_all(paths)
+    yield _alone(store, browser, pages)
+    if sessions:
         yield _together(store, browser, pages, sessions)
+
+
+def postgresql(runs: int, sessions: int) -> Iterator[Table]:
+    """The same over PostgreSQL, where the programs for it are at hand."""
+    with chromium() as browser, tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
+        Path(folder).chmod(0o755)
+        team = Team(Path(folder) / "team")
+        try:
+            store = open_store(team.uri)
+            password = quote((team.at.secrets / "database_password").read_text().strip())
+            user = f"{DATABASE_USER}:{password}"
+            address = f"{user}@{team.at.address('database')}/{DATABASE_USER}"
+            copies.fill(store, runs, f"postgresql+psycopg://{address}")
+            yield from _pages(store, browser, sessions)
+        finally:
+            team.end()
 
 
 def _alone(store: Store, browser: Any, pages: Sequence[str]) -> Table:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from tests.faults import damage, hostile, kills, people, swarm
+from tests.faults import addresses, damage, hostile, kills, people, swarm
 
 ATTACKS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "kills": lambda a: kills.kills(a.kills, a.seed, a.stopped),
@@ -21,6 +21,7 @@ ATTACKS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "deleted": lambda _: damage.deleted(),
     "clock": lambda _: damage.jumps(),
     "swarm": lambda a: swarm.swarm(a.runs),
+    "addresses": lambda a: addresses.addresses(a.addresses, a.seed),
     "people": lambda a: people.people(a.people, a.minutes, a.seed, killing=False),
     "people-and-kills": lambda a: people.people(a.people, a.minutes, a.seed, killing=True),
     "page-loads": lambda a: swarm.page_loads(a.loads),
@@ -37,6 +38,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--cuts", type=int, default=50, help="of power: how often")
     parser.add_argument("--runs", type=int, default=500, help="of swarm")
     parser.add_argument("--loads", type=int, default=500, help="of page-loads")
+    parser.add_argument("--addresses", type=int, default=1000)
     parser.add_argument("--people", type=int, default=20, help="at once")
     parser.add_argument("--minutes", type=float, default=10.0, help="of people")
     arguments = parser.parse_args(words)

@@ -118,7 +118,7 @@ class Scene:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
         self.until(answers, seconds)
-        asyncio.run(asyncio.wait_for(_open(self.port), seconds))
+        asyncio.run(asyncio.wait_for(open_address(self.port), seconds))
 
     def _start(self, module: str, *words: str) -> subprocess.Popen[bytes]:
         with (self.folder / "faults.log").open("ab") as log:
@@ -246,17 +246,20 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def _open(port: int) -> None:
-    """`RuntimeError` if the page does not end well."""
+async def open_address(port: int, page: str = "", query: str = "") -> None:
+    """Open a page as a browser does; `RuntimeError` if it does not end well."""
     async with connect(f"ws://127.0.0.1:{port}/_stcore/stream", max_size=None) as connection:
         message = BackMsg()
-        message.rerun_script.query_string = ""
+        message.rerun_script.page_name = page
+        message.rerun_script.query_string = query
         await connection.send(message.SerializeToString())
         async for data in connection:
             reply = ForwardMsg()
             reply.ParseFromString(data if isinstance(data, bytes) else data.encode())
             if reply.delta.new_element.WhichOneof("type") == "exception":
                 raise RuntimeError(reply.delta.new_element.exception.message)
+            if "could not be drawn" in reply.delta.new_element.alert.body:
+                raise RuntimeError(reply.delta.new_element.alert.body)
             if reply.WhichOneof("type") == "script_finished":
                 return
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults import damage, hostile, kills, swarm
+from tests.faults import addresses, damage, hostile, kills, swarm
 
 
 def harmless(lines: object) -> str:
@@ -39,6 +39,11 @@ def test_damage_harms_nothing_else(attack) -> None:
 @pytest.mark.slow
 def test_a_store_that_is_locked_for_a_while_ends_no_run() -> None:
     harmless(damage.locked(30.0))
+
+
+@pytest.mark.slow
+def test_no_address_breaks_a_page() -> None:
+    harmless(addresses.addresses(100, seed=1))
 
 
 @pytest.mark.slow
