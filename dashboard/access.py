@@ -22,7 +22,7 @@ from streamlit.runtime.secrets import secrets_singleton
 
 from core.formatting import inline_text
 from core.settings import BadSetting
-from core.store.people import RIGHTS, Limits, Person, Role, person_of_process
+from core.store.people import RIGHTS, Limits, NotAllowed, Person, Role, person_of_process
 from core.store.records import RunRecord
 from dashboard.ui.text import plain
 from experiments.team import OPEN_NAME, TEAM_VARIABLE, Access, confine_files, team
@@ -143,6 +143,16 @@ def may_change(runs: Iterable[RunRecord]) -> bool:
     """Whether the person at the page may cancel, retry, edit and delete all of these runs."""
     who = person()
     return all(who.may_change(run.user) for run in runs)
+
+
+def say_who_may_change(runs: Iterable[RunRecord]) -> None:
+    """Where buttons that change these runs are off: say whom they are for."""
+    who = person()
+    try:
+        for run in runs:
+            who.require_change(run.name, run.user)
+    except NotAllowed as error:
+        st.caption(f":material/lock: {plain(str(error))}")
 
 
 def say_what_viewers_miss() -> None:

@@ -69,6 +69,7 @@ def actions_on(runs: Sequence[RunRecord], key: str) -> None:
     """Buttons for everything that can be done to the selected runs."""
     if not runs:
         return
+    access.say_who_may_change(runs)
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}-actions"):
         if all(run.deleted for run in runs):
             _restore_button(runs, key)
@@ -89,6 +90,7 @@ def sweep_menu(sweep: Sweep) -> None:
         "Manage", icon=":material/more_horiz:", type="tertiary", key=f"sweep-{texts.key}"
     ):
         st.caption(plain(f"{inline_text(sweep.title)}: {counted(len(runs), 'run')}"))
+        access.say_who_may_change(runs)
         with st.container(horizontal=True):
             _mark_buttons(runs, "sweep", sweep.title)
             mlflow_link(runs)
