@@ -34,6 +34,7 @@ from websockets.typing import Origin, Subprotocol
 
 from core.store.records import ACTIVE, ENDED
 from core.store.tracking import Store, open_store
+from experiments.queue import retry
 from tests.deploy.test_team import Team
 
 PAGES = ("", "gradient-flow", "parameters", "compare", "runs", "chapter", "choose", "launch")
@@ -48,14 +49,15 @@ LAUNCHES = (
 THINK = (4.0, 14.0)
 """Seconds that somebody looks at a page before they go on."""
 
-PARTS: dict[str, tuple[str, ...]] = {
-    "mlflow": ("mlflow", "server"),
-    "database": ("postgres",),
-    "artifacts": ("server", "-s3"),
-    "worker": ("experiments", "worker"),
-    "dashboard": ("dashboard",),
-    "proxy": ("nginx",),
+PARTS = {
+    "mlflow": "mlflow server",
+    "database": "postgres ",
+    "artifacts": "weed server",
+    "worker": "experiments worker",
+    "dashboard": "-m dashboard",
+    "proxy": "nginx",
 }
+"""Part → what stands in its command line."""
 
 ACCESS = """
 [access]
@@ -210,6 +212,11 @@ def people(count: int, minutes: float, seed: int, killing: bool) -> Iterator[str
             team.end()
 
 
+def _part(team: Team, name: str) -> psutil.Process:
+    children = psutil.Process(team.process.pid).children()
+    return next(child for child in children if PARTS[name] in " ".join(child.cmdline()))
+
+
 def _together(
     team: Team, store: Store, count: int, minutes: float, seed: int, killing: bool
 ) -> Iterator[str]:
@@ -220,12 +227,12 @@ def _together(
     async def watch() -> None:
         chance, names = random.Random(seed), list(PARTS)
         while time.monotonic() < until - 60:
-            with contextlib.suppress(psutil.Error, ValueError):
-                memory.append(team.child("dashboard").memory_info().rss / 2**20)
+            with contextlib.suppress(psutil.Error, StopIteration):
+                memory.append(_part(team, "dashboard").memory_info().rss / 2**20)
             if killing and names and len(memory) > 3:
                 name = names.pop(0)
-                with contextlib.suppress(psutil.Error, ValueError):
-                    team.child(*PARTS[name]).kill()
+                with contextlib.suppress(psutil.Error, StopIteration):
+                    _part(team, name).kill()
                     seen.done[f"killed {name}"] += 1
             await asyncio.sleep(60 * minutes / 12 * chance.uniform(0.9, 1.1))
 
@@ -243,9 +250,16 @@ def _together(
         time.sleep(2)
     records = store.runs()
     yield from (f"{r.run_id} is stuck as {r.status}" for r in records if r.status in ACTIVE)
-    lost = [r for r in records if r.status == "FAILED" and not (killing and r.retry_of == "")]
-    if not killing:
-        yield from (f"{r.run_id} failed: {r.error}" for r in lost)
+    failed = [record for record in records if record.status == "FAILED"]
+    # A worker that is killed takes its runs along: they say so, keep their rows, and run again.
+    broken = [r for r in failed if not (killing and r.error.startswith("lost"))]
+    yield from (f"{r.run_id} failed: {r.error}" for r in broken)
+    if len(records) < seen.done["launched"]:
+        yield f"{seen.done['launched']} launches, and only {len(records)} runs"
+    again = [retry(store, record.run_id) for record in failed]
+    while time.monotonic() < deadline and store.active():
+        time.sleep(2)
+    yield from (f"the retry {r} did not finish" for r in again if store.run(r).status != "FINISHED")
     if not team.well():
         yield "a part has not come back"
     ended = Counter(record.status for record in records if record.status in ENDED)
