@@ -90,6 +90,9 @@ class Visitor:
         self.chance = random.Random(seed)
         self.buttons: dict[str, str] = {}
         self.texts: list[str] = []
+        self.page = self.query = ""
+        self.polled: dict[str, float] = {}
+        """Parts of the page → the seconds after which each is drawn again."""
 
     async def stay(self, until: float) -> None:
         """Look around, launch and cancel until that time; a lost connection is opened anew."""
@@ -98,7 +101,7 @@ class Visitor:
                 async with self._connected() as socket:
                     while time.monotonic() < until:
                         await self._act(socket)
-                        await asyncio.sleep(self.chance.uniform(*THINK))
+                        await self._look(socket, self.chance.uniform(*THINK))
             except (OSError, WebSocketException, TimeoutError, EOFError) as error:
                 self.seen.away[type(error).__name__] += 1
                 await asyncio.sleep(2)
@@ -120,6 +123,16 @@ class Visitor:
             max_size=None,
             open_timeout=20,
         )
+
+    async def _look(self, socket: ClientConnection, seconds: float) -> None:
+        """Read the page, which asks for parts of itself again as often as it was told to."""
+        until = time.monotonic() + seconds
+        due = {name: time.monotonic() + every for name, every in self.polled.items()}
+        while (now := time.monotonic()) < until:
+            for name in [name for name, at in due.items() if at <= now]:
+                await self._draw(socket, fragment=name)
+                due[name] = time.monotonic() + self.polled.get(name, seconds)
+            await asyncio.sleep(min(0.2, max(0.0, until - now)))
 
     async def _act(self, socket: ClientConnection) -> None:
         what = self.chance.random()
@@ -156,13 +169,29 @@ class Visitor:
         self, socket: ClientConnection, page: str, query: str, press: str | None = None
     ) -> None:
         """Have a page drawn, as a browser asks for it, and read it to its end."""
+        self.buttons, self.texts, self.polled = {}, [], {}
+        self.page, self.query = page, query
+        started = time.monotonic()
+        await self._draw(socket, press=press)
+        self.seen.seconds.append(time.monotonic() - started)
+        for text in self.texts:
+            if "could not be drawn" in text:
+                self.seen.errors.append(f"{page}?{query}: {text[:200]}")
+            if "does not answer" in text or "no MLflow server" in text:
+                self.seen.away["told that the store is away"] += 1
+
+    async def _draw(
+        self, socket: ClientConnection, press: str | None = None, fragment: str = ""
+    ) -> None:
         message = BackMsg()
-        message.rerun_script.page_name = page
-        message.rerun_script.query_string = query
+        message.rerun_script.page_name = self.page
+        message.rerun_script.query_string = self.query
         if press is not None:
             message.rerun_script.widget_states.widgets.add(id=press, trigger_value=True)
-        self.buttons, self.texts = {}, []
-        started = time.monotonic()
+        if fragment:
+            message.rerun_script.fragment_id = fragment
+            message.rerun_script.is_auto_rerun = True
+            self.seen.done["polled"] += 1
         await socket.send(message.SerializeToString())
         while True:
             data = await asyncio.wait_for(socket.recv(decode=False), 60)
@@ -170,16 +199,12 @@ class Visitor:
             kind = reply.WhichOneof("type")
             if kind == "delta":
                 self._read(reply)
+            elif kind == "auto_rerun":
+                self.polled[reply.auto_rerun.fragment_id] = reply.auto_rerun.interval
             elif kind == "script_finished":
-                if reply.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY:
-                    continue  # a rerun that the script asked for follows
+                if reply.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                    continue  # what the script asked for follows
                 break
-        self.seen.seconds.append(time.monotonic() - started)
-        for text in self.texts:
-            if "could not be drawn" in text:
-                self.seen.errors.append(f"{page}?{query}: {text[:200]}")
-            if "does not answer" in text or "no MLflow server" in text:
-                self.seen.away["told that the store is away"] += 1
 
     def _read(self, reply: ForwardMsg) -> None:
         element = reply.delta.new_element
