@@ -1,9 +1,9 @@
 """Files that people name: opened in one place only, as regular files of a limited size.
 
 On one's own machine a person may name any file. On a shared host the environment variable
-`UNROLL_CORPORA` names the folder that files may be read from, the boundary. Every process obeys it
-by itself, so a page cannot ask a worker for more than it may read itself. Names are relative to
-that folder then. Outside of it the answer is the same sentence whatever is there.
+`UNROLL_CORPORA` names the folder that files may be read from, the boundary. Every process that has
+it obeys it by itself, the worker too. Names are relative to that folder then. Outside of it the
+answer is the same sentence whatever is there.
 
 A path is resolved once; then each of its parts is opened without following links, and what counts
 is what was opened. Whoever swaps a file for a link between the check and the use gains nothing.

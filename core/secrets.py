@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -28,7 +29,7 @@ WEB_USER = re.compile(r"(?P<scheme>\bhttps?)://[^\s:/@'\"]+@", re.IGNORECASE)
 """`https://token@host`: what a git remote may have."""
 
 NAMED = re.compile(
-    r"(?P<name>[\w\-]*(?:password|passwd|secret|token|api_?key|access_?key(?:_id)?|private_?key))"
+    r"(?P<name>[\w\-]{0,64}(?:password|passwd|secret|token|api_?key|access_?key(?:_id)?|private_?key))"
     r"(?P<equals>['\"]?=|['\"]:\s*)"
     r"(?P<value>'[^']*'|\"[^\"]*\"|[^\s&;,'\"]+)",
     re.IGNORECASE,
@@ -58,9 +59,17 @@ def without_secrets(text: str) -> str:
     return TOKEN.sub(MASK, text)
 
 
+_added: set[str] = set()
+
+
+def add_secrets(texts: Iterable[str]) -> None:
+    """Mask these, too: secrets that come from a file of settings."""
+    _added.update(text for text in texts if len(text) >= MIN_LENGTH and "://" not in text)
+
+
 def environment_secrets() -> list[str]:
-    """The secrets in this process's environment, the longest first: one may contain another."""
-    found: set[str] = set()
+    """The secrets of this process, the longest first: one may contain another."""
+    found = set(_added)
     for name, value in os.environ.items():
         if named := SECRET_NAME.fullmatch(name):
             found.add(_content(value) if named[1] else value.strip())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -46,14 +48,26 @@ def schema_revision(path: Path) -> str:
     return str(row[0]) if row else ""
 
 
+def known_revisions() -> frozenset[str]:
+    """Every revision of its tables that the installed MLflow knows, without loading it."""
+    spec = importlib.util.find_spec("mlflow")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    (package,) = spec.submodule_search_locations
+    files = (Path(package) / "store" / "db_migrations" / "versions").glob("*.py")
+    found = (re.search(r'^revision = "(\w+)"', file.read_text(), re.MULTILINE) for file in files)
+    return frozenset(revision[1] for revision in found if revision)
+
+
 def copy_before_upgrade(path: Path, newest: str) -> Path | None:
     """Copy a database whose tables are not of the newest revision beside it, before MLflow changes
-    them: its migrations are not transactions. None if there is nothing to change.
+    them: its migrations are not transactions. None if there is nothing to change, or if the tables
+    are of a later MLflow, which this one does not touch.
 
     A database that has not been written to since is not copied again.
     """
     revision = schema_revision(path) if path.exists() else ""
-    if revision in ("", newest):
+    if revision in ("", newest) or revision not in known_revisions():
         return None
     written = time.strftime("%Y%m%d-%H%M%S", time.localtime(path.stat().st_mtime))
     target = path.with_name(f"{path.name}.before-upgrade-{revision}-{written}")

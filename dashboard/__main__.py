@@ -20,7 +20,9 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from dashboard.access import OPEN_VARIABLE
+from core.store.folder import StoreError, tracking_uri
+from dashboard.store.reader import open_reader
+from experiments.team import OPEN_VARIABLE
 
 OPEN = "--open-to-everyone"
 """The option that lets people in from other machines without signing in."""
@@ -50,13 +52,21 @@ def open_first_page() -> str:
         return str(error)
 
 
+def warm_up() -> None:
+    """Open the first page; and read the store, for who has not signed in is shown nothing of it."""
+    print("First page:", open_first_page())
+    with contextlib.suppress(StoreError):
+        open_reader(tracking_uri()).runs()
+
+
 def _connected() -> ClientConnection:
     deadline = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(ConnectionRefusedError):
             if not runtime.exists():  # nor are the options read yet
                 raise ConnectionRefusedError
-            address = config.get_option("server.address") or "127.0.0.1"
+            address = str(config.get_option("server.address") or "")
+            address = "127.0.0.1" if address in ("", "0.0.0.0", "::") else address
             path = str(config.get_option("server.baseUrlPath")).strip("/")
             base = f"ws://{address}:{config.get_option('server.port')}/{path}".rstrip("/")
             streamlit = [Subprotocol("streamlit")]
@@ -83,8 +93,7 @@ def main() -> None:
     if OPEN in sys.argv:
         sys.argv.remove(OPEN)
         os.environ[OPEN_VARIABLE] = "yes"
-    opened = threading.Thread(target=lambda: print("First page:", open_first_page()), daemon=True)
-    opened.start()
+    threading.Thread(target=warm_up, daemon=True).start()
     app = Path(__file__).with_name("app.py")
     cli.main(["run", str(app), *sys.argv[1:]], prog_name="streamlit")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -25,13 +26,15 @@ from core.settings import BadSetting
 from core.store.people import RIGHTS, Limits, NotAllowed, Person, Role, person_of_process
 from core.store.records import RunRecord
 from dashboard.ui.text import plain
-from experiments.team import OPEN_NAME, TEAM_VARIABLE, Access, confine_files, team
-
-OPEN_VARIABLE = "UNROLL_OPEN_TO_EVERYONE"
-"""Set by `python -m dashboard --open-to-everyone`: people need not sign in."""
-
-OPEN_LIMITS = Limits(queued=50, running=1, minutes=30.0, memory=4.0)
-"""What somebody without a name may ask of the machine, where no file says otherwise."""
+from experiments.team import (
+    OPEN_LIMITS,
+    OPEN_NAME,
+    OPEN_VARIABLE,
+    TEAM_VARIABLE,
+    Access,
+    confine_files,
+    team,
+)
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
@@ -77,25 +80,32 @@ def person() -> Person:
     """The person at the page, with their role; a viewer of nothing has been stopped before."""
     settings = team()
     limits = settings.limits.limits() if settings else OPEN_LIMITS
-    if not _signs_in():
+    if not signs_in():
         if not _open():
             return person_of_process()
         role = settings.access.role({}) if settings else "runner"
         return Person(OPEN_NAME, role or "viewer", limits)
-    claims = st.user.to_dict()
-    role = (settings.access if settings else Access()).role(claims)
-    return person_of(claims, role or "viewer", limits)
+    access, claims = _access(), st.user.to_dict()
+    role = access.role(claims) or "viewer"
+    return Person(access.name(claims), role, Limits() if role == "admin" else limits)
 
 
-def person_of(claims: Mapping[str, Any], role: Role, limits: Limits) -> Person:
-    """Somebody who has signed in with these claims."""
-    name = str(claims.get("email") or claims.get("name") or claims.get("sub") or "?")
-    return Person(name, role, Limits() if role == "admin" else limits)
+def _access() -> Access:
+    """Who may do what; a proxy that says who somebody is has verified it."""
+    settings = team()
+    access = settings.access if settings else Access()
+    return access.model_copy(update={"trust_unverified": True}) if _by_headers() else access
+
+
+def role_of(claims: Mapping[str, Any]) -> Role | None:
+    """The role of somebody with these claims; None if they may not even look, or are nobody."""
+    somebody = any(claims.get(claim) for claim in ("email", "sub", "name"))
+    return _access().role(claims) if somebody else None
 
 
 def require_sign_in() -> None:
     """Stop the page unless somebody has signed in who may look at it."""
-    if not _signs_in():
+    if not signs_in():
         return
     if not _has_signed_in():
         st.title("Unroll", anchor=False)
@@ -105,10 +115,9 @@ def require_sign_in() -> None:
         elif st.button("Sign in", type="primary", icon=":material/login:", key="sign-in"):
             st.login()
         st.stop()
-    settings = team()
     claims = st.user.to_dict()
-    if (settings.access if settings else Access()).role(claims) is None:
-        name = person_of(claims, "viewer", Limits()).name
+    if role_of(claims) is None:
+        name = str(claims.get("email") or _access().name(claims))
         st.title("Unroll", anchor=False)
         st.markdown(
             plain(
@@ -117,7 +126,8 @@ def require_sign_in() -> None:
         )
         st.caption(
             "Whoever runs it can add the address to `viewers`, `runners` or `admins` of its "
-            "section `[access]`."
+            "section `[access]`; an address that the sign-in service has not verified counts for "
+            "nothing."
         )
         _sign_out_button()
         st.stop()
@@ -125,12 +135,12 @@ def require_sign_in() -> None:
 
 def account_menu() -> None:
     """Who has signed in, what they may do, and how to sign out; nothing on one's own machine."""
-    if not (_signs_in() or _open()):
+    if not (signs_in() or _open()):
         return
     who = person()
     with st.container(key="account"):
         st.caption(plain(f"{inline_text(who.name)}, {who.role}"), help=RIGHTS[who.role])
-        if _signs_in() and not _by_headers():
+        if signs_in() and not _by_headers():
             _sign_out_button()
 
 
@@ -173,8 +183,17 @@ def _sign_out_button() -> None:
         st.logout()
 
 
-def _signs_in() -> bool:
-    return _by_headers() or bool(get_secrets_auth_section())
+def signs_in() -> bool:
+    """Whether people sign in. Once it was so, it stays so: a file that can no longer be read must
+    make nobody an admin."""
+    settings = team()
+    now = _by_headers() or bool(settings and settings.auth) or bool(get_secrets_auth_section())
+    if now:
+        _SIGN_IN.set()
+    return now or _SIGN_IN.is_set()
+
+
+_SIGN_IN = threading.Event()
 
 
 def _has_signed_in() -> bool:

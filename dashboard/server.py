@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import ipaddress
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -84,9 +85,14 @@ class Protection:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if not streamlit_socket.is_host_allowed(headers.get("host")):
+        inside = scope["path"] == "/metrics"  # asked by a name of the inner network
+        if not (inside or streamlit_socket.is_host_allowed(headers.get("host"))):
             refusal = PlainTextResponse("This dashboard is not known under that name.\n", 400)
             await refusal(scope, receive, send)
+            return
+        uploads = "/_stcore/upload_file" in scope["path"]
+        if uploads and access.signs_in() and _role(Request(scope)) is None:
+            await PlainTextResponse("Sign in first.\n", 403)(scope, receive, send)
             return
         secure = headers.get("x-forwarded-proto", scope["scheme"]) in ("https", "wss")
 
@@ -137,17 +143,21 @@ async def health(_: Request) -> Response:
 
     def look() -> dict[str, Any]:
         reader = cache.reader()
-        return {"store": "ok", "runs": len(reader.runs(archived=True))}
+        reader.runs()
+        return {"store": "ok"}
 
     try:
         return JSONResponse({"dashboard": "ok", **await run_in_threadpool(look)})
-    except StoreError:
-        LOG.exception("the store does not answer")
+    except StoreError as error:
+        LOG.warning("the store does not answer: %s", error)
         return JSONResponse({"dashboard": "ok", "store": "away"}, 503)
 
 
-async def metrics(_: Request) -> Response:
-    """What Prometheus asks for; the proxy keeps it from everybody else."""
+async def metrics(request: Request) -> Response:
+    """What Prometheus asks for, from this machine or its own network; and the proxy, which is one
+    of them, passes on nobody's request."""
+    if request.client is None or not ipaddress.ip_address(request.client.host).is_private:
+        return PlainTextResponse("Not found.\n", 404)
 
     def text() -> str:
         reader = cache.reader()
@@ -173,21 +183,17 @@ async def mlflow_access(request: Request) -> Response:
 
 def _role(request: Request) -> Role | None:
     """The role of who sends a request, by the cookie or the headers that Streamlit goes by."""
-    settings = team()
-    if settings is None:
-        return None
-    claims = dict(streamlit_socket.gather_user_info(request.headers))
-    if not claims and settings.auth:
+    settings, claims = team(), dict(streamlit_socket.gather_user_info(request.headers))
+    if not any(claims.values()) and settings and settings.auth:
         cookie = streamlit_socket._get_signed_cookie_with_chunks(
             dict(request.cookies), USER_COOKIE_NAME
         )
         origin = str(settings.auth.get("redirect_uri", ""))
-        if cookie is None:
-            return None
-        claims = streamlit_socket._parse_decoded_user_cookie(cookie, origin)
+        if cookie is not None:
+            claims = streamlit_socket._parse_decoded_user_cookie(cookie, origin)
         if not claims.get("is_logged_in"):
             return None
-    return settings.access.role(claims) if claims else None
+    return access.role_of(claims)
 
 
 ROUTES = [

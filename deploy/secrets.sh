@@ -14,7 +14,11 @@ for name in database_password artifacts_secret_key cookie_secret; do
         mv "$folder/$name.new" "$folder/$name"
     fi
 done
-if [ ! -s "$folder/certificate.pem" ] || [ ! -s "$folder/key.pem" ]; then
+if [ -s "$folder/certificate.pem" ] && [ ! -s "$folder/key.pem" ]; then
+    echo "$folder/certificate.pem has no key.pem beside it: put it there, or remove both" >&2
+    exit 1
+fi
+if [ ! -s "$folder/certificate.pem" ]; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 397 \
         -subj "/CN=$host" -addext "subjectAltName=DNS:$host,IP:127.0.0.1" \
         -keyout "$folder/key.pem" -out "$folder/certificate.pem" 2>/dev/null

@@ -34,7 +34,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.formatting import counted, shortened_list
 from core.secrets import without_secrets
 from core.settings import BadSetting
-from core.sqlite_copy import copy_before_upgrade, schema_revision
+from core.sqlite_copy import copy_before_upgrade, known_revisions, schema_revision
 from core.store.folder import StoreError, database_path, folder_of, schema_lock
 from core.store.sqlite import SCHEMA_REVISION
 from experiments.artifact_stores import artifact_store, regular_files, sha256
@@ -43,7 +43,6 @@ from experiments.databases import (
     PostgresDatabase,
     SqliteDatabase,
     database_of,
-    known_revisions,
 )
 
 FORMAT = 1

@@ -8,7 +8,6 @@ everybody on the machine can read.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -349,17 +348,6 @@ def program(name: str) -> str:
 def _version(path: Path) -> int:
     number = path.parts[-3]
     return int(number) if number.isdigit() else 0
-
-
-def known_revisions() -> frozenset[str]:
-    """Every revision of its tables that the installed MLflow knows, without loading it."""
-    spec = importlib.util.find_spec("mlflow")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    (package,) = spec.submodule_search_locations
-    files = (Path(package) / "store" / "db_migrations" / "versions").glob("*.py")
-    found = (re.search(r'^revision = "(\w+)"', file.read_text(), re.MULTILINE) for file in files)
-    return frozenset(revision[1] for revision in found if revision)
 
 
 def _read_only(dump: Path) -> sqlite3.Connection:

@@ -99,7 +99,8 @@ def serve_team(say: Callable[[str], None], port: int, folder: Path) -> int:
             guard.dismiss()
             for name in PORTS:  # SeaweedFS leaves its sockets behind
                 for socket in Path("/tmp").glob(f"seaweedfs-*-{at.port_of(name)}.sock"):
-                    socket.unlink()
+                    with contextlib.suppress(OSError):  # another account's
+                        socket.unlink()
 
 
 def prepare(at: Installation) -> Installation:
@@ -117,6 +118,10 @@ def prepare(at: Installation) -> Installation:
     given = os.environ.get("UNROLL_TEAM", "")
     text = _read(Path(given)) if given else ""
     configured = tomllib.loads(text)
+    if "auth" in configured and "access" not in configured:
+        raise BadSetting(
+            f"UNROLL_TEAM is {given!r}, which has [auth] and no [access]; say who may do what"
+        )
     if "auth" not in configured:
         at = replace(at, sign_in=tuple(PEOPLE.values()))
     _write_secret(at.secrets / "team.toml", text + _missing_configuration(at, configured))
@@ -210,6 +215,7 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
 admins = ["{PEOPLE["admins"]}"]
 runners = ["{PEOPLE["runners"]}"]
 viewers = ["{PEOPLE["viewers"]}"]
+trust_unverified = true
 hosts = ["localhost", "{HOST}"]
 """
     sections = {"auth": auth, "access": access}

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import sys
+import threading
 import time
 from types import TracebackType
 
@@ -49,6 +50,9 @@ def set_up(part: str) -> None:
     log.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
+    threading.excepthook = lambda args: log.error(
+        "uncaught in a thread", exc_info=args.exc_value or args.exc_type()
+    )
 
 
 def take_over(*libraries: str) -> None:

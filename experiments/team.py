@@ -15,8 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from core.experiments import all_experiments
 from core.files import CORPORA
 from core.formatting import inline_text
+from core.secrets import add_secrets
 from core.settings import BadSetting
 from core.store.folder import folder_of, tracking_uri
 from core.store.people import Limits, Role
@@ -26,8 +28,14 @@ TEAM_VARIABLE = "UNROLL_TEAM"
 
 EVERYBODY = "*"
 
+OPEN_VARIABLE = "UNROLL_OPEN_TO_EVERYONE"
+"""`yes`: people of other machines need not sign in (`python -m dashboard --open-to-everyone`)."""
+
 OPEN_NAME = "anyone"
 """Who acts on a dashboard without sign-in that is open to everyone."""
+
+OPEN_LIMITS = Limits(queued=50, running=1, minutes=30.0, memory=4.0)
+"""What somebody without a name may ask of the machine, where no file says otherwise."""
 
 
 class _Section(BaseModel):
@@ -46,6 +54,9 @@ class Access(_Section):
     viewers: tuple[str, ...] = ()
     groups_claim: str = "groups"
     hosts: tuple[str, ...] = ()
+    trust_unverified: bool = False
+    """Whether an address counts that the sign-in service does not call verified: for a service
+    that leaves the claim `email_verified` out, and lets nobody choose their address."""
 
     @field_validator("admins", "runners", "viewers")
     @classmethod
@@ -68,17 +79,30 @@ class Access(_Section):
         who = self._entries_of(claims)
         return next((role for role, entries in lists if who & {e.lower() for e in entries}), None)
 
+    def address(self, claims: Mapping[str, Any]) -> str:
+        """Their address in small letters; empty if nobody has verified it, for it is anybody's."""
+        address = str(claims.get("email") or "").strip().lower()
+        verified = claims.get("email_verified") in (True, "true")
+        missing = claims.get("email_verified") is None and self.trust_unverified
+        return address if "@" in address and (verified or missing) else ""
+
+    def name(self, claims: Mapping[str, Any]) -> str:
+        """Under which name they are known here: nothing that they could choose themselves."""
+        return self.address(claims) or f"id {claims.get('sub') or 'unknown'}"
+
+    def is_admin(self, name: str) -> bool:
+        """Whether somebody of that name is an admin by their address."""
+        return self.role({"email": name, "email_verified": True}) == "admin"
+
     def _entries_of(self, claims: Mapping[str, Any]) -> set[str]:
         """Every entry that means them, in small letters."""
-        found = {EVERYBODY}
-        address = str(claims.get("email") or "").strip().lower()
-        # An address that nobody has verified is anybody's.
-        if "@" in address and claims.get("email_verified") in (None, True, "true"):
-            found |= {address, "@" + address.rpartition("@")[2]}
+        entries = {EVERYBODY}
+        if address := self.address(claims):
+            entries |= {address, "@" + address.rpartition("@")[2]}
         groups = claims.get(self.groups_claim) or ()
         for group in [groups] if isinstance(groups, str) else groups:
-            found.add(f"group:{group}".lower())
-        return found
+            entries.add(f"group:{group}".lower())
+        return entries
 
 
 class LimitsSection(_Section):
@@ -91,13 +115,30 @@ class LimitsSection(_Section):
     largest: Mapping[str, float] = Field(default_factory=dict)
     corpora: Path | None = None
 
+    @field_validator("largest")
+    @classmethod
+    def _known(cls, largest: Mapping[str, float]) -> Mapping[str, float]:
+        known = {
+            setting.name for experiment in all_experiments() for setting in experiment.settings
+        }
+        for name in set(largest) - known:
+            raise ValueError(f"{inline_text(name)!r} is no setting of any experiment")
+        return largest
+
+    @field_validator("corpora")
+    @classmethod
+    def _absolute(cls, corpora: Path | None) -> Path | None:
+        if corpora is not None and not corpora.is_absolute():
+            raise ValueError(f"{str(corpora)!r} is relative; give the whole path of a folder")
+        return corpora
+
     def limits(self) -> Limits:
-        """As the store applies them."""
+        """The limits of one runner."""
         return Limits(self.queued, self.running, self.minutes, self.memory, dict(self.largest))
 
 
 class Team(_Section):
-    """The whole file."""
+    """What the file of a shared dashboard says."""
 
     auth: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     access: Access = Access()
@@ -121,7 +162,17 @@ def team() -> Team | None:
 
 @functools.lru_cache(maxsize=1)
 def _team_as_of(name: str, changed: int) -> Team:
-    return team_of(Path(name))
+    settings = team_of(Path(name))
+    add_secrets(text for text in settings.auth.values() if isinstance(text, str))
+    return settings
+
+
+def running_limit(user: str) -> int | None:
+    """How many runs of somebody are executed at a time; None is no limit."""
+    settings = team()
+    if settings is None:
+        return OPEN_LIMITS.running if os.environ.get(OPEN_VARIABLE) == "yes" else None
+    return None if settings.access.is_admin(user) else settings.limits.running
 
 
 def confine_files(outside: bool = False) -> None:

@@ -41,7 +41,7 @@ from experiments.liveness import (
 )
 from experiments.logs import RUN, log_failure
 from experiments.queue import requeue, wake
-from experiments.team import confine_files, team
+from experiments.team import confine_files, running_limit
 
 ROUND_SECONDS = 2.0
 """Between full looks at the store; a submission on this machine wakes the worker at once."""
@@ -85,6 +85,8 @@ class Worker:
     """
 
     def __init__(self, store: Store, log: logging.Logger, executor: Executor | None = None) -> None:
+        if store.person.role != "admin":
+            raise StoreError(f"a worker changes everybody's runs; {store.person.name} may not")
         self._store = store
         self._log = log
         self._executor = executor or executor_for(store)
@@ -93,9 +95,6 @@ class Worker:
         self._stopping = False
         self._idle_since: float | None = None
         confine_files()
-        shared = team()
-        self._each_person = shared.limits.running if shared else None
-        """How many runs of one person are executed at a time, on a shared machine."""
         self._ended_since_analyze = 0
         self._beat_at = 0.0
 
@@ -212,8 +211,9 @@ class Worker:
             waiting = True
             with self._reporting(inline_text(record.name)):
                 starting = not record.owner and record.run_id not in self._executor.running
-                if starting and self._each_person is not None and not record.cancelled:
-                    if busy[record.user] >= self._each_person:
+                if starting and not record.cancelled:
+                    most = running_limit(record.user)
+                    if most is not None and busy[record.user] >= most:
                         continue  # others go first
                     busy[record.user] += 1
                 if not self._take_up(record, others):
@@ -350,10 +350,15 @@ def _holds_lock(store: Store) -> bool:
         return True
 
 
+def is_elsewhere() -> bool:
+    """Whether somebody else starts the worker, and starts it again."""
+    return os.environ.get(WORKER_VARIABLE) == "elsewhere"
+
+
 def ensure_worker(store: Store) -> None:
     """Start a worker in the background if none is alive, unless others see to it. Raises
     `StoreError` if it cannot start."""
-    if worker_status(store) is not None or os.environ.get(WORKER_VARIABLE) == "elsewhere":
+    if worker_status(store) is not None or is_elsewhere():
         return
     log = store.folder / "worker.log"
     command = [sys.executable, "-m", "experiments", "worker", "--exit-when-idle", "600"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from core.formatting import counted, one_line
 from core.settings import BadSetting
+from core.store.people import NotAllowed
 from core.store.records import DASHBOARD_VARIABLE, NOTE, TAG_USER
 from core.store.sqlite import StoredRun
 from core.store.tracking import Store
@@ -21,6 +22,9 @@ NOTE_OF_EXPERIMENT = "Pages of the dashboard that somebody gave a title."
 
 TAG_ADDRESS = "unroll.address"
 TAG_WORDS = "unroll.comment"
+
+MAX_VIEWS = 100
+"""Of one person."""
 
 MAX_TITLE, MAX_WORDS, MAX_ADDRESS = 100, 500, 4000
 """Characters."""
@@ -50,6 +54,9 @@ def save(store: Store, view: Saved) -> str:
     ):
         if len(text) > most:
             raise BadSetting(f"{name} has {counted(len(text), 'character')}; give at most {most:,}")
+    own = [kept for kept in saved(store) if kept.user == store.person.name]
+    if len(own) >= MAX_VIEWS:
+        raise NotAllowed(f"{MAX_VIEWS} views of yours are saved already; remove some first")
     if not title:
         raise BadSetting(f"title is empty; give 1 to {MAX_TITLE} characters")
     dashboard = os.environ.get(DASHBOARD_VARIABLE, "").rstrip("/")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Sequence
+from subprocess import Popen
 
 import streamlit as st
 
@@ -69,20 +71,31 @@ def launch_until_decided(comparison: Comparison, limit: int) -> bool:
     runs = [run.run_id for group in comparison.groups for run in group.runs]
     command = [sys.executable, "-m", "experiments", "compare", *runs]
     command += ["--until-decided", str(limit)]
-    log = store.folder / "until-decided.log"
+    name = store.person.name
+    earlier = _deciding.get(name)
+    if earlier is not None and earlier.poll() is None:
+        st.error("One comparison of yours is being decided; wait for it.", icon=":material/block:")
+        return False
+    file = hashlib.sha256(name.encode()).hexdigest()[:8]
+    log = store.folder / f"until-decided-{file}.log"
     log.unlink(missing_ok=True)
     sweeps = {run.sweep for group in comparison.groups for run in group.runs}
     with st.spinner("Starting…"):
         env = {**worker.environment(store), **store.person.environment()}
         process = worker.start_process(command, env, log, detached=False)
+        _deciding[name] = process
         while process.poll() is None:
             if any(run.sweep in sweeps for run in store.active()):
                 wake()
                 return True
-            time.sleep(0.1)
+            time.sleep(0.5)
     said = log.read_text().strip().splitlines()
     st.error(plain(said[-1] if said else f"it ended at once; see {log}"), icon=":material/block:")
     return False
+
+
+_deciding: dict[str, Popen[bytes]] = {}
+"""Person → the process that adds seeds for them; one at a time."""
 
 
 def _submit(wanted: queue.Missing) -> list[str] | None:

@@ -7,6 +7,7 @@ are built.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -248,7 +249,8 @@ def _uploads(key: str) -> None:
                     st.query_params[key] = upload.name
                     st.rerun()
                 if st.button("Remove", key=f"{key}-remove-{number}", type="tertiary"):
-                    uploads.remove(upload.name)
+                    with contextlib.suppress(BadSetting):  # it is gone already
+                        uploads.remove(upload.name)
                     st.rerun()
 
 

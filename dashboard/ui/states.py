@@ -18,7 +18,7 @@ from dashboard.navigation import LAUNCH, RUNS, launching
 from dashboard.store import cache
 from dashboard.ui import actions, controls
 from dashboard.ui.text import first_sentence, plain, progress, rough_time, status_message
-from experiments import queue
+from experiments import queue, worker
 
 POLL_SECONDS = 1.0
 """How often a page shows the progress of active runs."""
@@ -169,7 +169,10 @@ def first_results_coming(runs: Sequence[RunRecord]) -> None:
 
 
 def no_worker() -> None:
-    """Say that queued runs wait for a worker, and offer to start one."""
+    """Say that queued runs wait for a worker, and offer to start one, if it is for us to start."""
+    if worker.is_elsewhere():
+        st.warning("The worker is away; queued runs start when it is back.")
+        return
     st.warning("No worker is running on this machine, so queued runs do not start.")
     if problem := st.session_state.get(actions.WORKER_PROBLEM):
         st.error(plain(problem), icon=":material/error:")

@@ -29,7 +29,7 @@ from dashboard.ui.text import (
     status_message,
 )
 from dashboard.views.compare.picking import ID_LETTERS
-from experiments import queue
+from experiments import queue, worker
 from experiments.durations import time_left
 from experiments.suites import SUITES
 
@@ -179,7 +179,9 @@ def _notice_ends(shown: Sequence[Launch], runs: Sequence[RunRecord]) -> None:
 def worker_needed(active: Sequence[RunRecord]) -> None:
     """Offer in a line to start a worker if runs wait for one and none is there."""
     waiting = cache.worker_status() is None and any(map(queue.needs_worker, active))
-    if waiting and st.button(
+    if waiting and worker.is_elsewhere():
+        st.caption("The worker is away; queued runs start when it is back.")
+    elif waiting and st.button(
         "No worker is running: start one",
         icon=":material/play_circle:",
         type="tertiary",
@@ -201,6 +203,8 @@ def worker_line() -> None:
                 "No worker is running. These runs were started from the command line and do not "
                 "need one."
             )
+        elif worker.is_elsewhere():
+            st.caption("The worker is away.")
         else:
             st.caption("No worker is running. Launching a run starts one.")
     elif not status.ready:

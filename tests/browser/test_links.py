@@ -10,7 +10,7 @@ import pytest
 from dashboard.navigation import page_of
 from tests.browser.conftest import Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

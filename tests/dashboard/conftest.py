@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,12 @@ def _apps_start_and_are_waited_for_at_little_cost() -> Iterator[None]:
 def _main_module_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """An `AppTest` leaves its script as `__main__`, which processes started later would import."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_ever_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dashboard on which people sign in stays one until it ends; the next test's is another."""
+    monkeypatch.setattr("dashboard.access._SIGN_IN", threading.Event())
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.store.people import Person
 from core.store.tracking import Store
 from dashboard import access
-from dashboard.navigation import LAUNCH, OVERVIEW, PAGES
+from dashboard.navigation import LAUNCH, OVERVIEW
 from dashboard.ui import actions
 from experiments.queue import submit
 from experiments.team import TEAM_VARIABLE
@@ -39,7 +39,8 @@ queued = 2
 
 
 def claims(address: str) -> dict[str, object]:
-    return {"is_logged_in": bool(address), **({"email": address} if address else {})}
+    known = {"email": address, "email_verified": True} if address else {}
+    return {"is_logged_in": bool(address), **known}
 
 
 def words(app: AppTest) -> str:
@@ -60,7 +61,7 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store) -> Sto
     return store
 
 
-@pytest.mark.parametrize("path", [page.path for page in PAGES])
+@pytest.mark.parametrize("path", [OVERVIEW.path, LAUNCH.path])
 def test_who_has_not_signed_in_sees_nothing(shared: Store, show: Show, path: str) -> None:
     app = show(path, claims(""))
     assert [button.label for button in app.button] == ["Sign in"]

@@ -125,7 +125,7 @@ def test_health_says_whether_the_store_answers(
 def signed_in(address: str, *, origin: str = f"https://{HOST}") -> dict[str, str]:
     """The cookie that Streamlit gives somebody who has signed in."""
     response = Response()
-    user = {"origin": origin, "is_logged_in": True, "email": address}
+    user = {"origin": origin, "is_logged_in": True, "email": address, "email_verified": True}
     _run(streamlit_auth._set_auth_cookie(response, user, {}))
     cookies = [v.decode().partition(";")[0] for n, v in response.raw_headers if n == b"set-cookie"]
     return {"cookie": "; ".join(cookies)}

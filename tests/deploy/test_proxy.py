@@ -191,6 +191,7 @@ def test_what_acts_for_the_server_is_closed(proxy: Proxy, path: str) -> None:
     assert proxy.status(path, cookie="verdict=204") == 404
 
 
+@pytest.mark.slow
 def test_a_flood_is_refused_but_the_files_of_a_page_are_not_counted(proxy: Proxy) -> None:
     connection = proxy.connect()
     seen: dict[str, set[int]] = {}

@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.settings import BadSetting
-from core.sqlite_copy import copy_before_upgrade, schema_revision
+from core.sqlite_copy import copy_before_upgrade, known_revisions, schema_revision
 from core.store.folder import PROJECT, StoreError
 from core.store.sqlite import SCHEMA_REVISION
 from core.store.tracking import Store, open_store
@@ -35,7 +35,6 @@ from experiments.databases import (
     PostgresDatabase,
     SqliteDatabase,
     database_of,
-    known_revisions,
 )
 from experiments.housekeeping import apply, edit_of
 

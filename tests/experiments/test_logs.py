@@ -110,6 +110,7 @@ def test_an_uncaught_error_is_logged_without_secrets() -> None:
     assert "hunter22" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_logs_json(store: Store) -> None:
     command = [sys.executable, "-m", "experiments", "worker", "--exit-when-idle", "0"]
     env = {**environment(store), LOG_VARIABLE: "json"}

@@ -23,13 +23,13 @@ ACCESS = Access(
 @pytest.mark.parametrize(
     ("claims", "role"),
     [
-        ({"email": "ada@example.org"}, "admin"),
-        ({"email": " Ada@Example.ORG "}, "admin"),
-        ({"email": "ben@example.org"}, "runner"),
+        ({"email": "ada@example.org", "email_verified": True}, "admin"),
+        ({"email": " Ada@Example.ORG ", "email_verified": True}, "admin"),
         ({"email": "ben@example.org", "email_verified": True}, "runner"),
+        ({"email": "ben@example.org"}, "viewer"),
         ({"email": "ben@example.org", "email_verified": False}, "viewer"),
-        ({"email": "ben@sub.example.org"}, "viewer"),
-        ({"email": "ada@example.org@evil.org"}, "viewer"),
+        ({"email": "ben@sub.example.org", "email_verified": True}, "viewer"),
+        ({"email": "ada@example.org@evil.org", "email_verified": True}, "viewer"),
         ({"email": "cy@evil.org", "groups": ["ml", "ops"]}, "runner"),
         ({"email": "cy@evil.org", "groups": "ml"}, "runner"),
         ({"email": "group:ml"}, "viewer"),
@@ -41,9 +41,23 @@ def test_roles_come_from_addresses_domains_and_groups(claims, role: str) -> None
     assert ACCESS.role(claims) == role
 
 
+def test_nobody_becomes_somebody_by_a_name_of_their_own_choice() -> None:
+    """Runs belong to names: an address that nobody has verified, or a display name, is none."""
+    unverified = {"email": "ana@example.org", "email_verified": False, "sub": "7"}
+    assert ACCESS.name(unverified) == "id 7"
+    assert ACCESS.name({"name": "ana@example.org", "sub": "8"}) == "id 8"
+    assert ACCESS.name({"email": "Ana@example.org", "email_verified": True}) == "ana@example.org"
+
+
+def test_a_service_that_verifies_without_saying_so_can_be_trusted() -> None:
+    trusting = ACCESS.model_copy(update={"trust_unverified": True})
+    assert trusting.role({"email": "ada@example.org"}) == "admin"
+    assert trusting.role({"email": "ada@example.org", "email_verified": False}) == "viewer"
+
+
 def test_who_is_not_listed_has_no_role() -> None:
     closed = Access(viewers=("@example.org",))
-    assert closed.role({"email": "ben@example.org"}) == "viewer"
+    assert closed.role({"email": "ben@example.org", "email_verified": True}) == "viewer"
     assert closed.role({"email": "eve@evil.org"}) is None
     assert Access().role({"email": "ada@example.org"}) is None
 
@@ -54,6 +68,8 @@ def test_who_is_not_listed_has_no_role() -> None:
         ("[access]\nadmin = ['a@b.c']", "access.admin: Extra inputs are not permitted"),
         ("[access]\nadmins = ['ada']", "access.admins: 'ada' is none of an address"),
         ("[limits]\nqueued = 0", "limits.queued: Input should be greater than or equal to 1"),
+        ("[limits.largest]\nhiden_size = 5", "limits.largest: 'hiden_size' is no setting"),
+        ("[limits]\ncorpora = 'texts'", "limits.corpora: 'texts' is relative"),
         ("[limits", "which is not TOML"),
     ],
 )

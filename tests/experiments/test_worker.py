@@ -201,6 +201,7 @@ def errand(new_store: Callable[[Path], Store], tmp_path_factory: pytest.TempPath
     return Errand(store, broken, fine, done.returncode, done.stderr)
 
 
+@pytest.mark.slow
 def test_a_worker_does_not_end_while_there_is_work(errand: Errand) -> None:
     assert errand.store.run(errand.fine).status == "FINISHED"
     assert len(errand.store.runs()) == 2

@@ -64,6 +64,7 @@ ACCESS = """
 admins = ["ada@example.org"]
 runners = ["@example.org"]
 hosts = ["localhost", "127.0.0.1"]
+trust_unverified = true
 
 [limits]
 queued = 30
