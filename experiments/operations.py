@@ -23,11 +23,7 @@ from core.store.records import ENDED, STATUSES, TAG_ARCHIVED, RunRecord
 from core.store.sqlite import Database, check_database
 from core.store.tracking import Store, open_store
 from experiments import housekeeping
-from experiments.worker import START_SECONDS, status_path, worker_status
-
-LATE_SECONDS = 120.0
-"""A worker that has given no sign of life for this long is not healthy: a look at a store that
-does not answer takes less."""
+from experiments.worker import LATE_SECONDS, START_SECONDS, status_path, worker_status
 
 HOUR = 3600.0
 

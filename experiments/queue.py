@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from core.device import available_devices, choose_device
 from core.experiment import MAX_RUNS, Config, Experiment
@@ -46,6 +46,9 @@ MIN_ID_LETTERS = 4
 
 MAX_QUEUED = MAX_RUNS
 """A mistyped sweep would otherwise fill the store."""
+
+LAUNCH_SECONDS = 60.0
+"""How long a launch waits for another one, where a person's runs are counted."""
 
 MAX_NAME = 200
 """Characters of a sweep's name."""
@@ -177,7 +180,15 @@ def _limited(store: Store, config: Config) -> Config:
 def _room_in_queue(store: Store, number: int) -> Iterator[None]:
     """Held while so many runs are queued: two launches at once must not exceed the limits."""
     most = store.person.limits.queued
-    with contextlib.nullcontext() if most is None else FileLock(store.folder / "launch.lock"):
+    lock = FileLock(store.folder / "launch.lock", timeout=LAUNCH_SECONDS)
+    with contextlib.ExitStack() as stack:
+        try:
+            if most is not None:
+                stack.enter_context(lock)
+        except Timeout:
+            raise QueueFull(
+                "another launch is just being queued, and takes long; try again in a moment"
+            ) from None
         waiting = store.runs(status="SCHEDULED", metrics=())
         if len(waiting) + number > MAX_QUEUED:
             raise QueueFull(

@@ -22,7 +22,7 @@ from core.store.folder import tracking_uri
 from core.store.tracking import Store
 from experiments.guard import Guard
 from experiments.probe import url_answers
-from experiments.worker import start_process, worker_status
+from experiments.worker import LATE_SECONDS, start_process, status_path, worker_status
 
 COMMAND_SECONDS = 15.0
 """How long a health check that is a command may take; it may be a Python that starts."""
@@ -196,9 +196,12 @@ def in_order_of_need(services: Sequence[Service]) -> list[Service]:
 
 
 def worker_answers() -> bool:
-    """Whether a worker serves the store and is ready."""
-    status = worker_status(Store(tracking_uri()))
-    return status is not None and status.ready
+    """Whether a worker serves the store, is ready, and has lately given a sign of life."""
+    store = Store(tracking_uri())
+    status = worker_status(store)
+    if status is None or not status.ready:
+        return False
+    return time.time() - status_path(store).stat().st_mtime < LATE_SECONDS
 
 
 if __name__ == "__main__":

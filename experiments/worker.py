@@ -51,6 +51,10 @@ TICK_SECONDS = 0.05
 START_SECONDS = 60.0
 """How long a worker may take to start (torch and MLflow are loaded first)."""
 
+LATE_SECONDS = 120.0
+"""A worker that has given no sign of life for this long is not healthy: a look at a store that
+does not answer takes less."""
+
 MAX_REQUEUES = 3
 """How often in a row a run is queued again by itself: it may be what its machines die of."""
 

@@ -46,7 +46,9 @@ def compose() -> dict[str, Any]:
     return loaded
 
 
-SERVICES = compose()["services"]
+SERVICES = {n: s for n, s in compose()["services"].items() if "profiles" not in s}
+"""Those that are started; a backup is made when somebody asks for one."""
+
 PARTS = {part.name: part for part in parts(AT)}
 PAIRS = [pytest.param(SERVICES[name], part, id=name) for name, part in PARTS.items()]
 
@@ -145,6 +147,17 @@ def test_a_part_has_the_secrets_that_it_names_and_no_others() -> None:
     assert sorted(compose()["secrets"]) == sorted(
         {s for x in SERVICES.values() for s in x.get("secrets", [])}
     )
+
+
+def test_a_backup_reaches_what_it_copies_as_mlflow_does() -> None:
+    backup, mlflow = compose()["services"]["backup"], SERVICES["mlflow"]
+    assert backup["profiles"] == ["backup"]
+    for name in ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_S3_ENDPOINT_URL", "PGPASSWORD_FROM_FILE"):
+        assert backup["environment"][name] == mlflow["environment"][name]
+    assert backup["secrets"] == mlflow["secrets"]
+    assert set(backup["networks"]) == set(mlflow["networks"])
+    server = SERVICES["database"]["image"].partition(":")[2]
+    assert f"postgresql-client-{server}" in (DEPLOY / "Dockerfile").read_text()
 
 
 def test_no_secret_is_written_into_the_file() -> None:
