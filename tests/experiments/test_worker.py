@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -141,6 +142,8 @@ def succession(
     if second.poll() is None:
         second.terminate()
         second.wait(30)
+    with contextlib.suppress(ProcessLookupError):  # it would run for ever
+        os.kill(going.owner["pid"], signal.SIGKILL)
 
 
 @pytest.mark.slow
