@@ -128,11 +128,14 @@ class Visitor:
     async def _look(self, socket: ClientConnection, seconds: float) -> None:
         """Read the page, which asks for parts of itself again as often as it was told to."""
         until = time.monotonic() + seconds
-        due = {name: time.monotonic() + every for name, every in self.polled.items()}
+        due: dict[str, float] = {}
         while (now := time.monotonic()) < until:
-            for name in [name for name, at in due.items() if at <= now]:
-                await self._draw(socket, fragment=name)
-                due[name] = time.monotonic() + self.polled.get(name, seconds)
+            for name, every in [*self.polled.items()]:
+                if name not in self.polled:  # the page was drawn anew, without it
+                    continue
+                if due.setdefault(name, now + every) <= now:
+                    await self._draw(socket, fragment=name)
+                    due[name] = time.monotonic() + every
             await asyncio.sleep(min(0.2, max(0.0, until - now)))
 
     async def _act(self, socket: ClientConnection) -> None:
@@ -204,7 +207,8 @@ class Visitor:
                 self.polled[reply.auto_rerun.fragment_id] = reply.auto_rerun.interval
             elif kind == "script_finished":
                 if reply.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                    continue  # what the script asked for follows
+                    self.polled = {}  # the whole page follows
+                    continue
                 break
 
     def _read(self, reply: ForwardMsg) -> None:
