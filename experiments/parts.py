@@ -82,6 +82,7 @@ def parts(at: Installation) -> list[Service]:
     """All of them, each after those that it needs."""
     shared = {
         "MLFLOW_TRACKING_URI": f"http://{at.address('mlflow')}",
+        "MLFLOW_HTTP_POOL_MAXSIZE": "32",  # as many people ask for tables at once
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "UNROLL_TEAM": at.secret("team.toml"),
         DASHBOARD_VARIABLE: at.url,
