@@ -34,6 +34,9 @@ from experiments.executors.base import ResourceRequest
 SURVEY_SECONDS = 2.0
 """Between looks at what the children use."""
 
+NICE = 10
+"""Of runs whose time is not measured: what people look at meanwhile comes before them."""
+
 MAX_LOG = 4 * 2**20
 """Bytes of a run's log. What a child prints beyond is dropped, and the log says so."""
 
@@ -117,6 +120,9 @@ class LocalExecutor:
         )
         process.start()
         request = ResourceRequest.of(record)
+        if not request.alone:  # else its time is measured, and it has the machine to itself
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, process.pid or 0, NICE)
         self._children[record.run_id] = Child(process, request, started_at(process.pid or 0))
 
     def wait(self, seconds: float) -> list[tuple[str, str]]:
