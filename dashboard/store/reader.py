@@ -64,6 +64,11 @@ KEPT_METRICS = ("seconds",)
 DROPPED_TAGS = (TAG_CONFIG, "unroll.traceback")
 """These are long, and read again where they are shown."""
 
+UPLOADED_SECONDS = 3.0
+"""How long the rows of a run that is executed elsewhere are kept, before they are read again."""
+
+MAX_UPLOADS = 500
+
 SAVED_SECONDS = 5.0
 """How long the list of saved views is kept before it is read again."""
 
@@ -110,6 +115,7 @@ class Reader:
         """Runs that were read one by one → when: a full read that was going on does not know."""
         self._full: Future[None] | None = None
         self._patience_until = 0.0
+        self._uploads: dict[tuple[str, str], tuple[float, pandas.DataFrame | None]] = {}
         self._saved: list[Saved] = []
         self._saved_until = 0.0
         self._bytes = 0
@@ -340,13 +346,30 @@ class Reader:
         return done
 
     def _unfinished(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
+        if record.status == "SCHEDULED":
+            return None
         spooled = self.store.spool(record.run_id) / "tables" / f"{name}.csv"
         try:
             content = spooled.read_bytes()
-        except OSError:
-            return self._ask(lambda: self.store.table(record, name))
+        except OSError:  # it is executed on another machine, which uploads its rows now and then
+            return self._uploaded(record, name)
         whole = content[: content.rfind(b"\n") + 1]
         return pandas.read_csv(BytesIO(whole)) if whole else None
+
+    def _uploaded(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
+        """What a run has uploaded so far; many people look at it, and the store is asked once."""
+        key = (record.run_id, name)
+        with self._lock:
+            at, table = self._uploads.get(key, (0.0, None))
+            if time.monotonic() < at + UPLOADED_SECONDS:
+                return table
+            self._uploads[key] = (time.monotonic(), table)  # meanwhile others see what was there
+        table = self._ask(lambda: self.store.table(record, name))
+        with self._lock:
+            self._uploads[key] = (time.monotonic(), table)
+            while len(self._uploads) > MAX_UPLOADS:
+                del self._uploads[next(iter(self._uploads))]
+        return table
 
     def _ask(self, question: Callable[[], T]) -> T:
         """Ask the store; turn whatever MLflow and its database raise into a `StoreError`."""

@@ -19,7 +19,9 @@ from core.store.tracking import Store
 from dashboard.store import reader as module
 from dashboard.store.reader import Reader
 from experiments.housekeeping import edit_of
+from experiments.queue import submit
 from tests.dashboard.scenes import POINTS, record
+from tests.toy import TOY, ToyConfig
 
 EXPERIMENT = all_experiments()[0]
 
@@ -398,3 +400,16 @@ def test_archived_runs_are_listed_only_if_asked_for(store: Store) -> None:
     found = reader.run(run_id)
     assert found is not None
     assert found.archived
+
+
+def test_a_run_that_waits_or_runs_elsewhere_is_not_asked_for_its_rows_by_everybody(
+    store: Store, toy, asked: Counter[str]
+) -> None:
+    """Of ten looks in a second none asks for a waiting run's tables, and one for a remote run's."""
+    (run_id,) = submit(store, TOY, [ToyConfig()])
+    reader = Reader(store)
+    assert [reader.table(store.run(run_id), "squares") for _ in range(10)] == [None] * 10
+    assert asked["tables"] == 0
+    assert store.take(run_id, {"host": "elsewhere", "pid": 1, "created": "then"}, {})
+    assert [reader.table(store.run(run_id), "squares") for _ in range(10)] == [None] * 10
+    assert asked["tables"] == 1
