@@ -119,6 +119,8 @@ class Missing:
     """How often the comparison that they belong to is looked at while seeds are added."""
     name: str = ""
     """What people call the sweep, if they gave it a name."""
+    joins: bool = True
+    """Whether its sweeps may have runs already, whose tags these must have, too."""
 
 
 def missing(store: Store, suite: Suite) -> Missing:
@@ -157,7 +159,8 @@ def submit_missing(store: Store, wanted: Missing) -> list[str]:
         (experiment, _limited(store, config), sweep) for experiment, config, sweep in wanted.plan
     ]
     _require_devices_of(store, [config for _, config, _ in plan])
-    of_sweeps = _tags_of_sweeps(store, {experiment.name for experiment, _, _ in plan})
+    joined = {experiment.name for experiment, _, _ in plan} if wanted.joins else set()
+    of_sweeps = _tags_of_sweeps(store, joined)
     with _room_in_queue(store, len(plan)):
         run_ids = [
             store.create(experiment, config, sweep=sweep, tags={**of_sweeps.get(sweep, {}), **tags})

@@ -116,6 +116,7 @@ class Reader:
         self._full: Future[None] | None = None
         self._patience_until = 0.0
         self._uploads: dict[tuple[str, str], tuple[float, pandas.DataFrame | None]] = {}
+        self._fetching: dict[tuple[str, str], threading.Lock] = {}
         self._saved: list[Saved] = []
         self._saved_until = 0.0
         self._bytes = 0
@@ -224,13 +225,18 @@ class Reader:
             if key in self._tables:
                 self._tables.move_to_end(key)
                 return self._tables[key]
-        table = self._ask(lambda: self.store.table(record, name))
-        with self._lock:
-            if key not in self._tables:
+            fetching = self._fetching.setdefault(key, threading.Lock())
+        with fetching:  # of several sessions that want it one asks, and the others wait
+            with self._lock:
+                if key in self._tables:
+                    return self._tables[key]
+            table = self._ask(lambda: self.store.table(record, name))
+            with self._lock:
+                self._fetching.pop(key, None)
                 self._bytes += _size(table)
-            self._tables[key] = table
-            while self._bytes > MAX_TABLE_BYTES and len(self._tables) > 1:
-                self._bytes -= _size(self._tables.popitem(last=False)[1])
+                self._tables[key] = table
+                while self._bytes > MAX_TABLE_BYTES and len(self._tables) > 1:
+                    self._bytes -= _size(self._tables.popitem(last=False)[1])
         return table
 
     def reread(self) -> None:

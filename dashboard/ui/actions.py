@@ -31,7 +31,7 @@ def launch(experiment: Experiment, configs: Sequence[Config], name: str = "") ->
     """Queue one sweep and make sure that a worker is running; its id, or None if refused."""
     sweep = queue.new_sweep(experiment.name)
     plan = tuple((experiment, config, sweep) for config in configs)
-    queued = _submit(queue.Missing(plan, waiting=(), done=0, name=name))
+    queued = _submit(queue.Missing(plan, waiting=(), done=0, name=name, joins=False))
     return None if queued is None else sweep
 
 
@@ -47,7 +47,8 @@ def launch_suite(suite: Suite) -> str | None:
 def launch_together(name: str, plan: Sequence[tuple[Experiment, Config]]) -> bool:
     """Queue runs, maybe of several experiments, as one sweep; whether they were accepted."""
     sweep = queue.new_sweep(name)
-    wanted = queue.Missing(tuple((*pair, sweep) for pair in plan), waiting=(), done=0)
+    pairs = tuple((*pair, sweep) for pair in plan)
+    wanted = queue.Missing(pairs, waiting=(), done=0, joins=False)
     return _submit(wanted) is not None
 
 
