@@ -455,6 +455,10 @@ def test_seeds_are_added_where_they_would_decide(
 class TestUntilDecided:
     """What would be started, without starting it."""
 
+    @pytest.fixture(autouse=True)
+    def nobody_decides(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("dashboard.ui.actions._deciding", {})
+
     @pytest.fixture
     def app(self, store: Store, show: Show) -> AppTest:
         for config in GRADIENT_DECAY.configs(["rnn", "lstm"], {"seeds": [3]}):
