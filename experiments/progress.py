@@ -90,7 +90,8 @@ def wait_for_runs(store: Store, run_ids: Sequence[str]) -> tuple[list[RunRecord]
         if not worked:
             with contextlib.suppress(KeyboardInterrupt):
                 while not watch():
-                    ensure_worker(store)
+                    if store.person.role != "admin":  # whose worker may just have been idle
+                        ensure_worker(store)
                     time.sleep(LOOK_SECONDS)
     if watch.deleted:
         ids = ", ".join(run_id[:8] for run_id in watch.deleted)
