@@ -34,7 +34,9 @@ with store_problems(), controls.notices():
     follow_changes()
     housekeeping.undo_notice()
     st.session_state.pop(links.ADDED, None)
-    corner = st.container(key="page-link", horizontal=True, gap="small")
+    corner = st.container(
+        key="page-link", horizontal=True, gap="small", vertical_alignment="center"
+    )
     current = st.navigation(sections, expanded=True)
     current.run()
     with corner:
