@@ -81,7 +81,19 @@ def spread(estimate: Estimate, digits: int = 3, over: str = "seed") -> str:
     ends = interval(estimate, digits)
     if isinstance(estimate.low, AtLeast) and estimate.low == estimate.value:
         return repeats  # the value says already that it is a lower bound
-    return f"95% CI {ends}, {repeats}" if ends else f"{repeats}: too few for an interval"
+    return f"95% CI {ends}, {repeats}" if ends else f"{repeats}, no interval"
+
+
+def range_in_words(values: Sequence[float], over: str = "seed") -> str:
+    """The values of single seeds, where there is no interval: `7–10 in 5 seeds`, `the
+    same in all 5 seeds`."""
+    low, high = min(values), max(values)
+    if len(values) == 1:
+        return f"one {over}"
+    if low == high:
+        return f"the same in all {counted(len(values), over)}"
+    ends = interval(Estimate(None, low, high, len(values)))
+    return f"{ends} in {counted(len(values), over)}"
 
 
 def listed(names: Sequence[str], conjunction: str = "and") -> str:

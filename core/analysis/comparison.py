@@ -273,6 +273,10 @@ class Result:
         """Whether the measure is counted rather than estimated."""
         return self.column.aggregation.exact
 
+    def bounds(self, name: str) -> tuple[float, float] | None:
+        """What decides on which side of a limit a group's measure is."""
+        return self.column.aggregation.bounds(self.estimates[name], self.values[name])
+
     @property
     def repeats(self) -> Mapping[str, int]:
         """Group → its number of seeds, of launches, or for counts of runs."""
@@ -376,6 +380,11 @@ class Comparison:
         """A measure of one group."""
         result = self.result(name)
         return result.estimates[group] if result else MISSING
+
+    def bounds(self, group: str, name: str) -> tuple[float, float] | None:
+        """What decides on which side of a limit a measure of one group is; see `Result.bounds`."""
+        result = self.result(name)
+        return result.bounds(group) if result else None
 
 
 def compare(

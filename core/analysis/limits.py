@@ -137,11 +137,11 @@ class Limit:
             return Finding(self, "does not fit", f"no {title}")
         ends = interval(estimate)
         reason = f"{title} {quantity(value, unit)}{f' [{ends}]' if ends else ''}"
-        exact = self.column.aggregation.exact
-        if exact:
+        bounds = self.column.aggregation.bounds(estimate, values)
+        if self.column.aggregation.exact:
             decisive: Sequence[float] = (value,)
-        elif estimate.low is not None and estimate.high is not None and len(values) > 1:
-            decisive = (estimate.low, estimate.high)
+        elif bounds is not None and len(values) > 1:
+            decisive = bounds
         elif len(values) >= MIN_AGREEING:
             decisive = values
             ends = f"{exact_number(min(values))} to {exact_number(max(values))}"

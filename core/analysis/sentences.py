@@ -13,7 +13,15 @@ from core.analysis.comparison import CORRECTION, MAX_COMPARED, Comparison, Diffe
 from core.analysis.groups import setting_in_words, value_of
 from core.analysis.runs import Repeat, repeat_of
 from core.experiment import WIDTH, Column, Experiment
-from core.formatting import counted, interval, listed, number, quantity, shortened_list
+from core.formatting import (
+    counted,
+    interval,
+    listed,
+    number,
+    quantity,
+    range_in_words,
+    shortened_list,
+)
 from core.settings import Setting, Value
 from core.stats.aggregation import MAJORITY, MEDIAN
 from core.stats.estimates import Estimate
@@ -322,6 +330,9 @@ def estimate_in_words(
         return value
     if ends:
         return f"{value} [{ends}]{f' ({number_of})' if repeats else ''}"
+    values = result.values[name]
+    if len(values) > 1:
+        return f"{value} ({range_in_words(values, REPEAT_NOUNS[comparison.repeat])})"
     return f"{value} (no interval: {number_of})"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Mapping
 
 from core.analysis.comparison import Comparison
 from core.chapter.claim import (
@@ -21,7 +22,7 @@ from core.chapter.claim import (
     not_measured,
 )
 from core.experiments.memory_span import MEMORY_SPAN
-from core.formatting import exact_number, listed, quantity, spread
+from core.formatting import exact_number, listed, quantity, range_in_words
 from core.stats.estimates import AtLeast, Estimate
 
 CELLS = ("rnn", "lstm", "gru")
@@ -48,11 +49,21 @@ def lags_in_words(span: Estimate) -> str:
     return f"all lags up to {at_least}{span.value:.0f}" if span.value else "no lag"
 
 
-def spans_in_words(spans: Iterable[tuple[MatchedRuns, Estimate]]) -> str:
-    """`all lags up to 10 in RNN 64 (95% CI 7–10, n = 5)`."""
+def spans_in_words(comparison: Comparison, names: Mapping[str, str]) -> str:
+    """`all lags up to 10 in RNN 64 (7–10 in 5 seeds)`, of these groups under these names."""
     return listed(
-        [f"{lags_in_words(span)} in {matched.name} ({spread(span)})" for matched, span in spans]
+        [
+            f"{lags_in_words(comparison.estimate(group, 'span'))} in {name} "
+            f"({seeds_in_words(comparison, group)})"
+            for group, name in names.items()
+        ]
     )
+
+
+def seeds_in_words(comparison: Comparison, group: str) -> str:
+    """The spans of a group's seeds: `7–10 in 5 seeds`."""
+    result = comparison.result("span")
+    return range_in_words(result.values[group]) if result and result.values[group] else "unknown"
 
 
 def struggle_rule(results: Results) -> Verdict:
@@ -64,7 +75,7 @@ def struggle_rule(results: Results) -> Verdict:
     matched_runs = (*plain, *orthogonal, *(m for m in cells if m.cell != "rnn"))
     comparison = compare_matched({matched.name: matched for matched in matched_runs})
     spans = {matched: comparison.estimate(matched.name, "span") for matched in matched_runs}
-    truths = {matched: _ends_early(spans[matched]) for matched in (*plain, *orthogonal)}
+    truths = {m: _ends_early(comparison.bounds(m.name, "span")) for m in (*plain, *orthogonal)}
     early = [matched.name for matched, truth in truths.items() if truth]
     reached = spans[plain[0]].value or 0.0
     reach = REACH[0] if reached <= 10 else REACH[1] if reached <= CHAPTER_SPAN else REACH[2]
@@ -75,10 +86,10 @@ def struggle_rule(results: Results) -> Verdict:
         summary += f" It ends within {CHAPTER_SPAN} steps in {listed(early)} only."
     return combined(
         list(truths.values()),
-        f"Learned within {steps}: {spans_in_words(spans.items())}.",
+        f"Learned within {steps}: {spans_in_words(comparison, {m.name: m.name for m in spans})}.",
         summary,
         measured=quantity(spans[plain[0]].value, "steps"),
-        spread=spread(spans[plain[0]]),
+        spread=seeds_in_words(comparison, plain[0].name),
         answer=None if truths[plain[0]] is None else reach,
         evidence=evidence(*spans),
         numbers={matched.name: span for matched, span in spans.items()},
@@ -91,11 +102,10 @@ def struggle_rule(results: Results) -> Verdict:
     )
 
 
-def _ends_early(span: Estimate) -> Truth:
-    """Whether the whole interval of a span is within 20 steps, or beyond."""
-    if span.low is None or span.high is None:
-        return None
-    return True if span.high <= CHAPTER_SPAN else False if span.low > CHAPTER_SPAN else None
+def _ends_early(bounds: tuple[float, float] | None) -> Truth:
+    """Whether a span is surely within 20 steps, or beyond."""
+    low, high = bounds or (-math.inf, math.inf)
+    return True if high <= CHAPTER_SPAN else False if low > CHAPTER_SPAN else None
 
 
 STRUGGLE = Claim(
@@ -138,18 +148,19 @@ def clipping_rule(results: Results) -> Verdict:
     named |= {f"{m.name}, not clipped": m for m in unclipped}
     comparison = compare_matched(named)
     spans = {name: comparison.estimate(name, "span") for name in named}
+    bounds = {name: comparison.bounds(name, "span") for name in named}
     truths, effects = {}, []
     for matched in clipped:
         further = _further(comparison, matched)
-        reaches_all = _reaches_all(matched, spans[f"{matched.name}, clipped"])
+        reaches_all = _reaches_all(matched, bounds[f"{matched.name}, clipped"])
         if reaches_all:  # no cure only if it reached as far without
             truths[matched.name] = False if further else None
         else:
             truths[matched.name] = None if reaches_all is None else True
         effects.append(_effect(comparison, matched, further))
-    usual = _reaches_all(clipped[0], spans[f"{clipped[0].name}, clipped"])
-    with_it = spans_in_words((m, spans[f"{m.name}, clipped"]) for m in clipped)
-    without_it = spans_in_words((m, spans[f"{m.name}, not clipped"]) for m in unclipped)
+    usual = _reaches_all(clipped[0], bounds[f"{clipped[0].name}, clipped"])
+    with_it = spans_in_words(comparison, {f"{m.name}, clipped": m.name for m in clipped})
+    without_it = spans_in_words(comparison, {f"{m.name}, not clipped": m.name for m in unclipped})
     return combined(
         list(truths.values()),
         f"With clipping: {with_it}. Without: {without_it}. {' '.join(effects)}",
@@ -157,7 +168,7 @@ def clipping_rule(results: Results) -> Verdict:
         f"{lags_in_words(spans[f'{clipped[0].name}, clipped'])} of the {_longest(clipped[0]):.0f} "
         f"tried. {' '.join(effects)}",
         measured=quantity(spans[f"{clipped[0].name}, clipped"].value, "steps"),
-        spread=spread(spans[f"{clipped[0].name}, clipped"]),
+        spread=seeds_in_words(comparison, f"{clipped[0].name}, clipped"),
         answer=None if usual is None else CURES[not usual],
         evidence=evidence(*clipped, *unclipped),
         numbers=spans,
@@ -186,12 +197,11 @@ def _longest(matched: MatchedRuns) -> float:
     return float(str(matched.config.flat()["longest_lag"]))
 
 
-def _reaches_all(matched: MatchedRuns, span: Estimate) -> Truth:
-    """Whether it learned every lag tried, interval and all."""
+def _reaches_all(matched: MatchedRuns, bounds: tuple[float, float] | None) -> Truth:
+    """Whether it surely learned every lag tried, or surely not."""
     longest = _longest(matched)
-    if span.low is None or span.high is None:
-        return None
-    return True if span.low >= longest else False if span.high < longest else None
+    low, high = bounds or (-math.inf, math.inf)
+    return True if low >= longest else False if high < longest else None
 
 
 CLIPPING = Claim(

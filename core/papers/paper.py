@@ -6,6 +6,7 @@ runs; its verdict follows from them. Nobody writes an outcome by hand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -169,25 +170,20 @@ def _compared(measure: str, first: str, second: str, truths: Mapping[PairOutcome
 
 
 def above(measure: str, limit: float, *names: str) -> Judge:
-    """The whole interval of each network's measure is at or above a limit; false if one of them is
-    below."""
+    """Each network's measure is surely at or above a limit; false if one of them surely is not."""
 
     def judge(networks: Networks) -> Judgement:
         truths: list[Truth] = []
         for name in names:
-            estimate = networks.comparison.estimate(name, measure)
-            if estimate.low is not None and estimate.low >= limit:
-                truths.append(True)
-            else:
-                short = estimate.high is not None and estimate.high < limit
-                truths.append(False if short else None)
+            low, high = networks.comparison.bounds(name, measure) or (-math.inf, math.inf)
+            truths.append(True if low >= limit else False if high < limit else None)
         return _values(networks, measure, names), every(truths)
 
     return judge
 
 
 def below(measure: str, limit: float, name: str) -> Judge:
-    """The whole interval of a network's measure is below a limit; false if it is at or above."""
+    """A network's measure is surely below a limit; false if it surely is not."""
 
     def judge(networks: Networks) -> Judgement:
         words, truth = above(measure, limit, name)(networks)

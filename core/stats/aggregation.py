@@ -19,6 +19,7 @@ from core.stats.estimates import (
     finite,
     geometric_mean_estimate,
     half_life,
+    majority_bounds,
     majority_estimate,
     mean_estimate,
     median_estimate,
@@ -92,6 +93,19 @@ class Aggregation:
     def of_median(self) -> bool:
         """Whether it takes a median rather than a mean."""
         return self.estimate in (median_estimate, majority_estimate)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether an interval covers about as often as it says."""
+        return self.estimate is not majority_estimate
+
+    def bounds(self, estimate: Estimate, values: Values) -> tuple[float, float] | None:
+        """What decides on which side of a limit the measure is: both ends of its interval; of what
+        a majority reached, which has none, two of the values."""
+        if not self.has_interval:
+            return majority_bounds(values)
+        low, high = estimate.low, estimate.high
+        return None if low is None or high is None else (low, high)
 
     @property
     def test_name(self) -> str:

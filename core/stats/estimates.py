@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import statistics
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -143,22 +143,24 @@ def median_interval_places(n: int) -> tuple[int, float] | None:
 
 
 def majority_estimate(values: Iterable[float | None]) -> Estimate:
-    """The largest value that more than half reached, with an interval between two of the values.
+    """The largest value that more than half reached, without an interval.
 
-    Not interpolated, because it is for values on a grid: with ties it covers more than its nominal
-    92.5 to 98.4%. None below five values.
+    It is for values on a grid, whose points would be the ends: where most values are one point, any
+    interval that has it covers nearly 100%. What decides on a limit is `majority_bounds`.
     """
     known = sorted(finite_values(values))
-    if not known:
-        return MISSING
-    low, high = _ends(known)
-    return Estimate(known[(len(known) - 1) // 2], low, high, len(known))
+    return Estimate(known[(len(known) - 1) // 2], None, None, len(known)) if known else MISSING
 
 
-def _ends(ordered: Sequence[float]) -> tuple[float | None, float | None]:
-    """The narrowest pair of the values that covers the median often enough."""
-    j = _order_statistic(len(ordered), MIN_COVERED)
-    return (ordered[j - 1], ordered[-j]) if j else (None, None)
+def majority_bounds(values: Iterable[float | None]) -> tuple[float, float] | None:
+    """Two of the values that have the median between them with at least 92.5%; None of fewer than
+    five values.
+
+    With ties it is more, so a decision by these bounds errs to the safe side.
+    """
+    known = sorted(finite_values(values))
+    j = _order_statistic(len(known), MIN_COVERED)
+    return (known[j - 1], known[-j]) if j else None
 
 
 def _order_statistic(n: int, least: float) -> int:

@@ -433,6 +433,9 @@ class Store:
             if column.role in ("measure", "seed"):  # what is no number was not measured
                 for damaged in texts.columns.intersection(column.names):
                     table[damaged] = pandas.to_numeric(table[damaged], errors="coerce")
+            if column.estimate and not column.aggregation.has_interval:  # older runs gave one
+                ends = [f"{column.name}_low", f"{column.name}_high"]
+                table[table.columns.intersection(ends)] = math.nan
         missing = [n for n in row.header() if n not in table]
         if not missing:
             return table

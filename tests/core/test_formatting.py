@@ -24,6 +24,7 @@ from core.formatting import (
     one_line,
     power_of_ten,
     quantity,
+    range_in_words,
     read_estimate,
     shortened,
     shortened_list,
@@ -52,10 +53,17 @@ def test_numbers_keep_their_significant_digits(value: float, digits: int, text: 
     assert number(value, digits) == text
 
 
+def test_values_without_an_interval_say_how_far_apart_they_are() -> None:
+    assert range_in_words([10.0, 7.0, 10.0]) == "7–10 in 3 seeds"
+    assert range_in_words([7.0, AtLeast(20)]) == "≥ 7 in 2 seeds"
+    assert range_in_words([10.0, 10.0], "launch") == "the same in all 2 launches"
+    assert range_in_words([10.0]) == "one seed"
+
+
 def test_an_interval_says_how_many_seeds_it_has() -> None:
     assert spread(Estimate(0.86, 0.85, 0.87, 8), 2) == "95% CI 0.85–0.87, n = 8"
     assert spread(Estimate(0.86, None, None, 1)) == "one seed: no interval"
-    assert spread(Estimate(0.86, None, None, 3)) == "n = 3: too few for an interval"
+    assert spread(Estimate(0.86, None, None, 3)) == "n = 3, no interval"
 
 
 def test_counts_have_whole_intervals_and_a_lower_bound_is_said_once() -> None:

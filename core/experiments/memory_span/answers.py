@@ -42,10 +42,17 @@ def run_sentence(config: MemorySpanConfig, summary: Mapping[str, Any]) -> str:
     sentences = [
         f"{config.architecture.label}, {config.task}: within "
         f"{counted(config.training_steps, 'training step')} a majority of seeds learned {reach} "
-        f"({spread(span)}){back}{failed}{at_rate}{f'; {gradient}' if gradient else ''}."
+        f"({_seeds(summary)}){back}{failed}{at_rate}{f'; {gradient}' if gradient else ''}."
     ]
     sentences += [f"{title}: {text}." for title, text in _exceptions(summary)]
     return " ".join(sentences)
+
+
+def _seeds(summary: Mapping[str, Any]) -> str:
+    """`seeds: 7, 10, ≥ 15`; older runs noted no spans of single seeds, and have n alone."""
+    text = summary.get("span_by_seed")
+    known = isinstance(text, str) and text
+    return f"seeds: {text}" if known else spread(read_estimate(summary, "span"))
 
 
 def _exceptions(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

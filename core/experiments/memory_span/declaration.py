@@ -355,7 +355,8 @@ class MemorySpanSummary(Row):
         better="higher",
         description=(
             "The largest lag such that a majority of the seeds learned it and every shorter one "
-            "tried, 0 if none; interval over seeds."
+            "tried, 0 if none. It lies on the grid of lags tried, so it has no interval: see the "
+            "span of each seed."
         ),
         aggregation=MAJORITY,
         limit=longest_lag,

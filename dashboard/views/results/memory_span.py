@@ -39,7 +39,8 @@ twelve. Success is a share of seeds, too few for an interval.
 The span of a seed is the largest lag such that it learned that lag and every shorter one tried: one
 that failed lag 7 and learned lag 10 has span 5, and is named as learned out of order. The span of a
 run is the largest that more than half of its seeds reached, where *success up to here* is above the
-dotted line; without regard to shorter lags it is the *furthest lag learned*. If every lag tried was
+dotted line. It has no interval, because on a grid of lags none covers 95%: the spans of its seeds
+are named. Without regard to shorter lags it is the *furthest lag learned*. If every lag tried was
 learned, the span is a lower bound. Spans are as fine as the lags tried: the true one lies below the
 lag *not learned*. A seed whose loss ceased to be finite counts as not having learned, and is named.
 

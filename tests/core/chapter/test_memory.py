@@ -37,7 +37,7 @@ def struggle(*runs: Made) -> Verdict:
 def test_a_plain_rnn_that_ends_within_twenty_steps_struggles() -> None:
     found = struggle(SHORT, learner(30, 30, 30, 50, 30, variant="gru"))
     assert (found.outcome, found.answer) == ("holds", "Up to 10 steps")
-    assert "lags up to 10 in RNN 32 (95% CI 10–15, n = 5)" in found.figure
+    assert "lags up to 10 in RNN 32 (10–15 in 5 seeds)" in found.figure
     assert "30 in GRU 32" in found.figure
 
 
@@ -45,7 +45,7 @@ def test_it_struggles_only_from_the_start_that_keeps_it_short() -> None:
     found = struggle(SHORT, learner(50, 70, 50, 50, 50, initialisation="orthogonal"))
     assert found.outcome == "partly"
     assert found.summary.endswith("It ends within 20 steps in RNN 32 only.")
-    assert (found.measured, found.spread) == ("10 steps", "95% CI 10–15, n = 5")
+    assert (found.measured, found.spread) == ("10 steps", "10–15 in 5 seeds")
 
 
 def test_it_does_not_struggle_where_it_reaches_further() -> None:

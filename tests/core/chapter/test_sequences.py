@@ -30,7 +30,7 @@ def sides(*runs: Made, facts: Any = REFUSED) -> Verdict:
 def test_two_directions_hold_where_they_see_more_and_are_refused_as_decoders() -> None:
     found = sides(*pair("rnn", 95.0, 25.0), *pair("lstm", 99.0, 25.0))
     assert (found.outcome, found.answer) == ("holds", "It cannot be built")
-    assert "95.0% (n = 3: too few for an interval) in bi-RNN 64" in found.figure
+    assert "95.0% (n = 3, no interval) in bi-RNN 64" in found.figure
     assert "128 numbers against 64" in found.figure
     assert len(found.evidence) == 4
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from core.experiment import Experiment
 from core.experiments import all_experiments, config_of, experiment_named
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.memory_span import MEMORY_SPAN
 from core.settings import BadSetting, Setting
 from core.store import sqlite as sqlite_reader
 from core.store.folder import PROJECT, StoreError, tracking_uri
@@ -174,6 +176,20 @@ def test_a_table_that_somebody_edited_keeps_what_is_a_number(store: Store, toy) 
         else:
             assert table["square"].isna().tolist() == [value is None for value in squares]
             assert table["square"].dtype == float
+
+
+def test_an_interval_that_older_runs_gave_a_span_is_not_read(store: Store) -> None:
+    """On a grid of lags it covered more than 98%."""
+    run_id = store.create(MEMORY_SPAN, MEMORY_SPAN.config(), sweep="s")
+    path = store.folder / "summary.csv"
+    path.write_text("span,span_low,span_high,span_n,half_life_end_low\n10.0,7.0,15.0,8,2.0\n")
+    store.upload(run_id, path, "tables")
+    table = store.table(store.run(run_id), "summary")
+    assert table is not None
+    (row,) = table.to_dict("records")
+    assert (row["span"], row["span_n"], row["half_life_end_low"]) == (10, 8, 2)
+    assert math.isnan(row["span_low"])
+    assert math.isnan(row["span_high"])
 
 
 def test_a_listing_asks_once_for_experiments_that_were_never_run(

@@ -50,12 +50,12 @@ GRU = learner(20, 30, 20, 30, 20, 20, variant="gru")
 def test_a_run_says_how_far_it_learned_to_look_and_how_its_gradient_fades() -> None:
     assert sentence(learner(10, 15, 15, 15, 10, 15)) == (
         "RNN 64, recall: within 1,000 training steps a majority of seeds learned all lags up to "
-        "15 (95% CI 10–15, n = 6), not 20, at learning rate 0.003; the asymptotic half-life of "
-        "the gradient is 1.5 steps before training and infinite after."
+        "15 (seeds: 10, 15, 15, 15, 10, 15), not 20, at learning rate 0.003; the asymptotic "
+        "half-life of the gradient is 1.5 steps before training and infinite after."
     )
     assert "learned every lag tried, up to 15" in sentence(learner(15, 15, 15, longer=False))
     none = sentence(learner(0, 0, 0))
-    assert "learned no lag (n = 3: too few for an interval), not even 2," in none
+    assert "learned no lag (seeds: 0, 0, 0), not even 2," in none
 
 
 def test_a_sentence_says_what_the_lag_of_the_task_is() -> None:
@@ -89,7 +89,7 @@ def test_seeds_that_learned_out_of_order_or_diverged_are_named() -> None:
 
 def test_a_comparison_names_the_furthest_and_how_surely() -> None:
     words = answer(compared(RNN, GRU))
-    assert words.startswith("GRU learns to look back furthest: span 20 steps [20–30]")
+    assert words.startswith("GRU learns to look back furthest: span 20 steps (20–30 in 6 seeds)")
     assert "RNN has 7 steps. It differs from RNN by more than noise (exact rank-sum test" in words
     assert "A lag counts as learned within 1,000 training steps." in words
     assert "In GRU the asymptotic half-life of the gradient is 1.5 steps before training" in words
