@@ -12,6 +12,7 @@ from pydantic import Field
 
 from core.experiment import Config, Event, Experiment, Progress, Row, axis, measure, note, seed_axis
 from core.stats.estimates import Estimate
+from core.store.tracking import Store
 
 
 class ToyConfig(Config):
@@ -70,3 +71,9 @@ TOY = Experiment(
     work=lambda config: float(config.count),
     presets={"short": {"count": 1}},
 )
+
+
+def bytes_of(store: Store, run_id: str, path: str) -> bytes | None:
+    """The content of a run's artifact, None if it has none."""
+    with store.artifact(run_id, path) as file:
+        return None if file is None else file.read_bytes()

@@ -246,10 +246,11 @@ def newest_checkpoint(store: Store, record: RunRecord) -> bytes | None:
         except BadSetting:  # it was deleted for good
             return None
         # A server keeps what a run that finished had uploaded on its way.
-        done = record.status == "FINISHED"
-        path = None if done else store.artifact(record.run_id, CHECKPOINT)
-        if path is not None:
-            return path.read_bytes()
+        if record.status == "FINISHED":
+            continue
+        with store.artifact(record.run_id, CHECKPOINT) as path:
+            if path is not None:
+                return path.read_bytes()
     return None
 
 

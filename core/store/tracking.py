@@ -7,6 +7,7 @@ load, so it is loaded only to write, or to read a store that is not a local data
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import logging
@@ -14,6 +15,7 @@ import math
 import os
 import shlex
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -417,13 +419,13 @@ class Store:
 
         Columns that are newer than the run are there: an axis at its older value, others empty.
         """
-        path = self.artifact(record.run_id, f"tables/{name}.csv")
-        if path is None:
-            return None
-        try:
-            table = pandas.read_csv(path)
-        except (ValueError, OSError):  # somebody edited it, or it is gone by now
-            return None
+        with self.artifact(record.run_id, f"tables/{name}.csv") as path:
+            if path is None:
+                return None
+            try:
+                table = pandas.read_csv(path)
+            except (ValueError, OSError):  # somebody edited it, or it is gone by now
+                return None
         rows = [r for e in all_experiments() if e.name == record.experiment for r in e.rows]
         row = next((row for row in rows if row.table == name), None)
         if row is None:
@@ -445,21 +447,38 @@ class Store:
 
     def log_text(self, run_id: str) -> str:
         """The run's log, as far as it is available here."""
-        for path in (self.spool(run_id) / "log.txt", self.artifact(run_id, "log.txt")):
-            if path is not None and path.exists():
-                return path.read_text(errors="replace")
-        return ""
+        spooled = self.spool(run_id) / "log.txt"
+        if spooled.exists():
+            return spooled.read_text(errors="replace")
+        with self.artifact(run_id, "log.txt") as path:
+            return "" if path is None else path.read_text(errors="replace")
 
-    def artifact(self, run_id: str, path: str) -> Path | None:
-        """A local path to a run's artifact, fetched when the store is elsewhere."""
+    @contextlib.contextmanager
+    def artifact(self, run_id: str, path: str) -> Iterator[Path | None]:
+        """A local path to a run's artifact, None if it has none.
+
+        It is a copy if the store is elsewhere, and gone when the context ends.
+        """
         folder = self.database.artifacts(run_id) if self.database else None
         if folder is not None:
-            return folder / path if (folder / path).exists() else None
+            yield folder / path if (folder / path).exists() else None
+            return
         mlflow = load_mlflow()
-        try:
-            return Path(self.client.download_artifacts(run_id, path))
-        except (mlflow.exceptions.MlflowException, OSError):
-            return None
+        with tempfile.TemporaryDirectory(prefix="unroll-") as copies:
+            try:
+                fetched = Path(self.client.download_artifacts(run_id, path, copies))
+            except (mlflow.exceptions.MlflowException, OSError):
+                fetched = None
+            yield fetched
+
+    def files(self, run_id: str, folder: str) -> dict[str, int]:
+        """The files in a folder of a run's artifacts → their size in bytes."""
+        known = self.database.artifacts(run_id) if self.database else None
+        if known is not None:
+            found = sorted((known / folder).iterdir()) if (known / folder).is_dir() else []
+            return {file.name: file.stat().st_size for file in found}
+        listed = self.client.list_artifacts(run_id, folder)
+        return {Path(file.path).name: file.file_size or 0 for file in listed}
 
     def spool(self, run_id: str) -> Path:
         """Where a run's rows are while it runs."""

@@ -118,21 +118,20 @@ def exact_rows(runs: Sequence[RunRecord], labels: Mapping[str, str], table: str)
     """A table of several runs as CSV, every number exactly as it was recorded."""
     frames = []
     for run in runs:
-        path = reader().store.artifact(run.run_id, f"tables/{table}.csv")
-        if path is not None:
+        with reader().store.artifact(run.run_id, f"tables/{table}.csv") as path:
+            if path is None:
+                continue
             recorded = pandas.read_csv(path, dtype=str, keep_default_na=False)
-            recorded.insert(0, "run_id", run.run_id)
-            recorded.insert(1, "label", labels[run.run_id])
-            frames.append(recorded)
+        recorded.insert(0, "run_id", run.run_id)
+        recorded.insert(1, "label", labels[run.run_id])
+        frames.append(recorded)
     return csv_text(pandas.concat(frames, ignore_index=True)) if frames else ""
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
 def model_files(uri: str, run_id: str) -> dict[str, int]:
     """The model files of a finished run → their size in bytes."""
-    folder = open_store(uri).artifact(run_id, "model")
-    files = sorted(folder.iterdir()) if folder else []
-    return {file.name: file.stat().st_size for file in files}
+    return open_store(uri).files(run_id, "model")
 
 
 def mlflow_link(record: RunRecord) -> str | None:

@@ -84,9 +84,9 @@ def open_files(page: Any) -> None:
 def recorded_lines(
     store: Store, run_id: str, table: str = GradientRow.table
 ) -> list[dict[str, str]]:
-    path = store.artifact(run_id, f"tables/{table}.csv")
-    assert path is not None
-    return list(csv.DictReader(path.open()))
+    with store.artifact(run_id, f"tables/{table}.csv") as path:
+        assert path is not None
+        return list(csv.DictReader(path.open()))
 
 
 def test_the_answer_is_the_experiments_own(visitor: Visitor, address: str) -> None:

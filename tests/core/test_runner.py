@@ -27,7 +27,7 @@ from core.stats.estimates import Estimate
 from core.store.recorder import Recorder, salvage
 from core.store.tracking import Store, insist
 from experiments.queue import retry
-from tests.toy import TOY, SquareRow, ToyConfig, ToySummary
+from tests.toy import TOY, SquareRow, ToyConfig, ToySummary, bytes_of
 
 
 def go(store: Store, **settings: object) -> str:
@@ -384,10 +384,8 @@ class TestOfARunThatCanGoOn:
     def test_its_files_are_kept_and_its_checkpoint_is_not(self, store: Store) -> None:
         run_id = go(store, count=3)
         for path, content in (("model/weights.txt", b"heavy"), ("remark.txt", b"0")):
-            kept = store.artifact(run_id, path)
-            assert kept is not None
-            assert kept.read_bytes() == content
-        assert store.artifact(run_id, "checkpoint") is None
+            assert bytes_of(store, run_id, path) == content
+        assert bytes_of(store, run_id, "checkpoint") is None
 
     def test_one_that_was_stopped_goes_on_when_it_is_repeated(self, store: Store) -> None:
         stopped = go(store, count=6, stop_after=4)
@@ -396,7 +394,7 @@ class TestOfARunThatCanGoOn:
         assert execute(store, again) == "FINISHED"
         squares = store.table(store.run(again), "squares")["square"].tolist()
         assert squares == [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]
-        assert store.artifact(again, "remark.txt").read_bytes() == b"4"
+        assert bytes_of(store, again, "remark.txt") == b"4"
         assert f"resuming from the checkpoint of {stopped}" in store.log_text(again)
 
     def test_it_finds_the_checkpoint_of_the_run_before_the_one_before(self, store: Store) -> None:
@@ -405,11 +403,11 @@ class TestOfARunThatCanGoOn:
         store.end(between, "KILLED", "cancelled before it started")
         again = retry(store, between)
         execute(store, again)
-        assert store.artifact(again, "remark.txt").read_bytes() == b"4"
+        assert bytes_of(store, again, "remark.txt") == b"4"
 
     def test_a_dead_ones_checkpoint_is_salvaged(self, store: Store, toy) -> None:
         run_id = store.create(TOY, ToyConfig(count=2), sweep="s", status="RUNNING")
         recorder = Recorder(store, run_id, TOY)
         recorder.take(Checkpoint(b"1"))
         salvage(store, run_id, TOY)
-        assert store.artifact(run_id, "checkpoint").read_bytes() == b"1"
+        assert bytes_of(store, run_id, "checkpoint") == b"1"

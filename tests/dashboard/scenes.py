@@ -311,11 +311,11 @@ def fill_older(store: Store) -> None:
         experiment = next(one for one in all_experiments() if one.name == run.experiment)
         for row in experiment.rows:
             measures = [column.name for column in row.columns() if column.role == "measure"]
-            path = store.artifact(run.run_id, f"tables/{row.table}.csv")
-            if path is not None and len(measures) > 1:
-                table = pandas.read_csv(path)
-                newest = [n for n in table if n in (measures[-1], f"{measures[-1]}_low")]
-                table.drop(columns=newest).to_csv(path, index=False)
+            with store.artifact(run.run_id, f"tables/{row.table}.csv") as path:
+                if path is not None and len(measures) > 1:
+                    table = pandas.read_csv(path)
+                    newest = [n for n in table if n in (measures[-1], f"{measures[-1]}_low")]
+                    table.drop(columns=newest).to_csv(path, index=False)
 
 
 HOSTILE_STATUSES: tuple[Status, ...] = ("FINISHED", "FINISHED", "FAILED")

@@ -433,9 +433,9 @@ def test_a_finished_runs_weights_are_stepped_as_they_were_saved(
     label = f"Trained GRU · {part} of {run.run_id[:ID_LETTERS]}"
     assert names(app) == [label]
     assert "not an estimate: a finished run's own." in texts(app)
-    folder = open_store(trained_uri).artifact(run.run_id, "model")
-    assert folder is not None
-    saved = torch.load(folder / "weights.pt", weights_only=True)
+    with open_store(trained_uri).artifact(run.run_id, "model") as folder:
+        assert folder is not None
+        saved = torch.load(folder / "weights.pt", weights_only=True)
     config = ExplorerConfig(sequence_length=5)
     start = Start(trained_uri, run.run_id, part)
     for name, mine in computed._networks(Exploration(config), start).model.named_parameters():

@@ -30,9 +30,9 @@ def trained(trained_uri: str, monkeypatch: pytest.MonkeyPatch) -> tuple[RunRecor
 
 
 def by_the_model(run: RunRecord, uri: str, text: str, width: int) -> Translation:
-    folder = open_store(uri).artifact(run.run_id, "model")
-    assert folder is not None
-    return Translator.load(folder).translate(text, width)
+    with open_store(uri).artifact(run.run_id, "model") as folder:
+        assert folder is not None
+        return Translator.load(folder).translate(text, width)
 
 
 def test_without_a_trained_model_it_leads_to_one(scene: Callable[[str], Store], show: Show) -> None:

@@ -114,12 +114,13 @@ def team() -> Iterator[Team]:
 
 def measured(store: Store, run_id: str) -> tuple[object, ...]:
     record = store.run(run_id)
-    log = store.artifact(run_id, "log.txt")
-    assert log is not None
+    with store.artifact(run_id, "log.txt") as log:
+        assert log is not None
+        written = log.read_bytes()
     tables = [store.table(record, row.table) for row in experiment_named(record.experiment).rows]
     rows = [table.to_dict() for table in tables if table is not None]
     assert rows
-    return record.status, record.settings, record.metrics, log.read_bytes(), rows
+    return record.status, record.settings, record.metrics, written, rows
 
 
 @pytest.mark.slow

@@ -82,8 +82,9 @@ def everything(store: Store) -> dict[str, Any]:
             )
             for name in run.data.metrics
         }
-        folder = store.artifact(run_id, "tables")
-        files = {} if folder is None else {p.name: p.read_bytes() for p in regular_files(folder)}
+        with store.artifact(run_id, "tables") as folder:
+            paths = [] if folder is None else regular_files(folder)
+            files = {path.name: path.read_bytes() for path in paths}
         info = (run.info.status, run.info.lifecycle_stage, run.info.run_name, run.info.end_time)
         found[run_id] = (info, run.data.params, run.data.tags, history, files)
     return found

@@ -266,10 +266,10 @@ async def open_address(port: int, page: str = "", query: str = "") -> None:
 
 def tables_of(store: Store, record: RunRecord) -> dict[str, str]:
     """Name → content of every table that a run has recorded, but for times."""
-    folder = store.artifact(record.run_id, "tables")
-    if folder is None:
-        return {}
-    tables = {path.name: pandas.read_csv(path) for path in sorted(folder.iterdir())}
+    with store.artifact(record.run_id, "tables") as folder:
+        if folder is None:
+            return {}
+        tables = {path.name: pandas.read_csv(path) for path in sorted(folder.iterdir())}
     return {
         name: table.drop(columns=TIMES, errors="ignore").to_csv() for name, table in tables.items()
     }

@@ -134,13 +134,13 @@ def translate(run: RunRecord, text: str, width: int) -> Translation:
 @st.cache_resource(show_spinner="Loading the model…", max_entries=MAX_MODELS)
 def translator(uri: str, run_id: str) -> Translator:
     """A run's model. Raises `BadSetting` if the run has none."""
-    folder = open_store(uri).artifact(run_id, "model")
-    if folder is None:
-        raise BadSetting("this run has no saved model; run it again to have one")
     load_torch()
     from core.experiments.length_quality.translator import Translator
 
-    return Translator.load(folder)
+    with open_store(uri).artifact(run_id, "model") as folder:
+        if folder is None:
+            raise BadSetting("this run has no saved model; run it again to have one")
+        return Translator.load(folder)
 
 
 @st.cache_resource(show_spinner="Loading PyTorch (once, a few seconds)…")

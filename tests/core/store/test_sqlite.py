@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from core.store import sqlite
 from core.store.recorder import Recorder
 from core.store.sqlite import Database
 from core.store.tracking import Store
-from tests.toy import TOY, ToyConfig
+from tests.toy import TOY, ToyConfig, bytes_of
 
 Pair = tuple[Store, Store]
 
@@ -83,13 +84,29 @@ def test_artifacts_are_read_where_mlflow_finds_them(pair: Pair) -> None:
     direct, by_mlflow = pair
     (finished,) = direct.runs(status="FINISHED")
     for path in ("tables/squares.csv", "log.txt"):
-        read = [store.artifact(finished.run_id, path) for store in pair]
-        assert read[0] is not None
-        assert read[1] is not None
-        assert read[0].read_bytes() == read[1].read_bytes()
-    assert direct.artifact(finished.run_id, "tables") == read[0].parent / "tables"
-    assert direct.artifact(finished.run_id, "tables/none.csv") is None
-    assert direct.artifact("0" * 32, "log.txt") is by_mlflow.artifact("0" * 32, "log.txt") is None
+        read = [bytes_of(store, finished.run_id, path) for store in pair]
+        assert read[0] == read[1] is not None
+    assert direct.files(finished.run_id, "tables") == by_mlflow.files(finished.run_id, "tables")
+    assert {*direct.files(finished.run_id, "tables")} == {"squares.csv", "summary.csv"}
+    assert direct.files(finished.run_id, "model") == by_mlflow.files(finished.run_id, "model") == {}
+    for reader in pair:
+        assert bytes_of(reader, finished.run_id, "tables/none.csv") is None
+        assert bytes_of(reader, "0" * 32, "log.txt") is None
+
+
+def test_nothing_is_left_of_what_was_fetched(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each table that a page asked a server for stayed in the temporary folder."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    direct, by_mlflow = pair
+    (finished,) = direct.runs(status="FINISHED")
+    table = by_mlflow.table(finished, "squares")
+    assert table is not None
+    assert by_mlflow.log_text(finished.run_id)
+    assert [*folder.iterdir()] == []
 
 
 def test_tables_of_another_version_are_left_to_mlflow(store: Store, toy: object) -> None:
@@ -139,6 +156,6 @@ def test_what_a_run_has_not_recorded_is_none(store: Store, toy: object) -> None:
     by_mlflow = Store(store.uri)
     by_mlflow.__dict__["database"] = None
     for reader in (store, by_mlflow):
-        assert reader.artifact(run_id, "model/weights.pt") is None
+        assert bytes_of(reader, run_id, "model/weights.pt") is None
         assert reader.table(reader.run(run_id), "squares") is None
         assert reader.log_text(run_id) == ""

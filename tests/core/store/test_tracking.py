@@ -378,10 +378,10 @@ def test_columns_that_are_newer_than_a_run_are_there_and_empty(store: Store, toy
     for event in TOY.measure(ToyConfig()):
         recorder.take(event)
     recorder.close()
-    path = store.artifact(run_id, "tables/squares.csv")
-    assert path is not None
-    before = pandas.read_csv(path)
-    before.drop(columns="square").to_csv(path, index=False)
+    with store.artifact(run_id, "tables/squares.csv") as path:
+        assert path is not None
+        before = pandas.read_csv(path)
+        before.drop(columns="square").to_csv(path, index=False)
     table = store.table(store.run(run_id), "squares")
     assert {*table} == {*before}
     assert table["square"].isna().all()
