@@ -35,8 +35,8 @@ from core.formatting import counted, shortened_list
 from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.sqlite_copy import copy_before_upgrade, known_revisions, schema_revision
+from core.store.database import SCHEMA_REVISION
 from core.store.folder import StoreError, database_path, folder_of, schema_lock
-from core.store.sqlite import SCHEMA_REVISION
 from experiments.artifact_stores import artifact_store, regular_files, sha256
 from experiments.databases import (
     Content,

@@ -26,9 +26,7 @@ from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.sqlite_copy import BUSY_SECONDS, copy_database
 from core.store.folder import StoreError, database_path
-
-BACKEND_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
-"""Where an MLflow server's database is, for who backs it up."""
+from core.store.postgres import BACKEND_VARIABLE
 
 LOCATIONS = {
     "experiments": "artifact_location",

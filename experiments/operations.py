@@ -20,7 +20,7 @@ from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import database_path, tracking_uri
 from core.store.records import ENDED, STATUSES, TAG_ARCHIVED, RunRecord
-from core.store.sqlite import Database, check_database
+from core.store.sqlite import SqliteFile, check_database
 from core.store.tracking import Store, open_store
 from experiments import housekeeping
 from experiments.worker import LATE_SECONDS, START_SECONDS, status_path, worker_status
@@ -69,7 +69,7 @@ def store_health(uri: str) -> Health:
     try:
         if path is not None:
             check_database(path)
-        if Database.at(path) is None:
+        if SqliteFile.at(path) is None:
             next(open_store(uri).waiting(), None)
     except Exception as error:  # noqa: BLE001 - whatever it is, the store cannot be used
         return Health("store", False, f"the store does not answer: {without_secrets(str(error))}")

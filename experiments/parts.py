@@ -87,7 +87,7 @@ def parts(at: Installation) -> list[Service]:
         "UNROLL_TEAM": at.secret("team.toml"),
         DASHBOARD_VARIABLE: at.url,
     }
-    database = {
+    database = {  # only MLflow writes to it; dashboard and worker read it without asking MLflow
         "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg://{DATABASE_USER}@"
         f"{at.address('database')}/{DATABASE_USER}",
         "PGPASSWORD_FROM_FILE": at.secret("database_password"),
@@ -171,20 +171,25 @@ def parts(at: Installation) -> list[Service]:
         _service(
             at,
             "worker",
-            _python("experiments", "worker"),
+            _with_secrets(*_python("experiments", "worker")),
             health=_python("experiments.services"),
-            env=shared,
+            env={**shared, **database},
             needs=("mlflow",),
         ),
         _service(
             at,
             "dashboard",
-            [
+            _with_secrets(
                 *_python("dashboard", "--server.port", str(at.port_of("dashboard"))),
                 *("--server.address", HOST, "--server.headless", "true"),
-            ],
+            ),
             health=f"http://{at.address('dashboard')}/_stcore/health",
-            env={**shared, "UNROLL_MLFLOW_URL": f"{at.url}/mlflow", WORKER_VARIABLE: "elsewhere"},
+            env={
+                **shared,
+                **database,
+                "UNROLL_MLFLOW_URL": f"{at.url}/mlflow",
+                WORKER_VARIABLE: "elsewhere",
+            },
             needs=("mlflow", *(["sign-in"] if at.sign_in else [])),
         ),
         _service(

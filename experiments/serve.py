@@ -17,6 +17,7 @@ from core.runner import stop_signals
 from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import StoreError, without_user
+from core.store.postgres import BACKEND_VARIABLE
 from core.store.records import DASHBOARD_VARIABLE
 from core.store.tracking import Store
 from experiments.guard import Guard
@@ -26,9 +27,6 @@ from experiments.suites import suite_named
 from experiments.worker import environment, worker_status
 
 HOST = "127.0.0.1"
-
-BACKEND_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
-"""Where `mlflow server` finds the address of its database."""
 
 READY_SECONDS = 90.0
 """How long a server may take to answer first; a cold disk makes MLflow slow to import."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from core.formatting import counted, one_line
 from core.settings import BadSetting
+from core.store.database import StoredRun
 from core.store.people import NotAllowed
 from core.store.records import DASHBOARD_VARIABLE, NOTE, TAG_USER
-from core.store.sqlite import StoredRun
 from core.store.tracking import Store
 
 EXPERIMENT = "saved views"

@@ -34,6 +34,7 @@ from core.formatting import counted
 from core.secrets import without_secrets
 from core.settings import BadSetting, Value, settings_of, shown
 from core.sqlite_copy import copy_before_upgrade
+from core.store.database import SCHEMA_REVISION, Database, StoredRun
 from core.store.folder import (
     NO_ROOM,
     StoreError,
@@ -45,6 +46,7 @@ from core.store.folder import (
     tracking_uri,
 )
 from core.store.people import Person, person_of_process
+from core.store.postgres import BACKEND_VARIABLE, PostgresDatabase
 from core.store.records import (
     ACTIVE,
     NOTE,
@@ -59,7 +61,7 @@ from core.store.records import (
     Status,
     note_text,
 )
-from core.store.sqlite import SCHEMA_REVISION, Database, StoredRun, check_database
+from core.store.sqlite import SqliteFile, check_database
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -120,8 +122,9 @@ class Store:
 
     @cached_property
     def database(self) -> Database | None:
-        """The reader used instead of MLflow, if the store is a local one of a known revision."""
-        return Database.at(database_path(self.uri))
+        """The reader used instead of MLflow, if its database is at hand and of a known revision."""
+        path = database_path(self.uri)
+        return PostgresDatabase.of(self.uri) if path is None else SqliteFile.at(path)
 
     # Writing
 
@@ -576,11 +579,12 @@ def open_store(uri: str | None = None) -> Store:
             if path is not None:
                 check_database(path)
                 copy_before_upgrade(path, SCHEMA_REVISION)
-            if Database.at(path) is None:  # MLflow makes or brings up to date what it needs
-                Store(uri).client.search_experiments(max_results=1)
+            if SqliteFile.at(path) is None:  # MLflow makes or brings up to date what it needs
+                known = Store(uri).client.search_experiments()
+                _require_same_store(uri, {e.experiment_id: e.creation_time for e in known})
             if path is not None:
                 check_database(path)
-            database = Database.at(path)
+            database = SqliteFile.at(path)
             if database is not None:
                 database.repair_locations()
     except StoreError:
@@ -592,6 +596,17 @@ def open_store(uri: str | None = None) -> Store:
             "the store from a copy"
         ) from error
     return Store(uri)
+
+
+def _require_same_store(uri: str, experiments: Mapping[str, int | None]) -> None:
+    """`StoreError` if the database that is read is not the one behind the server, by when its
+    experiments were created."""
+    database = PostgresDatabase.of(uri)
+    if database is not None and not experiments.items() <= database.created().items():
+        raise StoreError(
+            f"{BACKEND_VARIABLE} names a database with other experiments than the server at {uri} "
+            f"(MLFLOW_TRACKING_URI) has; name the server's own, or unset {BACKEND_VARIABLE}"
+        )
 
 
 LASTING_ERRORS = (
@@ -610,7 +625,11 @@ def is_temporary(error: Exception) -> bool:
         return getattr(error, "error_code", "") not in LASTING_ERRORS
     away = (StoreError, sqlite3.OperationalError, ConnectionError, TimeoutError)
     no_room = isinstance(error, OSError) and error.errno in NO_ROOM
-    return isinstance(error, away) or no_room or module.startswith(("requests.", "urllib3."))
+    return (
+        isinstance(error, away)
+        or no_room
+        or module.startswith(("requests.", "urllib3.", "psycopg"))
+    )
 
 
 STORE_PATIENCE = 900.0

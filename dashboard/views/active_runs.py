@@ -10,7 +10,7 @@ import streamlit as st
 from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.formatting import counted, inline_text, listed
-from core.store.records import ACTIVE, ENDED, RunRecord
+from core.store.records import ACTIVE, ENDED, RunRecord, Status
 from dashboard import access
 from dashboard.charts import render
 from dashboard.charts.render import Chart
@@ -37,6 +37,8 @@ MAX_LINES = 8
 """Runs of a launch that get a line of their own."""
 
 MAX_PREVIEWS = 6
+
+MAX_PREVIEWS_KEPT = 100
 
 PREVIEW_HEIGHT = 240
 
@@ -129,7 +131,8 @@ def link_to_live_runs() -> None:
 def live_runs(watched: Sequence[str] = (), *, figures: bool = False) -> None:
     """Show active launches and the watched one, and poll while any is active.
 
-    With `figures`, also the first figure of each experiment, with the rows so far.
+    With `figures`, also the first figure of each experiment with the rows so far, of what is one's
+    own or watched.
     """
     before = {run.run_id for run in cache.reader().active()}
 
@@ -148,8 +151,11 @@ def live_runs(watched: Sequence[str] = (), *, figures: bool = False) -> None:
             st.subheader("Now" if active else "Done", anchor=NOW)
         if active:
             worker_line()
+        sweeps = {queue.launch_id(one) for one in watched}
         for launch in shown:
-            _show(launch, runs, figures=figures)
+            own = launch.runs[-1].user in ("", access.person().name)
+            mine = own or launch.launch_id in sweeps
+            _show(launch, runs, figures=figures and mine)
 
     states.live(look, active=bool(before))
     browser.scroll()
@@ -310,7 +316,8 @@ def _previews(launch: Launch) -> None:
 
 
 def _preview(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
-    chart = preview(experiment, runs, intervals=False)
+    statuses = tuple((run.run_id, run.status) for run in runs)
+    chart = _live_preview(cache.reader().store.uri, statuses, experiment, runs, cache.dark())
     if chart is not None:
         st.caption(plain(experiment.title))
         render.show(chart, f"{experiment.title}, with the rows measured so far")
@@ -324,6 +331,18 @@ def _preview(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
             icon=page.icon,
             query_params={"sweep": runs[0].sweep} if alone else {"runs": ids},
         )
+
+
+@st.cache_resource(ttl=states.POLL_SECONDS, max_entries=MAX_PREVIEWS_KEPT, show_spinner=False)
+def _live_preview(
+    uri: str,
+    statuses: tuple[tuple[str, Status], ...],
+    _experiment: Experiment,
+    _runs: Sequence[RunRecord],
+    dark: bool,
+) -> Chart | None:
+    """The figure of runs that go on, read once for all who watch them."""
+    return preview(_experiment, _runs, intervals=False)
 
 
 def preview(

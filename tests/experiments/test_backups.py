@@ -24,8 +24,8 @@ from filelock import FileLock
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.settings import BadSetting
 from core.sqlite_copy import copy_before_upgrade, known_revisions, schema_revision
+from core.store.database import SCHEMA_REVISION
 from core.store.folder import PROJECT, StoreError
-from core.store.sqlite import SCHEMA_REVISION
 from core.store.tracking import Store, open_store
 from experiments import backups, databases
 from experiments.__main__ import main

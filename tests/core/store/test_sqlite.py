@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from core.store import sqlite
+from core.store import database
 from core.store.recorder import Recorder
-from core.store.sqlite import Database
+from core.store.sqlite import SqliteFile
 from core.store.tracking import Store
 from tests.toy import TOY, ToyConfig, bytes_of
 
@@ -48,7 +48,7 @@ def pair(store: Store, toy: object) -> Pair:
 
 
 def test_the_database_says_what_mlflow_says(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "BATCH_RUNS", 3)
+    monkeypatch.setattr(database, "BATCH_RUNS", 3)
     direct, by_mlflow = pair
     assert direct.database is not None
     records = direct.runs()
@@ -112,7 +112,7 @@ def test_nothing_is_left_of_what_was_fetched(
 def test_tables_of_another_version_are_left_to_mlflow(store: Store, toy: object) -> None:
     store.create(TOY, ToyConfig(), sweep="s")
     path = store.folder / "mlflow.db"
-    assert Database.at(path) is not None
+    assert SqliteFile.at(path) is not None
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'of another one'")
     newer = Store(store.uri)
@@ -123,15 +123,15 @@ def test_tables_of_another_version_are_left_to_mlflow(store: Store, toy: object)
 
 def test_there_is_no_database_before_mlflow_made_it(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
-    assert Database.at(None) is Database.at(path) is None
+    assert SqliteFile.at(None) is SqliteFile.at(path) is None
     assert not path.exists()
     path.touch()
-    assert Database.at(path) is None
+    assert SqliteFile.at(path) is None
 
 
 def test_a_folder_with_odd_characters_can_hold_a_store(store: Store) -> None:
     there = store.folder.rename(store.folder.with_name("what? 100% #1"))
-    assert Database.at(there / "mlflow.db") is not None
+    assert SqliteFile.at(there / "mlflow.db") is not None
 
 
 def test_a_run_is_called_by_its_name_else_by_its_tag_else_by_its_id(

@@ -17,7 +17,7 @@ from core.experiments import all_experiments, config_of, experiment_named
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.settings import BadSetting, Setting
-from core.store import sqlite as sqlite_reader
+from core.store.database import Database
 from core.store.folder import PROJECT, StoreError, tracking_uri
 from core.store.recorder import Recorder
 from core.store.records import NOTE, TAG_CONFIG, TAG_OWNER, TAG_STATE
@@ -230,7 +230,7 @@ def test_a_moved_store_finds_its_artifacts(
     store.client._tracking_client.store.engine.dispose()
     shutil.move(str(store.folder), tmp_path / "elsewhere")
     with monkeypatch.context() as patch:
-        patch.setattr("core.store.sqlite.SCHEMA_REVISION", "of another MLflow")
+        patch.setattr("core.store.database.SCHEMA_REVISION", "of another MLflow")
         unknown = open_store(f"sqlite:///{tmp_path / 'elsewhere' / 'mlflow.db'}")
         uri = unknown.client.get_run(run_id).info.artifact_uri
         assert uri.startswith(str(store.folder)), "tables that were not checked are not written"
@@ -280,13 +280,13 @@ def test_a_long_local_queue_is_read_a_few_at_a_time_too(
     store: Store, toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_ids = [make(store, seed=seed) for seed in range(QUEUE_PAGE_RUNS + 2)]
-    pairs, asked = sqlite_reader._pairs, []
+    pairs, asked = Database._pairs, []
 
-    def counted(connection, table, columns, ids, keys):
+    def counted(database, connection, table, columns, ids, keys):
         asked.append(len(ids))
-        return pairs(connection, table, columns, ids, keys)
+        return pairs(database, connection, table, columns, ids, keys)
 
-    monkeypatch.setattr(sqlite_reader, "_pairs", counted)
+    monkeypatch.setattr(Database, "_pairs", counted)
     waiting = store.waiting()
     assert next(waiting).run_id == run_ids[0]
     assert {*asked} == {QUEUE_PAGE_RUNS}
