@@ -14,11 +14,11 @@ import random
 import ssl
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -75,8 +75,8 @@ queued = 30
 class Seen:
     """What the people have met."""
 
-    seconds: list[float] = field(default_factory=list)
-    """From each press or visit until the page was whole."""
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Page, or button → from each visit or press until the page was whole."""
     done: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
     away: Counter[str] = field(default_factory=Counter)
@@ -177,7 +177,8 @@ class Visitor:
         self.page, self.query = page, query
         started = time.monotonic()
         await self._draw(socket, press=press)
-        self.seen.seconds.append(time.monotonic() - started)
+        name = (page or "overview") if press is None else f"{page}: button"
+        self.seen.seconds[name].append(time.monotonic() - started)
         for text in self.texts:
             if "could not be drawn" in text:
                 self.seen.errors.append(f"{page}?{query}: {text[:200]}")
@@ -293,9 +294,13 @@ def _together(
     if not team.well():
         yield "a part has not come back"
     ended = Counter(record.status for record in records if record.status in ENDED)
-    p50, p95 = (quantiles(seen.seconds, n=20)[place] for place in (9, 18))
+    every = [seconds for some in seen.seconds.values() for seconds in some]
+    p50, p95 = (quantiles(every, n=20)[place] for place in (9, 18))
+    slowest = {
+        name: f"{median(some):.2f}, {max(some):.2f}" for name, some in sorted(seen.seconds.items())
+    }
     yield (
-        f"people: {count} for {minutes:g} min, {len(seen.seconds)} pages drawn, half within "
-        f"{p50:.2f} s, 95% within {p95:.2f} s; {dict(seen.done)}; runs {dict(ended)}; away "
-        f"{dict(seen.away)}; dashboard MB {[round(m) for m in memory]}"
+        f"people: {count} for {minutes:g} min, {len(every)} pages drawn, half within "
+        f"{p50:.2f} s, 95% within {p95:.2f} s; median and slowest {slowest}; {dict(seen.done)}; "
+        f"runs {dict(ended)}; away {dict(seen.away)}; dashboard MB {[round(m) for m in memory]}"
     )
