@@ -33,6 +33,9 @@ MAX_PERSON_FILES = 50
 MAX_PERSON_BYTES = 200 * files.MEBIBYTE
 """Of one person: a dozen of the largest files, and thousands of usual ones."""
 
+MIN_FREE_BYTES = 2 * 2**30
+"""What uploads leave free on the disk, for runs and their results."""
+
 MAX_NAME = 60
 """Letters of the name that a file is kept under."""
 
@@ -60,8 +63,8 @@ class Uploads:
     def keep(self, name: str, content: bytes) -> str:
         """Keep a file of source, tab, target; return its name for the setting `file`.
 
-        Raises `BadSetting` if it is larger than an upload may be, is not such a text, or exceeds
-        what one person may keep.
+        Raises `BadSetting` if it is larger than an upload may be, is not such a text, exceeds what
+        one person may keep, or the disk is nearly full.
         """
         if len(content) > files.MAX_UPLOAD_BYTES:
             raise BadSetting(
@@ -82,6 +85,14 @@ class Uploads:
                     f"{len(kept) + 1} files of {-(-size // files.MEBIBYTE)} MiB; at most "
                     f"{MAX_PERSON_FILES} of {MAX_PERSON_BYTES // files.MEBIBYTE} MiB are kept: "
                     "remove some"
+                )
+            free = shutil.disk_usage(self._folder).free
+            if free - len(content) < MIN_FREE_BYTES:
+                raise BadSetting(
+                    f"file is {files.quoted(name)}, and the disk has only "
+                    f"{free // files.MEBIBYTE:,} MiB free; uploads leave "
+                    f"{MIN_FREE_BYTES // files.MEBIBYTE:,} MiB of it for runs: have old uploads "
+                    "removed, or tell whoever runs this dashboard"
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as new:

@@ -5,6 +5,9 @@ Scoring files is not a run: nothing is recorded, the downloads are the result.
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pandas
@@ -33,6 +36,9 @@ from experiments import scoring
 
 SCORED = "scored files"
 """Where the session keeps the last result."""
+
+TURN_SECONDS = 60.0
+"""How long somebody waits while others score files."""
 
 
 def score_files() -> None:
@@ -64,6 +70,20 @@ def score_files() -> None:
             _show(st.session_state[SCORED])
 
 
+_scoring = threading.Lock()
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """Files of one person at a time: the process serves everybody's pages meanwhile."""
+    if not _scoring.acquire(timeout=TURN_SECONDS):
+        raise BadSetting("others score large files just now; try again in a minute")
+    try:
+        yield
+    finally:
+        _scoring.release()
+
+
 def _score(hypotheses: Any, references: Any, sources: Any, options: Options) -> None:
     """Score the uploads; a fault in them is a sentence."""
     bar = st.progress(0.0)
@@ -84,13 +104,15 @@ def _score(hypotheses: Any, references: Any, sources: Any, options: Options) -> 
             field: None if file is None else scoring.decoded(field, file.name, file.getvalue())
             for field, file in {"references": references, "sources": sources}.items()
         }
-        st.session_state[SCORED] = score_texts(
-            systems,
-            lines["references"] or [],
-            lines["sources"],
-            options,
-            report,
-        )
+        report(0.0, "waiting for others who score files just now")
+        with _turn():
+            st.session_state[SCORED] = score_texts(
+                systems,
+                lines["references"] or [],
+                lines["sources"],
+                options,
+                report,
+            )
     except BadSetting as error:
         st.error(plain(str(error)), icon=":material/block:")
     finally:

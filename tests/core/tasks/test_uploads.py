@@ -124,6 +124,14 @@ def test_two_at_once_do_not_exceed_what_a_person_may_keep(
     assert (len(of("ana", tmp_path).files()), len(refused)) == (3, 5)
 
 
+def test_a_disk_that_is_nearly_full_takes_no_upload(
+    corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.tasks.uploads.MIN_FREE_BYTES", 2**62)
+    assert "and the disk has only" in refusal(of("ana", tmp_path), "a.tsv", TEXT)
+    assert of("ana", tmp_path).files() == []
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(corpora: Path, tmp_path: Path) -> None:
     (corpora / "uploads").write_text("in the way")
     assert "uploads cannot be changed (" in refusal(of("ana", tmp_path), "a.tsv", TEXT)
