@@ -5,6 +5,7 @@ first page before anybody else does: what it imports, reads and draws is there f
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sys
 import threading
@@ -29,6 +30,9 @@ OPEN = "--open-to-everyone"
 
 PATIENCE = 60.0
 """Seconds in which the server must answer, and the first page stand."""
+
+M_ARENA_MAX = -8
+"""From glibc's malloc.h."""
 
 CLOSED_SESSIONS = 16
 """How many closed pages are kept; for how long says `.streamlit/config.toml`."""
@@ -87,8 +91,18 @@ def keep_few_closed_sessions() -> None:
     MemorySessionStorage.__init__.__defaults__ = (CLOSED_SESSIONS, *others)
 
 
+def keep_few_arenas() -> None:
+    """Let glibc keep freed memory in two places instead of one for each of some dozen threads.
+
+    Streamlit draws every page in a new thread; what one leaves free, another does not find.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
 def main() -> None:
     """Serve until stopped."""
+    keep_few_arenas()
     keep_few_closed_sessions()
     if OPEN in sys.argv:
         sys.argv.remove(OPEN)

@@ -22,6 +22,7 @@ from dashboard.charts.frame import (
     ChartFrame,
     caption,
     chart_frame,
+    constant,
     faded,
     figure_height,
     interval_tooltips,
@@ -47,6 +48,9 @@ NAME_PIXELS = 8
 
 HOVERED_AREA = 70
 """Of the point under the pointer, in square pixels."""
+
+HOVERED = "hovered"
+"""The selection of the point that is nearest to the pointer."""
 
 MAX_HOVERED = 100
 """Points of one curve that have a tooltip."""
@@ -123,7 +127,7 @@ def line_chart(
     if reference is not None:
         level = altair.Chart(pandas.DataFrame({"value": [reference]}))
         rule = level.mark_rule(strokeDash=[2, 3], color=NEUTRAL, clip=True)
-        ends = {"x": altair.value(0), "x2": altair.value(frame.series.x_end)}
+        ends = {"x": constant("X", 0), "x2": constant("X2", frame.series.x_end)}
         layers.append(rule.encode(y=frame.y(), **ends))
     if baselines is not None:
         layers += _baseline_curves(frame, baselines)
@@ -155,7 +159,7 @@ def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> list[Chart]:
     if frame.height < MIN_NAMED_RANGE:
         return [area]
     text = base.mark_text(align="left", dx=7, fontSize=12, fontStyle="italic", color=NEUTRAL)
-    text = text.encode(x=frame.x(), y=altair.value(frame.height - 12), text="text:N")
+    text = text.encode(x=frame.x(), y=constant("Y", frame.height - 12), text="text:N")
     return [area, text]
 
 
@@ -232,7 +236,7 @@ def _exact_zeros(frame: ChartFrame, zeros: pandas.DataFrame) -> list[Chart]:
     mark = altair.Chart(text).mark_text(
         align="left", dx=4, fontSize=11, fontStyle="italic", color=NEUTRAL
     )
-    return [strips, mark.encode(x=altair.value(0), y=frame.y(), text="text:N")]
+    return [strips, mark.encode(x=constant("X", 0), y=frame.y(), text="text:N")]
 
 
 def _named_ends(frame: ChartFrame, bands: pandas.DataFrame) -> pandas.DataFrame:
@@ -275,9 +279,8 @@ def _hover(
     and not of the one that happens to end nearest.
     """
     nearest = altair.selection_point(
-        name="hovered", nearest=True, on="pointerover", clear="pointerout", empty=False
+        name=HOVERED, nearest=True, on="pointerover", clear="pointerout", empty=False
     )
-    visible = altair.when(nearest).then(altair.value(1.0)).otherwise(altair.value(0.0))
     x = frame.x_column.name
     middles = [
         frame.beyond(end, NAME_PIXELS + frame.series.name_width(label) / 2)
@@ -294,7 +297,7 @@ def _hover(
         x=frame.x(),
         y=frame.y("height"),
         size=altair.Size("area", type="quantitative", scale=None),
-        opacity=visible,
+        opacity=_at_pointer(1.0),
         color=frame.series.colour(),
         tooltip=[
             label_tooltip(),
@@ -303,8 +306,13 @@ def _hover(
             *interval_tooltips(numbers, repeats),
         ],
     )
-    faint = altair.when(nearest).then(altair.value(0.6)).otherwise(altair.value(0.0))
-    return [rule.encode(x=frame.x("place"), opacity=faint), circles.add_params(nearest)]
+    line = rule.encode(x=frame.x("place"), opacity=_at_pointer(0.6))
+    return [line, circles.add_params(nearest)]
+
+
+def _at_pointer(opacity: float) -> altair.OpacityValue:
+    """Encode an opacity for the point nearest to the pointer; all others are invisible."""
+    return altair.OpacityValue(0.0, condition={"param": HOVERED, "value": opacity, "empty": False})
 
 
 def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) -> str:

@@ -11,7 +11,7 @@ import pandas
 from core.analysis.across import Pivot
 from core.experiment import Column
 from core.formatting import exact_number, interval
-from dashboard.charts.frame import FIT, figure_height
+from dashboard.charts.frame import FIT, constant, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.scales import heading
 from dashboard.charts.theme import SEQUENTIAL
@@ -136,7 +136,7 @@ def pivot_heatmap(
         for weight in ("normal", "bold")
     ]
     intervals = base.mark_text(fontSize=11, dy=10, aria=False).encode(
-        x=middle, text=altair.value({"expr": f"{has_room} ? datum.interval : ''"}), color=ink
+        x=middle, text=constant("Text", {"expr": f"{has_room} ? datum.interval : ''"}), color=ink
     )
     return altair.layer(boxes, *texts, intervals).properties(
         height=figure_height(ROW_PIXELS * len(rows)), autosize=FIT

@@ -20,6 +20,7 @@ from dashboard.charts.frame import (
     WIDTH,
     Series,
     caption,
+    constant,
     faded,
     figure_height,
     isolation,
@@ -288,7 +289,7 @@ def _names(frame: ScatterFrame, data: pandas.DataFrame) -> Chart:
         align="left", dx=NAME_LEFT, fontSize=12, fontWeight=600, clip=True, cursor="pointer"
     )
     return mark.encode(
-        x=altair.value(frame.series.x_end),
+        x=constant("X", frame.series.x_end),
         y=frame.y(),
         text=frame.series.name(),
         color=frame.series.colour(),

@@ -16,6 +16,7 @@ from dashboard.charts.frame import (
     NARROW,
     WIDTH,
     caption,
+    constant,
     figure_height,
     label_tooltip,
     separated,
@@ -132,7 +133,7 @@ def tradeoff(
             x=across("x"),
             y=upward("place"),
             color=colour,
-            text=altair.value({"expr": f"width < {NARROW} ? '' : datum.label"}),
+            text=constant("Text", {"expr": f"width < {NARROW} ? '' : datum.label"}),
         )
         layers += [
             names.transform_filter("datum.left" if side == "left" else "!datum.left").mark_text(

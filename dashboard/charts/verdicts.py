@@ -12,7 +12,7 @@ from core.analysis.comparison import PairOutcome, Result
 from core.analysis.runs import Repeat
 from core.analysis.sentences import p_value, verdict
 from core.formatting import SEPARATOR
-from dashboard.charts.frame import FIT, figure_height
+from dashboard.charts.frame import FIT, constant, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.theme import BETTER, NEUTRAL, WORSE
 
@@ -156,7 +156,7 @@ def verdict_matrix(result: Result, repeat: Repeat) -> Chart:
     )
     values = base.mark_text(fontSize=10, color=NEUTRAL, dy=10, aria=False).encode(
         x=middle,
-        text=altair.value({"expr": f"{cell} > {ROOM_FOR_P} && datum.p ? datum.p : ''"}),
+        text=constant("Text", {"expr": f"{cell} > {ROOM_FOR_P} && datum.p ? datum.p : ''"}),
     )
     return altair.layer(boxes, signs, values).properties(
         height=figure_height(MIN_ROW * len(names)) + deepest, autosize=FIT

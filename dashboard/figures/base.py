@@ -21,7 +21,7 @@ from core.analysis.groups import by_value, labels, shared_settings, variant_of
 from core.analysis.sentences import lower_title
 from core.experiment import Column, Experiment, Row
 from core.formatting import counted, inline_text, listed, shortened_list
-from core.store.records import RunRecord
+from core.store.records import ACTIVE, RunRecord
 from dashboard.charts import curves, lines, render
 from dashboard.charts.curves import ESTIMATE_SUFFIXES, UNBOUNDED, Repeats
 from dashboard.charts.lines import Caption
@@ -50,8 +50,18 @@ class Shown:
     styles: Mapping[str, Style]
 
     def rows(self, table: str) -> pandas.DataFrame:
-        """One table of all these runs, with run_id, label and variant."""
-        return sweeps.rows(self.experiment, self.runs, table, cache.reader().table)
+        """One table of all these runs, with run_id, label and variant; shared, not to be changed.
+
+        What a run that has ended recorded is put together once for everybody.
+        """
+        if any(run.status in ACTIVE for run in self.runs):
+            return sweeps.rows(self.experiment, self.runs, table, cache.reader().table)
+        ended = tuple((run.run_id, run.status, self.labels[run.run_id]) for run in self.runs)
+        reader = cache.reader()
+        return reader.kept(
+            (table, *ended),
+            lambda: sweeps.rows(self.experiment, self.runs, table, reader.table),
+        )
 
     def varies(self, table: str, axis: str) -> bool:
         """Whether some run has more than one value of an axis of a table."""

@@ -15,10 +15,10 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from io import BytesIO
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pandas
 
@@ -77,6 +77,8 @@ READER = Person("the dashboard", "viewer")
 
 T = TypeVar("T")
 
+Frame = TypeVar("Frame", bound="pandas.DataFrame | None")
+
 V = TypeVar("V")
 
 
@@ -116,11 +118,11 @@ class Reader:
         self._full: Future[None] | None = None
         self._patience_until = 0.0
         self._uploads: dict[tuple[str, str], tuple[float, pandas.DataFrame | None]] = {}
-        self._fetching: dict[tuple[str, str], threading.Lock] = {}
+        self._fetching: dict[Hashable, threading.Lock] = {}
         self._saved: list[Saved] = []
         self._saved_until = 0.0
         self._bytes = 0
-        self._tables: OrderedDict[tuple[str, str], pandas.DataFrame | None] = OrderedDict()
+        self._tables: OrderedDict[Hashable, pandas.DataFrame | None] = OrderedDict()
 
     @property
     def complete(self) -> bool:
@@ -221,16 +223,24 @@ class Reader:
         if record.status in ACTIVE:
             return self._unfinished(record, name)
         key = (record.run_id, name)
+        return self.kept(key, lambda: self._ask(lambda: self.store.table(record, name)))
+
+    def kept(self, key: Hashable, make: Callable[[], Frame]) -> Frame:
+        """A table that stays what it is, made once for all sessions, and again if it has been long
+        since somebody wanted it.
+
+        The frame is shared: copy it before changing it.
+        """
         with self._lock:
             if key in self._tables:
                 self._tables.move_to_end(key)
-                return self._tables[key]
+                return cast("Frame", self._tables[key])
             fetching = self._fetching.setdefault(key, threading.Lock())
         with fetching:  # of several sessions that want it one asks, and the others wait
             with self._lock:
                 if key in self._tables:
-                    return self._tables[key]
-            table = self._ask(lambda: self.store.table(record, name))
+                    return cast("Frame", self._tables[key])
+            table = make()
             with self._lock:
                 self._fetching.pop(key, None)
                 self._bytes += _size(table)

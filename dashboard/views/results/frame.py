@@ -283,14 +283,14 @@ def results_table(shown: Shown) -> None:
     config: dict[str, Any] = {"Variant": tables.name_column(table["Variant"])}
     if shown.experiment.one_run_per_seed and results["seed"].nunique() > 1:
         table["Seed"] = results["seed"]
+    records: list[dict[Any, Any]] = results.to_dict("records")
     for declared in summary.columns():
         column = shown.column(summary.table, declared.name)
         name, heading, help_text = column.name, column.heading, column.description or None
         if results[name].isna().all():
             continue
         table[heading] = results[name]
-        records: list[dict[Any, Any]] = results.to_dict("records") if column.limit else []
-        bounds = [column.read(record, record) for record in records]
+        bounds = [column.read(record, record) for record in records if column.limit]
         bounded = any(isinstance(estimate.value, AtLeast) for estimate in bounds)
         if bounded:
             table[heading] = [quantity(estimate.value, "") for estimate in bounds]
