@@ -55,6 +55,9 @@ SHORT_SECONDS = 0.1
 MAX_TABLE_BYTES = 48 * 2**20
 """Tables kept in memory."""
 
+FRAME_BYTES, COLUMN_BYTES = 2_000, 750
+"""What pandas takes around the numbers of a table: 30 kB of one row of 40 columns."""
+
 MLFLOW_AFTER_SECONDS = 5.0
 """By then the first page has been drawn; the first button that needs MLflow comes later."""
 
@@ -456,4 +459,7 @@ def _shared(values: Mapping[str, V]) -> dict[str, V]:
 
 
 def _size(table: pandas.DataFrame | None) -> int:
-    return 0 if table is None else int(table.memory_usage().sum())
+    """About what a table takes, with the objects around its numbers: most of a table of one row."""
+    if table is None:
+        return FRAME_BYTES
+    return FRAME_BYTES + COLUMN_BYTES * table.shape[1] + int(table.memory_usage().sum())
