@@ -223,6 +223,8 @@ def shares(
 
     `samples` maps a run id to the samples of each of its seeds.
     """
+    if not (rows[zeros] > 0).any():
+        return pandas.DataFrame(columns=["label", axis, "share"])
     counted = rows.assign(samples=rows["run_id"].map(samples))
     sums = counted.groupby(["label", axis])[[zeros, "samples"]].sum().reset_index()
     some = sums[sums[zeros] > 0]

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import altair
+import pandas
 
 from core.experiment import Column, Row
 from core.formatting import SUPERSCRIPTS
@@ -39,6 +40,8 @@ def declared_values(row: type[Row], name: str) -> tuple[str, ...]:
 
 def in_order(row: type[Row], name: str, values: Iterable[Any]) -> list[Any]:
     """The distinct values of a column: as declared, else numbers sorted and texts as they come."""
+    if isinstance(values, pandas.Series):  # of text, to iterate takes a hundred times as long
+        values = values.unique().tolist()
     distinct = list(dict.fromkeys(values))
     declared = declared_values(row, name)
     if declared:

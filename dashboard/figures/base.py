@@ -268,12 +268,14 @@ def sliced(
         column, name = shown.column(table, declared.name), declared.name
         if column.role != "axis" or column.curve or name in over or rows.empty:
             continue
-        values = [str(value) for value in in_order(row, name, rows[name])]
-        default = values[-1] if column.latest else values[0]
-        value = controls.value(name, values, default)
+        values = {str(value): value for value in in_order(row, name, rows[name])}
+        texts = list(values)
+        default = texts[-1] if column.latest else texts[0]
+        text = controls.value(name, texts, default)
         if ask and len(values) > 1:
-            value = controls.choice(column.title, values, name, default=default)
-        rows = rows[rows[name].astype(str) == value]
+            text = controls.choice(column.title, texts, name, default=default)
+        if len(values) > 1:
+            rows = rows[rows[name] == values[text]]
     return rows
 
 
