@@ -14,6 +14,7 @@ the dashboard for the processor, so the figures are above what the dashboard alo
 
 from __future__ import annotations
 
+import os
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ import numpy
 import psutil
 from rich.table import Table
 
+from core.store.postgres import BACKEND_VARIABLE
 from core.store.tracking import Store, open_store
 from experiments.parts import DATABASE_USER
 from tests.bench import copies
@@ -64,15 +66,18 @@ def postgresql(runs: int, sessions: int) -> Iterator[Table]:
     """The same over PostgreSQL, where the programs for it are at hand."""
     with chromium() as browser, tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
         Path(folder).chmod(0o755)
-        team = Team(Path(folder) / "team")
+        team, environment = Team(Path(folder) / "team"), {**os.environ}
         try:
             store = open_store(team.uri)
             password = quote((team.at.secrets / "database_password").read_text().strip())
             user = f"{DATABASE_USER}:{password}"
             address = f"{user}@{team.at.address('database')}/{DATABASE_USER}"
             copies.fill(store, runs, f"postgresql+psycopg://{address}")
-            yield from _pages(store, browser, sessions)
+            os.environ[BACKEND_VARIABLE] = f"postgresql://{address}"  # as the team's dashboard
+            yield from _pages(open_store(team.uri), browser, sessions)
         finally:
+            os.environ.clear()
+            os.environ.update(environment)
             team.end()
 
 
