@@ -118,7 +118,8 @@ def _measured(store: Store) -> Iterator[str]:
         settings = {name: [value] for name, value in SMALL.get(experiment.name, {}).items()}
         once = {experiment.replicate.name: [1]} if experiment.replicate else {}
         for config in experiment.configs(list(variants()), settings | once):
-            run_id = store.create(experiment, config, sweep=f"measured {experiment.name}")
+            name = f"measured {experiment.name}"  # not queued: a worker may be there
+            run_id = store.create(experiment, config, sweep=name, status="RUNNING")
             if execute(store, run_id) != "FINISHED":
                 raise RuntimeError(f"{run_name(config)} did not finish: {store.run(run_id).error}")
             yield run_id
