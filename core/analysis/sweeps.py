@@ -29,6 +29,11 @@ STAMP = re.compile(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [0-9a-f]{4}")
 USUAL_CELLS = ("rnn", "lstm", "gru")
 
 
+MAX_TRIED = 5
+"""Sweeps of which it is read whether they have learned anything: a store may have a thousand that
+have not, and reading a table takes time."""
+
+
 @dataclass(frozen=True)
 class Sweep:
     """Runs of one experiment that were launched together, oldest first."""
@@ -140,7 +145,8 @@ def headline(
         )
 
     ranked = sorted(comparisons, key=scope, reverse=True)
-    return next((s for s in ranked if any_learned(experiment, s.finished, table)), ranked[0])
+    tried = ranked[:MAX_TRIED]
+    return next((s for s in tried if any_learned(experiment, s.finished, table)), ranked[0])
 
 
 def any_learned(experiment: Experiment, runs: Sequence[RunRecord], table: Table) -> bool:

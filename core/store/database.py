@@ -128,10 +128,14 @@ class Database(ABC):
 
     def artifacts(self, run_id: str) -> Path | None:
         """The folder of a run's artifacts; None where they are not files of this machine."""
+        location = self.location(run_id)
+        return Path(location) if location.startswith("/") else None
+
+    def location(self, run_id: str) -> str:
+        """Where a run's artifacts are: a path or an address; empty for an unknown run."""
         if run_id not in self._artifacts:
             self.run(run_id)
-        location = self._artifacts.get(run_id, "")
-        return Path(location) if location.startswith("/") else None
+        return self._artifacts.get(run_id, "")
 
     def _select(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -58,10 +59,12 @@ class Shown:
             return sweeps.rows(self.experiment, self.runs, table, cache.reader().table)
         ended = tuple((run.run_id, run.status, self.labels[run.run_id]) for run in self.runs)
         reader = cache.reader()
-        return reader.kept(
-            (table, *ended),
-            lambda: sweeps.rows(self.experiment, self.runs, table, reader.table),
-        )
+
+        def together() -> pandas.DataFrame:
+            reader.fetch(functools.partial(reader.table, run, table) for run in self.runs)
+            return sweeps.rows(self.experiment, self.runs, table, reader.table)
+
+        return reader.kept((table, *ended), together)
 
     def varies(self, table: str, axis: str) -> bool:
         """Whether some run has more than one value of an axis of a table."""

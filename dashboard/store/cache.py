@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ import streamlit as st
 
 from core.analysis import sweeps as grouping
 from core.analysis.comparison import Comparison, compare
+from core.analysis.runs import MeasuredRun, per_seed_values
 from core.analysis.sentences import answer
 from core.experiment import Experiment
 from core.experiments import experiment_named
@@ -95,7 +97,17 @@ def _comparison(
     by: str,
     _runs: Sequence[RunRecord],
 ) -> Comparison:
-    return compare(experiment_named(experiment), _runs, reader().table, by)
+    return _compared(experiment_named(experiment), _runs, by)
+
+
+def _compared(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> Comparison:
+    """A comparison, all that it reads being fetched at once."""
+    table = reader().table
+    measured = (
+        MeasuredRun(run.run_id, run.settings, functools.partial(table, run)) for run in runs
+    )
+    reader().fetch(functools.partial(per_seed_values, experiment, [run]) for run in measured)
+    return compare(experiment, runs, table, by)
 
 
 def answer_of(experiment: Experiment, runs: Sequence[RunRecord]) -> str:
@@ -106,7 +118,7 @@ def answer_of(experiment: Experiment, runs: Sequence[RunRecord]) -> str:
 
 @st.cache_data(show_spinner=False, max_entries=1000)
 def _answer(uri: str, experiment: str, run_ids: tuple[str, ...], _runs: Sequence[RunRecord]) -> str:
-    return answer(compare(experiment_named(experiment), _runs, reader().table))
+    return answer(_compared(experiment_named(experiment), _runs))
 
 
 def worker_status() -> worker.WorkerStatus | None:

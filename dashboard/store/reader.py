@@ -16,7 +16,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from io import BytesIO
 from typing import TypeVar, cast
 
@@ -51,6 +51,9 @@ FULL_SHARE = 0.02
 
 SHORT_SECONDS = 0.1
 """… those that take less than this happen within the look that finds the store changed."""
+
+MAX_FETCHERS = 8
+"""Tables that are asked for from a server at once."""
 
 MAX_TABLE_BYTES = 48 * 2**20
 """Tables kept in memory."""
@@ -227,6 +230,13 @@ class Reader:
             return self._unfinished(record, name)
         key = (record.run_id, name)
         return self.kept(key, lambda: self._ask(lambda: self.store.table(record, name)))
+
+    def fetch(self, reads: Iterable[Callable[[], object]]) -> None:
+        """Do several readings at once where each asks a server, so that what is asked for after
+        this is at hand; nothing else."""
+        if self.store.is_remote:
+            for done in [_fetchers().submit(read) for read in reads]:
+                done.exception()  # whoever asks for it again is told
 
     def kept(self, key: Hashable, make: Callable[[], Frame]) -> Frame:
         """A table that stays what it is, made once for all sessions, and again if it has been long
@@ -418,6 +428,11 @@ _open_lock = threading.Lock()
 @functools.lru_cache(maxsize=2)
 def _reader_of(uri: str) -> Reader:
     return Reader(open_store(uri).by(READER))
+
+
+@functools.cache
+def _fetchers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MAX_FETCHERS, "fetch")
 
 
 @functools.cache

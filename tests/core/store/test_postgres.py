@@ -12,7 +12,7 @@ from core.store.postgres import BACKEND_VARIABLE, PostgresDatabase, address_of
 from core.store.recorder import Recorder
 from core.store.tracking import Store, is_temporary, open_store
 from tests.postgres import address, missing, postgresql, served
-from tests.toy import TOY, ToyConfig
+from tests.toy import TOY, ToyConfig, bytes_of
 
 needs_postgresql = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -64,6 +64,7 @@ def test_the_database_says_what_the_server_says(
         table, same = (store.table(direct.run(made[0]), "squares") for store in (direct, by_server))
         assert table is not None
         assert table.equals(same)
+        assert bytes_of(direct, made[0], "tables/none.csv") is None
         _stamps_change_with_every_write(direct, made[3])
         monkeypatch.delenv(BACKEND_VARIABLE)
         with served(address(port, "three"), tmp_path):
