@@ -96,6 +96,8 @@ class Store:
         self.folder = folder_of(uri)
         self.person = person or person_of_process()
         self._experiment_ids: dict[str, str] = {}
+        self._listed: dict[str, frozenset[str]] = {}
+        """Run that has ended → the names of its tables, where a server is asked for them."""
 
     def by(self, person: Person) -> Store:
         """The same store, used by that person."""
@@ -423,6 +425,8 @@ class Store:
 
         Columns that are newer than the run are there: an axis at its older value, others empty.
         """
+        if self.is_remote and f"{name}.csv" not in self._tables_of(record):
+            return None
         with self.artifact(record.run_id, f"tables/{name}.csv") as path:
             if path is None:
                 return None
@@ -481,20 +485,43 @@ class Store:
         location = self.database.location(run_id) if self.database else ""
         if not location.startswith("mlflow-artifacts:/") or not Path(path).suffix:
             return Path(self.client.download_artifacts(run_id, path, str(folder)))
+        copied = folder / Path(path).name
+        copied.write_bytes(self._of_proxy(f"/{_place(location)}/{quote(path)}").content)
+        return copied
+
+    def _of_proxy(self, address: str) -> Any:
+        """An answer of MLflow's server that stands before the artifacts."""
         from mlflow.utils import credentials, rest_utils
 
-        place = urlsplit(location).path.strip("/")
         answer: Any = rest_utils.http_request(  # type: ignore[no-untyped-call]
             credentials.get_default_host_creds(self.uri),  # type: ignore[no-untyped-call]
-            f"/api/2.0/mlflow-artifacts/artifacts/{quote(place)}/{quote(path)}",
+            f"/api/2.0/mlflow-artifacts/artifacts{address}",
             "GET",
             max_retries=2,
             raise_on_status=False,
         )
         answer.raise_for_status()
-        copied = folder / Path(path).name
-        copied.write_bytes(answer.content)
-        return copied
+        return answer
+
+    def _tables_of(self, record: RunRecord) -> frozenset[str]:
+        """The names of a run's tables, asked for once if it has ended.
+
+        To ask for a file that is not there takes some servers seconds.
+        """
+        if record.run_id in self._listed:
+            return self._listed[record.run_id]
+        location = self.database.location(record.run_id) if self.database else ""
+        if location.startswith("mlflow-artifacts:/"):
+            try:
+                answer = self._of_proxy(f"?path={_place(location)}/tables").json()
+            except OSError:  # the server refuses: it has no such folder
+                return frozenset()
+            names = frozenset(str(file["path"]).rpartition("/")[2] for file in answer["files"])
+        else:
+            names = frozenset(self.files(record.run_id, "tables"))
+        if record.status not in ACTIVE:
+            self._listed[record.run_id] = names
+        return names
 
     @property
     def is_remote(self) -> bool:
@@ -688,6 +715,11 @@ def insist(
         while_waiting()
         time.sleep(wait)
         wait = min(2 * wait, LONGEST_WAIT)
+
+
+def _place(location: str) -> str:
+    """Where artifacts are below MLflow's server: `1/3f2a…/artifacts`."""
+    return quote(urlsplit(location).path.strip("/"))
 
 
 _MLFLOW_IMPORT = threading.Lock()
