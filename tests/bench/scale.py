@@ -24,13 +24,14 @@ from urllib.parse import quote
 
 import numpy
 import psutil
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from rich.table import Table
 
 from core.store.postgres import BACKEND_VARIABLE
 from core.store.tracking import Store, open_store
 from experiments.parts import DATABASE_USER
 from tests.bench import copies
-from tests.bench.window import Window, chromium, served
+from tests.bench.window import PATIENCE_MS, Window, chromium, served
 from tests.deploy.test_team import Team
 
 RERUNS = 5
@@ -87,7 +88,11 @@ def _alone(store: Store, browser: Any, pages: Sequence[str]) -> Table:
     for name in pages:
         with served(store) as (address, process):
             one = Window.of(browser)
-            first = one.open(f"{address}{name}")
+            try:
+                first = one.open(f"{address}{name}")
+            except PlaywrightTimeout:
+                table.add_row(name, f"not within {PATIENCE_MS / 1000:.0f}")
+                continue
             times = []
             for _ in range(RERUNS):
                 one.settle()
