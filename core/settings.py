@@ -179,7 +179,8 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
         members = get_args(annotation)
     choices = next((get_args(m) for m in members if get_origin(m) is Literal), ())
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    cells = extra.get("cells", ())
+    cells, listed = extra.get("cells", ()), extra.get("choices", ())
+    choices = choices or (tuple(listed) if isinstance(listed, list) else ())
     return Setting(
         name=name,
         title=field.title or name.replace("_", " ").capitalize(),

@@ -34,7 +34,7 @@ class LastStepClassifier(nn.Module):
         self.recurrent = recurrent
         architecture = recurrent.architecture
         width = architecture.directions * architecture.hidden_size
-        bound, like = 1 / math.sqrt(width), recurrent.weights(0, 0).weight_hh
+        bound, like = 1 / math.sqrt(width), next(recurrent.parameters())
         readout_SHC = torch.empty(len(generators), width, classes, dtype=torch.float64)
         for readout_HC, generator in zip(readout_SHC, generators, strict=True):
             readout_HC.uniform_(-bound, bound, generator=generator)

@@ -19,7 +19,7 @@ from core.experiment import MAX_SEEDS, Experiment
 from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.measure.scoring import DEFAULT_BUCKET_WIDTH, TOKENISATIONS
-from core.models.registry import variants
+from core.models.registry import usual_variants, variants
 from core.settings import BadSetting
 from core.store.records import ENDED, STATUSES
 from experiments import commands, commands_operations
@@ -332,7 +332,10 @@ def _add_experiment(
     )
     added.set_defaults(command=command, parser=added)
     added.add_argument(
-        "--variants", default=",".join(variants()), metavar="V,…", help=", ".join(variants())
+        "--variants",
+        default=",".join(usual_variants()),
+        metavar="V,…",
+        help=", ".join(variants()),
     )
     if experiment.presets:
         presets = ", ".join(experiment.presets)

@@ -48,7 +48,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import counted, inline_text, listed
 from core.measure.scoring import Options, Scores, score_texts
 from core.models.architecture import variant_title
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.papers import PAPERS
 from core.settings import BadSetting, parse_values
 from core.store.records import RunRecord
@@ -610,7 +610,7 @@ def match(args: argparse.Namespace) -> int:
         settings["input_size"] = [args.input_size or "64"]
     sizes = {
         config.architecture.variant: size_of(config)
-        for config in experiment.configs(list(variants()), settings)
+        for config in experiment.configs(list(usual_variants()), settings)
     }
     if args.json:
         matches = {

@@ -19,11 +19,11 @@ from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.papers import PAPERS
 from core.settings import BadSetting
 
-ALL = tuple(variants())
+ALL = tuple(usual_variants())
 
 ONE_DIRECTION = ("rnn", "lstm", "gru")
 

@@ -69,24 +69,15 @@ def add_experiment(copy: Path) -> None:
 
 
 def add_cell(copy: Path) -> None:
-    """Add the page's cell."""
-    kind = block_after("Add to `_KINDS`").rstrip()
-    indented = "".join(f"    {line}\n" for line in f"{kind},".splitlines())
+    """Add the page's cell: its file is among the others, and this is its line."""
     edit(
-        copy / "core/models/registry.py",
+        copy / "core/models/successors/__init__.py",
+        ("    MinGRU(),", "    LeakyRNN(),\n    MinGRU(),"),
         (
-            'CellName = Literal["rnn", "lstm", "gru"]',
-            'CellName = Literal["rnn", "lstm", "gru", "leaky"]',
+            "from core.models.successors.min_gru",
+            "from core.models.successors.leaky import LeakyRNN\n"
+            "from core.models.successors.min_gru",
         ),
-        ("\n)\n\n\ndef cell_kinds", f"\n{indented})\n\n\ndef cell_kinds"),
-    )
-    edit(
-        copy / "core/models/cells.py",
-        (
-            "\n\nCELLS: ",
-            f"\n\n{block_after('Add to `core/models/cells.py`')}\n\nCELLS: ",
-        ),
-        ('    "gru": ', '    "leaky": lambda architecture: LeakyRNN(),\n    "gru": '),
     )
 
 
@@ -153,7 +144,7 @@ def printed(
 
 
 def test_an_experiment_with_its_page_and_chart(printed: dict[str, str]) -> None:
-    assert len(FILES) == 7
+    assert len(FILES) == 8
     listing, runs, compared, rows = (printed[command] for command in COMMANDS[:4])
     assert "How large does the state get?" in listing
     assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]

@@ -40,7 +40,7 @@ RANKS = (
         "machine_memory",
         "processes",
     ),
-    ("models.registry", "models.architecture"),
+    ("models.layer", "models.scan", "models.successors", "models.registry", "models.architecture"),
     ("models.counting",),
     ("experiment",),
     ("store.records", "models", "tasks"),

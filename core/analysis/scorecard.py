@@ -36,7 +36,7 @@ from core.experiment import BUDGETS, COMPARED_AT, SEEDS, WIDTH, Column, Config, 
 from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.architecture import Architecture
-from core.models.registry import variants
+from core.models.registry import usual_variants, variants
 from core.settings import BadSetting, Setting, Value, settings_of
 from core.stats.estimates import MISSING, Estimate
 from core.store.records import TAG_LOOKS, RunRecord
@@ -49,7 +49,7 @@ _SETTINGS = tuple(s for s in settings_of(Architecture) if s.name != WIDTH)
 
 PLAIN: Mapping[str, Architecture] = {
     architecture.kind: architecture
-    for architecture in (Architecture.from_flat(kind) for kind in variants().values())
+    for architecture in (Architecture.from_flat(kind) for kind in usual_variants().values())
 }
 """The six variants at their default initialisation, by kind."""
 
@@ -668,11 +668,10 @@ def fullest_terms(
 
 def available_kinds(records: Iterable[Record]) -> dict[str, Architecture]:
     """The six variants, then whatever else was measured, in the order of the cells."""
-    order = list(PLAIN.values())
+    order = list(variants())
     found = {run.kind: run.architecture for run in records if run.architecture is not None}
     others = {kind: architecture for kind, architecture in found.items() if kind not in PLAIN}
-    cells = [kind.variant for kind in order]
-    ranked = sorted(others.items(), key=lambda item: (cells.index(item[1].variant), item[0]))
+    ranked = sorted(others.items(), key=lambda item: (order.index(item[1].variant), item[0]))
     return {**PLAIN, **dict(ranked)}
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from core.analysis.groups import cell_of, identity_of
 from core.analysis.runs import seeds_of
 from core.experiment import BUDGETS, WIDTH, Experiment
+from core.models.registry import USUAL_CELLS
 from core.settings import Value
 from core.store.records import ACTIVE, TAG_PINNED, RunRecord, Status
 
@@ -25,8 +26,6 @@ Table = Callable[[RunRecord, str], "pandas.DataFrame | None"]
 
 STAMP = re.compile(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [0-9a-f]{4}")
 """What makes the id of a sweep unique."""
-
-USUAL_CELLS = ("rnn", "lstm", "gru")
 
 
 MAX_TRIED = 5

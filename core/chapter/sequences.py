@@ -28,12 +28,12 @@ from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.experiments.two_sided_context.declaration import TwoSidedContextConfig
 from core.formatting import listed, number, quantity, spread
 from core.models.architecture import variant_title
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.stats.aggregation import MEAN
 from core.stats.estimates import AtLeast, Estimate
 
 BOTH_SIDES = Measurement(
-    "one direction and two", TWO_SIDED_CONTEXT, tuple(variants()), headline=True
+    "one direction and two", TWO_SIDED_CONTEXT, tuple(usual_variants()), headline=True
 )
 GENERATES = ("It generates token by token", "It cannot be built")
 

@@ -45,6 +45,7 @@ from core.measure.gradients import LayerGradients, measure_gradients, seed_block
 from core.models.architecture import Architecture
 from core.models.cells import Weights
 from core.models.recurrent import Recurrent
+from core.models.registry import cell_kind
 from core.settings import BadSetting
 from core.tasks.corpora import BEGIN, Pair
 
@@ -120,9 +121,8 @@ def trained_networks(translator: Translator, part: Part, exploration: Exploratio
     config = exploration.config.model_copy(update=update)
     text = exploration.text.strip()
     networks = _networks(config, *(embed_text(translator, part, text) if text else ()))
-    weights = _adjusted(
-        whole.weights(0, 0), whole.cell.weight_blocks, exploration.config.architecture
-    )
+    blocks = cell_kind(whole.architecture.cell).weight_blocks
+    weights = _adjusted(whole.weights(0, 0), blocks, exploration.config.architecture)
     for parameter, weight in zip(networks.model.parameters(), weights, strict=True):
         parameter.data = weight.expand_as(parameter).contiguous()
     return networks

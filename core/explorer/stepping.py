@@ -19,7 +19,7 @@ from core.explorer.exploration import LargestRow, NormRow, SpectrumRow, ValueRow
 from core.explorer.networks import Networks
 from core.measure.jacobians import Spectrum, spectral_radius
 from core.models.cells import Equation
-from core.models.recurrence import Trace
+from core.models.recurrence import GateTrace
 
 MAX_JACOBIANS = 50
 """The most steps whose singular values are taken: an LSTM's of 128 units cost 10 ms each."""
@@ -36,19 +36,20 @@ class SteppedCell:
     """The first network's pass over its sequence. Steps and units count from 1."""
 
     def __init__(self, networks: Networks) -> None:
-        self.cell = networks.model.cell
         self.tokens = networks.tokens
         self.steps = len(self.tokens)
         self.units = networks.config.architecture.hidden_size
         self.x_TI = networks.x_STBI[0, :, 0]
         first = slice(0, 1)
-        self.trace: Trace = networks.model.traces(networks.x_STBI[first], first)[0][0]
+        trace = networks.model.traces(networks.x_STBI[first], first)[0][0]
+        assert isinstance(trace, GateTrace)
+        self.trace, self.cell = trace, trace.cell
         blocks_TH = self.trace.a_TBA[0, :, 0].chunk(self.cell.blocks, -1)
         self._blocks = dict(zip(self.cell.symbols, blocks_TH, strict=True))
         states = (state[0, :, 0] for state in self.trace.states)
         self._states = dict(zip(self.cell.states, states, strict=True))
         """(T+1)H, from the state before the first step on."""
-        self._spectrum = Spectrum(self.cell, self.trace)
+        self._spectrum = Spectrum(self.trace)
 
     @property
     def equations(self) -> tuple[Equation, ...]:

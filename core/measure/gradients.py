@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 
 from core.measure.distances import fitted_range
-from core.models.recurrence import Adjoint, input_gradient, unroll_adjoint
+from core.models.layer import State
 from core.models.recurrent import Recurrent, flip_time
 
 Side = Literal["past", "future"]
@@ -78,13 +78,13 @@ def measure_gradients(
     measured: list[list[LayerGradients]] = []
     layers = range(model.architecture.layers, 0, -1)
     backward = _backward(model, x_STBI, grad_loss_SBH, seeds, m, keep_states=True)
-    for layer, (grads_x, adjoints) in zip(layers, backward, strict=True):
+    for layer, (grads_x, grads_states) in zip(layers, backward, strict=True):
         input_STB = log10_norm(_sum(grads_x))
-        states = [_state_norm(adjoint, direction) for direction, adjoint in enumerate(adjoints)]
+        states = [_state_norm(grads, direction) for direction, grads in enumerate(grads_states)]
         state_STB = functools.reduce(log10_hypotenuse, states)
         past = input_STB[..., : m + 1, :].flip(-2), state_STB[..., : m + 1, :].flip(-2)
         sides = [LayerGradients(layer, "past", *past)]
-        if len(adjoints) > 1 and m < last:
+        if len(grads_states) > 1 and m < last:
             future = input_STB[..., m:, :].clone(), state_STB[..., m:, :].clone()
             sides.append(LayerGradients(layer, "future", *future))
             for side, grad_x, state in zip(sides, grads_x, states, strict=True):
@@ -94,9 +94,9 @@ def measure_gradients(
     return [side for sides in reversed(measured) for side in sides]
 
 
-def _state_norm(adjoint: Adjoint, direction: int) -> Tensor:
+def _state_norm(grad_states: State, direction: int) -> Tensor:
     """log10 of ‖∂L/∂s_t‖ of one direction's whole state, STB in time order."""
-    norms = functools.reduce(log10_hypotenuse, map(log10_norm, adjoint.grad_states))
+    norms = functools.reduce(log10_hypotenuse, map(log10_norm, grad_states))
     return norms.flip(-2) if direction else norms
 
 
@@ -126,9 +126,9 @@ def _backward(
     loss_step: int,
     *,
     keep_states: bool = False,
-) -> Iterator[tuple[list[Tensor], list[Adjoint]]]:
+) -> Iterator[tuple[list[Tensor], list[State]]]:
     """Of every layer, the top one first: ∂L/∂ its input by way of each direction, in time order,
-    and the adjoint of each direction."""
+    and ∂L/∂ the states of each direction, in its reading order."""
     directions, steps = model.architecture.directions, x_STBI.shape[-3]
     # [direction][step in reading order] → ∂L/∂h of that step, or None where there is none.
     grad_output: list[Sequence[Tensor | None]] = []
@@ -137,19 +137,16 @@ def _backward(
         grads[steps - 1 - loss_step if direction else loss_step] = part
         grad_output.append(grads)
     for traces in reversed(model.traces(x_STBI, seeds)):
-        adjoints = [
-            unroll_adjoint(model.cell, trace, grads, keep_states=keep_states, overwrite=True)
+        backs = [
+            trace.back(grads, keep_states=keep_states, overwrite=True)
             for trace, grads in zip(traces, grad_output, strict=True)
         ]
-        grads_x = [
-            flip_time(input_gradient(model.cell, trace.weights, adjoint.grad_a_TBA), direction)
-            for direction, (trace, adjoint) in enumerate(zip(traces, adjoints, strict=True))
-        ]
+        grads_x = [flip_time(back.grad_x_TBI, direction) for direction, back in enumerate(backs)]
         grad_output = [
             flip_time(part, direction).unbind(-3)
             for direction, part in enumerate(_sum(grads_x).chunk(directions, dim=-1))
         ]
-        yield grads_x, adjoints
+        yield grads_x, [back.grad_states for back in backs]
 
 
 def log10_norm(gradient: Tensor) -> Tensor:
@@ -226,7 +223,7 @@ def seed_blocks(model: Recurrent, x_STBI: Tensor) -> list[slice]:
     """Blocks of seeds that are measured side by side; rows are available after each block."""
     seeds, steps, batch, _ = x_STBI.shape
     shape = model.architecture
-    width = model.cell.blocks * shape.hidden_size * shape.directions * shape.layers
+    width = model.kept_per_step * shape.directions * shape.layers
     limit = BLOCK_BYTES if x_STBI.device.type == "cpu" else 64 * BLOCK_BYTES
     block = max(1, limit // (steps * batch * width * x_STBI.element_size()))
     return [slice(start, min(start + block, seeds)) for start in range(0, seeds, block)]

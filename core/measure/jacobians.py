@@ -1,7 +1,8 @@
 """What does one step do to the state, and what do many steps do together?
 
-The step Jacobian J_t = ∂s_t/∂s_{t−1} of the full state s (h, and c for an LSTM) is the cell's
-adjoint applied to the identity. In a stack it is taken layer by layer and direction by direction,
+The step Jacobian J_t = ∂s_t/∂s_{t−1} of the full state s (h, and c for an LSTM) is the adjoint of
+the cell's step applied to the identity. In a stack it is taken layer by layer and direction by
+direction,
 with the layer's input sequence held fixed: these are the diagonal blocks of the whole stack's
 Jacobian, which is block-triangular because no layer reads the one above it. A backward direction
 counts its steps in its own reading order.
@@ -26,8 +27,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.models.cells import Cell, PackedWeights, gates_of_steps
-from core.models.recurrence import Trace
+from core.models.layer import Trace
 
 
 class JacobianStep(NamedTuple):
@@ -43,14 +43,12 @@ class JacobianStep(NamedTuple):
 class Spectrum:
     """The step Jacobians of one layer and direction."""
 
-    def __init__(self, cell: Cell, trace: Trace) -> None:
-        self.cell = cell
+    def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self.steps = trace.a_TBA.shape[-3]
-        self._gates = gates_of_steps(cell, trace.a_TBA)
-        width = len(cell.states) * trace.states[0].shape[-1]
-        eye = torch.eye(width, dtype=trace.a_TBA.dtype, device=trace.a_TBA.device)
-        self.identity_SNN = eye.expand(trace.a_TBA.shape[0], width, width)
+        self.steps = trace.steps
+        like, width = trace.states[0], sum(trace.sizes)
+        eye = torch.eye(width, dtype=like.dtype, device=like.device)
+        self.identity_SNN = eye.expand(like.shape[0], width, width)
 
     @torch.no_grad()
     def walk(self, every: int = 1) -> Iterator[JacobianStep | None]:
@@ -85,13 +83,8 @@ class Spectrum:
 
     def apply_adjoint(self, rows_SKN: Tensor, steps_back: int) -> Tensor:
         """Each row v → v J_t, at t = T − steps_back."""
-        t, trace = self.steps - 1 - steps_back, self.trace
-        before, now = (tuple(s[..., i, :, :] for s in trace.states) for i in (t, t + 1))
-        rows = rows_SKN.chunk(len(trace.states), dim=-1)
-        buffer_SKA = rows_SKN.new_empty(*rows_SKN.shape[:-1], trace.a_TBA.shape[-1])
-        (grad_a,) = gates_of_steps(self.cell, buffer_SKA.unsqueeze(-3))
-        rows = self.cell.adjoint(rows, self._gates[t], before, now, trace.weights, grad_a)
-        return torch.cat(rows, dim=-1)
+        rows = torch.split(rows_SKN, self.trace.sizes, dim=-1)
+        return torch.cat(self.trace.through_step(rows, self.steps - 1 - steps_back), dim=-1)
 
 
 class LyapunovExponents:
@@ -177,15 +170,3 @@ def spectral_radius(matrix_SNN: Tensor) -> Tensor:
     """The largest modulus of an eigenvalue of each matrix."""
     eigenvalues_SN: Tensor = torch.linalg.eigvals(matrix_SNN)
     return eigenvalues_SN.abs().amax(-1)
-
-
-def first_steps(trace: Trace, steps: int) -> Trace:
-    """The first steps of a trace, in its reading order."""
-    states = tuple(state[..., : steps + 1, :, :] for state in trace.states)
-    return Trace(trace.weights, trace.a_TBA[..., :steps, :, :], states)
-
-
-def on_cpu(trace: Trace) -> Trace:
-    """The same trace on the CPU, which has LAPACK."""
-    weights = PackedWeights(*(weight.cpu() for weight in trace.weights))
-    return Trace(weights, trace.a_TBA.cpu(), tuple(state.cpu() for state in trace.states))

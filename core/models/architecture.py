@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.models.registry import CellName, cell_kinds, cells_with
-from core.settings import Settings
+from core.formatting import listed
+from core.models.registry import cell_kinds, cells_with
+from core.settings import Settings, shown
 
 MAX_HIDDEN_SIZE = 16_384
 """A plain RNN of this width has 268 million recurrent weights; more is a typing error."""
@@ -20,7 +21,12 @@ MAX_HIDDEN_SIZE = 16_384
 class Architecture(Settings):
     """One recurrent network, without its input size (which the task decides)."""
 
-    cell: CellName = Field("rnn", title="Cell", description="The equations of one time step.")
+    cell: str = Field(
+        "rnn",
+        title="Cell",
+        description="The equations of one time step.",
+        json_schema_extra={"choices": list(cell_kinds())},
+    )
     bidirectional: bool = Field(
         False,
         title="Bidirectional",
@@ -47,6 +53,7 @@ class Architecture(Settings):
             "Of the recurrent weights: PyTorch's default (uniform in ±1/√H), orthogonal, or the "
             "identity (with relu: the IRNN of Le et al. 2015)."
         ),
+        json_schema_extra={"cells": list(cells_with("initialisation"))},
     )
     recurrent_gain: float = Field(
         1.0,
@@ -54,6 +61,7 @@ class Architecture(Settings):
         le=100.0,
         title="Recurrent gain",
         description="Factor on the recurrent weights after they are drawn.",
+        json_schema_extra={"cells": list(cells_with("recurrent_gain"))},
     )
     forget_bias: float | None = Field(
         None,
@@ -77,6 +85,13 @@ class Architecture(Settings):
         ),
         json_schema_extra={"cells": list(cells_with("update_bias"))},
     )
+
+    @field_validator("cell")
+    @classmethod
+    def _cell_is_known(cls, cell: str) -> str:
+        if cell not in cell_kinds():
+            raise ValueError(f"cell is {shown(cell)}; give {listed(list(cell_kinds()), 'or')}")
+        return cell
 
     @model_validator(mode="after")
     def _settings_fit_the_cell(self) -> Self:
@@ -123,7 +138,7 @@ class Architecture(Settings):
 
 def variant_title(variant: str) -> str:
     """`bi-lstm` → `bi-LSTM`, as headings, legends and run names write it."""
-    prefix, _, cell = variant.rpartition("-")
+    cell = variant.removeprefix("bi-")
     kind = cell_kinds().get(cell)  # a recorded run's cell may not be installed here
     title = kind.title if kind else cell or "unknown cell"
-    return f"{prefix}-{title}" if prefix else title
+    return f"bi-{title}" if cell != variant else title

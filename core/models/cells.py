@@ -24,10 +24,8 @@ import torch
 from torch import Tensor
 
 from core.models.architecture import Architecture
+from core.models.layer import State, StepCell
 from core.models.registry import cell_kind
-
-State = tuple[Tensor, ...]
-"""(h,) or (h, c); each ...BH."""
 
 
 class Weights(NamedTuple):
@@ -381,6 +379,7 @@ CELLS: dict[str, Callable[[Architecture], Cell]] = {
 }
 
 
-def cell_of(architecture: Architecture) -> Cell:
+def cell_of(architecture: Architecture) -> Cell | StepCell:
     """The equations of the cell that an architecture names."""
-    return CELLS[architecture.cell](architecture)
+    step_cell = cell_kind(architecture.cell).step_cell
+    return CELLS[architecture.cell](architecture) if step_cell is None else step_cell

@@ -1,6 +1,7 @@
 """The exact number of parameters of a model, its state, and the width that fits a budget of either.
 
-With G weight blocks per cell (1, 4, 3), H the hidden size and D directions, a layer that reads I
+Every count follows from the shapes that a cell declares of its parameters and states. With G weight
+blocks (1, 4, 3), H the hidden size and D directions, a layer of RNN, LSTM or GRU that reads I
 features has D·G·(I·H + H² + 2H) parameters: `torch.nn` keeps two bias vectors where the equations
 need one. This module needs no torch.
 """
@@ -67,8 +68,8 @@ class Parameters:
         return {part: getattr(self, part) for part in get_args(Part)}
 
 
-def gates(architecture: Architecture) -> int:
-    """Gates of the cell, its sigmoids: 0, 3 and 2."""
+def gates(architecture: Architecture) -> int | None:
+    """Gates of the cell, its sigmoids: 0, 3 and 2; None of a cell that names none."""
     return cell_kind(architecture.cell).gates
 
 
@@ -82,14 +83,14 @@ def count_parameters(
     """
     kind = cell_kind(architecture.cell)
     width, directions = architecture.hidden_size, architecture.directions
-    passes = architecture.layers * directions
     # The first layer reads the input, every other one both directions of the layer below.
-    widths_read = input_size + (architecture.layers - 1) * directions * width
+    first, above = kind.parts(input_size, width), kind.parts(directions * width, width)
+    counts = {
+        part: directions * (first[part] + (architecture.layers - 1) * above[part]) for part in first
+    }
     return Parameters(
-        input=directions * kind.blocks * width * widths_read,
-        recurrent=passes * kind.blocks * width**2,
-        bias=2 * kind.blocks * passes * width,
-        redundant_bias=kind.redundant_biases * passes * width,
+        **counts,
+        redundant_bias=kind.redundant_biases * architecture.layers * directions * width,
         embedding=vocabulary * input_size,
         output=outputs * (directions * width + 1),
     )
@@ -128,8 +129,8 @@ def pass_cost(
 
 def state_size(architecture: Architecture) -> int:
     """Numbers that one sequence carries from step to step, over all layers and directions."""
-    passes = architecture.layers * architecture.directions
-    return passes * len(cell_kind(architecture.cell).states) * architecture.hidden_size
+    sizes = cell_kind(architecture.cell).state_sizes(architecture.hidden_size)
+    return architecture.layers * architecture.directions * sum(sizes.values())
 
 
 def growth_exponent(architecture: Architecture, input_size: int) -> float:
@@ -154,15 +155,19 @@ def count_translator(
 
     embeddings (V_source + V_target)·E; both recurrent layers; `combine` 2H·H + H; `output`
     (H + 1)·V_target; attention: none and dot 0, general H², additive 2H² + 2H; and the bridge: a
-    map of the output (C + 1)·H if C ≠ H, and per layer one of the states (n·C + 1)·m·H, with n and
-    m states per cell (h, and an LSTM's c), unless both cells, widths and directions are alike.
+    map of the output (C + 1)·H if C ≠ H, and per layer one of the states (n + 1)·m, with n and m
+    the numbers of the encoder's and the decoder's states (h, and an LSTM's c), unless both cells,
+    widths and directions are alike.
     """
     source, target = vocabularies
     size, read = decoder.hidden_size, encoder.directions * encoder.hidden_size
     scores = {"none": 0, "dot": 0, "general": size**2, "additive": 2 * size**2 + 2 * size}
-    reads, writes = (len(cell_kind(shape.cell).states) for shape in (encoder, decoder))
+    reads, writes = (
+        shape.directions * sum(cell_kind(shape.cell).state_sizes(shape.hidden_size).values())
+        for shape in (encoder, decoder)
+    )
     alike = read == size and encoder.cell == decoder.cell and not encoder.bidirectional
-    state_maps = 0 if alike else encoder.layers * (reads * read + 1) * writes * size
+    state_maps = 0 if alike else encoder.layers * (reads + 1) * writes
     return (
         (source + target) * embedding_size
         + sum(count_parameters(shape, embedding_size).core for shape in (encoder, decoder))

@@ -9,28 +9,33 @@ Shapes: H hidden, I input of the layer, G = gates·H.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from core.models.architecture import Architecture
 from core.models.cells import Cell, Weights
+from core.models.layer import StepCell
+
+NAMES = Weights._fields
+"""torch.nn's names of a layer's parameters."""
 
 
-def parameter_names(layer: int, direction: int) -> tuple[str, str, str, str]:
-    """torch.nn's names of a layer's four parameters (both numbers from 0): `weight_ih_l0`, …"""
+def parameter_names(names: Iterable[str], layer: int, direction: int) -> dict[str, str]:
+    """A cell's name of a parameter → its name in a layer and direction (both from 0), as torch.nn
+    makes them: `weight_ih_l0_reverse`."""
     suffix = f"l{layer}" + ("_reverse" if direction else "")
-    return (f"weight_ih_{suffix}", f"weight_hh_{suffix}", f"bias_ih_{suffix}", f"bias_hh_{suffix}")
+    return {name: f"{name}_{suffix}" for name in names}
 
 
 def draw_parameters(
     architecture: Architecture,
-    cell: Cell,
+    cell: Cell | StepCell,
     input_size: int,
     generators: torch.Generator | Sequence[torch.Generator],
 ) -> dict[str, Tensor]:
-    """Every parameter by its torch.nn name; with a sequence of generators, one seed from each."""
+    """Every parameter by its name; with a sequence of generators, one seed from each."""
     if not isinstance(generators, torch.Generator):
         networks = [draw_parameters(architecture, cell, input_size, one) for one in generators]
         return {name: torch.stack([one[name] for one in networks]) for name in networks[0]}
@@ -38,8 +43,13 @@ def draw_parameters(
     for layer in range(architecture.layers):
         width = architecture.directions * architecture.hidden_size if layer else input_size
         for direction in range(architecture.directions):
-            weights = _draw_layer(architecture, cell, width, generators)
-            parameters.update(zip(parameter_names(layer, direction), weights, strict=True))
+            drawn = (
+                cell.initial(width, architecture.hidden_size, generators)
+                if isinstance(cell, StepCell)
+                else _draw_layer(architecture, cell, width, generators)._asdict()
+            )
+            names = parameter_names(drawn, layer, direction)
+            parameters.update({names[name]: tensor for name, tensor in drawn.items()})
     return parameters
 
 

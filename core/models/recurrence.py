@@ -9,6 +9,8 @@ Shapes: ... seeds S or nothing, T time, B batch, I input, H hidden, A columns of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -17,18 +19,21 @@ from torch.autograd.function import once_differentiable
 
 from core.models.cells import (
     Cell,
+    Gates,
     PackedWeights,
-    State,
     Weights,
     gates_of_steps,
     plus_product,
     product,
 )
+from core.models.layer import Back, State, Trace
 
 
-class Trace(NamedTuple):
-    """What a pass over time leaves for its adjoint."""
+@dataclass(frozen=True)
+class GateTrace(Trace):
+    """A pass over time of a cell with an adjoint, and what that adjoint needs of it."""
 
+    cell: Cell
     weights: PackedWeights
     a_TBA: Tensor
     """...TBA, the gates of every step."""
@@ -45,8 +50,44 @@ class Trace(NamedTuple):
         """The state after the last step, each ...BH."""
         return tuple(state[..., -1, :, :] for state in self.states)
 
+    @cached_property
+    def gates(self) -> list[Gates]:
+        """Each step's views of a."""
+        return gates_of_steps(self.cell, self.a_TBA)
 
-def unroll(cell: Cell, weights: PackedWeights, x_TBI: Tensor, first: State | None = None) -> Trace:
+    def back(
+        self,
+        grad_output: Sequence[Tensor | None],
+        *,
+        keep_states: bool = False,
+        overwrite: bool = False,
+    ) -> Back:
+        """By the adjoint; the gates make room for their gradients with `overwrite`."""
+        adjoint = unroll_adjoint(self, grad_output, keep_states=keep_states, overwrite=overwrite)
+        grad_x_TBI = input_gradient(self.cell, self.weights, adjoint.grad_a_TBA)
+        return Back(grad_x_TBI, adjoint.grad_states)
+
+    def through_step(self, rows: State, step: int) -> State:
+        """The adjoint of one step, applied to the rows as to a batch."""
+        before, now = (tuple(s[..., i, :, :] for s in self.states) for i in (step, step + 1))
+        rows_KH = rows[0]
+        buffer_KA = rows_KH.new_empty(*rows_KH.shape[:-1], self.a_TBA.shape[-1])
+        (grad_a,) = gates_of_steps(self.cell, buffer_KA.unsqueeze(-3))
+        return self.cell.adjoint(rows, self.gates[step], before, now, self.weights, grad_a)
+
+    def first_steps(self, steps: int) -> GateTrace:
+        states = tuple(state[..., : steps + 1, :, :] for state in self.states)
+        return GateTrace(self.cell, self.weights, self.a_TBA[..., :steps, :, :], states)
+
+    def cpu(self) -> GateTrace:
+        weights = PackedWeights(*(weight.cpu() for weight in self.weights))
+        states = tuple(state.cpu() for state in self.states)
+        return GateTrace(self.cell, weights, self.a_TBA.cpu(), states)
+
+
+def unroll(
+    cell: Cell, weights: PackedWeights, x_TBI: Tensor, first: State | None = None
+) -> GateTrace:
     """Run the cell over x (...TBI) from the state `first` (each ...BH; left out: zeros)."""
     *lead, steps, batch, _ = x_TBI.shape
     width = weights.hidden.shape[-1]
@@ -60,7 +101,7 @@ def unroll(cell: Cell, weights: PackedWeights, x_TBI: Tensor, first: State | Non
     for t, gates in enumerate(gates_of_steps(cell, a_TBA), start=1):
         state = cell.step(gates, state, weights)
         _copy(at_step[t], state)
-    return Trace(weights, a_TBA, states)
+    return GateTrace(cell, weights, a_TBA, states)
 
 
 def _input_part(cell: Cell, weights: PackedWeights, x_TBI: Tensor) -> Tensor:
@@ -88,8 +129,7 @@ class Adjoint(NamedTuple):
 
 
 def unroll_adjoint(
-    cell: Cell,
-    trace: Trace,
+    trace: GateTrace,
     grad_output: Sequence[Tensor | None],
     grad_last: State | None = None,
     *,
@@ -103,12 +143,13 @@ def unroll_adjoint(
     kept, else `grad_states` is empty. `overwrite` lets ∂L/∂a take the place of the trace's gates,
     for a trace that is not needed again. No weight gradient is computed.
     """
+    cell = trace.cell
     grad_a_TBA = trace.a_TBA if overwrite else torch.empty_like(trace.a_TBA)
     grad_state = tuple(map(torch.zeros_like, trace.last)) if grad_last is None else grad_last
     grad_states = tuple(torch.empty_like(s[..., 1:, :, :]) for s in trace.states if keep_states)
     at_step = list(zip(*(g.unbind(-3) for g in grad_states), strict=True))
     states = list(zip(*(s.unbind(-3) for s in trace.states), strict=True))
-    a = gates_of_steps(cell, trace.a_TBA)
+    a = trace.gates
     grad_a = a if overwrite else gates_of_steps(cell, grad_a_TBA)
     for t in reversed(range(len(a))):
         from_above = grad_output[t]
@@ -128,12 +169,12 @@ def input_gradient(cell: Cell, weights: PackedWeights, grad_a_TBA: Tensor) -> Te
     return grad_x.view(*grad_a.shape[:-1], -1)
 
 
-def weight_gradient(cell: Cell, x_TBI: Tensor, trace: Trace, grad_a_TBA: Tensor) -> Weights:
+def weight_gradient(x_TBI: Tensor, trace: GateTrace, grad_a_TBA: Tensor) -> Weights:
     """∂L/∂ of PyTorch's four parameters: over all steps, one matrix product each.
 
     Each product is taken transposed: with few input features, MKL is up to nine times as fast.
     """
-    grad_a = grad_a_TBA.flatten(-3, -2)
+    cell, grad_a = trace.cell, grad_a_TBA.flatten(-3, -2)
     h = trace.states[0][..., :-1, :, :].flatten(-3, -2)
     return cell.unpack_gradients(
         (x_TBI.flatten(-3, -2).mT @ cell.reads_input(grad_a)).mT,
@@ -162,14 +203,14 @@ class Unrolled(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """∂L/∂ of each argument of `forward`; gradients that are not needed are not computed."""
         x_TBI, *saved = ctx.saved_tensors
-        trace = Trace(PackedWeights(*saved[:4]), saved[4], tuple(saved[5:]))
-        adjoint = unroll_adjoint(ctx.cell, trace, grads[0].unbind(-3), tuple(grads[1:]))
+        trace = GateTrace(ctx.cell, PackedWeights(*saved[:4]), saved[4], tuple(saved[5:]))
+        adjoint = unroll_adjoint(trace, grads[0].unbind(-3), tuple(grads[1:]))
         grad_x: Tensor | None = None
         grad_weights: Sequence[Tensor | None] = (None,) * 4
         if ctx.needs_input_grad[1]:
             grad_x = input_gradient(ctx.cell, trace.weights, adjoint.grad_a_TBA)
         if any(ctx.needs_input_grad[2:6]):
-            grad_weights = weight_gradient(ctx.cell, x_TBI, trace, adjoint.grad_a_TBA)
+            grad_weights = weight_gradient(x_TBI, trace, adjoint.grad_a_TBA)
         return None, grad_x, *grad_weights, *adjoint.grad_first
 
 

@@ -17,9 +17,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from core.models.architecture import Architecture
-from core.models.cells import LSTM, Cell, State, Weights, cell_of
-from core.models.initialisation import draw_parameters, parameter_names
-from core.models.recurrence import Trace, run_unrolled, unroll
+from core.models.cells import LSTM, Cell, Weights, cell_of
+from core.models.initialisation import NAMES, draw_parameters, parameter_names
+from core.models.layer import State, StepCell, Trace
+from core.models.recurrence import run_unrolled, unroll
+from core.models.registry import cell_kind
+from core.models.stepping import StepTrace, flip_each, run_padded, run_steps
 
 Implementation = Literal["fused", "equations"]
 
@@ -40,7 +43,7 @@ class Recurrent(nn.Module):
         *,
         implementation: Implementation = "fused",
         generators: torch.Generator | Sequence[torch.Generator] | None = None,
-        cell: Cell | None = None,
+        cell: Cell | StepCell | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
@@ -54,7 +57,9 @@ class Recurrent(nn.Module):
         for name, parameter in drawn.items():
             self.register_parameter(name, nn.Parameter(parameter.to(dtype)))
         self._fused: tuple[nn.RNNBase, ...] = ()
-        if implementation == "fused":
+        self.scans = implementation == "fused"
+        """Whether a step cell takes all steps at once, where it can."""
+        if implementation == "fused" and not isinstance(self.cell, StepCell):
             if self.seeds is not None or cell is not None:
                 raise ValueError(
                     'implementation="fused" supports neither batched seeds nor a custom cell; '
@@ -97,8 +102,31 @@ class Recurrent(nn.Module):
         return self
 
     def weights(self, layer: int, direction: int) -> Weights:
-        """The four parameters of one layer and direction, both counted from 0."""
-        return Weights(*(getattr(self, name) for name in parameter_names(layer, direction)))
+        """torch.nn's four parameters of one layer and direction, both counted from 0."""
+        names = parameter_names(NAMES, layer, direction)
+        return Weights(*(getattr(self, name) for name in names.values()))
+
+    def parameters_of(self, cell: StepCell, layer: int, direction: int) -> dict[str, Tensor]:
+        """A step cell's parameters of one layer and direction, by the names that it gave them."""
+        declared = cell.parameters(self.input_size, self.architecture.hidden_size)
+        names = parameter_names(declared, layer, direction)
+        return {name: getattr(self, full) for name, full in names.items()}
+
+    @property
+    def state_sizes(self) -> list[int]:
+        """How many numbers each state of a layer and direction has."""
+        width, cell = self.architecture.hidden_size, self.cell
+        if isinstance(cell, StepCell):
+            return [*cell.states(width).values()]
+        return [width] * len(cell.states)
+
+    @property
+    def kept_per_step(self) -> int:
+        """About how many numbers a pass keeps for each step of a sequence, layer and direction."""
+        width = self.architecture.hidden_size
+        if isinstance(self.cell, StepCell):
+            return cell_kind(self.cell.name).kept_per_step(width)
+        return self.cell.blocks * width
 
     def forward(self, x_TBI: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Output ...TB(D·H) of the top layer, and the last states, each ...(L·D)BH.
@@ -107,26 +135,44 @@ class Recurrent(nn.Module):
         """
         if self._fused:
             (fused,) = self._fused
-            single = len(self.cell.states) == 1
+            single = len(self.state_sizes) == 1
             output, end = fused(x_TBI, state[0] if state is not None and single else state)
             return output, (end,) if single else cast(State, end)
+        return self.from_equations(x_TBI, state, scan=self.scans)
+
+    def from_equations(
+        self, x_TBI: Tensor, state: State | None = None, *, scan: bool = False
+    ) -> tuple[Tensor, State]:
+        """Like `forward`, step by step, or with `scan` all steps at once where the cell can."""
         shape = self.architecture
-        if state is None:
-            *lead, _, batch, _ = x_TBI.shape
-            size = (*lead, shape.layers * shape.directions, batch, shape.hidden_size)
-            state = tuple(x_TBI.new_zeros(size) for _ in self.cell.states)
+        state = self._zeros(x_TBI, shape.layers * shape.directions) if state is None else state
         last: list[State] = []
         output = x_TBI
         for layer in range(shape.layers):
             outputs: list[Tensor] = []
             for direction in range(shape.directions):
                 first = tuple(s.select(-3, len(last)) for s in state)
-                x, weights = flip_time(output, direction), self.weights(layer, direction)
-                y, end = run_unrolled(self.cell, x, weights, first)
+                x = flip_time(output, direction)
+                y, end = self._run(x, layer, direction, first, scan=scan)
                 outputs.append(y)
                 last.append(end)
             output = join_directions(outputs)
         return output, tuple(torch.stack(parts, dim=-3) for parts in zip(*last, strict=True))
+
+    def _zeros(self, x_TBI: Tensor, *axes: int) -> State:
+        """States of zeros, each ...(axes)BN."""
+        *lead, _, batch, _ = x_TBI.shape
+        return tuple(x_TBI.new_zeros(*lead, *axes, batch, size) for size in self.state_sizes)
+
+    def _run(
+        self, x_TBI: Tensor, layer: int, direction: int, first: State, *, scan: bool
+    ) -> tuple[Tensor, State]:
+        """One layer and direction over x in its reading order, differentiable."""
+        if isinstance(self.cell, StepCell):
+            weights = self.parameters_of(self.cell, layer, direction)
+            several = self.seeds is not None
+            return run_steps(self.cell, x_TBI, weights, first, seeds=several, scan=scan)
+        return run_unrolled(self.cell, x_TBI, self.weights(layer, direction), first)
 
     def forward_packed(self, packed: PackedSequence) -> tuple[PackedSequence, State]:
         """Like `forward`, for sequences that end at different steps, from zeros.
@@ -140,7 +186,7 @@ class Recurrent(nn.Module):
         return output, last if isinstance(last, tuple) else (last,)
 
     def forward_padded(self, x_TBI: Tensor, lengths_B: Tensor) -> tuple[Tensor, State]:
-        """Like `forward`, each sequence of a padded batch to its own end (fused only).
+        """Like `forward`, each sequence of a padded batch to its own end (fused, or a step cell).
 
         Padding is never read: outputs are zero there, the last states are those at each sequence's
         end, and a backward direction starts there. A batch of one length is not packed, which
@@ -149,9 +195,27 @@ class Recurrent(nn.Module):
         steps = x_TBI.shape[0]
         if bool((lengths_B == steps).all()):
             return self(x_TBI)  # type: ignore[no-any-return]
+        if isinstance(self.cell, StepCell):
+            return self._step_padded(self.cell, x_TBI, lengths_B)
         packed = pack_padded_sequence(x_TBI, lengths_B, enforce_sorted=False)
         output, last = self.forward_packed(packed)
         return pad_packed_sequence(output, total_length=steps)[0], last
+
+    def _step_padded(
+        self, cell: StepCell, x_TBI: Tensor, lengths_B: Tensor
+    ) -> tuple[Tensor, State]:
+        last: list[State] = []
+        output = x_TBI
+        for layer in range(self.architecture.layers):
+            outputs: list[Tensor] = []
+            for direction in range(self.architecture.directions):
+                x = flip_each(output, lengths_B) if direction else output
+                weights = self.parameters_of(cell, layer, direction)
+                y, end = run_padded(cell, x, weights, self._zeros(x), lengths_B)
+                outputs.append(flip_each(y, lengths_B) if direction else y)
+                last.append(end)
+            output = torch.cat(outputs, dim=-1)
+        return output, tuple(torch.stack(parts) for parts in zip(*last, strict=True))
 
     @torch.no_grad()
     def traces(self, x_TBI: Tensor, seeds: slice = slice(None)) -> list[list[Trace]]:
@@ -164,14 +228,24 @@ class Recurrent(nn.Module):
         layers: list[list[Trace]] = []
         output = x_TBI
         for layer in range(self.architecture.layers):
-            passes: list[Trace] = []
-            for direction in range(self.architecture.directions):
-                parameters = (p.detach()[selected] for p in self.weights(layer, direction))
-                packed = self.cell.pack(Weights(*parameters))
-                passes.append(unroll(self.cell, packed, flip_time(output, direction)))
+            passes = [
+                self._trace(flip_time(output, direction), layer, direction, selected)
+                for direction in range(self.architecture.directions)
+            ]
             layers.append(passes)
             output = join_directions([p.output_TBH for p in passes])
         return layers
+
+    def _trace(self, x_TBI: Tensor, layer: int, direction: int, seeds: slice) -> Trace:
+        """One layer and direction over x in its reading order, from zeros."""
+        cell = self.cell
+        if isinstance(cell, StepCell):
+            weights = self.parameters_of(cell, layer, direction)
+            chosen = {name: weight.detach()[seeds] for name, weight in weights.items()}
+            several = self.seeds is not None
+            return StepTrace.of(cell, chosen, x_TBI, self._zeros(x_TBI), seeds=several)
+        parameters = (p.detach()[seeds] for p in self.weights(layer, direction))
+        return unroll(cell, cell.pack(Weights(*parameters)), x_TBI)
 
 
 def flip_time(sequence_TBX: Tensor, direction: int) -> Tensor:
@@ -189,14 +263,13 @@ def join_directions(outputs: Sequence[Tensor]) -> Tensor:
 def forward_batched(recurrent: Recurrent, x_STBI: Tensor) -> Tensor:
     """Output of the top layer of every seed's network, STB(D·H), from zeros, the fastest way.
 
-    From the equations all seeds go through each step together. On a CPU, oneDNN runs a whole LSTM
-    in one call, one network at a time, and is about twice as fast; for the other cells torch has
-    no such kernel.
+    From the equations all seeds go through each step together, or a cell that can takes all steps
+    at once. On a CPU, oneDNN runs a whole LSTM in one call, one network at a time, and is about
+    twice as fast; for the other cells torch has no such kernel.
     """
     if has_kernel(recurrent, x_STBI):
         return forward_by_kernel(recurrent, x_STBI)
-    output_STBH: Tensor = recurrent(x_STBI)[0]
-    return output_STBH
+    return recurrent.from_equations(x_STBI, scan=True)[0]
 
 
 def has_kernel(recurrent: Recurrent, x_STBI: Tensor) -> bool:

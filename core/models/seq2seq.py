@@ -15,11 +15,12 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from core.formatting import listed
 from core.models.architecture import Architecture, variant_title
-from core.models.cells import State
 from core.models.counting import AttentionName
+from core.models.layer import State
 from core.models.recurrent import Recurrent
-from core.models.registry import cell_kind
+from core.models.registry import cell_kind, cell_kinds
 from core.settings import BadSetting
 from core.tasks.corpora import PADDING
 
@@ -145,8 +146,9 @@ class Seq2SeqShape:
     def __post_init__(self) -> None:
         if self.decoder.bidirectional:
             raise BadSetting(
-                f"decoder is {variant_title(self.decoder.variant)}; choose rnn, lstm or gru: a "
-                "backward direction reads what comes later, and a decoder has not written it yet"
+                f"decoder is {variant_title(self.decoder.variant)}; choose "
+                f"{listed(list(cell_kinds()), 'or')}: a backward direction reads what comes later, "
+                "and a decoder has not written it yet"
             )
         if self.decoder.layers != self.encoder.layers:
             raise BadSetting(
@@ -208,8 +210,8 @@ class Seq2Seq(nn.Module):
         x_SBE = self.dropout(self.read(source.tokens_SB))
         output_SBC, last = self.encoder.forward_padded(x_SBE, source.lengths_B)
         real_BS = (source.tokens_SB != PADDING).T
-        memory = self.bridge.memory(output_SBC, last, real_BS)
-        state = self.bridge.state(last, output_SBC.shape[-1])
+        memory = self.bridge.memory(output_SBC, real_BS)
+        state = self.bridge.state(last)
         return Encoded(self.attention.keys(memory), state)
 
     def decode(self, tokens_TB: Tensor, encoded: Encoded) -> Step:
@@ -247,34 +249,38 @@ class Bridge(nn.Module):
 
     def __init__(self, encoder: Architecture, decoder: Architecture) -> None:
         super().__init__()
-        self.states = len(cell_kind(decoder.cell).states)
         read, width = encoder.directions * encoder.hidden_size, decoder.hidden_size
         alike = read == width and encoder.cell == decoder.cell and not encoder.bidirectional
-        sizes = len(cell_kind(encoder.cell).states) * read, self.states * width
+        reads = cell_kind(encoder.cell).state_sizes(encoder.hidden_size)
+        self.directions = encoder.directions
+        self.states = [*cell_kind(decoder.cell).state_sizes(width).values()]
+        sizes = encoder.directions * sum(reads.values()), sum(self.states)
         self.maps = nn.ModuleList(nn.Linear(*sizes) for _ in range(0 if alike else encoder.layers))
         self.project = nn.Identity() if read == width else nn.Linear(read, width)
 
-    def memory(self, output_SBC: Tensor, last: State, real_BS: Tensor) -> Memory:
-        """Every output of the top layer, and its last h (each direction's), at the decoder's size.
+    def memory(self, output_SBC: Tensor, real_BS: Tensor) -> Memory:
+        """Every output of the top layer and its last, of each direction, at the decoder's size.
 
         The same map serves both, so that what is read without attention is one of the vectors that
         are read with it (of one direction: the last).
         """
-        summary_BC = _by_layer(last[0], output_SBC.shape[-1])[-1]
+        ends_B = real_BS.sum(1) - 1
+        forward, *backward = output_SBC.chunk(self.directions, dim=-1)
+        at_end_BH = forward[ends_B, torch.arange(len(ends_B), device=ends_B.device)]
+        summary_BC = torch.cat([at_end_BH, *(part[0] for part in backward)], dim=-1)
         return Memory(self.project(output_SBC.transpose(0, 1)), self.project(summary_BC), real_BS)
 
-    def state(self, last: State, width: int) -> State:
-        """The decoder's first state, each LBH; `width` is the encoder's C."""
+    def state(self, last: State) -> State:
+        """The decoder's first state, each LBN."""
         if not self.maps:
             return last
-        joined_LBX = torch.cat([_by_layer(part, width) for part in last], dim=-1)
+        joined_LBX = torch.cat([_by_layer(part, self.directions) for part in last], dim=-1)
         mapped = torch.stack([m(x) for m, x in zip(self.maps, joined_LBX, strict=True)])
-        h_LBH, *cell = mapped.chunk(self.states, dim=-1)
-        return h_LBH.tanh(), *cell
+        h_LBH, *others = torch.split(mapped, self.states, dim=-1)
+        return h_LBH.tanh(), *others
 
 
-def _by_layer(states_XBH: Tensor, width: int) -> Tensor:
-    """(L·D)BH → LB(D·H): both directions of a layer side by side; `width` is D·H."""
-    directions = width // states_XBH.shape[-1]
-    _, batch, size = states_XBH.shape
-    return states_XBH.view(-1, directions, batch, size).transpose(1, 2).flatten(-2)
+def _by_layer(states_XBN: Tensor, directions: int) -> Tensor:
+    """(L·D)BN → LB(D·N): both directions of a layer side by side."""
+    _, batch, size = states_XBN.shape
+    return states_XBN.view(-1, directions, batch, size).transpose(1, 2).flatten(-2)

@@ -12,7 +12,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.models.registry import cell_kinds
+
 CELL_COLOURS: dict[str, str] = {"rnn": "#d8651f", "lstm": "#2f6bbf", "gru": "#23a066"}
+
+OTHER_CELLS = ("#a54b87", "#69692d", "#f04b5a", "#a58796", "#962dff", "#e100d2")
+"""The hues of the other cells, in the registry's order and from the beginning again."""
 
 OTHER_COLOUR = "#8a6bbf"
 """The hue of a variant that is neither a cell above nor a baseline."""
@@ -95,5 +100,10 @@ def _style(variant: str) -> Style:
     """The style of a variant that stands alone: `bi-lstm` is `lstm`, dashed."""
     if variant in BASELINE_STYLES:
         return BASELINE_STYLES[variant]
-    colour = CELL_COLOURS.get(variant.removeprefix("bi-"), OTHER_COLOUR)
+    cell = variant.removeprefix("bi-")
+    others = [name for name in cell_kinds() if name not in CELL_COLOURS]
+    if cell in others:
+        colour = OTHER_CELLS[others.index(cell) % len(OTHER_CELLS)]
+    else:
+        colour = CELL_COLOURS.get(cell, OTHER_COLOUR)
     return Style(colour, DASHED if variant.startswith("bi-") else SOLID)

@@ -22,7 +22,7 @@ from core.experiment import BUDGETS, COMPARED_AT, WIDTH, Config, Experiment
 from core.experiments import all_experiments
 from core.formatting import counted, listed
 from core.models.architecture import variant_title
-from core.models.registry import cell_kinds, variants
+from core.models.registry import cell_kinds, usual_variants, variants
 from core.settings import BadSetting, Setting, Value, parse_values, settings_of
 from core.tasks.uploads import Uploads
 from dashboard import access
@@ -105,7 +105,7 @@ class Request:
     def command(self, name: str = "") -> str:
         """The command line that queues the same runs."""
         words = ["python -m experiments submit", self.experiment.name]
-        if self.variants != tuple(variants()):
+        if self.variants != tuple(usual_variants()):
             words.append(f"--variants {','.join(self.variants)}")
         given = {n: _as_text(value) for n, (value,) in self.fixed.items()} | {
             n: ",".join(part.strip() for part in text.split(",") if part.strip())
@@ -164,7 +164,7 @@ def request(experiment: Experiment) -> Request:
         "Variants",
         list(titles),
         "variants",
-        list(titles),
+        [title for title, variant in titles.items() if variant in usual_variants()],
         help="The cells to compare, and their bidirectional forms.",
     )
     chosen_variants = tuple(titles[title] for title in chosen)

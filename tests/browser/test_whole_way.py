@@ -17,7 +17,7 @@ from core.experiments.gradient_decay.declaration import GradientRow
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.parameter_count.declaration import WidthRow
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.store.tracking import Store
 from tests.browser.conftest import Visitor
 
@@ -60,7 +60,7 @@ def test_from_an_empty_store_to_the_numbers(
     file = tmp_path / "gradient.csv"
     download.value.save_as(file)
     lines = list(csv.DictReader(file.open()))
-    sides = sum(1 + variant.startswith("bi-") for variant in variants())
+    sides = sum(1 + variant.startswith("bi-") for variant in usual_variants())
     assert len(lines) == sides * SEEDS * STEPS
     recorded = {run.run_id: recorded_lines(served_store, run.run_id) for run in served_store.runs()}
     for line in lines:

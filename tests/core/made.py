@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 import pandas
+import pytest
 from scipy.stats import t
 
 from core.analysis.comparison import Comparison, compare
@@ -21,6 +22,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.formatting import read_estimate
+from core.models.registry import USUAL_CELLS, variants
 from core.stats.estimates import Estimate, half_life
 
 _ids = itertools.count()
@@ -150,3 +152,12 @@ def compared(*runs: Made, measure: str = "", by: str = "") -> Comparison:
         tables[run_id, experiment.summary.table] = pandas.DataFrame([dict(made.columns)])
         tables |= {(run_id, name): table for name, table in made.tables.items()}
     return compare(experiment, records, lambda r, name: tables.get((r.run_id, name)), by, measure)
+
+
+def every_variant() -> list[Any]:
+    """All variants, to walk through: of the successors the first one, the others are slow tests."""
+    usual = {*USUAL_CELLS, "min-gru"}
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] * (kind["cell"] not in usual))
+        for name, kind in variants().items()
+    ]

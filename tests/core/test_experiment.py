@@ -7,7 +7,7 @@ import pytest
 from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.architecture import Architecture, variant_title
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from tests.toy import TOY, SquareRow, ToySummary
@@ -73,12 +73,12 @@ def test_every_declaration_is_complete(experiment) -> None:
         curves = sum(column.curve for column in row.columns())
         assert curves == 0 if row is experiment.summary else curves <= 1
     for preset in experiment.presets:
-        assert experiment.configs(list(variants()), {}, preset)
+        assert experiment.configs(list(usual_variants()), {}, preset)
 
 
 @pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_every_experiment_compares_at_equal_parameters(experiment) -> None:
-    for config in experiment.configs(list(variants()), {"parameter_budget": ["50k"]}):
+    for config in experiment.configs(list(usual_variants()), {"parameter_budget": ["50k"]}):
         shape = config.architecture
         assert abs(config.parameters - 50_000) < 2_000
         assert f" {shape.hidden_size}" in shape.label
@@ -87,7 +87,7 @@ def test_every_experiment_compares_at_equal_parameters(experiment) -> None:
 
 @pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 def test_every_experiment_compares_at_equal_state(experiment) -> None:
-    for config in experiment.configs(list(variants()), {"state_budget": ["512"]}):
+    for config in experiment.configs(list(usual_variants()), {"state_budget": ["512"]}):
         assert config.state_bytes == 512
         assert experiment.config.from_flat(config.flat()) == config
 
@@ -157,9 +157,9 @@ def test_a_presets_width_gives_way_to_a_budget() -> None:
 
 
 def test_six_variants_with_readable_labels() -> None:
-    titles = [variant_title(variant) for variant in variants()]
+    titles = [variant_title(variant) for variant in usual_variants()]
     assert titles == ["RNN", "LSTM", "GRU", "bi-RNN", "bi-LSTM", "bi-GRU"]
-    for name, kind in variants().items():
+    for name, kind in usual_variants().items():
         assert Architecture(**kind).variant == name
     deep = Architecture(cell="rnn", layers=3, initialisation="identity", nonlinearity="relu")
     assert deep.label == "RNN 64 · 3 layers · relu · identity"

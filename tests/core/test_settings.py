@@ -16,7 +16,10 @@ from tests.toy import TOY, ToyConfig
         ({"hidden_size": "many"}, "hidden_size is 'many'; give a whole number from 1 to 16,384"),
         ({"hidden_size": 1.5}, "hidden_size is 1.5; give a whole number from 1 to 16,384"),
         ({"hidden_size": True}, "hidden_size is true; give a whole number from 1 to 16,384"),
-        ({"cell": "lstmm"}, "cell is 'lstmm'; give rnn, lstm or gru"),
+        (
+            {"cell": "lstmm"},
+            "cell is 'lstmm'; give rnn, lstm, gru, min-gru, min-lstm, lru, s6, s-lstm or delta-net",
+        ),
         ({"infinite": "maybe"}, "infinite is 'maybe'; give true or false"),
         ({"recurrent_gain": "nan"}, "recurrent_gain is 'nan'; give a number from 0 to 100"),
         (

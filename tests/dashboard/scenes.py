@@ -20,7 +20,7 @@ from core.experiment import Config, Experiment, Progress, Row
 from core.experiments import all_experiments
 from core.experiments.length_quality.declaration import SampleRow
 from core.experiments.memory_span.declaration import AttemptRow
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.stats.estimates import Estimate
 from core.store.folder import database_path
 from core.store.recorder import Recorder, metric_points
@@ -101,7 +101,7 @@ def experiment_of(row: type[Row]) -> Experiment:
 
 def _measures(row: type[Row], at: Mapping[str, Any], config: Config) -> dict[str, Any]:
     hints = hints_of(row)
-    rate = 0.1 + 0.1 * list(variants()).index(config.architecture.variant)
+    rate = 0.1 + 0.1 * list(usual_variants()).index(config.architecture.variant)
     curve = next((c.name for c in row.columns() if c.curve), "")
     broken = bool(curve) and at.get("subject") == "attention" and at[curve] == SIZES[-1]
     made: dict[str, Any] = {}
@@ -278,7 +278,7 @@ def fill(store: Store, statuses: Sequence[Status], *, wide: bool = False) -> Non
     """One comparison per experiment, its variants ended as the statuses say."""
     for experiment in all_experiments():
         sweep = f"{experiment.name} 2026-11-23 04:30:12 7f3a"
-        for variant, status in zip(variants(), statuses, strict=False):
+        for variant, status in zip(usual_variants(), statuses, strict=False):
             config, *_ = experiment.configs([variant], {})
             record(store, experiment, config, sweep, status, wide=wide)
 
@@ -294,7 +294,7 @@ def fill_hostile(store: Store) -> None:
         others = [*texts[place + 1 :], *texts[:place]]
         for text in [*(others if place == 0 else others[:1]), newest]:
             statuses = HOSTILE_STATUSES if text == newest else HOSTILE_STATUSES[:1]
-            for variant, status in zip(variants(), statuses, strict=False):
+            for variant, status in zip(usual_variants(), statuses, strict=False):
                 config, *_ = experiment.configs([variant], {})
                 sweep = f"{text[:MAX_TAG_LENGTH]} {place}"
                 run_id = record(store, experiment, config, sweep, status)

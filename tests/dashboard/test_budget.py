@@ -10,7 +10,7 @@ from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.architecture import Architecture, variant_title
 from core.models.counting import count_parameters
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.store.tracking import Store
 from dashboard.ui.text import plain
 from dashboard.views.results import budget
@@ -25,8 +25,8 @@ def fits(experiment: Experiment, **asked: object) -> pandas.DataFrame:
 
 def test_every_variant_gets_the_width_that_comes_closest() -> None:
     found = fits(PARAMETER_COUNT, parameter_budget=1_000_000, input_size=64, layers=1)
-    assert len(found) == len(variants())
-    for (_, kind), line in zip(variants().items(), found.to_dict("records"), strict=True):
+    assert len(found) == len(usual_variants())
+    for (_, kind), line in zip(usual_variants().items(), found.to_dict("records"), strict=True):
         sizes = [line["Hidden size"] + step for step in (-1, 0, 1)]
         made = [Architecture.from_flat({**kind, "hidden_size": size}) for size in sizes]
         counts = [count_parameters(a, 64).core for a in made]
@@ -63,7 +63,7 @@ def test_it_counts_what_the_chosen_experiment_compares(
     settings = {"parameter_budget": [60_000]}
     if "input_size" in experiment.config.model_fields:
         settings["input_size"] = [budget.DEFAULT_INPUT]
-    configs = experiment.configs(list(variants()), settings)
+    configs = experiment.configs(list(usual_variants()), settings)
     counted = {variant_title(c.architecture.variant): c.parameters for c in configs}
     title = f"Parameters ({experiment.config.counted})"
     assert dict(zip(found["Variant"], found[title], strict=True)) == counted

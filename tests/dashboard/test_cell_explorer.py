@@ -19,7 +19,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientDecayConfig, GradientRow
 from core.explorer.exploration import Exploration, ExplorerConfig
 from core.formatting import number as significant
-from core.models.registry import cell_kind, cell_kinds
+from core.models.registry import cell_kind, gated_cells
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from dashboard.charts import curves
@@ -108,12 +108,12 @@ def warnings_of(app: AppTest) -> list[str]:
     return [warning.value for warning in app.warning]
 
 
-@pytest.mark.parametrize("title", [kind.title for kind in cell_kinds().values()])
+@pytest.mark.parametrize("title", [kind.title for kind in gated_cells().values()])
 def test_each_cell_is_drawn_with_a_box_and_a_map_for_each_of_its_equations(
     title: str, explore: Show
 ) -> None:
     app = explore(cell=title)
-    name = next(name for name, kind in cell_kinds().items() if kind.title == title)
+    name = next(name for name, kind in gated_cells().items() if kind.title == title)
     one = computed.stepped(fresh(cell=name))
     (cell,) = shown(app)["cells"]
     assert [part["title"] for part in cell["parts"]] == [e.title for e in one.equations]

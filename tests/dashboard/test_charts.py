@@ -20,7 +20,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.explorer.exploration import NormRow
 from core.models.architecture import variant_title
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.stats.estimates import AtLeast, Estimate
 from dashboard.charts import curves, dots, export, frame, heatmap, lines, scales, theme, verdicts
 from dashboard.charts.dots import dot_chart
@@ -29,6 +29,7 @@ from dashboard.charts.theme import (
     BASELINE_STYLES,
     CELL_COLOURS,
     NEUTRAL,
+    OTHER_CELLS,
     OTHER_COLOUR,
     PART_COLOURS,
     styles,
@@ -44,7 +45,7 @@ CURVES = [
     if measure.role == "measure" and not measure.estimate
 ]
 
-STYLES = theme.styles({variant_title(variant): variant for variant in variants()})
+STYLES = theme.styles({variant_title(variant): variant for variant in usual_variants()})
 
 
 SOME_CURVES = list({(row.table, m.unit): (row, m) for row, m in CURVES}.values())
@@ -315,7 +316,7 @@ def lab(rgb: list[float]) -> list[float]:
 @pytest.mark.parametrize("theme", BACKGROUNDS)
 def test_every_cell_stands_out_from_the_background(theme: str) -> None:
     baselines = (style.colour for style in BASELINE_STYLES.values())
-    others = (OTHER_COLOUR, NEUTRAL)
+    others = (OTHER_COLOUR, NEUTRAL, *OTHER_CELLS)
     for colour in (*CELL_COLOURS.values(), *baselines, *others):
         assert contrast(colour, BACKGROUNDS[theme]) >= 3.0, colour
     for colour in PART_COLOURS.values():  # areas: they are larger than lines
@@ -333,21 +334,33 @@ TOLD_APART = {
 }
 
 
+@pytest.mark.parametrize("sight", [None, *SIMULATIONS])
+def test_all_cells_are_told_apart_as_well_as_nine_can_be(sight: str | None) -> None:
+    seen = seen_as(sight, [*theme.CELL_COLOURS.values(), *theme.OTHER_CELLS])
+    least = min(math.dist(one, other) for one, other in itertools.combinations(seen, 2))
+    assert least > (15 if sight else 29)
+
+
 @pytest.mark.parametrize("group", TOLD_APART)
 @pytest.mark.parametrize("sight", [None, *SIMULATIONS])
 def test_colours_are_told_apart_by_everybody(sight: str | None, group: str) -> None:
+    seen = seen_as(sight, TOLD_APART[group])
+    for one, other in itertools.combinations(seen, 2):
+        assert math.dist(one, other) > 20
+
+
+def seen_as(sight: str | None, colours: list[str]) -> list[list[float]]:
+    """How the colours look, in L*a*b*."""
     matrix = SIMULATIONS[sight] if sight else ((1, 0, 0), (0, 1, 0), (0, 0, 1))
-    seen = [
+    return [
         lab(
             [
                 max(0.0, sum(m * c for m, c in zip(row, linear(colour), strict=True)))
                 for row in matrix
             ]
         )
-        for colour in TOLD_APART[group]
+        for colour in colours
     ]
-    for one, other in itertools.combinations(seen, 2):
-        assert math.dist(one, other) > 20
 
 
 @pytest.mark.parametrize("background", BACKGROUNDS.values())

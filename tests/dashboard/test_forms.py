@@ -13,7 +13,7 @@ from core.experiment import BUDGETS, COMPARED_AT, SEEDS, Experiment
 from core.experiments import all_experiments
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.models.registry import cell_kinds, variants
+from core.models.registry import cell_kinds, usual_variants
 from core.settings import settings_of
 from dashboard.ui import forms
 from experiments.cli import parse
@@ -32,7 +32,7 @@ def shown(experiment: Experiment, variants: list[str]) -> list[str]:
 def test_every_setting_is_in_the_form_once(experiment: Experiment) -> None:
     left_out = (*forms.VARIANT_SETTINGS, *BUDGETS)  # budgets stand in place of the width
     names = [s.name for s in experiment.settings if s.name not in left_out]
-    assert sorted(shown(experiment, list(variants()))) == sorted(names)
+    assert sorted(shown(experiment, list(usual_variants()))) == sorted(names)
 
 
 @EVERY
@@ -49,12 +49,12 @@ def test_a_setting_is_hidden_when_no_chosen_variant_has_its_cell(
 def test_the_default_request_makes_the_default_config_of_each_variant(
     experiment: Experiment,
 ) -> None:
-    request = forms.Request(experiment, tuple(variants()), {})
+    request = forms.Request(experiment, tuple(usual_variants()), {})
     configs = request.configs()
-    assert list(dict.fromkeys(c.architecture.variant for c in configs)) == list(variants())
+    assert list(dict.fromkeys(c.architecture.variant for c in configs)) == list(usual_variants())
     assert configs[0] == experiment.config()
     seeds = int(str(SEEDS.default)) if experiment.one_run_per_seed else 1
-    assert [c.seed for c in configs] == list(range(seeds)) * len(variants())
+    assert [c.seed for c in configs] == list(range(seeds)) * len(usual_variants())
 
 
 def form(name: str) -> None:
@@ -91,7 +91,7 @@ def test_widgets_take_titles_defaults_bounds_and_choices_from_the_declaration(
 @EVERY
 def test_what_is_equal_decides_the_one_size_that_is_asked_for(experiment: Experiment) -> None:
     for size in COMPARED_AT.values():
-        shown = forms.groups(experiment, list(variants()), size)
+        shown = forms.groups(experiment, list(usual_variants()), size)
         names = [s.name for part in vars(shown).values() for s in part]
         assert [name for name in names if name in COMPARED_AT.values()] == [size]
         assert size in [s.name for s in shown.architecture]
@@ -195,7 +195,7 @@ def test_the_command_line_of_a_form_makes_the_same_configs(experiment: Experimen
     assert configs == asked.configs()
     assert len(configs) >= 16
     assert args.name == "two: 'biases' & $more"
-    assert forms.Request(experiment, tuple(variants()), {}).command() == (
+    assert forms.Request(experiment, tuple(usual_variants()), {}).command() == (
         f"python -m experiments submit {experiment.name}"
     )
 

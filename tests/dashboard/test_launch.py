@@ -19,7 +19,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.processes import process_identity
 from core.store.folder import StoreError
 from core.store.people import current_user
@@ -194,9 +194,9 @@ def test_a_link_launches_at_equal_parameters(
     said = plain("At 50,000 parameters (recurrent layers): RNN 207 → 49,887 (-0.23%)")
     assert said in texts(app), "before anything is started"
     asked = {"parameter_budget": [50_000], "input_size": [32]}
-    wanted = PARAMETER_COUNT.configs(list(variants()), asked)
+    wanted = PARAMETER_COUNT.configs(list(usual_variants()), asked)
     assert [config_of(run) for run in store.runs()] == wanted
-    assert len({run.settings["hidden_size"] for run in store.runs()}) == len(variants())
+    assert len({run.settings["hidden_size"] for run in store.runs()}) == len(usual_variants())
 
 
 def test_varying_a_setting_compares_its_values_where_the_cell_has_it(
@@ -299,7 +299,7 @@ def test_a_worker_that_cannot_start_is_a_sentence_and_loses_nothing(
     app = start(show(LAUNCH))
     assert not app.exception
     assert "no room for a worker" in app.error[0].value
-    assert len(store.runs()) == len(variants())
+    assert len(store.runs()) == len(usual_variants())
 
 
 def test_a_suite_is_queued_whole(store: Store, show: Show, workers: list[Store]) -> None:

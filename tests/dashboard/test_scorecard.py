@@ -16,7 +16,7 @@ from core.experiments import all_experiments
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.store.tracking import Store
 from dashboard.ui.text import plain
 from dashboard.views.choose import balance, figures, table
@@ -96,7 +96,7 @@ def test_a_full_store_has_every_question_and_its_usual_choices(
     assert "RNN has the fewest parameters" in app.subheader[0].value
     chosen = app.multiselect[0].value
     assert list(table_of(app).index) == chosen
-    assert len(chosen) == len(variants())
+    assert len(chosen) == len(usual_variants())
     assert app.selectbox(key="control width").value == "64"
     assert "CPU (Made-up" in app.selectbox(key="control machine").value
     assert "scorecard-queue" not in keys(app), "nothing is missing"

@@ -13,7 +13,7 @@ from mlflow.projects._project_spec import load_project
 
 from core.experiment import Experiment
 from core.experiments import all_experiments
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.store.folder import PROJECT
 from core.store.tracking import open_store
 from experiments.cli import parse
@@ -36,7 +36,7 @@ def test_an_entry_point_runs_what_the_command_line_runs(
     assert found is experiment
     assert {config.architecture.cell for config in configs} == {"lstm"}
     default = shlex.split(entry.compute_command({}, str(tmp_path)))
-    assert parse(default[3:]).variants == ",".join(variants())
+    assert parse(default[3:]).variants == ",".join(usual_variants())
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import exact_number
 from core.models.architecture import Architecture, variant_title
 from core.models.counting import count_parameters
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.store.folder import PROJECT
 from core.store.records import TAG_CONFIG
 from core.store.tracking import Store
@@ -168,7 +168,7 @@ def test_an_export_has_every_row_with_its_run_and_settings(measured: Store) -> N
         for form, read in readers.items():
             frame = read(io.BytesIO(EXPORT_FORMATS[form](whole)))
             assert len(frame) == rows
-            assert set(frame["variant"]) == set(variants())
+            assert set(frame["variant"]) == set(usual_variants())
             assert set(frame["hidden_size"]) == {8}
     mine = tidy(measured, measured.runs(), "gradient")
     assert {"seed", "config_seed", "log10_input_gradient", "label"} <= set(mine.columns)
@@ -388,7 +388,7 @@ def test_match_says_how_far_each_variant_is_off_the_budget(
     words = ["match", f"{exact}", "--input-size", "8", "--layers", "2"]
     assert main([*words, "--json"]) == 0
     matches = json.loads(capsys.readouterr().out)
-    assert list(matches) == list(variants())
+    assert list(matches) == list(usual_variants())
     assert matches["lstm"] == {
         "hidden_size": 20,
         "parameters": exact,
@@ -397,7 +397,7 @@ def test_match_says_how_far_each_variant_is_off_the_budget(
     }
     assert main(words) == 0
     rows = rows_of(capsys.readouterr().out)
-    assert [row[0] for row in rows] == [variant_title(variant) for variant in variants()]
+    assert [row[0] for row in rows] == [variant_title(variant) for variant in usual_variants()]
     assert rows[1] == ["LSTM", "20", f"{exact:,}", "320", "+0.00%"]
     for (_, width, parameters, _, off), match in zip(rows, matches.values(), strict=True):
         assert width == f"{match['hidden_size']:,}"

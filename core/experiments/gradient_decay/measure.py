@@ -39,14 +39,8 @@ from core.measure.gradients import (
     measure_gradients,
     seed_blocks,
 )
-from core.measure.jacobians import (
-    JacobianStep,
-    LyapunovExponents,
-    Spectrum,
-    first_steps,
-    on_cpu,
-)
-from core.models.recurrence import Trace
+from core.measure.jacobians import JacobianStep, LyapunovExponents, Spectrum
+from core.models.layer import Trace
 from core.models.recurrent import Recurrent
 from core.stats.estimates import (
     Estimate,
@@ -158,17 +152,17 @@ class GradientStudy:
         for layer, traces in enumerate(zip(of_loss, of_exponents, strict=True), start=1):
             pairs = zip(("forward", "backward"), *traces, strict=False)
             for direction, trace, long_trace in pairs:
-                up_to_loss = first_steps(trace, config.sequence_length)
+                up_to_loss = trace.first_steps(config.sequence_length)
                 yield from self._jacobians(step, layer, direction, up_to_loss)
                 yield from self._exponents(
-                    step, layer, direction, first_steps(long_trace, plan.walked)
+                    step, layer, direction, long_trace.first_steps(plan.walked)
                 )
 
     def _jacobians(self, step: int, layer: int, direction: str, trace: Trace) -> Iterator[Event]:
         work, _, _ = declaration.spectrum_costs(self.config)
         # Singular values are taken at 25 distances, or at all if there are fewer.
         spacing = math.ceil(self.config.sequence_length / 25)
-        for jacobian in Spectrum(self.model.cell, on_cpu(trace)).walk(spacing):
+        for jacobian in Spectrum(trace.cpu()).walk(spacing):
             if jacobian:
                 rows = jacobian_rows(step, layer, direction, self.config.seed, jacobian)
                 yield from rows
@@ -179,7 +173,7 @@ class GradientStudy:
         config, plan = self.config, declaration.exponent_steps(self.config)
         _, every, leading = declaration.spectrum_costs(config)
         exponents = LyapunovExponents(
-            Spectrum(self.model.cell, on_cpu(trace)),
+            Spectrum(trace.cpu()),
             lead_in=plan.lead_in,
             all_steps=plan.all,
             leading_steps=plan.leading,

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 from pydantic import BeforeValidator, Field, model_validator
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
-from core.formatting import as_number
+from core.formatting import as_number, listed
 from core.models.architecture import Architecture
 from core.models.counting import (
     DTYPE_BYTES,
@@ -23,8 +23,8 @@ from core.models.counting import (
     pass_cost,
     state_size,
 )
-from core.models.registry import variants
-from core.settings import Value
+from core.models.registry import cell_kinds, variants
+from core.settings import Value, shown
 from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEDIAN
 from core.stats.estimates import Estimate
 from core.tasks.vocabularies import SyntheticName, vocabulary_sizes
@@ -39,12 +39,17 @@ Decoding = Literal["free", "forced"]
 """The model reads what it wrote itself (what a user gets), or the reference (teacher forcing)."""
 
 
+DECODERS = ("same", *cell_kinds())
+
+
 def _one_directional(value: Any) -> Any:
     if isinstance(value, str) and value in variants() and value.startswith("bi-"):
         raise ValueError(
-            f"decoder is {value!r}; choose same, rnn, lstm or gru: a backward direction reads what "
-            "comes later, and a decoder has not written it yet"
+            f"decoder is {value!r}; choose {listed(DECODERS, 'or')}: a backward direction reads "
+            "what comes later, and a decoder has not written it yet"
         )
+    if value not in DECODERS:
+        raise ValueError(f"decoder is {shown(value)}; give {listed(DECODERS, 'or')}")
     return value
 
 
@@ -124,13 +129,11 @@ class LengthQualityConfig(Config):
     embedding_size: int = Field(
         64, ge=1, le=4096, title="Embedding size", description="Of source and target tokens."
     )
-    decoder: Annotated[Literal["same", "rnn", "lstm", "gru"], BeforeValidator(_one_directional)] = (
-        Field(
-            "same",
-            title="Decoder",
-            description="Its cell; always unidirectional, as deep and wide as the encoder.",
-            json_schema_extra={"noun": "decoder"},
-        )
+    decoder: Annotated[str, BeforeValidator(_one_directional)] = Field(
+        "same",
+        title="Decoder",
+        description="Its cell; always unidirectional, as deep and wide as the encoder.",
+        json_schema_extra={"noun": "decoder", "choices": list(DECODERS)},
     )
     learning_rate: float = Field(
         2e-3, ge=1e-6, le=1.0, title="Learning rate", description="Of Adam, at the start."

@@ -137,8 +137,8 @@ class LagTaskSetup:
     def evaluate(self, networks: LastStepClassifier, lag: int, batch: EvalBatch) -> EvalResult:
         """Loss and accuracy of each seed's network, in passes of a bounded size."""
         seeds, steps, count, _ = batch.x_STBI.shape
-        shape, symbols = networks.recurrent.architecture, self.task.symbol_answers
-        width = networks.recurrent.cell.blocks * shape.hidden_size * batch.x_STBI.element_size()
+        symbols = self.task.symbol_answers
+        width = networks.recurrent.kept_per_step * batch.x_STBI.element_size()
         losses_S = batch.x_STBI.new_zeros(seeds)
         right_S = torch.zeros(seeds, dtype=torch.int64, device=losses_S.device)
         parts = (torch.split(part, max(16, PASS_BYTES // (steps * width)), 2) for part in batch)

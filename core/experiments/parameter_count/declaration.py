@@ -220,7 +220,7 @@ class ParameterCountSummary(Row):
         description="log₂ of the recurrent parameters' growth when this width doubles; 2: squared.",
         aggregation=EXACT,
     )
-    gates: int = measure("Gates", description="Sigmoids of the cell.", aggregation=EXACT)
+    gates: int | None = measure("Gates", description="Sigmoids of the cell.", aggregation=EXACT)
     state_vectors: int = measure(
         "State vectors", description="Of a cell: h, and the LSTM's c.", aggregation=EXACT
     )

@@ -156,7 +156,9 @@ class TimeRow(Row):
     title: ClassVar[str] = "Time by length"
 
     subject: Subject = axis(
-        "Subject", description="fused and equations are the variant; the others are baselines."
+        "Subject",
+        description="fused (a kernel of torch.nn; of a cell that has none, all steps at once where "
+        "it can) and equations (step by step) are the variant; the others are baselines.",
     )
     mode: Mode = axis("Pass", description="training is forward + backward with every gradient.")
     sequence_length: int = axis("Sequence length", unit="steps", curve=True)

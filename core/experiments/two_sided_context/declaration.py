@@ -199,7 +199,7 @@ def groups(config: TwoSidedContextConfig) -> list[Group]:
     for shape, networks in plan:
         places = [(network, ahead) for network in networks for ahead in config.look_aheads]
         passes = shape.layers * shape.directions * config.sequence_length * config.batch_size
-        saved = len(places) * passes * cell_kind(shape.cell).blocks * shape.hidden_size
+        saved = len(places) * passes * cell_kind(shape.cell).kept_per_step(shape.hidden_size)
         block = max(1, MAX_SAVED // saved)
         for first in range(config.seed, last, block):
             seeds = range(first, min(first + block, last))

@@ -16,7 +16,7 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
 from core.formatting import inline_text
 from core.models.architecture import Architecture
-from core.models.registry import cell_kind, cell_kinds
+from core.models.registry import cell_kind, cell_kinds, gated_cells
 from core.settings import BadSetting, Setting, Value, settings_of
 from core.store.records import RunRecord
 from dashboard.store import cache
@@ -172,7 +172,7 @@ def ask(offered: Sequence[RunRecord]) -> Asked:
 def numeric_settings(cell: str) -> list[Setting]:
     """The settings that a slider can move, those that belong to the cell alone first."""
     own = [s for s in settings_of(Architecture) if s.name in POSITIONS and _fits(s, cell)]
-    return sorted(own, key=lambda setting: not setting.cells)
+    return sorted(own, key=lambda setting: len(setting.cells) != 1)
 
 
 def slider_title(setting: Setting, trained: bool) -> str:
@@ -229,9 +229,11 @@ def _with_unique_labels(subjects: Sequence[Subject]) -> list[Subject]:
 
 def _cell(prefix: str, offered: Sequence[RunRecord]) -> str:
     """Ask for a cell; the first one is that of the best trained model."""
-    names = {kind.title: name for name, kind in cell_kinds().items()}
+    # What it shows are gates and sums, which a cell that is nothing but its step does not name.
+    names = {kind.title: name for name, kind in gated_cells().items()}
     best = None if prefix else best_model(offered)
-    usual = cell_kind(cell_of(best) if best else "lstm").title
+    own = cell_of(best) if best else "lstm"
+    usual = cell_kind(own if own in gated_cells() else "lstm").title
     title = controls.choice(
         "Second cell" if prefix else "Cell",
         (NOTHING, *names) if prefix else tuple(names),

@@ -13,7 +13,7 @@ from core.experiment import BUDGETS, COMPARED_AT, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.architecture import variant_title
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.settings import BadSetting, settings_of
 from dashboard.navigation import LAUNCH, page_of
 from dashboard.ui import controls
@@ -82,7 +82,7 @@ def fitting(experiment: Experiment, asked: Mapping[str, Any]) -> dict[str, Size]
     settings = {name: [value] for name, value in asked.items()}
     return {
         variant_title(config.architecture.variant): size_of(config)
-        for config in experiment.configs(list(variants()), settings)
+        for config in experiment.configs(list(usual_variants()), settings)
     }
 
 

@@ -39,7 +39,7 @@ from core.experiments import all_experiments
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.stats.estimates import MISSING, Estimate
 
 AT_64 = Terms(hidden_size=64)
@@ -381,7 +381,7 @@ def test_choices_are_what_the_store_has(made: Made) -> None:
     assert list(available_kinds(made.records)) == [*PLAIN, "LSTM · forget bias 1"]
     assert default_kinds(made.records) == ["RNN", "LSTM", "GRU"]
     made.add(PARAMETER_COUNT, "bi-gru")
-    assert len(default_kinds(made.records)) == len(variants())
+    assert len(default_kinds(made.records)) == len(usual_variants())
 
 
 def test_parameters_and_state_are_counted_where_no_run_has_measured_them(made: Made) -> None:

@@ -21,7 +21,7 @@ from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.models.registry import variants
+from core.models.registry import usual_variants
 
 
 def said(experiment: Experiment, names: list[str], **settings: list[Any]) -> str:
@@ -80,7 +80,7 @@ def test_budgets_and_widths_in_one_comparison_are_said_apart() -> None:
 
 
 def test_of_many_groups_the_range_is_given() -> None:
-    words = said(GRADIENT_DECAY, list(variants()), hidden_size=[8, 16, 32])
+    words = said(GRADIENT_DECAY, list(usual_variants()), hidden_size=[8, 16, 32])
     assert words.startswith("Parameters (recurrent layers): 208 to ")
     assert words.endswith(" in 18 groups.")
 

@@ -12,7 +12,7 @@ from core.stats.aggregation import MEDIAN
 from core.stats.estimates import Estimate
 from tests.core.made import Made, around, results, run
 
-REFUSED = {"widths": [64, 128], "refusal": "decoder is bi-RNN; choose rnn, lstm or gru"}
+REFUSED = {"widths": [64, 128], "refusal": "decoder is bi-RNN; choose rnn, lstm, gru"}
 
 
 def pair(cell: str, both: float, one: float, n: int = 3) -> list[Made]:

@@ -20,7 +20,7 @@ from core.experiments.memory_span.training import LagTaskSetup
 from core.experiments.two_sided_context.declaration import TwoSidedContextConfig, groups
 from core.experiments.two_sided_context.training import Taggers
 from core.models.recurrent import Recurrent
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.models.seq2seq import Padded, Seq2Seq
 from core.settings import BadSetting
 from core.tasks.corpora import codecs
@@ -28,7 +28,7 @@ from core.tasks.corpora import codecs
 CPU = torch.device("cpu")
 
 SHAPES = {
-    "variant": st.sampled_from(list(variants())),
+    "variant": st.sampled_from(list(usual_variants())),
     "layers": st.integers(1, 3),
     "hidden_size": st.integers(1, 24),
 }
@@ -39,7 +39,7 @@ def numbers(module: torch.nn.Module) -> int:
 
 
 def flat(variant: str, **more: Any) -> dict[str, Any]:
-    return {**variants()[variant], **more}
+    return {**usual_variants()[variant], **more}
 
 
 @settings(max_examples=150, deadline=None)
@@ -120,7 +120,7 @@ def test_no_whole_network_is_closer_to_the_bidirectional_one_than_the_wider_cont
 
 
 @pytest.mark.parametrize("name", ["gradient-decay", "parameter-count", "throughput"])
-@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("variant", usual_variants())
 def test_elsewhere_the_recurrent_layers_are_all_there_is(name: str, variant: str) -> None:
     experiment = next(e for e in all_experiments() if e.name == name)
     (config, *_) = experiment.configs([variant], {"hidden_size": [7], "layers": [2]})
@@ -131,7 +131,7 @@ def test_elsewhere_the_recurrent_layers_are_all_there_is(name: str, variant: str
 @pytest.mark.parametrize("experiment", all_experiments(), ids=lambda e: e.name)
 @settings(max_examples=60, deadline=None)
 @given(
-    variant=st.sampled_from(list(variants())),
+    variant=st.sampled_from(list(usual_variants())),
     layers=st.integers(1, 4),
     budget=st.one_of(
         st.tuples(st.just("parameter_budget"), st.integers(100, 3_000_000)),
@@ -168,8 +168,9 @@ def test_translators_of_every_cell_and_attention_are_whole_models_of_one_size(bu
     """At 50,000 they had 126,420 to 220,529 parameters while the budget was of the encoder."""
     attentions = ["none", "dot", "general", "additive"]
     configs = LENGTH_QUALITY.configs(
-        list(variants()), {"parameter_budget": [budget], "attention": attentions, "seeds": [1]}
+        list(usual_variants()),
+        {"parameter_budget": [budget], "attention": attentions, "seeds": [1]},
     )
-    assert len(configs) == len(variants()) * len(attentions)
+    assert len(configs) == len(usual_variants()) * len(attentions)
     sizes = {(c.architecture.variant, c.flat()["attention"]): c.parameters for c in configs}
     assert max(abs(size / budget - 1) for size in sizes.values()) < 0.05, sizes

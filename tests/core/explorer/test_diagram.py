@@ -11,7 +11,7 @@ from core.explorer.diagram import WIDTH, Box, Diagram
 from core.explorer.exploration import Exploration, ExplorerConfig
 from core.explorer.networks import fresh_networks
 from core.explorer.stepping import SteppedCell
-from core.models.registry import cell_kinds
+from core.models.registry import gated_cells
 
 
 def drawn(cell: str) -> Diagram:
@@ -52,7 +52,7 @@ def test_a_grus_lines_read_only_what_reaches_them() -> None:
     assert boxes["h'"].reads == ("z", "n", "h")
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", gated_cells())
 def test_every_box_fits_and_stands_below_what_it_reads(cell: str) -> None:
     drawing = drawn(cell)
     boxes = {box.name: box for box in drawing.boxes}

@@ -41,7 +41,7 @@ def spectrum(
         model.bias_hh_l0.data.zero_()
     torch.manual_seed(0)
     x_STBI = scale * torch.randn(S, steps, 1, INPUTS, dtype=torch.float64)
-    return Spectrum(model.cell, model.traces(x_STBI)[0][0])
+    return Spectrum(model.traces(x_STBI)[0][0])
 
 
 def walked(one: Spectrum, every: int = 1) -> list[JacobianStep]:
@@ -119,7 +119,7 @@ def test_the_start_costs_nothing_where_single_units_are_saturated() -> None:
 @pytest.mark.parametrize("cell", cell_kinds())
 def test_products_and_exponents_agree_with_the_matrices_themselves(cell: str) -> None:
     one = spectrum({"cell": cell}, steps=6)
-    width = H * len(one.cell.states)
+    width = sum(one.trace.sizes)
     identity = torch.eye(width, dtype=torch.float64).expand(S, width, width)
     product, log_determinant_S = identity, torch.zeros(S, dtype=torch.float64)
     for step in walked(one):
@@ -142,14 +142,15 @@ def test_the_product_of_the_jacobians_is_the_derivative_of_the_state(cell: str) 
         architecture, INPUTS, implementation="equations", generators=generators, dtype=torch.float64
     )
     x_STBI = torch.randn(1, 4, 1, INPUTS, dtype=torch.float64)
-    width = H * len(model.cell.states)
+    width = sum(model.state_sizes)
 
     def last_state(flat: Tensor) -> Tensor:
-        first = tuple(part.view(1, 1, 1, H) for part in flat.chunk(len(model.cell.states)))
+        parts = torch.split(flat, model.state_sizes)
+        first = tuple(part.view(1, 1, 1, -1) for part in parts)
         return torch.cat([part.flatten() for part in model(x_STBI, first)[1]])
 
     expected = torch.autograd.functional.jacobian(last_state, torch.zeros(width).double())
-    one = Spectrum(model.cell, model.traces(x_STBI)[0][0])
+    one = Spectrum(model.traces(x_STBI)[0][0])
     product = torch.eye(width, dtype=torch.float64)[None]
     for k in range(4):
         product = one.apply_adjoint(product, k)

@@ -117,7 +117,7 @@ PER_STEP = {"rnn": 1 + 1, "lstm": 4 + 2, "gru": 4 + 1}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", PER_STEP)
 def test_the_equations_keep_gates_and_states(cell: str, dtype: torch.dtype) -> None:
     shape = Architecture.model_validate({"cell": cell, "hidden_size": 6})
     model = Recurrent(shape, 3, implementation="equations", dtype=dtype)

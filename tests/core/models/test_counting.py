@@ -24,7 +24,7 @@ from core.models.counting import (
     pass_cost,
     state_size,
 )
-from core.models.registry import variants
+from core.models.registry import usual_variants, variants
 
 LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -56,7 +56,7 @@ def tensors_of(shape: Architecture, input_size: int, vocabulary: int, outputs: i
 
 @settings(max_examples=200, deadline=None)
 @given(
-    variant=st.sampled_from(list(variants())),
+    variant=st.sampled_from(list(usual_variants())),
     hidden_size=st.integers(1, 2048),
     layers=st.integers(1, 8),
     input_size=st.integers(1, 4096),
@@ -88,7 +88,7 @@ def test_the_gates_are_those_of_the_cell() -> None:
     assert [gates(architecture(cell)) for cell in LAYERS] == [0, 3, 2]
 
 
-@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("variant", usual_variants())
 def test_a_redundant_bias_is_one_whose_sum_with_another_is_all_that_counts(variant: str) -> None:
     """Move everything redundant from b_hh into b_ih: the outputs stay exactly the same."""
     shape = architecture(variant, hidden_size=5, layers=2)
@@ -147,7 +147,7 @@ def test_no_width_comes_closer_to_a_budget_whatever_grows_with_it(
     assert size == 1 + distances.index(min(distances)), "of equals the smaller"
 
 
-@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("variant", usual_variants())
 def test_every_variant_reaches_the_largest_budgets(variant: str) -> None:
     widest = architecture(variant, hidden_size=MAX_HIDDEN_SIZE)
     assert count_parameters(widest, 1).core >= MAX_BUDGET

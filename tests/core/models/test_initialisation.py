@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.models.architecture import Architecture
 from core.models.recurrent import Recurrent
-from core.models.registry import cell_kinds
+from core.models.registry import gated_cells
 
 H = 6
 
@@ -20,7 +20,7 @@ def network(seed: int = 0, **settings: object) -> Recurrent:
     return Recurrent(architecture, 3, generators=generator, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", gated_cells())
 def test_the_default_is_uniform_within_one_over_root_hidden_size(cell: str) -> None:
     weights = torch.cat(
         [p.detach().flatten() for p in network(cell=cell, hidden_size=100, layers=2).parameters()]
@@ -30,7 +30,7 @@ def test_the_default_is_uniform_within_one_over_root_hidden_size(cell: str) -> N
     assert weights.std() == pytest.approx(0.1 / 3**0.5, rel=0.01)
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", gated_cells())
 def test_orthogonal_recurrent_weights_keep_every_norm_in_every_gate(cell: str) -> None:
     model = network(cell=cell, initialisation="orthogonal", layers=2, bidirectional=True)
     for name, parameter in model.named_parameters():
@@ -45,7 +45,7 @@ def test_orthogonal_changes_the_recurrent_weights_only() -> None:
     assert changed == ["weight_hh_l0"]
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", gated_cells())
 def test_identity_recurrent_weights_come_without_biases(cell: str) -> None:
     model = network(cell=cell, initialisation="identity")
     for block in model.weight_hh_l0.split(H):
@@ -55,7 +55,7 @@ def test_identity_recurrent_weights_come_without_biases(cell: str) -> None:
 
 
 @pytest.mark.parametrize("initialisation", ["torch", "orthogonal", "identity"])
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", gated_cells())
 def test_the_gain_scales_the_recurrent_weights_only(cell: str, initialisation: str) -> None:
     plain = network(cell=cell, initialisation=initialisation)
     scaled = network(cell=cell, initialisation=initialisation, recurrent_gain=1.5)

@@ -32,8 +32,9 @@ from core.experiments.gradient_decay.measure import (
 from core.models.architecture import Architecture
 from core.models.counting import pass_cost
 from core.models.recurrent import Recurrent
-from core.models.registry import variants
+from core.models.registry import cell_kind, usual_variants, variants
 from core.stats.estimates import mean_estimate, settled_estimate
+from tests.core.made import every_variant
 
 SMALL = {"seeds": 2, "sequence_length": 20, "batch_size": 3, "input_size": 4, "hidden_size": 6}
 
@@ -266,7 +267,7 @@ def trained_rows(variant: str) -> list[Row]:
     return rows_of(config(**variants()[variant], **TRAINED))
 
 
-@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("variant", every_variant())
 def test_every_variant_yields_every_table_and_the_summary_last(variant: str) -> None:
     setup, rows = config(**variants()[variant], **TRAINED), trained_rows(variant)
     assert {type(row) for row in rows} == set(GRADIENT_DECAY.rows)
@@ -275,22 +276,23 @@ def test_every_variant_yields_every_table_and_the_summary_last(variant: str) -> 
         JacobianRow
     )
     directions = setup.architecture.directions
-    states = 2 if setup.architecture.cell == "lstm" else 1
+    kind = cell_kind(setup.architecture.cell)
+    numbers = sum(kind.state_sizes(setup.architecture.hidden_size).values())
     networks = 2 * 2 * directions * 3
     assert len(of_type(rows, GradientRow)) == networks * 12
     assert len(of_type(rows, DecayRow)) == networks
     assert len(of_type(rows, JacobianRow)) == networks * 12
-    assert len(of_type(rows, LyapunovRow)) == networks * states * 6
+    assert len(of_type(rows, LyapunovRow)) == networks * numbers
     assert len(of_type(rows, ConvergenceRow)) == networks * MAX_CONVERGENCE_POINTS
     assert len(of_type(rows, TrainingRow)) == 2 * 3
 
 
-@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("variant", every_variant())
 def test_the_same_seed_gives_identical_rows(variant: str) -> None:
     assert rows_of(config(**variants()[variant], **TRAINED)) == trained_rows(variant)
 
 
-@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("variant", usual_variants())
 def test_a_seed_alone_gives_the_rows_it_gives_among_others_bit_for_bit(variant: str) -> None:
     alone = rows_of(config(**{**variants()[variant], **TRAINED, "seeds": 1, "seed": 2}))[:-1]
     assert [row for row in trained_rows(variant)[:-1] if row.seed == 2] == alone

@@ -340,7 +340,7 @@ def test_work_grows_with_everything_that_takes_time() -> None:
     ("settings", "sentence"),
     [
         ({"decoder": "bi-lstm"}, "a backward direction reads what comes later"),
-        ({"decoder": "x"}, "decoder is 'x'; give same, rnn, lstm or gru"),
+        ({"decoder": "x"}, "decoder is 'x'; give same, rnn, lstm, gru, min-gru, "),
         ({"bucket_width": 0}, "bucket_width is 0; give a whole number from 1 to 100"),
         ({"longest_trained": 2}, "longest_trained is 2, but shortest is 3; give at least that"),
         ({"longest_tested": 4}, "longest_tested is 4, but longest_trained is 5"),

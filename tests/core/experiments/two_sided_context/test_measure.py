@@ -26,12 +26,13 @@ from core.experiments.two_sided_context.declaration import (
 from core.experiments.two_sided_context.measure import generates, revision_rows
 from core.experiments.two_sided_context.training import Taggers, TaggingTask, generator
 from core.models.counting import count_parameters, pass_cost
-from core.models.registry import cell_kinds, variants
+from core.models.registry import cell_kinds
 from core.models.seq2seq import Seq2SeqShape
 from core.settings import BadSetting
 from core.stats.estimates import median_estimate
 from core.tasks import tag_rules
 from core.tasks.tagging import UNCOUNTED
+from tests.core.made import every_variant
 
 TINY: dict[str, Any] = {
     "hidden_size": 6,
@@ -108,7 +109,7 @@ def test_both_directions_see_ahead_and_one_does_not(cell: str, rule: str) -> Non
         assert accuracy(one, "delayed")[ahead] > 97
 
 
-@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("variant", every_variant())
 def test_every_row_agrees_with_the_others(variant: str) -> None:
     events = run(variant)
     (summary,) = of(events, TwoSidedContextSummary)
