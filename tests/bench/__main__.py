@@ -12,7 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from core.settings import BadSetting
-from tests.bench import dashboard, engine, explorer, gradients, memory, scale, seq2seq, timing
+from tests.bench import (
+    cells,
+    dashboard,
+    engine,
+    explorer,
+    gradients,
+    memory,
+    scale,
+    seq2seq,
+    timing,
+)
 
 
 def _scale(arguments: argparse.Namespace) -> Iterator[Table]:
@@ -25,6 +35,7 @@ def _scale(arguments: argparse.Namespace) -> Iterator[Table]:
 
 SECTIONS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "gradients": lambda _: gradients.tables(),
+    "cells": lambda _: cells.tables(),
     "timing": lambda _: timing.tables(),
     "seq2seq": lambda _: seq2seq.tables(),
     "memory": lambda _: memory.tables(),

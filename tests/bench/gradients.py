@@ -21,7 +21,7 @@ from torch import Tensor
 from core.measure.gradients import input_gradients, seed_blocks
 from core.models.architecture import Architecture
 from core.models.recurrent import Recurrent
-from core.models.registry import cell_kinds
+from core.models.registry import gated_cells
 
 ROUNDS = 15
 
@@ -37,7 +37,7 @@ def seeds_table() -> Table:
     title = "Input gradient of 32 seeds: 16 → 64, T = 100, 16 samples, float64 (aim: ≥ 2 × faster)"
     header = ("cell", "loop of torch.nn", "one pass", "faster by", "products alone", "over them")
     rows = []
-    for cell in cell_kinds():
+    for cell in gated_cells():
         t = medians(seed_contenders(Architecture.model_validate({"cell": cell})))
         rows.append(row(cell, t, t["other"] / t["ours"]))
     return table_of(title, header, rows)
@@ -48,7 +48,7 @@ def training_table() -> Table:
     title = "Forward + backward: 256 → 256, T = 128, batch 32, float32 (aim: ≤ 1.3 × torch.nn)"
     header = ("cell", "torch.nn", "equations", "takes", "products alone", "over them")
     rows = []
-    for cell in cell_kinds():
+    for cell in gated_cells():
         architecture = Architecture.model_validate({"cell": cell, "hidden_size": 256})
         t = medians(training_contenders(architecture))
         rows.append(row(cell, t, t["ours"] / t["other"]))

@@ -20,7 +20,7 @@ from core.experiments.throughput.rows import quantile
 from core.experiments.throughput.subjects import build_subjects, normal, output_size, pass_of
 from core.measure.memory import keep_freed_memory
 from core.measure.timing import Call, Stopwatch, Turns
-from core.models.registry import cell_kinds
+from core.models.registry import gated_cells
 from core.stats.estimates import Estimate
 from tests.bench.gradients import table_of
 
@@ -129,7 +129,7 @@ def growth_exponents() -> dict[str, Estimate]:
     """p of t = a + b·T^p by cell, and of attention its local exponent at the end; all lengths and
     subjects in the same turns."""
     calls: dict[str, Call] = {}
-    for cell in cell_kinds():
+    for cell in gated_cells():
         for length in LENGTHS:
             calls[f"{cell} {length}"] = _call(config(cell), "fused", "training", length)
     for length in LENGTHS:
@@ -143,7 +143,7 @@ def growth_exponents() -> dict[str, Estimate]:
         cell: growth_exponent(
             LENGTHS, list(zip(*(seconds[f"{cell} {length}"] for length in LENGTHS), strict=True))
         )
-        for cell in cell_kinds()
+        for cell in gated_cells()
     }
     before, last = (seconds[f"attention {length}"] for length in LENGTHS[-2:])
     return {**exponents, "attention": local_exponent(*LENGTHS[-2:], before, last)}
