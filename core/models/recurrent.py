@@ -218,8 +218,13 @@ class Recurrent(nn.Module):
         return output, tuple(torch.stack(parts) for parts in zip(*last, strict=True))
 
     @torch.no_grad()
-    def traces(self, x_TBI: Tensor, seeds: slice = slice(None)) -> list[list[Trace]]:
+    def traces(
+        self, x_TBI: Tensor, seeds: slice = slice(None), *, back: bool = True
+    ) -> list[list[Trace]]:
         """[layer][direction] → the trace of a forward pass from zeros, for adjoints to run on.
+
+        Without `back` only single steps can be asked for their Jacobians: a step cell then keeps
+        its states alone.
 
         `seeds` takes some of the S networks; x has as many. A backward direction's trace runs in
         its own reading order: its step 1 reads x_T.
@@ -229,21 +234,22 @@ class Recurrent(nn.Module):
         output = x_TBI
         for layer in range(self.architecture.layers):
             passes = [
-                self._trace(flip_time(output, direction), layer, direction, selected)
+                self._trace(flip_time(output, direction), layer, direction, selected, back)
                 for direction in range(self.architecture.directions)
             ]
             layers.append(passes)
             output = join_directions([p.output_TBH for p in passes])
         return layers
 
-    def _trace(self, x_TBI: Tensor, layer: int, direction: int, seeds: slice) -> Trace:
+    def _trace(self, x_TBI: Tensor, layer: int, direction: int, seeds: slice, back: bool) -> Trace:
         """One layer and direction over x in its reading order, from zeros."""
         cell = self.cell
         if isinstance(cell, StepCell):
             weights = self.parameters_of(cell, layer, direction)
             chosen = {name: weight.detach()[seeds] for name, weight in weights.items()}
             several = self.seeds is not None
-            return StepTrace.of(cell, chosen, x_TBI, self._zeros(x_TBI), seeds=several)
+            first = self._zeros(x_TBI)
+            return StepTrace.of(cell, chosen, x_TBI, first, seeds=several, back=back)
         parameters = (p.detach()[seeds] for p in self.weights(layer, direction))
         return unroll(cell, cell.pack(Weights(*parameters)), x_TBI)
 

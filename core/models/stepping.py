@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -79,6 +79,14 @@ def flip_each(sequence_TBX: Tensor, lengths_B: Tensor) -> Tensor:
     return sequence_TBX.gather(0, index_TBX)
 
 
+class Graph(NamedTuple):
+    """The outputs of a pass, and what their gradients are asked for by."""
+
+    outputs_TBH: Tensor
+    x_TBI: Tensor
+    probes: State
+
+
 @dataclass(frozen=True)
 class StepTrace(Trace):
     """A pass of a `StepCell`, from which autograd goes back."""
@@ -90,24 +98,46 @@ class StepTrace(Trace):
     outputs_TBH: Tensor
     seeds: bool
     """Whether the first axis of every tensor is the network."""
+    graph: Graph | None = None
+    """What autograd goes back through; None where nobody asked for it, or of a part of a pass."""
 
     @classmethod
-    @torch.no_grad()
     def of(
-        cls, cell: StepCell, weights: Weights, x_TBI: Tensor, first: State, *, seeds: bool
+        cls,
+        cell: StepCell,
+        weights: Weights,
+        x_TBI: Tensor,
+        first: State,
+        *,
+        seeds: bool,
+        back: bool = True,
     ) -> StepTrace:
-        """Run the cell over x from a state."""
+        """Run the cell over x from a state; with `back` in such a way that gradients can go back.
 
-        def run(x_TBI: Tensor, weights: Weights, first: State) -> tuple[Tensor, State]:
+        A probe of zero is added to each state: its gradient is the total derivative by that state.
+        """
+
+        def run(
+            x_TBI: Tensor, probes: State, weights: Weights, first: State
+        ) -> tuple[Tensor, State]:
             p, states, outputs = prepared(cell, weights), [first], []
-            for x_BI in x_TBI.unbind(0):
-                states.append(cell.step(x_BI, states[-1], p))
+            for t, x_BI in enumerate(x_TBI.unbind(0)):
+                state = cell.step(x_BI, states[-1], p)
+                states.append(tuple(s + probe[t] for s, probe in zip(state, probes, strict=True)))
                 outputs.append(cell.output(x_BI, states[-1], p))
             parts = (torch.stack(list(part)) for part in zip(*states, strict=True))
             return torch.stack(outputs), tuple(parts)
 
-        outputs, states = over_seeds(run, seeds)(x_TBI, dict(weights), first)
-        return cls(cell, weights, x_TBI, states, outputs, seeds)
+        steps = x_TBI.shape[-3]
+        with torch.set_grad_enabled(back):
+            read_TBI = x_TBI.detach().requires_grad_()
+            probes = tuple(
+                s.new_zeros(*s.shape[:-2], steps, *s.shape[-2:], requires_grad=True) for s in first
+            )
+            outputs, states = over_seeds(run, seeds)(read_TBI, probes, dict(weights), first)
+        graph = Graph(outputs, read_TBI, probes) if back else None
+        known = tuple(state.detach() for state in states)
+        return cls(cell, weights, x_TBI, known, outputs.detach(), seeds, graph)
 
     @property
     def output_TBH(self) -> Tensor:
@@ -120,33 +150,22 @@ class StepTrace(Trace):
         keep_states: bool = False,
         overwrite: bool = False,
     ) -> Back:
-        """By autograd through every step. A probe of zero is added to each state: its gradient is
-        the total derivative by that state.
-        """
-        cell, steps = self.cell, self.steps
-
-        def run(x_TBI: Tensor, probes: State, weights: Weights, first: State) -> Tensor:
-            p, state, outputs = prepared(cell, weights), first, []
-            for t, x_BI in enumerate(x_TBI.unbind(0)):
-                state = cell.step(x_BI, state, p)
-                state = tuple(s + probe[t] for s, probe in zip(state, probes, strict=True))
-                outputs.append(cell.output(x_BI, state, p))
-            return torch.stack(outputs)
-
+        """By autograd through every step. Raises ValueError where nothing was kept for that."""
+        if self.graph is None:
+            raise ValueError("this trace kept nothing to go back through; run it anew with back")
         given = torch.zeros_like(self.outputs_TBH)
-        for t in range(steps):
-            gradient = grad_output[t]
+        for t, gradient in enumerate(grad_output):
             if gradient is not None:
                 given[..., t, :, :] = gradient
-        first = tuple(state[..., 0, :, :] for state in self.states)
-        with torch.enable_grad():
-            x_TBI = self.x_TBI.detach().requires_grad_()
-            probes = tuple(torch.zeros_like(s[..., 1:, :, :]).requires_grad_() for s in self.states)
-            outputs = over_seeds(run, self.seeds)(x_TBI, probes, dict(self.weights), first)
-            wanted = [x_TBI, *probes] if keep_states else [x_TBI]
-            grad_x, *grad_states = torch.autograd.grad(
-                outputs, wanted, given, allow_unused=True, materialize_grads=True
-            )
+        outputs, x_TBI, probes = self.graph
+        grad_x, *grad_states = torch.autograd.grad(
+            outputs,
+            [x_TBI, *probes] if keep_states else [x_TBI],
+            given,
+            retain_graph=not overwrite,
+            allow_unused=True,
+            materialize_grads=True,
+        )
         return Back(grad_x, tuple(grad_states))
 
     @torch.no_grad()

@@ -147,8 +147,8 @@ class GradientStudy:
         plan, config = declaration.exponent_steps(self.config), self.config
         both_ends = (config.architecture.directions - 1) * plan.warm_up
         long_STBI = self._independent_inputs(plan.walked + both_ends)
-        of_loss = self.model.traces(self.x_STBI[:, :, :1])
-        of_exponents = self.model.traces(long_STBI)
+        of_loss = self.model.traces(self.x_STBI[:, :, :1], back=False)
+        of_exponents = self.model.traces(long_STBI, back=False)
         for layer, traces in enumerate(zip(of_loss, of_exponents, strict=True), start=1):
             pairs = zip(("forward", "backward"), *traces, strict=False)
             for direction, trace, long_trace in pairs:
