@@ -425,9 +425,13 @@ class Store:
 
         Columns that are newer than the run are there: an axis at its older value, others empty.
         """
-        if self.is_remote and f"{name}.csv" not in self._tables_of(record):
+        if self.is_remote and not self._has_table(record, name):
             return None
         with self.artifact(record.run_id, f"tables/{name}.csv") as path:
+            if path is None and self.is_remote:
+                self._listed.pop(record.run_id, None)
+                if self._has_table(record, name):  # else somebody has deleted it meanwhile
+                    raise StoreError(f"the store {self.uri} does not hand out its files just now")
             if path is None:
                 return None
             try:
@@ -503,25 +507,17 @@ class Store:
         answer.raise_for_status()
         return answer
 
-    def _tables_of(self, record: RunRecord) -> frozenset[str]:
-        """The names of a run's tables, asked for once if it has ended.
+    def _has_table(self, record: RunRecord, name: str) -> bool:
+        """Whether a server has this table of a run; its tables are listed once if it has ended.
 
         To ask for a file that is not there takes some servers seconds.
         """
-        if record.run_id in self._listed:
-            return self._listed[record.run_id]
-        location = self.database.location(record.run_id) if self.database else ""
-        if location.startswith("mlflow-artifacts:/"):
-            try:
-                answer = self._of_proxy(f"?path={_place(location)}/tables").json()
-            except OSError:  # the server refuses: it has no such folder
-                return frozenset()
-            names = frozenset(str(file["path"]).rpartition("/")[2] for file in answer["files"])
-        else:
+        if record.run_id not in self._listed:
             names = frozenset(self.files(record.run_id, "tables"))
-        if record.status not in ACTIVE:
+            if record.status in ACTIVE:
+                return f"{name}.csv" in names
             self._listed[record.run_id] = names
-        return names
+        return f"{name}.csv" in self._listed[record.run_id]
 
     @property
     def is_remote(self) -> bool:
@@ -534,8 +530,15 @@ class Store:
         if known is not None:
             found = sorted((known / folder).iterdir()) if (known / folder).is_dir() else []
             return {file.name: file.stat().st_size for file in found}
-        listed = self.client.list_artifacts(run_id, folder)
-        return {Path(file.path).name: file.file_size or 0 for file in listed}
+        location = self.database.location(run_id) if self.database else ""
+        if location.startswith("mlflow-artifacts:/"):
+            answer = self._of_proxy(f"?path={_place(location)}/{quote(folder)}")
+            listed = [
+                (file["path"], file.get("file_size")) for file in answer.json().get("files", ())
+            ]
+        else:
+            listed = [(f.path, f.file_size) for f in self.client.list_artifacts(run_id, folder)]
+        return {Path(path).name: int(size or 0) for path, size in listed}
 
     def spool(self, run_id: str) -> Path:
         """Where a run's rows are while it runs."""

@@ -40,7 +40,7 @@ def declared_values(row: type[Row], name: str) -> tuple[str, ...]:
 
 def in_order(row: type[Row], name: str, values: Iterable[Any]) -> list[Any]:
     """The distinct values of a column: as declared, else numbers sorted and texts as they come."""
-    if isinstance(values, pandas.Series):  # of text, to iterate takes a hundred times as long
+    if isinstance(values, pandas.Series):  # to iterate over a column of text is slow
         values = values.unique().tolist()
     distinct = list(dict.fromkeys(values))
     declared = declared_values(row, name)

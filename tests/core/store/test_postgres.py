@@ -65,6 +65,13 @@ def test_the_database_says_what_the_server_says(
         assert table is not None
         assert table.equals(same)
         assert bytes_of(direct, made[0], "tables/none.csv") is None
+        for store in (direct, by_server):
+            assert store.table(store.run(made[0]), "none") is None
+            assert store.table(store.run(made[1]), "squares") is None  # it has recorded nothing
+            with monkeypatch.context() as away:  # listed, and not handed out: not taken for absent
+                away.setattr(store, "_fetched", _refuse)
+                with pytest.raises(StoreError, match="does not hand out its files just now"):
+                    store.table(store.run(made[0]), "squares")
         _stamps_change_with_every_write(direct, made[3])
         monkeypatch.delenv(BACKEND_VARIABLE)
         with served(address(port, "three"), tmp_path):
@@ -72,6 +79,10 @@ def test_the_database_says_what_the_server_says(
         monkeypatch.setenv(BACKEND_VARIABLE, address(port, "three"))
         with pytest.raises(StoreError, match=f"{BACKEND_VARIABLE} names a database with other"):
             open_store(by_server.uri)
+
+
+def _refuse(*_: object) -> Path:
+    raise OSError("503")
 
 
 def _stamps_change_with_every_write(store: Store, run_id: str) -> None:
