@@ -5,6 +5,7 @@ Titles and units come from the Row's columns, colours from the theme. Charts fit
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ def line_chart(
     where: str = "",
     shaded: ShadedRange | None = None,
     within: tuple[float, float] | None = None,
+    relative: bool = False,
 ) -> Chart:
     """Draw one curve per label with its interval as a band.
 
@@ -103,6 +105,7 @@ def line_chart(
     - `repeats`: what the intervals are over; `where`: the subtitle.
     - `sizes`: a logarithmic x axis for sizes; `whiskers`: intervals as bars, beside one another.
     - `within`: both ends of the y axis, where they do not follow from the numbers.
+    - `relative`: every value is a share of the curve's first.
     """
     zeros = pandas.DataFrame(columns=["label", x.name, "share"]) if zeros is None else zeros
     tables = [bands] if seeds is None else [bands, seeds]
@@ -131,21 +134,18 @@ def line_chart(
         layers.append(rule.encode(y=frame.y(), **ends))
     if baselines is not None:
         layers += _baseline_curves(frame, baselines)
-    if seeds is None:
-        layers.append(_intervals(frame, bands, whiskers=whiskers))
-    else:
-        layers.append(_single_seeds(frame, seeds))
+    # A layer without rows keeps its place: to switch it on is new data, and not a new chart.
+    none = bands.head(0)
+    layers.append(_intervals(frame, none if seeds is not None else bands, whiskers=whiskers))
+    layers.append(_single_seeds(frame, none.assign(seed=0) if seeds is None else seeds))
     layers.append(_means(frame, bands))
-    if fits is not None and not fits.empty:  # grey, over the curves, so that a bad fit shows
-        fit_lines = altair.Chart(fits).encode(x=frame.x(), y=frame.y(), detail="label:N")
-        layers.append(
-            fit_lines.mark_line(strokeWidth=1.5, strokeDash=[7, 3], color=NEUTRAL, clip=True)
-        )
+    layers.append(_fitted_lines(frame, none if fits is None else fits))
     if not zeros.empty:
         layers += _exact_zeros(frame, zeros)
     named = _named_ends(frame, bands)
-    layers += [*_hover(frame, bands, named, repeats), _names(frame, named)]
-    title = caption(heading(y), where)
+    unit = " of the first" if relative else ""
+    layers += [*_hover(frame, bands, named, repeats, unit), _names(frame, named)]
+    title = caption(heading(relative_to_first(y) if relative else y), where)
     height = figure_height(height, title)
     return altair.layer(*layers, height=height, autosize=FIT, title=title)
 
@@ -195,6 +195,12 @@ def _single_seeds(frame: ChartFrame, seeds: pandas.DataFrame) -> Chart:
     data = seeds[["label", "seed", frame.x_column.name, "value"]]
     mark = altair.Chart(data).mark_line(strokeWidth=0.8, clip=True, aria=False)
     return mark.encode(**frame.curve(), detail="seed:N", opacity=faded(0.35))
+
+
+def _fitted_lines(frame: ChartFrame, fits: pandas.DataFrame) -> Chart:
+    """Grey lines over the curves, so that a bad fit shows."""
+    base = altair.Chart(fits).encode(x=frame.x(), y=frame.y(), detail="label:N")
+    return base.mark_line(strokeWidth=1.5, strokeDash=[7, 3], color=NEUTRAL, clip=True)
 
 
 def _means(frame: ChartFrame, bands: pandas.DataFrame) -> Chart:
@@ -270,10 +276,10 @@ def _names(frame: ChartFrame, named: pandas.DataFrame) -> Chart:
 
 
 def _hover(
-    frame: ChartFrame, bands: pandas.DataFrame, named: pandas.DataFrame, repeats: Repeats
+    frame: ChartFrame, bands: pandas.DataFrame, named: pandas.DataFrame, repeats: Repeats, unit: str
 ) -> list[Chart]:
-    """A line at the nearest point of a curve, and the point with its numbers; `place` is its x
-    before dodging.
+    """A line at the nearest point of a curve, and the point with its numbers, each with `unit`
+    after it; `place` is its x before dodging.
 
     A name counts as a point, which is not drawn: the pointer finds the end of its own curve there,
     and not of the one that happens to end nearest.
@@ -291,6 +297,7 @@ def _hover(
     both = pandas.concat([points, named.assign(**{x: middles}, area=0)], ignore_index=True)
     logarithm = is_logarithm(frame.y_column)
     numbers = value_text(both.drop(columns="name"), repeats, logarithm=logarithm)
+    numbers["value_text"] += unit
     base = altair.Chart(numbers)
     rule = base.mark_rule(color=NEUTRAL, strokeWidth=1, clip=True, aria=False)
     circles = base.mark_circle(clip=True, aria=False).encode(
@@ -313,6 +320,11 @@ def _hover(
 def _at_pointer(opacity: float) -> altair.OpacityValue:
     """Encode an opacity for the point nearest to the pointer; all others are invisible."""
     return altair.OpacityValue(0.0, condition={"param": HOVERED, "value": opacity, "empty": False})
+
+
+def relative_to_first(y: Column) -> Column:
+    """The column with a title that says what its values are divided by."""
+    return dataclasses.replace(y, title=f"{y.title} relative to the first")
 
 
 def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import html
 import io
 import json
 import pickle
@@ -24,7 +25,7 @@ import streamlit as st
 from altair.utils.schemapi import debug_mode
 from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 
-from dashboard.charts import small
+from dashboard.charts import in_place, small
 
 Chart = Any
 """An Altair chart: layered or not, they have no type of their own in common."""
@@ -76,15 +77,26 @@ def cached(draw: Callable[P, Chart]) -> Callable[P, Drawing]:
     return drawing
 
 
-def show(chart: Drawing, alt: str, **options: Any) -> None:
-    """Put a chart on the page, as wide as there is room; `alt` describes it in words."""
+UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
+"""A style for text that only a screen reader finds."""
+
+
+def show(chart: Drawing, alt: str, numbers: str = "", **options: Any) -> None:
+    """Put a chart on the page, as wide as there is room; `alt` describes it in words.
+
+    A chart that often changes has its `numbers` in a text of their own: for another `alt` it would
+    be built anew.
+    """
     specification = _specification(chart.key, chart)
     spec = {
         **json.loads(specification.vega_lite),
         "datasets": specification.tables,
         "padding": dict.fromkeys(("left", "right", "top", "bottom"), PADDING),
     }
-    st.vega_lite_chart(spec=spec, width="stretch", alt=alt, **options)
+    with st.container(gap=None):
+        st.vega_lite_chart(spec=spec, width="stretch", alt=alt, **options)
+        if numbers:
+            st.html(f'<p style="{UNSEEN}">{html.escape(numbers)}</p>')
 
 
 def show_small(chart: Drawing, alt: str) -> None:
@@ -123,7 +135,8 @@ def _specification(key: str, _chart: Drawing) -> Specification:
 
     def set_aside(table: Any) -> dict[str, str]:
         content = convert_anything_to_arrow_bytes(table)
-        name = _digest(content)
+        same = (name for name, known in tables.items() if known == content and len(table))
+        name = next(same, f"table {len(tables)}")  # not a digest: other numbers are no other chart
         tables[name] = content
         return {"name": name}
 
@@ -132,4 +145,6 @@ def _specification(key: str, _chart: Drawing) -> Specification:
         chart = _chart.draw()
         altair.data_transformers.register("set aside", set_aside)
         with altair.theme.enable("none"), altair.data_transformers.enable("set aside"):
-            return Specification(json.dumps(chart.to_dict(validate=False)), tables)
+            spec, frame = in_place.separate(chart.to_dict(validate=False))
+    tables |= {name: convert_anything_to_arrow_bytes(table) for name, table in frame.items()}
+    return Specification(json.dumps(spec), tables)

@@ -306,12 +306,12 @@ def where(shown: Shown, table: str, rows: pandas.DataFrame, over: Collection[str
 def put(
     shown: Shown,
     chart: Chart,
-    alt: str,
+    words: str,
     table: str,
     name: str,
     files: DeltaGenerator | None = None,
 ) -> None:
-    """Put a chart on the page, and into `files` itself as SVG and PNG, and its table as CSV.
+    """Put a chart on the page with what it shows in words, and into `files` itself as SVG and PNG, and its table as CSV.
 
     Without `files`, which `above` gives, these are in a row of their own above the chart.
     """
@@ -320,7 +320,7 @@ def put(
     with place, downloads.menu(name):
         chart_files(chart, name, caption_of(shown.experiment, shown.runs))
         table_file(shown, table, "CSV", key=f"{name}-csv")
-    render.show(chart, alt)
+    render.show(chart, shown.experiment.question, words)
 
 
 def caption_of(experiment: Experiment, runs: Sequence[RunRecord]) -> Caption:

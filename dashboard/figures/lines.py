@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -93,7 +92,6 @@ class Curves:
         across = controls.span(f"{x.title}: range", *ends, f"{x.name}_range")
         if relative:
             rows = curves.relative(rows, x.name, y.name)
-            y = dataclasses.replace(y, title=f"{y.title} relative to the first")
         missing = [name for name in (measure.zeros, *self.missing) if name in rows]
         complete = curves.complete(rows, x.name, missing)
         seen = curves.thin(complete[complete[x.name].between(*across)], x.name)
@@ -115,8 +113,10 @@ class Curves:
             seeds=seen.rename(columns={y.name: "value"}) if single else None,
             fits=self._fits(shown, rows, complete, measure, across) if fitted else None,
             zeros=zeros,
+            relative=relative,
         )
         y = logarithm_of(y) if measure.logarithm else y
+        y = lines.relative_to_first(y) if relative else y
         alt = lines.description(shown.experiment.question, bands, x, y)
         with place:
             put(shown, chart, alt, self.table, measure.name, files)
