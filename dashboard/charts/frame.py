@@ -93,13 +93,13 @@ class Series:
         """Encode the label as a colour."""
         colours = [style.colour for style in self.styles.values()]
         scale = altair.Scale(domain=list(self.styles), range=colours)
-        return altair.Color("label", type="nominal", scale=scale, legend=self._legend())
+        return altair.Color(field="label", type="nominal", scale=scale, legend=self._legend())
 
     def dash(self) -> altair.StrokeDash:
         """Encode the label as a dash, in the same legend."""
         dashes = [list(style.dash) for style in self.styles.values()]
         scale = altair.Scale(domain=list(self.styles), range=dashes)
-        return altair.StrokeDash("label", type="nominal", scale=scale, legend=self._legend())
+        return altair.StrokeDash(field="label", type="nominal", scale=scale, legend=self._legend())
 
     def _legend(self) -> altair.Legend:
         """The names on a narrow screen; elsewhere, where they are beside the curves, nothing."""
@@ -170,13 +170,13 @@ class ChartFrame:
             rangeMax=self.series.x_end,
         )
         name = field or self.x_column.name
-        return altair.X(name, type="quantitative", scale=scale, axis=axis)
+        return altair.X(field=name, type="quantitative", scale=scale, axis=axis)
 
     def y(self, field: str = "value") -> altair.Y:
         """Encode a field as y."""
         scale = altair.Scale(domain=[self.bottom, self.high], nice=False, zero=False)
         axis = value_axis(self.y_column, self.low, self.high, self.height)
-        return altair.Y(field, type="quantitative", scale=scale, axis=axis)
+        return altair.Y(field=field, type="quantitative", scale=scale, axis=axis)
 
     def curve(self) -> dict[str, Any]:
         """Encode x, y and the label, as the curve of each label does."""

@@ -21,9 +21,6 @@ FRAME = "frame"
 ROW = "frame_row"
 """The parameter that holds that row."""
 
-DOUBLE_CLICK = {"source": "view", "type": "dblclick"}
-"""What ends a selection unless it says otherwise."""
-
 
 def separate(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, pandas.DataFrame]]:
     """Split a chart into what its shape fixes and tables of what its numbers fix.
@@ -55,9 +52,6 @@ def separate(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, pandas.Dat
         match part:
             case {"axis": {"values": [int() | float(), *_] as ticks}}:
                 part["axis"]["values"] = in_table(ticks)
-            case {"select": {"type": "interval"}, "bind": "scales"}:
-                # Where the axes change, what was zoomed into is no longer there.
-                part["select"]["clear"] = [DOUBLE_CLICK, {"signal": ROW}]
     for name in ("text", "subtitle"):
         if isinstance(spec.get("title", {}).get(name), str):
             spec["title"][name] = in_frame(spec["title"][name])

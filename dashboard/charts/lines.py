@@ -185,7 +185,7 @@ def _intervals(frame: ChartFrame, bands: pandas.DataFrame, *, whiskers: bool) ->
     return mark.encode(
         x=frame.x(),
         y=frame.y("low"),
-        y2="high",
+        y2=altair.Y2(field="high"),
         color=frame.series.colour(),
         opacity=faded(opacity),
     )

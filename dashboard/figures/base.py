@@ -311,7 +311,7 @@ def put(
     name: str,
     files: DeltaGenerator | None = None,
 ) -> None:
-    """Put a chart on the page with what it shows in words, and into `files` itself as SVG and PNG, and its table as CSV.
+    """Put a chart on the page with what it shows in words, and into `files` its pictures and table.
 
     Without `files`, which `above` gives, these are in a row of their own above the chart.
     """
