@@ -135,7 +135,7 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
         if insist(
             lambda: store.end(run_id, status, error, owner=owner), recorder.say_that_it_waits
         ):
-            recorder.discard()
+            recorder.discard(finished=status == "FINISHED")
             return status
     return insist(lambda: store.run(run_id, unreadable=True)).status
 

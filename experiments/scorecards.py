@@ -41,13 +41,16 @@ from experiments.reports.latex import escaped, estimate_cell, table
 
 Read = Callable[[RunRecord, str], pandas.DataFrame | None]
 
+Ahead = Callable[[Experiment, Sequence[RunRecord]], None]
+"""Told which runs of an experiment are read next, so that a slow store can be asked at once."""
+
 
 class ScorecardIndex:
     """The finished runs of one store; each is prepared for scorecards only once, and while they
     are the same ones, so is what was computed from them."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, ahead: Ahead = lambda experiment, runs: None) -> None:
+        self._read, self._ahead = read, ahead
         self._records: dict[str, Record] = {}
         self._properties: dict[str, bool] = {}
         self._latest: ScorecardSnapshot | None = None
@@ -75,6 +78,7 @@ class ScorecardIndex:
             records=[self._records[run_id] for run_id in finished],
             property_runs=[run for run_id, run in finished.items() if self._properties[run_id]],
             read=self._read,
+            ahead=self._ahead,
         )
         return self._latest
 
@@ -99,6 +103,7 @@ class ScorecardSnapshot:
     records: Sequence[Record]
     property_runs: Sequence[RunRecord]
     read: Read
+    ahead: Ahead
     _cards: dict[tuple[object, ...], Scorecard] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -118,7 +123,7 @@ class ScorecardSnapshot:
         if asked not in self._cards:
             columns = [self.kinds[kind] for kind in kinds]
             self._cards[asked] = scorecard(
-                self.records, columns, terms, self._table, machine, limits
+                self.records, columns, terms, self._table, machine, limits, self._read_ahead
             )
         return self._cards[asked]
 
@@ -133,6 +138,9 @@ class ScorecardSnapshot:
                 lines.setdefault(run.experiment, []).append(line)
         frames = {name: pandas.DataFrame(of_experiment) for name, of_experiment in lines.items()}
         return PROPERTIES.verdict(Results(frames, self._table))
+
+    def _read_ahead(self, experiment: Experiment, records: Sequence[Record]) -> None:
+        self.ahead(experiment, [self.runs[record.run_id] for record in records])
 
     def _table(self, run_id: str, name: str) -> pandas.DataFrame | None:
         return self.read(self.runs[run_id], name)

@@ -443,10 +443,12 @@ def scorecard(
     table: Table,
     machine: str = "",
     limits: Sequence[Limit] = (),
+    ahead: Callable[[Experiment, Sequence[Record]], None] = lambda experiment, records: None,
 ) -> Scorecard:
-    """Build it from finished runs, oldest first; tables are read only of the chosen runs."""
+    """Build it from finished runs, oldest first; tables are read only of the chosen runs, which
+    `ahead` gets before."""
     questions = tuple(
-        _question(experiment, records, kinds, terms, table, machine)
+        _question(experiment, records, kinds, terms, table, machine, ahead)
         for experiment in all_experiments()
     )
     return Scorecard(terms, tuple(kinds), machine, questions, tuple(limits))
@@ -468,6 +470,7 @@ def _question(
     terms: Terms,
     table: Table,
     machine: str,
+    ahead: Callable[[Experiment, Sequence[Record]], None],
 ) -> QuestionCard:
     names = [kind.kind for kind in kinds]
     bases = on_terms(experiment, records, names, terms, machine)
@@ -476,6 +479,8 @@ def _question(
     other_terms = tuple(dict.fromkeys(b.terms for b in anywhere if b.terms != terms))
     machines = tuple(b.where for b in on_terms(experiment, records, names, terms))
     like = basis or next(iter(anywhere), None)
+    if basis:
+        ahead(experiment, [run for runs in basis.runs.values() for run in runs[-MAX_READ:]])
     groups = [
         *(_measured_groups(basis, table) if basis else ()),
         *_counted_groups(experiment, kinds, terms, like),

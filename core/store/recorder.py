@@ -157,8 +157,10 @@ class Recorder:
         salvage(self._store, self._run_id, self._experiment)
         self.report_state()
 
-    def discard(self) -> None:
+    def discard(self, *, finished: bool) -> None:
         """Empty the spool, once the store says that the run has ended."""
+        if finished:
+            self._store.keep_tables(self._run_id, self._tables)
         shutil.rmtree(self._spool, ignore_errors=True)
 
     def _write(self, path: Path, content: bytes) -> None:

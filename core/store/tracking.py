@@ -35,6 +35,7 @@ from core.formatting import counted
 from core.secrets import without_secrets
 from core.settings import BadSetting, Value, settings_of, shown
 from core.sqlite_copy import copy_before_upgrade
+from core.store.copies import Copies
 from core.store.database import SCHEMA_REVISION, Database, StoredRun
 from core.store.folder import (
     NO_ROOM,
@@ -96,8 +97,7 @@ class Store:
         self.folder = folder_of(uri)
         self.person = person or person_of_process()
         self._experiment_ids: dict[str, str] = {}
-        self._listed: dict[str, frozenset[str]] = {}
-        """Run that has ended → the names of its tables, where a server is asked for them."""
+        self._copies = Copies(self.folder / "copies")
 
     def by(self, person: Person) -> Store:
         """The same store, used by that person."""
@@ -425,13 +425,7 @@ class Store:
 
         Columns that are newer than the run are there: an axis at its older value, others empty.
         """
-        if self.is_remote and not self._has_table(record, name):
-            return None
-        with self.artifact(record.run_id, f"tables/{name}.csv") as path:
-            if path is None and self.is_remote:
-                self._listed.pop(record.run_id, None)
-                if self._has_table(record, name):  # else somebody has deleted it meanwhile
-                    raise StoreError(f"the store {self.uri} does not hand out its files just now")
+        with self._table_file(record, name) as path:
             if path is None:
                 return None
             try:
@@ -456,6 +450,49 @@ class Store:
         older = {c.name: c.older for c in row.columns() if c.older is not None}
         table = table.reindex(columns=[*table.columns, *missing])
         return table.assign(**{n: older[n] for n in missing if n in older})
+
+    @contextlib.contextmanager
+    def _table_file(self, record: RunRecord, name: str) -> Iterator[Path | None]:
+        """The file of a run's table; a server is asked only for what is not on this disk yet."""
+        run_id, final = record.run_id, self.is_remote and record.status == "FINISHED"
+        copy_here = self._copies.table(run_id, name) if final else None
+        if copy_here is not None:
+            yield copy_here
+            return
+        if self.is_remote and not self._has_table(record, name):
+            yield None
+            return
+        with self.artifact(run_id, f"tables/{name}.csv") as path:
+            # Whoever keeps files may be away for a moment; or somebody has deleted them meanwhile.
+            if path is None and self.is_remote and name in self._tables_there(run_id):
+                raise StoreError(f"the store {self.uri} does not hand out its files just now")
+            if path is not None and final:
+                self._copies.keep(run_id, name, path.read_bytes())
+            yield path
+
+    def _has_table(self, record: RunRecord, name: str) -> bool:
+        """Whether a server has this table of a run; those of a finished run are listed once.
+
+        To ask for a file that is not there takes some servers seconds.
+        """
+        if record.status != "FINISHED":
+            return name in self._tables_there(record.run_id)
+        names = self._copies.names(record.run_id)
+        if names is None:
+            names = self._tables_there(record.run_id)
+            self._copies.keep_names(record.run_id, names)
+        return name in names
+
+    def keep_tables(self, run_id: str, folder: Path) -> None:
+        """Keep what a run has recorded that finished on this machine, where a server has it."""
+        if self.is_remote:
+            files = sorted(folder.glob("*.csv"))
+            for file in files:
+                self._copies.keep(run_id, file.stem, file.read_bytes())
+            self._copies.keep_names(run_id, [file.stem for file in files])
+
+    def _tables_there(self, run_id: str) -> frozenset[str]:
+        return frozenset(Path(file).stem for file in self.files(run_id, "tables"))
 
     def log_text(self, run_id: str) -> str:
         """The run's log, as far as it is available here."""
@@ -506,18 +543,6 @@ class Store:
         )
         answer.raise_for_status()
         return answer
-
-    def _has_table(self, record: RunRecord, name: str) -> bool:
-        """Whether a server has this table of a run; its tables are listed once if it has ended.
-
-        To ask for a file that is not there takes some servers seconds.
-        """
-        if record.run_id not in self._listed:
-            names = frozenset(self.files(record.run_id, "tables"))
-            if record.status in ACTIVE:
-                return f"{name}.csv" in names
-            self._listed[record.run_id] = names
-        return f"{name}.csv" in self._listed[record.run_id]
 
     @property
     def is_remote(self) -> bool:

@@ -102,12 +102,17 @@ def _comparison(
 
 def _compared(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> Comparison:
     """A comparison, all that it reads being fetched at once."""
+    fetch_values(experiment, runs)
+    return compare(experiment, runs, reader().table, by)
+
+
+def fetch_values(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
+    """Fetch at once what comparisons and scorecards read of these runs."""
     table = reader().table
     measured = (
         MeasuredRun(run.run_id, run.settings, functools.partial(table, run)) for run in runs
     )
     reader().fetch(functools.partial(per_seed_values, experiment, [run]) for run in measured)
-    return compare(experiment, runs, table, by)
 
 
 def answer_of(experiment: Experiment, runs: Sequence[RunRecord]) -> str:

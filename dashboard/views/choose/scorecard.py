@@ -133,7 +133,8 @@ def draw() -> None:
     place = st.container()
     asked = limits.ask()
     kinds, terms, machine = _choices(snapshot)
-    card = snapshot.scorecard(kinds, terms, machine, asked)
+    with st.spinner("Reading what the runs have recorded …"):
+        card = snapshot.scorecard(kinds, terms, machine, asked)
     _offer_budget(card)
     with place:
         states.answer(scorecard_answer(card))
@@ -182,7 +183,7 @@ def _offer_budget(card: Scorecard) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _index(uri: str) -> ScorecardIndex:
-    return ScorecardIndex(lambda run, name: cache.reader().table(run, name))
+    return ScorecardIndex(lambda run, name: cache.reader().table(run, name), cache.fetch_values)
 
 
 def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:

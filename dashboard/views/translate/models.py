@@ -5,6 +5,7 @@ Only here and in the cell explorer does the dashboard load torch, and only when 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,8 +37,12 @@ DEFAULT_MODELS = 4
 
 def finished() -> list[RunRecord]:
     """Every run that has a model to translate with, the newest first."""
-    runs = cache.reader().runs(LENGTH_QUALITY.name)
-    return [run for run in reversed(runs) if run.status == "FINISHED"][:MAX_RUNS]
+    reader = cache.reader()
+    runs = reader.runs(LENGTH_QUALITY.name)
+    newest = [run for run in reversed(runs) if run.status == "FINISHED"][:MAX_RUNS]
+    summary = LENGTH_QUALITY.summary.table
+    reader.fetch(functools.partial(reader.table, run, summary) for run in newest)
+    return newest
 
 
 def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
