@@ -27,7 +27,7 @@ from core.models.counting import (
     nearest_width,
     state_size,
 )
-from core.models.registry import cell_kinds, variants
+from core.models.registry import variant_settings, variants
 from core.settings import (
     MAX_DIGITS,
     BadSetting,
@@ -647,20 +647,19 @@ class Experiment:
         seeds = 1
         if (repeats := self.replicate) is not None:
             seeds = _run_count(repeats, values.pop(repeats.name, [repeats.default]))
-        cells_of = {s.name: s.cells or tuple(cell_kinds()) for s in settings_of(self.config)}
+        known = {setting.name: setting for setting in settings_of(self.config)}
+
+        def applies(name: str, variant: str) -> bool:
+            return name not in known or known[name].belongs_to(str(_kind(variant)["cell"]))
+
         for name in settings:
-            cells = cells_of.get(name, tuple(cell_kinds()))
-            if not any(_kind(variant)["cell"] in cells for variant in variants):
+            if not any(applies(name, variant) for variant in variants):
                 raise BadSetting(
-                    f"{name} is set, but it belongs to {' and '.join(cells)}, "
+                    f"{name} is set, but it belongs to {' and '.join(known[name].cells)}, "
                     f"and the variants are {', '.join(variants)}"
                 )
         grids = {
-            variant: {
-                name: choice
-                for name, choice in values.items()
-                if _kind(variant)["cell"] in cells_of.get(name, cell_kinds())
-            }
+            variant: {name: choice for name, choice in values.items() if applies(name, variant)}
             for variant in variants
         }
         runs = seeds * sum(math.prod(map(len, grid.values())) for grid in grids.values())
@@ -706,6 +705,7 @@ def _run_count(setting: Setting, values: Sequence[Any]) -> int:
 
 
 def _kind(variant: str) -> dict[str, Any]:
-    if variant not in variants():
+    settings = variant_settings(variant)
+    if settings is None:
         raise BadSetting(f"variants has {shown(variant)}; choose from {', '.join(variants())}")
-    return dict(variants()[variant])
+    return settings

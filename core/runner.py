@@ -19,10 +19,12 @@ from types import FrameType
 from typing import Any, Self
 
 from core.device import describe_device, resolve_device
-from core.experiment import Config, Event, Progress
+from core.experiment import Artifact, Config, Event, Progress
 from core.experiments import config_of, experiment_named
 from core.machine_lock import TIMING_LOCK, acquire_machine_slot
 from core.machine_memory import GIB, total_bytes
+from core.models import own_cells
+from core.models.own_cells import Version
 from core.processes import process_identity
 from core.secrets import without_secrets
 from core.settings import BadSetting
@@ -30,6 +32,7 @@ from core.store.folder import PROJECT
 from core.store.recorder import Recorder, newest_checkpoint, salvage
 from core.store.records import (
     ACTIVE,
+    TAG_CELL,
     TAG_HEARTBEAT,
     TAG_TRACEBACK,
     Status,
@@ -95,6 +98,8 @@ def execute(store: Store, run_id: str, watch: Callable[[Event], None] | None = N
                 with _memory_limit(config):
                     described = _prepare(config)
                     insist(lambda: store.take(run_id, owner, described), recorder.say_that_it_waits)
+                    for file in _files_of_cells(config):
+                        recorder.take(file)
                     recorder.log(f"{record.name} in process {owner['pid']} on {owner['host']}")
                     started = time.perf_counter()
                     checkpoint = newest_checkpoint(store, record) if experiment.resumable else None
@@ -297,7 +302,24 @@ def _prepare(config: Config) -> dict[str, str]:
 
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    return describe_device(resolve_device(config.device, config.precision))
+    added = _added_cells(config).values()
+    files = {TAG_CELL: ", ".join(f"{v.name} of {v.file}: {v.sha256}" for v in added)}
+    return describe_device(resolve_device(config.device, config.precision)) | (
+        files if added else {}
+    )
+
+
+def _files_of_cells(config: Config) -> Iterator[Artifact]:
+    """The file of each cell that somebody added: what was measured is kept with what came out."""
+    for name in _added_cells(config):
+        yield Artifact(f"cell/{name}.py", own_cells.file_of(name).read_bytes())
+
+
+def _added_cells(config: Config) -> dict[str, Version]:
+    """Full name → version of the cells that the config names and that are no cells of Unroll."""
+    named = {config.architecture.cell, str(config.flat().get("decoder", ""))}
+    found = ((name, own_cells.version(name)) for name in sorted(named))
+    return {name: version for name, version in found if version is not None}
 
 
 @functools.cache

@@ -119,6 +119,10 @@ class Setting:
     def of_architecture(self) -> bool:
         return self.path[0] == "architecture"
 
+    def belongs_to(self, cell: str) -> bool:
+        """Whether networks of that cell have this setting."""
+        return not self.cells or cell in self.cells
+
     def kind(self, value: Value) -> str:
         """`dot attention`, `no attention`: a choice with its noun."""
         return f"{'no' if value == 'none' else value} {self.noun}"

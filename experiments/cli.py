@@ -22,7 +22,7 @@ from core.measure.scoring import DEFAULT_BUCKET_WIDTH, TOKENISATIONS
 from core.models.registry import usual_variants, variants
 from core.settings import BadSetting
 from core.store.records import ENDED, STATUSES
-from experiments import commands, commands_operations
+from experiments import cards, commands, commands_cells, commands_operations
 from experiments.export import EXPORT_FORMATS
 from experiments.hosting import TEAM_PORT
 from experiments.suites import SUITES
@@ -175,7 +175,30 @@ def _parser() -> _Parser:
     mlflow = verb("mlflow", "run the MLflow UI alone", commands.mlflow)
     mlflow.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
     _add_operations(verb)
+    _add_cells(verb)
     return parser
+
+
+def _add_cells(verb: Callable[[str, str, commands.Command], argparse.ArgumentParser]) -> None:
+    added = verb("cells", "check cells of your own and add them", commands_cells.cells_command)
+    folder = "default: every file in the folder cells/ and every cell of an installed package"
+    added.add_argument("files", nargs="*", metavar="FILE", help=folder)
+    _add_json(added)
+    card = verb(
+        "card",
+        "measure a cell of your own on every question, beside the usual ones",
+        commands_cells.card,
+    )
+    card.add_argument("cell", metavar="CELL", help="a Python file, or the name of a cell: min-gru")
+    card.add_argument(
+        "--parameters",
+        default=str(cards.BUDGET),
+        metavar="BUDGET",
+        help=f"of every network, as nearly as whole widths allow; default: {cards.BUDGET:,}",
+    )
+    card.add_argument("--queue", action="store_true", help="queue its runs for the worker")
+    card.add_argument("--output", metavar="FILE", help="write the card as HTML, too")
+    _add_json(card)
 
 
 def _add_operations(verb: Callable[[str, str, commands.Command], argparse.ArgumentParser]) -> None:
@@ -336,6 +359,13 @@ def _add_experiment(
         default=",".join(usual_variants()),
         metavar="V,…",
         help=", ".join(variants()),
+    )
+    added.add_argument(
+        "--cell-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a Python file with a cell of your own, which joins the variants (docs/extending.md)",
     )
     if experiment.presets:
         presets = ", ".join(experiment.presets)

@@ -48,13 +48,13 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import counted, inline_text, listed
 from core.measure.scoring import Options, Scores, score_texts
 from core.models.architecture import variant_title
-from core.models.registry import usual_variants
+from core.models.registry import full_variant, usual_variants
 from core.papers import PAPERS
 from core.settings import BadSetting, parse_values
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
+from experiments import cells, housekeeping, logs, queue, scorecards, scoring
 from experiments import export as files
-from experiments import housekeeping, logs, queue, scorecards, scoring
 from experiments.evidence import ClaimStatus, Evidence, needed_by
 from experiments.hosting import TEAM_FOLDER, serve_team
 from experiments.progress import progress_bar, run_here, wait_for_runs
@@ -154,7 +154,7 @@ def submit(args: argparse.Namespace) -> int:
         say(f"{sum(map(bool, equal))} of {counted(len(configs), 'run')} exist already")
         configs = [config for config, run in zip(configs, equal, strict=True) if run is None]
     run_ids = queue.submit(store, experiment, configs, name=args.name)
-    return _print_queued(store, run_ids, as_json=args.json)
+    return print_queued(store, run_ids, as_json=args.json)
 
 
 def sweep(args: argparse.Namespace) -> int:
@@ -182,7 +182,7 @@ def suite(args: argparse.Namespace) -> int:
     named = suite_named(args.name)
     store = open_store()
     if args.queue:
-        return _print_queued(store, queue.submit_suite(store, named), as_json=args.json)
+        return print_queued(store, queue.submit_suite(store, named), as_json=args.json)
     again = f"python -m experiments suite {named.name}"
     return _make(store, queue.missing(store, named), again, as_json=args.json)
 
@@ -217,7 +217,7 @@ def _report(store: Store, records: Sequence[RunRecord], expected: int, *, as_jso
     return 0 if len(finished) == expected else 1
 
 
-def _print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> int:
+def print_queued(store: Store, run_ids: Sequence[str], *, as_json: bool) -> int:
     for line in [json.dumps(list(run_ids))] if as_json else run_ids:
         print(line)
     say(f"{counted(len(run_ids), 'run')} queued")
@@ -243,6 +243,9 @@ def configs_of(args: argparse.Namespace) -> tuple[Experiment, list[Config]]:
             )
         given[setting.name] = parse_values(setting, text)
     variants = [variant.strip() for variant in args.variants.split(",")]
+    added = [cells.add(Path(file)).name for file in args.cell_file]
+    named = {full_variant(variant) for variant in variants}
+    variants += [name for name in added if not {name, f"bi-{name}"} & named]
     return experiment, experiment.configs(variants, given, getattr(args, "preset", ""))
 
 
@@ -303,11 +306,11 @@ def retry(args: argparse.Namespace) -> int:
         raise BadSetting("runs is empty; name runs or give --sweep, one of both")
     if not args.sweep:
         ids = [record.run_id for record in queue.find_all(store, args.runs)]
-        return _print_queued(store, [queue.retry(store, i) for i in ids], as_json=False)
+        return print_queued(store, [queue.retry(store, i) for i in ids], as_json=False)
     runs = [run for run in store.runs() if args.sweep in (run.sweep, run.sweep_name)]
     if not runs:
         raise BadSetting(f"sweep is {args.sweep!r}, but the store has no such sweep")
-    return _print_queued(store, queue.retry_failed(store, runs), as_json=False)
+    return print_queued(store, queue.retry_failed(store, runs), as_json=False)
 
 
 def edit(args: argparse.Namespace) -> int:
@@ -458,7 +461,7 @@ def _add_seeds(store: Store, comparisons: Sequence[Comparison], args: argparse.N
         return 0
     wanted = queue.Missing(tuple(with_more_seeds(one, number)), (), 0, one.looks + 1)
     run_ids = queue.submit_missing(store, wanted)
-    return _print_queued(store, run_ids, as_json=args.format == "json")
+    return print_queued(store, run_ids, as_json=args.format == "json")
 
 
 def _until_decided(store: Store, selected: list[RunRecord], args: argparse.Namespace) -> int:

@@ -117,11 +117,14 @@ class ScorecardSnapshot:
         terms: Terms,
         machine: str = "",
         limits: Sequence[Limit] = (),
+        unmeasured: Mapping[str, Architecture] | None = None,
     ) -> Scorecard:
-        """The scorecard with these columns; times are those of one machine."""
+        """The scorecard with these columns; times are those of one machine. `unmeasured` are
+        columns that may have no run yet."""
         asked = (*kinds, terms, machine, *limits)
         if asked not in self._cards:
-            columns = [self.kinds[kind] for kind in kinds]
+            every = {**(unmeasured or {}), **self.kinds}
+            columns = [every[kind] for kind in kinds]
             self._cards[asked] = scorecard(
                 self.records, columns, terms, self._table, machine, limits, self._read_ahead
             )
@@ -280,9 +283,9 @@ def csv(card: Scorecard) -> bytes:
     return EXPORT_FORMATS["csv"](cells(card))
 
 
-def as_json(card: Scorecard, properties: Verdict) -> bytes:
+def as_json(card: Scorecard, properties: Verdict | None = None) -> bytes:
     """The answer, the cells, every verdict on a pair, what is missing, and the chapter's table."""
-    content = {
+    content: dict[str, Any] = {
         "answer": scorecard_answer(card),
         "terms": dict(card.terms.settings),
         "variants": [kind.kind for kind in card.kinds],
@@ -322,7 +325,9 @@ def as_json(card: Scorecard, properties: Verdict) -> bytes:
             for question in card.questions
             for launch in launches(question.experiment, question.missing)
         ],
-        "properties": {
+    }
+    if properties is not None:
+        content["properties"] = {
             "verdict": properties.sentence,
             "lines": [
                 {
@@ -333,8 +338,7 @@ def as_json(card: Scorecard, properties: Verdict) -> bytes:
                 }
                 for row in properties.table
             ],
-        },
-    }
+        }
     return (json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
 

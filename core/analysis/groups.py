@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from core.experiment import BUDGETS, WIDTH, Experiment
 from core.formatting import SEPARATOR, inline_text, isolate_direction, one_line
 from core.models.architecture import variant_title
-from core.models.registry import cell_kinds
 from core.settings import BadSetting, Setting, Value, settings_of
 from core.store.records import RunRecord
 
@@ -213,7 +212,7 @@ def cell_of(run: RunRecord) -> str:
 
 def has(run: RunRecord, setting: Setting) -> bool:
     """Whether the run's cell has a setting."""
-    return cell_of(run) in (setting.cells or cell_kinds())
+    return setting.belongs_to(cell_of(run))
 
 
 def value_of(run: RunRecord, setting: Setting) -> Value:

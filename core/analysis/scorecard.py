@@ -673,10 +673,12 @@ def fullest_terms(
 
 def available_kinds(records: Iterable[Record]) -> dict[str, Architecture]:
     """The six variants, then whatever else was measured, in the order of the cells."""
-    order = list(variants())
+    order = {variant: place for place, variant in enumerate(variants())}
     found = {run.kind: run.architecture for run in records if run.architecture is not None}
     others = {kind: architecture for kind, architecture in found.items() if kind not in PLAIN}
-    ranked = sorted(others.items(), key=lambda item: (order.index(item[1].variant), item[0]))
+    ranked = sorted(
+        others.items(), key=lambda item: (order.get(item[1].variant, len(order)), item[0])
+    )
     return {**PLAIN, **dict(ranked)}
 
 

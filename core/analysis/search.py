@@ -26,7 +26,7 @@ from typing import Any
 from core.analysis.groups import has, machine_in_words, machine_of, value_of, variant_of
 from core.experiments import all_experiments
 from core.formatting import listed, shortened
-from core.models.registry import variants
+from core.models.registry import full_variant, variant_settings, variants
 from core.settings import BadSetting, Setting, Value, parse_amount, settings_of
 from core.store.records import RunRecord, Status
 
@@ -228,7 +228,8 @@ def _field(name: str, value: str) -> Test:
         experiment = _one_of(name, value, [one.name for one in all_experiments()])
         return lambda run: run.experiment == experiment
     if name == "variant":
-        variant = _one_of(name, value, variants())
+        known = variant_settings(value) is not None
+        variant = full_variant(value) if known else _one_of(name, value, variants())
         return lambda run: variant_of(run) == variant
     if name == "is":
         return MARKED[_one_of(name, value, MARKED)]

@@ -11,7 +11,8 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from core.formatting import listed
-from core.models.registry import cell_kinds, cells_with
+from core.models.own_cells import FULL_NAME, shown_digest
+from core.models.registry import built_in_cells, cell_kind, cell_kinds, cells_with, is_cell
 from core.settings import Settings, shown
 
 MAX_HIDDEN_SIZE = 16_384
@@ -25,7 +26,7 @@ class Architecture(Settings):
         "rnn",
         title="Cell",
         description="The equations of one time step.",
-        json_schema_extra={"choices": list(cell_kinds())},
+        json_schema_extra={"choices": list(built_in_cells())},
     )
     bidirectional: bool = Field(
         False,
@@ -89,7 +90,12 @@ class Architecture(Settings):
     @field_validator("cell")
     @classmethod
     def _cell_is_known(cls, cell: str) -> str:
-        if cell not in cell_kinds():
+        if not is_cell(cell) and FULL_NAME.fullmatch(cell):
+            raise ValueError(
+                f"cell is {shown(cell)}, whose file is not on this machine; add it with "
+                "python -m experiments cells FILE"
+            )
+        if not is_cell(cell):
             raise ValueError(f"cell is {shown(cell)}; give {listed(list(cell_kinds()), 'or')}")
         return cell
 
@@ -139,6 +145,10 @@ class Architecture(Settings):
 def variant_title(variant: str) -> str:
     """`bi-lstm` → `bi-LSTM`, as headings, legends and run names write it."""
     cell = variant.removeprefix("bi-")
-    kind = cell_kinds().get(cell)  # a recorded run's cell may not be installed here
-    title = kind.title if kind else cell or "unknown cell"
+    if is_cell(cell):
+        title = cell_kind(cell).title
+    elif digest := shown_digest(cell):  # of a file that is not on this machine
+        title = f"{cell.partition('@')[0]} ({digest})"
+    else:
+        title = cell or "unknown cell"
     return f"bi-{title}" if cell != variant else title

@@ -125,7 +125,7 @@ class Recurrent(nn.Module):
         """About how many numbers a pass keeps for each step of a sequence, layer and direction."""
         width = self.architecture.hidden_size
         if isinstance(self.cell, StepCell):
-            return cell_kind(self.cell.name).kept_per_step(width)
+            return cell_kind(self.architecture.cell).kept_per_step(width)
         return self.cell.blocks * width
 
     def forward(self, x_TBI: Tensor, state: State | None = None) -> tuple[Tensor, State]:

@@ -2,7 +2,8 @@
 
 Titles, variants, parameters, states and settings of its own are looked up here, without torch. RNN,
 LSTM and GRU are described here, and their equations are in `cells.py`; every other cell is a
-`StepCell` of `STEP_CELLS`, which says all of this itself.
+`StepCell`, which says all of this itself: those of `STEP_CELLS`, and the files that people add
+(`own_cells.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from core.models import own_cells
 from core.models.layer import StepCell
+from core.models.own_cells import Version
 from core.models.successors import STEP_CELLS
 
 Part = Literal["input", "recurrent", "bias"]
@@ -40,8 +43,15 @@ class CellKind:
     where a cell has parameters of its own."""
     redundant_biases: int = 0
     """How many of torch.nn's second bias vectors only ever add to the first one."""
-    step_cell: StepCell | None = None
-    """The cell, if it is nothing but its step."""
+    load: Callable[[], StepCell] | None = None
+    """Gives the cell, if it is nothing but its step. Raises `NotLoaded` where its file is gone."""
+    version: Version | None = None
+    """Of a cell that somebody added: its file."""
+
+    @property
+    def step_cell(self) -> StepCell | None:
+        """The cell, if it is nothing but its step."""
+        return None if self.load is None else self.load()
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -107,7 +117,20 @@ def _stepped(cell: StepCell) -> CellKind:
         title=cell.title,
         parameters=cell.parameters,
         state_sizes=cell.states,
-        step_cell=cell,
+        load=lambda: cell,
+    )
+
+
+def _own(version: Version) -> CellKind:
+    """A cell that somebody added, whose file is loaded when it is computed with."""
+    name = version.name
+    return CellKind(
+        name=name,
+        title=version.shown,
+        parameters=lambda inputs, width: own_cells.load(name).parameters(inputs, width),
+        state_sizes=lambda width: own_cells.load(name).states(width),
+        load=lambda: own_cells.load(name),
+        version=version,
     )
 
 
@@ -126,19 +149,43 @@ _GATED = (
 )
 
 
-def cell_kinds() -> Mapping[str, CellKind]:
-    """Name → kind of every cell, in the order in which tables and forms list them."""
+@functools.cache
+def built_in_cells() -> Mapping[str, CellKind]:
+    """Name → kind of every cell that comes with Unroll, in the order of tables and forms."""
     return {kind.name: kind for kind in (*_GATED, *map(_stepped, STEP_CELLS))}
+
+
+def cell_kinds() -> Mapping[str, CellKind]:
+    """Name → kind of every cell that can be chosen: those of Unroll, then those added here."""
+    added = {name: _own(version) for name, version in own_cells.offered().items()}
+    return {**built_in_cells(), **added}
 
 
 def gated_cells() -> Mapping[str, CellKind]:
     """Those with torch.nn's parameters and kernels, and an adjoint by hand."""
-    return {name: kind for name, kind in cell_kinds().items() if kind.step_cell is None}
+    return {name: kind for name, kind in built_in_cells().items() if kind.load is None}
 
 
 def cell_kind(name: str) -> CellKind:
-    """The cell of that name. Raises KeyError if there is none."""
-    return cell_kinds()[name]
+    """The cell of that name, or an earlier version of one. Raises KeyError if there is none."""
+    if name in built_in_cells():
+        return built_in_cells()[name]
+    version = own_cells.version(name)
+    if version is None:
+        raise KeyError(name)
+    return _own(version)
+
+
+def is_cell(name: str) -> bool:
+    """Whether runs can be made with a cell of that name."""
+    return name in built_in_cells() or own_cells.version(name) is not None
+
+
+def full_variant(variant: str) -> str:
+    """`bi-leaky` → `bi-leaky@3f2a9c12`, the newest version; any other name is as it is."""
+    bare = variant.removeprefix("bi-")
+    newest = next((v.name for v in own_cells.offered().values() if v.short == bare), bare)
+    return variant.removesuffix(bare) + newest if bare else variant
 
 
 def cells_with(setting: str) -> tuple[str, ...]:
@@ -153,6 +200,13 @@ USUAL_CELLS = ("rnn", "lstm", "gru")
 def usual_variants() -> dict[str, dict[str, object]]:
     """The variants that are compared unless somebody asks for others."""
     return {name: kind for name, kind in variants().items() if kind["cell"] in USUAL_CELLS}
+
+
+def variant_settings(variant: str) -> dict[str, object] | None:
+    """The two settings that a variant stands for, None if there is no such cell."""
+    full = full_variant(variant)
+    cell = full.removeprefix("bi-")
+    return {"cell": cell, "bidirectional": cell != full} if is_cell(cell) else None
 
 
 def variants() -> dict[str, dict[str, object]]:

@@ -104,6 +104,11 @@ class Person:
                 f"{self._are}: only {who} and admins change the run {inline_text(run_name)!r}"
             )
 
+    def require_admin(self, what: str) -> None:
+        """`NotAllowed` unless they are an admin, who alone does `what`."""
+        if self.role != "admin":
+            raise NotAllowed(f"{self._are}: only an admin {what}")
+
     def environment(self) -> dict[str, str]:
         """What makes a process work for this person, with their rights."""
         return {PERSON_VARIABLE: json.dumps(asdict(self))}

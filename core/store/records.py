@@ -46,6 +46,8 @@ TAG_NODE = "unroll.node"
 TAG_CANCEL = "unroll.cancel"
 TAG_ERROR = "unroll.error"
 TAG_TRACEBACK = "unroll.traceback"
+TAG_CELL = "unroll.cell"
+"""The files of cells that somebody added, with their SHA-256."""
 TAG_RETRY_OF = "unroll.retry_of"
 TAG_LOOKS = "unroll.looks"
 MAX_LOOKS = 100

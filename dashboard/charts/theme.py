@@ -102,7 +102,7 @@ def _style(variant: str) -> Style:
         return BASELINE_STYLES[variant]
     cell = variant.removeprefix("bi-")
     others = [name for name in cell_kinds() if name not in CELL_COLOURS]
-    if cell in others:
+    if cell in others:  # an earlier version of an added cell is not
         colour = OTHER_CELLS[others.index(cell) % len(OTHER_CELLS)]
     else:
         colour = CELL_COLOURS.get(cell, OTHER_COLOUR)

@@ -22,7 +22,7 @@ from core.experiment import BUDGETS, COMPARED_AT, WIDTH, Config, Experiment
 from core.experiments import all_experiments
 from core.formatting import counted, listed
 from core.models.architecture import variant_title
-from core.models.registry import cell_kinds, usual_variants, variants
+from core.models.registry import usual_variants, variant_settings, variants
 from core.settings import BadSetting, Setting, Value, parse_values, settings_of
 from core.tasks.uploads import Uploads
 from dashboard import access
@@ -137,12 +137,12 @@ def groups(experiment: Experiment, variants: Sequence[str], size: str = WIDTH) -
 
     `size` is the one setting that decides the hidden size: itself, or a budget in its place.
     """
-    cells = {variant.removeprefix("bi-") for variant in variants}
+    cells = {str((variant_settings(variant) or {}).get("cell")) for variant in variants}
     every = {s.name for s in settings_of(Config) if s.path[0] != "architecture"}
     fitting = [
         s
         for s in experiment.settings
-        if s.name not in VARIANT_SETTINGS and cells & set(s.cells or cell_kinds())
+        if s.name not in VARIANT_SETTINGS and any(map(s.belongs_to, cells))
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
     common = sorted(own, key=lambda s: s is not experiment.replicate)[:MAX_COMMON]

@@ -42,6 +42,7 @@ from core.stats.estimates import Estimate
 from core.store.folder import PROJECT
 from core.store.records import RunRecord
 from core.store.tracking import Store, command_line
+from experiments.cards import Card
 from experiments.evidence import AGREEMENT, ClaimStatus, Evidence, capitalize, headline, needed_by
 from experiments.export import VERSIONS, reproduction
 from experiments.scorecards import cell_texts, launches
@@ -108,8 +109,14 @@ def _cell_lines(comparison: Comparison, result: Result, group: str) -> list[str]
     return [line for line in lines if line]
 
 
-def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, RunRecord]) -> str:
-    """The answer, the table, and every question with its verdicts and runs."""
+def scorecard_report(
+    card: Scorecard,
+    properties: Verdict | None,
+    runs: Mapping[str, RunRecord],
+    of_cell: Card | None = None,
+) -> str:
+    """The answer, the table, and every question with its verdicts and runs; as the report card of a
+    cell, first how that cell does on each."""
     charts = {
         (question.experiment.name, line.column.name): (
             line.column.heading,
@@ -121,9 +128,10 @@ def scorecard_report(card: Scorecard, properties: Verdict, runs: Mapping[str, Ru
     }
     return _render(
         "scorecard.html.j2",
-        title="Scorecard",
+        title=f"Report card: {of_cell.kind}" if of_cell else "Scorecard",
         written=_now(),
         card=card,
+        of_cell=of_cell.sentences if of_cell else [],
         answer=scorecard_answer(card),
         key=KEY,
         not_yet=NOT_YET,

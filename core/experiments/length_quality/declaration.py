@@ -23,7 +23,7 @@ from core.models.counting import (
     pass_cost,
     state_size,
 )
-from core.models.registry import cell_kinds, variants
+from core.models.registry import built_in_cells, is_cell, variants
 from core.settings import Value, shown
 from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEDIAN
 from core.stats.estimates import Estimate
@@ -39,7 +39,7 @@ Decoding = Literal["free", "forced"]
 """The model reads what it wrote itself (what a user gets), or the reference (teacher forcing)."""
 
 
-DECODERS = ("same", *cell_kinds())
+DECODERS = ("same", *built_in_cells())
 
 
 def _one_directional(value: Any) -> Any:
@@ -48,7 +48,7 @@ def _one_directional(value: Any) -> Any:
             f"decoder is {value!r}; choose {listed(DECODERS, 'or')}: a backward direction reads "
             "what comes later, and a decoder has not written it yet"
         )
-    if value not in DECODERS:
+    if value not in DECODERS and not is_cell(str(value)):
         raise ValueError(f"decoder is {shown(value)}; give {listed(DECODERS, 'or')}")
     return value
 

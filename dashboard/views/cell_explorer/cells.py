@@ -16,7 +16,7 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
 from core.formatting import inline_text
 from core.models.architecture import Architecture
-from core.models.registry import cell_kind, cell_kinds, gated_cells
+from core.models.registry import cell_kind, gated_cells
 from core.settings import BadSetting, Setting, Value, settings_of
 from core.store.records import RunRecord
 from dashboard.store import cache
@@ -384,7 +384,7 @@ def _sequence(run: RunRecord | None) -> InputSequence:
 def _fits(setting: Setting, cell: str) -> bool:
     """Whether the cell has the setting and the page has a widget for it."""
     has_widget = setting.name in POSITIONS or bool(setting.choices)
-    return setting.name not in SHARED and has_widget and cell in (setting.cells or cell_kinds())
+    return setting.name not in SHARED and has_widget and setting.belongs_to(cell)
 
 
 def _decoder(run: RunRecord) -> str:

@@ -1,0 +1,232 @@
+"""Cells that people wrote: one file with one `StepCell`, known by its name and its content.
+
+A file is checked once (`core.models.cell_check`) and then copied to `versions/NAME@DIGEST.py` in
+the folder of own cells, `cells/` in the project unless UNROLL_CELLS names another. That full name
+is what a run records as its cell: two versions of one file are two cells, a run that was queued
+before its file was edited is executed as it was, and a run whose file is gone is still read.
+Nothing but a checked copy is ever loaded, and only when something is computed from it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import inspect
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+from core.models.layer import StepCell
+
+CELLS_VARIABLE = "UNROLL_CELLS"
+
+ENTRY_POINTS = "unroll.cells"
+"""The group in which an installed package names its cells."""
+
+DIGEST_LETTERS = 8
+
+SHOWN_LETTERS = 4
+"""Of the digest, in the title that people read."""
+
+FULL_NAME = re.compile(rf"[a-z][a-z0-9-]{{0,29}}@[0-9a-f]{{{DIGEST_LETTERS}}}")
+
+MAX_BYTES = 2**18
+"""Of a file with one cell: more is something else."""
+
+LOOK_SECONDS = 1.0
+"""How long the list of cells is kept before the folder is read again."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A file that was checked and may be used."""
+
+    name: str
+    """`leaky@3f2a9c12`: the cell's own name, and the beginning of the file's SHA-256."""
+    title: str
+    """As the file says it: `Leaky RNN`."""
+    file: str
+    """Where it was read from."""
+    sha256: str
+    added: float
+    """When, in seconds since the epoch."""
+
+    @property
+    def short(self) -> str:
+        """What commands may call it as long as it is the newest: `leaky`."""
+        return self.name.partition("@")[0]
+
+    @property
+    def shown(self) -> str:
+        """The title with the version: `Leaky RNN (3f2a)`."""
+        return f"{self.title} ({shown_digest(self.name)})"
+
+
+def shown_digest(name: str) -> str:
+    """The part of a full name that tells versions apart for people."""
+    return name.partition("@")[2][:SHOWN_LETTERS]
+
+
+def folder() -> Path:
+    """Where people put their cells."""
+    default = Path(__file__).resolve().parents[2] / "cells"
+    return Path(os.environ.get(CELLS_VARIABLE) or default).absolute()
+
+
+def full_name(short: str, content: bytes) -> str:
+    """The name of a version."""
+    return f"{short}@{hashlib.sha256(content).hexdigest()[:DIGEST_LETTERS]}"
+
+
+def file_of(name: str, ending: str = "py") -> Path:
+    """Where the checked copy of a version is, or its description with the ending `json`."""
+    return folder() / "versions" / f"{name}.{ending}"
+
+
+def keep(content: bytes, short: str, title: str, file: str) -> Version:
+    """Keep a checked file as a version. Raises OSError where the folder cannot be written."""
+    digest = hashlib.sha256(content).hexdigest()
+    version = Version(full_name(short, content), title, file, digest, time.time())
+    for ending, text in (("py", content), ("json", json.dumps(asdict(version)).encode())):
+        place = file_of(version.name, ending)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_name(f".{place.name}-{os.getpid()}")
+        part.write_bytes(text)
+        part.replace(place)
+    _listed.cache_clear()
+    return version
+
+
+def version(name: str) -> Version | None:
+    """The version of that full name, if its copy is here."""
+    if not FULL_NAME.fullmatch(name) or not file_of(name).exists():
+        return None
+    return _described(file_of(name, "json"))
+
+
+def offered() -> dict[str, Version]:
+    """Full name → the newest version of every cell whose file is still where it was."""
+    return _listed(str(folder()), int(time.monotonic() / LOOK_SECONDS))
+
+
+@functools.lru_cache(maxsize=4)
+def _listed(place: str, _now: int) -> dict[str, Version]:
+    found = (_described(path) for path in sorted((Path(place) / "versions").glob("*.json")))
+    newest: dict[str, Version] = {}
+    for each in sorted(filter(None, found), key=lambda each: each.added):
+        newest[each.short] = each
+    return {v.name: v for v in newest.values() if file_of(v.name).exists() and _is_there(v)}
+
+
+def _is_there(version: Version) -> bool:
+    """A file that somebody took out of the folder is not offered any more."""
+    path = Path(version.file)
+    return path.exists() or path.parent != folder()
+
+
+def _described(path: Path) -> Version | None:
+    try:
+        described = Version(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return described if f"{described.name}.json" == path.name else None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file with a cell, checked or not."""
+
+    file: Path
+    content: bytes
+
+    @property
+    def checked(self) -> Version | None:
+        """The version of this content."""
+        digest = hashlib.sha256(self.content).hexdigest()
+        places = file_of("x").parent.glob(f"*@{digest[:DIGEST_LETTERS]}.json")
+        return next(filter(None, map(_described, places)), None)
+
+
+def sources() -> Iterator[Source]:
+    """Every file in the folder, and the file of every cell that an installed package names."""
+    for path in sorted(folder().glob("*.py")):
+        yield from _source(path)
+    for entry in entry_points(group=ENTRY_POINTS):
+        path_of_entry = _file_of_entry(entry)
+        if path_of_entry is not None:
+            yield from _source(path_of_entry)
+
+
+def _source(path: Path) -> Iterator[Source]:
+    try:
+        if path.is_file() and path.stat().st_size <= MAX_BYTES:
+            yield Source(path, path.read_bytes())
+    except OSError:  # gone, or not ours to read
+        return
+
+
+def _file_of_entry(entry: EntryPoint) -> Path | None:
+    """The file of a package's module, which is not loaded for this."""
+    try:
+        spec = importlib.util.find_spec(entry.module)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin else None
+
+
+class NotLoaded(RuntimeError):
+    """A cell cannot be computed on this machine. The message says why."""
+
+
+def load(name: str) -> StepCell:
+    """The cell of a version, ready to compute. Raises `NotLoaded`."""
+    return _load(str(folder()), name)
+
+
+@functools.lru_cache(maxsize=64)
+def _load(_folder: str, name: str) -> StepCell:
+    known = version(name)
+    if known is None:
+        raise NotLoaded(
+            f"the file of cell {name} is not on this machine; add it again with "
+            "python -m experiments cells FILE"
+        )
+    content = file_of(name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != known.sha256:
+        raise NotLoaded(f"{file_of(name)} was changed after it was checked; add the file again")
+    (cell,) = cells_in(module_of(file_of(name), name))
+    named = type(cell.__name__, (cell,), {"name": name, "title": known.shown})
+    return cast("StepCell", named())
+
+
+def module_of(path: Path, name: str) -> ModuleType:
+    """Execute a file as a module. Raises whatever it raises."""
+    spec = importlib.util.spec_from_file_location(f"own_cell_{name}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and inspect look for it there
+    spec.loader.exec_module(module)
+    return module
+
+
+def cells_in(module: ModuleType) -> list[type[StepCell]]:
+    """The cells that a module defines itself; one that others are derived from is none."""
+    own = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, StepCell)
+        and value.__module__ == module.__name__
+    ]
+    bases = {base for cell in own for base in cell.__mro__[1:]}
+    return [cell for cell in dict.fromkeys(own) if cell not in bases]

@@ -1,0 +1,149 @@
+"""Adding a cell that somebody wrote: the file is checked in a process of its own, then kept.
+
+A file is code, and to check it is to execute it. On a shared installation only admins may add one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.models import own_cells
+from core.models.own_cells import MAX_BYTES, Version
+from core.settings import BadSetting, shown
+from core.store.people import Person, person_of_process
+
+WHY = "which are code that runs on this machine"
+
+CHECK_SECONDS = 60.0
+"""A check takes two seconds, most of which torch takes to load."""
+
+CHECK_BYTES = 4 * 2**30
+"""Of data that a file may use while it is checked."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A file with a cell, and what is known of it."""
+
+    file: Path
+    version: Version | None
+    """The version that was kept of it."""
+    problem: str = ""
+    """Why it was refused; empty while nobody has checked it."""
+
+
+def add(file: Path, person: Person | None = None) -> Version:
+    """Check a file and keep it as a version of its cell; at once if it was checked before.
+
+    Raises `BadSetting` with one sentence on what is wrong and where, and `NotAllowed`.
+    """
+    (person or person_of_process()).require_admin(f"adds cells, {WHY}")
+    content = _content(file)
+    known = own_cells.Source(file.absolute(), content).checked
+    found = {"name": known.short, "title": known.title} if known else _check(file, content)
+    try:
+        return own_cells.keep(content, found["name"], found["title"], str(file.absolute()))
+    except OSError as error:
+        raise BadSetting(
+            f"cell_file is {shown(str(file))}, but the folder {own_cells.folder()} cannot be "
+            f"written ({error.strerror}); make it writable, or name another with "
+            f"{own_cells.CELLS_VARIABLE}"
+        ) from None
+
+
+def add_all() -> list[Standing]:
+    """Check every file of the folder and every cell of an installed package that is not kept yet.
+
+    One that is wrong leaves the others as they are.
+    """
+    standings = []
+    for source in own_cells.sources():
+        version, problem = source.checked, ""
+        if version is None:
+            try:
+                version = add(source.file)
+            except BadSetting as error:
+                problem = str(error)
+        standings.append(Standing(source.file, version, problem))
+    return standings
+
+
+def _content(file: Path) -> bytes:
+    name = f"cell_file is {shown(str(file))}"
+    try:
+        if not file.exists():
+            raise BadSetting(f"{name}, which does not exist; give a Python file with one cell")
+        if not file.is_file() or file.suffix != ".py":
+            raise BadSetting(f"{name}, which is no Python file; give one with one cell")
+        if file.stat().st_size > MAX_BYTES:
+            raise BadSetting(
+                f"{name}, which has {file.stat().st_size:,} bytes; a cell takes at most "
+                f"{MAX_BYTES:,}"
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise BadSetting(f"{name}, which cannot be read ({error.strerror})") from None
+
+
+def _check(file: Path, content: bytes) -> dict[str, str]:
+    """What the process that checks a file says of it."""
+    with tempfile.TemporaryDirectory(prefix="unroll-cell-") as folder:
+        # Exactly what will be kept is checked, and nothing beside the file is imported by chance.
+        copied, result = Path(folder) / file.name, Path(folder) / "result.json"
+        copied.write_bytes(content)
+        with _process(copied, result) as process:
+            try:
+                _, errors = process.communicate(timeout=CHECK_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise BadSetting(
+                    f"{file.name} was still being checked after {CHECK_SECONDS:.0f} seconds; look "
+                    "for a loop without end"
+                ) from None
+        try:
+            found = json.loads(result.read_text())
+        except (OSError, ValueError):
+            last = (errors.decode(errors="replace").strip().splitlines() or [""])[-1][:200]
+            said = f" ({last})" if last else ""
+            raise BadSetting(
+                f"{file.name} ended the process that checked it (exit status "
+                f"{process.returncode}){said}; it may use at most {CHECK_BYTES / 2**30:.0f} GiB"
+            ) from None
+    if problem := found.get("problem"):
+        place = f"{file.name}, line {found['line']}" if found.get("line") else file.name
+        raise BadSetting(f"{place}: {problem}")
+    return {"name": str(found["name"]), "title": str(found["title"])}
+
+
+@contextlib.contextmanager
+def _process(file: Path, result: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process that checks a file, which ends with everything that it started."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "core.models.cell_check", str(file), str(result)],
+        cwd=Path(__file__).resolve().parents[1],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=_limit,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (CHECK_BYTES, CHECK_BYTES))
