@@ -24,7 +24,7 @@ from rich.table import Table
 
 from core.experiment import Config
 from core.experiments import all_experiments, experiment_named
-from core.models.registry import variants
+from core.models.registry import usual_variants
 from core.runner import execute
 from core.settings import BadSetting
 from core.store.records import NOTE, TAG_CONFIG, TAG_SWEEP, RunRecord
@@ -117,7 +117,7 @@ def _measured(store: Store) -> Iterator[str]:
     for experiment in all_experiments():
         settings = {name: [value] for name, value in SMALL.get(experiment.name, {}).items()}
         once = {experiment.replicate.name: [1]} if experiment.replicate else {}
-        for config in experiment.configs(list(variants()), settings | once):
+        for config in experiment.configs(list(usual_variants()), settings | once):
             name = f"measured {experiment.name}"  # not queued: a worker may be there
             run_id = store.create(experiment, config, sweep=name, status="RUNNING")
             if execute(store, run_id) != "FINISHED":
@@ -140,7 +140,7 @@ def _planned(templates: Sequence[RunRecord], number: int) -> Iterator[Copy]:
     of: dict[str, list[int]] = {}
     for index, template in enumerate(templates):
         of.setdefault(template.experiment, []).append(index)
-    each = [(index, seed) for seed in (0, 1) for index in range(len(variants()))]
+    each = [(index, seed) for seed in (0, 1) for index in range(len(usual_variants()))]
     launches = -(-number // len(each))
     begin = time.time() - SECONDS_APART * launches
     planned = (
