@@ -136,6 +136,13 @@ PAGES: tuple[Page, ...] = (
         summary="Which layers keep your limits: every question at once, on equal terms.",
     ),
     Page(
+        path="views/report_card.py",
+        title="Report card",
+        icon=":material/fact_check:",
+        section="Workbench",
+        summary="A cell of your own on every question, beside RNN, LSTM and GRU.",
+    ),
+    Page(
         path="views/cell_explorer/page.py",
         title="Cell explorer",
         icon=":material/tune:",

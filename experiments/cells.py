@@ -47,15 +47,26 @@ def add(file: Path, person: Person | None = None) -> Version:
 
     Raises `BadSetting` with one sentence on what is wrong and where, and `NotAllowed`.
     """
-    (person or person_of_process()).require_admin(f"adds cells, {WHY}")
-    content = _content(file)
-    known = own_cells.Source(file.absolute(), content).checked
-    found = {"name": known.short, "title": known.title} if known else _check(file, content)
+    person = person or person_of_process()
+    person.require_admin(f"adds cells, {WHY}")
+    return add_content(file.name, _content(file), person, str(file.absolute()))
+
+
+def add_content(name: str, content: bytes, person: Person, file: str = "") -> Version:
+    """The same for a file that was sent rather than named. Raises what `add` raises."""
+    person.require_admin(f"adds cells, {WHY}")
+    if len(content) > MAX_BYTES:
+        raise BadSetting(
+            f"cell_file is {shown(name)}, which has {len(content):,} bytes; a cell takes at most "
+            f"{MAX_BYTES:,}"
+        )
+    known = own_cells.Source(Path(name), content).checked
+    found = {"name": known.short, "title": known.title} if known else _check(name, content)
     try:
-        return own_cells.keep(content, found["name"], found["title"], str(file.absolute()))
+        return own_cells.keep(content, found["name"], found["title"], file or f"{name}, uploaded")
     except OSError as error:
         raise BadSetting(
-            f"cell_file is {shown(str(file))}, but the folder {own_cells.folder()} cannot be "
+            f"cell_file is {shown(name)}, but the folder {own_cells.folder()} cannot be "
             f"written ({error.strerror}); make it writable, or name another with "
             f"{own_cells.CELLS_VARIABLE}"
         ) from None
@@ -95,18 +106,18 @@ def _content(file: Path) -> bytes:
         raise BadSetting(f"{name}, which cannot be read ({error.strerror})") from None
 
 
-def _check(file: Path, content: bytes) -> dict[str, str]:
+def _check(name: str, content: bytes) -> dict[str, str]:
     """What the process that checks a file says of it."""
     with tempfile.TemporaryDirectory(prefix="unroll-cell-") as folder:
         # Exactly what will be kept is checked, and nothing beside the file is imported by chance.
-        copied, result = Path(folder) / file.name, Path(folder) / "result.json"
+        copied, result = Path(folder) / Path(name).name, Path(folder) / "result.json"
         copied.write_bytes(content)
         with _process(copied, result) as process:
             try:
                 _, errors = process.communicate(timeout=CHECK_SECONDS)
             except subprocess.TimeoutExpired:
                 raise BadSetting(
-                    f"{file.name} was still being checked after {CHECK_SECONDS:.0f} seconds; look "
+                    f"{name} was still being checked after {CHECK_SECONDS:.0f} seconds; look "
                     "for a loop without end"
                 ) from None
         try:
@@ -115,11 +126,11 @@ def _check(file: Path, content: bytes) -> dict[str, str]:
             last = (errors.decode(errors="replace").strip().splitlines() or [""])[-1][:200]
             said = f" ({last})" if last else ""
             raise BadSetting(
-                f"{file.name} ended the process that checked it (exit status "
+                f"{name} ended the process that checked it (exit status "
                 f"{process.returncode}){said}; it may use at most {CHECK_BYTES / 2**30:.0f} GiB"
             ) from None
     if problem := found.get("problem"):
-        place = f"{file.name}, line {found['line']}" if found.get("line") else file.name
+        place = f"{name}, line {found['line']}" if found.get("line") else name
         raise BadSetting(f"{place}: {problem}")
     return {"name": str(found["name"]), "title": str(found["title"])}
 

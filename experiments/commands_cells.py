@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 from core.formatting import counted
-from core.models.architecture import variant_title
 from core.settings import BadSetting
 from core.store.tracking import open_store
 from experiments import cards, cells, queue
@@ -80,12 +79,13 @@ def card(args: argparse.Namespace) -> int:
     if args.json:
         content = {
             "cell": made.kind,
+            "sentence": made.answer,
             "sentences": {q.experiment.name: sentences for q, sentences in made.sentences},
             **json.loads(as_json(made.scorecard)),
         }
         print(json.dumps(content, ensure_ascii=False))
     else:
-        OUT.print(f"{variant_title(cell)} at {made.scorecard.terms.in_words}\n", markup=False)
+        OUT.print(f"{made.answer}\n", markup=False)
         for question, sentences in made.sentences:
             OUT.print(question.experiment.question, markup=False)
             for sentence in sentences or ["Not measured yet."]:

@@ -15,11 +15,11 @@ from dashboard.navigation import page_of
 from dashboard.store import cache
 from dashboard.ui import actions, controls, forms, states
 from dashboard.ui.text import plain
-from dashboard.views import active_runs
+from dashboard.views import active_runs, suites
 from dashboard.views.compare.picking import ID_LETTERS
 from experiments import queue
 from experiments.durations import estimate
-from experiments.suites import SUITES, Suite
+from experiments.suites import SUITES
 
 st.title("Launch", anchor=False)
 
@@ -132,33 +132,14 @@ if start:
         watch(next(iter(earlier.values())).sweep, [*earlier.values()], 0)
 
 
-def suite_row(suite: Suite) -> None:
-    """The button that queues what a suite lacks, and what that is."""
-    lacks = queue.missing_of(cache.reader().runs(), suite)
-    plan = [(experiment, config) for experiment, config, _ in lacks.plan]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        clicked = st.button(
-            suite.title,
-            key=f"suite-{suite.name}",
-            icon=":material/add:",
-            disabled=not (plan and access.may_launch()),
-        )
-        total = counted(len(plan) + len(lacks.waiting) + lacks.done, "run")
-        line = states.launch_line(
-            total, len(plan), lacks.done, len(lacks.waiting), estimate(plan, finished)
-        )
-        st.text(f"{line}. {suite.description}")
-    if clicked and (sweep := actions.launch_suite(suite)) is not None:
-        watch(sweep, [], len(plan))
-
-
-suites = st.expander(
+every = st.expander(
     "Or queue a whole suite", icon=":material/library_add:", key="suites", on_change="rerun"
 )
 
-if suites.open:
-    with suites:
+if every.open:
+    with every:
         for suite in SUITES:
-            suite_row(suite)
+            if (begun := suites.offer(suite)) is not None:
+                watch(begun.sweep, [], begun.number)
 
 active_runs.live_runs(st.query_params.get_all("watch"), figures=True)

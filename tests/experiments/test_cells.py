@@ -35,13 +35,10 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Files are taken for right, in no time; their names are gathered."""
     seen: list[str] = []
 
-    def check(file: Path, content: bytes) -> dict[str, str]:
-        seen.append(file.name)
-        name = re.search(rb'name = "(.+)"', content)
-        title = re.search(rb'title = "(.+)"', content)
-        assert name is not None
-        assert title is not None
-        return {"name": name[1].decode(), "title": title[1].decode()}
+    def check(name: str, content: bytes) -> dict[str, str]:
+        seen.append(name)
+        found = dict(re.findall(r'(name|title) = "(.+)"', content.decode()))
+        return {"name": found["name"], "title": found["title"]}
 
     monkeypatch.setattr(cells, "_check", check)
     return seen
@@ -154,8 +151,8 @@ def test_the_folder_is_checked_and_one_wrong_file_leaves_the_others(
     written(own, "a.py")
     written(own, "b.py", RIGHT.replace('"leaky"', '"other"'))
 
-    def check(file: Path, content: bytes) -> dict[str, str]:
-        if file.name == "a.py":
+    def check(name: str, content: bytes) -> dict[str, str]:
+        if name == "a.py":
             raise BadSetting("a.py, line 1: no")
         return {"name": "other", "title": "Other"}
 
