@@ -16,7 +16,10 @@ from core.models.registry import cell_kinds
 
 CELL_COLOURS: dict[str, str] = {"rnn": "#d8651f", "lstm": "#2f6bbf", "gru": "#23a066"}
 
-OTHER_CELLS = ("#a54b87", "#69692d", "#f04b5a", "#a58796", "#962dff", "#e100d2")
+OTHER_CELLS = (
+    *("#a54b87", "#69692d", "#f04b5a", "#a58796", "#962dff", "#e100d2"),
+    *("#1e96ff", "#c378c3"),
+)
 """The hues of the other cells, in the registry's order and from the beginning again."""
 
 OTHER_COLOUR = "#8a6bbf"

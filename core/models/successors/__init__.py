@@ -5,10 +5,12 @@ from __future__ import annotations
 from core.models.layer import StepCell
 from core.models.successors.delta import GatedDeltaNet
 from core.models.successors.lru import LRU
+from core.models.successors.m_lstm import MLSTM
 from core.models.successors.min_gru import MinGRU
 from core.models.successors.min_lstm import MinLSTM
 from core.models.successors.s_lstm import SLSTM
 from core.models.successors.selective import SelectiveSSM
+from core.models.successors.sru import SRU
 
 STEP_CELLS: tuple[StepCell, ...] = (
     MinGRU(),
@@ -16,6 +18,8 @@ STEP_CELLS: tuple[StepCell, ...] = (
     LRU(),
     SelectiveSSM(),
     SLSTM(),
+    MLSTM(),
     GatedDeltaNet(),
+    SRU(),
 )
 """In the order in which tables and forms list them."""
