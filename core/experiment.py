@@ -270,6 +270,13 @@ class Config(Settings):
         old_budget = {"parameter_budget": None} if cls.has_old_budget(settings) else {}
         return {**settings, **newer, **old_budget}
 
+    def pinned(self) -> Self:
+        """With everything that a result depends on outside of the settings, as it is now.
+
+        Raises `BadSetting` if it cannot be used.
+        """
+        return self
+
     @classmethod
     def unreadable(cls, settings: Mapping[str, object]) -> str:
         """Why recorded settings are not what a run has recorded; "" if they may be.
@@ -682,6 +689,8 @@ class Experiment:
                 if budgeted and WIDTH not in settings:
                     flat.pop(WIDTH, None)  # the preset's width gives way to the budget
                 first = self.config.from_flat(flat)
+                asked = first.flat()
+                flat |= {n: v for n, v in first.pinned().flat().items() if v != asked[n]}
                 for seed in range(first.seed, first.seed + seeds):
                     configs[self.config.from_flat({**flat, "seed": seed})] = None
         return list(configs)

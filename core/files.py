@@ -11,7 +11,9 @@ is what was opened. Whoever swaps a file for a link between the check and the us
 
 from __future__ import annotations
 
+import functools
 import gzip
+import hashlib
 import io
 import os
 import stat
@@ -39,6 +41,8 @@ MAX_LINES = 1_000_000
 
 MAX_LETTERS = 20_000
 """Of a line: a source and a target of the longest length that can be trained, 1,000 words."""
+
+DIGEST_LETTERS = 12
 
 GZIP_MEMBER = b"\x1f\x8b\x08"
 MAX_MEMBERS = 10_000
@@ -99,6 +103,33 @@ def resolve(field: str, name: str) -> Path:
         f"{field} is {quoted(name)}, which is outside the folder that files may be read from here; "
         "give the name of a file in that folder, or upload it"
     )
+
+
+def absolute(field: str, name: str) -> str:
+    """The name as every process finds the file by it: a worker may run in another folder.
+
+    Where there is a boundary names are relative to it, and stay as they are.
+    """
+    resolve(field, name)
+    return name if boundary() else os.path.abspath(Path(name).expanduser())  # noqa: PTH100 - ".."
+
+
+def digest(field: str, name: str) -> str:
+    """The beginning of the SHA-256 of a file's content, computed once while it does not change.
+
+    Raises what `read` raises.
+    """
+    path = resolve(field, name)
+    try:
+        status = path.stat()
+    except OSError:
+        return _digest(field, name, None)
+    return _digest(field, name, (status.st_mtime_ns, status.st_size, status.st_ino))
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(field: str, name: str, _status: object) -> str:
+    return hashlib.sha256(read(field, name)).hexdigest()[:DIGEST_LETTERS]
 
 
 def require_inside(config: Settings) -> None:

@@ -114,6 +114,8 @@ class Setting:
     name if it is not the default."""
     reads: Literal["", "file", "folder"] = ""
     """What the value names, if it is a file or folder that a run reads (`core.files`)."""
+    derived: bool = False
+    """Whether it follows from others when a run is asked for, and nobody gives it."""
 
     @property
     def of_architecture(self) -> bool:
@@ -200,6 +202,7 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
         role=cast(Role, extra.get("role", "identity")),
         noun=str(extra.get("noun", "")),
         reads=cast(Literal["", "file", "folder"], extra.get("reads", "")),
+        derived=bool(extra.get("derived")),
     )
 
 

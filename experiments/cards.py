@@ -117,7 +117,8 @@ class Card:
             if titles
         ]
         told = listed(parts) if parts else "neither better nor worse than all others in any measure"
-        return f"At {self.scorecard.terms.in_words}, {self.kind} is {told} (of {counted(len(lines), 'measure')})."
+        measures = counted(len(lines), "measure")
+        return f"At {self.scorecard.terms.in_words}, {self.kind} is {told} (of {measures})."
 
     @property
     def sentences(self) -> list[tuple[QuestionCard, list[str]]]:

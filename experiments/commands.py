@@ -241,7 +241,9 @@ def configs_of(args: argparse.Namespace) -> tuple[Experiment, list[Config]]:
                 f"{setting.name} is {text!r}, but here a comma separates values; give {plain}, "
                 "or 100k,1M"
             )
-        given[setting.name] = parse_values(setting, text)
+        # A text is one value: a file may have commas in its name.
+        one = str in setting.types and not setting.choices
+        given[setting.name] = [text] if one else parse_values(setting, text)
     variants = [variant.strip() for variant in args.variants.split(",")]
     added = [cells.add(Path(file)).name for file in args.cell_file]
     named = {full_variant(variant) for variant in variants}

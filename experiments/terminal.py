@@ -34,6 +34,7 @@ from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from core.store.records import RunRecord
+from core.store.tables import is_blank
 from core.store.tracking import Store
 from experiments.evidence import ClaimStatus, headline
 from experiments.export import with_settings
@@ -144,7 +145,7 @@ def print_results(store: Store, experiment: Experiment, records: Sequence[RunRec
     columns = [
         column.of(record.settings for record in finished)
         for column in experiment.summary.columns()
-        if column.name in frame and not frame[column.name].isna().all()
+        if column.name in frame and not is_blank(frame[column.name])
     ]
     rows = [["run", *(column.heading for column in columns)]]
     lines: list[dict[Any, Any]] = frame.to_dict("records")

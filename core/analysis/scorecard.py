@@ -128,7 +128,7 @@ def terms_of(settings: Mapping[str, Any]) -> Terms | None:
 
 # --- Which runs may stand side by side? Those that share all but what is compared.
 
-MAX_READ = 100
+MAX_READ = 30
 """The most runs of one kind that are read; of more, only the newest are."""
 
 

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median_low
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy
 import scipy  # its submodules are loaded when they are first used
@@ -221,10 +221,19 @@ class CorpusParts:
             return math.inf
         return float(self.counts[:, 1 + self.metric.max_ngram_order].sum())
 
+    @property
+    def applies(self) -> bool:
+        """Whether a perfect output would score 100: BLEU of references without a four-gram, of
+        short sentences or of a script without spaces, is 0 whatever is written."""
+        if not isinstance(self.metric, BLEU):
+            return True
+        reference_words = self.counts[:, 1]
+        return bool((reference_words >= self.metric.max_ngram_order).any())
+
     def estimate(self, without_each: Floats | None = None) -> Estimate:
-        """The score with its interval, where there is one."""
+        """The score with its interval, where there is one; missing where it does not apply."""
         n = len(self)
-        if not n:
+        if not n or not self.applies:
             return MISSING
         value = self.value
         imperfect = n - numpy.count_nonzero(self.perfect)
@@ -349,9 +358,18 @@ class Bottleneck:
     interval, because a guess that knows its sentences does too well: of 60 one covers 87 to 95%."""
 
 
+BottleneckQuality = Literal["token_accuracy", "bleu", "chrf"]
+
+
+def bleu_applies(sentences: Sequence[ScoredSentence], *, cased: bool = False) -> bool:
+    """Whether the references of these sentences have a four-gram."""
+    references = [one.reference_text for one in sentences]
+    return CorpusParts.of(bleu_metric(cased=cased), references, references).applies
+
+
 def bottleneck(
     buckets: Mapping[int, Sequence[ScoredSentence]],
-    quality: str = "token_accuracy",
+    quality: BottleneckQuality = "token_accuracy",
     *,
     cased: bool = False,
 ) -> Bottleneck:
@@ -361,18 +379,20 @@ def bottleneck(
     The bottleneck is the first ℓ with q(ℓ) - b(ℓ) < (q(ℓ₁) - b(ℓ₁)) / 2, ℓ₁ being the shortest,
     interpolated linearly between buckets, each placed at the mean length of its sentences.
 
-    `quality` is token_accuracy or bleu. For running text it is BLEU: one extra word shifts all
-    that follow, so right tokens are no longer at their own positions. There is a bottleneck
-    only where the whole interval of the shortest is above zero.
+    For running text the quality is BLEU: one extra word shifts all that follow, so right tokens
+    are no longer at their own positions; or chrF, where BLEU does not apply. There is a
+    bottleneck only where the whole interval of the shortest is above zero.
     """
     parts = _large_enough(list(buckets.values()))
     shortest = above_blind(parts[0])
     above = Estimate(shortest.value, None, None, shortest.n)
     if shortest.low is None or shortest.low <= 0:
         return Bottleneck(MISSING, None, above)
-    metric = bleu_metric(cased=cased)
+    metric = bleu_metric(cased=cased) if quality == "bleu" else chrf_metric(cased=cased)
     excess = [
-        _bleu_above_blind(part, metric) if quality == "bleu" else above_blind(part).value or 0.0
+        above_blind(part).value or 0.0
+        if quality == "token_accuracy"
+        else _score_above_blind(part, metric)
         for part in parts
     ]
     lengths = [fmean(one.source_words for one in part) for part in parts]
@@ -417,8 +437,8 @@ def blind_guess(references: Sequence[Sequence[Item]]) -> tuple[Item, ...]:
     return tuple(tokens.most_common(1)[0][0] for tokens in at)
 
 
-def _bleu_above_blind(sentences: Sequence[ScoredSentence], metric: BLEU) -> float:
-    """BLEU less that of the blind guess in words, as long as the median reference."""
+def _score_above_blind(sentences: Sequence[ScoredSentence], metric: Metric) -> float:
+    """A corpus score less that of the blind guess in words, as long as the median reference."""
     references = [one.reference_text for one in sentences]
     words = [reference.split() for reference in references]
     blind = " ".join(blind_guess(words)[: median_low(map(len, words))])

@@ -28,6 +28,7 @@ from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.store.folder import NO_ROOM
 from core.store.records import TAG_STATE, RunRecord
+from core.store.tables import read_table
 from core.store.tracking import Store, insist
 
 CHECKPOINT, FILES = "checkpoint", "files"
@@ -224,7 +225,7 @@ def salvage(store: Store, run_id: str, experiment: Experiment) -> int:
         if not complete:
             continue
         store.upload(run_id, path, "tables")
-        table = pandas.read_csv(path)
+        table = read_table(complete, row)
         rows += len(table)
         points += metric_points(row, table)
     non_finite = store.log_metrics(run_id, points)

@@ -18,6 +18,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +65,7 @@ from core.store.records import (
     note_text,
 )
 from core.store.sqlite import SqliteFile, check_database
+from core.store.tables import read_table, row_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -81,6 +83,9 @@ MAX_TAG_LENGTH = 5000
 
 PAGE_RUNS = 50
 """Runs asked for at once: MLflow holds a whole page of them as database objects."""
+
+SERVER_SECONDS = 5.0
+"""How long a server may take to say which experiments it has, before MLflow asks it."""
 
 QUEUE_PAGE_RUNS = 8
 """The same for the queue, of which mostly the next one or two are needed."""
@@ -425,26 +430,26 @@ class Store:
 
         Columns that are newer than the run are there: an axis at its older value, others empty.
         """
+        row = row_of(record.experiment, name)
         with self._table_file(record, name) as path:
             if path is None:
                 return None
             try:
-                table = pandas.read_csv(path)
+                table = read_table(path.read_bytes(), row)
             except (ValueError, OSError):  # somebody edited it, or it is gone by now
                 return None
-        rows = [r for e in all_experiments() if e.name == record.experiment for r in e.rows]
-        row = next((row for row in rows if row.table == name), None)
         if row is None:
             return table
-        texts = table.select_dtypes(exclude=["number", "bool"])
+        # By names in sets: pandas' own ways take longer, for each column, than reading the file.
+        numbers, there = set(table.select_dtypes(["number", "bool"])), set(table)
         for column in row.columns():
             if column.role in ("measure", "seed"):  # what is no number was not measured
-                for damaged in texts.columns.intersection(column.names):
+                for damaged in there.intersection(column.names) - numbers:
                     table[damaged] = pandas.to_numeric(table[damaged], errors="coerce")
             if column.estimate and not column.aggregation.has_interval:  # older runs gave one
-                ends = [f"{column.name}_low", f"{column.name}_high"]
-                table[table.columns.intersection(ends)] = math.nan
-        missing = [n for n in row.header() if n not in table]
+                for end in there & {f"{column.name}_low", f"{column.name}_high"}:
+                    table[end] = math.nan
+        missing = [n for n in row.header() if n not in there]
         if not missing:
             return table
         older = {c.name: c.older for c in row.columns() if c.older is not None}
@@ -482,6 +487,10 @@ class Store:
             names = self._tables_there(record.run_id)
             self._copies.keep_names(record.run_id, names)
         return name in names
+
+    def is_at_hand(self, run_id: str, name: str) -> bool:
+        """Whether a table can be read without asking a server."""
+        return not self.is_remote or self._copies.table(run_id, name) is not None
 
     def keep_tables(self, run_id: str, folder: Path) -> None:
         """Keep what a run has recorded that finished on this machine, where a server has it."""
@@ -662,8 +671,7 @@ def open_store(uri: str | None = None) -> Store:
                 check_database(path)
                 copy_before_upgrade(path, SCHEMA_REVISION)
             if SqliteFile.at(path) is None:  # MLflow makes or brings up to date what it needs
-                known = Store(uri).client.search_experiments()
-                _require_same_store(uri, {e.experiment_id: e.creation_time for e in known})
+                _require_same_store(uri, _experiments_of_server(uri))
             if path is not None:
                 check_database(path)
             database = SqliteFile.at(path)
@@ -678,6 +686,20 @@ def open_store(uri: str | None = None) -> Store:
             "the store from a copy"
         ) from error
     return Store(uri)
+
+
+def _experiments_of_server(uri: str) -> dict[str, int | None]:
+    """Number → when it was created, of the store's experiments, as a server or MLflow says.
+
+    An MLflow server that lets everybody in is asked in one request: to load MLflow takes seconds.
+    """
+    if uri.startswith(("http://", "https://")):
+        address = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1000"
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with urllib.request.urlopen(address, timeout=SERVER_SECONDS) as answer:
+                found = json.load(answer)
+            return {e["experiment_id"]: int(e["creation_time"]) for e in found["experiments"]}
+    return {e.experiment_id: e.creation_time for e in Store(uri).client.search_experiments()}
 
 
 def _require_same_store(uri: str, experiments: Mapping[str, int | None]) -> None:

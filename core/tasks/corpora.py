@@ -10,17 +10,18 @@ Shapes: N pairs, B batch, S source steps, T target steps.
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import sentencepiece
 import torch
 from torch import Tensor
 
-from core.settings import BadSetting
+from core.settings import BadSetting, shown
 from core.tasks import grammar
 from core.tasks.parallel_text import Sides, joined
 from core.tasks.vocabularies import SPECIAL, SyntheticName, words_of
@@ -291,8 +292,15 @@ def text_corpus(
         encoded: list[Pair] = []
         for number in range(1, joined_sentences + 1):
             for source, target in zip(*joined(sides, number), strict=True):
-                if shortest <= len(source.split()) <= longest:
-                    encoded.append(Pair(subwords.encode(source), subwords.encode(target)))
+                if not shortest <= len(source.split()) <= longest:
+                    continue
+                pair = Pair(subwords.encode(source), subwords.encode(target))
+                if not (pair.source and pair.target):
+                    raise BadSetting(
+                        f"the text has the pair {shown(source)} and {shown(target)}, of which "
+                        "nothing is left for the model to read; remove it"
+                    )
+                encoded.append(pair)
         return encoded
 
     trained = pairs(train, longest_trained)
@@ -308,19 +316,45 @@ def text_corpus(
     return Corpus(subwords, subwords, *parts)
 
 
-def split(sides: Sides, name: str) -> tuple[Sides, Sides, Sides]:
+def split(sides: Sides, name: str, *, cased: bool = False) -> tuple[Sides, Sides, Sides]:
     """Training, validation and test of one file: 90, 5 and 5 percent of its different pairs.
 
-    Raises `BadSetting` when there are too few lines.
+    Different is what the model reads differently: after the normalisation of its subwords, and
+    without capitals unless case is kept. All targets of one source stay in one part, so that no
+    tested source is known from training. Raises `BadSetting` when there are too few pairs.
     """
-    pairs = list(dict.fromkeys(zip(sides.source, sides.target, strict=True)))
-    if len(pairs) < 20:
+    read = functools.partial(normalised, cased=cased)
+    by_source: dict[str, dict[str, tuple[str, str]]] = {}
+    for source, target in zip(sides.source, sides.target, strict=True):
+        by_source.setdefault(read(source), {}).setdefault(read(target), (source, target))
+    number = sum(map(len, by_source.values()))
+    if number < 20:
         raise BadSetting(
-            f"{name} has {len(pairs)} different pairs; training, validation and test need "
-            "at least 20"
+            f"{name} has {number} different pairs; training, validation and test need at least 20"
         )
-    random.Random(0).shuffle(pairs)
-    size = max(1, len(pairs) // 20)
-    parts = pairs[2 * size :], pairs[:size], pairs[size : 2 * size]
+    groups = [list(pairs.values()) for pairs in by_source.values()]
+    random.Random(0).shuffle(groups)
+    size = max(1, number // 20)
+    parts: list[list[tuple[str, str]]] = [[], [], []]
+    for group in groups:
+        place = next((part for part in parts[1:] if len(part) < size), parts[0])
+        place += group
     train, validation, test = (Sides([s for s, _ in p], [t for _, t in p]) for p in parts)
+    if not train.source:
+        raise BadSetting(f"{name} has one source for nearly all of its pairs; give different ones")
     return train, validation, test
+
+
+def normalised(text: str, *, cased: bool) -> str:
+    """A text as subwords read it: SentencePiece's form of NFKC, one blank between words."""
+    return str(_normaliser().normalize(text if cased else text.lower())).strip()
+
+
+@functools.cache
+def _normaliser() -> Any:
+    return sentencepiece.SentencePieceNormalizer(
+        rule_name="nmt_nfkc",
+        add_dummy_prefix=False,
+        escape_whitespaces=False,
+        remove_extra_whitespaces=True,
+    )

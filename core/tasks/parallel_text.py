@@ -1,4 +1,4 @@
-"""Parallel text from files: one sentence a line, aligned by line, or a TSV of two columns.
+"""Parallel text from files: one sentence a line, aligned by line, or two columns of one file.
 
 Everything is read (`core.files`) and checked before anything is used: a file that cannot be trusted
 is refused with its name and the line. Multi30k is read from a folder that has its files, or
@@ -8,12 +8,14 @@ downloaded from their public home on request.
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
 import http.client
 import os
+import unicodedata
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, get_args
 
@@ -28,41 +30,140 @@ class Sides(NamedTuple):
     target: list[str]
 
 
+HEADINGS = {
+    *("source", "target", "src", "tgt", "trg", "attribution", "text", "translation", "sentence"),
+    *("english", "german", "french", "spanish", "italian", "dutch", "portuguese", "russian"),
+    *("chinese", "japanese", "korean", "deutsch", "englisch"),
+    *("en", "de", "fr", "es", "it", "nl", "pt", "ru", "zh", "ja", "ko"),
+}
+"""A first line whose two columns are called one of these names them, and is no sentence."""
+
+CELL_MARKS = ("\t", ";", ",")
+"""What separates the columns of a `.csv`: the first of those that most of its lines have."""
+
+
+def is_empty(text: str) -> bool:
+    """Whether a model would read nothing: blanks, controls and marks without width."""
+    return all(unicodedata.category(letter)[0] in "CZ" for letter in text)
+
+
 def sentences(field: str, name: str, content: bytes) -> list[str]:
     """The lines of a UTF-8 text, gzipped if it is called `.gz`, without blanks at their ends.
 
     Raises `BadSetting` if it is truncated, not gzip, too large or no text, or has an empty line.
     """
-    if name.endswith(".gz"):
-        content = files.unpacked(field, name, content)
-    lines = [line.strip() for line in files.text_lines(field, name, content)]
-    if "" in lines:
-        raise BadSetting(
-            f"{field} is {files.quoted(name)}, whose line {lines.index('') + 1:,} is empty; give "
-            "it a sentence"
-        )
+    lines = [line.strip() for line in _lines(field, name, content)]
+    for number, line in enumerate(lines, start=1):
+        if is_empty(line):
+            raise BadSetting(
+                f"{field} is {files.quoted(name)}, whose line {number:,} is empty; give it a "
+                "sentence"
+            )
     return lines
 
 
-def tsv_sides(field: str, name: str, content: bytes) -> Sides:
-    """The sentences of a text with a source, a tab and a target on every line."""
-    sides = Sides([], [])
-    for number, line in enumerate(sentences(field, name, content), start=1):
-        columns = [column.strip() for column in line.split("\t")]
-        if len(columns) != 2:
-            count = f"{len(columns):,} column{'' if len(columns) == 1 else 's'}"
+def _lines(field: str, name: str, content: bytes) -> list[str]:
+    if name.endswith(".gz"):
+        content = files.unpacked(field, name, content)
+    return files.text_lines(field, name, content)
+
+
+class Table(NamedTuple):
+    """What a file with columns holds."""
+
+    sides: Sides
+    ignored: tuple[str, ...]
+    """What of it was not read, in words."""
+
+
+def read_table(field: str, name: str, content: bytes) -> Table:
+    """The first two columns of a text, source and target: separated by tabs, or of a `.csv`.
+
+    Further columns and a line of headings are ignored, which is said. Raises `BadSetting` for a
+    line without two of them.
+    """
+    rows = list(_rows(field, name, content))
+    ignored = []
+    if rows and len(rows[0][1]) > 1 and {cell.lower() for cell in rows[0][1][:2]} <= HEADINGS:
+        ignored.append(f"line 1, which names the columns: {', '.join(rows[0][1])}")
+        rows = rows[1:]
+        if not rows:
             raise BadSetting(
-                f"{field} is {files.quoted(name)}, whose line {number:,} has {count}; give source, "
-                "tab, target"
+                f"{field} is {files.quoted(name)}, which has no sentences under its line of "
+                "headings; give some"
             )
-        sides.source.append(columns[0])
-        sides.target.append(columns[1])
-    return sides
+    more = sum(any(cells[2:]) for _, cells in rows)
+    if more:
+        ignored.append(f"what {more:,} of {len(rows):,} lines have after their second column")
+    sides = Sides([], [])
+    for number, cells in rows:
+        fault = ""
+        if len(cells) < 2:
+            fault = "has 1 column" if any(cells) else "is empty"
+        elif empty := [
+            side for side, cell in zip(Sides._fields, cells, strict=False) if is_empty(cell)
+        ]:
+            fault = f"has an empty {' and an empty '.join(empty)}"
+        if fault:
+            separator = "comma" if _is_csv(name) else "tab"
+            raise BadSetting(
+                f"{field} is {files.quoted(name)}, whose line {number:,} {fault}; give source, "
+                f"{separator}, target"
+            )
+        sides.source.append(cells[0])
+        sides.target.append(cells[1])
+    return Table(sides, tuple(ignored))
 
 
-def read_tsv(field: str, name: str) -> Sides:
+def _is_csv(name: str) -> bool:
+    return name.lower().removesuffix(".gz").endswith(".csv")
+
+
+def _rows(field: str, name: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells without blanks at their ends) of every line."""
+    lines = _lines(field, name, content)
+    if not _is_csv(name):
+        # Quotation marks of a spreadsheet, which doubles those within; else they are the text's.
+        quoted = any('""' in cell[1:-1] for line in lines for cell in _quoted(line))
+        for number, line in enumerate(lines, start=1):
+            split = line.split("\t")
+            yield number, [(_unquoted(cell) if quoted else cell).strip() for cell in split]
+        return
+    mark = max(CELL_MARKS, key=lambda mark: sum(mark in line for line in lines))
+    reader = csv.reader(lines, delimiter=mark, strict=True)
+    try:
+        for at, cells in enumerate(reader, start=1):
+            if reader.line_num != at:
+                raise csv.Error("a cell goes on in the next line")
+            yield at, [cell.strip() for cell in cells]
+    except csv.Error as error:
+        raise BadSetting(
+            f"{field} is {files.quoted(name)}, whose line {reader.line_num:,} cannot be read "
+            f"({error}); give source, comma, target"
+        ) from None
+
+
+def _quoted(line: str) -> list[str]:
+    return [cell for cell in line.split("\t") if _is_quoted(cell.strip())]
+
+
+def _is_quoted(cell: str) -> bool:
+    return len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in cell[1:-1].replace('""', "")
+
+
+def _unquoted(cell: str) -> str:
+    bare = cell.strip()
+    return bare[1:-1].replace('""', '"') if _is_quoted(bare) else cell
+
+
+def tsv_sides(field: str, name: str, content: bytes) -> Sides:
+    """The sentences of such a text."""
+    return read_table(field, name, content).sides
+
+
+def read_tsv(field: str, name: str) -> Table:
     """Read a file of that kind."""
-    return tsv_sides(field, name, files.read(field, name))
+    return read_table(field, name, files.read(field, name))
 
 
 def joined(sides: Sides, number: int) -> Sides:

@@ -107,10 +107,11 @@ def _compared(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -
 
 
 def fetch_values(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
-    """Fetch at once what comparisons and scorecards read of these runs."""
-    table = reader().table
+    """Fetch at once what comparisons and scorecards read of these runs, where a server has it."""
+    table, summary = reader().table, experiment.summary.table
+    away = (run for run in runs if not reader().store.is_at_hand(run.run_id, summary))
     measured = (
-        MeasuredRun(run.run_id, run.settings, functools.partial(table, run)) for run in runs
+        MeasuredRun(run.run_id, run.settings, functools.partial(table, run)) for run in away
     )
     reader().fetch(functools.partial(per_seed_values, experiment, [run]) for run in measured)
 

@@ -17,7 +17,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from io import BytesIO
 from typing import TypeVar, cast
 
 import pandas
@@ -27,6 +26,7 @@ from core.store.folder import StoreError
 from core.store.people import Person
 from core.store.records import ACTIVE, TAG_CONFIG, RunRecord
 from core.store.saved import Saved, saved
+from core.store.tables import read_table, row_of
 from core.store.tracking import Store, load_mlflow, open_store
 from experiments import housekeeping
 from experiments.housekeeping import Edit
@@ -61,8 +61,9 @@ MAX_TABLE_BYTES = 48 * 2**20
 FRAME_BYTES, COLUMN_BYTES = 2_000, 750
 """What pandas takes around the numbers of a table: 30 kB of one row of 40 columns."""
 
-MLFLOW_AFTER_SECONDS = 5.0
-"""By then the first page has been drawn; the first button that needs MLflow comes later."""
+MLFLOW_AFTER_SECONDS, MLFLOW_AFTER_SERVER_SECONDS = 5.0, 15.0
+"""By then the first page of a local store, or of a server, has been drawn; the first button that
+needs MLflow comes later."""
 
 KEPT_METRICS = ("seconds",)
 """Results come from the tables; this one is for estimates of time."""
@@ -383,7 +384,7 @@ class Reader:
         except OSError:  # it is executed on another machine, which uploads its rows now and then
             return self._uploaded(record, name)
         whole = content[: content.rfind(b"\n") + 1]
-        return pandas.read_csv(BytesIO(whole)) if whole else None
+        return read_table(whole, row_of(record.experiment, name)) if whole else None
 
     def _uploaded(self, record: RunRecord, name: str) -> pandas.DataFrame | None:
         """What a run has uploaded so far; many people look at it, and the store is asked once."""
@@ -418,7 +419,7 @@ def open_reader(uri: str) -> Reader:
     """The reader of a store, shared by all sessions. Raises `StoreError`."""
     with _open_lock:
         reader = _reader_of(uri)
-        _load_later()
+        _load_later(MLFLOW_AFTER_SERVER_SECONDS if reader.store.is_remote else MLFLOW_AFTER_SECONDS)
         return reader
 
 
@@ -435,9 +436,14 @@ def _fetchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MAX_FETCHERS, "fetch")
 
 
-@functools.cache
-def _load_later() -> None:
-    later = threading.Timer(MLFLOW_AFTER_SECONDS, _load_mlflow)
+_loading_later = threading.Event()
+
+
+def _load_later(seconds: float) -> None:
+    if _loading_later.is_set():
+        return
+    _loading_later.set()
+    later = threading.Timer(seconds, _load_mlflow)
     later.daemon = True
     later.start()
 

@@ -142,7 +142,7 @@ def groups(experiment: Experiment, variants: Sequence[str], size: str = WIDTH) -
     fitting = [
         s
         for s in experiment.settings
-        if s.name not in VARIANT_SETTINGS and any(map(s.belongs_to, cells))
+        if s.name not in VARIANT_SETTINGS and not s.derived and any(map(s.belongs_to, cells))
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
     common = sorted(own, key=lambda s: s is not experiment.replicate)[:MAX_COMMON]

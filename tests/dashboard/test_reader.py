@@ -273,7 +273,7 @@ def test_libraries_are_exempt_from_garbage_collection_once(
     monkeypatch.setattr(module, "MLFLOW_AFTER_SECONDS", 0.0)
     frozen = threading.Semaphore(0)
     monkeypatch.setattr(module.gc, "freeze", frozen.release)
-    module._load_later.cache_clear()
+    module._loading_later.clear()
     module.open_reader(store.uri)
     assert frozen.acquire(timeout=30)
     module._reader_of.cache_clear()

@@ -55,11 +55,15 @@ def by_seed(settings: Mapping[str, Value], tables: Tables) -> Mapping[str, Mappi
 def run_sentence(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str:
     """`LSTM 64, no attention, grammar: … has lost half of what it has above a blind guess at …`."""
     attention = "no attention" if config.attention == "none" else f"{config.attention} attention"
+    name = f"{config.architecture.label}, {attention}, {config.task}"
+    if summary.get("diverged"):
+        return f"{name}: no quality, because training diverged ({summary['diverged']})."
     accuracy, bleu = read_estimate(summary, "token_accuracy"), read_estimate(summary, config.bleu)
     overall = f"token accuracy {number(accuracy.value or 0.0)}%"
     if bleu.value is not None:
         overall += f", {QUALITIES[config.bleu]} {number(bleu.value)} ({_over_sentences(bleu)})"
-    length, title = _bottleneck_column().read(summary, config.flat()), QUALITIES[config.quality]
+    length = _bottleneck_column().read(summary, config.flat())
+    title = str(summary.get("judged_by") or "") or QUALITIES[config.quality]
     if length.value is None:
         above = read_estimate(summary, "above_blind")
         halving = (
@@ -73,7 +77,6 @@ def run_sentence(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str
     else:
         words = quantity(length.value, "words")
         halving = f"{title} has lost half of what it has above a blind guess at {words}"
-    name = f"{config.architecture.label}, {attention}, {config.task}"
     return f"{name}: free-running {halving}; over all lengths: {overall}."
 
 
@@ -101,6 +104,11 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         names = shortened_list(never, MAX_NAMED, "other model")
         yield f"Quality never fell by half in {names}: the length is a lower bound."
     missing = [name for name, length in lengths.items() if length.value is None]
+    lost = [name for name in missing if comparison.summaries[name].get("diverged")]
+    if lost:
+        names = shortened_list(lost, MAX_NAMED, "other model")
+        yield f"Training of {names} diverged: its loss ceased to be finite, and it has no quality."
+    missing = [name for name in missing if name not in lost]
     above = {n: read_estimate(comparison.summaries[n], "above_blind").low for n in missing}
     older = [name for name in missing if (above[name] or 0.0) > 0]
     if older:

@@ -5,6 +5,7 @@ An encoder-decoder is trained on short sentences and judged by length, with atte
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from core import files
 from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.formatting import as_number, listed
 from core.models.architecture import Architecture
@@ -27,6 +29,7 @@ from core.models.registry import built_in_cells, is_cell, variants
 from core.settings import Value, shown
 from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEDIAN
 from core.stats.estimates import Estimate
+from core.tasks import parallel_text
 from core.tasks.vocabularies import SyntheticName, vocabulary_sizes
 
 Task = Literal["grammar", "copy", "reverse", "multi30k", "tsv"]
@@ -223,6 +226,27 @@ class LengthQualityConfig(Config):
         description="The TSV file of the task tsv, plain or gzipped.",
         json_schema_extra={"reads": "file"},
     )
+    file_sha256: str = Field(
+        "",
+        title="Content",
+        description=(
+            "The beginning of the file's SHA-256, which is filled in when a run is asked for: a "
+            "file that was edited is another text."
+        ),
+        json_schema_extra={"noun": "text", "derived": True},
+    )
+
+    def pinned(self) -> Self:
+        """With the file by its full path and with its content, read once to see that it is right.
+
+        Raises `BadSetting` for a file that cannot be trained on.
+        """
+        if self.task != "tsv" or self.file_sha256:
+            return self
+        name = files.absolute("file", self.file)
+        sha256 = files.digest("file", name)
+        _require_text(name, sha256)
+        return self.model_copy(update={"file": name, "file_sha256": sha256})
 
     @property
     def features(self) -> int:
@@ -287,6 +311,11 @@ class LengthQualityConfig(Config):
         return "token_accuracy" if self.synthetic else self.bleu
 
     @property
+    def chrf_title(self) -> str:
+        """The title of its chrF2."""
+        return CASED_CHRF_TITLE if self.cased else CHRF_TITLE
+
+    @property
     def bleu(self) -> Literal["bleu", "cased_bleu"]:
         """The column of its BLEU."""
         return "cased_bleu" if self.cased else "bleu"
@@ -319,6 +348,11 @@ class LengthQualityConfig(Config):
                 "choose another one"
             )
         return self
+
+
+@functools.lru_cache(maxsize=64)
+def _require_text(name: str, _sha256: str) -> None:
+    parallel_text.read_tsv("file", name)
 
 
 SCORING_WORK = 1e7
@@ -562,3 +596,10 @@ class LengthQualitySummary(Row):
     )
     steps_trained: int = measure("Steps trained")
     signature: str = note("BLEU signature")
+    judged_by: str = note(
+        "Bottleneck of",
+        description="The quality that falls by half, where BLEU does not apply to a text.",
+    )
+    diverged: str = note(
+        "Diverged", description="Why the model has no quality: its loss ceased to be finite."
+    )

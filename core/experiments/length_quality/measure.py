@@ -30,7 +30,10 @@ from core.experiments.length_quality.judging import (
 from core.experiments.length_quality.model import build, corpus_of
 from core.experiments.length_quality.training import ModelTraining
 from core.measure.text_quality import (
+    Bottleneck,
+    BottleneckQuality,
     ScoredSentence,
+    bleu_applies,
     bleu_metric,
     bottleneck,
     exact_match,
@@ -48,12 +51,18 @@ def measure(config: LengthQualityConfig, checkpoint: bytes | None = None) -> Ite
     device = resolve_device(config.device, "float32")
     total = work(config)
     yield Progress(0, total, device_sentence(device))
-    corpus = corpus_of(config)
+    said: list[str] = []
+    corpus = corpus_of(config, said.append)
+    for sentence in said:
+        yield Progress(0, total, sentence)
     model = build(config, corpus, device)
     training = ModelTraining(config, corpus, model, device)
     if checkpoint is not None:
         training.load(checkpoint)
     yield from training.events(total)
+    if training.diverged:  # what it writes is no measurement of how well it translates
+        yield summarise(config, training, [])
+        return
     yield from model_files(config, corpus, model)
     references = (words_in(corpus.target, pair.target) for pair in corpus.train)
     trained: dict[By, int] = {"source": config.longest_trained, "reference": max(references)}
@@ -92,9 +101,13 @@ def model_files(config: LengthQualityConfig, corpus: Corpus, model: Seq2Seq) -> 
 def summarise(
     config: LengthQualityConfig, training: ModelTraining, free: Sequence[ScoredSentence]
 ) -> LengthQualitySummary:
-    """The summary of the free-running outputs."""
-    quality = "token_accuracy" if config.synthetic else "bleu"
-    halving = bottleneck(buckets(config, free, "source"), quality, cased=config.cased)
+    """The summary of the free-running outputs; without any, of a model that diverged."""
+    quality: BottleneckQuality = "token_accuracy" if config.synthetic else "bleu"
+    if quality == "bleu" and not bleu_applies(free, cased=config.cased):
+        quality = "chrf"
+    halving = Bottleneck(MISSING, None, MISSING)
+    if free:
+        halving = bottleneck(buckets(config, free, "source"), quality, cased=config.cased)
     within = [one for one in free if one.source_words <= config.longest_trained]
     beyond = [one for one in free if one.source_words > config.longest_trained]
     scores = corpus_scores(config, free)
@@ -115,4 +128,6 @@ def summarise(
         training_seconds=training.seconds,
         steps_trained=training.trainer.step,
         signature="" if config.digits else signature(bleu_metric(cased=config.cased)),
+        judged_by=config.chrf_title if free and quality == "chrf" else "",
+        diverged=training.diverged,
     )

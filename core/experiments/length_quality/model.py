@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
 
+from core import files
 from core.experiments.length_quality.declaration import LengthQualityConfig
 from core.files import quoted
 from core.models.seq2seq import Seq2Seq, Seq2SeqShape
+from core.settings import BadSetting
 from core.tasks import parallel_text
 from core.tasks.corpora import (
     Codec,
@@ -22,8 +24,13 @@ from core.tasks.corpora import (
 from core.tasks.vocabularies import SyntheticName
 
 
-def corpus_of(config: LengthQualityConfig) -> Corpus:
-    """Draw or read the sentence pairs. Raises `BadSetting` for a text that cannot be used."""
+def corpus_of(
+    config: LengthQualityConfig, say: Callable[[str], None] = lambda sentence: None
+) -> Corpus:
+    """Draw or read the sentence pairs; `say` is told what of a text is ignored.
+
+    Raises `BadSetting` for a text that cannot be used.
+    """
     if config.synthetic:
         return synthetic_corpus(
             cast(SyntheticName, config.task),
@@ -35,8 +42,17 @@ def corpus_of(config: LengthQualityConfig) -> Corpus:
             seed=config.seed,
         )
     if config.task == "tsv":
-        sides = parallel_text.read_tsv("file", config.file)
-        train, validation, test = split(sides, f"the file {quoted(config.file)}")
+        now = files.digest("file", config.file) if config.file_sha256 else ""
+        if now != config.file_sha256:
+            raise BadSetting(
+                f"file is {quoted(config.file)}, whose content is not what it was when this run "
+                f"was asked for (SHA-256 {config.file_sha256}… then, {now}… now); queue it anew"
+            )
+        sides, ignored = parallel_text.read_tsv("file", config.file)
+        for what in ignored:
+            say(f"of {quoted(config.file)} this is ignored: {what}")
+        name = f"the file {quoted(config.file)}"
+        train, validation, test = split(sides, name, cased=config.cased)
     else:
         languages = (config.source_language, config.target_language)
         if config.fetch:

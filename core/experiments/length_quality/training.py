@@ -89,6 +89,16 @@ class ModelTraining:
         if config.patience and self.best["model"] is not None:
             self.model.load_state_dict(self.best["model"])
 
+    @property
+    def diverged(self) -> str:
+        """When the loss ceased to be finite, in words; empty for a model that can be used."""
+        if all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
+            return ""
+        broken = (row for row in self.rows if not math.isfinite(row.training_loss))
+        first = next(broken, None)
+        when = f" by step {first.training_step:,}" if first else ""
+        return f"the loss ceased to be finite{when}"
+
     def _out_of_patience(self) -> bool:
         """Whether as many validations as `patience` says have brought nothing better."""
         after = [row for row in self.rows if row.training_step > self.best["step"]]

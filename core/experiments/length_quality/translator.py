@@ -16,7 +16,7 @@ from core.models.counting import count_translator
 from core.models.decoding import attention_map, beam, max_output_tokens
 from core.models.seq2seq import Padded, Seq2Seq, Seq2SeqShape
 from core.models.weights import MAX_MODEL_BYTES, load_state
-from core.settings import BadSetting
+from core.settings import BadSetting, shown
 from core.tasks.corpora import UNKNOWN, Codec, Pair, Subwords, Words, padded_sources
 
 MAX_WORDS = 200
@@ -110,6 +110,11 @@ class Translator:
         if not 1 <= width <= MAX_BEAM:
             raise BadSetting(f"beam is {width}; give a whole number from 1 to {MAX_BEAM}")
         tokens = as_read(self.config, Pair(self.source.encode(prepared), ())).source
+        if not tokens:
+            raise BadSetting(
+                f"source is {shown(text)}, of which nothing is left for the model to read; give a "
+                "word"
+            )
         source = Padded(*padded_sources([tokens]))
         (hypotheses,) = beam(self.model, source, width, max_output_tokens(len(tokens)))
         best = hypotheses[0]

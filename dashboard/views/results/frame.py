@@ -23,6 +23,7 @@ from core.formatting import inline_text, listed, quantity, shortened_list
 from core.settings import settings_of
 from core.stats.estimates import AtLeast
 from core.store.records import ACTIVE, RunRecord
+from core.store.tables import is_blank
 from dashboard.charts.scales import whole_numbers
 from dashboard.figures.base import Figure, Shown, read, tabs
 from dashboard.navigation import page_of
@@ -287,7 +288,7 @@ def results_table(shown: Shown) -> None:
     for declared in summary.columns():
         column = shown.column(summary.table, declared.name)
         name, heading, help_text = column.name, column.heading, column.description or None
-        if results[name].isna().all():
+        if is_blank(results[name]):
             continue
         table[heading] = results[name]
         bounds = [column.read(record, record) for record in records if column.limit]

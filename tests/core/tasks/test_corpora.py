@@ -23,6 +23,7 @@ from core.tasks.corpora import (
     Words,
     codecs,
     draw_pairs,
+    normalised,
     padded_sources,
     split,
     synthetic_corpus,
@@ -222,3 +223,35 @@ def test_a_file_of_fewer_than_twenty_different_pairs_is_refused() -> None:
     lines = [f"line {n}" for n in range(19)]
     with pytest.raises(BadSetting, match="a file has 19 different pairs"):
         split(Sides(lines * 2, lines * 2), "a file")
+
+
+def test_pairs_that_a_model_reads_alike_are_one_pair_and_never_tested_on() -> None:
+    """In capitals, in full width, composed or not: the model has seen it in training."""
+    plain = [(f"wort é{n} nummer", f"word é{n} number") for n in range(40)]
+    spelled = [
+        *plain,
+        *((s.upper(), t.upper()) for s, t in plain),
+        *((s.replace("é", "e\u0301"), t) for s, t in plain),
+        *((s.replace(" ", "\u3000"), f" {t} ") for s, t in plain),
+    ]
+    parts = split(Sides([s for s, _ in spelled], [t for _, t in spelled]), "a file")
+    assert sum(len(part.source) for part in parts) == 40
+    read = [{normalised(source, cased=False) for source in part.source} for part in parts]
+    assert not read[0] & read[2]
+    assert not read[1] & read[2]
+    cased = split(Sides([s for s, _ in spelled], [t for _, t in spelled]), "a file", cased=True)
+    assert sum(len(part.source) for part in cased) == 80
+
+
+def test_all_targets_of_one_source_stay_in_one_part() -> None:
+    sources = [f"source {n // 2}" for n in range(100)]
+    parts = split(Sides(sources, [f"target {n}" for n in range(100)]), "a file")
+    assert sum(len(part.source) for part in parts) == 100, "both targets are kept"
+    of_part = [set(part.source) for part in parts]
+    assert not of_part[0] & of_part[1] | of_part[0] & of_part[2] | of_part[1] & of_part[2]
+    assert all(of_part)
+
+
+def test_a_file_of_one_source_is_refused() -> None:
+    with pytest.raises(BadSetting, match="has one source for nearly all of its pairs"):
+        split(Sides(["a"] * 40, [f"b {n}" for n in range(40)]), "a file")

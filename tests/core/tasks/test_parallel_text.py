@@ -47,21 +47,118 @@ def test_a_text_that_cannot_be_used_is_refused_with_its_name_and_the_reason() ->
         assert said.startswith(f"file is '{name}', {reason}")
 
 
-def test_a_tsv_has_two_columns(tmp_path: Path) -> None:
-    path = tmp_path / "a.tsv"
-    path.write_text("ein Hund\ta dog\nzwei\ttwo\n")
-    assert read_tsv("file", str(path)) == (["ein Hund", "zwei"], ["a dog", "two"])
-    lines = {
-        "ein\ta\tone": "3 columns",
-        "ein\t\tx": "3 columns",
-        "ein": "1 column",
-        "ein\t": "1 column",
-        "\tone": "1 column",
-    }
-    for line, columns in lines.items():
-        path.write_text(f"eins\tone\n{line}\n")
-        expected = f"whose line 2 has {columns}; give source, tab, target"
-        assert refusal(read_tsv, "file", str(path)).endswith(expected)
+READ: dict[str, tuple[str, str, list[tuple[str, str]], int]] = {
+    # what → (name, text, pairs, how many things are ignored)
+    "two columns": (
+        "a.tsv",
+        "ein Hund\ta dog\nzwei\ttwo\n",
+        [("ein Hund", "a dog"), ("zwei", "two")],
+        0,
+    ),
+    "an attribution": (
+        "a.tsv",
+        "ein\ta\tCC-BY 2.0 #12\nzwei\ttwo\t\n",
+        [("ein", "a"), ("zwei", "two")],
+        1,
+    ),
+    "headings": ("a.tsv", "Source\tTarget\nein\ta\n", [("ein", "a")], 1),
+    "headings of languages": ("a.tsv", "en\tde\tattribution\na\tein\tx\n", [("a", "ein")], 2),
+    "a sentence like a heading": ("a.tsv", "text\tein Text\n", [("text", "ein Text")], 0),
+    "ends of Windows": ("a.tsv", "ein\ta\r\nzwei\ttwo\r\n", [("ein", "a"), ("zwei", "two")], 0),
+    "a mark of byte order": ("a.tsv", "\ufeffein\ta\n", [("ein", "a")], 0),
+    "quotation marks of a sheet": (
+        "a.tsv",
+        '"er sagte ""ja"""\t"he said ""yes"""\n',
+        [('er sagte "ja"', 'he said "yes"')],
+        0,
+    ),
+    "quotation marks of the text": ("a.tsv", '"Ja."\t"Yes."\n', [('"Ja."', '"Yes."')], 0),
+    "commas": (
+        "a.csv",
+        'ein,a\n"zwei, drei","two, three"\n',
+        [("ein", "a"), ("zwei, drei", "two, three")],
+        0,
+    ),
+    "semicolons": ("a.CSV", "ein;a, b\n", [("ein", "a, b")], 0),
+    "tabs in a csv": ("a.csv", "ein\ta\n", [("ein", "a")], 0),
+    "commas in a tsv": ("a.tsv", "ein, zwei\ta, b\n", [("ein, zwei", "a, b")], 0),
+    "what looks like nothing": (
+        "a.tsv",
+        "null\tNA\nnan\tNone\n",
+        [("null", "NA"), ("nan", "None")],
+        0,
+    ),
+    "no end": ("a.tsv", "ein\ta", [("ein", "a")], 0),
+    "Chinese": (
+        "a.tsv",
+        "狗看见猫。\tthe dog sees the cat\n",
+        [("狗看见猫。", "the dog sees the cat")],
+        0,
+    ),
+    "from right to left": ("a.tsv", "שלום\tpeace\n", [("שלום", "peace")], 0),
+    "a joiner within": ("a.tsv", "می\u200cخواهم\tI want\n", [("می\u200cخواهم", "I want")], 0),
+}
+
+
+@pytest.mark.parametrize("what", READ)
+def test_the_usual_files_read_to_the_right_sentences(what: str, tmp_path: Path) -> None:
+    name, text, pairs, ignored = READ[what]
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    table = read_tsv("file", str(path))
+    assert list(zip(*table.sides, strict=True)) == pairs
+    assert len(table.ignored) == ignored
+
+
+REFUSED = {
+    "one column": (
+        "a.tsv",
+        "eins\tone\nein\n",
+        "whose line 2 has 1 column; give source, tab, target",
+    ),
+    "an empty target": ("a.tsv", "eins\tone\nein\t\n", "whose line 2 has an empty target"),
+    "an empty source": ("a.tsv", "eins\tone\n\tone\n", "whose line 2 has an empty source"),
+    "three, the second empty": (
+        "a.tsv",
+        "eins\tone\nein\t\tx\n",
+        "whose line 2 has an empty target",
+    ),
+    "an empty line": ("a.tsv", "eins\tone\n\nzwei\ttwo\n", "whose line 2 is empty"),
+    "no width": ("a.tsv", "eins\tone\n\u200b\ttwo\n", "whose line 2 has an empty source"),
+    "a mark of byte order alone": (
+        "a.tsv",
+        "eins\tone\nzwei\t\ufeff\n",
+        "whose line 2 has an empty target",
+    ),
+    "blanks of every kind": (
+        "a.tsv",
+        "eins\tone\n\u3000\u00a0\u2003\ttwo\n",
+        "line 2 has an empty source",
+    ),
+    "a cell over two lines": (
+        "a.csv",
+        '"ein\nzwei",a\n',
+        "cannot be read (a cell goes on in the next",
+    ),
+    "an open quotation": ("a.csv", 'eins,one\n"ein,a\n', "cannot be read (unexpected end of data)"),
+    "one column of a csv": (
+        "a.csv",
+        "eins,one\nzwei\n",
+        "line 2 has 1 column; give source, comma, target",
+    ),
+    "headings alone": ("a.tsv", "source\ttarget\n", "has no sentences under its line of headings"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_no_such_text_is_refused_with_its_line(what: str, tmp_path: Path) -> None:
+    name, text, reason = REFUSED[what]
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    said = refusal(read_tsv, "file", str(path))
+    assert said.startswith("file is '")
+    assert reason in said
+    assert "\n" not in said
 
 
 def test_consecutive_sentences_are_joined_on_both_sides() -> None:

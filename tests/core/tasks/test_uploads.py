@@ -39,7 +39,7 @@ def test_an_upload_can_be_read_by_a_run_on_a_shared_host(corpora: Path, tmp_path
     name = of("ana", tmp_path).keep("../../my pairs.tsv", TEXT)
     assert name.startswith("uploads/")
     assert name.endswith("/my_pairs.tsv")
-    assert read_tsv("file", name).target == ["a dog", "two"]
+    assert read_tsv("file", name).sides.target == ["a dog", "two"]
     assert "ana" not in name
     assert not (tmp_path / "store").exists()
 
@@ -47,7 +47,7 @@ def test_an_upload_can_be_read_by_a_run_on_a_shared_host(corpora: Path, tmp_path
 def test_on_ones_own_machine_it_lies_beside_the_store(tmp_path: Path) -> None:
     name = of("ana", tmp_path).keep("pairs.tsv", TEXT)
     assert Path(name).is_relative_to(tmp_path / "store" / "uploads")
-    assert read_tsv("file", name).source == ["ein Hund", "zwei"]
+    assert read_tsv("file", name).sides.source == ["ein Hund", "zwei"]
 
 
 def test_the_same_content_is_kept_once_for_a_person(corpora: Path, tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_the_same_content_is_kept_once_for_a_person(corpora: Path, tmp_path: Pat
 def test_another_content_of_the_same_name_overwrites_nothing(corpora: Path, tmp_path: Path) -> None:
     ana = of("ana", tmp_path)
     first, second = ana.keep("a.tsv", TEXT), ana.keep("a.tsv", TEXT + b"x\ty\n")
-    assert len(read_tsv("file", first).source) == 2
-    assert len(read_tsv("file", second).source) == 3
+    assert len(read_tsv("file", first).sides.source) == 2
+    assert len(read_tsv("file", second).sides.source) == 3
 
 
 def test_what_is_no_training_text_is_not_kept(corpora: Path, tmp_path: Path) -> None:
