@@ -266,7 +266,9 @@ def worker(args: argparse.Namespace) -> int:
 def runs(args: argparse.Namespace) -> int:
     """`runs`: print the recorded runs, or some of them."""
     query = parse(args.search)
-    every = open_store().runs(args.experiment, args.status, deleted=args.deleted, unreadable=True)
+    store = open_store()
+    queue.end_gone(store, store.active())
+    every = store.runs(args.experiment, args.status, deleted=args.deleted, unreadable=True)
     records = query.find([record for record in every if not record.unreadable])
     unreadable = [record for record in every if record.unreadable]
     if args.json:

@@ -36,7 +36,7 @@ from core.store.records import (
     RunRecord,
 )
 from core.store.tracking import Store
-from experiments.liveness import is_alive, signal_owner
+from experiments.liveness import is_alive, mark_lost, signal_owner
 from experiments.suites import Suite
 
 ID_LENGTH = 32
@@ -324,6 +324,8 @@ def retry(store: Store, run_id: str) -> str:
     """
     record = find(store, run_id)
     store.require_change([record])
+    if end_gone(store, [record]):
+        record = store.run(record.run_id)
     if record.status in ACTIVE:
         raise BadSetting(
             f"run is {record.name!r}, which is {record.status}; only an ended run can be retried"
@@ -335,6 +337,13 @@ def retry(store: Store, run_id: str) -> str:
             f"({again.status}); retry that one once it has ended"
         )
     return _retry_all(store, [record])[0]
+
+
+def end_gone(store: Store, records: Iterable[RunRecord]) -> int:
+    """End those whose process on this machine is gone, as a worker would if one were here: killed,
+    it could not record its end. Returns how many there were."""
+    gone = [r for r in records if r.status == "RUNNING" and r.owner and is_alive(r) is False]
+    return sum(bool(mark_lost(store, record, "its process is gone")) for record in gone)
 
 
 def retry_failed(store: Store, records: Sequence[RunRecord]) -> list[str]:

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.formatting import inline_text
 from core.settings import BadSetting
@@ -80,6 +82,7 @@ def say_bad_link(
 
 def asked(key: str) -> list[str]:
     """What the address asks for under a key, or what is taken instead in this run of the page."""
+    _catch_up()
     instead = _instead.get() or {}
     if key in instead:
         return instead[key]
@@ -104,6 +107,40 @@ def put(key: str, value: str | Sequence[str], default: str | Sequence[str]) -> N
         st.query_params.pop(key, None)
     else:
         st.query_params[key] = value
+    _hold(key)
+
+
+HELD = "written to the address"
+"""In the session: (page, key) → what was last written, and when."""
+
+HOLD_SECONDS = 1.0
+"""By then the browser knows a new address."""
+
+
+def _hold(key: str) -> None:
+    """Remember what was just written: a second click that comes before the browser has the new
+    address brings the old one along, which would undo the first."""
+    held = st.session_state.setdefault(HELD, {})
+    held[_page(), key] = (st.query_params.get_all(key), time.monotonic())
+
+
+def _catch_up() -> None:
+    """Write again what an address that came too late does not have."""
+    held: dict[tuple[str, str], tuple[list[str], float]] = st.session_state.get(HELD, {})
+    now, page = time.monotonic(), _page()
+    for (of_page, key), (values, written) in list(held.items()):
+        if now - written > HOLD_SECONDS:
+            del held[of_page, key]
+        elif of_page == page and st.query_params.get_all(key) != values:
+            if values:
+                st.query_params[key] = values
+            else:
+                st.query_params.pop(key, None)
+
+
+def _page() -> str:
+    context = get_script_run_ctx()
+    return context.page_script_hash if context else ""
 
 
 def whole_number(asked: str) -> bool:
@@ -145,6 +182,7 @@ def keep_opened(key: str, names: Sequence[str], name: str) -> None:
     others = [other for other in asked(key) if other in names and other != name]
     now = [*others, name] if st.session_state[f"{key}-{name}"] else others
     st.query_params[key] = sorted(now, key=names.index)
+    _hold(key)
 
 
 def requested(key: str, options: Sequence[str]) -> str:
@@ -181,7 +219,10 @@ def _known(options: Sequence[str]) -> str:
 def _bound(name: str, value: Any, write: Callable[[Any], None]) -> dict[str, Any]:
     """The arguments that show `value` in a widget and `write` what somebody changes it to."""
     widget, instead = f"control {name}", _instead.get()
-    st.session_state[widget] = value
+    # Only where it differs: what is set here is set in the browser too, and would take back a click
+    # that is on its way.
+    if widget not in st.session_state or st.session_state[widget] != value:
+        st.session_state[widget] = value
 
     def change() -> None:
         for key, values in (instead or {}).items():

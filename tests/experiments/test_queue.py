@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +17,7 @@ from core.store.people import Person, current_user
 from core.store.records import STATUSES, TAG_ARCHIVED, TAG_OWNER, TAG_PINNED
 from core.store.tracking import Store
 from experiments import queue
+from experiments.__main__ import main
 from experiments.queue import (
     Missing,
     QueueFull,
@@ -266,3 +268,29 @@ def test_only_what_waits_or_has_lost_its_process_needs_a_worker(
         monkeypatch.setattr(queue, "is_alive", lambda record, alive=alive: alive)
         needing = {s for s in STATUSES if queue.needs_worker(replace(record, status=s))}
         assert needing == ({"SCHEDULED", "RUNNING"} if alive is False else {"SCHEDULED"}), alive
+
+
+def test_a_killed_process_is_known_without_a_worker(store: Store, toy, capsys) -> None:
+    """`kill -9` of `python -m experiments run`: nobody is there who records the end."""
+    child = psutil.Popen(["sleep", "60"])
+    owner = {
+        "host": socket.gethostname(),
+        "pid": child.pid,
+        "created": started_at(child.pid),
+        "started": time.time(),
+    }
+    runs = [store.create(TOY, ToyConfig(seed=s), sweep="s", status="RUNNING") for s in (0, 1)]
+    for run_id in runs:
+        store.set_tags(run_id, {TAG_OWNER: json.dumps(owner)})
+    assert main(["runs"]) == 0
+    assert store.run(runs[0]).status == "RUNNING", "it lives"
+    with pytest.raises(BadSetting, match="which is RUNNING; only an ended run can be retried"):
+        retry(store, runs[0])
+    child.kill()
+    child.wait()
+    again = retry(store, runs[0])
+    assert store.run(again).retry_of == runs[0]
+    assert store.run(runs[0]).status == "FAILED"
+    assert main(["runs"]) == 0
+    assert "lost: its process is gone" in store.run(runs[1]).error
+    assert store.run(runs[1]).status == "FAILED"
