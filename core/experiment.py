@@ -627,7 +627,8 @@ class Experiment:
     @functools.cached_property
     def settings(self) -> tuple[Setting, ...]:
         """What a person can set: the config's settings, and `replicate` where there is one."""
-        return (*settings_of(self.config), *((self.replicate,) if self.replicate else ()))
+        given = (setting for setting in settings_of(self.config) if not setting.derived)
+        return (*given, *((self.replicate,) if self.replicate else ()))
 
     def complete(self, settings: Mapping[str, Value]) -> dict[str, Value]:
         """Recorded settings, with those that are newer than the run at their defaults."""

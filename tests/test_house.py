@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.experiments import all_experiments
+from experiments import cells
 from experiments.cli import parse
 from experiments.commands import configs_of
 from experiments.suites import suite_named
@@ -40,7 +41,14 @@ RANKS = (
         "machine_memory",
         "processes",
     ),
-    ("models.layer", "models.scan", "models.successors", "models.registry", "models.architecture"),
+    (
+        "models.layer",
+        "models.scan",
+        "models.own_cells",
+        "models.successors",
+        "models.registry",
+        "models.architecture",
+    ),
     ("models.counting",),
     ("experiment",),
     ("store.records", "models", "tasks"),
@@ -169,9 +177,15 @@ def test_every_requirement_is_pinned_exactly() -> None:
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_every_command_in_the_documentation_is_understood(path: Path) -> None:
+def test_every_command_in_the_documentation_is_understood(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNROLL_CELLS", str(tmp_path))
+    monkeypatch.setattr(cells, "_check", lambda *_: {"name": "leaky-rnn", "title": "Leaky RNN"})
     for command in re.findall(r"python -m experiments ([^`\n#]+)", path.read_text()):
-        chosen = parse(shlex.split(command))
+        chosen = parse(
+            shlex.split(command.replace("my_cell.py", str(PROJECT / "examples" / "leaky_rnn.py")))
+        )
         if chosen.verb in ("run", "submit"):
             assert configs_of(chosen)
         elif chosen.verb == "suite":

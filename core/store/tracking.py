@@ -867,9 +867,10 @@ def run_name(config: Config) -> str:
 def command_line(experiment: Experiment, config: Config) -> str:
     """The command that makes this very run again."""
     default = experiment.config().flat()
+    given = {setting.name for setting in experiment.settings} - {"cell", "bidirectional"}
     flags = [f"--variants {config.architecture.variant}"]
     for name, value in config.flat().items():
-        if value != default[name] and name not in ("cell", "bidirectional"):
+        if value != default[name] and name in given:
             flags.append(f"--{name.replace('_', '-')}={shlex.quote(_as_text(value))}")
     return " ".join(["python -m experiments run", experiment.name, *flags])
 

@@ -17,8 +17,8 @@ from core.models.registry import cell_kinds
 CELL_COLOURS: dict[str, str] = {"rnn": "#d8651f", "lstm": "#2f6bbf", "gru": "#23a066"}
 
 OTHER_CELLS = (
-    *("#a54b87", "#69692d", "#f04b5a", "#a58796", "#962dff", "#e100d2"),
-    *("#1e96ff", "#c378c3"),
+    *("#b43c96", "#69692d", "#f04b5a", "#a587a5", "#962dff", "#e100d2"),
+    *("#8778ff", "#5a6969"),
 )
 """The hues of the other cells, in the registry's order and from the beginning again."""
 

@@ -104,9 +104,15 @@ def put(key: str, value: str | Sequence[str], default: str | Sequence[str]) -> N
     """Put a value into the address, which leaves out a default."""
     st.query_params.pop(FORMER_KEYS.get(key, ""), None)
     if value == default:
-        st.query_params.pop(key, None)
+        drop(key)
     else:
         st.query_params[key] = value
+        _hold(key)
+
+
+def drop(key: str) -> None:
+    """Take a key out of the address."""
+    st.query_params.pop(key, None)
     _hold(key)
 
 
@@ -296,7 +302,7 @@ def pick(
     def write(chosen: str) -> None:
         put(key, chosen, "")
         for other in resets:
-            st.query_params.pop(other, None)
+            drop(other)
 
     return str(
         st.selectbox(

@@ -142,7 +142,7 @@ def groups(experiment: Experiment, variants: Sequence[str], size: str = WIDTH) -
     fitting = [
         s
         for s in experiment.settings
-        if s.name not in VARIANT_SETTINGS and not s.derived and any(map(s.belongs_to, cells))
+        if s.name not in VARIANT_SETTINGS and any(map(s.belongs_to, cells))
     ]
     own = [s for s in fitting if s.path[0] != "architecture" and s.name not in every]
     common = sorted(own, key=lambda s: s is not experiment.replicate)[:MAX_COMMON]
@@ -269,7 +269,7 @@ def start_over(name: str) -> None:
     page = page_of(name)
     first = page.first if page else {}
     for key in set(first) - {"variants"}:
-        st.query_params[key] = first[key]
+        controls.put(key, first[key], [])
 
 
 def _varied() -> set[str]:
@@ -291,7 +291,7 @@ def _read_former_address(experiment: Experiment) -> None:
 
 def _clear(keys: Iterable[str]) -> None:
     for key in keys:
-        st.query_params.pop(key, None)
+        controls.drop(key)
 
 
 def _compared_at() -> str:

@@ -13,9 +13,9 @@ from core.store.records import ACTIVE, RunRecord
 from dashboard import access
 from dashboard.navigation import page_of
 from dashboard.store import cache
-from dashboard.ui import actions, controls, forms, states
+from dashboard.ui import actions, controls, forms, states, suites
 from dashboard.ui.text import plain
-from dashboard.views import active_runs, suites
+from dashboard.views import active_runs
 from dashboard.views.compare.picking import ID_LETTERS
 from experiments import queue
 from experiments.durations import estimate
@@ -71,7 +71,7 @@ def watch(sweep: str, with_runs: list[RunRecord], started: int) -> None:
     """Show a sweep below, together with earlier runs of the same form."""
     ids = [run.run_id[:ID_LETTERS] for run in with_runs if run.sweep != sweep]
     st.query_params["watch"] = [sweep, *ids]
-    st.query_params.pop("again", None)
+    controls.drop("again")
     queued = f"{counted(started, 'run')} queued" if started else "These runs are started already"
     active_runs.announce(queued)
     st.rerun()

@@ -14,9 +14,9 @@ from core.settings import BadSetting
 from core.store.records import ACTIVE
 from dashboard import access
 from dashboard.store import cache
-from dashboard.ui import controls, downloads, states
+from dashboard.ui import controls, downloads, states, suites
 from dashboard.ui.text import plain
-from dashboard.views import active_runs, claim_runs, suites
+from dashboard.views import active_runs, claim_runs
 from dashboard.views.choose import table
 from experiments import cards, cells
 from experiments.reports.html import scorecard_report

@@ -18,7 +18,7 @@ ALL = "All"
 
 def _forget_columns(_: str) -> None:
     """Another experiment has other columns."""
-    st.query_params.pop("columns", None)
+    controls.drop("columns")
 
 
 st.title("Runs", anchor=False)

@@ -18,7 +18,8 @@ from tests.toy import TOY, ToyConfig
         ({"hidden_size": True}, "hidden_size is true; give a whole number from 1 to 16,384"),
         (
             {"cell": "lstmm"},
-            "cell is 'lstmm'; give rnn, lstm, gru, min-gru, min-lstm, lru, s6, s-lstm or delta-net",
+            "cell is 'lstmm'; give rnn, lstm, gru, min-gru, min-lstm, lru, s6, s-lstm, m-lstm, "
+            "delta-net or sru",
         ),
         ({"infinite": "maybe"}, "infinite is 'maybe'; give true or false"),
         ({"recurrent_gain": "nan"}, "recurrent_gain is 'nan'; give a number from 0 to 100"),

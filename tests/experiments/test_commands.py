@@ -96,11 +96,11 @@ def test_a_failed_run_gives_exit_one_and_says_why(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["run", "length-quality", "--variants", "rnn", "--seeds", "1"]
-    assert main([*words, "--task", "tsv", "--file", "/nowhere/at/all.tsv"]) == 1
+    assert main([*words, "--task", "multi30k", "--folder", "/nowhere/at/all"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert "FAILED" in err
-    assert "which cannot be read (no such file or directory)" in err
+    assert "name a folder that has it, or let it be fetched" in err
     assert store.runs()[0].status == "FAILED"
 
 

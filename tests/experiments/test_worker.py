@@ -59,10 +59,10 @@ def test_a_second_worker_is_refused_with_the_first_ones_process(
 
 
 def test_a_run_that_fails_is_failed_with_its_traceback(working: Store) -> None:
-    lost = {"task": ["tsv"], "file": ["/nowhere/at/all.tsv"], "seeds": [1]}
+    lost = {"task": ["multi30k"], "folder": ["/nowhere/at/all"], "seeds": [1]}
     (run_id,) = submit(working, LENGTH_QUALITY, LENGTH_QUALITY.configs(["rnn"], lost))
     until(lambda: working.run(run_id).status == "FAILED")
-    assert "no such file" in working.run(run_id).error
+    assert "name a folder that has it" in working.run(run_id).error
     assert "Traceback" in working.log_text(run_id)
 
 

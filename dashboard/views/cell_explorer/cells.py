@@ -247,7 +247,7 @@ def _cell(prefix: str, offered: Sequence[RunRecord]) -> str:
 def _forget(prefix: str) -> None:
     """Drop what another cell does not have: its run, and the setting that the slider moves."""
     for key in (f"{prefix}start", f"{prefix}part", "slider"):
-        st.query_params.pop(key, None)
+        controls.drop(key)
 
 
 MAX_TRIED = 3

@@ -166,7 +166,7 @@ def _selection(finished: Sequence[RunRecord], picked: Picked) -> None:
             type="primary",
             disabled=not 0 < count <= MAX_PICKED,
         ):
-            st.query_params.pop("sweep", None)
+            controls.drop("sweep")
             _put(ticked["ids"])
             st.rerun(scope="app")
         every = [run.run_id[:ID_LETTERS] for run in wanted]

@@ -131,7 +131,10 @@ def test_products_and_exponents_agree_with_the_matrices_themselves(cell: str) ->
         log_determinant_S += torch.linalg.slogdet(jacobian).logabsdet
         radius = torch.linalg.eigvals(jacobian).abs().amax(-1)
         torch.testing.assert_close(step.spectral_radius_S, radius)
-    torch.testing.assert_close(6 * exponents(one).sum(-1), log_determinant_S)
+    volume_S = 6 * exponents(one).sum(-1)
+    singular_S = log_determinant_S.isinf()  # a part of the state that the next step does not read
+    torch.testing.assert_close(volume_S[~singular_S], log_determinant_S[~singular_S])
+    assert (volume_S[singular_S] < -100).all()
 
 
 @pytest.mark.parametrize("cell", cell_kinds())

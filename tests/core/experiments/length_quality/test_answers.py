@@ -52,7 +52,7 @@ def test_a_run_says_where_half_of_its_quality_is_lost_without_an_interval() -> N
 
 
 def test_bleu_is_named_with_its_case_and_tokenisation() -> None:
-    settings = {"task": "tsv", "file": "x"}
+    settings = {"task": "multi30k"}
     lowered = model(10.9, **settings)
     cased = model(10.9, cased=True, **settings)
     cased = Made(cased.experiment, {**cased.columns, "cased_bleu": 20.0, "cased_bleu_n": 900}, {})
@@ -82,7 +82,7 @@ def test_what_never_fell_by_half_is_a_lower_bound_and_what_learned_nothing_is_na
 
 def test_a_lower_bound_of_a_text_is_at_its_longest_sentences_not_at_the_setting() -> None:
     """longest_tested is 100, but the longest sentences have 18.2 words on average."""
-    text = {"task": "tsv", "file": "x", "longest_tested": 100}
+    text = {"task": "multi30k", "longest_tested": 100}
     kept = [model(18.2, seed=k, never=True, variant="gru", **text) for k in range(5)]
     fallen = [model(11.0 + k / 10, seed=k, **text) for k in range(5)]
     found = compared(*kept, *fallen)
