@@ -23,7 +23,7 @@ from torch import Tensor
 
 from core.settings import BadSetting, shown
 from core.tasks import grammar
-from core.tasks.parallel_text import Sides, joined
+from core.tasks.parallel_text import Sides, count_words, joined
 from core.tasks.vocabularies import SPECIAL, SyntheticName, words_of
 
 PADDING, BEGIN, END, UNKNOWN = range(len(SPECIAL))
@@ -237,7 +237,7 @@ class Corpus:
 
 def words_in(codec: Codec, tokens: Iterable[int]) -> int:
     """Length in words, as people count it."""
-    return len(codec.decode(tokens).split())
+    return count_words(codec.decode(tokens))
 
 
 def synthetic_corpus(
@@ -292,7 +292,7 @@ def text_corpus(
         encoded: list[Pair] = []
         for number in range(1, joined_sentences + 1):
             for source, target in zip(*joined(sides, number), strict=True):
-                if not shortest <= len(source.split()) <= longest:
+                if not shortest <= count_words(source) <= longest:
                     continue
                 pair = Pair(subwords.encode(source), subwords.encode(target))
                 if not (pair.source and pair.target):

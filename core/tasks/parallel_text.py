@@ -12,6 +12,7 @@ import csv
 import hashlib
 import http.client
 import os
+import re
 import unicodedata
 import urllib.error
 import urllib.request
@@ -42,6 +43,37 @@ CELL_MARKS = ("\t", ";", ",")
 """What separates the columns of a `.csv`: the first of those that most of its lines have."""
 
 
+WITHOUT_SPACES = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
+)
+"""A letter of Thai, Lao, Burmese, Khmer, Japanese or Chinese, which put no spaces between words."""
+
+
+def count_words(text: str) -> int:
+    """The length of a text in words; of a script without spaces every letter counts as one.
+
+    `the dog` → 2, `狗看见猫。` → 4, `我 love 你` → 3.
+    """
+    count = 0
+    for part in text.split():
+        letters = len(WITHOUT_SPACES.findall(part))
+        rest = WITHOUT_SPACES.sub("", part) if letters else part
+        count += letters + (not letters or any(letter.isalnum() for letter in rest))
+    return count
+
+
+MAX_WORD = 200
+"""Letters of a word, in a script with spaces: longer ones are no words, and a batch with one takes
+a hundred times as long."""
+
+
+def too_long(text: str) -> int:
+    """The letters of the longest word of a text if it is too long to be one, else 0."""
+    words = (part for part in text.split() if not WITHOUT_SPACES.search(part))
+    longest = max(map(len, words), default=0)
+    return longest if longest > MAX_WORD else 0
+
+
 def is_empty(text: str) -> bool:
     """Whether a model would read nothing: blanks, controls and marks without width."""
     return all(unicodedata.category(letter)[0] in "CZ" for letter in text)
@@ -59,7 +91,16 @@ def sentences(field: str, name: str, content: bytes) -> list[str]:
                 f"{field} is {files.quoted(name)}, whose line {number:,} is empty; give it a "
                 "sentence"
             )
+        _require_words(field, name, number, line)
     return lines
+
+
+def _require_words(field: str, name: str, number: int, text: str) -> None:
+    if letters := too_long(text):
+        raise BadSetting(
+            f"{field} is {files.quoted(name)}, whose line {number:,} has a word of {letters:,} "
+            f"letters; give at most {MAX_WORD}"
+        )
 
 
 def _lines(field: str, name: str, content: bytes) -> list[str]:
@@ -110,6 +151,8 @@ def read_table(field: str, name: str, content: bytes) -> Table:
                 f"{field} is {files.quoted(name)}, whose line {number:,} {fault}; give source, "
                 f"{separator}, target"
             )
+        for cell in cells[:2]:
+            _require_words(field, name, number, cell)
         sides.source.append(cells[0])
         sides.target.append(cells[1])
     return Table(sides, tuple(ignored))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import pandas
@@ -20,7 +19,7 @@ from core.stats.estimates import AtLeast
 from core.store.records import ACTIVE, RunRecord
 from dashboard.store import cache
 from dashboard.ui import controls
-from dashboard.ui.text import STATUS_COLOURS, STATUS_WORDS, progress, status_message
+from dashboard.ui.text import STATUS_COLOURS, STATUS_WORDS, local, progress, status_message
 
 MAX_ROWS = 1000
 
@@ -190,7 +189,7 @@ def _fixed(name: str, runs: Sequence[RunRecord]) -> list[Any]:
         "result": lambda run: inline_text(run.note or status_message(run), LETTERS),
         "progress": lambda run: 100 * progress(run),
         "seconds": lambda run: run.seconds,
-        "submitted": lambda run: datetime.fromtimestamp(run.submitted),
+        "submitted": lambda run: local(run.submitted),
         "experiment": lambda run: run.experiment,
         "sweep": lambda run: inline_text(run.sweep_name, LETTERS),
         "user": lambda run: inline_text(run.user, LETTERS),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
 
 from core import formatting
 from core.formatting import counted, inline_text
@@ -136,15 +141,23 @@ def _rounded(seconds: float) -> tuple[str, str]:
 
 
 def moment(seconds: float) -> str:
-    """`23 Nov 2026, 04:30` in this machine's time zone."""
-    return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
+    """`23 Nov 2026, 04:30` where the person is."""
+    return local(seconds).strftime("%-d %b %Y, %H:%M")
 
 
 def day(seconds: float) -> str:
-    """`23 Nov`, and with its year if that is not this one, in this machine's time zone."""
-    then = time.localtime(seconds)
-    this_year = then.tm_year == time.localtime().tm_year
-    return time.strftime("%-d %b" if this_year else "%-d %b %Y", then)
+    """`23 Nov`, and with its year if that is not this one, where the person is."""
+    then = local(seconds)
+    this_year = then.year == local(time.time()).year
+    return then.strftime("%-d %b" if this_year else "%-d %b %Y")
+
+
+def local(seconds: float) -> datetime:
+    """A time in the zone of the browser, which it does not name; without one, in this machine's."""
+    with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):
+        if zone := st.context.timezone:
+            return datetime.fromtimestamp(seconds, ZoneInfo(zone)).replace(tzinfo=None)
+    return datetime.fromtimestamp(seconds)
 
 
 def ago(seconds: float) -> str:

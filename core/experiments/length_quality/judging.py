@@ -33,6 +33,7 @@ from core.models.decoding import Hypothesis, attention_map, beam, max_output_tok
 from core.models.seq2seq import Padded, Seq2Seq
 from core.stats.estimates import MISSING, Estimate, success_estimate
 from core.tasks.corpora import BEGIN, PADDING, Corpus, Pair, padded_sources, words_in
+from core.tasks.parallel_text import count_words
 
 MAX_SAMPLES = 12
 
@@ -64,7 +65,7 @@ def judge(
             scored.append(
                 ScoredSentence(
                     source_words=words_in(corpus.source, pair.source),
-                    reference_words=len(reference_text.split()),
+                    reference_words=count_words(reference_text),
                     reference=pair.target,
                     output=tokens,
                     reference_text=reference_text,

@@ -18,6 +18,7 @@ from core.models.seq2seq import Padded, Seq2Seq, Seq2SeqShape
 from core.models.weights import MAX_MODEL_BYTES, load_state
 from core.settings import BadSetting, shown
 from core.tasks.corpora import UNKNOWN, Codec, Pair, Subwords, Words, padded_sources
+from core.tasks.parallel_text import count_words
 
 MAX_WORDS = 200
 """The longest source: far beyond what any model here was trained on."""
@@ -104,7 +105,7 @@ class Translator:
     def translate(self, text: str, width: int = 4) -> Translation:
         """The `width` best outputs. Raises `BadSetting` for an empty or endless source."""
         prepared = self.prepare(text)
-        count = len(prepared.split())
+        count = count_words(prepared)
         if not 1 <= count <= MAX_WORDS:
             raise BadSetting(f"source has {count} words; give 1 to {MAX_WORDS}")
         if not 1 <= width <= MAX_BEAM:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pandas
@@ -27,7 +26,7 @@ from dashboard.store import cache
 from dashboard.store.sweeps import Sweep, sweeps
 from dashboard.ui import controls, search, tables
 from dashboard.ui.controls import say_bad_link
-from dashboard.ui.text import plain
+from dashboard.ui.text import day, local, plain
 
 ID_LETTERS = 8
 
@@ -112,8 +111,8 @@ def _sweeps_asked(offered: Sequence[Sweep]) -> tuple[Sweep, ...]:
 
 def _title(sweep: Sweep) -> str:
     """`forget bias · 6 runs, 28 Nov`."""
-    day = datetime.fromtimestamp(sweep.launched).strftime("%-d %b")
-    return f"{inline_text(sweep.subject)} · {counted(len(sweep.finished), 'run')}, {day}"
+    runs = counted(len(sweep.finished), "run")
+    return f"{inline_text(sweep.subject)} · {runs}, {day(sweep.launched)}"
 
 
 def _runs_asked(finished: Sequence[RunRecord], runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
@@ -213,7 +212,7 @@ def _lines(runs: Sequence[RunRecord]) -> pandas.DataFrame:
             "Experiment": [run.experiment for run in runs],
             "Variant": [variant_title(variant_of(run)) for run in runs],
             "Result": [inline_text(run.note, tables.LETTERS) for run in runs],
-            "Submitted": [datetime.fromtimestamp(run.submitted) for run in runs],
+            "Submitted": [local(run.submitted) for run in runs],
             "Sweep": [inline_text(run.sweep_name, tables.LETTERS) for run in runs],
             "User": [inline_text(run.user, tables.LETTERS) for run in runs],
         }

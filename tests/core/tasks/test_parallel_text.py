@@ -15,7 +15,7 @@ import pytest
 from core import files
 from core.settings import BadSetting
 from core.tasks import parallel_text
-from core.tasks.parallel_text import Sides, joined, read_tsv, sentences
+from core.tasks.parallel_text import Sides, count_words, joined, read_tsv, sentences
 
 TEXT = "ein Hund\nzwei Katzen\n"
 
@@ -145,6 +145,11 @@ REFUSED = {
         "a.csv",
         "eins,one\nzwei\n",
         "line 2 has 1 column; give source, comma, target",
+    ),
+    "a word without end": (
+        "a.tsv",
+        f"eins\tone\n{'x' * 5000}\ttwo\n",
+        "whose line 2 has a word of 5,000 letters; give at most 200",
     ),
     "headings alone": ("a.tsv", "source\ttarget\n", "has no sentences under its line of headings"),
 }
@@ -297,3 +302,22 @@ class TestFetchingOnASharedHost:
         monkeypatch.setenv(files.CORPORA, str(tmp_path / "corpora"))
         assert "leave folder out" in refusal(fetch, folder, home)
         assert list(tmp_path.rglob("*")) == [tmp_path / "corpora"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("the dog sees", 3),
+        ("the dog , it sees .", 6),
+        ("狗看见猫。", 4),
+        ("我 love 你", 3),
+        ("我love你", 3),
+        ("犬がネコを見る", 7),
+        ("สุนัขเห็นแมว", 12),
+        ("개가 고양이를 본다", 3),
+        ("שלום עולם", 2),
+        ("", 0),
+    ],
+)
+def test_a_script_without_spaces_is_counted_by_its_letters(text: str, words: int) -> None:
+    assert count_words(text) == words
