@@ -106,7 +106,8 @@ class Card:
         in latency, of 11 measures.`
         """
         lines = [line for q in self.scorecard.questions for line in q.lines if self._judges(line)]
-        if not lines:
+        measured = any(q.basis is not None for q in self.scorecard.questions)
+        if not lines or not measured:
             return f"{self.kind} is not measured at {self.scorecard.terms.in_words} yet."
         findings = {line.column.title: [*self._findings(line)] for line in lines}
         best = [title for title, found in findings.items() if {w for w, _ in found} == {BETTER}]

@@ -85,6 +85,7 @@ def test_the_answer_names_what_it_is_best_and_worst_at(length: float, word: str)
 
 def test_nothing_measured_is_said() -> None:
     sentences = card(Made(), "lru").sentences
+    assert card(Made(), "lru").answer == "LRU is not measured at a budget of 50,000 parameters yet."
     assert all(said == [] or said[0].startswith("State") for _, said in sentences)
 
 
