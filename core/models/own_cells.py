@@ -26,6 +26,7 @@ from types import ModuleType
 from typing import cast
 
 from core.models.layer import StepCell
+from core.settings import BadSetting
 
 CELLS_VARIABLE = "UNROLL_CELLS"
 
@@ -183,7 +184,7 @@ def _file_of_entry(entry: EntryPoint) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin else None
 
 
-class NotLoaded(RuntimeError):
+class NotLoaded(BadSetting):
     """A cell cannot be computed on this machine. The message says why."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.analysis.scorecard import Scorecard
 from core.analysis.scorecard_sentences import basis_in_words
@@ -136,6 +137,30 @@ def _is_measured(scorecard: Scorecard) -> bool:
     return any(question.basis is not None for question in scorecard.questions)
 
 
+def draw(cell: str, budget: int, place: DeltaGenerator) -> None:
+    """What is measured of a cell, its answer in `place`, and what would be. Raises `BadSetting`."""
+    suite = cards.card_suite(cell, budget)
+    launched = suites.offer(suite, "Measure", primary=True)
+    if launched is not None:
+        active_runs.announce(f"{launched.number} runs queued")
+        st.rerun()
+    active = [
+        run
+        for run in cache.reader().runs()
+        if run.status in ACTIVE and run.sweep.startswith(f"{suite.name} ")
+    ]
+    if active:
+        active_runs.live_runs(list(dict.fromkeys(run.sweep for run in active)))
+    with st.spinner("Reading what the runs have recorded …"):
+        made = cards.card_of(_snapshot(), cell, budget)
+    with place:
+        states.answer(made.answer)
+    if _is_measured(made.scorecard):
+        table.draw(made.scorecard)
+    draw_questions(made)
+    offer_file(made)
+
+
 st.title("Report card", anchor=False)
 access.say_what_viewers_miss()
 place = st.container()
@@ -144,30 +169,10 @@ with left:
     cell = choose_cell()
 with right:
     budget = choose_budget()
-suite = cards.card_suite(cell, budget)
-launched = suites.offer(suite, "Measure", primary=True)
-if launched is not None:
-    active_runs.announce(f"{launched.number} runs queued")
-    st.rerun()
-active = [
-    run
-    for run in cache.reader().runs()
-    if run.status in ACTIVE and run.sweep.startswith(f"{suite.name} ")
-]
-if active:
-    active_runs.live_runs(list(dict.fromkeys(run.sweep for run in active)))
 try:
-    with st.spinner("Reading what the runs have recorded …"):
-        made = cards.card_of(_snapshot(), cell, budget)
-except own_cells.NotLoaded as error:
+    draw(cell, budget, place)
+except BadSetting as error:  # no width comes near this budget; its file was changed
     place.error(plain(str(error)), icon=":material/rule:")
-else:
-    with place:
-        states.answer(made.answer)
-    if _is_measured(made.scorecard):
-        table.draw(made.scorecard)
-    draw_questions(made)
-    offer_file(made)
 with st.expander("Add a cell", icon=":material/add:", key="add-cell", on_change="rerun") as form:
     if form.open:
         add_cell()
