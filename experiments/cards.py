@@ -102,14 +102,16 @@ class Card:
 
     @property
     def answer(self) -> str:
-        """`At a budget of 50,000 parameters, Leaky RNN (3f2a) is best in halving distance and worst
-        in latency, of 11 measures.`
+        """`At a budget of 50,000 parameters, Leaky RNN (3f2a) is better than the others in halving
+        distance and worse than the others in latency (of 11 measures).`
         """
         lines = [line for q in self.scorecard.questions for line in q.lines if self._judges(line)]
         measured = any(q.basis is not None for q in self.scorecard.questions)
         if not lines or not measured:
             return f"{self.kind} is not measured at {self.scorecard.terms.in_words} yet."
-        findings = {line.column.title: [*self._findings(line)] for line in lines}
+        others = len(self.scorecard.kinds) - 1
+        told_against_all = ((line, [*self._findings(line)]) for line in lines)
+        findings = {line.column.title: f for line, f in told_against_all if len(f) == others}
         best = [title for title, found in findings.items() if {w for w, _ in found} == {BETTER}]
         worst = [title for title, found in findings.items() if {w for w, _ in found} == {WORSE}]
         parts = [

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.models import own_cells
-from core.models.own_cells import MAX_BYTES, Version
+from core.models.own_cells import MAX_BYTES, MAX_TITLE, NAME, Version
+from core.models.registry import built_in_cells
 from core.settings import BadSetting, shown
 from core.store.people import Person, person_of_process
 
@@ -72,17 +73,16 @@ def add_content(name: str, content: bytes, person: Person, file: str = "") -> Ve
         ) from None
 
 
-def add_all() -> list[Standing]:
-    """Check every file of the folder and every cell of an installed package that is not kept yet.
-
-    One that is wrong leaves the others as they are.
+def add_all(person: Person | None = None) -> list[Standing]:
+    """Check every file of the folder and every cell of an installed package that is not offered
+    yet. One that is wrong leaves the others as they are.
     """
     standings = []
     for source in own_cells.sources():
         version, problem = source.checked, ""
-        if version is None:
+        if version is None or not source.is_offered:
             try:
-                version = add(source.file)
+                version = add(source.file, person)
             except BadSetting as error:
                 problem = str(error)
         standings.append(Standing(source.file, version, problem))
@@ -129,10 +129,16 @@ def _check(name: str, content: bytes) -> dict[str, str]:
                 f"{name} ended the process that checked it (exit status "
                 f"{process.returncode}){said}; it may use at most {CHECK_BYTES / 2**30:.0f} GiB"
             ) from None
+    if not isinstance(found, dict):
+        found = {"problem": "it has written over what was said of it"}
     if problem := found.get("problem"):
         place = f"{name}, line {found['line']}" if found.get("line") else name
         raise BadSetting(f"{place}: {problem}")
-    return {"name": str(found["name"]), "title": str(found["title"])}
+    short, title = str(found.get("name")), str(found.get("title"))
+    # A file can say anything of itself: the rules are those of the check.
+    if not NAME.fullmatch(short) or short in built_in_cells() or not 0 < len(title) <= MAX_TITLE:
+        raise BadSetting(f"{name}: its name is {shown(short)}; give one that the check accepts")
+    return {"name": short, "title": title}
 
 
 @contextlib.contextmanager
@@ -157,4 +163,6 @@ def _process(file: Path, result: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (CHECK_BYTES, CHECK_BYTES))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = CHECK_BYTES if hard == resource.RLIM_INFINITY else min(CHECK_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

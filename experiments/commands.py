@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import re
@@ -51,6 +52,7 @@ from core.models.architecture import variant_title
 from core.models.registry import full_variant, usual_variants
 from core.papers import PAPERS
 from core.settings import BadSetting, parse_values
+from core.store.folder import StoreError
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from experiments import cells, housekeeping, logs, queue, scorecards, scoring
@@ -267,7 +269,8 @@ def runs(args: argparse.Namespace) -> int:
     """`runs`: print the recorded runs, or some of them."""
     query = parse(args.search)
     store = open_store()
-    queue.end_gone(store, store.active())
+    with contextlib.suppress(BadSetting, StoreError):  # to list runs takes no right to end one
+        queue.end_gone(store, store.runs(status="RUNNING"))
     every = store.runs(args.experiment, args.status, deleted=args.deleted, unreadable=True)
     records = query.find([record for record in every if not record.unreadable])
     unreadable = [record for record in every if record.unreadable]

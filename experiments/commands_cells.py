@@ -56,7 +56,7 @@ def card(args: argparse.Namespace) -> int:
     """`card`: make what a cell's report card lacks, then print it."""
     parameters = cards.parameters_of(args.parameters)
     text = str(args.cell)
-    is_file = text.endswith(".py") or Path(text).exists()
+    is_file = text.endswith(".py")
     cell = cells.add(Path(text)).name if is_file else cards.cell_named(text)
     suite = cards.card_suite(cell, parameters)
     store = open_store()

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -23,16 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from core.formatting import listed
 from core.models.layer import Parameters, State, StepCell
-from core.models.own_cells import MAX_BYTES, cells_in, module_of
+from core.models.own_cells import MAX_BYTES, MAX_TITLE, NAME, cells_in, module_of
 from core.models.registry import built_in_cells
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
-
-MAX_TITLE = 30
 
 STEPS, BATCH, INPUTS, WIDTH = 9, 3, 4, 6
 """Of the networks that are tried. No two sizes are equal, so that none is taken for another."""
@@ -71,7 +66,7 @@ def _cell_of(path: Path) -> StepCell:
     if path.stat().st_size > MAX_BYTES:
         raise Problem(f"it has {path.stat().st_size:,} bytes; a cell takes at most {MAX_BYTES:,}")
     with _Blame(path, None):
-        found = cells_in(module_of(path, "to_be_checked"))
+        found = cells_in(module_of(path, path.read_bytes()))
     names = [f"{cell.__name__} (line {_line_of(cell)})" for cell in found]
     if not found:
         raise Problem(
@@ -189,6 +184,13 @@ def _check_step(
     _check_tensor(output, (BATCH, WIDTH), "output returns", at("output") or at("step"))
     if any(not a.equal(b) for a, b in zip(before, (x, *state, *weights.values()), strict=True)):
         raise Problem("step changes what it is given; return new tensors instead", at("step"))
+    single = cell.step(x.float(), tuple(s.float() for s in state), _single(cell, weights))
+    if any(tensor.dtype != torch.float32 for tensor in single):
+        raise Problem(
+            "step returns another precision than float32 where it was given that; make what it "
+            "adds of the type of its arguments",
+            at("step"),
+        )
     again = cell.step(x, state, p)
     if any(not a.equal(b) for a, b in zip(after, again, strict=True)):
         raise Problem(
@@ -196,6 +198,11 @@ def _check_step(
             "again",
             at("step"),
         )
+
+
+def _single(cell: StepCell, weights: Mapping[str, Tensor]) -> Parameters:
+    """The parameters in float32, as networks are usually trained."""
+    return cell.prepared(Parameters({name: weight.float() for name, weight in weights.items()}))
 
 
 def _check_tensor(tensor: object, shape: tuple[int, ...], what: str, line: int | None) -> None:
@@ -226,8 +233,8 @@ def _check_over_time(
     outputs, _ = run(x_TBI, first=first)
     if not outputs.isfinite().all():
         raise Problem(f"the output is NaN or infinite within {STEPS} steps from zero", at("step"))
-    alone, _ = run(x_TBI[:, :1], first=_zeros(cell, 1))
-    if _apart(alone, outputs[:, :1]) > TOLERANCE:
+    alone = [run(x_TBI[:, [b]], first=_zeros(cell, 1))[0] for b in range(BATCH)]
+    if _apart(torch.cat(alone, 1), outputs) > TOLERANCE:
         raise Problem(
             "one sample of a batch depends on the others: alone it gives another output",
             at("step"),

@@ -40,6 +40,11 @@ SHOWN_LETTERS = 4
 
 FULL_NAME = re.compile(rf"[a-z][a-z0-9-]{{0,29}}@[0-9a-f]{{{DIGEST_LETTERS}}}")
 
+NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+"""What a file may call its cell."""
+
+MAX_TITLE = 30
+
 MAX_BYTES = 2**18
 """Of a file with one cell: more is something else."""
 
@@ -154,7 +159,13 @@ class Source:
         """The version of this content."""
         digest = hashlib.sha256(self.content).hexdigest()
         places = file_of("x").parent.glob(f"*@{digest[:DIGEST_LETTERS]}.json")
-        return next(filter(None, map(_described, places)), None)
+        found = (version(place.stem) for place in places)
+        return next((v for v in found if v is not None and v.sha256 == digest), None)
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether its version is the one that can be chosen."""
+        return self.checked is not None and self.checked.name in offered()
 
 
 def sources() -> Iterator[Source]:
@@ -176,12 +187,16 @@ def _source(path: Path) -> Iterator[Source]:
 
 
 def _file_of_entry(entry: EntryPoint) -> Path | None:
-    """The file of a package's module, which is not loaded for this."""
+    """The file of a package's module. Neither is executed for this: a package is only located."""
+    package, *inner = entry.module.split(".")
     try:
-        spec = importlib.util.find_spec(entry.module)
+        spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
         return None
-    return Path(spec.origin) if spec is not None and spec.origin else None
+    if spec is None or spec.origin is None:
+        return None
+    origin = Path(spec.origin)
+    return origin.parent.joinpath(*inner).with_suffix(".py") if inner else origin
 
 
 class NotLoaded(BadSetting):
@@ -204,19 +219,23 @@ def _load(_folder: str, name: str) -> StepCell:
     content = file_of(name).read_bytes()
     if hashlib.sha256(content).hexdigest() != known.sha256:
         raise NotLoaded(f"{file_of(name)} was changed after it was checked; add the file again")
-    (cell,) = cells_in(module_of(file_of(name), name))
+    try:
+        (cell,) = cells_in(module_of(file_of(name), content))
+    except Exception as error:  # what it imports may be gone, or another version
+        reason = (str(error).splitlines() or [""])[0]
+        raise NotLoaded(
+            f"cell {name} cannot be loaded any more ({type(error).__name__}: {reason})"
+        ) from error
     named = type(cell.__name__, (cell,), {"name": name, "title": known.shown})
     return cast("StepCell", named())
 
 
-def module_of(path: Path, name: str) -> ModuleType:
-    """Execute a file as a module. Raises whatever it raises."""
-    spec = importlib.util.spec_from_file_location(f"own_cell_{name}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path.name} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and inspect look for it there
-    spec.loader.exec_module(module)
+def module_of(path: Path, content: bytes) -> ModuleType:
+    """Execute this very content as a module of that file. Raises whatever it raises."""
+    module = ModuleType(f"own_cell_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses and inspect look for it there
+    exec(compile(content, str(path), "exec"), vars(module))
     return module
 
 

@@ -184,6 +184,8 @@ def is_cell(name: str) -> bool:
 def full_variant(variant: str) -> str:
     """`bi-leaky` → `bi-leaky@3f2a9c12`, the newest version; any other name is as it is."""
     bare = variant.removeprefix("bi-")
+    if bare in built_in_cells():  # a cell of Unroll, whatever somebody called theirs before
+        return variant
     newest = next((v.name for v in own_cells.offered().values() if v.short == bare), bare)
     return variant.removesuffix(bare) + newest if bare else variant
 

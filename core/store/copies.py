@@ -7,6 +7,7 @@ finished run has recorded does not change any more, so it is asked for once.
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import uuid
 from collections.abc import Collection
@@ -14,6 +15,9 @@ from pathlib import Path
 
 MAX_BYTES = 2**30
 """Of all copies together; those of an average run take 50 kB."""
+
+PRUNE_BYTES = 2**26
+"""That much more may come before what is too much is removed."""
 
 FREE_BYTES = 2**31
 """Left on the disk for what is more important."""
@@ -27,7 +31,8 @@ class Copies:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._unpruned = 0
+        # Every run is a process of its own, and writes little: of many of them some prune.
+        self._unpruned = random.randrange(PRUNE_BYTES)
         """Bytes written since what is too much was last removed."""
 
     def names(self, run_id: str) -> frozenset[str] | None:
@@ -37,10 +42,16 @@ class Copies:
         except OSError:
             return None
 
-    def table(self, run_id: str, name: str) -> Path | None:
-        """The copy of a table, None if there is none."""
-        path = self.folder / run_id / f"{name}.csv"
-        return path if path.exists() else None
+    def has(self, run_id: str, name: str) -> bool:
+        """Whether there is a copy of a table."""
+        return (self.folder / run_id / f"{name}.csv").exists()
+
+    def table(self, run_id: str, name: str) -> bytes | None:
+        """The copy of a table, None if there is none, or if it was pruned this moment."""
+        try:
+            return (self.folder / run_id / f"{name}.csv").read_bytes()
+        except OSError:
+            return None
 
     def keep_names(self, run_id: str, names: Collection[str]) -> None:
         """Remember which tables a run has."""
@@ -56,6 +67,7 @@ class Copies:
         with contextlib.suppress(OSError):
             part.parent.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(self.folder).free < FREE_BYTES:
+                self.prune(most=0)
                 return
             try:
                 part.write_bytes(content)
@@ -63,7 +75,7 @@ class Copies:
             finally:
                 part.unlink(missing_ok=True)
         self._unpruned += len(content)
-        if self._unpruned > MAX_BYTES // 16:
+        if self._unpruned > PRUNE_BYTES:
             self._unpruned = 0
             self.prune()
 

@@ -21,6 +21,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -431,13 +432,13 @@ class Store:
         Columns that are newer than the run are there: an axis at its older value, others empty.
         """
         row = row_of(record.experiment, name)
-        with self._table_file(record, name) as path:
-            if path is None:
-                return None
-            try:
-                table = read_table(path.read_bytes(), row)
-            except (ValueError, OSError):  # somebody edited it, or it is gone by now
-                return None
+        content = self._content(record, name)
+        if content is None:
+            return None
+        try:
+            table = read_table(content, row)
+        except ValueError:  # somebody edited it
+            return None
         if row is None:
             return table
         # By names in sets: pandas' own ways take longer, for each column, than reading the file.
@@ -453,27 +454,29 @@ class Store:
         if not missing:
             return table
         older = {c.name: c.older for c in row.columns() if c.older is not None}
+        older |= {c.name: "" for c in row.columns() if c.role == "note"}
         table = table.reindex(columns=[*table.columns, *missing])
         return table.assign(**{n: older[n] for n in missing if n in older})
 
-    @contextlib.contextmanager
-    def _table_file(self, record: RunRecord, name: str) -> Iterator[Path | None]:
-        """The file of a run's table; a server is asked only for what is not on this disk yet."""
+    def _content(self, record: RunRecord, name: str) -> bytes | None:
+        """A run's table as it was written; a server is asked only for what is not on this disk."""
         run_id, final = record.run_id, self.is_remote and record.status == "FINISHED"
-        copy_here = self._copies.table(run_id, name) if final else None
-        if copy_here is not None:
-            yield copy_here
-            return
+        copied = self._copies.table(run_id, name) if final else None
+        if copied is not None:
+            return copied
         if self.is_remote and not self._has_table(record, name):
-            yield None
-            return
+            return None
         with self.artifact(run_id, f"tables/{name}.csv") as path:
             # Whoever keeps files may be away for a moment; or somebody has deleted them meanwhile.
             if path is None and self.is_remote and name in self._tables_there(run_id):
                 raise StoreError(f"the store {self.uri} does not hand out its files just now")
-            if path is not None and final:
-                self._copies.keep(run_id, name, path.read_bytes())
-            yield path
+            try:
+                content = None if path is None else path.read_bytes()
+            except OSError:  # it is gone by now
+                return None
+        if content is not None and final:
+            self._copies.keep(run_id, name, content)
+        return content
 
     def _has_table(self, record: RunRecord, name: str) -> bool:
         """Whether a server has this table of a run; those of a finished run are listed once.
@@ -490,7 +493,7 @@ class Store:
 
     def is_at_hand(self, run_id: str, name: str) -> bool:
         """Whether a table can be read without asking a server."""
-        return not self.is_remote or self._copies.table(run_id, name) is not None
+        return not self.is_remote or self._copies.has(run_id, name)
 
     def keep_tables(self, run_id: str, folder: Path) -> None:
         """Keep what a run has recorded that finished on this machine, where a server has it."""
@@ -693,9 +696,9 @@ def _experiments_of_server(uri: str) -> dict[str, int | None]:
 
     An MLflow server that lets everybody in is asked in one request: to load MLflow takes seconds.
     """
-    if uri.startswith(("http://", "https://")):
+    if uri.startswith(("http://", "https://")) and "@" not in uri:
         address = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1000"
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, HTTPException):
             with urllib.request.urlopen(address, timeout=SERVER_SECONDS) as answer:
                 found = json.load(answer)
             return {e["experiment_id"]: int(e["creation_time"]) for e in found["experiments"]}

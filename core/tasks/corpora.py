@@ -337,11 +337,15 @@ def split(sides: Sides, name: str, *, cased: bool = False) -> tuple[Sides, Sides
     size = max(1, number // 20)
     parts: list[list[tuple[str, str]]] = [[], [], []]
     for group in groups:
-        place = next((part for part in parts[1:] if len(part) < size), parts[0])
+        fits = (part for part in parts[1:] if len(part) + len(group) <= size)
+        place = next(fits, parts[0])
         place += group
+    if not (parts[1] and parts[2]):
+        raise BadSetting(
+            f"{name} has sources with so many targets that none is left to validate and to test "
+            "on; give more different sources"
+        )
     train, validation, test = (Sides([s for s, _ in p], [t for _, t in p]) for p in parts)
-    if not train.source:
-        raise BadSetting(f"{name} has one source for nearly all of its pairs; give different ones")
     return train, validation, test
 
 

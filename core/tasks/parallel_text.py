@@ -16,7 +16,7 @@ import re
 import unicodedata
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, get_args
 
@@ -44,7 +44,8 @@ CELL_MARKS = ("\t", ";", ",")
 
 
 WITHOUT_SPACES = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff]"
 )
 """A letter of Thai, Lao, Burmese, Khmer, Japanese or Chinese, which put no spaces between words."""
 
@@ -172,18 +173,34 @@ def _rows(field: str, name: str, content: bytes) -> Iterator[tuple[int, list[str
             split = line.split("\t")
             yield number, [(_unquoted(cell) if quoted else cell).strip() for cell in split]
         return
-    mark = max(CELL_MARKS, key=lambda mark: sum(mark in line for line in lines))
+    mark = max(CELL_MARKS, key=lambda mark: _lines_in_two(lines, mark))
     reader = csv.reader(lines, delimiter=mark, strict=True)
+    columns = 0
     try:
         for at, cells in enumerate(reader, start=1):
             if reader.line_num != at:
                 raise csv.Error("a cell goes on in the next line")
+            columns = columns or len(cells)
+            if len(cells) > columns:  # else a comma of the text would cut it short
+                raise csv.Error(
+                    f"it has {len(cells)} columns, and the first line {columns}; a text with "
+                    f"{mark!r} within stands in quotation marks"
+                )
             yield at, [cell.strip() for cell in cells]
     except csv.Error as error:
         raise BadSetting(
             f"{field} is {files.quoted(name)}, whose line {reader.line_num:,} cannot be read "
             f"({error}); give source, comma, target"
         ) from None
+
+
+def _lines_in_two(lines: Sequence[str], mark: str) -> int:
+    """How many of the lines have two columns or more when so separated."""
+    found = 0
+    for line in lines:
+        with contextlib.suppress(csv.Error):  # quotation marks that another separator explains
+            found += len(next(csv.reader([line], delimiter=mark, strict=True))) > 1
+    return found
 
 
 def _quoted(line: str) -> list[str]:

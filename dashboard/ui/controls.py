@@ -116,6 +116,15 @@ def drop(key: str) -> None:
     _hold(key)
 
 
+def replace(settings: Mapping[str, str]) -> None:
+    """Put these and nothing else into the address."""
+    held = st.session_state.setdefault(HELD, {})
+    forgotten = [*st.query_params, *(key for page, key in held if page == _page())]
+    st.query_params.from_dict(dict(settings))
+    for key in {*forgotten, *settings}:
+        _hold(key)
+
+
 HELD = "written to the address"
 """In the session: (page, key) → what was last written, and when."""
 

@@ -237,7 +237,7 @@ def _uploads(key: str) -> None:
         )
         if given is not None and st.button("Use it", type="primary", key=f"{key}-use"):
             try:
-                st.query_params[key] = uploads.keep(given.name, given.getvalue())
+                controls.put(key, uploads.keep(given.name, given.getvalue()), [])
                 st.rerun()
             except BadSetting as error:
                 st.error(plain(str(error)), icon=":material/block:")
@@ -246,7 +246,7 @@ def _uploads(key: str) -> None:
                 size = f"{max(1, upload.size // 1024):,} KiB, {moment(upload.uploaded)}"
                 st.text(f"{Path(upload.name).name} · {size}", width="stretch")
                 if st.button("Use", key=f"{key}-use-{number}", type="tertiary"):
-                    st.query_params[key] = upload.name
+                    controls.put(key, upload.name, [])
                     st.rerun()
                 if st.button("Remove", key=f"{key}-remove-{number}", type="tertiary"):
                     with contextlib.suppress(BadSetting):  # it is gone already

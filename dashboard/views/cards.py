@@ -47,7 +47,7 @@ def answer(experiment: Experiment) -> None:
         elif sweep.finished:
             ids = tuple(run.run_id for run in sweep.finished)
             key = cache.reader().store.uri, sweep.name, ids
-            _measured(key, cache.dark(), experiment, sweep)
+            _measured(key, cache.dark(), day(sweep.launched), experiment, sweep)
             _unfinished(sweep)
         elif sweep.active:
             st.caption("Being measured now. The answer appears with the first finished run.")
@@ -58,7 +58,11 @@ def answer(experiment: Experiment) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=MAX_CARDS)
 def _measured(
-    key: tuple[str, str, Sequence[str]], dark: bool, _experiment: Experiment, _sweep: Sweep
+    key: tuple[str, str, Sequence[str]],
+    dark: bool,
+    launched: str,
+    _experiment: Experiment,
+    _sweep: Sweep,
 ) -> None:
     """Draw the answer once for everybody, until another run has finished."""
     experiment, runs = _experiment, _sweep.finished
@@ -75,7 +79,7 @@ def _measured(
         if chart is not None:
             render.show_small(chart, f"{experiment.title}: {inline_text(_sweep.subject)}")
     under = sentences.conditions(experiment, runs)
-    origin = sentences.origin(runs, day(_sweep.launched))
+    origin = sentences.origin(runs, launched)
     st.caption(plain(" · ".join(filter(None, [under, origin]))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -47,11 +48,13 @@ def add_cell() -> None:
             with st.spinner(f"Checking {sent.name} …"):
                 _added(sent.name, sent.getvalue())
     st.caption(plain(f"Or put it into the folder {own_cells.folder()}."))
-    waiting = [source for source in own_cells.sources() if source.checked is None]
+    waiting = [source for source in own_cells.sources() if not source.is_offered]
     names = ", ".join(source.file.name for source in waiting)
     if waiting and st.button(f"Check {plain(names)}", icon=":material/folder:", key="check folder"):
         with st.spinner(f"Checking {names} …"):
-            refused = [standing.problem for standing in cells.add_all() if standing.problem]
+            refused = [
+                standing.problem for standing in cells.add_all(access.person()) if standing.problem
+            ]
         for problem in refused:
             st.error(plain(problem), icon=":material/rule:")
         if not refused:
@@ -120,7 +123,7 @@ def draw_questions(card: cards.Card) -> None:
 def offer_file(card: cards.Card) -> None:
     """The card as a file that opens without a network."""
     content = functools.partial(_html, card, _snapshot())
-    name = card.kind.split(" (")[0].lower().replace(" ", "-")
+    name = re.sub(r"[^a-z0-9]+", "-", card.kind.partition(" (")[0].lower()).strip("-")
     downloads.offer("HTML report", f"report-card-{name}.html", content, "report-card-html")
 
 

@@ -103,11 +103,13 @@ def summarise(
 ) -> LengthQualitySummary:
     """The summary of the free-running outputs; without any, of a model that diverged."""
     quality: BottleneckQuality = "token_accuracy" if config.synthetic else "bleu"
-    if quality == "bleu" and not bleu_applies(free, cased=config.cased):
-        quality = "chrf"
     halving = Bottleneck(MISSING, None, MISSING)
     if free:
-        halving = bottleneck(buckets(config, free, "source"), quality, cased=config.cased)
+        by_length = buckets(config, free, "source")
+        shortest = next(iter(by_length.values()))  # what is left is a share of what these have
+        if quality == "bleu" and not bleu_applies(shortest, cased=config.cased):
+            quality = "chrf"
+        halving = bottleneck(by_length, quality, cased=config.cased)
     within = [one for one in free if one.source_words <= config.longest_trained]
     beyond = [one for one in free if one.source_words > config.longest_trained]
     scores = corpus_scores(config, free)

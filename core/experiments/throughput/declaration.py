@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from core.experiment import Config, Row, axis, measure, note
 from core.models.architecture import Architecture
 from core.models.counting import count_parameters, pass_cost
+from core.models.registry import gated_cells
 from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEAN, MEDIAN
 from core.stats.estimates import Estimate
 
@@ -114,6 +115,11 @@ class ThroughputConfig(Config):
             "as out of memory. Default: what is free."
         ),
     )
+
+    @property
+    def packs(self) -> bool:
+        """Whether packed batches are timed: only the kernels of torch.nn take them."""
+        return self.packed and self.architecture.cell in gated_cells()
 
     @property
     def features(self) -> int:
@@ -512,7 +518,7 @@ def work(config: ThroughputConfig) -> float:
     work = 0.0
     for length in config.lengths:
         work += sum(passes_work(config, length, mode) for mode in MODES)
-        if config.packed:
+        if config.packs:
             work += sum(packing_work(config, length, mode) for mode in MODES)
         work += latency_work(config)
     return work + growth_work(config)

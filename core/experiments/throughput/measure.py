@@ -54,7 +54,7 @@ def measure(config: ThroughputConfig) -> Iterator[Event]:
 def _measure_length(bench: Bench, length: int) -> Iterator[Event]:
     for mode in MODES:
         yield from measure_passes(bench, length, mode)
-    if bench.config.packed:
+    if bench.config.packs:
         for mode in MODES:
             yield from measure_packing(bench, length, mode)
     if bench.config.streamed_tokens:

@@ -125,7 +125,7 @@ def ask_preset() -> DeltaGenerator:
                 name,
                 key=f"preset {name}",
                 type="primary" if chosen else "secondary",
-                on_click=st.query_params.from_dict,
+                on_click=controls.replace,
                 args=(settings,),
             )
         return st.popover("Compare", icon=":material/compare_arrows:")
@@ -348,7 +348,7 @@ def usual_text(run: RunRecord | None) -> str:
 
 def keep_text(typed: str) -> None:
     """Keep what somebody types in the address, an empty text too."""
-    st.query_params["text"] = typed
+    controls.put("text", typed, [])
 
 
 def _sequence(run: RunRecord | None) -> InputSequence:

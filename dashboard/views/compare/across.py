@@ -207,7 +207,7 @@ def _two_axes(section: Section, known: Mapping[str, Axis]) -> tuple[Axis, Axis, 
 
     def other_columns(rows: str) -> None:
         if st.query_params.get(key) == rows:
-            del st.query_params[key]
+            controls.drop(key)
 
     chosen = controls.choice(
         "Rows",

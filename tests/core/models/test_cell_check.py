@@ -110,13 +110,21 @@ WRONG: dict[str, tuple[str, str]] = {
         returning("(0.5 * h + (x @ p.W.T).mean(0, keepdim=True) + h @ p.U.T * 0.1,)"),
         "line 12: one sample of a batch depends on the others",
     ),
+    "a later sample reads an earlier one": (
+        returning("(0.5 * h + (x @ p.W.T).cumsum(0) + h @ p.U.T * 0.1,)"),
+        "line 12: one sample of a batch depends on the others",
+    ),
+    "a constant of double precision": (
+        returning("(0.5 * h + x @ p.W.T + torch.zeros(1, 1, dtype=torch.float64).expand_as(h),)"),
+        "line 12: step returns another precision than float32",
+    ),
     "changes its arguments": (
         returning("(h + x @ p.W.T,)", "        h *= 0.5\n"),
         "line 12: step changes what it is given",
     ),
     "something kept between calls": (
         returning(
-            "(0.5 * h + 0.1 * (self.calls > 33) * h + x @ p.W.T,)",
+            "(0.5 * h + 0.1 * (self.calls > 52) * h + x @ p.W.T,)",
             "        self.calls = getattr(self, 'calls', 0) + 1\n",
         ),
         "line 12: a second sequence gives other outputs than the first",

@@ -253,5 +253,5 @@ def test_all_targets_of_one_source_stay_in_one_part() -> None:
 
 
 def test_a_file_of_one_source_is_refused() -> None:
-    with pytest.raises(BadSetting, match="has one source for nearly all of its pairs"):
+    with pytest.raises(BadSetting, match="has sources with so many targets that none is left"):
         split(Sides(["a"] * 40, [f"b {n}" for n in range(40)]), "a file")

@@ -80,6 +80,12 @@ READ: dict[str, tuple[str, str, list[tuple[str, str]], int]] = {
         0,
     ),
     "semicolons": ("a.CSV", "ein;a, b\n", [("ein", "a, b")], 0),
+    "semicolons within quotation marks": (
+        "a.csv",
+        '"Warte; nein","Wait; no"\n',
+        [("Warte; nein", "Wait; no")],
+        0,
+    ),
     "tabs in a csv": ("a.csv", "ein\ta\n", [("ein", "a")], 0),
     "commas in a tsv": ("a.tsv", "ein, zwei\ta, b\n", [("ein, zwei", "a, b")], 0),
     "what looks like nothing": (
@@ -139,6 +145,11 @@ REFUSED = {
         "a.csv",
         '"ein\nzwei",a\n',
         "cannot be read (a cell goes on in the next",
+    ),
+    "a comma within": (
+        "a.csv",
+        "eins,one\nGuten Tag,Hello, sir\n",
+        "it has 3 columns, and the first line 2",
     ),
     "an open quotation": ("a.csv", 'eins,one\n"ein,a\n', "cannot be read (unexpected end of data)"),
     "one column of a csv": (
