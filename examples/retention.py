@@ -24,7 +24,7 @@ DECAY = 1 - 2**-5
 class Retention(StepCell):
     """The state S is a matrix of `KEY` × H numbers, and not the vector that the layer above reads.
 
-    k = W_k x / √KEY, v = W_v x, q = W_q x,  S' = γ S + k vᵀ,  output = S'ᵀ q
+    k = W_k x / √KEY, v = W_v x, q = W_q x,  S' = γ S + k vᵀ,  output = W_o S'ᵀ q
     """
 
     name: ClassVar[str] = "retention"
@@ -32,7 +32,12 @@ class Retention(StepCell):
     source: ClassVar[str] = "Sun et al. (2023)"
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
-        return {"W_k": (KEY, inputs), "W_q": (KEY, inputs), "W_v": (width, inputs)}
+        return {
+            "W_k": (KEY, inputs),
+            "W_q": (KEY, inputs),
+            "W_v": (width, inputs),
+            "W_o": (width, width),
+        }
 
     def states(self, width: int) -> Mapping[str, int]:
         return {"S": KEY * width}
@@ -45,4 +50,4 @@ class Retention(StepCell):
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:
         (flat,) = state
         matrix = flat.unflatten(-1, (KEY, -1))
-        return ((x @ p.W_q.T)[..., :, None] * matrix).sum(-2)
+        return ((x @ p.W_q.T)[..., :, None] * matrix).sum(-2) @ p.W_o.T

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,12 @@ from core.models.architecture import Architecture
 from core.models.own_cells import CELLS_VARIABLE
 from core.settings import BadSetting
 from core.store.tracking import Store
-from experiments import cards
 from experiments.__main__ import main
 from experiments.cards import Card, card_suite, cell_named
-from tests.bench.copies import SMALL
 from tests.core.analysis.test_scorecard import Made, quality
+from tests.house import PROJECT
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+EXAMPLES = sorted((PROJECT / "examples").glob("*.py"))
 
 
 def card(made: Made, cell: str = "min-gru") -> Card:
@@ -117,13 +118,19 @@ def test_bad_words_are_one_line_before_anything_is_recorded(
     assert store.runs() == []
 
 
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every question in a few seconds; budgets and seeds as on a card."""
-    settings = [
-        (experiment, {name: (value,) for name, value in SMALL[experiment.name].items()})
-        for experiment, _ in cards.SETTINGS
-    ]
-    monkeypatch.setattr(cards, "SETTINGS", settings)
+PROGRAM = """
+import sys
+from experiments import cards
+from experiments.__main__ import main
+from tests.bench.copies import SMALL
+
+cards.SETTINGS = [
+    (e, {name: (value,) for name, value in SMALL[e.name].items()}) for e, _ in cards.SETTINGS
+]
+sys.exit(main(sys.argv[1:]))
+"""
+"""The command with every question asked in a few seconds; in a process of its own, because runs are
+forked from a process that keeps the environment it was started in."""
 
 
 @pytest.mark.slow
@@ -137,11 +144,17 @@ def test_an_example_goes_the_whole_way(
 ) -> None:
     monkeypatch.setenv(CELLS_VARIABLE, str(tmp_path / "cells"))
     own_cells._listed.cache_clear()
-    tiny(monkeypatch)
     output = tmp_path / "card.html"
     words = ["card", str(path), "--parameters", "40k", "--json", "--output", str(output)]
-    assert main(words) == 0
-    content = json.loads(capsys.readouterr().out)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    content = json.loads(done.stdout)
     (version,) = own_cells.offered().values()
     assert content["cell"] == version.shown
     assert set(content["sentences"]) == {experiment.name for experiment in all_experiments()}

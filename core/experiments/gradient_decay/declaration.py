@@ -20,6 +20,7 @@ from pydantic import Field
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.models.counting import STEP_OVERHEAD, pass_cost, state_size
+from core.models.registry import cell_kind
 from core.settings import Value
 from core.stats.aggregation import GEOMETRIC_MEAN, HALF_LIFE, MEDIAN
 from core.stats.estimates import Estimate
@@ -90,7 +91,7 @@ class GradientDecayConfig(Config):
         description=(
             "Also measure the step Jacobians' largest singular values and spectral radii, the "
             "norm of their product, and on longer sequences the Lyapunov exponents (one sample per "
-            "seed)."
+            "seed). Left out where a state has more than 2,048 numbers."
         ),
     )
 
@@ -428,8 +429,23 @@ def measured_steps(config: GradientDecayConfig) -> list[int]:
 
 
 def spectrum_steps(config: GradientDecayConfig) -> list[int]:
-    """The training steps after which Jacobians are measured too: before and after training."""
-    return sorted({0, config.training_steps}) if config.spectrum else []
+    """The training steps after which Jacobians are measured too: before and after training.
+
+    None where a state is so large that its decompositions would take hours.
+    """
+    if not config.spectrum or spectrum_state(config) > MAX_SPECTRUM_STATE:
+        return []
+    return sorted({0, config.training_steps})
+
+
+MAX_SPECTRUM_STATE = 2048
+"""Numbers of a layer's state in one direction whose Jacobian is decomposed."""
+
+
+def spectrum_state(config: GradientDecayConfig) -> int:
+    """The numbers that a step of one layer and direction hands to the next."""
+    shape = config.architecture
+    return sum(cell_kind(shape.cell).state_sizes(shape.hidden_size).values())
 
 
 def work(config: GradientDecayConfig) -> float:

@@ -454,3 +454,18 @@ def test_jacobians_add_work_by_layer_step_and_the_size_of_the_state() -> None:
     }
     assert 4 < of_two_seeds["wide rnn"] / of_two_seeds["rnn"] < 8, "squares and cubes"
     assert of_two_seeds["lstm"] == pytest.approx(of_two_seeds["wide rnn"])
+
+
+def test_of_a_very_large_state_no_jacobian_is_decomposed_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.experiments.gradient_decay.declaration.MAX_SPECTRUM_STATE", 8)
+    events = list(GRADIENT_DECAY.measure(config(cell="rnn", hidden_size=9)))
+    said = [event.message for event in events if isinstance(event, Progress)]
+    assert "no Jacobians: the state has 9 numbers, and at most 8 are decomposed" in said
+    rows = [event for event in events if isinstance(event, Row)]
+    assert of_type(rows, JacobianRow) == of_type(rows, LyapunovRow) == []
+    (summary,) = of_type(rows, GradientDecaySummary)
+    assert summary.spectral_radius.value is None
+    assert summary.half_distance_steps.value is not None
+    assert of_type(rows_of(config(cell="rnn", hidden_size=8)), JacobianRow)
