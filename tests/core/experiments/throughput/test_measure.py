@@ -605,3 +605,14 @@ class TestWork:
     def test_latency_is_every_token_of_every_subject(self) -> None:
         token = pass_cost(config().architecture, 4, steps=1, sequences=1, backward=False)
         assert latency_work(config()) == 7 * len(SUBJECTS) * token
+
+
+@pytest.mark.parametrize("cell", ["min-gru", "sru"])
+def test_a_cell_without_a_kernel_is_timed_with_the_defaults_and_not_packed(cell: str) -> None:
+    asked = config(cell=cell)
+    assert asked.packed
+    assert not asked.packs
+    assert config(cell="lstm").packs
+    (summary,) = of_type(rows_of(asked), THROUGHPUT.summary)
+    assert summary.packed_over_padded.value is None
+    assert summary.parameters > 0
