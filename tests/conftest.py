@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from core.experiment import Experiment
 from core.files import CORPORA
+from core.models import own_cells
 from core.store.tracking import Store, open_store
 from tests.toy import TOY
 
@@ -109,6 +110,16 @@ def store_uri(template_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     return uri
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of own cells, without any."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    monkeypatch.setenv(own_cells.CELLS_VARIABLE, str(folder))
+    own_cells._listed.cache_clear()
+    return folder
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from torch import Tensor
 from core.experiments import all_experiments
 from core.models import own_cells, registry
 from core.models.layer import Parameters, State, StepCell
-from core.models.own_cells import CELLS_VARIABLE
 from core.runner import execute
 from core.store.people import Person
 from core.store.tracking import Store
@@ -66,15 +65,6 @@ def test_one_line_of_the_registry_is_all_that_a_cell_needs_on_every_page(
     results = {page.title for page in PAGES if page.experiment}
     assert results <= {*named}, "every results page names it"
     assert "One more" in texts(show(PAGE, cell="one-more"))
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "own"
-    folder.mkdir()
-    monkeypatch.setenv(CELLS_VARIABLE, str(folder))
-    own_cells._listed.cache_clear()
-    return folder
 
 
 def test_nothing_measured_says_so_and_offers_to_measure(store: Store, show: Show) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,16 @@ from tests.core.analysis.test_scorecard import Made, quality
 from tests.house import PROJECT
 
 EXAMPLES = sorted((PROJECT / "examples").glob("*.py"))
+
+
+def of_lengths(lengths: Mapping[str, float]) -> Made:
+    """Five seeds of each cell, with bottlenecks near these."""
+    made = Made()
+    for seed in range(5):
+        for cell, length in lengths.items():
+            measured = quality(length + seed / 2)
+            made.add(LENGTH_QUALITY, cell, measured=measured, seed=seed, parameter_budget=50_000)
+    return made
 
 
 def card(made: Made, cell: str = "min-gru") -> Card:
@@ -50,16 +61,7 @@ def test_the_card_of_a_usual_cell_has_three_columns() -> None:
 
 
 def test_a_cell_is_told_against_each_other_one_as_the_tests_say() -> None:
-    made = Made()
-    for seed in range(5):
-        for cell, length in {"rnn": 5.0, "lstm": 20.0, "gru": 30.0, "min-gru": 20.5}.items():
-            made.add(
-                LENGTH_QUALITY,
-                cell,
-                measured=quality(length + seed / 2),
-                seed=seed,
-                parameter_budget=50_000,
-            )
+    made = of_lengths({"rnn": 5.0, "lstm": 20.0, "gru": 30.0, "min-gru": 20.5})
     told = {q.experiment.name: sentences for q, sentences in card(made).sentences}
     assert told["length-quality"][0] == (
         "Bottleneck length: better than RNN; not distinguishable from LSTM; worse than GRU."
@@ -69,16 +71,7 @@ def test_a_cell_is_told_against_each_other_one_as_the_tests_say() -> None:
 
 @pytest.mark.parametrize(("length", "word"), [(25.0, "better"), (1.0, "worse")])
 def test_the_answer_names_what_it_is_best_and_worst_at(length: float, word: str) -> None:
-    made = Made()
-    for seed in range(5):
-        for cell, of_cell in {"rnn": 5.0, "lstm": 10.0, "gru": 15.0, "min-gru": length}.items():
-            made.add(
-                LENGTH_QUALITY,
-                cell,
-                measured=quality(of_cell + seed / 9),
-                seed=seed,
-                parameter_budget=50_000,
-            )
+    made = of_lengths({"rnn": 5.0, "lstm": 10.0, "gru": 15.0, "min-gru": length})
     answer = card(made).answer
     assert re.search(rf"{word} than the others in (state and )?bottleneck length", answer)
     assert answer.startswith("At a budget of 50,000 parameters, ")
