@@ -1,7 +1,7 @@
 """Copies on this disk of the tables that a server keeps.
 
-To ask an MLflow server for one table takes 10 to 30 ms, and a scorecard reads thousands. What a
-finished run has recorded does not change any more, so it is asked for once.
+A scorecard reads thousands of tables, and each is a request to the MLflow server. What a finished
+run has recorded does not change any more, so it is asked for once.
 """
 
 from __future__ import annotations

@@ -61,7 +61,8 @@ class Shown:
         reader = cache.reader()
 
         def together() -> pandas.DataFrame:
-            reader.fetch(functools.partial(reader.table, run, table) for run in self.runs)
+            away = reader.away(self.runs, table)
+            reader.fetch(functools.partial(reader.table, run, table) for run in away)
             return sweeps.rows(self.experiment, self.runs, table, reader.table)
 
         return reader.kept((table, *ended), together)

@@ -26,6 +26,7 @@ from dashboard.store.reader import Reader, open_reader
 from dashboard.store.sweeps import Sweep, sweeps
 from experiments import worker
 from experiments.export import csv_text
+from experiments.scorecards import ScorecardIndex, ScorecardSnapshot
 from experiments.suites import headline_rank
 
 T = TypeVar("T")
@@ -108,12 +109,22 @@ def _compared(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -
 
 def fetch_values(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
     """Fetch at once what comparisons and scorecards read of these runs, where a server has it."""
-    table, summary = reader().table, experiment.summary.table
-    away = (run for run in runs if not reader().store.is_at_hand(run.run_id, summary))
+    table = reader().table
     measured = (
-        MeasuredRun(run.run_id, run.settings, functools.partial(table, run)) for run in away
+        MeasuredRun(run.run_id, run.settings, functools.partial(table, run))
+        for run in reader().away(runs, experiment.summary.table)
     )
     reader().fetch(functools.partial(per_seed_values, experiment, [run]) for run in measured)
+
+
+def snapshot() -> ScorecardSnapshot:
+    """The finished runs as scorecards read them; each is prepared once for all pages."""
+    return _scorecards(reader().store.uri).at(reader().runs())
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _scorecards(uri: str) -> ScorecardIndex:
+    return ScorecardIndex(lambda run, name: reader().table(run, name), fetch_values)
 
 
 def answer_of(experiment: Experiment, runs: Sequence[RunRecord]) -> str:

@@ -239,6 +239,10 @@ class Reader:
             for done in [_fetchers().submit(read) for read in reads]:
                 done.exception()  # whoever asks for it again is told
 
+    def away(self, runs: Iterable[RunRecord], name: str) -> list[RunRecord]:
+        """The runs of which only a server has this table."""
+        return [run for run in runs if not self.store.is_at_hand(run.run_id, name)]
+
     def kept(self, key: Hashable, make: Callable[[], Frame]) -> Frame:
         """A table that stays what it is, made once for all sessions, and again if it has been long
         since somebody wanted it.

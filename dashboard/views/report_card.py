@@ -22,14 +22,9 @@ from dashboard.views import active_runs, claim_runs
 from dashboard.views.choose import table
 from experiments import cards, cells
 from experiments.reports.html import scorecard_report
-from experiments.scorecards import ScorecardIndex, ScorecardSnapshot
+from experiments.scorecards import ScorecardSnapshot
 
 BUDGETS = (20_000, 50_000, 100_000, 200_000)
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _index(uri: str) -> ScorecardIndex:
-    return ScorecardIndex(cache.reader().table, cache.fetch_values)
 
 
 def add_cell() -> None:
@@ -103,7 +98,7 @@ def choose_budget() -> int:
 
 def draw_questions(card: cards.Card) -> None:
     """How the cell does on each question, with the runs behind it."""
-    runs = _snapshot().runs
+    runs = cache.snapshot().runs
     for question, sentences in card.sentences:
         name = question.experiment.name
         with st.container(border=True, key=f"card-question-{name}"):
@@ -122,18 +117,13 @@ def draw_questions(card: cards.Card) -> None:
 
 def offer_file(card: cards.Card) -> None:
     """The card as a file that opens without a network."""
-    content = functools.partial(_html, card, _snapshot())
+    content = functools.partial(_html, card, cache.snapshot())
     name = re.sub(r"[^a-z0-9]+", "-", card.kind.partition(" (")[0].lower()).strip("-")
     downloads.offer("HTML report", f"report-card-{name}.html", content, "report-card-html")
 
 
 def _html(card: cards.Card, snapshot: ScorecardSnapshot) -> bytes:
     return scorecard_report(card.scorecard, None, snapshot.runs, of_cell=card).encode()
-
-
-def _snapshot() -> ScorecardSnapshot:
-    reader = cache.reader()
-    return _index(reader.store.uri).at(reader.runs())
 
 
 def _is_measured(scorecard: Scorecard) -> bool:
@@ -155,7 +145,7 @@ def draw(cell: str, budget: int, place: DeltaGenerator) -> None:
     if active:
         active_runs.live_runs(list(dict.fromkeys(run.sweep for run in active)))
     with st.spinner("Reading what the runs have recorded …"):
-        made = cards.card_of(_snapshot(), cell, budget)
+        made = cards.card_of(cache.snapshot(), cell, budget)
     with place:
         states.answer(made.answer)
     if _is_measured(made.scorecard):

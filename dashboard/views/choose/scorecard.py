@@ -42,7 +42,7 @@ from dashboard.views.chapter import claims
 from dashboard.views.choose import balance, figures, limits, missing, table
 from experiments import scorecards
 from experiments.reports.html import scorecard_report
-from experiments.scorecards import Launch, ScorecardIndex, ScorecardSnapshot, launches
+from experiments.scorecards import Launch, ScorecardSnapshot, launches
 
 TERM_CONTROLS = dict(
     zip(
@@ -128,8 +128,7 @@ def _in_address(value: Value) -> str:
 
 def draw() -> None:
     """Draw the decision, its limits and terms, the table and the figures, then each question."""
-    reader = cache.reader()
-    snapshot = _index(reader.store.uri).at(reader.runs())
+    snapshot = cache.snapshot()
     place = st.container()
     asked = limits.ask()
     kinds, terms, machine = _choices(snapshot)
@@ -179,11 +178,6 @@ def _offer_budget(card: Scorecard) -> None:
                     icon=":material/balance:",
                     query_params={**kept, **chosen, limits.LIMIT: others},
                 )
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _index(uri: str) -> ScorecardIndex:
-    return ScorecardIndex(lambda run, name: cache.reader().table(run, name), cache.fetch_values)
 
 
 def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:

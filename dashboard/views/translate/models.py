@@ -41,7 +41,7 @@ def finished() -> list[RunRecord]:
     runs = reader.runs(LENGTH_QUALITY.name)
     newest = [run for run in reversed(runs) if run.status == "FINISHED"][:MAX_RUNS]
     summary = LENGTH_QUALITY.summary.table
-    away = (run for run in newest if not reader.store.is_at_hand(run.run_id, summary))
+    away = reader.away(newest, summary)
     reader.fetch(functools.partial(reader.table, run, summary) for run in away)
     return newest
 
