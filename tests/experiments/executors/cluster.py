@@ -18,7 +18,7 @@ import psutil
 from core.store.folder import PROJECT
 from core.store.records import ENDED, RunRecord
 from core.store.tracking import Store, open_store
-from experiments.serve import mlflow_service
+from experiments.serve import mlflow_environment, mlflow_service
 from experiments.worker import environment, worker_status
 from tests.experiments.processes import until
 
@@ -40,7 +40,7 @@ class Cluster:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         mlflow_port = free_port()
         server = mlflow_service(backend, mlflow_port)
-        self._start("mlflow", server.command, environment(backend))
+        self._start("mlflow", server.command, mlflow_environment(backend))
         until(server.answers)
         self.store = open_store(f"http://{HOST}:{mlflow_port}")
         self.env = {
