@@ -220,13 +220,31 @@ def unpacked(field: str, name: str, content: bytes, limit: int = MAX_TEXT_BYTES)
     raise BadSetting(f"{field} is {quoted(name)}, which {reason}")
 
 
+ARCHIVES = {
+    b"PK\x03\x04": "a zip archive, or a spreadsheet",
+    b"\x1f\x8b": "compressed by gzip (a file called .gz is unpacked, once)",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+    b"(\xb5/\xfd": "compressed by zstd",
+    b"\xff\xfe\0\0": "UTF-32 text",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+"""How files begin that people take for text."""
+
+
 def text_lines(field: str, name: str, content: bytes, max_lines: int = MAX_LINES) -> list[str]:
     """The lines of a UTF-8 text, without their ends; the last one may have none.
 
-    Raises `BadSetting`, naming field, file and line, for a text that is empty, has too many lines
-    or too long ones, is not UTF-8 or has zero bytes.
+    Lines end as on Unix, Windows or old Macs. Raises `BadSetting`, naming field, file and line, for
+    a text that is empty, has too many lines or too long ones, is not UTF-8 or has zero bytes.
     """
     shown = quoted(name)
+    for beginning, kind in ARCHIVES.items():
+        if content.startswith(beginning):
+            raise BadSetting(f"{field} is {shown}, which is {kind}; give it as a plain UTF-8 text")
+    if b"\n" not in content:
+        content = content.replace(b"\r", b"\n")
     count = content.count(b"\n") + (not content.endswith(b"\n"))
     if count > max_lines:
         raise BadSetting(
@@ -243,6 +261,8 @@ def text_lines(field: str, name: str, content: bytes, max_lines: int = MAX_LINES
             fault = "is not UTF-8; save it as UTF-8"
         if not fault and b"\0" in line:
             fault = "has a zero byte; give a text file"
+        if not fault and "\r" in lines[-1]:
+            fault = "has an end of line of another kind within; save it with one kind"
         if not fault and len(lines[-1]) > MAX_LETTERS:
             fault = f"has {len(lines[-1]):,} letters; give at most {MAX_LETTERS:,}"
         if fault:

@@ -18,7 +18,8 @@ from core.analysis.search import EXAMPLES
 from core.experiment import MAX_SEEDS, Experiment
 from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
-from core.measure.scoring import DEFAULT_BUCKET_WIDTH, TOKENISATIONS
+from core.measure.scoring import DEFAULT_BUCKET_WIDTH
+from core.measure.tokenisation import DEFAULT_TOKENISATION, TOKENISATIONS
 from core.models.registry import usual_variants, variants
 from core.settings import BadSetting
 from core.store.records import ENDED, STATUSES
@@ -330,9 +331,9 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokenise",
         "--tokenize",
-        default=TOKENISATIONS[0],
+        default=DEFAULT_TOKENISATION,
         metavar="T",
-        help=f"of BLEU: {', '.join(TOKENISATIONS)}; default: {TOKENISATIONS[0]}",
+        help=f"of BLEU: {', '.join(TOKENISATIONS)}; default: by the script of the references",
     )
     _add_format(parser, "table", ("table", *commands.SCORE_FORMATS))
     parser.add_argument("--output", metavar="FILE", help="default: standard output")

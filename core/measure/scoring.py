@@ -31,9 +31,16 @@ from core.measure.text_quality import (
     resampled_scores,
     signature,
 )
+from core.measure.tokenisation import (
+    DEFAULT_TOKENISATION,
+    Tokenisation,
+    require_tokenisation,
+    tokenisation_of,
+)
 from core.settings import BadSetting
 from core.stats.estimates import CONFIDENCE, Estimate, success_estimate
 from core.stats.tests import holm
+from core.tasks.parallel_text import count_words
 
 MAX_FILES = 16
 MAX_LINES = 200_000
@@ -47,8 +54,6 @@ BLOCK_LETTERS = 200_000
 MAX_BUCKET_WIDTH = 1000
 DEFAULT_BUCKET_WIDTH = 5
 MAX_NAMED = 4
-TOKENISATIONS = ("13a", "intl", "char", "zh", "none")
-"""Those of sacrebleu that need no further package and no download."""
 
 Score = Literal["bleu", "chrf"]
 By = Literal["all", "source", "reference"]
@@ -61,7 +66,7 @@ class Options:
 
     bucket_width: int = DEFAULT_BUCKET_WIDTH
     cased: bool = False
-    tokenise: str = "13a"
+    tokenise: Tokenisation = DEFAULT_TOKENISATION
 
     def __post_init__(self) -> None:
         if not 1 <= self.bucket_width <= MAX_BUCKET_WIDTH:
@@ -69,10 +74,7 @@ class Options:
                 f"bucket_width is {self.bucket_width}; give a whole number from 1 to "
                 f"{MAX_BUCKET_WIDTH:,}"
             )
-        if self.tokenise not in TOKENISATIONS:
-            raise BadSetting(
-                f"tokenise is {self.tokenise!r}; choose from {', '.join(TOKENISATIONS)}"
-            )
+        require_tokenisation(self.tokenise)
 
     @property
     def titles(self) -> Mapping[Score, str]:
@@ -172,6 +174,8 @@ def score_texts(
     """
     options = options or Options()
     _require_aligned(systems, references, sources)
+    if options.tokenise == "auto":
+        options = replace(options, tokenise=tokenisation_of(references))
     metrics = {
         "bleu": bleu_metric(cased=options.cased, tokenise=options.tokenise),
         "chrf": chrf_metric(cased=options.cased),
@@ -257,7 +261,7 @@ def _buckets(
     for side, lines in sides.items():
         members: dict[int, list[int]] = {}
         for index, line in enumerate(lines or ()):
-            members.setdefault(bucket_of(len(line.split()), width), []).append(index)
+            members.setdefault(bucket_of(count_words(line), width), []).append(index)
         for length in sorted(members):
             yield side, length, members[length]
 

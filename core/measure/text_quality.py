@@ -35,6 +35,7 @@ from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
+from core.measure.tokenisation import Tokenisation
 from core.stats.estimates import CONFIDENCE, MIN_TRIALS, MISSING, Estimate, success_estimate
 
 Floats = NDArray[numpy.float64]
@@ -159,7 +160,7 @@ MIN_DIFFERING = 5
 """On how many of them the outputs must differ."""
 
 
-def bleu_metric(*, cased: bool = False, tokenise: str = "13a") -> BLEU:
+def bleu_metric(*, cased: bool = False, tokenise: Tokenisation = "13a") -> BLEU:
     """BLEU of a corpus (Papineni et al. 2002)."""
     return BLEU(lowercase=not cased, tokenize=tokenise)
 
@@ -305,9 +306,11 @@ def resampled_scores(systems: Sequence[CorpusParts]) -> Floats:
     return numpy.asarray(scores).T
 
 
-def bleu(sentences: Sequence[ScoredSentence], *, cased: bool = False) -> Estimate:
+def bleu(
+    sentences: Sequence[ScoredSentence], *, cased: bool = False, tokenise: Tokenisation = "13a"
+) -> Estimate:
     """Corpus BLEU of the outputs."""
-    return _corpus(bleu_metric(cased=cased), sentences)
+    return _corpus(bleu_metric(cased=cased, tokenise=tokenise), sentences)
 
 
 def chrf(sentences: Sequence[ScoredSentence], *, cased: bool = False) -> Estimate:
@@ -361,10 +364,10 @@ class Bottleneck:
 BottleneckQuality = Literal["token_accuracy", "bleu", "chrf"]
 
 
-def bleu_applies(sentences: Sequence[ScoredSentence], *, cased: bool = False) -> bool:
+def bleu_applies(sentences: Sequence[ScoredSentence], tokenise: Tokenisation = "13a") -> bool:
     """Whether the references of these sentences have a four-gram."""
     references = [one.reference_text for one in sentences]
-    return CorpusParts.of(bleu_metric(cased=cased), references, references).applies
+    return CorpusParts.of(bleu_metric(tokenise=tokenise), references, references).applies
 
 
 def bottleneck(
@@ -372,6 +375,7 @@ def bottleneck(
     quality: BottleneckQuality = "token_accuracy",
     *,
     cased: bool = False,
+    tokenise: Tokenisation = "13a",
 ) -> Bottleneck:
     """Where quality above the blind guess first falls below half of its value at the shortest.
 
@@ -388,11 +392,12 @@ def bottleneck(
     above = Estimate(shortest.value, None, None, shortest.n)
     if shortest.low is None or shortest.low <= 0:
         return Bottleneck(MISSING, None, above)
-    metric = bleu_metric(cased=cased) if quality == "bleu" else chrf_metric(cased=cased)
+    bleu = bleu_metric(cased=cased, tokenise=tokenise)
+    metric = bleu if quality == "bleu" else chrf_metric(cased=cased)
     excess = [
         above_blind(part).value or 0.0
         if quality == "token_accuracy"
-        else _score_above_blind(part, metric)
+        else _score_above_blind(part, metric, bleu)
         for part in parts
     ]
     lengths = [fmean(one.source_words for one in part) for part in parts]
@@ -437,10 +442,13 @@ def blind_guess(references: Sequence[Sequence[Item]]) -> tuple[Item, ...]:
     return tuple(tokens.most_common(1)[0][0] for tokens in at)
 
 
-def _score_above_blind(sentences: Sequence[ScoredSentence], metric: Metric) -> float:
-    """A corpus score less that of the blind guess in words, as long as the median reference."""
+def _score_above_blind(
+    sentences: Sequence[ScoredSentence], metric: Metric, words_of: BLEU
+) -> float:
+    """A corpus score less that of the blind guess in the words that a BLEU reads, which is as long
+    as the median reference."""
     references = [one.reference_text for one in sentences]
-    words = [reference.split() for reference in references]
+    words = [words_of._preprocess_segment(reference).split() for reference in references]
     blind = " ".join(blind_guess(words)[: median_low(map(len, words))])
     outputs = [one.output_text for one in sentences]
     score, chance = (

@@ -11,6 +11,7 @@ import contextlib
 import csv
 import hashlib
 import http.client
+import itertools
 import os
 import re
 import unicodedata
@@ -135,6 +136,11 @@ def read_table(field: str, name: str, content: bytes) -> Table:
                 "headings; give some"
             )
     more = sum(any(cells[2:]) for _, cells in rows)
+    if more == len(rows) and all(cells[0].isdecimal() for _, cells in rows):
+        raise BadSetting(
+            f"{field} is {files.quoted(name)}, whose first column has numbers alone; give source "
+            "and target as its first two columns"
+        )
     if more:
         ignored.append(f"what {more:,} of {len(rows):,} lines have after their second column")
     sides = Sides([], [])
@@ -171,14 +177,21 @@ def _rows(field: str, name: str, content: bytes) -> Iterator[tuple[int, list[str
         quoted = any('""' in cell[1:-1] for line in lines for cell in _quoted(line))
         for number, line in enumerate(lines, start=1):
             split = line.split("\t")
+            if _is_cut(split):
+                raise BadSetting(
+                    f"{field} is {files.quoted(name)}, whose line {number:,} has a tab within "
+                    "quotation marks; give source, tab, target"
+                )
             yield number, [(_unquoted(cell) if quoted else cell).strip() for cell in split]
         return
-    mark = max(CELL_MARKS, key=lambda mark: _lines_in_two(lines, mark))
-    reader = csv.reader(lines, delimiter=mark, strict=True)
+    named = re.fullmatch(r"sep=(.)", lines[0].strip('"'))  # how Excel is told the separator
+    mark = named[1] if named else max(CELL_MARKS, key=lambda mark: _lines_in_two(lines, mark))
+    first = 1 + bool(named)
+    reader = csv.reader(lines[first - 1 :], delimiter=mark, strict=True)
     columns = 0
     try:
-        for at, cells in enumerate(reader, start=1):
-            if reader.line_num != at:
+        for at, cells in enumerate(reader, start=first):
+            if reader.line_num + first - 1 != at:
                 raise csv.Error("a cell goes on in the next line")
             columns = columns or len(cells)
             if len(cells) > columns:  # else a comma of the text would cut it short
@@ -189,8 +202,8 @@ def _rows(field: str, name: str, content: bytes) -> Iterator[tuple[int, list[str
             yield at, [cell.strip() for cell in cells]
     except csv.Error as error:
         raise BadSetting(
-            f"{field} is {files.quoted(name)}, whose line {reader.line_num:,} cannot be read "
-            f"({error}); give source, comma, target"
+            f"{field} is {files.quoted(name)}, whose line {reader.line_num + first - 1:,} cannot "
+            f"be read ({error}); give source, comma, target"
         ) from None
 
 
@@ -201,6 +214,17 @@ def _lines_in_two(lines: Sequence[str], mark: str) -> int:
         with contextlib.suppress(csv.Error):  # quotation marks that another separator explains
             found += len(next(csv.reader([line], delimiter=mark, strict=True))) > 1
     return found
+
+
+def _is_cut(cells: Sequence[str]) -> bool:
+    """Whether a quotation is open at the end of a cell, closed at the end of the next, and there
+    would be columns enough without: `"ein	zwei"	two`."""
+    return len(cells) > 2 and any(
+        one.lstrip().startswith('"')
+        and one.count('"') == 1 == other.count('"')
+        and other.rstrip().endswith('"')
+        for one, other in itertools.pairwise(cells)
+    )
 
 
 def _quoted(line: str) -> list[str]:

@@ -94,7 +94,7 @@ def seed_tables(experiment: Experiment, flat: Mapping[str, Any]) -> dict[str, pa
     if experiment is MEMORY_SPAN and "span_by_seed" in flat:
         spans = [int(span) for span in flat["span_by_seed"].split(", ")]
         lags = {"lag": spans, "learned": [int(span > 0) for span in spans]}
-        lives = {"half_life_start": 2.0, "half_life_end": 4.0, "steps_to_learn": 100.0}
+        lives = {"half_life_start": 2.0, "half_life_end": 4.0, "steps_to_learn": 100.0, "loss": 1.0}
         seeds = {"seed": range(len(spans)), "learning_rate": flat["reported_learning_rate"]}
         return {"attempts": pandas.DataFrame({**seeds, **lags, **lives})}
     if experiment is TWO_SIDED_CONTEXT:

@@ -52,6 +52,14 @@ def by_seed(settings: Mapping[str, Value], tables: Tables) -> Mapping[str, Mappi
     return {} if value is None else {"bottleneck": {int(settings.get("seed") or 0): value}}
 
 
+def bleu_title(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str:
+    """`BLEU (lowercased, 13a tokens)`: with the tokenisation that the signature names."""
+    parts = str(summary.get("signature") or "").split("|")
+    tokens = next((part[4:] for part in parts if part.startswith("tok:")), "")
+    title = QUALITIES[config.bleu]
+    return title.replace(")", f", {tokens} tokens)") if tokens else title
+
+
 def run_sentence(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str:
     """`LSTM 64, no attention, grammar: … has lost half of what it has above a blind guess at …`."""
     attention = "no attention" if config.attention == "none" else f"{config.attention} attention"
@@ -61,9 +69,12 @@ def run_sentence(config: LengthQualityConfig, summary: Mapping[str, Any]) -> str
     accuracy, bleu = read_estimate(summary, "token_accuracy"), read_estimate(summary, config.bleu)
     overall = f"token accuracy {number(accuracy.value or 0.0)}%"
     if bleu.value is not None:
-        overall += f", {QUALITIES[config.bleu]} {number(bleu.value)} ({_over_sentences(bleu)})"
+        overall += f", {bleu_title(config, summary)} {number(bleu.value)} ({_over_sentences(bleu)})"
     length = _bottleneck_column().read(summary, config.flat())
-    title = str(summary.get("judged_by") or "") or QUALITIES[config.quality]
+    title = str(summary.get("judged_by") or "")
+    title = title or (
+        QUALITIES["token_accuracy"] if config.synthetic else bleu_title(config, summary)
+    )
     if length.value is None:
         above = read_estimate(summary, "above_blind")
         halving = (

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from core import files
 from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.formatting import as_number, listed
+from core.measure.tokenisation import DEFAULT_TOKENISATION, Tokenisation, require_tokenisation
 from core.models.architecture import Architecture
 from core.models.counting import (
     DTYPE_BYTES,
@@ -196,6 +197,14 @@ class LengthQualityConfig(Config):
             "and both scores are lowercased."
         ),
     )
+    tokenise: Tokenisation = Field(
+        DEFAULT_TOKENISATION,
+        title="Words of BLEU",
+        description=(
+            "sacrebleu's tokenisation. auto: zh for Chinese, char for other scripts without "
+            "spaces, 13a for the rest. ja-mecab and ko-mecab need a package, flores200 a download."
+        ),
+    )
     source_language: Literal["de", "en", "fr"] = Field(
         "de", title="From", description="Source language of Multi30k."
     )
@@ -239,8 +248,10 @@ class LengthQualityConfig(Config):
     def pinned(self) -> Self:
         """With the file by its full path and with its content, read once to see that it is right.
 
-        Raises `BadSetting` for a file that cannot be trained on.
+        Raises `BadSetting` for a file that cannot be trained on, and for a tokenisation that is
+        not installed.
         """
+        require_tokenisation(self.tokenise)
         if self.task != "tsv" or self.file_sha256:
             return self
         name = files.absolute("file", self.file)
@@ -395,9 +406,9 @@ def _pass_work(config: LengthQualityConfig, words: int, sentences: int, *, backw
     )
 
 
-BLEU_TITLE = "BLEU (lowercased, 13a tokens)"
+BLEU_TITLE = "BLEU (lowercased)"
 CHRF_TITLE = "chrF2 (lowercased)"
-CASED_BLEU_TITLE = "BLEU (cased, 13a tokens)"
+CASED_BLEU_TITLE = "BLEU (cased)"
 CASED_CHRF_TITLE = "chrF2 (cased)"
 SCORE_INTERVAL = (
     "sacrebleu, all sentences of the bucket together. 95% jackknife interval, from 60 sentences on."

@@ -131,7 +131,8 @@ def corpus_scores(
     """BLEU and chrF, cased or lowercased as the config says; digits have none."""
     if config.digits:
         return MISSING, MISSING
-    return bleu(scored, cased=config.cased), chrf(scored, cased=config.cased)
+    words = bleu(scored, cased=config.cased, tokenise=config.tokenise)
+    return words, chrf(scored, cased=config.cased)
 
 
 def buckets(

@@ -40,6 +40,7 @@ from core.measure.text_quality import (
     signature,
     token_accuracy,
 )
+from core.measure.tokenisation import tokenisation_of
 from core.models.seq2seq import Seq2Seq
 from core.stats.estimates import MISSING
 from core.tasks.corpora import Corpus, Subwords, Words, words_in
@@ -64,8 +65,11 @@ def measure(config: LengthQualityConfig, checkpoint: bytes | None = None) -> Ite
         yield summarise(config, training, [])
         return
     yield from model_files(config, corpus, model)
-    references = (words_in(corpus.target, pair.target) for pair in corpus.train)
-    trained: dict[By, int] = {"source": config.longest_trained, "reference": max(references)}
+    if config.tokenise == "auto":
+        references = (corpus.target.decode(pair.target) for pair in corpus.test)
+        config = config.model_copy(update={"tokenise": tokenisation_of(references)})
+    longest = max(words_in(corpus.target, pair.target) for pair in corpus.train)
+    trained: dict[By, int] = {"source": config.longest_trained, "reference": longest}
     outputs: dict[Decoding, list[ScoredSentence]] = {"free": [], "forced": []}
     decoding_work, scoring_work = judging_work(config)
     done, count = training_work(config), len(corpus.test)
@@ -107,12 +111,13 @@ def summarise(
     if free:
         by_length = buckets(config, free, "source")
         shortest = next(iter(by_length.values()))  # what is left is a share of what these have
-        if quality == "bleu" and not bleu_applies(shortest, cased=config.cased):
+        if quality == "bleu" and not bleu_applies(shortest, config.tokenise):
             quality = "chrf"
-        halving = bottleneck(by_length, quality, cased=config.cased)
+        halving = bottleneck(by_length, quality, cased=config.cased, tokenise=config.tokenise)
     within = [one for one in free if one.source_words <= config.longest_trained]
     beyond = [one for one in free if one.source_words > config.longest_trained]
     scores = corpus_scores(config, free)
+    metric = bleu_metric(cased=config.cased, tokenise=config.tokenise)
     return LengthQualitySummary(
         bottleneck=halving.length,
         token_accuracy=token_accuracy(free),
@@ -129,7 +134,7 @@ def summarise(
         parameters=sum(p.numel() for p in training.model.parameters()),
         training_seconds=training.seconds,
         steps_trained=training.trainer.step,
-        signature="" if config.digits else signature(bleu_metric(cased=config.cased)),
+        signature="" if config.digits or not free else signature(metric),
         judged_by=config.chrf_title if free and quality == "chrf" else "",
         diverged=training.diverged,
     )

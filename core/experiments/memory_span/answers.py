@@ -25,6 +25,11 @@ def run_sentence(config: MemorySpanConfig, summary: Mapping[str, Any]) -> str:
     """`LSTM 64, recall: within 1,000 training steps a majority of seeds learned all lags up to 15
     (…, n = 5), not 20, at learning rate 0.003 …`."""
     span, rate = read_estimate(summary, "span"), as_number(summary.get("reported_learning_rate"))
+    if span.value is None:
+        return (
+            f"{config.architecture.label}, {config.task}: no span, because training of every seed "
+            f"diverged ({summary.get('diverged')})."
+        )
     beyond = as_number(summary.get("next_lag"))
     words, lag = LAG_WORDS[config.task], span.value or 0.0
     if not lag:
@@ -84,7 +89,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     if unbounded:
         names = shortened_list(unbounded, MAX_NAMED)
         yield f"No longer lag was tried in {names}: the span there is a lower bound."
-    for name in ordered:
+    for name in (*ordered, *(n for n in comparison.summaries if n not in ordered)):
         exceptions = list(_exceptions(comparison.summaries[name])) or _gaps(comparison, name)
         if exceptions:
             texts = [f"{title.lower()}: {text}" for title, text in exceptions]
@@ -122,7 +127,7 @@ def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int
     """Measure → seed → value, at the learning rate that the other seeds chose.
 
     The span of a seed is the largest lag such that it learned that and every shorter one tried, 0
-    if none. The other measures are of the lag that a majority reached. Older runs recorded the
+    if none; one that diverged there has none. The other measures are of the lag that a majority reached. Older runs recorded the
     largest lag learned as the span, and judged all seeds at one learning rate: of these the span is
     computed at that rate.
     """
@@ -135,6 +140,7 @@ def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int
         else dict(zip(seeds["seed"], seeds["learning_rate"], strict=True))
     )
     own = attempts[attempts["learning_rate"] == rates].sort_values(["seed", "lag"])
+    own = own[~own["seed"].isin(_diverged(own))]
     learned = (own["learned"] > 0).astype(int)
     so_far = learned.groupby(own["seed"]).cumprod()
     values = {
@@ -151,6 +157,12 @@ def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int
         name: {int(str(seed)): float(value) for seed, value in series.items()}
         for name, series in values.items()
     }
+
+
+def _diverged(own: pandas.DataFrame) -> set[int]:
+    """The seeds that have no span: their loss was not finite where it would end."""
+    ends = own[own["learned"] <= 0].groupby("seed").head(1)
+    return {int(seed) for seed in ends[ends["loss"].isna()]["seed"]}
 
 
 def _decay_rates(half_lives: pandas.Series[float]) -> pandas.Series[float]:

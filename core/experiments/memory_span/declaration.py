@@ -289,8 +289,14 @@ class SeedRow(Row):
             "own luck has no say."
         ),
     )
-    span: int = measure("Span", unit="steps", better="higher", limit=longest_lag)
-    furthest_lag: int = measure("Furthest lag learned", unit="steps", limit=longest_lag)
+    span: int | None = measure(
+        "Span",
+        unit="steps",
+        better="higher",
+        description="Empty where training diverged at the lag that would end it.",
+        limit=longest_lag,
+    )
+    furthest_lag: int | None = measure("Furthest lag learned", unit="steps", limit=longest_lag)
 
 
 @dataclass(frozen=True)
@@ -422,6 +428,9 @@ class MemorySpanSummary(Row):
     )
     diverged: str = note(
         "Diverged",
-        description="Seeds whose loss ceased to be finite; they count as not having learned.",
+        description=(
+            "Seeds whose loss ceased to be finite, at these lags. One that would end a span there "
+            "has none, and is left out."
+        ),
     )
     rates_tried: str = note("Learning rates tried", description="Each with its span.")

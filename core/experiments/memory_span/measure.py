@@ -14,6 +14,7 @@ from core.experiments.memory_span.declaration import MemorySpanConfig, TrainingR
 from core.experiments.memory_span.spans import (
     Attempt,
     by_lag,
+    diverged_seeds,
     judged,
     lag_row,
     remaining_rates,
@@ -37,8 +38,10 @@ def measure(config: MemorySpanConfig, checkpoint: bytes | None = None) -> Iterat
         yield from search.events()
     attempts = search.attempts
     own = judged(config, attempts)
+    lost = diverged_seeds(own)
+    spans = {seed: lag for seed, lag in seed_spans(own).items() if seed not in lost}
     for lag, group in by_lag(own).items():
-        yield lag_row(config, group, seed_spans(own), search.setup.task.baseline(lag))
+        yield lag_row(config, group, spans, search.setup.task.baseline(lag))
     yield from seed_rows(own)
     yield Progress(total, total, "done")
     yield summarise(config, attempts, search.setup.parameters)

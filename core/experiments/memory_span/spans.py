@@ -113,6 +113,16 @@ def seed_spans(attempts: Iterable[Attempt], outcome: Outcome = "learned_step") -
     }
 
 
+def diverged_seeds(attempts: Iterable[Attempt]) -> set[int]:
+    """The seeds whose span would end at a lag where their loss ceased to be finite: a network that
+    is no network any more says nothing about memory."""
+    ends = {
+        seed: next((one for one in own if one.learned_step is None), None)
+        for seed, own in by_seed(attempts).items()
+    }
+    return {seed for seed, end in ends.items() if end is not None and end.loss is None}
+
+
 def seed_furthest(attempts: Iterable[Attempt]) -> dict[int, int]:
     """Seed → the largest lag that it learned, whatever it did at shorter ones; 0 if none."""
     return {
@@ -175,11 +185,14 @@ def judged(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> list[Attemp
 
 def seed_rows(own: Sequence[Attempt]) -> Iterator[SeedRow]:
     """A row per seed, from its judged attempts."""
-    furthest = seed_furthest(own)
+    furthest, lost = seed_furthest(own), diverged_seeds(own)
     rates = {attempt.seed: attempt.learning_rate for attempt in own}
     for seed, reached in seed_spans(own).items():
         yield SeedRow(
-            seed=seed, learning_rate=rates[seed], span=reached, furthest_lag=furthest[seed]
+            seed=seed,
+            learning_rate=rates[seed],
+            span=None if seed in lost else reached,
+            furthest_lag=None if seed in lost else furthest[seed],
         )
 
 
@@ -189,12 +202,14 @@ def lag_row(
     spans: Mapping[int, int],
     baseline: float,
 ) -> LagRow:
-    """One lag over seeds with these spans."""
-    steps, lag = [one.learned_step for one in group], group[0].lag
+    """One lag over seeds with these spans; one that diverged has neither a span nor a success."""
+    lag, finite = group[0].lag, [one for one in group if one.loss is not None]
+    steps = [one.learned_step for one in finite]
+    with_span = [spans[one.seed] for one in group if one.seed in spans]
     return LagRow(
         lag=lag,
-        success=success_estimate(sum(step is not None for step in steps), len(group)),
-        success_so_far=success_estimate(sum(spans[one.seed] >= lag for one in group), len(group)),
+        success=success_estimate(sum(step is not None for step in steps), len(steps)),
+        success_so_far=success_estimate(sum(far >= lag for far in with_span), len(with_span)),
         accuracy=mean_estimate(one.accuracy for one in group).within(0, 100),
         loss=mean_estimate(one.loss for one in group).within(0, float("inf")),
         baseline=baseline,
@@ -215,16 +230,18 @@ def summarise(
     config: MemorySpanConfig, attempts: Sequence[Attempt], parameters: int
 ) -> MemorySpanSummary:
     """The summary, of each seed at the learning rate that the others chose."""
-    rate, own = best_rate(config, attempts), judged(config, attempts)
+    rate, everything = best_rate(config, attempts), judged(config, attempts)
+    lost = diverged_seeds(everything)
+    own = [one for one in everything if one.seed not in lost]
     lags, spans, furthest = by_lag(own), seed_spans(own), seed_furthest(own)
-    longest = span(own)
-    at_span = lags[longest or config.shortest_lag]
+    longest = span(own) if own else 0
+    at_span = lags.get(longest or config.shortest_lag, [])
     steps = median_estimate(one.learned_step for one in at_span) if longest else MISSING
     return MemorySpanSummary(
         span=MAJORITY.estimate([float(lag) for lag in spans.values()]),
         furthest_lag=MAJORITY.estimate([float(lag) for lag in furthest.values()]),
         next_lag=min((lag for lag in lags if lag > longest), default=None),
-        longest_lag_tried=max(lags),
+        longest_lag_tried=max(by_lag(everything)),
         reported_learning_rate=rate,
         steps_to_learn=steps,
         half_life_start=half_life_estimate(one.decay_start for one in at_span),
@@ -235,7 +252,7 @@ def summarise(
             for seed, lag in spans.items()
         ),
         gaps="; ".join(gaps(own)),
-        diverged="; ".join(divergences(own)),
+        diverged="; ".join(divergences(everything)),
         rates_tried=", ".join(
             f"{rate:g}: {span(at_rate(attempts, rate))}" for rate in config.learning_rates
         ),
@@ -252,12 +269,14 @@ def gaps(attempts: Iterable[Attempt]) -> Iterator[str]:
             yield f"seed {seed}: {_lags(beyond)} without {_lags(failed)}"
 
 
-def divergences(attempts: Iterable[Attempt]) -> Iterator[str]:
-    """`seed 3 at 10 and 15`: lags at which the loss of a seed was not finite in the end."""
+def divergences(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """`seed 3 at 10 and 15 (left out)`: lags at which the loss of a seed was not finite in the end,
+    and whether that leaves it without a span."""
+    without_span = diverged_seeds(attempts)
     for seed, own in by_seed(attempts).items():
         lost = [one.lag for one in own if one.loss is None]
         if lost:
-            yield f"seed {seed} at {_lags(lost)}"
+            yield f"seed {seed} at {_lags(lost)}{' (left out)' if seed in without_span else ''}"
 
 
 def _lags(lags: Sequence[int]) -> str:

@@ -17,7 +17,6 @@ from core.formatting import interval
 from core.measure.scoring import (
     DEFAULT_BUCKET_WIDTH,
     MAX_BUCKET_WIDTH,
-    TOKENISATIONS,
     Options,
     Place,
     Scores,
@@ -28,6 +27,7 @@ from core.measure.scoring import (
     score_texts,
     wins_in_words,
 )
+from core.measure.tokenisation import TOKENISATIONS, Tokenisation
 from core.settings import BadSetting
 from core.stats.estimates import Estimate
 from dashboard.ui import downloads, states
@@ -60,12 +60,13 @@ def score_files() -> None:
             width = line[0].number_input(
                 "Bucket width (words)", 1, MAX_BUCKET_WIDTH, DEFAULT_BUCKET_WIDTH
             )
-            tokenise = line[1].selectbox("Tokenisation of BLEU", TOKENISATIONS)
+            tokenise = line[1].selectbox(
+                "Tokenisation of BLEU", TOKENISATIONS, help="auto: by the script of the references."
+            )
             cased = line[2].toggle("Cased", help="Otherwise BLEU and chrF2 are lowercased.")
             if st.form_submit_button("Score", type="primary"):
                 st.session_state.pop(SCORED, None)
-                options = Options(int(width), cased, tokenise)
-                _score(hypotheses, references, sources, options)
+                _score(hypotheses, references, sources, int(width), cased, tokenise)
         if SCORED in st.session_state:
             _show(st.session_state[SCORED])
 
@@ -84,7 +85,14 @@ def _turn() -> Iterator[None]:
         _scoring.release()
 
 
-def _score(hypotheses: Any, references: Any, sources: Any, options: Options) -> None:
+def _score(
+    hypotheses: Any,
+    references: Any,
+    sources: Any,
+    width: int,
+    cased: bool,
+    tokenise: Tokenisation,
+) -> None:
     """Score the uploads; a fault in them is a sentence."""
     bar = st.progress(0.0)
 
@@ -92,6 +100,7 @@ def _score(hypotheses: Any, references: Any, sources: Any, options: Options) -> 
         bar.progress(share, plain(message))
 
     try:
+        options = Options(width, cased, tokenise)
         if not hypotheses or references is None:
             missing = "references" if hypotheses else "hypotheses"
             raise BadSetting(f"{missing} is empty; upload a text file with one sentence a line")

@@ -11,7 +11,10 @@ from core import files
 from core.analysis.groups import identity_of
 from core.experiment import Config
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.experiments.length_quality.declaration import LengthQualityConfig
+from core.experiments.length_quality.declaration import (
+    LengthQualityConfig,
+    LengthQualitySummary,
+)
 from core.experiments.length_quality.model import corpus_of
 from core.measure.text_quality import (
     CorpusParts,
@@ -40,6 +43,22 @@ def test_bleu_of_references_without_a_four_gram_is_missing_and_not_zero(text: st
     assert not bleu_applies(perfect)
     assert bleu(perfect) == MISSING
     assert chrf(perfect).value == pytest.approx(100.0)
+
+
+CHINESE = ["狗看见猫。", "猫看见狗。", "鸟看见鱼。", "鱼看见鸟。", "马看见牛。", "牛看见马。"]
+
+
+def test_chinese_has_a_bleu_of_its_letters_by_default(tmp_path: Path) -> None:
+    path = tmp_path / "zh.tsv"
+    lines = [f"animal {n} sees animal {n + 1}\t{CHINESE[n % 6]}{n}\n" for n in range(120)]
+    path.write_text("".join(lines), encoding="utf-8")
+    quick = {"vocabulary": 60, "shortest": 1, "training_steps": 2, "hidden_size": 8}
+    config = configs(str(path), **quick)[0]
+    *_, summary = LENGTH_QUALITY.measure(config)
+    assert isinstance(summary, LengthQualitySummary)
+    assert "tok:zh" in summary.signature
+    assert summary.bleu.value is not None, "letters are words, of which there are four"
+    assert summary.judged_by == ""
 
 
 def test_one_four_gram_is_enough() -> None:

@@ -166,7 +166,7 @@ def test_what_does_not_fit_together_is_a_sentence(systems, references, sentence:
 def test_options_outside_what_is_allowed_are_sentences() -> None:
     with pytest.raises(BadSetting, match="bucket_width is 0; give a whole number from 1 to 1,000"):
         Options(bucket_width=0)
-    with pytest.raises(BadSetting, match="tokenise is 'x'; choose from 13a, intl, char, zh, none"):
+    with pytest.raises(BadSetting, match="tokenise is 'x'; choose from auto, 13a, intl, zh, char"):
         Options(tokenise="x")
 
 

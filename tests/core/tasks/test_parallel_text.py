@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import http.server
+import io
+import lzma
 import os
+import tarfile
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +52,24 @@ def test_a_text_that_cannot_be_used_is_refused_with_its_name_and_the_reason() ->
         assert said.startswith(f"file is '{name}', {reason}")
 
 
-READ: dict[str, tuple[str, str, list[tuple[str, str]], int]] = {
+def archive(kind: str) -> bytes:
+    """An archive with a text in it."""
+    buffer = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(buffer, "w") as zipped:
+            zipped.writestr("a.tsv", "ein\ta\n")
+    else:
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tarred:
+            member = tarfile.TarInfo("a.tsv")
+            member.size = 6
+            tarred.addfile(member, io.BytesIO(b"ein\ta\n"))
+    return buffer.getvalue()
+
+
+TWO = "ein\ta\nzwei\ttwo\n"
+TWO_PAIRS = [("ein", "a"), ("zwei", "two")]
+
+READ: dict[str, tuple[str, str | bytes, list[tuple[str, str]], int]] = {
     # what → (name, text, pairs, how many things are ignored)
     "two columns": (
         "a.tsv",
@@ -102,6 +124,73 @@ READ: dict[str, tuple[str, str, list[tuple[str, str]], int]] = {
         0,
     ),
     "from right to left": ("a.tsv", "שלום\tpeace\n", [("שלום", "peace")], 0),
+    "ends of old Macs": ("a.tsv", TWO.replace("\n", "\r"), TWO_PAIRS, 0),
+    "ends of several kinds": ("a.tsv", "ein\ta\nzwei\ttwo\r\n", TWO_PAIRS, 0),
+    "ends of line that are none": (
+        "a.tsv",
+        "ein\u2028x\u0085y\ta\x0cb\x0bc\x1cd\n",
+        [("ein\u2028x\u0085y", "a\x0cb\x0bc\x1cd")],
+        0,
+    ),
+    "gzip": ("a.tsv.gz", gzip.compress(TWO.encode()), TWO_PAIRS, 0),
+    "gzip, appended to": (
+        "a.tsv.gz",
+        gzip.compress(b"ein\ta\n") + gzip.compress(b"zwei\ttwo\n"),
+        TWO_PAIRS,
+        0,
+    ),
+    "commas in gzip": (
+        "a.csv.gz",
+        gzip.compress(b'ein,a\n"zwei, drei","two, three"\n'),
+        [("ein", "a"), ("zwei, drei", "two, three")],
+        0,
+    ),
+    "the separator as a sheet names it": ("a.csv", "sep=;\nein;a\nzwei;two\n", TWO_PAIRS, 0),
+    "two normal forms": (
+        "a.tsv",
+        "fu\u0308nf\tfive\nf\u00fcnf\tfive\n",
+        [("fu\u0308nf", "five"), ("f\u00fcnf", "five")],
+        0,
+    ),
+    "marks of direction": (
+        "a.tsv",
+        "\u200fשלום\u200f\t\u202apeace\u202c\n",
+        [("\u200fשלום\u200f", "\u202apeace\u202c")],
+        0,
+    ),
+    "pictures of several characters": (
+        "a.tsv",
+        "👩\u200d👩\u200d👧 da\tfamily 👍🏽\n",
+        [("👩\u200d👩\u200d👧 da", "family 👍🏽")],
+        0,
+    ),
+    "files put together": (
+        "a.tsv",
+        "ein\ta\n\ufeffzwei\ttwo\n",
+        [TWO_PAIRS[0], ("\ufeffzwei", "two")],
+        0,
+    ),
+    "blanks without a break": (
+        "a.tsv",
+        "ein\u00a0Hund\ta\u00a0dog\n",
+        [("ein\u00a0Hund", "a\u00a0dog")],
+        0,
+    ),
+    "blanks around": ("a.tsv", "  ein  \t a \n", [("ein", "a")], 0),
+    "tabs at the ends": ("a.tsv", "ein\ta\t\nzwei\ttwo\t\n", TWO_PAIRS, 0),
+    "thousands of columns": ("a.tsv", "ein\ta" + "\tx" * 5000 + "\n", [("ein", "a")], 1),
+    "digits": ("a.tsv", "1 2\t2 1\n3 4\t4 3\n", [("1 2", "2 1"), ("3 4", "4 3")], 0),
+    "what a model uses itself": (
+        "a.tsv",
+        "<s> ▁ein </s>\t<unk> ⁇\n",
+        [("<s> ▁ein </s>", "<unk> ⁇")],
+        0,
+    ),
+    "a formula": ("a.csv", "=cmd|x,a\n", [("=cmd|x", "a")], 0),
+    "one quotation mark": ("a.tsv", '"ein\ta\nzwei\ttwo"\n', [('"ein', "a"), ("zwei", 'two"')], 0),
+    "the same pair again": ("a.tsv", TWO * 2, TWO_PAIRS * 2, 0),
+    "Thai": ("a.tsv", "สุนัขเห็นแมว\tthe dog\n", [("สุนัขเห็นแมว", "the dog")], 0),
+    "Korean": ("a.tsv", "개가 본다\tit sees\n", [("개가 본다", "it sees")], 0),
     "a joiner within": ("a.tsv", "می\u200cخواهم\tI want\n", [("می\u200cخواهم", "I want")], 0),
 }
 
@@ -110,13 +199,50 @@ READ: dict[str, tuple[str, str, list[tuple[str, str]], int]] = {
 def test_the_usual_files_read_to_the_right_sentences(what: str, tmp_path: Path) -> None:
     name, text, pairs, ignored = READ[what]
     path = tmp_path / name
-    path.write_bytes(text.encode())
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     table = read_tsv("file", str(path))
     assert list(zip(*table.sides, strict=True)) == pairs
     assert len(table.ignored) == ignored
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[str, str | bytes, str]] = {
+    "UTF-16": ("a.tsv", TWO.encode("utf-16"), "which is UTF-16 text; give it as a plain UTF-8"),
+    "UTF-32": ("a.tsv", TWO.encode("utf-32"), "which is UTF-32 text; give it as a plain UTF-8"),
+    "UTF-16 without a mark": ("a.tsv", TWO.encode("utf-16-be"), "line 1 has a zero byte"),
+    "Windows' letters": ("a.tsv", "ein\ta\nfünf\tfive\n".encode("cp1252"), "line 2 is not UTF-8"),
+    "Japanese of old": ("a.tsv", "犬\tdog\n".encode("shift-jis"), "line 1 is not UTF-8"),
+    "Chinese of old": ("a.tsv", "狗\tdog\n".encode("gb18030"), "line 1 is not UTF-8"),
+    "half a surrogate": ("a.tsv", b"ein\ta\n\xed\xa0\x80\tb\n", "line 2 is not UTF-8"),
+    "more bytes than needed": ("a.tsv", b"\xc0\xaf\ta\n", "line 1 is not UTF-8"),
+    "a zero byte": ("a.tsv", b"ein\ta\nzwei\x00\ttwo\n", "line 2 has a zero byte"),
+    "an end of line within": ("a.tsv", "ein\ta\nzwei\rdrei\ttwo\n", "line 2 has an end of line"),
+    "DOS's end": ("a.tsv", TWO + "\x1a", "line 3 has 1 column"),
+    "a zip": ("a.tsv", archive("zip"), "which is a zip archive, or a spreadsheet; give it as"),
+    "a spreadsheet": ("a.xlsx", archive("zip"), "which is a zip archive, or a spreadsheet"),
+    "gzip under another name": ("a.tsv", gzip.compress(TWO.encode()), "compressed by gzip ("),
+    "gzip twice": ("a.gz", gzip.compress(gzip.compress(TWO.encode())), "compressed by gzip ("),
+    "gzip of nothing": ("a.gz", gzip.compress(b""), "which is empty"),
+    "gzip, cut": ("a.gz", gzip.compress(TWO.encode())[:-9], "ends too early; it was cut off"),
+    "gzip with more behind": (
+        "a.gz",
+        gzip.compress(TWO.encode()) + b"x",
+        "or damaged; get it again",
+    ),
+    "tar and gzip": ("a.tar.gz", archive("tar"), "line 1 has a zero byte"),
+    "bzip2": ("a.tsv", bz2.compress(TWO.encode()), "which is compressed by bzip2"),
+    "xz": ("a.tsv", lzma.compress(TWO.encode()), "which is compressed by xz"),
+    "nothing": ("a.tsv", "", "which is empty"),
+    "ends of line alone": ("a.tsv", "\n\r\n\n", "which is empty"),
+    "JSON": ("a.tsv", '{"de": "ein", "en": "a"}\n', "line 1 has 1 column"),
+    "a remark": ("a.tsv", TWO + "# a remark\n", "line 3 has 1 column"),
+    "numbers before the text": (
+        "a.tsv",
+        "1276\tLet us try.\t77\tVersuchen wir es.\n1277\tI go.\t78\tIch gehe.\n",
+        "whose first column has numbers alone; give source and target as its first two columns",
+    ),
+    "a tab in quotation marks": ("a.tsv", 'x\ty\n"ein\tzwei"\ta\n', "line 2 has a tab within"),
+    "a line too long": ("a.tsv", "x\ty\n" + "wort " * 5000 + "\tx\n", "line 2 has 25,002 letters"),
+    "a tab before": ("a.tsv", "\tein\ta\n", "line 1 has an empty source"),
     "one column": (
         "a.tsv",
         "eins\tone\nein\n",
@@ -170,7 +296,7 @@ REFUSED = {
 def test_what_is_no_such_text_is_refused_with_its_line(what: str, tmp_path: Path) -> None:
     name, text, reason = REFUSED[what]
     path = tmp_path / name
-    path.write_bytes(text.encode())
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     said = refusal(read_tsv, "file", str(path))
     assert said.startswith("file is '")
     assert reason in said

@@ -54,10 +54,13 @@ def test_a_run_says_where_half_of_its_quality_is_lost_without_an_interval() -> N
 def test_bleu_is_named_with_its_case_and_tokenisation() -> None:
     settings = {"task": "multi30k"}
     lowered = model(10.9, **settings)
+    tokens = {"signature": "nrefs:1|case:lc|eff:no|tok:13a|smooth:exp"}
+    lowered = Made(lowered.experiment, {**lowered.columns, **tokens}, {})
     cased = model(10.9, cased=True, **settings)
-    cased = Made(cased.experiment, {**cased.columns, "cased_bleu": 20.0, "cased_bleu_n": 900}, {})
+    tokens = {"cased_bleu": 20.0, "cased_bleu_n": 900, "signature": "nrefs:1|tok:zh|smooth:exp"}
+    cased = Made(cased.experiment, {**cased.columns, **tokens}, {})
     assert "free-running BLEU (lowercased, 13a tokens) has lost half" in sentence(lowered)
-    assert "BLEU (cased, 13a tokens) 20.0 (900 sentences, no interval)" in sentence(cased)
+    assert "BLEU (cased, zh tokens) 20.0 (900 sentences, no interval)" in sentence(cased)
 
 
 def test_a_comparison_names_who_holds_the_longest_sentences() -> None:

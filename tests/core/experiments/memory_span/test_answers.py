@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import pandas
@@ -13,6 +14,7 @@ from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.memory_span.answers import by_seed, remarks
 from core.experiments.memory_span.declaration import MemorySpanConfig
 from core.stats.aggregation import MAJORITY
+from core.stats.estimates import MISSING
 from core.tasks.lag_shapes import LAG_WORDS
 from tests.core.made import Made, compared, run
 
@@ -117,7 +119,7 @@ def test_a_seed_that_failed_a_lag_has_no_longer_span_whatever_it_learned_beyond(
     """Also of an older run, whose recorded spans do not know that."""
     lags = (2, 3, 5, 7, 10)
     learned = {0: (1, 1, 1, 1, 0), 1: (1, 1, 1, 0, 1), 2: (0, 1, 1, 1, 1)}
-    columns = {"steps_to_learn": 100.0, "half_life_start": 2.0, "half_life_end": 4.0}
+    columns = {"steps_to_learn": 100.0, "half_life_start": 2.0, "half_life_end": 4.0, "loss": 1.0}
     attempts = pandas.DataFrame(
         [
             {"seed": seed, "lag": lag, "learned": outcome, "learning_rate": 0.003, **columns}
@@ -137,6 +139,19 @@ def test_a_seed_that_failed_a_lag_has_no_longer_span_whatever_it_learned_beyond(
     assert "In RNN, learned out of order: 2 seeds." in said(older)
     tables = {**older.tables, "summary": pandas.DataFrame([dict(older.columns)])}
     assert by_seed(older.columns, tables.get)["furthest_lag"] == {0: 7, 1: 10, 2: 10}
+    attempts.loc[(attempts["seed"] == 2) & (attempts["lag"] == 2), "loss"] = math.nan
+    values = by_seed(older.columns, tables.get)
+    assert values["span"] == {0: 7, 1: 5}, "its first lag was lost because it diverged"
+    assert values["furthest_lag"] == {0: 7, 1: 10}
+
+
+def test_where_training_of_every_seed_diverged_there_is_no_span() -> None:
+    lost = run(MEMORY_SPAN, span=MISSING, diverged="seed 0 at 2 (left out)", next_lag=None)
+    assert sentence(lost).endswith(
+        ": no span, because training of every seed diverged (seed 0 at 2 (left out))."
+    )
+    words = said(lost, GRU)
+    assert "In RNN, diverged: seed 0 at 2 (left out)." in words
 
 
 @pytest.mark.parametrize("spans", [(7, 7, 10), (0, 0, 0)])

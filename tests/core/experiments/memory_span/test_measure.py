@@ -41,7 +41,7 @@ from core.experiments.memory_span.training import EvalResult, LagTaskSetup, LagT
 from core.models.counting import count_parameters, pass_cost
 from core.models.registry import variants
 from core.settings import BadSetting
-from core.stats.estimates import Estimate
+from core.stats.estimates import MISSING, Estimate
 from core.stats.tests import rank_sum_test
 from tests.core.made import every_variant
 
@@ -454,14 +454,33 @@ class TestSummary:
         middle = {(MIDDLE, 2): [None] * 3}
         assert best_rate(config(), attempts_of({**steady, **lucky, **middle})) == SLOW_RATE
 
-    def test_seeds_that_diverged_are_named_and_count_as_not_having_learned(self) -> None:
+    def test_a_seed_that_diverged_has_no_span_and_no_success(self) -> None:
         made = attempts_of({(FAST, 2): [10, 10, 10], (FAST, 3): [None, None, 10]})
         made[3] = dataclasses.replace(made[3], loss=None, accuracy=None)
         summary = summarise(config(learning_rate=FAST), made, 1)
-        assert summary.diverged == "seed 0 at 3"
-        assert (summary.span.value, summary.span.n) == (2, 3)
-        row = lag_row(config(learning_rate=FAST), made[3:], seed_spans(made), 1.0)
-        assert (row.success.n, row.accuracy.n) == (3, 2)
+        assert summary.diverged == "seed 0 at 3 (left out)"
+        assert summary.span_by_seed == "2, ≥ 3"
+        assert (summary.span.value, summary.span.n) == (2, 2)
+        assert [row.span for row in seed_rows(made)] == [None, 2, 3]
+        row = lag_row(config(learning_rate=FAST), made[3:], {1: 2, 2: 3}, 1.0)
+        assert (row.success, row.accuracy.n) == (Estimate(50.0, None, None, 2), 2)
+        assert row.success_so_far == Estimate(50.0, None, None, 2)
+
+    def test_where_all_diverged_nothing_is_measured(self) -> None:
+        made = [
+            dataclasses.replace(one, loss=None, accuracy=None)
+            for one in attempts_of({(FAST, 2): [None] * 3})
+        ]
+        summary = summarise(config(learning_rate=FAST), made, 1)
+        assert summary.span == summary.furthest_lag == summary.half_life_end == MISSING
+        assert (summary.span_by_seed, summary.next_lag) == ("", None)
+        assert lag_row(config(learning_rate=FAST), made, {}, 1.0).success == MISSING
+
+    def test_a_seed_that_diverged_beyond_its_span_keeps_it(self) -> None:
+        made = attempts_of({(FAST, 2): [10], (FAST, 3): [None], (FAST, 5): [None]})
+        made[2] = dataclasses.replace(made[2], loss=None, accuracy=None)
+        summary = summarise(config(learning_rate=FAST, seeds=1), made, 1)
+        assert (summary.span.value, summary.diverged) == (2, "seed 0 at 5")
 
     def test_half_of_the_seeds_are_no_majority(self) -> None:
         made = attempts_of({(FAST, 2): [10, 10], (FAST, 3): [20, None]})
