@@ -12,7 +12,7 @@ import hashlib
 import os
 import socket
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
@@ -45,8 +45,19 @@ def tracking_uri() -> str:
 
 
 def database_path(uri: str) -> Path | None:
-    """The SQLite file behind a URI; None when a server or another database keeps the store."""
-    return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:") else None
+    """The SQLite file behind a URI; None when a server or another database keeps the store.
+
+    Raises `StoreError` for a path that means another file in an address, as MLflow reads it.
+    """
+    if not uri.startswith("sqlite:"):
+        return None
+    path = uri.removeprefix("sqlite:///")
+    if "?" in path or unquote(path) != path:
+        raise StoreError(
+            f"the store would be {path!r}, but in an address ? begins options and %20 is a blank: "
+            "rename the folder, or point MLFLOW_TRACKING_URI at one without these signs"
+        )
+    return Path(path).absolute()
 
 
 def folder_of(uri: str) -> Path:

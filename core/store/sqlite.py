@@ -56,28 +56,34 @@ class SqliteFile(Database):
     def repair_locations(self) -> None:
         """Point artifact locations at where the store is now.
 
-        MLflow keeps them absolute, so a moved or copied folder would lose sight of its artifacts.
-        Only locations of the form …/artifacts/EXPERIMENT that no longer exist are changed.
+        MLflow keeps them absolute: a moved store would lose sight of its artifacts, and a copied
+        one would write into the store that it was copied from. Only locations of the form
+        …/artifacts/EXPERIMENT are changed. A run whose files were left behind keeps its own.
         """
         artifacts = self._path.parent / "artifacts"
         with self.connect() as connection, connection:
-            for (old,) in connection.execute(
-                "SELECT DISTINCT artifact_location FROM experiments "
+            for number, old in connection.execute(
+                "SELECT experiment_id, artifact_location FROM experiments "
                 "WHERE artifact_location LIKE '/%'"
             ).fetchall():
                 location = Path(old)
-                moved = location.parent != artifacts and not location.exists()
-                if not moved or location.parent.name != "artifacts":
+                if location.parent == artifacts or location.parent.name != "artifacts":
                     continue
-                new = str(artifacts / location.name)
+                new = artifacts / location.name
+                runs = connection.execute(
+                    "SELECT run_uuid, artifact_uri FROM runs "
+                    "WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?",
+                    (number, len(old) + 1, f"{old}/"),
+                ).fetchall()
+                here = [
+                    (f"{new}{uri[len(old) :]}", run_id)
+                    for run_id, uri in runs
+                    if Path(f"{new}{uri[len(old) :]}").exists() or not Path(uri).exists()
+                ]
+                connection.executemany("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", here)
                 connection.execute(
-                    "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?",
-                    (new, old),
-                )
-                connection.execute(
-                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
-                    "WHERE substr(artifact_uri, 1, ?) = ?",
-                    (new, len(old) + 1, len(old) + 1, f"{old}/"),
+                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
+                    (str(new), number),
                 )
 
 

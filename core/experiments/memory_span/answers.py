@@ -127,9 +127,9 @@ def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int
     """Measure → seed → value, at the learning rate that the other seeds chose.
 
     The span of a seed is the largest lag such that it learned that and every shorter one tried, 0
-    if none; one that diverged there has none. The other measures are of the lag that a majority reached. Older runs recorded the
-    largest lag learned as the span, and judged all seeds at one learning rate: of these the span is
-    computed at that rate.
+    if none; one that diverged there has none. The other measures are of the lag that a majority
+    reached. Older runs recorded the largest lag learned as the span, and judged all seeds at one
+    learning rate: of these the span is computed at that rate.
     """
     attempts, summaries, seeds = tables("attempts"), tables("summary"), tables("seeds")
     if attempts is None or summaries is None or summaries.empty:
