@@ -17,10 +17,9 @@ import difflib
 import functools
 import operator
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from core.analysis.groups import has, machine_in_words, machine_of, value_of, variant_of
@@ -31,6 +30,9 @@ from core.settings import BadSetting, Setting, Value, parse_amount, settings_of
 from core.store.records import RunRecord, Status
 
 Test = Callable[[RunRecord], bool]
+
+Local = Callable[[float], datetime]
+"""Seconds since 1970 → what a clock on the wall says."""
 
 EXAMPLES: Mapping[str, str] = {
     "lstm orthogonal": "both words, anywhere in the name, the result, the sweep or a comment",
@@ -121,8 +123,9 @@ class Query:
         return [run for run in runs if self.matches(run)]
 
 
-def parse(text: str) -> Query:
-    """Read a search; `BadSetting` with one line for a term that means nothing."""
+def parse(text: str, local: Local = datetime.fromtimestamp) -> Query:
+    """Read a search; `BadSetting` with one line for a term that means nothing. Days are those of
+    the reader's clock, `local`."""
     if text.count('"') % 2:
         raise BadSetting(
             f"search is {shortened(text)!r}, in which a quotation mark is not closed; "
@@ -131,7 +134,7 @@ def parse(text: str) -> Query:
     tests: list[Test] = []
     archived = False
     for term in TERM.finditer(text):
-        test = _test(term)
+        test = _test(term, local)
         if test is not None:
             tests.append(_negated(test) if term["minus"] else test)
             archived |= term["name"] == "is" and "archived" in term["value"]
@@ -158,7 +161,7 @@ def _any(tests: Sequence[Test]) -> Test:
     return tests[0] if len(tests) == 1 else lambda run: any(test(run) for test in tests)
 
 
-def _test(term: re.Match[str]) -> Test | None:
+def _test(term: re.Match[str], local: Local) -> Test | None:
     """What one term asks of a run; None for one without a letter or a digit, such as `·`."""
     name, sign, text = term["name"], term["sign"], term["value"]
     if name is None:
@@ -172,7 +175,7 @@ def _test(term: re.Match[str]) -> Test | None:
             raise _unknown(term, name, FIELDS, f"known are {', '.join(FIELDS)}")
         return _any([_field(name, value) for value in values])
     if name == "submitted":
-        return _any([_submitted(sign, value) for value in values])
+        return _any([_submitted(sign, value, local) for value in values])
     if name == "seconds":
         return _any([_seconds(sign, value) for value in values])
     setting = name.replace("-", "_")
@@ -252,13 +255,13 @@ def _one_of(name: str, value: str, known: Iterable[str]) -> str:
     return value.lower()
 
 
-def _submitted(sign: str, value: str) -> Test:
+def _submitted(sign: str, value: str, local: Local) -> Test:
     try:
-        day = date.fromisoformat(value).isoformat()
+        day = date.fromisoformat(value)
     except ValueError:
         raise BadSetting(f"submitted is {shortened(value)!r}; give a day as 2026-11-23") from None
     compare = SIGNS[sign]
-    return lambda run: compare(time.strftime("%Y-%m-%d", time.localtime(run.submitted)), day)
+    return lambda run: compare(local(run.submitted).date(), day)
 
 
 def _seconds(sign: str, value: str) -> Test:

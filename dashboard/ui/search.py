@@ -8,7 +8,7 @@ from core.analysis import search
 from core.analysis.search import Query
 from core.settings import BadSetting
 from dashboard.ui import controls
-from dashboard.ui.text import plain
+from dashboard.ui.text import local, plain
 
 KEY = "text"
 """Of the search in the address."""
@@ -25,7 +25,7 @@ def box(key: str = KEY, placeholder: str = "lstm hidden_size=16 status:finished"
     """Ask for a search, kept in the address; one that cannot be read is explained and ignored."""
     text = controls.words("Search", key, placeholder=placeholder, help=HELP)
     try:
-        return search.parse(text)
+        return search.parse(text, local)
     except BadSetting as error:
         st.warning(plain(f"{error}. All runs are shown."), icon=":material/search_off:")
         return Query()

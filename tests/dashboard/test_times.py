@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import streamlit as st
 
+from core.analysis.search import parse
+from core.store.records import RunRecord
 from dashboard.ui import text
 
 NEW_YEARS_EVE = 1_798_732_800.0
@@ -35,3 +37,12 @@ def test_without_a_known_zone_it_is_the_machine_s(
     expected = text.moment(NEW_YEARS_EVE)
     monkeypatch.setattr(type(st.context), "timezone", property(lambda _: zone))
     assert text.moment(NEW_YEARS_EVE) == expected
+
+
+def test_a_search_asks_for_days_of_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunRecord("a", "1", "toy", "", "FINISHED", {}, "", NEW_YEARS_EVE, None, {}, {})
+    found = {}
+    for zone in ("Pacific/Auckland", "America/Los_Angeles"):
+        monkeypatch.setattr(type(st.context), "timezone", property(lambda _, zone=zone: zone))
+        found[zone] = parse("submitted>=2027-01-01", text.local).matches(run)
+    assert found == {"Pacific/Auckland": True, "America/Los_Angeles": False}
