@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from subprocess import Popen
@@ -27,12 +28,15 @@ WORKER_PROBLEM = "worker problem"
 """The key in the session of why no worker could be started; it stands where one is missed."""
 
 
-def launch(experiment: Experiment, configs: Sequence[Config], name: str = "") -> str | None:
-    """Queue one sweep and make sure that a worker is running; its id, or None if refused."""
+def launch(
+    experiment: Experiment, configs: Sequence[Config], name: str = "", *, again: bool = False
+) -> str | None:
+    """Queue one sweep and make sure that a worker is running; its id, or None if refused. `again`:
+    whether it repeats what is there."""
     sweep = queue.new_sweep(experiment.name)
     plan = tuple((experiment, config, sweep) for config in configs)
-    queued = _submit(queue.Missing(plan, waiting=(), done=0, name=name, joins=False))
-    return None if queued is None else sweep
+    queued = _submit(queue.Missing(plan, waiting=(), done=0, name=name, joins=False), again)
+    return cache.store().run(queued[-1]).sweep if queued else None
 
 
 def launch_suite(suite: Suite) -> str | None:
@@ -40,7 +44,8 @@ def launch_suite(suite: Suite) -> str | None:
     or None if refused.
     """
     store = cache.store()
-    run_ids = _submit(queue.missing(store, suite))
+    with LAUNCHING:
+        run_ids = _submit(queue.missing(store, suite))
     return store.run(run_ids[-1]).sweep if run_ids else None
 
 
@@ -99,13 +104,34 @@ _deciding: dict[str, Popen[bytes]] = {}
 """Person → the process that adds seeds for them; one at a time."""
 
 
-def _submit(wanted: queue.Missing) -> list[str] | None:
+LAUNCHING = threading.RLock()
+"""Held from looking which runs there are until those that are missing are queued: a second click on
+a button runs the page again while the first is still at work."""
+
+SECOND_CLICK_SECONDS = 2.0
+"""Whoever asks for the very same runs so soon after they were queued has clicked twice."""
+
+_queued: dict[tuple[str, str, str], tuple[float, list[str]]] = {}
+"""Store, person and what was asked for → when it was queued, and the runs."""
+
+
+def _submit(wanted: queue.Missing, again: bool = False) -> list[str] | None:
     """Queue runs for the person at the page; their ids, or None and why not."""
-    try:
-        submitted = queue.submit_missing(cache.store(), wanted)
-    except BadSetting as error:
-        st.error(plain(str(error)), icon=":material/block:")
-        return None
+    store = cache.store()
+    plan = [(experiment.name, config.flat()) for experiment, config, _ in wanted.plan]
+    asked = store.uri, store.person.name, repr((plan, wanted.name, again))
+    with LAUNCHING:
+        for key, (when, _) in [*_queued.items()]:
+            if time.monotonic() - when > SECOND_CLICK_SECONDS:
+                del _queued[key]
+        if asked not in _queued:
+            try:
+                submitted = queue.submit_missing(store, wanted)
+            except BadSetting as error:
+                st.error(plain(str(error)), icon=":material/block:")
+                return None
+            _queued[asked] = time.monotonic(), submitted
+        submitted = _queued[asked][1]
     wake()
     return submitted
 

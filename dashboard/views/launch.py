@@ -121,14 +121,16 @@ if configs:
         st.code(request.command(name), language="bash", wrap_lines=True)
 
 if start:
-    cache.reader().refresh()  # a second click comes before the page shows what the first one did
-    earlier = recorded()
-    wanted = configs if again else [config for config in configs if config not in earlier]
+    with actions.LAUNCHING:
+        cache.reader().refresh()  # a second click comes before the page shows what the first did
+        earlier = recorded()
+        wanted = configs if again else [config for config in configs if config not in earlier]
+        launched = actions.launch(experiment, wanted, name, again=again) if wanted else None
     if wanted:
-        launched = actions.launch(experiment, wanted, name)
         if launched is not None:
             watch(launched, [] if again else [*earlier.values()], len(wanted))
     elif earlier:
+        actions.wake()  # the first click may have been cut short before it did
         watch(next(iter(earlier.values())).sweep, [*earlier.values()], 0)
 
 

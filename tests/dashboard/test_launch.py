@@ -49,6 +49,10 @@ def start(app: AppTest) -> AppTest:
     return app.button(key="start").click().run()
 
 
+def repeating(app: AppTest) -> AppTest:
+    return app.toggle(key="control again").set_value(True).run()
+
+
 def test_starting_queues_every_variant_as_one_comparison(
     store: Store, show: Show, workers: list[Store]
 ) -> None:
@@ -64,7 +68,7 @@ def test_starting_queues_every_variant_as_one_comparison(
 
 
 def test_a_second_click_starts_nothing_and_a_repetition_is_asked_for(
-    store: Store, show: Show, workers: list[Store]
+    store: Store, show: Show, workers: list[Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = show(LAUNCH)
     app = start(show(LAUNCH, name="all six"))
@@ -76,11 +80,16 @@ def test_a_second_click_starts_nothing_and_a_repetition_is_asked_for(
     assert not stale.exception
     assert len(store.runs()) == 6
     assert "0 of 6 runs finished" in texts(stale)
-    app.toggle(key="control again").set_value(True).run()
-    assert app.button(key="start").label == "Start"
+    assert repeating(app).button(key="start").label == "Start"
+    stale = repeating(show(LAUNCH))
     app = start(app)
     assert len(store.runs()) == 12
     assert app.button(key="start").disabled, "and that does not repeat itself either"
+    start(stale)
+    assert len(store.runs()) == 12, "nor at the second of two clicks"
+    monkeypatch.setattr("dashboard.ui.actions.SECOND_CLICK_SECONDS", 0.0)
+    start(repeating(show(LAUNCH)))
+    assert len(store.runs()) == 18, "but later it is asked for"
 
 
 def test_runs_that_are_made_already_are_not_repeated_but_shown_with_the_new_ones(

@@ -225,7 +225,7 @@ def test_a_link_to_the_launch_form_asks_for_exactly_the_missing_runs(
     (launch,) = launches(experiment, configs)
     started: list[Any] = []
     monkeypatch.setattr(
-        "dashboard.ui.actions.launch", lambda e, c, name: started.extend([e, list(c)])
+        "dashboard.ui.actions.launch", lambda e, c, name="", **_: started.extend([e, list(c)])
     )
     app = show(LAUNCH, **query(launch))  # type: ignore[arg-type]
     app.button(key="start").click().run()
