@@ -108,7 +108,7 @@ LAUNCHING = threading.RLock()
 """Held from looking which runs there are until those that are missing are queued: a second click on
 a button runs the page again while the first is still at work."""
 
-SECOND_CLICK_SECONDS = 2.0
+SECOND_CLICK_SECONDS = 5.0
 """Whoever asks for the very same runs so soon after they were queued has clicked twice."""
 
 _queued: dict[tuple[str, str, str], tuple[float, list[str]]] = {}
