@@ -116,7 +116,7 @@ def test_imports_inside_functions_only_spare_a_heavy_library() -> None:
     """An import in a function hides no circle; what it brings is torch, mlflow and the like."""
     heavy = (
         *("boto3", "torch", "mlflow", "scipy", "pandas", "altair", "vl_convert"),
-        *("sentencepiece", "psycopg_pool"),
+        *("sentencepiece", "sacrebleu", "psycopg_pool"),
     )
     ours = [
         line

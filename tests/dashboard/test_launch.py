@@ -81,7 +81,7 @@ def test_a_second_click_starts_nothing_and_a_repetition_is_asked_for(
     assert len(store.runs()) == 6
     assert "0 of 6 runs finished" in texts(stale)
     assert repeating(app).button(key="start").label == "Start"
-    stale = repeating(show(LAUNCH))
+    stale = repeating(show(LAUNCH, name="all six"))
     app = start(app)
     assert len(store.runs()) == 12
     assert app.button(key="start").disabled, "and that does not repeat itself either"

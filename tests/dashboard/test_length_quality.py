@@ -287,7 +287,6 @@ def test_a_fault_in_an_upload_is_a_sentence() -> None:
     def upload() -> None:
         import io
 
-        from core.measure.scoring import Options
         from dashboard.views.results.score_files import _score
 
         def file(name: str, content: bytes) -> io.BytesIO:
@@ -296,8 +295,8 @@ def test_a_fault_in_an_upload_is_a_sentence() -> None:
             return made
 
         hypotheses, references = file("a.txt", b"a b\n"), file("r.txt", b"a b\nc\n")
-        _score([hypotheses], references, None, Options())
-        _score([], references, None, Options())
+        _score([hypotheses], references, None, 5, False, "auto")
+        _score([], references, None, 5, False, "auto")
 
     app = AppTest.from_function(upload).run()
     assert not app.exception

@@ -66,7 +66,7 @@ class Measured:
             rows = {"seed": seeds, "layer": 1, "training_step": 0, headline: numbers}
             self.tables[run_id, "decay"] = pandas.DataFrame(rows)
         elif experiment.name == "memory-span":
-            rows = {"seed": seeds, "learning_rate": 0.01, "lag": numbers, "learned": 1}
+            rows = {"seed": seeds, "learning_rate": 0.01, "lag": numbers, "learned": 1, "loss": 1.0}
             empty = dict.fromkeys(("half_life_start", "half_life_end", "steps_to_learn"), math.nan)
             self.tables[run_id, "attempts"] = pandas.DataFrame({**rows, **empty})
         elif experiment.name == "two-sided-context":

@@ -135,7 +135,7 @@ def test_a_run_whose_file_has_changed_is_refused(text: Path) -> None:
     [
         (None, "which cannot be read"),
         (b"one column\n" * 30, "whose line 1 has 1 column"),
-        (b"\xff\xfe\n", "whose line 1 is not UTF-8"),
+        (b"\xfc\n", "whose line 1 is not UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_trained_on_is_refused_before_anything_is_recorded(
