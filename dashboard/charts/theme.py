@@ -20,7 +20,8 @@ OTHER_CELLS = (
     *("#b43c96", "#69692d", "#f04b5a", "#a587a5", "#962dff", "#e100d2"),
     *("#8778ff", "#5a6969"),
 )
-"""The hues of the other cells, in the registry's order and from the beginning again."""
+"""The hues of the other cells, in the registry's order. More cannot be told apart: the next cells
+have the same again with gaps in their lines."""
 
 OTHER_COLOUR = "#8a6bbf"
 """The hue of a variant that is neither a cell above nor a baseline."""
@@ -47,6 +48,8 @@ PART_COLOURS: dict[str, str] = {
 """Parts of a stack, lighter and darker in turns, so that neighbours differ for everybody."""
 
 SOLID, DASHED = (1, 0), (5, 4)
+AGAIN, AGAIN_DASHED = (11, 2), (11, 2, 2, 2)
+"""The same two of cells whose hue another cell has already."""
 
 SHADES_ON_LIGHT, SHADES_ON_DARK = (-0.5, 0.35), (0.0, 0.7)
 """How far the shades of one variant go towards black (below 0) and towards white (above 0)."""
@@ -105,8 +108,9 @@ def _style(variant: str) -> Style:
         return BASELINE_STYLES[variant]
     cell = variant.removeprefix("bi-")
     others = [name for name in cell_kinds() if name not in CELL_COLOURS]
+    turn, colour = 0, CELL_COLOURS.get(cell, OTHER_COLOUR)
     if cell in others:  # an earlier version of an added cell is not
-        colour = OTHER_CELLS[others.index(cell) % len(OTHER_CELLS)]
-    else:
-        colour = CELL_COLOURS.get(cell, OTHER_COLOUR)
-    return Style(colour, DASHED if variant.startswith("bi-") else SOLID)
+        turn, place = divmod(others.index(cell), len(OTHER_CELLS))
+        colour = OTHER_CELLS[place]
+    dashes = (AGAIN, AGAIN_DASHED) if turn else (SOLID, DASHED)
+    return Style(colour, dashes[variant.startswith("bi-")])

@@ -19,7 +19,7 @@ from tests.toy import TOY, ToyConfig
         (
             {"cell": "lstmm"},
             "cell is 'lstmm'; give rnn, lstm, gru, min-gru, min-lstm, lru, s6, s-lstm, m-lstm, "
-            "delta-net or sru",
+            "delta-net, sru, tcn or transformer",
         ),
         ({"infinite": "maybe"}, "infinite is 'maybe'; give true or false"),
         ({"recurrent_gain": "nan"}, "recurrent_gain is 'nan'; give a number from 0 to 100"),

@@ -20,7 +20,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.explorer.exploration import NormRow
 from core.models.architecture import variant_title
-from core.models.registry import usual_variants
+from core.models.registry import usual_variants, variants
 from core.stats.estimates import AtLeast, Estimate
 from dashboard.charts import curves, dots, export, frame, heatmap, lines, scales, theme, verdicts
 from dashboard.charts.dots import dot_chart
@@ -332,6 +332,11 @@ TOLD_APART = {
     "cells and verdicts": [*theme.CELL_COLOURS.values(), theme.BETTER, theme.WORSE],
     "parts": list(theme.PART_COLOURS.values()),
 }
+
+
+def test_no_two_variants_are_drawn_alike() -> None:
+    drawn = theme.styles({name: name for name in variants()})
+    assert len({(style.colour, style.dash) for style in drawn.values()}) == len(drawn)
 
 
 @pytest.mark.parametrize("sight", [None, *SIMULATIONS])

@@ -11,6 +11,8 @@ from core.models.successors.min_lstm import MinLSTM
 from core.models.successors.s_lstm import SLSTM
 from core.models.successors.selective import SelectiveSSM
 from core.models.successors.sru import SRU
+from core.models.successors.tcn import TCN
+from core.models.successors.transformer import Transformer
 
 STEP_CELLS: tuple[StepCell, ...] = (
     MinGRU(),
@@ -21,5 +23,7 @@ STEP_CELLS: tuple[StepCell, ...] = (
     MLSTM(),
     GatedDeltaNet(),
     SRU(),
+    TCN(),
+    Transformer(),
 )
 """In the order in which tables and forms list them."""
