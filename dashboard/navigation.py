@@ -122,6 +122,15 @@ PAGES: tuple[Page, ...] = (
         experiment="two-sided-context",
     ),
     Page(
+        path="views/results/state_tracking.py",
+        title="State tracking",
+        icon=":material/footprint:",
+        section="Results",
+        summary="What each variant can follow step by step, and how far beyond its training.",
+        experiment="state-tracking",
+        first={"variants": ["RNN", "LSTM", "GRU", "minGRU", "Transformer"]},
+    ),
+    Page(
         path="views/compare/page.py",
         title="Compare",
         icon=":material/compare_arrows:",

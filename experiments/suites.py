@@ -17,6 +17,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.state_tracking import STATE_TRACKING
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.models.registry import usual_variants
@@ -72,6 +73,15 @@ SMALL_TRANSLATOR: Mapping[str, tuple[object, ...]] = {
 """Little training after which an LSTM gets 90% of the tokens of such short sentences right without
 attention, and nearly all with it."""
 
+SMALL_STATES: Mapping[str, tuple[object, ...]] = {
+    "hidden_size": (32,),
+    "training_steps": (300,),
+    "longest_trained": (20,),
+    "longest_tested": (80,),
+    "learning_rate": (0.01,),
+}
+"""Little training after which an LSTM and a GRU follow parity to the end of such words."""
+
 BEYOND_CLAIMS = (
     Measurement("the chapter's set-up", GRADIENT_DECAY, ALL, preset="chapter", headline=True),
     Measurement(
@@ -104,6 +114,19 @@ BEYOND_CLAIMS = (
         LENGTH_QUALITY,
         ALL,
         {**SMALL_TRANSLATOR, "attention": ("dot",), "seeds": (2,), "training_steps": (300,)},
+    ),
+    Measurement(
+        "what recurrence, its successors and attention follow",
+        STATE_TRACKING,
+        (*ONE_DIRECTION, "min-gru", "transformer"),
+        {"learning_rate": (0.003,)},
+        headline=True,
+    ),
+    Measurement(
+        "what all six follow",
+        STATE_TRACKING,
+        ALL,
+        {"learning_rate": (0.01,), "training_steps": (300,), "seeds": (3,)},
     ),
     Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter", headline=True),
     Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
@@ -152,7 +175,8 @@ SUITES: tuple[Suite, ...] = (
         "first-look",
         "First look",
         "The six variants: how fast the gradient fades, what they hold, what a second direction "
-        "sees; of each cell how far back it learns to look and how fast it is; what attention does "
+        "sees; of each cell how far back it learns to look, what it follows step by step and how "
+        "fast it is; what attention does "
         "for long sentences. A minute or two.",
         (
             Measurement("six variants", GRADIENT_DECAY, ALL, headline=True),
@@ -179,6 +203,13 @@ SUITES: tuple[Suite, ...] = (
                     "longest_lag": (10,),
                     "learning_rate": (0.01,),
                 },
+                headline=True,
+            ),
+            Measurement(
+                "what each cell follows step by step",
+                STATE_TRACKING,
+                ONE_DIRECTION,
+                SMALL_STATES,
                 headline=True,
             ),
             Measurement(

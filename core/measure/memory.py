@@ -189,10 +189,11 @@ def saved_bytes(model: Recurrent, x_TBI: Tensor) -> int:
 def activation_bytes(model: Recurrent, x_TBI: Tensor) -> ActivationBytes:
     """Bytes that training over x saves, and those that each step of a sequence adds.
 
-    Some kernels round what they save up to whole pages (oneDNN's LSTM to 4 KiB), so the slope is
-    taken between two lengths of a batch that saves many of them.
+    Some kernels round what they save up to whole pages (oneDNN's LSTM to 4 KiB), and attention
+    over a window saves less until that is full: so the slope is taken between two longer lengths,
+    of a batch that saves many pages.
     """
-    lengths, batch, width = (8, 56), 16, x_TBI.shape[-1]
+    lengths, batch, width = (144, 240), 4, x_TBI.shape[-1]
     short, long = (saved_bytes(model, x_TBI.new_zeros(t, batch, width)) for t in lengths)
     return ActivationBytes(
         saved_bytes(model, x_TBI), (long - short) / (lengths[1] - lengths[0]) / batch

@@ -50,6 +50,9 @@ class StepCell(ABC):
     """As people read it: `minGRU`."""
     source: ClassVar[str] = ""
     """The paper."""
+    scans_from_nothing: ClassVar[bool] = False
+    """Whether `scan` takes no state at all where no step was before: an empty cache costs as much
+    to read as a full one."""
 
     @abstractmethod
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:

@@ -144,14 +144,16 @@ class Recurrent(nn.Module):
         self, x_TBI: Tensor, state: State | None = None, *, scan: bool = False
     ) -> tuple[Tensor, State]:
         """Like `forward`, step by step, or with `scan` all steps at once where the cell can."""
-        shape = self.architecture
+        shape, cell = self.architecture, self.cell
+        can = isinstance(cell, StepCell) and cell.scans_from_nothing
+        empty = can and scan and state is None
         state = self._zeros(x_TBI, shape.layers * shape.directions) if state is None else state
         last: list[State] = []
         output = x_TBI
         for layer in range(shape.layers):
             outputs: list[Tensor] = []
             for direction in range(shape.directions):
-                first = tuple(s.select(-3, len(last)) for s in state)
+                first = () if empty else tuple(s.select(-3, len(last)) for s in state)
                 x = flip_time(output, direction)
                 y, end = self._run(x, layer, direction, first, scan=scan)
                 outputs.append(y)

@@ -17,6 +17,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.state_tracking import STATE_TRACKING
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.formatting import counted
@@ -71,6 +72,15 @@ def trained_range(shown: Shown, rows: pandas.DataFrame) -> ShadedRange | None:
         return None
     words = int(str(longest.pop()))
     return ShadedRange(float(words), f"trained up to {counted(words, 'word')}")
+
+
+def trained_positions(shown: Shown, rows: pandas.DataFrame) -> ShadedRange | None:
+    """The positions that training had, where they are the same for all runs."""
+    longest = set(shown.setting_of_runs("longest_trained").values())
+    if len(longest) != 1:
+        return None
+    tokens = int(str(longest.pop()))
+    return ShadedRange(float(tokens), f"trained up to {counted(tokens, 'token')}")
 
 
 def tag_chance(shown: Shown, rows: pandas.DataFrame) -> float | None:
@@ -143,6 +153,12 @@ LEADING: Mapping[str, Leading] = {
     TWO_SIDED_CONTEXT.name: Control(
         "By look-ahead", "itself", Curves("By look-ahead", "context", (ACCURACY,))
     ),
+    STATE_TRACKING.name: Curves(
+        "By position",
+        "positions",
+        (Measure("accuracy", bounds=PERCENT, baseline="without_memory"),),
+        shaded=trained_positions,
+    ),
 }
 
 TRAINING: Mapping[str, Curves] = {
@@ -163,6 +179,11 @@ TRAINING: Mapping[str, Curves] = {
         "Training",
         "training",
         (Measure("accuracy", bounds=PERCENT, level=tag_chance), Measure("loss", bounds=POSITIVE)),
+    ),
+    STATE_TRACKING.name: Curves(
+        "Training",
+        "training",
+        (Measure("accuracy", bounds=PERCENT), Measure("loss", bounds=POSITIVE)),
     ),
 }
 """How training goes, for experiments whose answer comes long after training began."""

@@ -16,7 +16,7 @@ WINDOW = 128
 """Steps W that a step attends to, itself among them: a rolling cache (Jiang et al. 2023)."""
 HEAD_SIZE = 16
 """Numbers of a head, where the width is a multiple of it; else there is one head."""
-TOGETHER = 8
+TOGETHER = 24
 """Steps that a scan takes at once: it reads so many more keys and values than the window has."""
 EXPANSION = 4
 """By how much the feed-forward layer is wider."""
@@ -44,6 +44,7 @@ class Transformer(StepCell):
     name: ClassVar[str] = "transformer"
     title: ClassVar[str] = "Transformer"
     source: ClassVar[str] = "Vaswani et al. (2017)"
+    scans_from_nothing: ClassVar[bool] = True
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         square = (width, width)
@@ -113,26 +114,28 @@ class Transformer(StepCell):
 
         u_TBH = x_TBI @ p.W_in.T
         n_TBH = _norm(u_TBH, p.g_1, p.b_1)
-        steps = n_TBH.shape[0]
         made = [(n_TBH @ weight.T).movedim(0, -2) for weight in (p.W_k, p.W_v)]
         made.append(torch.ones_like(made[0][..., :1]))
-        old = [_places(part) for part in first]
-        keys, values, filled = (torch.cat(parts, -2) for parts in zip(old, made, strict=True))
-        cos, sin = _turns(WINDOW + steps, p.W_q)
+        if first:
+            old = (_places(part) for part in first)
+            made = [torch.cat(parts, -2) for parts in zip(old, made, strict=True)]
+        keys, values, filled = made
+        before, places = WINDOW if first else 0, keys.shape[-2]
+        cos, sin = _turns(places, p.W_q)
         q = _by_head((n_TBH @ p.W_q.T).movedim(0, -2))
-        q = _turned(q, cos[WINDOW:], sin[WINDOW:])
+        q = _turned(q, cos[before:], sin[before:])
         turned, read = _turned(_by_head(keys), cos, sin), _by_head(values)
         reads = []
-        for start in range(0, steps, TOGETHER):
-            end = min(steps, start + TOGETHER)
-            t = torch.arange(WINDOW, WINDOW + end - start, device=x_TBI.device)[:, None]
-            back = t - torch.arange(WINDOW + end - start, device=x_TBI.device)
-            near = slice(start, WINDOW + end)
+        for start in range(before, places, TOGETHER):
+            end = min(places, start + TOGETHER)
+            near = slice(max(0, start + 1 - WINDOW), end)
+            place = torch.arange(places, device=x_TBI.device)
+            back = place[start:end, None] - place[near]
             hidden = (back < 0) | (back >= WINDOW) | (filled[..., None, near, 0] < HALF)
             k, v = (part[..., near, :].contiguous() for part in (turned, read))
-            reads.append(_attention(q[..., start:end, :], k, v, hidden))
+            reads.append(_attention(q[..., start - before : end - before, :], k, v, hidden))
         a_TBH = torch.cat(reads, -2).movedim(-2, 0)
-        last = tuple(part[..., -WINDOW:, :].flatten(-2) for part in (keys, values, filled))
+        last = tuple(_cache(part) for part in (keys, values, filled))
         return _after_attention(u_TBH, a_TBH, p), last
 
 
@@ -143,6 +146,14 @@ HALF = 0.5
 def _places(cache: Tensor) -> Tensor:
     """The vectors of a cache, side by side → one under the other, ...WH."""
     return cache.view(*cache.shape[:-1], WINDOW, -1)
+
+
+def _cache(made: Tensor) -> Tensor:
+    """The last W vectors (...PH), side by side; empty places where there are fewer."""
+    import torch
+
+    last = made[..., -WINDOW:, :].flatten(-2)
+    return torch.nn.functional.pad(last, (WINDOW * made.shape[-1] - last.shape[-1], 0))
 
 
 def _norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:

@@ -42,7 +42,8 @@ run is the largest that more than half of its seeds reached, where *success up t
 dotted line. It has no interval, because on a grid of lags none covers 95%: the spans of its seeds
 are named. Without regard to shorter lags it is the *furthest lag learned*. If every lag tried was
 learned, the span is a lower bound. Spans are as fine as the lags tried: the true one lies below the
-lag *not learned*. A seed whose loss ceased to be finite counts as not having learned, and is named.
+lag *not learned*. A seed whose loss was not finite at the lag that would end its span
+has none, and is named.
 
 The asymptotic half-life is measured on the very network that was trained: how many steps further
 back halve what is left of the gradient of its last output, by a straight line from 10 to 60 steps

@@ -72,6 +72,10 @@ class Measured:
         elif experiment.name == "two-sided-context":
             rows = {"seed": seeds, "network": "itself", "look_ahead": 1, "accuracy": numbers}
             self.tables[run_id, "context"] = pandas.DataFrame(rows)
+        elif experiment.name == "state-tracking":
+            rows = {"seed": seeds, headline: numbers}
+            more = dict.fromkeys(("within_accuracy", "beyond_accuracy"), 50.0)
+            self.tables[run_id, "seeds"] = pandas.DataFrame({**rows, **more})
 
     def table(self, run: RunRecord, name: str) -> pandas.DataFrame | None:
         return self.tables.get((run.run_id, name))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
+from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.measure.gradients import measure_gradients
 from core.measure.jacobians import LyapunovExponents, Spectrum
 from core.models.architecture import Architecture
@@ -83,3 +85,63 @@ def test_a_min_lstm_keeps_a_share_that_its_gates_share_between_them() -> None:
     state_SKB = found.state_SKB - found.state_SKB[:, :1]
     expected = math.log10(0.5) * torch.arange(12).double()
     torch.testing.assert_close(state_SKB, expected[:, None].expand_as(state_SKB))
+
+
+@pytest.mark.slow
+def test_a_transformers_gradient_does_not_fade_with_distance_and_an_rnns_does() -> None:
+    """From 10 to 60 steps back, at initialisation: the factor per step, with its interval."""
+    rates = {}
+    for cell in ("rnn", "transformer"):
+        settings = {"cell": cell, "hidden_size": 32, "seeds": 8}
+        *_, summary = GRADIENT_DECAY.measure(GRADIENT_DECAY.config.from_flat(settings))
+        rates[cell] = summary.decay_rate
+    assert rates["transformer"].low > 0.99
+    assert rates["transformer"].low <= 1.0 <= rates["transformer"].high + 1e-3
+    assert rates["rnn"].high < 0.7
+
+
+@pytest.mark.parametrize(("cell", "reach"), [("transformer", 128), ("tcn", 125)])
+def test_what_is_further_back_than_a_layer_reaches_has_no_effect_at_all(
+    cell: str, reach: int
+) -> None:
+    model, x = network(cell, seeds=1), normal(1, 140, 1, INPUTS).requires_grad_()
+    (gradient,) = torch.autograd.grad(model(x)[0][:, -1].sum(), x)
+    reached = gradient[0, :, 0].abs().sum(-1).nonzero().flatten()
+    assert 140 - int(reached[0]) == reach
+
+
+def test_a_transformer_is_the_attention_of_its_paper() -> None:
+    """One head at the last step, written out: with queries and keys turned by their places."""
+    model, x = network("transformer", seeds=1), normal(1, 9, 1, INPUTS)
+    p = {name.removesuffix("_l0"): value[0] for name, value in model.named_parameters()}
+    u = x[0, :, 0] @ p["W_in"].T
+    n = (u - u.mean(-1, keepdim=True)) / (u.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
+    q, k, v = (n @ p[name].T for name in ("W_q", "W_k", "W_v"))
+
+    def turned(vector: torch.Tensor, place: int) -> torch.Tensor:
+        pairs = torch.complex(vector[: H // 2], vector[H // 2 :])
+        angles = place * 10_000.0 ** (-2 * torch.arange(H // 2).double() / H)
+        pairs = pairs * torch.polar(torch.ones_like(angles), angles)
+        return torch.cat([pairs.real, pairs.imag])
+
+    scores = torch.stack([q[-1] @ turned(k[s], s - 8) for s in range(9)]) / math.sqrt(H)
+    r = u[-1] + p["W_o"] @ (scores.softmax(0) @ v)
+    m = (r - r.mean()) / (r.var(unbiased=False) + 1e-5).sqrt()
+    y = r + p["W_2"] @ (p["W_1"] @ m + p["c_1"]).relu() + p["c_2"]
+    torch.testing.assert_close(model(x)[0][0, -1, 0], y)
+
+
+def test_a_tcn_is_a_stack_of_dilated_convolutions() -> None:
+    model, x = network("tcn", seeds=1), normal(1, 150, 1, INPUTS)
+    p = {name.removesuffix("_l0"): value[0] for name, value in model.named_parameters()}
+    z = (x[0, :, 0] @ p["W_in"].T).T[None]  # one sequence, H channels, T steps
+
+    def convolved(z: torch.Tensor, part: str, dilation: int) -> torch.Tensor:
+        kernel = p[f"W_{part}{dilation}"].view(H, 3, H).transpose(1, 2)
+        padded = torch.nn.functional.pad(z, (2 * dilation, 0))
+        bias = p[f"b_{part}{dilation}"]
+        return torch.conv1d(padded, kernel, bias, dilation=dilation).relu()
+
+    for dilation in (1, 2, 4, 8, 16):
+        z = (z + convolved(convolved(z, "a", dilation), "b", dilation)).relu()
+    torch.testing.assert_close(model(x)[0][0, :, 0], z[0].T)

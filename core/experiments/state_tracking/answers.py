@@ -1,0 +1,110 @@
+"""What `state-tracking` says of its results, beyond who follows furthest; and values by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from core.analysis.comparison import Comparison
+from core.experiment import Tables
+from core.experiments.state_tracking.declaration import StateTrackingConfig
+from core.formatting import as_number, counted, number, read_estimate, shortened_list
+from core.settings import Value
+from core.stats.estimates import Estimate
+from core.tasks.word_problems import TASK_WORDS
+
+MAX_NAMED = 4
+"""The most variants that a remark names."""
+
+BY_SEED = ("reach", "within_accuracy", "beyond_accuracy")
+"""The measures of the summary that each seed has."""
+
+
+def run_sentence(config: StateTrackingConfig, summary: Mapping[str, Any]) -> str:
+    """`GRU 64, parity: right up to token 256, the last one tested (seeds: ≥ 256, …), trained on up
+    to 40 …`."""
+    name = f"{config.architecture.label}, {config.task}"
+    reach, beyond = read_estimate(summary, "reach"), read_estimate(summary, "beyond_accuracy")
+    if reach.value is None:
+        return f"{name}: no accuracy, because training of every seed diverged."
+    last = ", the last one tested" if reach.value >= config.longest_tested else ""
+    far = f"right up to token {reach.value:,.0f}{last}" if reach.value else "right at no token"
+    sentences = [
+        f"{name}: {far} (seeds: {summary.get('reach_by_seed')}), trained on up to "
+        f"{counted(config.longest_trained, 'token')}."
+    ]
+    if beyond.value is not None:
+        blind = as_number(summary.get("without_memory")) or 0.0
+        sentences.append(
+            f"Beyond these {number(beyond.value)}% of the answers are right, and "
+            f"{number(blind)}% without memory."
+        )
+    if text := _text(summary, "diverged"):
+        sentences.append(f"Diverged, and left out: {text}.")
+    return " ".join(sentences)
+
+
+def _text(summary: Mapping[str, Any], name: str) -> str:
+    value = summary.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def learned(settings: Mapping[str, Value], summary: Mapping[str, Any]) -> bool:
+    """Whether a majority of the seeds answers after the first token, which needs no memory: what
+    follows no state at all has still been trained."""
+    return (as_number(summary.get("reach")) or 0.0) >= 1
+
+
+def remarks(comparison: Comparison) -> Iterator[str]:
+    """What the state is, who follows it beyond the lengths of training, and who is at chance."""
+    tasks = {(str(r.settings["task"]), str(r.settings["modulus"])) for r in comparison.runs}
+    if len(tasks) == 1:
+        ((task, modulus),) = tasks
+        words = TASK_WORDS[task].format(modulus=modulus)  # type: ignore[index]
+        yield f"The state is {words}."
+    result = comparison.result("reach")
+    ordered = result.ordered() if result else []
+    lengths = {int(str(run.settings["longest_trained"])) for run in comparison.runs}
+    if len(lengths) == 1:
+        (trained,) = lengths
+        beyond = [name for name in ordered if _reach(comparison, name) > trained]
+        if beyond:
+            yield (
+                f"Beyond the {counted(trained, 'token')} of training it is followed by "
+                f"{shortened_list(beyond, MAX_NAMED)}."
+            )
+        elif ordered:
+            yield f"None follows it beyond the {counted(trained, 'token')} of training."
+    lost = {name: _chance(comparison, name) for name in ordered}
+    at_chance = [f"{name} (seeds: {text})" for name, text in lost.items() if text]
+    if at_chance:
+        yield f"No better than without memory from token … on: {shortened_list(at_chance, 8)}."
+    for name in comparison.summaries:
+        if text := _text(comparison.summaries[name], "diverged"):
+            yield f"In {name} training diverged, and is left out: {text}."
+
+
+def _reach(comparison: Comparison, name: str) -> float:
+    estimate: Estimate = comparison.estimate(name, "reach")
+    return float(estimate.value or 0.0)
+
+
+def _chance(comparison: Comparison, name: str) -> str:
+    """`2, 2, never`; empty where no seed is ever at chance."""
+    text = _text(comparison.summaries[name], "chance_by_seed")
+    return "" if set(text.split(", ")) <= {"never", ""} else text
+
+
+def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int, float]]:
+    """Measure → seed → value; a seed that diverged has none."""
+    rows = tables("seeds")
+    if rows is None or rows.empty:
+        return {}
+    return {
+        name: {
+            int(seed): float(value)
+            for seed, value in zip(rows["seed"], rows[name], strict=True)
+            if value == value  # not a missing one
+        }
+        for name in BY_SEED
+    }
