@@ -29,7 +29,7 @@ from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.formatting import counted, listed
 from core.models.architecture import Architecture
-from core.models.registry import USUAL_CELLS, variant_settings
+from core.models.registry import USUAL_CELLS, cell_kind, variant_settings
 from core.settings import BadSetting, shown
 from experiments.scorecards import ScorecardSnapshot
 from experiments.suites import SMALL_TRANSLATOR, Suite
@@ -104,6 +104,8 @@ class Card:
     kind: str
     """The cell as the scorecard's columns call it: `Leaky RNN (3f2a)`."""
     scorecard: Scorecard
+    abilities: str
+    """`Leaky RNN (3f2a) feeds its state back, takes one step at a time and has no kernel.`"""
 
     @property
     def answer(self) -> str:
@@ -173,7 +175,8 @@ def card_of(snapshot: ScorecardSnapshot, cell: str, parameters: int) -> Card:
     machine = next(iter(available_machines(snapshot.records)), "")
     terms = Terms(parameter_budget=parameters)
     scorecard = snapshot.scorecard(list(kinds), terms, machine, unmeasured=kinds)
-    return Card(Architecture(cell=cell).kind, scorecard)
+    kind = Architecture(cell=cell).kind
+    return Card(kind, scorecard, f"{kind} {listed([*cell_kind(cell).abilities])}.")
 
 
 def cell_named(text: str) -> str:

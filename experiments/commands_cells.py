@@ -80,12 +80,13 @@ def card(args: argparse.Namespace) -> int:
         content = {
             "cell": made.kind,
             "sentence": made.answer,
+            "abilities": made.abilities,
             "sentences": {q.experiment.name: sentences for q, sentences in made.sentences},
             **json.loads(as_json(made.scorecard)),
         }
         print(json.dumps(content, ensure_ascii=False))
     else:
-        OUT.print(f"{made.answer}\n", markup=False)
+        OUT.print(f"{made.answer}\n{made.abilities}\n", markup=False)
         for question, sentences in made.sentences:
             OUT.print(question.experiment.question, markup=False)
             for sentence in sentences or ["Not measured yet."]:

@@ -50,6 +50,9 @@ class StepCell(ABC):
     """As people read it: `minGRU`."""
     source: ClassVar[str] = ""
     """The paper."""
+    recurrent: ClassVar[bool] = True
+    """Whether what a step computes is fed back into the next. Of a layer that only keeps what later
+    steps still read, Jacobians of the state say nothing."""
     scans_from_nothing: ClassVar[bool] = False
     """Whether `scan` takes no state at all where no step was before: an empty cache costs as much
     to read as a full one."""

@@ -54,6 +54,24 @@ class CellKind:
         return None if self.load is None else self.load()
 
     @property
+    def recurrent(self) -> bool:
+        """Whether what a step computes is fed back into the next."""
+        cell = self.step_cell
+        return cell is None or cell.recurrent
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        """What it can do and what it cannot, each completing `a cell that …`. Every cell reads step
+        by step, in one direction or two, and generates in one."""
+        cell = self.step_cell
+        scans = cell is not None and cell.has_scan
+        return (
+            "feeds its state back" if self.recurrent else "feeds no state back",
+            "takes all steps at once" if scans else "takes one step at a time",
+            "has kernels of torch.nn" if cell is None else "has no kernel",
+        )
+
+    @property
     def states(self) -> tuple[str, ...]:
         """The names of what a step hands to the next."""
         return tuple(self.state_sizes(1))

@@ -148,6 +148,7 @@ def draw(cell: str, budget: int, place: DeltaGenerator) -> None:
         made = cards.card_of(cache.snapshot(), cell, budget)
     with place:
         states.answer(made.answer)
+        st.caption(plain(made.abilities))
     if _is_measured(made.scorecard):
         table.draw(made.scorecard)
     draw_questions(made)

@@ -132,7 +132,7 @@ def scorecard_report(
         written=_now(),
         card=card,
         of_cell=of_cell.sentences if of_cell else [],
-        of_cell_answer=of_cell.answer if of_cell else "",
+        of_cell_answer=f"{of_cell.answer} {of_cell.abilities}" if of_cell else "",
         answer=scorecard_answer(card),
         key=KEY,
         not_yet=NOT_YET,

@@ -22,7 +22,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.formatting import read_estimate
-from core.models.registry import USUAL_CELLS, variants
+from core.models.registry import USUAL_CELLS, cell_kinds, variants
 from core.stats.estimates import Estimate, half_life
 
 _ids = itertools.count()
@@ -152,6 +152,14 @@ def compared(*runs: Made, measure: str = "", by: str = "") -> Comparison:
         tables[run_id, experiment.summary.table] = pandas.DataFrame([dict(made.columns)])
         tables |= {(run_id, name): table for name, table in made.tables.items()}
     return compare(experiment, records, lambda r, name: tables.get((r.run_id, name)), by, measure)
+
+
+def every_cell() -> list[Any]:
+    """All cells, likewise."""
+    usual = {*USUAL_CELLS, "min-gru"}
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in usual)) for name in cell_kinds()
+    ]
 
 
 def every_variant() -> list[Any]:

@@ -41,7 +41,7 @@ def of_lengths(lengths: Mapping[str, float]) -> Made:
 def card(made: Made, cell: str = "min-gru") -> Card:
     kinds = [Architecture(cell=name) for name in ("rnn", "lstm", "gru", cell)]
     shown = scorecard(made.records, kinds, Terms(parameter_budget=50_000), made.table)
-    return Card(Architecture(cell=cell).kind, shown)
+    return Card(Architecture(cell=cell).kind, shown, "")
 
 
 def test_its_suite_asks_every_question_of_four_cells_at_one_budget() -> None:

@@ -429,13 +429,23 @@ def measured_steps(config: GradientDecayConfig) -> list[int]:
 
 
 def spectrum_steps(config: GradientDecayConfig) -> list[int]:
-    """The training steps after which Jacobians are measured too: before and after training.
-
-    None where a state is so large that its decompositions would take hours.
-    """
-    if not config.spectrum or spectrum_state(config) > MAX_SPECTRUM_STATE:
+    """The training steps after which Jacobians are measured too: before and after training."""
+    if not config.spectrum or why_no_spectrum(config):
         return []
     return sorted({0, config.training_steps})
+
+
+def why_no_spectrum(config: GradientDecayConfig) -> str:
+    """Why no Jacobians of the state are measured; empty where they are."""
+    kind, state = cell_kind(config.architecture.cell), spectrum_state(config)
+    if not kind.recurrent:
+        return f"no Jacobians: a {kind.title} feeds no state back, so that they say nothing of it"
+    if state > MAX_SPECTRUM_STATE:  # it would take hours
+        return (
+            f"no Jacobians: the state has {state:,} numbers, and at most {MAX_SPECTRUM_STATE:,} "
+            "are decomposed"
+        )
+    return ""
 
 
 MAX_SPECTRUM_STATE = 2048

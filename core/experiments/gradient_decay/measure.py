@@ -62,13 +62,8 @@ def measure(config: GradientDecayConfig) -> Iterator[Event]:
     device = resolve_device(config.device, config.dtype)
     yield Progress(0, declaration.work(config), device_sentence(device))
     study = GradientStudy(config, device)
-    if config.spectrum and not declaration.spectrum_steps(config):
-        state, most = declaration.spectrum_state(config), declaration.MAX_SPECTRUM_STATE
-        yield Progress(
-            0,
-            declaration.work(config),
-            f"no Jacobians: the state has {state:,} numbers, and at most {most:,} are decomposed",
-        )
+    if config.spectrum and (why := declaration.why_no_spectrum(config)):
+        yield Progress(0, declaration.work(config), why)
     training = RecallTraining(study) if config.training_steps else None
     for step in declaration.measured_steps(config):
         if training:

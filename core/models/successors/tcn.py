@@ -31,6 +31,7 @@ class TCN(StepCell):
     name: ClassVar[str] = "tcn"
     title: ClassVar[str] = "TCN"
     source: ClassVar[str] = "Bai et al. (2018)"
+    recurrent: ClassVar[bool] = False
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"W_in": (width, inputs)}

@@ -44,6 +44,7 @@ class Transformer(StepCell):
     name: ClassVar[str] = "transformer"
     title: ClassVar[str] = "Transformer"
     source: ClassVar[str] = "Vaswani et al. (2017)"
+    recurrent: ClassVar[bool] = False
     scans_from_nothing: ClassVar[bool] = True
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:

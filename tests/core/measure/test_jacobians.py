@@ -13,6 +13,7 @@ from core.models.architecture import Architecture
 from core.models.cells import Cell, VanillaRNN
 from core.models.recurrent import Recurrent
 from core.models.registry import cell_kinds
+from tests.core.made import every_cell
 
 S, H, INPUTS = 2, 5, 3
 
@@ -116,14 +117,7 @@ def test_the_start_costs_nothing_where_single_units_are_saturated() -> None:
     assert (exponents(one)[:, 0] - growth_S).abs().max() < 0.1
 
 
-# The transformer's state at this width has a thousand numbers: half a minute.
-BY_SIZE = [
-    pytest.param(cell, marks=pytest.mark.slow) if cell == "transformer" else cell
-    for cell in cell_kinds()
-]
-
-
-@pytest.mark.parametrize("cell", BY_SIZE)
+@pytest.mark.parametrize("cell", every_cell())
 def test_products_and_exponents_agree_with_the_matrices_themselves(cell: str) -> None:
     one = spectrum({"cell": cell}, steps=6)
     width = sum(one.trace.sizes)

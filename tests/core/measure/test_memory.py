@@ -18,7 +18,7 @@ from core.measure.memory import (
 )
 from core.models.architecture import Architecture
 from core.models.recurrent import Recurrent
-from core.models.registry import cell_kinds
+from tests.core.made import every_cell
 
 CPU = torch.device("cpu")
 
@@ -125,7 +125,7 @@ def test_the_equations_keep_gates_and_states(cell: str, dtype: torch.dtype) -> N
     assert result.per_step == PER_STEP[cell] * 6 * dtype.itemsize
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_a_second_direction_keeps_as_much_again_and_the_joined_output(cell: str) -> None:
     per_step = [
         activation_bytes(
@@ -154,7 +154,7 @@ def test_parameters_and_input_do_not_count() -> None:
     assert saved_bytes(model, torch.zeros(2, 1, 512)) < 512 * 512 * 4
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 @pytest.mark.parametrize("implementation", ["fused", "equations"])
 def test_the_slope_is_that_of_one_very_long_sequence(cell: str, implementation: str) -> None:
     model = Recurrent(

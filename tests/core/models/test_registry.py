@@ -46,3 +46,17 @@ def test_a_variant_is_a_cell_in_one_or_two_directions() -> None:
     for name, settings in variants().items():
         assert Architecture.model_validate(settings).variant == name
         assert cell_kind(str(settings["cell"])).name == name.removeprefix("bi-")
+
+
+@pytest.mark.parametrize(
+    ("cell", "abilities"),
+    [
+        ("lstm", ("feeds its state back", "takes one step at a time", "has kernels of torch.nn")),
+        ("min-gru", ("feeds its state back", "takes all steps at once", "has no kernel")),
+        ("s-lstm", ("feeds its state back", "takes one step at a time", "has no kernel")),
+        ("transformer", ("feeds no state back", "takes all steps at once", "has no kernel")),
+        ("tcn", ("feeds no state back", "takes all steps at once", "has no kernel")),
+    ],
+)
+def test_what_a_cell_can_do_follows_from_its_class(cell: str, abilities: tuple[str, ...]) -> None:
+    assert cell_kind(cell).abilities == abilities

@@ -22,6 +22,8 @@ NAMES = [
     *("co:lon", "at@home", "eq=ual", "com,ma", "ex!", "pi|pe", "a=b&c=d", "l\nine"),
     *("'; DROP TABLE runs; --", "$(touch x)", "%s%n", "..", " "),
 ]
+USUAL = ("a b", "q'uote", "ha#sh", "100%", "über", "'; DROP TABLE runs; --")
+"""The others are slow tests."""
 SQUARES = [0, 1, 4, 9]
 
 
@@ -60,7 +62,10 @@ def odd(places: Path, name: str) -> Path:
     return places / (f"in {name}" if name in ("..", " ") else name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in USUAL)) for name in NAMES],
+)
 def test_a_store_is_where_its_address_says_and_nowhere_else(
     name: str, places: Path, new_store: Callable[[Path], Store], toy
 ) -> None:

@@ -469,3 +469,13 @@ def test_of_a_very_large_state_no_jacobian_is_decomposed_and_that_is_said(
     assert summary.spectral_radius.value is None
     assert summary.half_distance_steps.value is not None
     assert of_type(rows_of(config(cell="rnn", hidden_size=8)), JacobianRow)
+
+
+def test_of_a_layer_that_feeds_nothing_back_jacobians_say_nothing_and_that_is_said() -> None:
+    events = list(GRADIENT_DECAY.measure(config(cell="tcn", hidden_size=2)))
+    said = [event.message for event in events if isinstance(event, Progress)]
+    assert "no Jacobians: a TCN feeds no state back, so that they say nothing of it" in said
+    rows = [event for event in events if isinstance(event, Row)]
+    assert of_type(rows, JacobianRow) == of_type(rows, LyapunovRow) == []
+    (summary,) = of_type(rows, GradientDecaySummary)
+    assert summary.half_distance_steps.value is not None
