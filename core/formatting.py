@@ -52,11 +52,23 @@ def exact_number(value: float | None) -> str:
     return f"{value:,.0f}" if whole else number(value)
 
 
+SINGULAR = {
+    "steps": "step",
+    "tokens": "token",
+    "words": "word",
+    "numbers": "number",
+    "bytes": "byte",
+}
+"""Units that are counted → of one."""
+
+
 def quantity(value: float | None, unit: str) -> str:
-    """Format a value with its unit: `12.3 steps`, `98.1%`, `5,248`."""
+    """Format a value with its unit: `12.3 steps`, `1 step`, `98.1%`, `5,248`."""
     if value is None:
         return "–"
-    return f"{exact_number(value)}{'' if unit.startswith('%') else ' '}{unit}".strip()
+    text = exact_number(value)
+    unit = SINGULAR.get(unit, unit) if text == "1" else unit
+    return f"{text}{'' if unit.startswith('%') else ' '}{unit}".strip()
 
 
 def interval(estimate: Estimate, digits: int = 3) -> str:

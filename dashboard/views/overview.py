@@ -141,7 +141,7 @@ with st.container(key="overview", gap="xsmall"):
             for part in (running, since_yesterday, next_step):
                 with st.container(gap="xxsmall"):
                     part()
-        with st.grid(3, min_column_width=290):
+        with st.grid(4, min_column_width=240):
             for experiment in all_experiments():
                 cards.answer(experiment)
         saved_views()
