@@ -162,12 +162,6 @@ def count_translator(
     source, target = vocabularies
     size, read = decoder.hidden_size, encoder.directions * encoder.hidden_size
     scores = {"none": 0, "dot": 0, "general": size**2, "additive": 2 * size**2 + 2 * size}
-    reads, writes = (
-        shape.directions * sum(cell_kind(shape.cell).state_sizes(shape.hidden_size).values())
-        for shape in (encoder, decoder)
-    )
-    alike = read == size and encoder.cell == decoder.cell and not encoder.bidirectional
-    state_maps = 0 if alike else encoder.layers * (reads + 1) * writes
     return (
         (source + target) * embedding_size
         + sum(count_parameters(shape, embedding_size).core for shape in (encoder, decoder))
@@ -175,8 +169,17 @@ def count_translator(
         + (2 * size + 1) * size
         + (size + 1) * target
         + (0 if read == size else (read + 1) * size)
-        + state_maps
+        + state_maps(encoder, decoder)
     )
+
+
+def state_maps(encoder: Architecture, decoder: Architecture) -> int:
+    """Parameters of the maps from an encoder's states to a decoder's, a layer each."""
+    alike = encoder.hidden_size == decoder.hidden_size and encoder.cell == decoder.cell
+    if alike and not encoder.bidirectional:
+        return 0
+    reads, writes = (state_size(shape) // shape.layers for shape in (encoder, decoder))
+    return encoder.layers * (reads + 1) * writes
 
 
 def nearest_width(count: Callable[[int], int], budget: int) -> int:

@@ -58,7 +58,9 @@ class SqliteFile(Database):
 
         MLflow keeps them absolute: a moved store would lose sight of its artifacts, and a copied
         one would write into the store that it was copied from. Only locations of the form
-        …/artifacts/EXPERIMENT are changed. A run whose files were left behind keeps its own.
+        …/artifacts/EXPERIMENT are changed, which are gone, were copied along, or lie beside another
+        database of this name: a folder that somebody chose elsewhere stays. A run whose files were
+        left behind keeps its own.
         """
         artifacts = self._path.parent / "artifacts"
         with self.connect() as connection, connection:
@@ -70,6 +72,9 @@ class SqliteFile(Database):
                 if location.parent == artifacts or location.parent.name != "artifacts":
                     continue
                 new = artifacts / location.name
+                beside = location.parent.parent / self._path.name
+                if location.exists() and not new.exists() and not beside.exists():
+                    continue
                 runs = connection.execute(
                     "SELECT run_uuid, artifact_uri FROM runs "
                     "WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?",

@@ -24,6 +24,7 @@ from core.models.counting import (
     AttentionName,
     count_translator,
     pass_cost,
+    state_maps,
     state_size,
 )
 from core.models.registry import built_in_cells, is_cell, variants
@@ -59,6 +60,10 @@ def _one_directional(value: Any) -> Any:
 
 MAX_BUCKET_WIDTH = 100
 """Words: the widest bucket of lengths."""
+
+MAX_STATE_MAPS = 50_000_000
+"""Parameters of the maps from the encoder's states to the decoder's: a cache of keys and values has
+so many numbers that a map between two of them would be larger than any model here."""
 
 EVAL_BATCH_SIZE = 128
 """Sentences that are decoded side by side."""
@@ -346,6 +351,18 @@ class LengthQualityConfig(Config):
         if self.task == "grammar" and self.shortest < 3:
             raise ValueError(
                 f"shortest is {self.shortest}, but a sentence of the grammar has at least 3 words"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _states_can_be_mapped(self) -> Self:
+        maps = state_maps(self.architecture, self.decoding_architecture)
+        if maps > MAX_STATE_MAPS:
+            raise ValueError(
+                f"decoder is {self.decoder}, to whose {state_size(self.decoding_architecture):,} "
+                f"numbers of state a map from the {state_size(self.architecture):,} of a "
+                f"{self.architecture.label} would have {maps:,} parameters; give another decoder, "
+                "or one direction of one cell on both sides"
             )
         return self
 

@@ -158,3 +158,13 @@ def test_what_is_ignored_of_a_file_is_said(text: Path) -> None:
     assert len(said) == 2
     assert "line 1, which names the columns: de, en, licence" in said[0]
     assert "what 60 of 60 lines have after their second column" in said[1]
+
+
+def test_a_map_between_two_caches_is_refused_before_it_takes_the_memory() -> None:
+    with pytest.raises(
+        BadSetting, match=r"decoder is same, to whose 16,512 numbers of state a map"
+    ):
+        LENGTH_QUALITY.configs(["bi-transformer"], {})
+    config = LENGTH_QUALITY.configs(["bi-transformer"], {"decoder": ["gru"]})[0]
+    assert isinstance(config, LengthQualityConfig)
+    assert config.parameters < 3_000_000

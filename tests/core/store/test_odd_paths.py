@@ -130,6 +130,20 @@ def test_of_a_database_that_was_copied_alone_the_old_runs_are_still_read(
     assert files(first.folder) == before
 
 
+def test_a_folder_for_artifacts_that_somebody_chose_stays(
+    places: Path, new_store: Callable[[Path], Store], toy
+) -> None:
+    elsewhere = places / "disk" / "artifacts" / "toy"
+    elsewhere.mkdir(parents=True)
+    store = new_store(places / "first")
+    store.client.create_experiment("toy", artifact_location=str(elsewhere))
+    again = opened(places / "first")
+    run_id = record(again)
+    assert squares(again, run_id) == SQUARES
+    assert files(places / "disk")
+    assert not files(places / "first")
+
+
 @pytest.mark.parametrize("name", ["que?ry", "x?mode=ro", "p%20c", "%41"])
 def test_a_path_that_is_another_one_in_an_address_is_refused(name: str, places: Path) -> None:
     (places / name).mkdir()
