@@ -251,3 +251,19 @@ def test_only_an_lstm_in_single_precision_has_a_kernel() -> None:
     assert has_kernel(side_by_side(cell="lstm"), x_STBI) == torch.backends.mkldnn.is_available()
     assert not has_kernel(side_by_side(cell="lstm"), x_STBI.double())
     assert not has_kernel(side_by_side(cell="gru"), x_STBI)
+
+
+@pytest.mark.parametrize("cell", ["min-gru", "lru", "tcn", "transformer"])
+def test_all_steps_at_once_go_on_from_where_they_ended(cell: str) -> None:
+    """Also from nothing, and over more steps than a cache has places."""
+    shape = Architecture(cell=cell, hidden_size=8, layers=2)
+    generator = torch.Generator().manual_seed(0)
+    model = Recurrent(shape, 3, generators=generator, dtype=torch.float64)
+    x_TBI = torch.randn(200, 2, 3, dtype=torch.float64, generator=generator)
+    whole, end = model(x_TBI)
+    first, state = model(x_TBI[:30])
+    middle, state = model(x_TBI[30:190], state)
+    rest, state = model(x_TBI[190:], state)
+    parts = torch.cat([first, middle, rest])
+    torch.testing.assert_close(parts, whole, rtol=0, atol=1e-12)
+    torch.testing.assert_close(state, end, rtol=0, atol=1e-12)
