@@ -181,12 +181,20 @@ def no_worker() -> None:
         st.rerun()
 
 
+MAX_REASONS = 6
+"""Reasons for which the runs of a sweep failed that are told."""
+
+
 def all_failed(runs: Sequence[RunRecord]) -> None:
     """Say why a sweep has no result: all of its runs failed or were cancelled."""
     with st.container(border=True, key=f"all-failed-{runs[-1].run_id}"):
         st.subheader(":material/error: This sweep has no result", anchor=False)
-        for run in runs[:6]:
-            st.text(f"{inline_text(run.name)}: {status_message(run)}", width="stretch")
+        by_reason: dict[str, list[RunRecord]] = {}
+        for run in runs:
+            by_reason.setdefault(status_message(run), []).append(run)
+        for reason, mine in [*by_reason.items()][:MAX_REASONS]:
+            others = f" and {counted(len(mine) - 1, 'other')}" if len(mine) > 1 else ""
+            st.text(f"{inline_text(mine[0].name)}{others}: {reason}", width="stretch")
         st.page_link(
             RUNS.path,
             label="Open the log or run it again",
