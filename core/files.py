@@ -242,7 +242,9 @@ def text_lines(field: str, name: str, content: bytes, max_lines: int = MAX_LINES
     shown = quoted(name)
     for beginning, kind in ARCHIVES.items():
         if content.startswith(beginning):
-            raise BadSetting(f"{field} is {shown}, which is {kind}; give it as a plain UTF-8 text")
+            raise BadSetting(
+                f"{field} is {shown}, whose line 1 is not UTF-8: it is {kind}; give a plain text"
+            )
     if b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     count = content.count(b"\n") + (not content.endswith(b"\n"))

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
+import numpy
 import torch
 from torch import Tensor, nn
 
@@ -51,6 +52,12 @@ class LastStepClassifier(nn.Module):
         read_SNH = output_STBH[:, -steps:].flatten(1, 2)
         scores_SNC = torch.baddbmm(self.bias_SC[:, None], read_SNH, self.readout_SHC)
         return scores_SNC.view(len(scores_SNC), steps, -1, scores_SNC.shape[-1])
+
+
+def generators_of(keys: Iterable[tuple[int, ...]]) -> list[torch.Generator]:
+    """A generator for each key, such as (seed, purpose), whatever the others are."""
+    drawn = (numpy.random.SeedSequence(key).generate_state(1)[0] for key in keys)
+    return [torch.Generator().manual_seed(int(number)) for number in drawn]
 
 
 def cross_entropy_by_seed(scores_SBC: Tensor, target_SB: Tensor) -> Tensor:

@@ -392,12 +392,12 @@ def bottleneck(
     above = Estimate(shortest.value, None, None, shortest.n)
     if shortest.low is None or shortest.low <= 0:
         return Bottleneck(MISSING, None, above)
-    bleu = bleu_metric(cased=cased, tokenise=tokenise)
-    metric = bleu if quality == "bleu" else chrf_metric(cased=cased)
+    in_words = bleu_metric(cased=cased, tokenise=tokenise)
+    metric = in_words if quality == "bleu" else chrf_metric(cased=cased)
     excess = [
         above_blind(part).value or 0.0
         if quality == "token_accuracy"
-        else _score_above_blind(part, metric, bleu)
+        else _score_above_blind(part, metric, in_words)
         for part in parts
     ]
     lengths = [fmean(one.source_words for one in part) for part in parts]

@@ -165,7 +165,10 @@ class TestText:
             (b" \n\t\n", "which is empty; give one sentence a line"),
             (b"a\nb\xff\n", "whose line 2 is not UTF-8; save it as UTF-8"),
             (b"a\n\xed\xa0\x80\n", "whose line 2 is not UTF-8; save it as UTF-8"),
-            ("a\nb".encode("utf-16"), "which is UTF-16 text; give it as a plain UTF-8 text"),
+            (
+                "a\nb".encode("utf-16"),
+                "whose line 1 is not UTF-8: it is UTF-16 text; give a plain text",
+            ),
             (b"a\nb\0c\n", "whose line 2 has a zero byte; give a text file"),
             ("a\n" + "ä" * 20_001, "whose line 2 has 20,001 letters; give at most 20,000"),
         ],

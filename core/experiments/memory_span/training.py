@@ -15,7 +15,6 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-import numpy
 import torch
 from torch import Tensor
 
@@ -25,7 +24,13 @@ from core.measure.gradients import decay_rates, measure_gradients, seed_blocks
 from core.models.recurrent import Recurrent
 from core.stats.estimates import finite
 from core.tasks.lag_tasks import Adding, CopyMemory, CuedRecall, LagTask
-from core.training import LastStepClassifier, Trainer, cross_entropy_by_seed, evenly_spaced
+from core.training import (
+    LastStepClassifier,
+    Trainer,
+    cross_entropy_by_seed,
+    evenly_spaced,
+    generators_of,
+)
 
 MIN_PERCENT = 90.0
 """Percent of the symbols that must be right for a lag to count as learned."""
@@ -103,9 +108,7 @@ class LagTaskSetup:
 
     def generators(self, purpose: Purpose, lag: int) -> list[torch.Generator]:
         """One for each seed: what it draws depends on the seed, the lag and the purpose alone."""
-        keys = ((seed, lag, PURPOSES.index(purpose)) for seed in self.seeds)
-        drawn = (numpy.random.SeedSequence(key).generate_state(1)[0] for key in keys)
-        return [torch.Generator().manual_seed(int(number)) for number in drawn]
+        return generators_of((seed, lag, PURPOSES.index(purpose)) for seed in self.seeds)
 
     def draw(self, generators: Sequence[torch.Generator], lag: int, count: int) -> EvalBatch:
         """`count` sequences from each generator."""

@@ -17,7 +17,6 @@ from itertools import accumulate
 from statistics import fmean, median
 from typing import Literal, NamedTuple, get_args
 
-import numpy
 import torch
 from torch import Tensor
 
@@ -42,6 +41,7 @@ from core.training import (
     Trainer,
     cross_entropy_by_seed,
     evenly_spaced,
+    generators_of,
 )
 
 Purpose = Literal["weights", "training", "validation", "test"]
@@ -157,9 +157,7 @@ class StateTraining:
 
     def generators(self, purpose: Purpose) -> list[torch.Generator]:
         """One for each seed."""
-        keys = ((seed, get_args(Purpose).index(purpose)) for seed in self.seeds)
-        drawn = (numpy.random.SeedSequence(key).generate_state(1)[0] for key in keys)
-        return [torch.Generator().manual_seed(int(number)) for number in drawn]
+        return generators_of((seed, get_args(Purpose).index(purpose)) for seed in self.seeds)
 
     def draw(self, generators: Sequence[torch.Generator], steps: int, count: int) -> Words:
         """Words of one length, each seed's from its generator."""

@@ -14,10 +14,10 @@ METHOD = """
 A word is read token by token, and after every token the network answers which state the tokens so
 far have led to: the product of all of them in a group. **Parity**: bits, and whether the ones so
 far are odd. **Counting**: bits, and how many were one, modulo a number. **S3** and **A5**: a token
-is any permutation of three things, or any even one of five; the state is their product. The answer
-to A5 cannot be computed by a circuit of constant depth with threshold gates (Merrill, Petty &
-Sabharwal 2024), so that a model that takes all steps at once must fail at some length, whatever its
-weights, unless it has more layers for longer words.
+is any permutation of three things, or any even one of five; the state is their product. It is
+believed, and not proven (TC⁰ ≠ NC¹), that circuits of constant depth with threshold gates cannot
+answer A5 at every length; a transformer, and a linear recurrence whose factors do not depend on the
+input or are diagonal, is no more than such a circuit (Merrill, Petty & Sabharwal 2024).
 
 Networks are recurrent layers and a linear readout at every step, trained with Adam on words drawn
 afresh: every batch has words of one length, drawn evenly from one token to the longest. With

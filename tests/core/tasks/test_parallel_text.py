@@ -206,8 +206,16 @@ def test_the_usual_files_read_to_the_right_sentences(what: str, tmp_path: Path) 
 
 
 REFUSED: dict[str, tuple[str, str | bytes, str]] = {
-    "UTF-16": ("a.tsv", TWO.encode("utf-16"), "which is UTF-16 text; give it as a plain UTF-8"),
-    "UTF-32": ("a.tsv", TWO.encode("utf-32"), "which is UTF-32 text; give it as a plain UTF-8"),
+    "UTF-16": (
+        "a.tsv",
+        TWO.encode("utf-16"),
+        "whose line 1 is not UTF-8: it is UTF-16 text; give a plain",
+    ),
+    "UTF-32": (
+        "a.tsv",
+        TWO.encode("utf-32"),
+        "whose line 1 is not UTF-8: it is UTF-32 text; give a plain",
+    ),
     "UTF-16 without a mark": ("a.tsv", TWO.encode("utf-16-be"), "line 1 has a zero byte"),
     "Windows' letters": ("a.tsv", "ein\ta\nfünf\tfive\n".encode("cp1252"), "line 2 is not UTF-8"),
     "Japanese of old": ("a.tsv", "犬\tdog\n".encode("shift-jis"), "line 1 is not UTF-8"),
@@ -217,8 +225,16 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "a zero byte": ("a.tsv", b"ein\ta\nzwei\x00\ttwo\n", "line 2 has a zero byte"),
     "an end of line within": ("a.tsv", "ein\ta\nzwei\rdrei\ttwo\n", "line 2 has an end of line"),
     "DOS's end": ("a.tsv", TWO + "\x1a", "line 3 has 1 column"),
-    "a zip": ("a.tsv", archive("zip"), "which is a zip archive, or a spreadsheet; give it as"),
-    "a spreadsheet": ("a.xlsx", archive("zip"), "which is a zip archive, or a spreadsheet"),
+    "a zip": (
+        "a.tsv",
+        archive("zip"),
+        "whose line 1 is not UTF-8: it is a zip archive, or a spreadsheet; give a plain",
+    ),
+    "a spreadsheet": (
+        "a.xlsx",
+        archive("zip"),
+        "whose line 1 is not UTF-8: it is a zip archive, or a spreadsheet",
+    ),
     "gzip under another name": ("a.tsv", gzip.compress(TWO.encode()), "compressed by gzip ("),
     "gzip twice": ("a.gz", gzip.compress(gzip.compress(TWO.encode())), "compressed by gzip ("),
     "gzip of nothing": ("a.gz", gzip.compress(b""), "which is empty"),
@@ -229,8 +245,16 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
         "or damaged; get it again",
     ),
     "tar and gzip": ("a.tar.gz", archive("tar"), "line 1 has a zero byte"),
-    "bzip2": ("a.tsv", bz2.compress(TWO.encode()), "which is compressed by bzip2"),
-    "xz": ("a.tsv", lzma.compress(TWO.encode()), "which is compressed by xz"),
+    "bzip2": (
+        "a.tsv",
+        bz2.compress(TWO.encode()),
+        "whose line 1 is not UTF-8: it is compressed by bzip2",
+    ),
+    "xz": (
+        "a.tsv",
+        lzma.compress(TWO.encode()),
+        "whose line 1 is not UTF-8: it is compressed by xz",
+    ),
     "nothing": ("a.tsv", "", "which is empty"),
     "ends of line alone": ("a.tsv", "\n\r\n\n", "which is empty"),
     "JSON": ("a.tsv", '{"de": "ein", "en": "a"}\n', "line 1 has 1 column"),

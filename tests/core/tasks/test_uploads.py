@@ -71,7 +71,9 @@ def test_another_content_of_the_same_name_overwrites_nothing(corpora: Path, tmp_
 def test_what_is_no_training_text_is_not_kept(corpora: Path, tmp_path: Path) -> None:
     ana = of("ana", tmp_path)
     assert "has 1 column; give source, tab, target" in refusal(ana, "a.tsv", b"one column\n")
-    assert "which is compressed by gzip" in refusal(ana, "a.tsv", gzip.compress(TEXT))
+    assert "whose line 1 is not UTF-8: it is compressed by gzip" in refusal(
+        ana, "a.tsv", gzip.compress(TEXT)
+    )
     assert "which has 16,777,217 bytes; give at most 16,777,216 (16 MiB)" in (
         refusal(ana, "a.tsv", b"a\tb\n" * 4_194_304 + b"x")
     )
