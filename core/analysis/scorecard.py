@@ -137,7 +137,7 @@ def terms_of(settings: Mapping[str, Any]) -> Terms | None:
 
 # --- Which runs may stand side by side? Those that share all but what is compared.
 
-MAX_READ = 30
+MAX_READ = 20
 """The most repeats of one kind that are read, seeds or launches; of more, only the newest are. What
 is counted is read once."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.analysis.choice import usual_measures, weighable
 from core.analysis.limits import parse_limits
 from core.analysis.scorecard import Terms
 from core.experiment import Experiment
@@ -67,7 +68,9 @@ def test_an_empty_store_says_what_would_be_measured(
     scene("empty")
     app = show_card()
     assert not app.exception
-    assert plain("RNN has the fewest parameters (8,320)") in app.subheader[0].value
+    assert "no quality is measured" in app.subheader[0].value
+    assert plain("RNN has the fewest parameters (8,320)") in texts(app)
+    assert "launch-proposal" in keys(app)
     assert table_of(app).loc["LSTM", "parameters"] == 33_280, "counted without a run"
     ticked = [box.value for box in app.checkbox]
     assert len(ticked) == len(all_experiments())
@@ -79,12 +82,10 @@ def test_an_empty_store_says_what_would_be_measured(
     assert "scorecard-queue" in keys(app)
     state = show_card(mode="Equal state")
     assert not state.exception
-    assert plain("At a state of 512 bytes, ") in state.subheader[0].value
+    assert plain("at a state of 512 bytes, ") in state.subheader[0].value
     other = show_card(mode="Equal parameters")
     assert not other.exception
-    assert (
-        plain("Nothing is measured at a budget of 100,000 parameters") in other.subheader[0].value
-    )
+    assert plain("Nothing is measured at a budget of 100,000 parameters") in texts(other)
 
 
 def test_a_full_store_has_every_question_and_its_usual_choices(
@@ -93,7 +94,8 @@ def test_a_full_store_has_every_question_and_its_usual_choices(
     scene("full")
     app = show_card()
     assert not app.exception
-    assert "RNN has the fewest parameters" in app.subheader[0].value
+    assert "RNN has the fewest parameters" in texts(app)
+    assert "Choose " in app.subheader[0].value
     chosen = app.multiselect[0].value
     assert list(table_of(app).index) == chosen
     assert len(chosen) == len(usual_variants())
@@ -143,7 +145,7 @@ def test_limits_are_typed_into_fields_and_strike_out_what_does_not_fit(
     said = texts(app)
     assert "~~LSTM~~" in said
     assert plain("Struck out: LSTM (recurrent parameters 200).") in said
-    assert plain("Uncertain: RNN (p99 latency 100 µs, 1 launch only).") in said
+    assert plain("Not decided: RNN (p99 latency 100 µs, 1 launch only).") in said
     fields = {field.label: field for field in app.text_input}
     fields[plain("p99 latency ≤")].set_value("soon").run()
     assert plain("latency_p99_us is limited to 'soon'; give an amount in µs") in app.error[0].value
@@ -209,7 +211,7 @@ def test_at_equal_parameters_the_achieved_sizes_are_said(store: Store, show_card
     for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"state_budget": [256, 512]}):
         record(store, PARAMETER_COUNT, config, "one")
     app = show_card(mode="Equal state", state="256")
-    assert "At a state of 256 bytes" in app.subheader[0].value
+    assert "at a state of 256 bytes" in app.subheader[0].value
     assert plain("LSTM 32 → 256 bytes, 12,544 parameters") in texts(app)
 
 
@@ -254,10 +256,10 @@ def test_quality_is_traded_against_what_is_limited_or_the_latency(
     snapshot = ScorecardIndex(store.table).at(store.runs())
     kinds, terms = ["RNN", "LSTM", "GRU"], Terms(hidden_size=64)
     card = snapshot.scorecard(kinds, terms)
-    lines = balance.comparable(card)
-    assert balance.usual_axes(card, lines) == ("latency_p99_us", "half_distance_steps")
+    lines = weighable(card)
+    assert usual_measures(card) == ("half_distance_steps", "latency_p99_us")
     limited = snapshot.scorecard(kinds, terms, limits=parse_limits(["state<=1k", "span>=2"]))
-    x, y = balance.usual_axes(limited, lines)
+    y, x = usual_measures(limited)
     assert (x, y) == ("state_bytes", "span")
     points = balance.points_of(card, lines[x], lines[y])
     assert list(points["label"]) == kinds
