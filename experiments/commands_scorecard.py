@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 
-from core.analysis.choice import Choice, weighable
+from core.analysis.choice import Choice
 from core.analysis.choice import choose as choose_layer
 from core.analysis.limits import (
     NEEDS,
@@ -67,10 +67,9 @@ def choose(args: argparse.Namespace) -> int:
     for name, column in limitable().items():
         if (amount := getattr(args, flag_dest(name))) is not None:
             limits.append(f"{name}{usual_sign(column)}{amount}")
-    axes = [find_measure(given) if given else "" for given in (args.quality, args.against)]
+    axes = [_axis(args.quality, "quality", ">="), _axis(args.against, "against", "<=")]
     store = open_store()
     card, _ = _scorecard(store, args, limits)
-    _check_axes(card, axes)
     choice = choose_layer(card, *axes)
     if args.format == "table":
         print_choice(choice)
@@ -83,17 +82,17 @@ def choose(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_axes(card: Scorecard, axes: Sequence[str]) -> None:
-    """Refuse a measure that cannot be weighed."""
-    lines = weighable(card)
-    for flag, name, sign in zip(("quality", "against"), axes, (">=", "<="), strict=True):
-        fitting = [n for n, line in lines.items() if usual_sign(line.column) == sign]
-        if name and name not in fitting:
-            known = f"choose from {listed(fitting)}" if fitting else "there is none yet"
-            raise BadSetting(
-                f"{flag} is {name}, which is no {'quality' if sign == '>=' else 'cost'} that two "
-                f"variants have on these terms; {known}"
-            )
+def _axis(text: str, flag: str, sign: str) -> str:
+    """The measure that layers are weighed by; `BadSetting` for one of the other kind."""
+    if not text:
+        return ""
+    columns = limitable()
+    known = [name for name, column in columns.items() if usual_sign(column) == sign]
+    name = find_measure(text, f"{flag} is")
+    if name not in known:
+        kind = "quality" if sign == ">=" else "cost"
+        raise BadSetting(f"{flag} is {name}, which is no {kind}; choose from {listed(known)}")
+    return name
 
 
 def _scorecard(

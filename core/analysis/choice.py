@@ -160,6 +160,8 @@ class Choice:
     quality: Measure | None
     """None where nothing of the kind is measured of any layer."""
     cost: Measure | None
+    asked: tuple[str, str] = ("", "")
+    """The quality and the cost that were named, measured or not."""
 
     @cached_property
     def fitting(self) -> list[str]:
@@ -349,11 +351,13 @@ class Choice:
         """Measure what is weighed, of those that fit; where no quality is measured, any."""
         for question in self.card.questions:
             weighed = [m for m in (self.quality, self.cost) if m and m.line in question.lines]
-            names = tuple(measure.name for measure in weighed)
-            if self.quality is None:
-                name = headlines(question.experiment)[0].name
-                better = scored_column(question.experiment, name).better
-                names = (name,) if better == "higher" else ()
+            wanted = [m.name for m in weighed]
+            wanted += [n for n in self.asked if n in (h.name for h in scored(question.experiment))]
+            if self.quality is None and not self.asked[0]:
+                first = headlines(question.experiment)[0].name
+                better = scored_column(question.experiment, first).better
+                wanted += [first] if better == "higher" else []
+            names = tuple(dict.fromkeys(wanted))
             lines = [line for line in question.lines if line.headline.name in names]
             kinds = [k for k in self.fitting if not any(k in line.cells for line in lines)]
             yield _missing(question, "no quality", names, kinds if names else ())
@@ -471,15 +475,12 @@ def usual_measures(card: Scorecard) -> tuple[str, str]:
 
 
 def choose(card: Scorecard, quality: str = "", cost: str = "") -> Choice:
-    """Choose by two measures, the usual ones unless they are named and can be weighed."""
+    """Choose by two measures, the usual ones unless they are named."""
     lines = weighable(card)
     usual = usual_measures(card)
-    names = [
-        given if given in lines else other
-        for given, other in zip((quality, cost), usual, strict=True)
-    ]
-    measures = [_measure(lines[name]) if name else None for name in names]
-    return Choice(card, measures[0], measures[1])
+    names = [given or other for given, other in zip((quality, cost), usual, strict=True)]
+    measures = [_measure(lines[name]) if name in lines else None for name in names]
+    return Choice(card, measures[0], measures[1], (quality, cost))
 
 
 def _measure(line: MeasureLine) -> Measure:

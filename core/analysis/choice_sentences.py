@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from core.analysis.choice import Choice, Measure, Proposal, Why
-from core.analysis.limits import name_of
+from core.analysis.limits import limitable, name_of
 from core.analysis.scorecard_sentences import (
     repeats_of,
     spoken,
@@ -62,7 +62,9 @@ def _named(kinds: list[str]) -> str:
 
 def _nothing_to_weigh(choice: Choice) -> str:
     if choice.quality is None or choice.cost is None:
-        lacking = "quality" if choice.quality is None else "cost"
+        which = 0 if choice.quality is None else 1
+        asked = choice.asked[which]
+        lacking = name_of(limitable()[asked]) if asked else ("quality", "cost")[which]
         return f"no {lacking} is measured of two variants, so there is nothing to weigh them by"
     titles = f"{name_of(choice.quality.line.column)} and {name_of(choice.cost.line.column)}"
     return f"none of them has both {titles}: weigh them by other measures"

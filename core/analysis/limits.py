@@ -291,7 +291,7 @@ def parse_limit(text: str) -> AnyLimit:
     return Limit(name, sign, parse_value(name, amount))
 
 
-def find_measure(text: str) -> str:
+def find_measure(text: str, field: str = "limit is on") -> str:
     """The name of the one measure that is meant; `BadSetting` for none or several."""
     columns = limitable()
     words = text.lower().split()
@@ -305,7 +305,7 @@ def find_measure(text: str) -> str:
     ]
     if len(fitting) != 1:
         which = f"which fits {listed(fitting)}" if fitting else f"choose from {listed([*columns])}"
-        raise BadSetting(f"limit is on {text[:60]!r}; {which}")
+        raise BadSetting(f"{field} {text[:60]!r}; {which}")
     return fitting[0]
 
 

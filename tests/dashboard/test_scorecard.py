@@ -56,8 +56,12 @@ def table_of(app: AppTest) -> Any:
     return app.dataframe[0].value
 
 
+def to_measure(app: AppTest) -> list[Any]:
+    return [box for box in app.checkbox if str(box.key).startswith("measure-")]
+
+
 def tick_all(app: AppTest) -> None:
-    for box in app.checkbox:
+    for box in to_measure(app):
         box.check()
     app.run()
 
@@ -72,7 +76,7 @@ def test_an_empty_store_says_what_would_be_measured(
     assert plain("RNN has the fewest parameters (8,320)") in texts(app)
     assert "launch-proposal" in keys(app)
     assert table_of(app).loc["LSTM", "parameters"] == 33_280, "counted without a run"
-    ticked = [box.value for box in app.checkbox]
+    ticked = [box.value for box in to_measure(app)]
     assert len(ticked) == len(all_experiments())
     assert 0 < ticked.count(True) < len(ticked), "only what is cheap"
     said = texts(app)
@@ -153,6 +157,39 @@ def test_limits_are_typed_into_fields_and_strike_out_what_does_not_fit(
     fields[plain("p99 latency ≤")].set_value("").run()
     assert asked(app, "limit") == ["parameters<=0.15k"]
     assert not app.error
+
+
+def test_a_need_and_a_device_are_chosen_and_stay_in_the_address(
+    scene: Callable[[str], Store], show_card: Show
+) -> None:
+    scene("full")
+    app = show_card(limit="parameters<=1k")
+    app.checkbox(key="need both-sides").check().run()
+    assert not app.exception
+    assert asked(app, "limit") == ["parameters<=1k", "both-sides"]
+    assert plain("RNN, LSTM and GRU (does not read what comes later)") in texts(app)
+    app.checkbox(key="need both-sides").uncheck().run()
+    assert asked(app, "limit") == ["parameters<=1k"]
+    elsewhere = show_card(limit="p99<=1ms", device="cuda")
+    assert not elsewhere.exception
+    assert plain("Throughput (") in texts(elsewhere), "it is to be measured there"
+    assert elsewhere.subheader[0].value.startswith("Choose none yet")
+
+
+def test_the_launch_that_would_decide_is_one_button(
+    store: Store, show_card: Show, workers: list[Store]
+) -> None:
+    app = show_card(limit="span>=200")
+    assert not app.exception
+    app.button(key="launch-proposal").click().run()
+    assert not app.exception
+    queued = store.runs(status="SCHEDULED")
+    assert workers
+    assert {(run.experiment, run.settings["longest_lag"]) for run in queued} == {
+        (MEMORY_SPAN.name, 200)
+    }
+    assert "launch-proposal" not in keys(app), "it is on its way"
+    assert f"{len(queued)} runs of it in progress" in texts(app)
 
 
 def test_shades_follow_rank_and_direction_and_ties_share_the_best_one(

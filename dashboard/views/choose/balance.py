@@ -25,8 +25,11 @@ from experiments import choices
 
 def ask(card: Scorecard) -> Choice:
     """The choice by the two measures in the address, or by the usual ones; `pick` asks for them."""
-    given = {key: controls.asked(key)[0] if controls.asked(key) else "" for key in ("y", "x")}
-    return choose(card, given["y"], given["x"])
+    lines = weighable(card)
+    quality, cost = (
+        next((name for name in controls.asked(key) if name in lines), "") for key in ("y", "x")
+    )
+    return choose(card, quality, cost)
 
 
 def pick(choice: Choice) -> None:
