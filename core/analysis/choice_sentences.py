@@ -30,8 +30,10 @@ def recommendation(choice: Choice) -> str:
     card = choice.card
     limits = listed([limit.in_words for limit in card.limits])
     at = f"at {card.terms.in_words}"
+    is_open = card.that("not decided") or card.that("not measured")
     if not choice.fitting:
-        return f"Choose none yet: no variant surely fits {limits}, {at}."
+        none = "none yet: no variant surely fits" if is_open else "none: no variant fits"
+        return f"Choose {none} {limits}, {at}."
     names = [spoken(kind) for kind in choice.recommended]
     if not names:
         fit = f"{_named(choice.fitting)} fit {limits}" if limits else "No limit rules anything out"
@@ -39,8 +41,7 @@ def recommendation(choice: Choice) -> str:
     number = len(choice.fitting)
     if number == 1 and limits:
         (only,) = names
-        is_open = choice.card.that("not decided") or choice.card.that("not measured")
-        alone = "it alone fits surely" if is_open else "it alone fits"
+        alone = "it alone surely fits" if is_open else "it alone fits"
         return f"Choose {only}: {alone} {limits}, {at}{_values(choice, choice.recommended[0])}."
     within = f"of the {number} variants that fit {limits}" if limits else "without a limit"
     quality, cost = choice.quality, choice.cost

@@ -201,7 +201,13 @@ class Limit:
         if value is None:
             return Finding(self, "does not fit", f"no {title}")
         ends = interval(estimate)
-        reason = f"{title} {quantity(value, unit)}{f' [{ends}]' if ends else ''}"
+        if not ends and len(values) >= MIN_AGREEING and not self.column.aggregation.exact:
+            least, most = (exact_number(end(values)) for end in (min, max))
+            range_of = f"{least} to {most} " if least != most else ""
+            ends = f"({range_of}in {counted(len(values), over)})"
+        elif ends:
+            ends = f"[{ends}]"
+        reason = f"{title} {quantity(value, unit)} {ends}".rstrip()
         bounds = self.column.aggregation.bounds(estimate, values)
         if self.column.aggregation.exact:
             decisive: Sequence[float] = (value,)
@@ -209,8 +215,6 @@ class Limit:
             decisive = bounds
         elif len(values) >= MIN_AGREEING:
             decisive = values
-            ends = f"{exact_number(min(values))} to {exact_number(max(values))}"
-            reason += f" ({ends} in {counted(len(values), over)})"
         else:
             number = max(1, len(values))
             reason = f"{reason}, {counted(number, over)} only"

@@ -39,8 +39,9 @@ NONE = "none"
 NOT_YET = "not yet"
 
 
-def scorecard_answer(card: Scorecard) -> str:
-    """Which kinds keep the limits and which of them is best at what; then what is not measured."""
+def scorecard_answer(card: Scorecard, *, unfit: bool = True) -> str:
+    """Which kinds keep the limits and which of them is best at what; why the others do not, unless
+    that stands beside it (`unfit` is false); then what is not measured."""
     every = [kind.kind for kind in card.kinds]
     shown = [question for question in card.questions if _is_answered(question)]
     at = f"at {card.terms.in_words}"
@@ -61,7 +62,7 @@ def scorecard_answer(card: Scorecard) -> str:
             sentences += _undecided(shown, kept)
         elif kept:
             sentences.append(_values(shown, kept[0]))
-        sentences += what_does_not_surely_fit(card)
+        sentences += what_does_not_surely_fit(card) if unfit else ()
     missing = len(card.questions) - len(shown)
     if missing:
         are = "is" if missing == 1 else "are"

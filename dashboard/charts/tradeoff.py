@@ -35,8 +35,10 @@ MAX_NAMES = 12
 AREAS = (60.0, 700.0)
 """Of the smallest and of the largest mark, in square pixels."""
 
-FAINT = 0.3
-"""Opacity of what is not on the frontier by a limit, beside the others."""
+OPACITIES: Mapping[str, float] = {"of interval": 0.2, "of mark": 0.9, "of name": 1.0}
+
+FAINT = 0.35
+"""How much fainter the labels in `out` are."""
 
 RIGHT = 0.6
 """Share of the figure beyond which a name stands to the left of its mark."""
@@ -71,8 +73,8 @@ def tradeoff(
     points = points.dropna(subset=["x", "y"]).reset_index(drop=True)
     within = points[~points["label"].isin(out)]
     best = frontier(within, x.better, y.better) if x.better and y.better else []
-    faint = points["label"].isin(out)
-    points = points.assign(strength=faint.map({True: FAINT, False: 1.0}))
+    faint = points["label"].isin(out).map({True: FAINT, False: 1.0})
+    points = points.assign(**{part: full * faint for part, full in OPACITIES.items()})
     logs = {end: is_skewed(points[end]) for end in ("x", "y")}
     domains = {end: _domain(points, end, log=logs[end]) for end in ("x", "y")}
     for end in ("x", "y"):
@@ -97,9 +99,8 @@ def tradeoff(
     def upward(field: str) -> altair.Y:
         return altair.Y(field, type="quantitative", scale=scale("y"), axis=axis("y", None))
 
-    def strength(full: float) -> altair.Opacity:
-        scale = altair.Scale(domain=[0, 1], range=[0, full])
-        return altair.Opacity("strength", type="quantitative", scale=scale, legend=None)
+    def strength(part: str) -> altair.Opacity:
+        return altair.Opacity(part, type="quantitative", scale=None)
 
     labels = list(points["label"])
     colours = [styles[label].colour for label in labels]
@@ -120,10 +121,18 @@ def tradeoff(
     bars = base.mark_rule(strokeWidth=6, aria=False)
     layers += [
         bars.encode(
-            x=across("x_low"), x2="x_high", y=upward("y"), color=colour, opacity=strength(0.2)
+            x=across("x_low"),
+            x2="x_high",
+            y=upward("y"),
+            color=colour,
+            opacity=strength("of interval"),
         ),
         bars.encode(
-            x=across("x"), y=upward("y_low"), y2="y_high", color=colour, opacity=strength(0.2)
+            x=across("x"),
+            y=upward("y_low"),
+            y2="y_high",
+            color=colour,
+            opacity=strength("of interval"),
         ),
     ]
     tooltips = [
@@ -139,7 +148,7 @@ def tradeoff(
         marks = marks.encode(
             size=altair.Size("size", type="quantitative", scale=areas, legend=None)
         )
-    marks = marks.encode(x=across("x"), y=upward("y"), color=colour, opacity=strength(0.9))
+    marks = marks.encode(x=across("x"), y=upward("y"), color=colour, opacity=strength("of mark"))
     layers.append(marks.encode(tooltip=tooltips))
     named = points if len(points) <= MAX_NAMES else points[points["label"].isin(best)]
     if not named.empty:
@@ -147,7 +156,7 @@ def tradeoff(
             x=across("x"),
             y=upward("place"),
             color=colour,
-            opacity=strength(1.0),
+            opacity=strength("of name"),
             text=constant("Text", {"expr": f"width < {NARROW} ? '' : datum.label"}),
         )
         layers += [
@@ -196,5 +205,5 @@ def _names(
     places = [10**level if logs["y"] else level for level in levels]
     left = [place < RIGHT * WIDTH for place in lefts]
     return altair.Chart(
-        points.assign(place=places, left=left)[["label", "x", "place", "left", "strength"]]
+        points.assign(place=places, left=left)[["label", "x", "place", "left", "of name"]]
     )

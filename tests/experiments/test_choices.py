@@ -58,6 +58,7 @@ def test_counts_alone_decide_a_limit_on_counts(
     _, out, _ = asked(capsys, "--parameters", "10k", "--both-sides", "--json")
     content: dict[str, Any] = json.loads(out)
     assert content["recommended"] == []
+    assert content["answer"].startswith("Choose none: no variant fits both sides and recurrent")
     assert {row["fit"] for row in content["variants"]} == {"does not fit"}
     assert content["proposal"] is None
 

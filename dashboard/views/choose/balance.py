@@ -91,10 +91,10 @@ def _draw_table(choice: Choice) -> None:
         for name in choice.measures
     }
     places = {"Place": [place_of(choice, kind) for kind in kinds]}
-    index = pandas.Index(kinds, name="Variant")
-    table = pandas.DataFrame({**places, **columns}, index=index)
+    table = pandas.DataFrame({"Variant": kinds, **places, **columns})
     with st.container(key="choice-table"):
-        st.table(table.map(plain), border="horizontal")
+        alt = "Each variant with its place and the measures that it is judged by"
+        st.table(table.map(plain), border="horizontal", hide_index=True, alt=alt)
 
 
 def points_of(card: Scorecard, x: MeasureLine, y: MeasureLine) -> pandas.DataFrame:

@@ -26,7 +26,8 @@ from dashboard.ui.text import plain
 LIMIT = "limit"
 """The key in the address, once for each limit."""
 
-FIELD_PIXELS = 190
+FIELD_PIXELS = 168
+"""Two side by side on a phone."""
 
 Place = tuple[str, str]
 """A measure and the side on which it is limited: `latency_p99_us`, `<=`."""

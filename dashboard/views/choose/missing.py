@@ -117,7 +117,6 @@ def _offer_missing(card: Scorecard, missing: Mapping[str, Plan]) -> None:
         clicked = st.button(
             f"Measure {counted(len(chosen), 'run')}" if chosen else "Measure",
             icon=":material/play_arrow:",
-            type="primary" if by_limits else "secondary",
             key="scorecard-queue",
             disabled=not (chosen and access.may_launch()),
         )

@@ -7,6 +7,7 @@ last.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
@@ -44,7 +45,7 @@ from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from dashboard.views.chapter import claims
 from dashboard.views.choose import balance, figures, limits, missing, table
-from experiments import scorecards
+from experiments import choices, scorecards
 from experiments.reports.html import scorecard_report
 from experiments.scorecards import Launch, ScorecardSnapshot, launches
 
@@ -84,8 +85,9 @@ def _amount(terms: Terms) -> str:
     return str(next(iter(terms.settings.values())))
 
 
-def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
-    """Offer the scorecard as files, which are made on request."""
+def offer_files(choice: Choice, snapshot: ScorecardSnapshot) -> None:
+    """Offer the scorecard and the choice as files, which are made on request."""
+    card = choice.card
     files = {
         "CSV": ("csv", lambda: scorecards.csv(card)),
         "JSON": ("json", lambda: scorecards.as_json(card, snapshot.properties)),
@@ -98,6 +100,10 @@ def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
     with st.container(horizontal=True, gap="small", key="scorecard-files"):
         for title, (ending, content) in files.items():
             downloads.offer(title, f"scorecard.{ending}", content, f"scorecard-{ending}")
+        for ending, make in (("csv", choices.csv), ("json", choices.as_json)):
+            content = functools.partial(make, choice)
+            title = f"Choice as {ending.upper()}"
+            downloads.offer(title, f"choice.{ending}", content, f"choice-{ending}")
 
 
 def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None:
@@ -147,7 +153,7 @@ def draw() -> None:
     missing.propose(choice)
     balance.draw(choice)
     st.subheader("Every question", anchor=False)
-    st.markdown(plain(scorecard_answer(card)))
+    st.markdown(plain(scorecard_answer(card, unfit=False)))
     table.draw(card)
     missing.offer(card)
     panels = st.expander(
@@ -160,7 +166,7 @@ def draw() -> None:
     for question in card.questions:
         draw_question(question, snapshot.runs)
     _properties(snapshot)
-    offer_files(card, snapshot)
+    offer_files(choice, snapshot)
     held = {"kinds": kinds, TERM_CONTROLS[terms.mode][1]: _amount(terms)}
     links.also(held | ({"machine": machine} if machine else {}))
 
