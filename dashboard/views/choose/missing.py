@@ -65,7 +65,9 @@ def propose(choice: Choice) -> None:
 def offer(card: Scorecard) -> None:
     """Offer to queue the missing runs, question by question; show nothing if there are none."""
     wanted = {run_key(e.name, c.flat()): (e, c) for e, c in card.missing}
-    newest = {run_key(run.experiment, run.settings): run for run in cache.reader().runs()}
+    # Of what is missing no run has finished, and most runs have.
+    unfinished = (run for run in cache.reader().runs() if run.status != "FINISHED")
+    newest = {run_key(run.experiment, run.settings): run for run in unfinished}
     attempts = {key: newest[key] for key in wanted if key in newest}
     active = {key: run for key, run in attempts.items() if run.status in ACTIVE}
     broken = [run for run in attempts.values() if run.status in ("FAILED", "KILLED")]
