@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from core.analysis.limits import NEEDS, flag_dest, limitable, usual_sign
+from core.analysis.limits import NEEDS, allowed_amount, flag_dest, limitable, usual_sign
 from core.analysis.search import EXAMPLES
 from core.experiment import DEVICES, MAX_SEEDS, Experiment
 from core.experiments import all_experiments
@@ -323,8 +323,7 @@ def _add_choose(parser: argparse.ArgumentParser) -> None:
         )
     for name, column in limitable().items():
         most = "At least" if usual_sign(column) == ">=" else "At most"
-        unit = f", in {column.unit} or with a unit" if column.unit else ""
-        text = f"{most} this much: {column.title}{unit}. {column.description}"
+        text = f"{column.title}. {most} {allowed_amount(column.unit)}. {column.description}"
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             dest=flag_dest(name),

@@ -3,7 +3,7 @@
     choice = choose(card, quality="span", cost="latency_p99_us")
 
 It reads a scorecard, so it rests on finished runs alone, on one set of terms; nothing is
-interpolated. A layer that surely keeps every limit is weighed by two measures, a quality and a
+interpolated between sizes. A layer that surely keeps every limit is weighed by two measures, a quality and a
 cost: the layers that no other one beats in both are the frontier (the Pareto set), and these are
 what it recommends. What a limit forbids, or leaves undecided, is never among them.
 """
@@ -238,20 +238,16 @@ class Choice:
     @property
     def ruled_out(self) -> list[RuledOut]:
         """What each limit forbids; a kind may be forbidden by several."""
-        broken = [RuledOut(limit, self._findings(limit, "does not fit")) for limit in self._limits]
-        return [one for one in broken if one.kinds]
-
-    @property
-    def _limits(self) -> Sequence[AnyLimit]:
-        return self.card.limits
-
-    def _findings(self, limit: AnyLimit, fit: str) -> dict[str, str]:
-        return {
-            kind: finding.reason
-            for kind, findings in self.card.findings.items()
-            for finding in findings
-            if finding.limit == limit and finding.fit == fit
+        broken = {
+            limit: {
+                kind: finding.reason
+                for kind, findings in self.card.findings.items()
+                for finding in findings
+                if finding.limit == limit and finding.fit == "does not fit"
+            }
+            for limit in self.card.limits
         }
+        return [RuledOut(limit, kinds) for limit, kinds in broken.items() if kinds]
 
     @property
     def measures(self) -> list[str]:

@@ -135,8 +135,8 @@ def value_with_repeats(choice: Choice, name: str, kind: str) -> str:
 
 
 def rests_on(choice: Choice) -> str:
-    """`Rests on 24 runs: 6 of Throughput, 18 of Memory span. Every value …`; on which runs, and
-    that nothing is interpolated."""
+    """`It rests on 24 runs: 6 of Throughput and 18 of Memory span. Every value …`: on which runs, and
+    that nothing is interpolated between sizes."""
     runs = {experiment_named(name).title: len(ids) for name, ids in choice.evidence.items()}
     if not runs:
         what = "what is counted, and on no run" if choice.measures else "no run"
@@ -144,8 +144,8 @@ def rests_on(choice: Choice) -> str:
     of = listed([f"{number:,} of {title}" for title, number in runs.items()])
     return (
         f"It rests on {counted(sum(runs.values()), 'run')}: {of}. Every value is one that was "
-        f"counted or measured at {choice.card.terms.in_words}: nothing is interpolated, and of "
-        "other sizes it says nothing."
+        f"counted or measured at {choice.card.terms.in_words}; none is interpolated from other "
+        "sizes, of which it says nothing."
     )
 
 

@@ -327,12 +327,15 @@ def parse_value(name: str, text: str) -> float:
             return float(f"{number * factors[given.lower()] / factors[unit.lower()]:.12g}")
         if not factors and not unit.startswith("%") and given.lower() in AMOUNT_POWERS:
             return number * AMOUNT_POWERS[given.lower()]
+    raise BadSetting(f"{name} is limited to {text[:40]!r}; give {allowed_amount(unit)}")
+
+
+def allowed_amount(unit: str) -> str:
+    """`an amount in µs, such as 1 ms`."""
     units = next((units for units in UNITS if unit.lower() in units), {})
     example = "1 ms" if "ms" in units else "256 kB" if units else "90%" if unit == "%" else "200k"
     in_unit = f" in {unit}" if unit else ""
-    raise BadSetting(
-        f"{name} is limited to {text[:40]!r}; give an amount{in_unit}, such as {example}"
-    )
+    return f"an amount{in_unit}, such as {example}"
 
 
 def parse_limits(texts: Sequence[str]) -> list[AnyLimit]:

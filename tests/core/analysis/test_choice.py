@@ -217,7 +217,7 @@ def test_it_rests_on_the_runs_of_its_measures_and_interpolates_nothing() -> None
     choice = chosen(made, "p99<=100")
     assert set(choice.evidence) == {"length-quality", "throughput"}
     assert sum(map(len, choice.evidence.values())) == 2 * 6 * len(KINDS)
-    assert "nothing is interpolated" in rests_on(choice)
+    assert "none is interpolated" in rests_on(choice)
     assert usual_measures(choice.card) == ("bottleneck", "latency_p99_us")
 
 
