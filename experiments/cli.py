@@ -322,8 +322,8 @@ def _add_choose(parser: argparse.ArgumentParser) -> None:
             f"--{name}", dest=flag_dest(name), action="store_true", help=need.description
         )
     for name, column in limitable().items():
-        most = "At least" if usual_sign(column) == ">=" else "At most"
-        text = f"{column.title}. {most} {allowed_amount(column.unit)}. {column.description}"
+        most = "at least" if usual_sign(column) == ">=" else "at most"
+        text = f"{column.title}, {most}: {allowed_amount(column.unit)}. {column.description}"
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             dest=flag_dest(name),

@@ -3,9 +3,9 @@
     choice = choose(card, quality="span", cost="latency_p99_us")
 
 It reads a scorecard, so it rests on finished runs alone, on one set of terms; nothing is
-interpolated between sizes. A layer that surely keeps every limit is weighed by two measures, a quality and a
-cost: the layers that no other one beats in both are the frontier (the Pareto set), and these are
-what it recommends. What a limit forbids, or leaves undecided, is never among them.
+interpolated between sizes. A layer that surely keeps every limit is weighed by two measures, a
+quality and a cost: the layers that no other one beats in both are the frontier (the Pareto set),
+and these are what it recommends. What a limit forbids, or leaves undecided, is never among them.
 """
 
 from __future__ import annotations

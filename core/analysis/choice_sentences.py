@@ -135,8 +135,8 @@ def value_with_repeats(choice: Choice, name: str, kind: str) -> str:
 
 
 def rests_on(choice: Choice) -> str:
-    """`It rests on 24 runs: 6 of Throughput and 18 of Memory span. Every value …`: on which runs, and
-    that nothing is interpolated between sizes."""
+    """`It rests on 24 runs: 6 of Throughput and 18 of Memory span. Every value …`: on which runs,
+    and that nothing is interpolated between sizes."""
     runs = {experiment_named(name).title: len(ids) for name, ids in choice.evidence.items()}
     if not runs:
         what = "what is counted, and on no run" if choice.measures else "no run"

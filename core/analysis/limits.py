@@ -333,7 +333,8 @@ def parse_value(name: str, text: str) -> float:
 def allowed_amount(unit: str) -> str:
     """`an amount in µs, such as 1 ms`."""
     units = next((units for units in UNITS if unit.lower() in units), {})
-    example = "1 ms" if "ms" in units else "256 kB" if units else "90%" if unit == "%" else "200k"
+    example = "1 ms" if "ms" in units else "256 kB" if units else "90%" if unit == "%" else "20"
+    example = example if unit else "200k"
     in_unit = f" in {unit}" if unit else ""
     return f"an amount{in_unit}, such as {example}"
 
