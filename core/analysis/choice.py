@@ -287,17 +287,17 @@ class Choice:
         for question in self.card.questions:
             limits = self._limits_on(question)
             lacking = {
-                kind: names
+                kind: missing
                 for kind in self.card.that("not measured")
                 if (
-                    names := [
+                    missing := [
                         finding.limit.measure
                         for finding in self.card.findings[kind]
                         if finding.fit == "not measured" and finding.limit in limits
                     ]
                 )
             }
-            names = tuple(dict.fromkeys(name for of_kind in lacking.values() for name in of_kind))
+            names = tuple(dict.fromkeys(name for missing in lacking.values() for name in missing))
             further = _further(question, [limit for limit in limits if limit.measure in names])
             if further and lacking:
                 yield self._longer(question, "not measured", names, [*lacking], further)
