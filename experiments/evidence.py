@@ -51,7 +51,7 @@ AGREEMENT = {True: "yes", False: "no", None: "not decided"}
 
 @dataclass(frozen=True)
 class ClaimStatus:
-    """The state of some claims in one store: all fifteen of the chapter, or those of papers."""
+    """The state of some claims in one store: those of both chapters, or of papers."""
 
     results: Results = field(default_factory=Results)
     verdicts: Mapping[Any, Verdict] = field(default_factory=dict)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.analysis.sweeps import STAMP, Sweep
-from core.chapter import CLAIMS, Measurement
+from core.chapter import RECURRENCE, SUCCESSORS, Measurement
 from core.chapter.claim import MeasuredClaim, key_of
 from core.chapter.memory import SMALL
+from core.chapter.successors import FOLLOWED
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
@@ -115,13 +116,7 @@ BEYOND_CLAIMS = (
         ALL,
         {**SMALL_TRANSLATOR, "attention": ("dot",), "seeds": (2,), "training_steps": (300,)},
     ),
-    Measurement(
-        "what recurrence, its successors and attention follow",
-        STATE_TRACKING,
-        (*ONE_DIRECTION, "min-gru", "transformer"),
-        {"learning_rate": (0.01,)},  # with less the plain RNN does not learn it
-        headline=True,
-    ),
+    FOLLOWED,
     Measurement(
         "what all six follow",
         STATE_TRACKING,
@@ -168,7 +163,7 @@ def _claimed(
     return tuple(parts)
 
 
-CHAPTER = _claimed(CLAIMS, BEYOND_CLAIMS)
+CHAPTER = _claimed(RECURRENCE, BEYOND_CLAIMS)
 
 SUITES: tuple[Suite, ...] = (
     Suite(
@@ -242,6 +237,14 @@ SUITES: tuple[Suite, ...] = (
         "and depth change in it, what each cell costs, how far back it learns to look, what a "
         "second direction sees, and what attention does for long sentences.",
         CHAPTER,
+    ),
+    Suite(
+        "successors",
+        "Successors",
+        "Why did attention win, and what came back? How attention's time grows, what all steps at "
+        "once gain, in which layers the gradient lasts, and what a minGRU and a transformer "
+        "remember and follow beside a GRU. Some ten minutes.",
+        _claimed(SUCCESSORS),
     ),
     Suite(
         "papers",

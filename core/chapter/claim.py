@@ -253,8 +253,10 @@ Section = Literal[
     "Depth and direction",
     "Sequence to sequence",
     "Speed",
+    "Why attention won",
+    "What came back",
 ]
-"""The chapter's sections, in its order."""
+"""The sections of both chapters, in their order."""
 
 
 @dataclass(frozen=True)
@@ -359,7 +361,7 @@ class MeasuredClaim:
 
 @dataclass(frozen=True, eq=False)
 class Claim(MeasuredClaim):
-    """One of the chapter's fifteen."""
+    """One of the chapter's, or of the second chapter's, which the papers make."""
 
     number: int
     title: str
@@ -378,7 +380,9 @@ class Claim(MeasuredClaim):
     quantity: str = field(kw_only=True)
     """What the textbook's value and the measured one are values of."""
     textbook: str = field(kw_only=True)
-    """The textbook's value."""
+    """The textbook's value, or that of another source."""
+    source: str = field(default="Textbook", kw_only=True)
+    """Who makes the claim."""
     formula: str = field(kw_only=True)
     """LaTeX."""
     why: str = field(kw_only=True)
