@@ -212,7 +212,7 @@ class Figure(Protocol):
 
 
 def tabs(shown: Shown, figures: Sequence[Figure]) -> None:
-    """Show a tab for each figure that the runs can fill; one is drawn when it is first opened."""
+    """Show a tab for each figure that the runs can fill; only the open one is drawn."""
     available = [figure for figure in figures if figure.available(shown)]
     if available:
         _tabs(shown, available)
@@ -222,25 +222,12 @@ def tabs(shown: Shown, figures: Sequence[Figure]) -> None:
 
 @st.fragment
 def _tabs(shown: Shown, figures: Sequence[Figure]) -> None:
-    """The tabs themselves: opening one redraws nothing else of the page.
-
-    What has been open stays drawn, so that the browser shows it again without waiting for us.
-    """
-    opened = st.session_state.setdefault("figures opened", set())
+    """The tabs themselves: opening one, or a choice or toggle in it, redraws nothing else."""
     places = controls.tabs([figure.title for figure in figures], "figure")
     for place, figure in zip(places, figures, strict=True):
-        name = shown.experiment.name, figure.title
         if place.open:
-            opened.add(name)
-        if name in opened:
             with place:
-                _figure(shown, figure)
-
-
-@st.fragment
-def _figure(shown: Shown, figure: Figure) -> None:
-    """A figure with its controls: a choice or toggle redraws nothing else."""
-    figure.draw(shown)
+                figure.draw(shown)
 
 
 @contextlib.contextmanager
