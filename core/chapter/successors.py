@@ -17,6 +17,7 @@ from core.chapter.claim import (
     Results,
     Truth,
     Verdict,
+    combined,
     compare_matched,
     evidence,
     exactly,
@@ -307,15 +308,17 @@ def attention_gradient_rule(results: Results) -> Verdict:
         lasts = True if own.low >= LASTS else False if own.high < LASTS else None
     matched = cells["transformer"][0]
     near = matched.estimate("percent_distance_steps")
-    figure = f"Kept per step, from {NEAR} to {FAR} steps back: {_kept_in_words(estimates)}."
+    kept_in_words = f"Kept per step, from {NEAR} to {FAR} steps back: {_kept_in_words(estimates)}."
+    figure = kept_in_words
     if near.value is not None:
         figure += (
             f" Its own step has most of it all the same: 1% of the last step's is left after "
             f"{quantity(near.value, 'steps')}, and from there on it stays."
         )
-    return of_parts(
-        {"the transformer's gradient does not fade with distance": lasts},
+    return combined(
+        [lasts],
         figure,
+        kept_in_words,
         measured=f"{number(own.value or 0.0)} a step",
         spread=f"RNN: {number(estimates['rnn'].value or 0.0)}; {spread(own)}",
         answer=None if lasts is None else FADES[lasts],
