@@ -300,6 +300,15 @@ class Config(Settings):
         return recorded and WIDTH in settings and cls.counted != Config.counted
 
 
+DEVICES = tuple(
+    choice
+    for setting in settings_of(Config)
+    if setting.name == "device"
+    for choice in setting.choices
+    if choice != "auto"
+)
+"""The devices that can be asked for by name."""
+
 Limit = Callable[[Mapping[str, Value]], float]
 """(flat settings, and the flat row where it is known) → where the measurement ended: a value that
 reached it is a lower bound."""
@@ -589,7 +598,7 @@ class Experiment:
     """The measures that answer the question, the most important first."""
     unranked: tuple[str, ...] = ()
     """Measures of the summary that a scorecard shows after the headlines, without verdicts: times
-    of one machine, which people have limits for."""
+    and memory of one machine, which people have limits for."""
     learned: Callable[[Mapping[str, Value], Mapping[str, Any]], bool] | None = None
     """(flat config, flat summary) → whether the networks have learned their task: what has not is
     shown last, and said to be hardly trained. None where nothing is trained."""

@@ -14,8 +14,9 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from core.analysis.limits import NEEDS, flag_dest, limitable, usual_sign
 from core.analysis.search import EXAMPLES
-from core.experiment import MAX_SEEDS, Experiment
+from core.experiment import DEVICES, MAX_SEEDS, Experiment
 from core.experiments import all_experiments
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.measure.scoring import DEFAULT_BUCKET_WIDTH
@@ -23,7 +24,13 @@ from core.measure.tokenisation import DEFAULT_TOKENISATION, TOKENISATIONS
 from core.models.registry import usual_variants, variants
 from core.settings import BadSetting
 from core.store.records import ENDED, STATUSES
-from experiments import cards, commands, commands_cells, commands_operations
+from experiments import (
+    cards,
+    commands,
+    commands_cells,
+    commands_operations,
+    commands_scorecard,
+)
 from experiments.export import EXPORT_FORMATS
 from experiments.hosting import TEAM_PORT
 from experiments.suites import SUITES
@@ -140,7 +147,18 @@ def _parser() -> _Parser:
     _add_format(export, "csv", EXPORT_FORMATS)
     _add_compare(verb("compare", "compare finished runs, with verdicts", commands.compare))
     _add_scorecard(
-        verb("scorecard", "compare variants on every question, on equal terms", commands.scorecard)
+        verb(
+            "scorecard",
+            "compare variants on every question, on equal terms",
+            commands_scorecard.scorecard,
+        )
+    )
+    _add_choose(
+        verb(
+            "choose",
+            "say which layer to take within limits, and how sure",
+            commands_scorecard.choose,
+        )
     )
     report = verb(
         "report", "write the chapter's claims and verdicts as one HTML file", commands.report
@@ -291,6 +309,42 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_scorecard(parser: argparse.ArgumentParser) -> None:
+    _add_terms(parser)
+    _add_format(parser, "table", ("table", *commands_scorecard.SCORECARD_FORMATS))
+    parser.add_argument("--output", metavar="FILE", help="default: standard output")
+    _add_json(parser, dest="format")
+
+
+def _add_choose(parser: argparse.ArgumentParser) -> None:
+    """A flag for every limit that an experiment declares, and for every need."""
+    for name, need in NEEDS.items():
+        parser.add_argument(
+            f"--{name}", dest=flag_dest(name), action="store_true", help=need.description
+        )
+    for name, column in limitable().items():
+        most = "At least" if usual_sign(column) == ">=" else "At most"
+        unit = f", in {column.unit} or with a unit" if column.unit else ""
+        text = f"{most} this much: {column.title}{unit}. {column.description}"
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=flag_dest(name),
+            metavar="AMOUNT",
+            help=text.replace("%", "%%"),
+        )
+    axis = "a measure; default: the first that a limit is on, else {}"
+    parser.add_argument(
+        "--quality", default="", metavar="M", help=axis.format("the first one measured")
+    )
+    parser.add_argument(
+        "--against", default="", metavar="M", help=axis.format("the p99 latency, or the last cost")
+    )
+    _add_terms(parser)
+    _add_format(parser, "table", ("table", *commands_scorecard.CHOICE_FORMATS))
+    parser.add_argument("--output", metavar="FILE", help="default: standard output")
+    _add_json(parser, dest="format")
+
+
+def _add_terms(parser: argparse.ArgumentParser) -> None:
     variants = "variants, or kinds as a scorecard calls them; default: the usual ones"
     parser.add_argument("--variants", metavar="V,…", help=variants)
     terms = parser.add_mutually_exclusive_group()
@@ -303,15 +357,16 @@ def _add_scorecard(parser: argparse.ArgumentParser) -> None:
         "--machine", metavar="M", help="where times were measured: part of its name"
     )
     parser.add_argument(
+        "--device", choices=DEVICES, metavar="D", help=f"of the times: {', '.join(DEVICES)}"
+    )
+    parser.add_argument(
         "--limit",
         action="append",
         default=[],
         metavar="LIMIT",
-        help="what must be kept, any number of times: 'parameters<=200k', 'p99<=1ms', 'span>=20'",
+        help="what must be kept, any number of times: 'parameters<=200k', 'p99<=1ms', 'span>=20', "
+        f"{', '.join(NEEDS)}",
     )
-    _add_format(parser, "table", ("table", *commands.SCORECARD_FORMATS))
-    parser.add_argument("--output", metavar="FILE", help="default: standard output")
-    _add_json(parser, dest="format")
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:

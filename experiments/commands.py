@@ -18,7 +18,6 @@ from rich.table import Table
 from core.analysis import comparison
 from core.analysis.across import Pivot, axes, axis_of, pivot
 from core.analysis.comparison import Comparison
-from core.analysis.limits import parse_limits
 from core.analysis.more_seeds import (
     fewest_seeds,
     looks_at,
@@ -27,23 +26,13 @@ from core.analysis.more_seeds import (
     undecided,
     with_more_seeds,
 )
-from core.analysis.scorecard import (
-    DEFAULT_TERMS,
-    MODES,
-    Scorecard,
-    available_machines,
-    default_kinds,
-    fullest_terms,
-    parse_terms,
-)
 from core.analysis.search import parse
 from core.analysis.sentences import answer
 from core.analysis.sizes import size_of, sizes_in_words
 from core.analysis.sweeps import headline
 from core.analysis.sweeps import sweeps as group_by_sweep
 from core.chapter import compute_all
-from core.chapter.claim import Verdict
-from core.experiment import BUDGETS, COMPARED_AT, Config, Experiment
+from core.experiment import BUDGETS, Config, Experiment
 from core.experiments import all_experiments, experiment_named
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.formatting import counted, inline_text, listed
@@ -55,7 +44,7 @@ from core.settings import BadSetting, parse_values
 from core.store.folder import StoreError
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
-from experiments import cells, housekeeping, logs, queue, scorecards, scoring
+from experiments import cells, housekeeping, logs, queue, scoring
 from experiments import export as files
 from experiments.evidence import ClaimStatus, Evidence, needed_by
 from experiments.hosting import TEAM_FOLDER, serve_team
@@ -65,7 +54,6 @@ from experiments.reports.html import (
     comparison_report,
     papers_report,
     score_report,
-    scorecard_report,
 )
 from experiments.reports.latex import comparison_tables, pivot_table
 from experiments.serve import run_mlflow, serve_all
@@ -78,7 +66,6 @@ from experiments.terminal import (
     print_pivot,
     print_results,
     print_runs,
-    print_scorecard,
     print_scores,
     say,
     write,
@@ -101,13 +88,6 @@ PIVOT_FORMATS: Mapping[str, Callable[[Pivot], bytes]] = {
     "latex": lambda pivot: pivot_table(pivot).encode(),
 }
 """The formats of one measure by two settings."""
-
-SCORECARD_FORMATS: Mapping[str, Callable[[Scorecard, Verdict, Mapping[str, RunRecord]], bytes]] = {
-    "csv": lambda card, properties, runs: scorecards.csv(card),
-    "json": lambda card, properties, runs: scorecards.as_json(card, properties),
-    "latex": lambda card, properties, runs: scorecards.latex(card),
-    "html": lambda card, properties, runs: scorecard_report(card, properties, runs).encode(),
-}
 
 SCORE_FORMATS: Mapping[str, Callable[[Scores], bytes]] = {
     "csv": scoring.csv,
@@ -556,37 +536,6 @@ def _headline_runs(store: Store) -> list[RunRecord]:
             "makes the first"
         )
     return runs
-
-
-def scorecard(args: argparse.Namespace) -> int:
-    """`scorecard`: compare on equal terms, and print the commands for what is missing."""
-    given = [(name, getattr(args, name)) for name in COMPARED_AT.values()]
-    terms = next((parse_terms(name, text) for name, text in given if text is not None), None)
-    limits = parse_limits(args.limit)
-    store = open_store()
-    index = scorecards.ScorecardIndex(store.table)
-    snapshot = index.at(store.runs(archived=False))
-    kinds = default_kinds(snapshot.records)
-    if args.variants is not None:
-        kinds = scorecards.find_kinds(args.variants.split(","), snapshot.kinds)
-    if terms is None:
-        shapes = [snapshot.kinds[kind] for kind in kinds]
-        measured = (fullest_terms(snapshot.records, shapes, mode) for mode in MODES)
-        terms = next((terms for terms in measured if terms is not None), DEFAULT_TERMS[MODES[0]])
-    machines = available_machines(snapshot.records)
-    machine = next(iter(machines), "")
-    if args.machine is not None:
-        machine = scorecards.find_machine(args.machine, machines)
-    card = snapshot.scorecard(kinds, terms, machine, limits)
-    if args.format == "table":
-        print_scorecard(card)
-    else:
-        content = SCORECARD_FORMATS[args.format](card, snapshot.properties, snapshot.runs)
-        write(content, args.output)
-    for question in card.questions:
-        for launch in scorecards.launches(question.experiment, question.missing):
-            say(f"not measured yet: {launch.command}")
-    return 0
 
 
 def report(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas
 
-from core.analysis.limits import Limit, worst
+from core.analysis.limits import AnyLimit, worst
 from core.analysis.scorecard import (
     MeasureLine,
     Record,
@@ -116,17 +116,25 @@ class ScorecardSnapshot:
         kinds: Sequence[str],
         terms: Terms,
         machine: str = "",
-        limits: Sequence[Limit] = (),
+        limits: Sequence[AnyLimit] = (),
         unmeasured: Mapping[str, Architecture] | None = None,
+        device: str = "",
     ) -> Scorecard:
-        """The scorecard with these columns; times are those of one machine. `unmeasured` are
-        columns that may have no run yet."""
-        asked = (*kinds, terms, machine, *limits)
+        """The scorecard with these columns; times are those of one machine, or of any with that
+        device. `unmeasured` are columns that may have no run yet."""
+        asked = (*kinds, terms, machine, device, *limits)
         if asked not in self._cards:
             every = {**(unmeasured or {}), **self.kinds}
             columns = [every[kind] for kind in kinds]
             self._cards[asked] = scorecard(
-                self.records, columns, terms, self._table, machine, limits, self._read_ahead
+                self.records,
+                columns,
+                terms,
+                self._table,
+                machine,
+                limits,
+                self._read_ahead,
+                device,
             )
         return self._cards[asked]
 

@@ -14,6 +14,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.analysis.across import Pivot
+from core.analysis.choice import Choice
+from core.analysis.choice_sentences import (
+    choice_answer,
+    open_questions,
+    place_of,
+    proposal_in_words,
+    rests_on,
+    value_with_repeats,
+)
 from core.analysis.comparison import Comparison, compare
 from core.analysis.scorecard import Scorecard
 from core.analysis.scorecard_sentences import (
@@ -22,12 +31,13 @@ from core.analysis.scorecard_sentences import (
     basis_in_words,
     fit_text,
     scorecard_answer,
+    spoken,
 )
 from core.analysis.sentences import MARKS, answer, method, verdict
 from core.analysis.sizes import sizes_in_words, sizes_of
 from core.chapter.claim import Truth
 from core.experiment import Experiment
-from core.formatting import exact_number, inline_text
+from core.formatting import exact_number, inline_text, listed
 from core.measure import scoring
 from core.papers import PAPERS, REPRODUCTION, REPRODUCTION_VERBS
 from core.secrets import without_secrets
@@ -36,6 +46,7 @@ from core.stats.estimates import Estimate
 from core.store.records import RunRecord
 from core.store.tables import is_blank
 from core.store.tracking import Store
+from experiments import choices
 from experiments.evidence import ClaimStatus, headline
 from experiments.export import with_settings
 from experiments.scorecards import cell_texts
@@ -263,6 +274,30 @@ def print_scorecard(card: Scorecard) -> None:
                 f"{sizes_in_words(question.experiment, question.sizes_of_columns)}",
                 markup=False,
             )
+
+
+def print_choice(choice: Choice) -> None:
+    """Print the answer, the table that it is read from, what it rests on, and the launch that would
+    decide the rest."""
+    OUT.print(choice_answer(choice) + "\n", markup=False)
+    card = choice.card
+    titles = [card.lines[name].column.heading for name in choice.measures]
+    table = Table("variant", "place", *map(escape, titles))
+    for kind in choices.ordered(choice):
+        values = [value_with_repeats(choice, name, kind) or NOT_YET for name in choice.measures]
+        table.add_row(*map(escape, (kind, place_of(choice, kind), *values)))
+    OUT.print(table)
+    for one in choice.ruled_out:
+        kinds = listed([spoken(kind) for kind in one.kinds])
+        OUT.print(f"Ruled out by {one.limit.in_words}: {kinds}.", markup=False)
+    for sentence in open_questions(choice):
+        OUT.print(sentence, markup=False)
+    OUT.print(rests_on(choice), markup=False)
+    for name, ids in choice.evidence.items():
+        OUT.print(f"  {name}: {' '.join(run[:8] for run in ids)}", markup=False)
+    OUT.print(proposal_in_words(choice), markup=False)
+    for command in choices.commands(choice):
+        OUT.print(f"  {command}", markup=False)
 
 
 def print_scores(scores: scoring.Scores) -> None:

@@ -11,7 +11,7 @@ would have shown, and whether they are equal within the measure's margin.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -408,9 +408,14 @@ def compare(
 
 
 def compare_groups(
-    experiment: Experiment, groups: Sequence[Group], table: Table, looks: int = 1
+    experiment: Experiment,
+    groups: Sequence[Group],
+    table: Table,
+    looks: int = 1,
+    measures: Collection[str] | None = None,
 ) -> Comparison:
-    """Compare groups of finished runs that have recorded a summary."""
+    """Compare groups of finished runs that have recorded a summary, by every measure or by these
+    alone: each measure is a family of its own."""
     looks = max([looks, *(run.looks for group in groups for run in group.runs)])
     samples = {
         group.name: per_seed_values(
@@ -426,7 +431,7 @@ def compare_groups(
     seeds = {group.name: seeds_of(experiment, group.runs) for group in groups}
     results = []
     for declared in experiment.summary.columns():
-        if declared.role != "measure":
+        if declared.role != "measure" or (measures is not None and declared.name not in measures):
             continue
         column = declared.of(run.settings for group in groups for run in group.runs)
         values = {g.name: list(samples[g.name].get(column.name, {}).values()) for g in groups}

@@ -1,30 +1,35 @@
 """Limits: what a layer may cost at most, or must keep at least, and whether it does.
 
-    parse_limit("parameters <= 200k"), parse_limit("p99 <= 1 ms"), parse_limit("span >= 20")
+    parse_limit("parameters <= 200k"), parse_limit("p99 <= 1 ms"), parse_limit("span >= 20"),
+    parse_limit("streaming")
 
-A limit is on a measure of the scorecard. What is counted is decided by the number alone, an
-estimate by its interval, which must lie on one side of the limit. Where too few repeats have no
-interval, all of them must agree, three at least. What was not measured keeps no limit.
+A limit is on a measure of the scorecard, so an experiment that declares one declares a limit, its
+flag and its field; or it is a need, which a layer meets by what it is. What is counted is decided
+by the number alone, an estimate by its interval, which must lie on one side of the limit. Where too
+few repeats have no interval, all of them must agree, three at least. What was not measured keeps no
+limit.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.experiment import Column, Experiment, Headline
 from core.experiments import all_experiments
 from core.formatting import counted, exact_number, interval, listed, quantity
+from core.models.architecture import Architecture
 from core.settings import AMOUNT_POWERS, BadSetting
 from core.stats.estimates import AtLeast, Estimate
 
-Fit = Literal["fits", "uncertain", "not measured", "does not fit"]
+Fit = Literal["fits", "not decided", "not measured", "does not fit"]
 """From the best to the worst: a layer is as good as the worst of its findings."""
 
-FITS: tuple[Fit, ...] = ("fits", "uncertain", "not measured", "does not fit")
+FITS: tuple[Fit, ...] = ("fits", "not decided", "not measured", "does not fit")
 
 MIN_AGREEING = 3
 """Repeats without an interval that must all be on one side of a limit."""
@@ -68,15 +73,19 @@ def scored(experiment: Experiment) -> tuple[Headline, ...]:
     return (*headlines(experiment), *(Headline(name, "") for name in experiment.unranked))
 
 
+def scored_column(experiment: Experiment, name: str) -> Column:
+    """The column of a line: what is not ranked has no better direction on a scorecard."""
+    column = next(c for c in experiment.summary.columns() if c.name == name)
+    return replace(column, better=None) if name in experiment.unranked else column
+
+
 @functools.cache
 def limitable() -> Mapping[str, Column]:
     """Name → column of every measure that a limit can be on, in the order of the scorecard."""
     return {
-        headline.name: column
+        headline.name: scored_column(experiment, headline.name)
         for experiment in all_experiments()
         for headline in scored(experiment)
-        for column in experiment.summary.columns()
-        if column.name == headline.name
     }
 
 
@@ -84,10 +93,66 @@ def limitable() -> Mapping[str, Column]:
 class Finding:
     """Whether one layer keeps one limit."""
 
-    limit: Limit
+    limit: Limit | Need
     fit: Fit
     reason: str
     """Its value: `p99 latency 812 µs [790–830]`; or why there is none."""
+    repeats: int | None = None
+    """Where it is not decided: how many more repeats would decide it, if its values are what they
+    seem; None where no number would."""
+    longer: bool = False
+    """Where it is not decided because the measurement ended before the limit was reached."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a layer must be able to do: it follows from its architecture, exactly."""
+
+    name: str
+    """As it is typed and as its flag is called: `both-sides`."""
+    title: str
+    description: str
+    meets: Callable[[Architecture], bool]
+    unlike: str
+    """What is said of a layer that does not: completes `the LSTM …`."""
+    measure = ""
+    """A need is on no measure of the scorecard."""
+
+    def __str__(self) -> str:
+        """What an address and a command line hold."""
+        return self.name
+
+    @property
+    def in_words(self) -> str:
+        """`streaming`."""
+        return self.title.lower()
+
+    def finding_of(self, architecture: Architecture) -> Finding:
+        """Judge a layer."""
+        fits = self.meets(architecture)
+        return Finding(self, "fits" if fits else "does not fit", "" if fits else self.unlike)
+
+
+NEEDS: Mapping[str, Need] = {
+    need.name: need
+    for need in (
+        Need(
+            "streaming",
+            "Streaming",
+            "An output at every step, from what came before it: one direction.",
+            lambda architecture: not architecture.bidirectional,
+            "reads the end first",
+        ),
+        Need(
+            "both-sides",
+            "Both sides",
+            "Every output knows what comes before and after it: two directions.",
+            lambda architecture: architecture.bidirectional,
+            "does not read what comes later",
+        ),
+    )
+}
+"""Name → need."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +201,13 @@ class Limit:
         if value is None:
             return Finding(self, "does not fit", f"no {title}")
         ends = interval(estimate)
-        reason = f"{title} {quantity(value, unit)}{f' [{ends}]' if ends else ''}"
+        if not ends and len(values) >= MIN_AGREEING and not self.column.aggregation.exact:
+            least, most = (exact_number(end(values)) for end in (min, max))
+            range_of = f"{least} to {most} " if least != most else ""
+            ends = f"({range_of}in {counted(len(values), over)})"
+        elif ends:
+            ends = f"[{ends}]"
+        reason = f"{title} {quantity(value, unit)} {ends}".rstrip()
         bounds = self.column.aggregation.bounds(estimate, values)
         if self.column.aggregation.exact:
             decisive: Sequence[float] = (value,)
@@ -144,17 +215,33 @@ class Limit:
             decisive = bounds
         elif len(values) >= MIN_AGREEING:
             decisive = values
-            ends = f"{exact_number(min(values))} to {exact_number(max(values))}"
-            reason += f" ({ends} in {counted(len(values), over)})"
         else:
-            few = counted(max(1, len(values)), over)
-            return Finding(self, "uncertain", f"{reason}, {few} only")
+            number = max(1, len(values))
+            reason = f"{reason}, {counted(number, over)} only"
+            return Finding(self, "not decided", reason, MIN_AGREEING - number)
         kept = {self.keeps(value) for value in decisive}
-        if self.sign == "<=" and kept == {True} and isinstance(max(decisive), AtLeast):
-            kept = {True, False}  # it may be larger
+        if len(kept) == 1 and isinstance(max(decisive), AtLeast) and kept == {self.sign == "<="}:
+            # What is at least so much may be more than the limit.
+            return Finding(self, "not decided", f"{reason}; no more was tried", longer=True)
         if len(kept) > 1:
-            return Finding(self, "uncertain", reason)
+            return Finding(self, "not decided", reason, self._repeats(estimate, values))
         return Finding(self, "fits" if kept == {True} else "does not fit", reason)
+
+    def _repeats(self, estimate: Estimate, values: Sequence[float]) -> int | None:
+        """How many more repeats bring the interval to one side, if it shrinks as 1/√n around the
+        value, on the scale of the measure; as many again where there is no interval."""
+        low, value, high = estimate.low, estimate.value, estimate.high
+        if value is None or low is None or high is None:
+            return len(values)
+        scale = self.column.aggregation.scale.forward
+        end = high if self.value > value else low
+        gap, half = (abs(scale(x) - scale(value)) for x in (self.value, end))
+        if not (gap > 0 and math.isfinite(half / gap)):
+            return None
+        return max(1, math.ceil(len(values) * (half / gap) ** 2) - len(values))
+
+
+AnyLimit = Limit | Need
 
 
 def name_of(column: Column) -> str:
@@ -173,6 +260,11 @@ def usual_sign(column: Column) -> Literal["<=", ">="]:
     return ">=" if column.better == "higher" else "<="
 
 
+def flag_dest(name: str) -> str:
+    """Where the command line keeps the amount of a limit, or whether a need was given."""
+    return f"limit_{name.replace('-', '_')}"
+
+
 # --- Limits as people type them
 
 
@@ -185,22 +277,25 @@ def split_limit(text: str) -> tuple[str, Literal["<=", ">="], str]:
     if match is None:
         raise BadSetting(
             f"limit is {text[:60]!r}; give a measure, <= or >=, and an amount, such as "
-            "'parameters<=200k' or 'p99<=1ms'"
+            f"'parameters<=200k' or 'p99<=1ms', or {listed([*NEEDS], 'or')}"
         )
     sign: Literal["<=", ">="] = "<=" if match["sign"] in ("<=", "=<", "<", "≤") else ">="
     return find_measure(match["name"]), sign, match["amount"]
 
 
-def parse_limit(text: str) -> Limit:
-    """`parameters <= 200k`, `p99 < 1 ms` → a limit; `BadSetting` with a sentence otherwise.
+def parse_limit(text: str) -> AnyLimit:
+    """`parameters <= 200k`, `p99 < 1 ms`, `streaming` → a limit; `BadSetting` with a sentence
+    otherwise.
 
     A measure is named by its column, or by words that only its name and title have.
     """
+    if need := NEEDS.get("-".join(text.lower().split())):
+        return need
     name, sign, amount = split_limit(text)
     return Limit(name, sign, parse_value(name, amount))
 
 
-def find_measure(text: str) -> str:
+def find_measure(text: str, field: str = "limit is on") -> str:
     """The name of the one measure that is meant; `BadSetting` for none or several."""
     columns = limitable()
     words = text.lower().split()
@@ -214,7 +309,7 @@ def find_measure(text: str) -> str:
     ]
     if len(fitting) != 1:
         which = f"which fits {listed(fitting)}" if fitting else f"choose from {listed([*columns])}"
-        raise BadSetting(f"limit is on {text[:60]!r}; {which}")
+        raise BadSetting(f"{field} {text[:60]!r}; {which}")
     return fitting[0]
 
 
@@ -240,11 +335,15 @@ def parse_value(name: str, text: str) -> float:
     )
 
 
-def parse_limits(texts: Sequence[str]) -> list[Limit]:
+def parse_limits(texts: Sequence[str]) -> list[AnyLimit]:
     """The limits of some texts; of several on the same side of a measure, the strictest."""
-    limits: dict[tuple[str, str], Limit] = {}
+    limits: dict[tuple[str, str], AnyLimit] = {}
     for limit in map(parse_limit, texts):
+        if isinstance(limit, Need):
+            limits[limit.name, ""] = limit
+            continue
         side = limit.measure, limit.sign
-        if side not in limits or limits[side].keeps(limit.value):
+        known = limits.get(side)
+        if not isinstance(known, Limit) or known.keeps(limit.value):
             limits[side] = limit
     return list(limits.values())

@@ -28,9 +28,18 @@ from core.analysis.comparison import (
     marks,
 )
 from core.analysis.groups import Group, Identity
-from core.analysis.limits import MIN_AGREEING, Finding, Fit, Limit, scored, worst
+from core.analysis.limits import (
+    MIN_AGREEING,
+    AnyLimit,
+    Finding,
+    Fit,
+    Need,
+    scored,
+    scored_column,
+    worst,
+)
 from core.analysis.more_seeds import MAX_ADDED, Plan, fewest_seeds, with_more_seeds
-from core.analysis.runs import finished_run
+from core.analysis.runs import finished_run, repeat_of
 from core.analysis.sizes import Size, size_of_run
 from core.experiment import BUDGETS, COMPARED_AT, SEEDS, WIDTH, Column, Config, Experiment, Headline
 from core.experiments import all_experiments, experiment_named
@@ -128,8 +137,9 @@ def terms_of(settings: Mapping[str, Any]) -> Terms | None:
 
 # --- Which runs may stand side by side? Those that share all but what is compared.
 
-MAX_READ = 30
-"""The most runs of one kind that are read; of more, only the newest are."""
+MAX_READ = 20
+"""The most repeats of one kind that are read, seeds or launches; of more, only the newest are. What
+is counted is read once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,18 +203,20 @@ def on_terms(
     kinds: Collection[str],
     terms: Terms | None = None,
     machine: str = "",
+    device: str = "",
 ) -> list[Basis]:
     """Every basis of an experiment with a run of any of these kinds, the best choice first.
 
     The best one covers the most kinds; among equals, it is the one that was measured last. `terms`
-    and, where times are measured, `machine` restrict the choice.
+    and, where times are measured, `machine` and `device` restrict the choice.
     """
     groups: dict[tuple[Terms, Identity, str], dict[str, list[Record]]] = {}
     order: dict[tuple[Terms, Identity, str], int] = {}
     for index, run in enumerate(records):
         if run.experiment != experiment.name or run.kind not in kinds or run.terms is None:
             continue
-        if terms not in (None, run.terms) or not _measured_on(experiment, run, machine):
+        elsewhere = machine not in ("", run.machine) or device not in ("", run.device)
+        if terms not in (None, run.terms) or (experiment.timed and elsewhere):
             continue
         place = run.machine if experiment.timed else run.device
         group = run.terms, run.shared, place
@@ -212,10 +224,6 @@ def on_terms(
         order[group] = index
     best_first = sorted(groups, key=lambda group: (-len(groups[group]), -order[group]))
     return [_basis(experiment, group, groups[group], kinds) for group in best_first]
-
-
-def _measured_on(experiment: Experiment, run: Record, machine: str) -> bool:
-    return not (experiment.timed and machine) or run.machine == machine
 
 
 def _basis(
@@ -277,14 +285,17 @@ def configs_like(
     architectures: Sequence[Architecture],
     terms: Terms,
     like: Basis | None,
+    device: str = "",
 ) -> list[Config]:
     """Configs of these kinds with the shared settings and the seeds of a basis, or without one with
-    the experiment's defaults. A kind that is impossible on these terms has none."""
+    the experiment's defaults. A kind that is impossible on these terms has none. Times are measured
+    on `device`, if it is given."""
     configs = []
     for architecture in architectures:
         shape = {name: value for name, value in architecture.flat().items() if name != WIDTH}
         for seed in _seeds(experiment, like):
             flat = {**shape, **_shared_values(like), **seed, **terms.settings}
+            flat |= {"device": device} if device and experiment.timed else {}
             try:
                 configs.append(experiment.config.from_flat(flat))
             except BadSetting:
@@ -337,6 +348,11 @@ class MeasureLine:
     """Whether the terms make it equal for all kinds, as nearly as possible."""
 
     @property
+    def has_values(self) -> bool:
+        """Whether any kind has one: where none has, the runs did not measure it."""
+        return any(cell.estimate.value is not None for cell in self.cells.values())
+
+    @property
     def best(self) -> str:
         """The kind that is better than every other by more than noise; empty if none is."""
         return next((kind for kind, mark in self.marks.items() if mark == "best"), "")
@@ -359,6 +375,7 @@ class QuestionCard:
     """One experiment on a scorecard."""
 
     experiment: Experiment
+    terms: Terms
     basis: Basis | None
     """What its runs share; None where there are none on these terms."""
     other_terms: tuple[Terms, ...]
@@ -372,6 +389,8 @@ class QuestionCard:
     """The runs that would fill the empty cells, in the order of the columns."""
     repeats: Repeats
     """The runs that would bring every kind to as many repeats as a verdict takes."""
+    measured: Comparison
+    """The comparison of the kinds that have runs."""
 
     @property
     def sizes_of_columns(self) -> Mapping[str, tuple[Size]]:
@@ -395,9 +414,11 @@ class Scorecard:
     machine: str
     """Where times were measured; empty if there are none."""
     questions: tuple[QuestionCard, ...]
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[AnyLimit, ...] = ()
+    device: str = ""
+    """Where times must have been measured; empty for anywhere."""
 
-    @property
+    @cached_property
     def lines(self) -> Mapping[str, MeasureLine]:
         """Name of a measure → its line."""
         return {line.headline.name: line for q in self.questions for line in q.lines}
@@ -407,7 +428,7 @@ class Scorecard:
         """Kind → whether it keeps each of the limits."""
         lines = self.lines
         return {
-            kind.kind: tuple(_finding(limit, lines, kind.kind) for limit in self.limits)
+            kind.kind: tuple(_finding(limit, lines, kind) for limit in self.limits)
             for kind in self.kinds
         }
 
@@ -442,22 +463,28 @@ def scorecard(
     terms: Terms,
     table: Table,
     machine: str = "",
-    limits: Sequence[Limit] = (),
+    limits: Sequence[AnyLimit] = (),
     ahead: Callable[[Experiment, Sequence[Record]], None] = lambda experiment, records: None,
+    device: str = "",
 ) -> Scorecard:
     """Build it from finished runs, oldest first; tables are read only of the chosen runs, which
-    `ahead` gets before."""
+    `ahead` gets before. `machine` or `device` say where times must have been measured."""
+    of: dict[str, list[Record]] = {}
+    for record in records:
+        of.setdefault(record.experiment, []).append(record)
     questions = tuple(
-        _question(experiment, records, kinds, terms, table, machine, ahead)
-        for experiment in all_experiments()
+        _question(e, of.get(e.name, []), kinds, terms, table, machine, ahead, device)
+        for e in all_experiments()
     )
-    return Scorecard(terms, tuple(kinds), machine, questions, tuple(limits))
+    return Scorecard(terms, tuple(kinds), machine, questions, tuple(limits), device)
 
 
-def _finding(limit: Limit, lines: Mapping[str, MeasureLine], kind: str) -> Finding:
+def _finding(limit: AnyLimit, lines: Mapping[str, MeasureLine], kind: Architecture) -> Finding:
+    if isinstance(limit, Need):
+        return limit.finding_of(kind)
     line = lines.get(limit.measure)
-    cell = line.cells.get(kind) if line else None
-    if cell is None:
+    cell = line.cells.get(kind.kind) if line else None
+    if line is None or cell is None or not line.has_values:
         return limit.finding(None, ())
     over = "launch" if cell.over in ("run", "turn") else "seed"
     return limit.finding(cell.estimate, cell.values, over)
@@ -471,16 +498,18 @@ def _question(
     table: Table,
     machine: str,
     ahead: Callable[[Experiment, Sequence[Record]], None],
+    device: str,
 ) -> QuestionCard:
     names = [kind.kind for kind in kinds]
-    bases = on_terms(experiment, records, names, terms, machine)
+    bases = on_terms(experiment, records, names, terms, machine, device)
     basis = bases[0] if bases else None
     anywhere = on_terms(experiment, records, names)
     other_terms = tuple(dict.fromkeys(b.terms for b in anywhere if b.terms != terms))
     machines = tuple(b.where for b in on_terms(experiment, records, names, terms))
     like = basis or next(iter(anywhere), None)
     if basis:
-        ahead(experiment, [run for runs in basis.runs.values() for run in runs[-MAX_READ:]])
+        kept = (_newest(experiment, reversed(of_kind)) for of_kind in basis.runs.values())
+        ahead(experiment, [run for of_kind in kept for run in of_kind])
     groups = [
         *(_measured_groups(basis, table) if basis else ()),
         *_counted_groups(experiment, kinds, terms, like),
@@ -489,12 +518,23 @@ def _question(
     lines = tuple(_lines(comparison, terms))
     present = {name for line in lines for name, cell in line.cells.items() if cell.runs}
     absent = [kind for kind in kinds if kind.kind not in present]
-    missing = tuple(configs_like(experiment, absent, terms, like))
+    missing = tuple(configs_like(experiment, absent, terms, like, device))
     sizes = _sizes(comparison, basis)
     other_machines = tuple(dict.fromkeys(machines)) if experiment.timed and basis is None else ()
-    repeats = _repeats(comparison, lines)
+    with_runs = tuple(group for group in comparison.groups if not is_counted(group))
+    measured = replace(comparison, groups=with_runs)
+    repeats = _repeats(measured, lines)
     return QuestionCard(
-        experiment, basis, other_terms, other_machines, lines, sizes, missing, repeats
+        experiment,
+        terms,
+        basis,
+        other_terms,
+        other_machines,
+        lines,
+        sizes,
+        missing,
+        repeats,
+        measured,
     )
 
 
@@ -508,13 +548,26 @@ def is_counted(group: Group) -> bool:
 
 
 def _measured_groups(basis: Basis, table: Table) -> Iterator[Group]:
-    """The runs of each kind that have recorded a summary."""
+    """The newest runs of each kind that have recorded a summary."""
     summary = basis.experiment.summary.table
     for kind, records in basis.runs.items():
-        runs = [_run(record, order) for order, record in enumerate(records[-MAX_READ:])]
-        readable = tuple(run for run in runs if has_rows(table(run.run_id, summary)))
-        if readable:
-            yield Group(kind, readable)
+        readable = (r for r in reversed(records) if has_rows(table(r.run_id, summary)))
+        kept = _newest(basis.experiment, readable)
+        if kept:
+            yield Group(kind, tuple(_run(record, order) for order, record in enumerate(kept)))
+
+
+def _newest(experiment: Experiment, newest_first: Iterable[Record]) -> list[Record]:
+    """The newest runs, oldest first, with as many repeats as are read."""
+    most = 1 if repeat_of(experiment) == "count" else MAX_READ
+    kept: list[Record] = []
+    repeats = 0
+    for record in newest_first:
+        kept.append(record)
+        repeats += int(record.settings.get("seeds") or 1) if experiment.by_seed else 1
+        if repeats >= most:
+            break
+    return kept[::-1]
 
 
 def _run(record: Record, order: int) -> RunRecord:
@@ -538,11 +591,11 @@ def _counted_groups(
 
 
 def _compare(
-    experiment: Experiment, kinds: Sequence[str], groups: Sequence[Group], table: Table
+    experiment: Experiment, kinds: Sequence[str], found: Iterable[Group], table: Table
 ) -> Comparison:
     """Compare the kinds as any comparison of their runs does; what has no run is counted."""
     first: dict[str, Group] = {}
-    for group in groups:
+    for group in found:
         first.setdefault(group.name, group)  # a measured one comes before the same one counted
 
     def read(run: RunRecord, name: str) -> pandas.DataFrame | None:
@@ -550,7 +603,9 @@ def _compare(
             return table(run.run_id, name)
         return _counted_summary(experiment, run) if name == experiment.summary.table else None
 
-    return compare_groups(experiment, [first[kind] for kind in kinds if kind in first], read)
+    groups = [first[kind] for kind in kinds if kind in first]
+    names = {headline.name for headline in scored(experiment)}
+    return compare_groups(experiment, groups, read, measures=names)
 
 
 def _counted_summary(experiment: Experiment, run: RunRecord) -> pandas.DataFrame:
@@ -565,16 +620,16 @@ def _counted_summary(experiment: Experiment, run: RunRecord) -> pandas.DataFrame
 def _lines(comparison: Comparison, terms: Terms) -> Iterator[MeasureLine]:
     """Every line of a question of which anything is measured or counted."""
     experiment = comparison.experiment
-    columns = {column.name: column for column in experiment.summary.columns()}
     for headline in scored(experiment) if comparison.groups else ():
-        column, result = columns[headline.name], comparison.result(headline.name)
+        column = scored_column(experiment, headline.name)
+        result = comparison.result(headline.name)
         cells = {
             group.name: _cell(group, column, result, experiment)
             for group in comparison.groups
             if headline.counted or not is_counted(group)
         }
         fixed = headline.fixed_by in terms.settings
-        ranked = None if fixed else result
+        ranked = None if fixed or not column.better else result
         yield MeasureLine(
             headline,
             column,
@@ -585,17 +640,15 @@ def _lines(comparison: Comparison, terms: Terms) -> Iterator[MeasureLine]:
         )
 
 
-def _repeats(comparison: Comparison, lines: Sequence[MeasureLine]) -> Repeats:
+def _repeats(measured: Comparison, lines: Sequence[MeasureLine]) -> Repeats:
     """Find the fewest repeats with which every line can have a verdict, and none is one run alone.
 
     Looking again costs nothing where no verdict was possible; else it counts as a further look.
     """
-    groups = tuple(group for group in comparison.groups if not is_counted(group))
-    measured = replace(comparison, groups=groups)
-    if not groups or comparison.repeat == "count":
+    if not measured.groups or measured.repeat == "count":
         return Repeats()
-    ranked = [line for line in lines if line.differences and line.column.better]
-    looks = comparison.looks + any(
+    ranked = [line for line in lines if line.differences]
+    looks = measured.looks + any(
         d.finding != "not enough seeds" for line in ranked for d in line.differences
     )
     needed = [
@@ -610,7 +663,7 @@ def _repeats(comparison: Comparison, lines: Sequence[MeasureLine]) -> Repeats:
         plan = with_more_seeds(measured, number)
     except BadSetting:  # recorded by a version with other settings
         return Repeats()
-    return Repeats(plan, number, "launch" if comparison.repeat == "launch" else "seed", looks)
+    return Repeats(plan, number, "launch" if measured.repeat == "launch" else "seed", looks)
 
 
 def too_few(line: MeasureLine) -> bool:
@@ -688,7 +741,8 @@ def default_kinds(records: Iterable[Record]) -> list[str]:
     return [kind for kind, shape in PLAIN.items() if both or not shape.bidirectional]
 
 
-def available_machines(records: Sequence[Record]) -> list[str]:
-    """Where times were measured, the machine of the newest run first."""
-    timed = (run.machine for run in reversed(records) if experiment_named(run.experiment).timed)
-    return list(dict.fromkeys(timed))
+def available_machines(records: Sequence[Record], device: str = "") -> list[str]:
+    """Where times were measured (with that device), the machine of the newest run first."""
+    timed = {experiment.name for experiment in all_experiments() if experiment.timed}
+    there = (run for run in reversed(records) if run.experiment in timed)
+    return list(dict.fromkeys(run.machine for run in there if device in ("", run.device)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from core.analysis.limits import Fit, name_of
 from core.analysis.scorecard import (
@@ -15,7 +15,7 @@ from core.analysis.scorecard import (
     shared_settings,
     too_few,
 )
-from core.formatting import counted, interval, listed, number
+from core.formatting import counted, exact_number, interval, listed
 from core.settings import Setting, Value
 
 SCORECARD_MARKS: Mapping[str, str] = {"best": "★", "among the best": "☆"}
@@ -28,7 +28,7 @@ KEY = (
 
 FIT_MARKS: Mapping[Fit, str] = {
     "fits": "✓",
-    "uncertain": "?",
+    "not decided": "?",
     "not measured": "○",
     "does not fit": "✕",
 }
@@ -39,8 +39,9 @@ NONE = "none"
 NOT_YET = "not yet"
 
 
-def scorecard_answer(card: Scorecard) -> str:
-    """Which kinds keep the limits and which of them is best at what; then what is not measured."""
+def scorecard_answer(card: Scorecard, *, unfit: bool = True) -> str:
+    """Which kinds keep the limits and which of them is best at what; why the others do not, unless
+    that stands beside it (`unfit` is false); then what is not measured."""
     every = [kind.kind for kind in card.kinds]
     shown = [question for question in card.questions if _is_answered(question)]
     at = f"at {card.terms.in_words}"
@@ -61,7 +62,7 @@ def scorecard_answer(card: Scorecard) -> str:
             sentences += _undecided(shown, kept)
         elif kept:
             sentences.append(_values(shown, kept[0]))
-        sentences += _others(card)
+        sentences += what_does_not_surely_fit(card) if unfit else ()
     missing = len(card.questions) - len(shown)
     if missing:
         are = "is" if missing == 1 else "are"
@@ -129,20 +130,23 @@ def _values(questions: Sequence[QuestionCard], kind: str) -> str:
     return f"Its values: {'; '.join(values)}." if values else ""
 
 
-def _others(card: Scorecard) -> Iterator[str]:
+UNFIT_WORDS: Mapping[Fit, str] = {
+    "not decided": "Not decided: {}.",
+    "not measured": "Not measured yet: {}.",
+    "does not fit": "Struck out: {}.",
+}
+
+
+def what_does_not_surely_fit(card: Scorecard, of: Iterable[Fit] = UNFIT_WORDS) -> Iterator[str]:
     """Why the kinds that do not surely fit do not."""
-    for fit, words in (
-        ("uncertain", "Uncertain: {}."),
-        ("not measured", "Not measured yet: {}."),
-        ("does not fit", "Struck out: {}."),
-    ):
+    for fit in of:
         kinds = [kind for kind, found in card.fits.items() if found == fit]
         same: dict[str, list[str]] = {}
         for kind in kinds:
             same.setdefault(struck_by(card, kind), []).append(spoken(kind))
         if same:
             reasons = [f"{listed(names)} ({reason})" for reason, names in same.items()]
-            yield words.format("; ".join(reasons))
+            yield UNFIT_WORDS[fit].format("; ".join(reasons))
 
 
 def struck_by(card: Scorecard, kind: str) -> str:
@@ -174,7 +178,7 @@ def quantity(line: MeasureLine, cell: Cell) -> str:
     value, unit = cell.estimate.value, line.column.unit
     if value is None:
         return NONE
-    shown = _shown(value)
+    shown = exact_number(value)
     return f"{shown}%" if unit == "%" else f"{shown} {unit}".strip()
 
 
@@ -187,24 +191,19 @@ def with_interval(line: MeasureLine, cell: Cell) -> str:
 def value_of(cell: Cell) -> str:
     """`20`, `0.637`; `none` where a kind has no such value."""
     value = cell.estimate.value
-    return NONE if value is None else _shown(value)
+    return NONE if value is None else exact_number(value)
 
 
 def interval_of(cell: Cell) -> str:
     """`18 to 22`; empty where there is none."""
     low, high = cell.estimate.low, cell.estimate.high
-    return "" if low is None or high is None else f"{_shown(low)} to {_shown(high)}"
+    return "" if low is None or high is None else f"{exact_number(low)} to {exact_number(high)}"
 
 
 def repeats_of(cell: Cell) -> str:
     """`8 seeds`; empty for an exact number."""
     known = cell.over and cell.estimate.value is not None
     return counted(cell.estimate.n, cell.over) if known else ""
-
-
-def _shown(value: float) -> str:
-    """Whole numbers to their last digit, others to three."""
-    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e12 else number(value)
 
 
 def absence(question: QuestionCard) -> str:

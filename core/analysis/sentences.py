@@ -72,17 +72,19 @@ def key_figure(comparison: Comparison) -> KeyFigure | None:
     name, other = (order[-1], order[0]) if relative else (order[0], order[-1])
     title = lower_title(result.column)
     last = f"{other} has {quantity(values[other], result.column.unit)}"
+    ends_of = ("lowest", "highest") if result.column.better == "lower" else ("highest", "lowest")
+    extreme = f"{name} has the {ends_of[name != order[0]]} {title}"
     if len(order) == 1:
-        sentence = f"{name}: {title}. No other was measured."
+        sentence = f"This is the {title} of {name}. No other was measured."
     elif len({*values.values()}) == 1:
         sentence = f"{'Both' if len(order) == 2 else f'All {len(order)}'} have the same {title}."
     elif relative:
         leaders = _leaders(comparison, result, other) or _open(comparison, result, other)
-        sentence = f"{name}: {title}. {leaders}."
+        sentence = f"{extreme}. {leaders}."
     elif leaders := _leaders(comparison, result, name):
         sentence = f"{leaders}; {last}."
     else:
-        sentence = f"{name}: {title}; {last}. {_open(comparison, result, name)}."
+        sentence = f"{extreme}; {last}. {_open(comparison, result, name)}."
     return KeyFigure(
         value=quantity(values[name], result.column.unit),
         interval="" if result.exact else _narrow_interval(result.estimates[name]),

@@ -442,7 +442,8 @@ class Store:
         if row is None:
             return table
         # By names in sets: pandas' own ways take longer, for each column, than reading the file.
-        numbers, there = set(table.select_dtypes(["number", "bool"])), set(table)
+        there = set(table)
+        numbers = {n for n, kind in zip(table, table.dtypes, strict=True) if kind.kind in "iufcb"}
         for column in row.columns():
             if column.role in ("measure", "seed"):  # what is no number was not measured
                 for damaged in there.intersection(column.names) - numbers:

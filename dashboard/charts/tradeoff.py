@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import altair
 import pandas
 
+from core.analysis import choice
 from core.experiment import Better, Column
 from dashboard.charts.frame import (
     FIT,
@@ -34,6 +35,11 @@ MAX_NAMES = 12
 AREAS = (60.0, 700.0)
 """Of the smallest and of the largest mark, in square pixels."""
 
+OPACITIES: Mapping[str, float] = {"of interval": 0.2, "of mark": 0.9, "of name": 1.0}
+
+FAINT = 0.35
+"""How much fainter the labels in `out` are."""
+
 RIGHT = 0.6
 """Share of the figure beyond which a name stands to the left of its mark."""
 
@@ -43,13 +49,9 @@ MARGIN = 0.08
 
 def frontier(points: pandas.DataFrame, x: Better, y: Better) -> list[str]:
     """The labels that no other one beats in one measure without losing in the other, by x."""
-    across = points["x"] * (1 if x == "higher" else -1)
-    up = points["y"] * (1 if y == "higher" else -1)
-    best = [
-        not ((across >= a) & (up >= b) & ((across > a) | (up > b))).any()
-        for a, b in zip(across, up, strict=True)
-    ]
-    return list(points[best].sort_values("x")["label"])
+    known = zip(points["label"], points["x"], points["y"], strict=True)
+    best = choice.frontier({label: (a, b) for label, a, b in known}, (x, y))
+    return list(points[points["label"].isin(best)].sort_values("x")["label"])
 
 
 @cached
@@ -59,15 +61,20 @@ def tradeoff(
     y: Column,
     styles: Mapping[str, Style],
     size: str = "",
+    out: Collection[str] = (),
 ) -> Chart:
     """Draw a mark per group with both intervals, and the frontier where both measures have a
     better direction.
 
     `points` has label, x, x_low, x_high, x_text, y, y_low, y_high, y_text and size; `size` says
-    what the area of a mark shows, if it shows anything.
+    what the area of a mark shows, if it shows anything. The labels in `out` are faint, and not on
+    the frontier.
     """
     points = points.dropna(subset=["x", "y"]).reset_index(drop=True)
-    best = frontier(points, x.better, y.better) if x.better and y.better else []
+    within = points[~points["label"].isin(out)]
+    best = frontier(within, x.better, y.better) if x.better and y.better else []
+    faint = points["label"].isin(out).map({True: FAINT, False: 1.0})
+    points = points.assign(**{part: full * faint for part, full in OPACITIES.items()})
     logs = {end: is_skewed(points[end]) for end in ("x", "y")}
     domains = {end: _domain(points, end, log=logs[end]) for end in ("x", "y")}
     for end in ("x", "y"):
@@ -92,6 +99,9 @@ def tradeoff(
     def upward(field: str) -> altair.Y:
         return altair.Y(field, type="quantitative", scale=scale("y"), axis=axis("y", None))
 
+    def strength(part: str) -> altair.Opacity:
+        return altair.Opacity(part, type="quantitative", scale=None)
+
     labels = list(points["label"])
     colours = [styles[label].colour for label in labels]
     colour = altair.Color(
@@ -108,17 +118,29 @@ def tradeoff(
         )
         layers.append(line.encode(x=across("x"), y=upward("y")))
     base = altair.Chart(points)
-    bars = base.mark_rule(strokeWidth=6, opacity=0.2, aria=False)
+    bars = base.mark_rule(strokeWidth=6, aria=False)
     layers += [
-        bars.encode(x=across("x_low"), x2="x_high", y=upward("y"), color=colour),
-        bars.encode(x=across("x"), y=upward("y_low"), y2="y_high", color=colour),
+        bars.encode(
+            x=across("x_low"),
+            x2="x_high",
+            y=upward("y"),
+            color=colour,
+            opacity=strength("of interval"),
+        ),
+        bars.encode(
+            x=across("x"),
+            y=upward("y_low"),
+            y2="y_high",
+            color=colour,
+            opacity=strength("of interval"),
+        ),
     ]
     tooltips = [
         label_tooltip(),
         altair.Tooltip("x_text", type="nominal", title=heading(x)),
         altair.Tooltip("y_text", type="nominal", title=heading(y)),
     ]
-    marks = base.mark_circle(opacity=0.9, size=140)
+    marks = base.mark_circle(size=140)
     if size:
         most = math.sqrt(points["size"].max())
         areas = altair.Scale(type="sqrt", domain=[0, most**2], range=list(AREAS))
@@ -126,13 +148,15 @@ def tradeoff(
         marks = marks.encode(
             size=altair.Size("size", type="quantitative", scale=areas, legend=None)
         )
-    layers.append(marks.encode(x=across("x"), y=upward("y"), color=colour, tooltip=tooltips))
+    marks = marks.encode(x=across("x"), y=upward("y"), color=colour, opacity=strength("of mark"))
+    layers.append(marks.encode(tooltip=tooltips))
     named = points if len(points) <= MAX_NAMES else points[points["label"].isin(best)]
     if not named.empty:
         names = _names(named, logs, domains).encode(
             x=across("x"),
             y=upward("place"),
             color=colour,
+            opacity=strength("of name"),
             text=constant("Text", {"expr": f"width < {NARROW} ? '' : datum.label"}),
         )
         layers += [
@@ -180,4 +204,6 @@ def _names(
     levels = [low + (high - low) * height / HEIGHT for height in moved]
     places = [10**level if logs["y"] else level for level in levels]
     left = [place < RIGHT * WIDTH for place in lefts]
-    return altair.Chart(points.assign(place=places, left=left)[["label", "x", "place", "left"]])
+    return altair.Chart(
+        points.assign(place=places, left=left)[["label", "x", "place", "left", "of name"]]
+    )

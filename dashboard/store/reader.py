@@ -58,8 +58,9 @@ MAX_FETCHERS = 8
 MAX_TABLE_BYTES = 48 * 2**20
 """Tables kept in memory."""
 
-FRAME_BYTES, COLUMN_BYTES = 2_000, 750
-"""What pandas takes around the numbers of a table: 30 kB of one row of 40 columns."""
+FRAME_BYTES, COLUMN_BYTES, VALUE_BYTES = 2_000, 750, 8
+"""What pandas takes around the numbers of a table: 30 kB of one row of 40 columns; and each value.
+To ask pandas takes longer than to read a small table."""
 
 MLFLOW_AFTER_SECONDS, MLFLOW_AFTER_SERVER_SECONDS = 5.0, 15.0
 """By then the first page of a local store, or of a server, has been drawn; the first button that
@@ -487,4 +488,4 @@ def _size(table: pandas.DataFrame | None) -> int:
     """About what a table takes, with the objects around its numbers: most of a table of one row."""
     if table is None:
         return FRAME_BYTES
-    return FRAME_BYTES + COLUMN_BYTES * table.shape[1] + int(table.memory_usage().sum())
+    return FRAME_BYTES + COLUMN_BYTES * table.shape[1] + VALUE_BYTES * table.size

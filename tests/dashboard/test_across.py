@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -117,6 +118,20 @@ def test_a_trade_off_draws_its_frontier_and_no_negative_end_on_a_logarithmic_axi
         row["y_low"] > 0 for rows in chart["datasets"].values() for row in rows if "y_low" in row
     )
     assert "area of a mark is its parameters" in json.dumps(chart)
+
+
+def test_what_a_limit_rules_out_is_faint_and_not_on_the_frontier() -> None:
+    found = points(("cheap", 1, 0.5), ("good", 3, 90.0), ("best", 9, 95.0))
+    column = laid_out().headline.column  # type: ignore[union-attr]
+    looks = styles({"cheap": "rnn", "good": "lstm", "best": "gru"})
+    cost = dataclasses.replace(column, better="lower")
+    chart = tradeoff(found, cost, column, looks, out=["good"]).to_dict()
+    tables = list(chart["datasets"].values())
+    whole = next(rows for rows in tables if len(rows) == 3 and "x_low" in rows[0])
+    strengths = {row["label"]: row["of mark"] for row in whole}
+    assert strengths["good"] < strengths["cheap"] == strengths["best"]
+    line = next(rows for rows in tables if len(rows) == 2)
+    assert [row["label"] for row in line] == ["cheap", "best"]
 
 
 def test_sizes_are_traded_off_as_measures_are() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.analysis.choice import usual_measures, weighable
 from core.analysis.limits import parse_limits
 from core.analysis.scorecard import Terms
 from core.experiment import Experiment
@@ -55,8 +56,12 @@ def table_of(app: AppTest) -> Any:
     return app.dataframe[0].value
 
 
+def to_measure(app: AppTest) -> list[Any]:
+    return [box for box in app.checkbox if str(box.key).startswith("measure-")]
+
+
 def tick_all(app: AppTest) -> None:
-    for box in app.checkbox:
+    for box in to_measure(app):
         box.check()
     app.run()
 
@@ -67,9 +72,11 @@ def test_an_empty_store_says_what_would_be_measured(
     scene("empty")
     app = show_card()
     assert not app.exception
-    assert plain("RNN has the fewest parameters (8,320)") in app.subheader[0].value
+    assert "no quality is measured" in app.subheader[0].value
+    assert plain("RNN has the fewest parameters (8,320)") in texts(app)
+    assert "launch-proposal" in keys(app)
     assert table_of(app).loc["LSTM", "parameters"] == 33_280, "counted without a run"
-    ticked = [box.value for box in app.checkbox]
+    ticked = [box.value for box in to_measure(app)]
     assert len(ticked) == len(all_experiments())
     assert 0 < ticked.count(True) < len(ticked), "only what is cheap"
     said = texts(app)
@@ -79,12 +86,10 @@ def test_an_empty_store_says_what_would_be_measured(
     assert "scorecard-queue" in keys(app)
     state = show_card(mode="Equal state")
     assert not state.exception
-    assert plain("At a state of 512 bytes, ") in state.subheader[0].value
+    assert plain("at a state of 512 bytes, ") in state.subheader[0].value
     other = show_card(mode="Equal parameters")
     assert not other.exception
-    assert (
-        plain("Nothing is measured at a budget of 100,000 parameters") in other.subheader[0].value
-    )
+    assert plain("Nothing is measured at a budget of 100,000 parameters") in texts(other)
 
 
 def test_a_full_store_has_every_question_and_its_usual_choices(
@@ -93,7 +98,8 @@ def test_a_full_store_has_every_question_and_its_usual_choices(
     scene("full")
     app = show_card()
     assert not app.exception
-    assert "RNN has the fewest parameters" in app.subheader[0].value
+    assert "RNN has the fewest parameters" in texts(app)
+    assert "Choose " in app.subheader[0].value
     chosen = app.multiselect[0].value
     assert list(table_of(app).index) == chosen
     assert len(chosen) == len(usual_variants())
@@ -142,8 +148,8 @@ def test_limits_are_typed_into_fields_and_strike_out_what_does_not_fit(
     fields[plain("p99 latency ≤")].set_value("0.25 ms").run()
     said = texts(app)
     assert "~~LSTM~~" in said
-    assert plain("Struck out: LSTM (recurrent parameters 200).") in said
-    assert plain("Uncertain: RNN (p99 latency 100 µs, 1 launch only).") in said
+    assert f"~~LSTM~~] {plain('recurrent parameters 200')}" in said
+    assert f"RNN] not decided: {plain('p99 latency 100 µs, 1 launch only')}" in said
     fields = {field.label: field for field in app.text_input}
     fields[plain("p99 latency ≤")].set_value("soon").run()
     assert plain("latency_p99_us is limited to 'soon'; give an amount in µs") in app.error[0].value
@@ -151,6 +157,39 @@ def test_limits_are_typed_into_fields_and_strike_out_what_does_not_fit(
     fields[plain("p99 latency ≤")].set_value("").run()
     assert asked(app, "limit") == ["parameters<=0.15k"]
     assert not app.error
+
+
+def test_a_need_and_a_device_are_chosen_and_stay_in_the_address(
+    scene: Callable[[str], Store], show_card: Show
+) -> None:
+    scene("full")
+    app = show_card(limit="parameters<=1k")
+    app.checkbox(key="need both-sides").check().run()
+    assert not app.exception
+    assert asked(app, "limit") == ["parameters<=1k", "both-sides"]
+    assert f"~~RNN~~] {plain('does not read what comes later')}" in texts(app)
+    app.checkbox(key="need both-sides").uncheck().run()
+    assert asked(app, "limit") == ["parameters<=1k"]
+    elsewhere = show_card(limit="p99<=1ms", device="cuda")
+    assert not elsewhere.exception
+    assert plain("Throughput (") in texts(elsewhere), "it is to be measured there"
+    assert elsewhere.subheader[0].value.startswith("Choose none yet")
+
+
+def test_the_launch_that_would_decide_is_one_button(
+    store: Store, show_card: Show, workers: list[Store]
+) -> None:
+    app = show_card(limit="span>=200")
+    assert not app.exception
+    app.button(key="launch-proposal").click().run()
+    assert not app.exception
+    queued = store.runs(status="SCHEDULED")
+    assert workers
+    assert {(run.experiment, run.settings["longest_lag"]) for run in queued} == {
+        (MEMORY_SPAN.name, 200)
+    }
+    assert "launch-proposal" not in keys(app), "it is on its way"
+    assert f"{len(queued)} runs of it in progress" in texts(app)
 
 
 def test_shades_follow_rank_and_direction_and_ties_share_the_best_one(
@@ -209,7 +248,7 @@ def test_at_equal_parameters_the_achieved_sizes_are_said(store: Store, show_card
     for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"state_budget": [256, 512]}):
         record(store, PARAMETER_COUNT, config, "one")
     app = show_card(mode="Equal state", state="256")
-    assert "At a state of 256 bytes" in app.subheader[0].value
+    assert "at a state of 256 bytes" in app.subheader[0].value
     assert plain("LSTM 32 → 256 bytes, 12,544 parameters") in texts(app)
 
 
@@ -254,10 +293,10 @@ def test_quality_is_traded_against_what_is_limited_or_the_latency(
     snapshot = ScorecardIndex(store.table).at(store.runs())
     kinds, terms = ["RNN", "LSTM", "GRU"], Terms(hidden_size=64)
     card = snapshot.scorecard(kinds, terms)
-    lines = balance.comparable(card)
-    assert balance.usual_axes(card, lines) == ("latency_p99_us", "half_distance_steps")
+    lines = weighable(card)
+    assert usual_measures(card) == ("half_distance_steps", "latency_p99_us")
     limited = snapshot.scorecard(kinds, terms, limits=parse_limits(["state<=1k", "span>=2"]))
-    x, y = balance.usual_axes(limited, lines)
+    y, x = usual_measures(limited)
     assert (x, y) == ("state_bytes", "span")
     points = balance.points_of(card, lines[x], lines[y])
     assert list(points["label"]) == kinds

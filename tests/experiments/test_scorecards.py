@@ -112,7 +112,7 @@ def test_limits_and_verdicts_are_in_every_file(
         return capsys.readouterr().out
 
     content: dict[str, Any] = json.loads(ask("--json"))
-    assert content["fits"] == {"RNN": "uncertain", "LSTM": "not measured", "GRU": "does not fit"}
+    assert content["fits"] == {"RNN": "not decided", "LSTM": "not measured", "GRU": "does not fit"}
     assert [limit["limit"] for limit in content["limits"]] == [
         "parameters<=20000",
         "latency_p99_us<=1000000",

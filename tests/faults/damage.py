@@ -26,6 +26,7 @@ COMMANDS = (
     ["export", "gradient-decay", "gradient"],
     ["compare", "gradient-decay"],
     ["scorecard"],
+    ["choose", "--span", "5"],
     ["report"],
 )
 

@@ -31,6 +31,7 @@ LENGTH_QUALITY = Experiment(
         Headline("bottleneck", "handles the longest sentences"),
         Headline("beyond_accuracy", "is most accurate beyond the trained lengths"),
     ),
+    unranked=("training_seconds",),
     presets={
         "reverse": {
             "task": "reverse",

@@ -148,11 +148,14 @@ def older_values(
     settings: Mapping[str, Value], tables: Tables
 ) -> Mapping[str, Mapping[int, float]]:
     """The latency over the plain RNN's of a run that recorded latencies but not their ratio."""
-    summary, latency = tables("summary"), tables("latency")
-    if summary is None or latency is None or summary.empty or latency.empty:
-        return {}  # no latency was asked for
+    summary = tables("summary")
+    if summary is None or summary.empty:
+        return {}
     if "latency_over_rnn" in summary and summary["latency_over_rnn"].notna().any():
         return {}
+    latency = tables("latency")
+    if latency is None or latency.empty:
+        return {}  # no latency was asked for
     last = latency[latency["context_length"] == latency["context_length"].max()]
     median = last.set_index("subject")["p50_us"]
     own, plain = (as_number(median.get(name)) for name in ("fused", "rnn"))

@@ -3,76 +3,98 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas
 import streamlit as st
 
+from core.analysis.choice import SIZE, Choice, Measure, choose, usual_measures, weighable
+from core.analysis.choice_sentences import place_of, value_with_repeats
 from core.analysis.limits import usual_sign
 from core.analysis.scorecard import Cell, MeasureLine, Scorecard
-from core.analysis.scorecard_sentences import with_interval
-from core.experiment import Column
+from core.analysis.scorecard_sentences import NOT_YET, with_interval
 from dashboard.charts import render
 from dashboard.charts.scales import heading
 from dashboard.charts.theme import styles
-from dashboard.charts.tradeoff import frontier, tradeoff
+from dashboard.charts.tradeoff import tradeoff
 from dashboard.store import cache
 from dashboard.ui import controls
 from dashboard.ui.text import plain
-
-SIZE = "parameters"
-"""The measure that the area of a mark shows."""
+from experiments import choices
 
 
-def draw(card: Scorecard) -> None:
-    """Draw two measures of the scorecard against each other; nothing where there are not two."""
-    lines = comparable(card)
-    x, y = usual_axes(card, lines)
-    if not x or not y:
+def ask(card: Scorecard) -> Choice:
+    """The choice by the two measures in the address, or by the usual ones; `pick` asks for them."""
+    lines = weighable(card)
+    quality, cost = (
+        next((name for name in controls.asked(key) if name in lines), "") for key in ("y", "x")
+    )
+    return choose(card, quality, cost)
+
+
+def pick(choice: Choice) -> None:
+    """The controls of the two measures; nothing where there are not two."""
+    if choice.quality is None or choice.cost is None:
+        return
+    lines = weighable(choice.card)
+    names = {name: heading(line.column) for name, line in lines.items()}
+    usual = usual_measures(choice.card)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for title, key, sign, default in zip(
+            ("Quality", "Against"), ("y", "x"), (">=", "<="), usual, strict=True
+        ):
+            options = [name for name, line in lines.items() if usual_sign(line.column) == sign]
+            controls.choice(title, options, key, default=default, most=0, names=names)
+
+
+def draw(choice: Choice) -> None:
+    """Draw the frontier as a figure and a table; nothing where there is nothing to weigh."""
+    if choice.quality is None or choice.cost is None:
         return
     st.subheader("What is traded against what", anchor=False)
-    names = {name: heading(line.column) for name, line in lines.items()}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        y = controls.choice("Quality", list(lines), "y", default=y, most=0, names=names)
-        x = controls.choice("Against", list(lines), "x", default=x, most=0, names=names)
-    points = points_of(card, lines[x], lines[y])
+    pick(choice)
+    draw_figure(choice.card, choice.quality, choice.cost, choice)
+    _draw_table(choice)
+
+
+def draw_figure(card: Scorecard, quality: Measure, cost: Measure, choice: Choice) -> None:
+    """A mark for each kind that has both measures; those that do not surely fit are faint."""
+    points = points_of(card, cost.line, quality.line)
     if len(points) < 2:
         st.text("Fewer than two variants have both of these measures.")
         return
     look = styles({kind.kind: kind.variant for kind in card.kinds}, dark=cache.dark())
-    across, up = _judged(lines[x].column), _judged(lines[y].column)
+    across, up = (replace(m.line.column, better=m.better) for m in (cost, quality))
     sized = points["size"].notna().all()
-    chart = tradeoff(points, across, up, look, lines[SIZE].column.title if sized else "")
-    best = frontier(points, across.better or "lower", up.better or "higher")
-    render.show(chart, f"{heading(up)} against {heading(across)}; on the frontier: {best}")
+    out = [kind for kind in card.fits if kind not in choice.fitting]
+    title = card.lines[SIZE].column.title if sized else ""
+    chart = tradeoff(points, across, up, look, title, out)
+    on_it = f"on the frontier: {choice.frontier}"
+    render.show(chart, f"{heading(up)} against {heading(across)}; {on_it}")
+    faint = " Faint: does not surely keep the limits." if out else ""
     st.caption(
         plain(
-            "On the dashed line are the variants that no other one beats in both. It does not say "
-            "whether a difference is significant: the verdicts are in the table."
+            "The dashed line joins the variants that no other one beats in both; between its "
+            f"corners nothing is measured, and nothing is interpolated.{faint}"
         )
     )
 
 
-def comparable(card: Scorecard) -> Mapping[str, MeasureLine]:
-    """The lines that at least two kinds have a value of, by name."""
-    return {
-        name: line
-        for name, line in card.lines.items()
-        if sum(cell.estimate.value is not None for cell in line.cells.values()) > 1
+def _draw_table(choice: Choice) -> None:
+    """Every kind with its place and what it is judged by, the recommended ones first."""
+    card = choice.card
+    kinds = choices.ordered(choice)
+    columns = {
+        heading(card.lines[name].column): [
+            value_with_repeats(choice, name, kind) or NOT_YET for kind in kinds
+        ]
+        for name in choice.measures
     }
-
-
-def usual_axes(card: Scorecard, lines: Mapping[str, MeasureLine]) -> tuple[str, str]:
-    """What limits are on comes first; then the last cost (a latency) and the first quality."""
-    limited = [limit.measure for limit in card.limits if limit.measure in lines]
-    costs = [n for n, line in lines.items() if usual_sign(line.column) == "<=" and n != SIZE]
-    qualities = [name for name, line in lines.items() if usual_sign(line.column) == ">="]
-
-    def first(names: Sequence[str]) -> str:
-        return next((name for name in [*limited, *names] if name in names), "")
-
-    return first(costs[::-1]), first(qualities)
+    places = {"Place": [place_of(choice, kind) for kind in kinds]}
+    table = pandas.DataFrame({"Variant": kinds, **places, **columns})
+    with st.container(key="choice-table"):
+        alt = "Each variant with its place and the measures that it is judged by"
+        st.table(table.map(plain), border="horizontal", hide_index=True, alt=alt)
 
 
 def points_of(card: Scorecard, x: MeasureLine, y: MeasureLine) -> pandas.DataFrame:
@@ -108,8 +130,3 @@ NUMBERS = ("x", "x_low", "x_high", "y", "y_low", "y_high", "size")
 
 def _is_finite(cell: Cell) -> bool:
     return cell.estimate.value is not None and math.isfinite(cell.estimate.value)
-
-
-def _judged(column: Column) -> Column:
-    """The column with the direction that its limits have: a shorter latency is better."""
-    return column if column.better else replace(column, better="lower")

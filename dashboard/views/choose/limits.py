@@ -1,4 +1,4 @@
-"""The limits as fields, one for each measure, whose texts are in the address."""
+"""The limits as fields, one for each measure, and as boxes for needs; all are in the address."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.analysis.limits import (
+    NEEDS,
     SIGNS,
-    Limit,
+    AnyLimit,
+    Need,
     limitable,
     parse_limits,
     split_limit,
@@ -24,15 +26,17 @@ from dashboard.ui.text import plain
 LIMIT = "limit"
 """The key in the address, once for each limit."""
 
-FIELD_PIXELS = 190
+FIELD_PIXELS = 168
+"""Two side by side on a phone."""
 
 Place = tuple[str, str]
 """A measure and the side on which it is limited: `latency_p99_us`, `<=`."""
 
 
-def ask() -> list[Limit]:
+def ask() -> list[AnyLimit]:
     """Show the fields and return the limits in them; what is no limit is explained."""
     asked = _asked()
+    needs = [name for name in NEEDS if name in controls.asked(LIMIT)]
     usual = [(name, usual_sign(column)) for name, column in limitable().items()]
     costs = _costs()
     shown = list(dict.fromkeys([*(place for place in usual if place[0] in costs), *asked]))
@@ -40,10 +44,12 @@ def ask() -> list[Limit]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="limits"):
         for place in shown:
             _field(place, asked)
+        for need in NEEDS.values():
+            _box(need)
         with st.popover("More limits", icon=":material/add:", help="On any other measure"):
             for place in others:
                 _field(place, asked)
-    limits = []
+    limits: list[AnyLimit] = [NEEDS[name] for name in needs]
     for (name, sign), amount in asked.items():
         try:
             limits += parse_limits([f"{name}{sign}{amount}"])
@@ -68,6 +74,8 @@ def _asked() -> dict[Place, str]:
     """The amounts in the address, as they were typed; a limit on nothing known is left out."""
     asked: dict[Place, str] = {}
     for text in controls.asked(LIMIT):
+        if text in NEEDS:
+            continue
         try:
             name, sign, amount = split_limit(text)
         except BadSetting as error:
@@ -78,7 +86,22 @@ def _asked() -> dict[Place, str]:
 
 
 def _put(asked: Mapping[Place, str]) -> None:
-    controls.put(LIMIT, [f"{name}{sign}{amount}" for (name, sign), amount in asked.items()], [])
+    """Write the amounts, beside the needs that are there."""
+    needs = [name for name in NEEDS if name in controls.asked(LIMIT)]
+    amounts = [f"{name}{sign}{amount}" for (name, sign), amount in asked.items()]
+    controls.put(LIMIT, [*amounts, *needs], [])
+
+
+def _box(need: Need) -> None:
+    """A need, ticked or not."""
+    key = f"need {need.name}"
+    st.session_state[key] = need.name in controls.asked(LIMIT)
+
+    def write() -> None:
+        others = [text for text in controls.asked(LIMIT) if text != need.name]
+        controls.put(LIMIT, [*others, need.name] if st.session_state[key] else others, [])
+
+    st.checkbox(need.title, key=key, help=plain(need.description), width="content", on_change=write)
 
 
 def _field(place: Place, asked: Mapping[Place, str]) -> None:
@@ -104,7 +127,7 @@ def _field(place: Place, asked: Mapping[Place, str]) -> None:
     )
 
 
-COLOURS = {"fits": "green", "uncertain": "orange", "not measured": "gray", "does not fit": "red"}
+COLOURS = {"fits": "green", "not decided": "orange", "not measured": "gray", "does not fit": "red"}
 
 
 def show_verdicts(card: Scorecard) -> None:
@@ -116,7 +139,7 @@ def show_verdicts(card: Scorecard) -> None:
         name = f"~~{plain(kind)}~~" if fit == "does not fit" else plain(kind)
         badge = f":{COLOURS[fit]}-badge[{FIT_MARKS[fit]} {name}]"
         reason = "" if fit == "fits" else f" {plain(struck_by(card, kind))}"
-        words = {"uncertain": " uncertain:", "not measured": " not measured:"}.get(fit, "")
+        words = {"not decided": " not decided:", "not measured": " not measured:"}.get(fit, "")
         badges.append(f"{badge}{words}{reason}")
     with st.container(horizontal=True, gap="medium", key="fits"):
         for badge in badges:

@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import streamlit as st
 
+from core.analysis.choice import Choice
+from core.analysis.choice_sentences import proposal_in_words
 from core.analysis.scorecard import QuestionCard, Scorecard
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
 from core.formatting import counted
-from core.settings import Value
 from core.store.records import ACTIVE
 from dashboard import access
 from dashboard.store import cache
 from dashboard.ui import actions, states
 from dashboard.ui.text import plain
 from dashboard.views import claim_runs
-from experiments import durations
+from experiments import choices, durations
+from experiments.choices import run_key
 
 CHEAP_SECONDS = 60.0
 """What takes longer is not ticked, unless a limit needs it."""
 
-RunKey = tuple[str, str]
-"""Experiment and settings: equal for a config and its runs."""
-
 Plan = list[tuple[Experiment, Config]]
+
+
+def propose(choice: Choice) -> None:
+    """The one launch that would decide most, with its button; nothing if none would."""
+    proposal = choice.proposal
+    if proposal is None:
+        st.caption(plain(proposal_in_words(choice)))
+        return
+    pairs = [(experiment, config) for experiment, config, _ in proposal.plan]
+    active = choices.active_among(proposal, cache.reader().active())
+    with st.container(border=True, key="proposal"):
+        st.markdown(plain(proposal_in_words(choice)))
+        if active:
+            st.caption(f":material/hourglass_top: {counted(len(active), 'run')} of it in progress.")
+            return
+        with st.container(horizontal=True, vertical_alignment="center"):
+            clicked = st.button(
+                f"Launch {counted(len(pairs), 'run')}",
+                icon=":material/play_arrow:",
+                type="primary",
+                key="launch-proposal",
+                disabled=not access.may_launch(),
+            )
+            st.text(claim_runs.estimate(pairs))
+        with st.expander("As commands", icon=":material/terminal:"):
+            st.code("\n".join(choices.commands(choice)), language="bash")
+        if proposal.experiment.timed:
+            states.busy_machine()
+    joins = any(sweep for _, _, sweep in proposal.plan)
+    if clicked and (
+        actions.launch_more_seeds(proposal.plan, proposal.looks)
+        if joins
+        else actions.launch_together("choice", pairs)
+    ):
+        st.rerun()
 
 
 def offer(card: Scorecard) -> None:
     """Offer to queue the missing runs, question by question; show nothing if there are none."""
-    wanted = {_run_key(e.name, c.flat()): (e, c) for e, c in card.missing}
-    newest = {_run_key(run.experiment, run.settings): run for run in cache.reader().runs()}
+    wanted = {run_key(e.name, c.flat()): (e, c) for e, c in card.missing}
+    # Of what is missing no run has finished, and most runs have.
+    unfinished = (run for run in cache.reader().runs() if run.status != "FINISHED")
+    newest = {run_key(run.experiment, run.settings): run for run in unfinished}
     attempts = {key: newest[key] for key in wanted if key in newest}
     active = {key: run for key, run in attempts.items() if run.status in ACTIVE}
     broken = [run for run in attempts.values() if run.status in ("FAILED", "KILLED")]
@@ -55,11 +90,6 @@ def offer(card: Scorecard) -> None:
         timed = [experiment_named(name).timed for name in missing]
         if any([*timed, *(question.experiment.timed for question in repeats)]):
             states.busy_machine()
-
-
-def _run_key(experiment: str, settings: Mapping[str, Value]) -> RunKey:
-    complete = experiment_named(experiment).complete(settings)
-    return experiment, json.dumps(complete, sort_keys=True)
 
 
 def _offer_missing(card: Scorecard, missing: Mapping[str, Plan]) -> None:
@@ -89,7 +119,6 @@ def _offer_missing(card: Scorecard, missing: Mapping[str, Plan]) -> None:
         clicked = st.button(
             f"Measure {counted(len(chosen), 'run')}" if chosen else "Measure",
             icon=":material/play_arrow:",
-            type="primary" if by_limits else "secondary",
             key="scorecard-queue",
             disabled=not (chosen and access.may_launch()),
         )

@@ -1,15 +1,20 @@
-"""The scorecard: which layers keep the limits, by every question at once on equal terms.
+"""The page: which layers to take within limits, and every question at once on equal terms.
 
-The decision, the limits, what is not measured; then the table, what is traded against what, and
-each question with its verdicts; the downloads last.
+The choice with the limits and the runs it rests on, and the launch that would decide more; what is
+traded against what; then the whole scorecard, and each question with its verdicts; the downloads
+last.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from core.analysis.choice import Choice
+from core.analysis.choice_sentences import choice_answer, open_questions, rests_on
+from core.analysis.limits import Limit
 from core.analysis.scorecard import (
     DEFAULT_TERMS,
     MODES,
@@ -28,7 +33,7 @@ from core.analysis.scorecard_sentences import (
     scorecard_answer,
     standing,
 )
-from core.experiment import COMPARED_AT
+from core.experiment import COMPARED_AT, DEVICES
 from core.formatting import listed
 from core.models.architecture import variant_title
 from core.settings import Value
@@ -40,7 +45,7 @@ from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from dashboard.views.chapter import claims
 from dashboard.views.choose import balance, figures, limits, missing, table
-from experiments import scorecards
+from experiments import choices, scorecards
 from experiments.reports.html import scorecard_report
 from experiments.scorecards import Launch, ScorecardSnapshot, launches
 
@@ -80,8 +85,9 @@ def _amount(terms: Terms) -> str:
     return str(next(iter(terms.settings.values())))
 
 
-def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
-    """Offer the scorecard as files, which are made on request."""
+def offer_files(choice: Choice, snapshot: ScorecardSnapshot) -> None:
+    """Offer the scorecard and the choice as files, which are made on request."""
+    card = choice.card
     files = {
         "CSV": ("csv", lambda: scorecards.csv(card)),
         "JSON": ("json", lambda: scorecards.as_json(card, snapshot.properties)),
@@ -94,6 +100,10 @@ def offer_files(card: Scorecard, snapshot: ScorecardSnapshot) -> None:
     with st.container(horizontal=True, gap="small", key="scorecard-files"):
         for title, (ending, content) in files.items():
             downloads.offer(title, f"scorecard.{ending}", content, f"scorecard-{ending}")
+        for ending, make in (("csv", choices.csv), ("json", choices.as_json)):
+            content = functools.partial(make, choice)
+            title = f"Choice as {ending.upper()}"
+            downloads.offer(title, f"choice.{ending}", content, f"choice-{ending}")
 
 
 def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None:
@@ -131,19 +141,21 @@ def draw() -> None:
     snapshot = cache.snapshot()
     place = st.container()
     asked = limits.ask()
-    kinds, terms, machine = _choices(snapshot)
+    kinds, terms, machine, device = _choices(snapshot)
     with st.spinner("Reading what the runs have recorded …"):
-        card = snapshot.scorecard(kinds, terms, machine, asked)
+        card = snapshot.scorecard(kinds, terms, machine, asked, device=device)
+    choice = balance.ask(card)
     _offer_budget(card)
     with place:
-        states.answer(scorecard_answer(card))
+        states.answer(choice_answer(choice))
         limits.show_verdicts(card)
-    if card.unmeasured:
-        missing.offer(card)
+        _evidence(choice, snapshot)
+    missing.propose(choice)
+    balance.draw(choice)
+    st.subheader("Every question", anchor=False)
+    st.markdown(plain(scorecard_answer(card, unfit=False)))
     table.draw(card)
-    balance.draw(card)
-    if not card.unmeasured:
-        missing.offer(card)
+    missing.offer(card)
     panels = st.expander(
         "Each measure as a figure", icon=":material/grid_view:", key="panels", on_change="rerun"
     )
@@ -154,9 +166,18 @@ def draw() -> None:
     for question in card.questions:
         draw_question(question, snapshot.runs)
     _properties(snapshot)
-    offer_files(card, snapshot)
+    offer_files(choice, snapshot)
     held = {"kinds": kinds, TERM_CONTROLS[terms.mode][1]: _amount(terms)}
     links.also(held | ({"machine": machine} if machine else {}))
+
+
+def _evidence(choice: Choice, snapshot: ScorecardSnapshot) -> None:
+    """What the choice leaves open, and the runs that it rests on."""
+    for sentence in () if choice.card.limits else open_questions(choice):
+        st.caption(plain(sentence))
+    st.caption(plain(rests_on(choice)))
+    ids = [run_id for of in choice.evidence.values() for run_id in of]
+    claim_runs.show_evidence("choice", ids, snapshot.runs)
 
 
 def _offer_budget(card: Scorecard) -> None:
@@ -167,7 +188,9 @@ def _offer_budget(card: Scorecard) -> None:
     for setting, measure in (("parameter_budget", "parameters"), ("state_budget", "state_bytes")):
         mode = next(mode for mode, name in COMPARED_AT.items() if name == setting)
         for limit in card.limits:
-            if (limit.measure, limit.sign) == (measure, "<=") and card.terms.mode != mode:
+            if not isinstance(limit, Limit) or limit.sign != "<=":
+                continue
+            if limit.measure == measure and card.terms.mode != mode:
                 terms = Terms(**{setting: int(limit.value)})
                 others = [str(other) for other in card.limits if other != limit]
                 kept = {key: controls.asked(key) for key in st.query_params}
@@ -180,13 +203,20 @@ def _offer_budget(card: Scorecard) -> None:
                 )
 
 
-def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:
-    """Ask for columns, terms and machine; a link reopens the same scorecard."""
+ANY = "any"
+"""The device that restricts nothing."""
+
+
+def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str, str]:
+    """Ask for columns, terms, device and machine; a link reopens the same scorecard."""
     usual = default_kinds(snapshot.records)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         mode = controls.choice("Compared at", MODES, "mode")
         place = st.container(width=180)
-        machines = available_machines(snapshot.records)
+        names = {ANY: "Any", **{device: device.upper() for device in DEVICES}}
+        asked = controls.choice("Device of the times", (ANY, *DEVICES), "device", names=names)
+        device = "" if asked == ANY else asked
+        machines = available_machines(snapshot.records, device)
         machine = ""
         if machines:
             with st.container(width=280):
@@ -194,7 +224,7 @@ def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str]:
         kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", usual)
         with place:
             terms = choose_terms(snapshot, kinds, mode)
-    return kinds, terms, machine
+    return kinds, terms, machine, device
 
 
 def _properties(snapshot: ScorecardSnapshot) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas
 import streamlit as st
 
-from core.analysis.limits import SIGNS
+from core.analysis.limits import SIGNS, Need
 from core.analysis.scorecard import MeasureLine, Scorecard
 from core.analysis.scorecard_sentences import (
     FIT_MARKS,
@@ -142,6 +142,8 @@ def _background(colour: str, opacity: float) -> str:
 def _columns(card: Scorecard) -> dict[str, Any]:
     limits: dict[str, list[str]] = {}
     for limit in card.limits:
+        if isinstance(limit, Need):
+            continue
         text = f"{SIGNS[limit.sign]} {quantity(limit.value, limit.column.unit)}"
         limits.setdefault(limit.measure, []).append(text)
     config: dict[str, Any] = {

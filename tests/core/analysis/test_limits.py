@@ -7,6 +7,9 @@ import math
 import pytest
 
 from core.analysis.limits import (
+    MIN_AGREEING,
+    NEEDS,
+    AnyLimit,
     Fit,
     Limit,
     limitable,
@@ -18,6 +21,8 @@ from core.analysis.limits import (
 )
 from core.experiment import Config
 from core.experiments import all_experiments
+from core.models.architecture import Architecture
+from core.models.registry import variants
 from core.settings import BadSetting
 from core.stats.estimates import MISSING, AtLeast, Estimate
 
@@ -34,9 +39,11 @@ from core.stats.estimates import MISSING, AtLeast, Estimate
         ("state<=1k", Limit("state_bytes", "<=", 1000)),
         ("span >= 20 steps", Limit("span", ">=", 20)),
         ("beyond accuracy ≥ 90%", Limit("beyond_accuracy", ">=", 90)),
+        ("Both sides", NEEDS["both-sides"]),
+        ("streaming", NEEDS["streaming"]),
     ],
 )
-def test_limits_are_read_as_people_type_them(typed: str, limit: Limit) -> None:
+def test_limits_are_read_as_people_type_them(typed: str, limit: AnyLimit) -> None:
     assert parse_limit(typed) == limit
     assert parse_limit(str(limit)) == limit, "as an address holds it"
 
@@ -74,27 +81,44 @@ def test_every_line_of_a_scorecard_can_have_a_limit() -> None:
             if headline.counted:
                 assert isinstance(getattr(experiment.config, headline.name, None), property)
                 assert limitable()[headline.name].aggregation.exact
-        unjudged = {c.name for c in experiment.summary.columns() if not c.better}
-        assert set(experiment.unranked) <= unjudged
+        for name in experiment.unranked:
+            assert limitable()[name].better is None, "an absolute time is not ranked"
     assert usual_sign(limitable()["parameters"]) == "<="
     assert usual_sign(limitable()["span"]) == ">="
     assert isinstance(Config.parameters, property)
 
 
-P99 = parse_limit("p99<=100")
+def test_a_need_is_met_by_the_architecture_alone() -> None:
+    for variant, fits in (("gru", "streaming"), ("bi-gru", "both-sides")):
+        architecture = Architecture.from_flat(variants()[variant])
+        met = [name for name, need in NEEDS.items() if need.finding_of(architecture).fit == "fits"]
+        assert met == [fits]
+    assert list(map(str, parse_limits(["streaming", "p99<=5", "streaming"]))) == [
+        "streaming",
+        "latency_p99_us<=5",
+    ]
+
+
+def limited(text: str) -> Limit:
+    limit = parse_limit(text)
+    assert isinstance(limit, Limit)
+    return limit
+
+
+P99 = limited("p99<=100")
 
 
 @pytest.mark.parametrize(
     ("estimate", "values", "fit"),
     [
         (Estimate(90, 80, 99, 6), [80] * 6, "fits"),
-        (Estimate(90, 80, 101, 6), [80] * 6, "uncertain"),
+        (Estimate(90, 80, 101, 6), [80] * 6, "not decided"),
         (Estimate(120, 101, 130, 6), [110] * 6, "does not fit"),
         (Estimate(90, None, None, 3), [80, 90, 99], "fits"),
-        (Estimate(90, None, None, 3), [80, 90, 101], "uncertain"),
-        (Estimate(90, None, None, 2), [80, 90], "uncertain"),
-        (Estimate(90, 89, 91, 1), [90], "uncertain"),
-        (Estimate(5, None, None, 1), [5], "uncertain"),
+        (Estimate(90, None, None, 3), [80, 90, 101], "not decided"),
+        (Estimate(90, None, None, 2), [80, 90], "not decided"),
+        (Estimate(90, 89, 91, 1), [90], "not decided"),
+        (Estimate(5, None, None, 1), [5], "not decided"),
         (MISSING, [], "does not fit"),
         (None, [], "not measured"),
     ],
@@ -108,14 +132,28 @@ def test_an_estimate_keeps_a_limit_only_if_its_interval_or_all_of_its_repeats_do
 
 
 def test_a_count_needs_no_interval_and_its_reason_has_the_number() -> None:
-    finding = parse_limit("parameters<=8k").finding(Estimate(8320, None, None, 1), [8320])
+    finding = limited("parameters<=8k").finding(Estimate(8320, None, None, 1), [8320])
     assert (finding.fit, finding.reason) == ("does not fit", "recurrent parameters 8,320")
 
 
 def test_a_lower_bound_is_enough_for_a_least_and_never_for_a_most() -> None:
     span = Estimate(AtLeast(50), AtLeast(50), AtLeast(50), 6)
-    assert parse_limit("span>=20").finding(span, [AtLeast(50)] * 6).fit == "fits"
-    assert parse_limit("span<=60").finding(span, [AtLeast(50)] * 6).fit == "uncertain"
+    values = [AtLeast(50)] * 6
+    assert limited("span>=20").finding(span, values).fit == "fits"
+    assert limited("span<=40").finding(span, values).fit == "does not fit"
+    for text in ("span<=60", "span>=60"):
+        beyond = limited(text).finding(span, values)
+        assert (beyond.fit, beyond.longer, beyond.repeats) == ("not decided", True, None), text
+
+
+def test_what_is_not_decided_says_how_many_repeats_would_decide_it() -> None:
+    """An interval of ±20 around 90 must shrink to ±10, so it takes four times as many values."""
+    assert P99.finding(Estimate(90, 70, 110, 6), [70] * 6).repeats == 18
+    assert P99.finding(Estimate(90, 80, 101, 6), [80] * 6).repeats == 2, "6 × 1.1² − 6, rounded up"
+    assert P99.finding(Estimate(100, 80, 120, 6), [100] * 6).repeats is None, "it is the limit"
+    assert P99.finding(Estimate(90, 89, 91, 1), [90]).repeats == MIN_AGREEING - 1
+    assert P99.finding(Estimate(90, None, None, 3), [80, 90, 101]).repeats == 3, "as many again"
+    assert P99.finding(Estimate(90, 80, 99, 6), [80] * 6).repeats is None
 
 
 def test_a_layer_is_as_good_as_its_worst_finding() -> None:

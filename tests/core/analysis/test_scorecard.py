@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping
 from dataclasses import astuple, replace
@@ -35,7 +36,7 @@ from core.analysis.scorecard_sentences import (
     standing,
 )
 from core.experiment import BUDGETS, COMPARED_AT, Experiment
-from core.experiments import all_experiments
+from core.experiments import all_experiments, experiment_named
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
@@ -45,6 +46,14 @@ from core.stats.estimates import MISSING, Estimate
 AT_64 = Terms(hidden_size=64)
 
 THREE = tuple(PLAIN.values())[:3]
+
+
+@functools.cache
+def flat_settings(
+    experiment: str, variant: str, settings: tuple[tuple[str, Any], ...]
+) -> Mapping[str, Any]:
+    (config, *_) = experiment_named(experiment).configs([variant], {n: [v] for n, v in settings})
+    return config.flat()
 
 
 class Made:
@@ -67,8 +76,7 @@ class Made:
         **settings: Any,
     ) -> Record:
         seed = settings.pop("seed", 0)
-        (config, *_) = experiment.configs([variant], {n: [v] for n, v in settings.items()})
-        flat = {**config.flat(), "seed": seed}
+        flat = {**flat_settings(experiment.name, variant, tuple(settings.items())), "seed": seed}
         record = Record(next(self._ids), experiment.name, flat, device, chip)
         self.records.append(record)
         row: dict[str, Any] = {}
@@ -439,7 +447,7 @@ def test_limits_strike_out_what_does_not_fit_and_rank_what_is_left(made: Made) -
     none = scorecard_answer(made.card(AT_64, "", "parameters<=1"))
     assert none.startswith("No variant surely fits recurrent parameters ≤ 1, at hidden size 64.")
     doubtful = scorecard_answer(made.card(AT_64, "", "p99<=91"))
-    assert "Uncertain: GRU (p99 latency 91 µs (90 to 92 in 3 launches))." in doubtful
+    assert "Not decided: GRU (p99 latency 91 µs (90 to 92 in 3 launches))." in doubtful
 
 
 def test_absolute_times_are_shown_and_not_ranked(made: Made) -> None:

@@ -168,11 +168,12 @@ def test_a_card_has_the_best_value_and_who_leads() -> None:
     few = key_figure(Measured(quality, {"lstm": HIGH[:2], "rnn": LOW[:2]}).comparison())
     assert few is not None
     assert (
-        few.sentence == "LSTM: bottleneck length; RNN has 4.50 words. Too few seeds to rank them."
+        few.sentence
+        == "LSTM has the highest bottleneck length; RNN has 4.50 words. Too few seeds to rank them."
     )
     one = key_figure(Measured(quality, {"lstm": HIGH}).comparison())
     assert one is not None
-    assert one.sentence == "LSTM: bottleneck length. No other was measured."
+    assert one.sentence == "This is the bottleneck length of LSTM. No other was measured."
 
 
 def test_the_ratio_of_a_thing_to_itself_is_no_figure() -> None:
@@ -180,6 +181,6 @@ def test_the_ratio_of_a_thing_to_itself_is_no_figure() -> None:
     figure = key_figure(Measured(experiment_named("throughput"), ratios).comparison())
     assert figure is not None
     assert figure.sentence == (
-        "LSTM: training time over the plain RNN's. RNN trains fastest beside a plain RNN of its "
-        "width."
+        "LSTM has the highest training time over the plain RNN's. RNN trains fastest beside a "
+        "plain RNN of its width."
     )
