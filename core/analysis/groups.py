@@ -299,7 +299,7 @@ def _naming(
     ways: dict[str, Callable[[RunRecord], str]] = {
         "kind": lambda run: names[run.run_id],
         "run": lambda run: " · ".join(
-            [names[run.run_id], f"seed {run.settings.get('seed')}", run.run_id[:ID_LETTERS]]
+            [names[run.run_id], f"seed {run.settings.get('seed')}", run.original_id[:ID_LETTERS]]
         ),
         "variant": lambda run: variant_title(variant_of(run)),
         "sweep": lambda run: _distinct_text((run.sweep_name if named else run.sweep) or run.name),
