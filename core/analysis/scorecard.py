@@ -27,7 +27,7 @@ from core.analysis.comparison import (
     has_rows,
     marks,
 )
-from core.analysis.groups import Group, Identity
+from core.analysis.groups import Group, Identity, machine_title
 from core.analysis.limits import MIN_AGREEING, Finding, Fit, Limit, scored, worst
 from core.analysis.more_seeds import MAX_ADDED, Plan, fewest_seeds, with_more_seeds
 from core.analysis.runs import finished_run
@@ -142,6 +142,8 @@ class Record:
     device: str
     """`cpu`, `cuda`, `mps`; empty if it is not known."""
     chip: str
+    host: str = ""
+    """The computer, where it takes that to tell its machine from another one."""
     sweep: str = ""
     looks: int = 1
     """How often the sweep is looked at while seeds are added."""
@@ -149,7 +151,7 @@ class Record:
     @property
     def machine(self) -> str:
         """The machine in words: `CPU (Intel …)`."""
-        return f"{self.device.upper()} ({self.chip})"
+        return machine_title(self.device, self.chip, self.host)
 
     @cached_property
     def terms(self) -> Terms | None:
