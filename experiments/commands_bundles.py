@@ -52,10 +52,8 @@ def import_bundles(args: argparse.Namespace) -> int:
     """`import FILE…`: read the runs of bundles into this store."""
     store = open_store()
     store.person.require_launch()
-    found = []
-    with progress_bar("check") as report:
-        for file in args.bundles:  # all of them before anything is written
-            found.append(_read(file, report))
+    with progress_bar("check") as report:  # all of them before anything is written
+        found = [_read(file, report) for file in args.bundles]
     for one in found:
         with progress_bar("import") as report:
             imported = unpack(store, one, report)

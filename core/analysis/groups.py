@@ -185,7 +185,9 @@ def distinct_machines(runs: Sequence[RunRecord]) -> dict[str, str]:
     return {
         run_id: machine_in_words(
             Machine(
-                m.device if len(devices) > 1 else "", m.chip if len(chips) > 1 else "", hosts[run_id]
+                m.device if len(devices) > 1 else "",
+                m.chip if len(chips) > 1 else "",
+                hosts[run_id],
             )
         )
         for run_id, m in machines.items()

@@ -11,6 +11,7 @@ nothing in it is executed, unpickled or written under a name that it chose.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -58,11 +59,16 @@ MAX_BYTES = 256 * MEBIBYTE
 """Of a bundle."""
 
 MAX_UNPACKED_BYTES = 1024 * MEBIBYTE
-"""Of all members together; of one at most `MAX_MEMBER_BYTES`, of a manifest and of what is JSON at
-most `MAX_JSON_BYTES`."""
+"""Of all members together, where nobody allows less."""
 
 MAX_MEMBER_BYTES = 512 * MEBIBYTE
-MAX_JSON_BYTES = 32 * MEBIBYTE
+"""Of a file of a model."""
+
+MAX_READ_BYTES = 64 * MEBIBYTE
+"""Of a member that is read here, a table or JSON: in memory it takes ten times that."""
+
+MAX_COLUMNS = 1000
+"""Of a table."""
 
 MAX_RUNS = 10_000
 MAX_MEMBERS = 100_000
@@ -240,23 +246,30 @@ def seal(archive: bytes) -> bytes:
     return rest + hashlib.sha256(rest).hexdigest().encode()
 
 
-def read_bundle(name: str, content: bytes, report: Report = lambda share, words: None) -> Bundle:
+def read_bundle(
+    name: str,
+    content: bytes,
+    report: Report = lambda share, words: None,
+    *,
+    unpacked: int = MAX_UNPACKED_BYTES,
+) -> Bundle:
     """The bundle with that content, of which everything has been checked.
 
     Raises `BadBundle`, in a sentence that names the file, for whatever is not as `write_bundle`
-    makes it, and for runs that this version of Unroll cannot read.
+    makes it, for runs that this version of Unroll cannot read, and for one that would
+    take more than so many bytes when it is unpacked.
     """
     try:
-        return _read(content, report)
+        return _read(content, report, unpacked)
     except BadBundle as error:
         shown = shortened(repr(inline_text(name)), 100)
         raise BadBundle(f"bundle is {shown}, {error}; nothing was imported") from None
 
 
-def _read(content: bytes, report: Report) -> Bundle:
+def _read(content: bytes, report: Report, unpacked: int) -> Bundle:
     _require_whole(content)
     archive = _opened(content)
-    members = _members(archive)
+    members = _members(archive, unpacked)
     manifest = _manifest(_content(archive, members[MANIFEST]))
     listed, there = {*manifest.members}, {*members} - {MANIFEST}
     if listed != there:
@@ -326,7 +339,7 @@ def _opened(content: bytes) -> zipfile.ZipFile:
     return archive
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile, unpacked: int) -> dict[str, zipfile.ZipInfo]:
     """Name → member, all of which are plain files that a bundle may have."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
@@ -343,12 +356,12 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             refuse(f"whose member {_shown(name)} is no plain file")
         if member.flag_bits & 1 or member.compress_type not in (0, zipfile.ZIP_DEFLATED):
             refuse(f"whose member {_shown(name)} is encrypted or compressed in another way")
-        most = MAX_JSON_BYTES if name.endswith(".json") and not file else MAX_MEMBER_BYTES
+        most = MAX_MEMBER_BYTES if file and file.startswith("model/") else MAX_READ_BYTES
         if member.file_size > most:
             refuse(f"whose member {_shown(name)} has more than {most // MEBIBYTE} MiB")
         members[name] = member
-    if sum(member.file_size for member in members.values()) > MAX_UNPACKED_BYTES:
-        refuse(f"which has more than {MAX_UNPACKED_BYTES // MEBIBYTE:,} MiB when it is unpacked")
+    if sum(member.file_size for member in members.values()) > unpacked:
+        refuse(f"which has more than {unpacked // MEBIBYTE:,} MiB when it is unpacked")
     if MANIFEST not in members:
         refuse(f"which is no bundle: it has no {MANIFEST}")
     return members
@@ -422,9 +435,9 @@ def _require_tables(run: BundledRun, tables: Mapping[str, bytes]) -> None:
         match = FILES.fullmatch(file)
         row = row_of(run.experiment, match["table"] if match else "")
         try:
-            content.decode()
+            _require_rows(content.decode())
             table = read_table(content, row)
-        except (ValueError, OverflowError, RecursionError) as error:
+        except (ValueError, OverflowError, csv.Error) as error:
             refuse(f"whose {where} is no table ({_reason(error)})")
         if row is None:
             continue  # of an earlier version
@@ -448,6 +461,17 @@ def _require_tables(run: BundledRun, tables: Mapping[str, bytes]) -> None:
         value = summary[column.name].iloc[-1] if measured else math.nan
         if measured and not math.isclose(value, latest[column.name].value, rel_tol=1e-9):
             refuse(f"whose run {run.run_id[:8]} has another {column.name} as metric than as result")
+
+
+def _require_rows(text: str) -> None:
+    """A heading, and rows of as many cells. Raises `ValueError` or `csv.Error`."""
+    rows = csv.reader(io.StringIO(text), strict=True)
+    heading = next(rows, [])
+    if not 0 < len(heading) == len({*heading}) <= MAX_COLUMNS:
+        raise ValueError(f"its heading is no list of 1 to {MAX_COLUMNS:,} names")
+    for row in rows:
+        if len(row) != len(heading):
+            raise ValueError(f"line {rows.line_num:,} has {len(row):,} cells, not {len(heading)}")
 
 
 def _order(point: Point) -> tuple[int, int, float]:

@@ -97,7 +97,9 @@ def _packed(
     store: Store, record: RunRecord, *, models: bool
 ) -> tuple[BundledRun, Mapping[str, bytes]]:
     files: dict[str, bytes] = {}
-    places = [f"{folder}/{name}" for folder in FOLDERS for name in store.files(record.run_id, folder)]
+    places = [
+        f"{folder}/{name}" for folder in FOLDERS for name in store.files(record.run_id, folder)
+    ]
     if models:
         places += [f"{MODEL}/{name}" for name in store.files(record.run_id, MODEL)]
     for place in [*sorted(places), "log.txt"]:
@@ -150,9 +152,7 @@ class Imported:
         return f"{', '.join(parts)}."
 
 
-def unpack(
-    store: Store, bundle: Bundle, report: Report = lambda share, words: None
-) -> Imported:
+def unpack(store: Store, bundle: Bundle, report: Report = lambda share, words: None) -> Imported:
     """Import the runs of a bundle that are not here yet, for the person who uses the store.
 
     Raises `NotAllowed` for somebody who may not record runs, and `BadSetting` while another import
@@ -184,7 +184,9 @@ def unpack(
             if run.run_id in deleted:
                 record = deleted[run.run_id]
                 store.restore(record.run_id)
-                store.remove_tags(record.run_id, [TAG_DELETED] if TAG_DELETED in record.tags else [])
+                store.remove_tags(
+                    record.run_id, [TAG_DELETED] if TAG_DELETED in record.tags else []
+                )
                 restored.append(record.run_id)
             else:
                 new.append(_import(store, bundle, run))
