@@ -70,6 +70,7 @@ class ScorecardIndex:
                     settings=run.settings,
                     device=device,
                     chip=chip,
+                    imported=bool(run.origin),
                     sweep=run.sweep,
                     looks=run.looks,
                 )

@@ -144,6 +144,8 @@ class Record:
     chip: str
     host: str = ""
     """The computer, where it takes that to tell its machine from another one."""
+    imported: bool = False
+    """Whether it was measured elsewhere."""
     sweep: str = ""
     looks: int = 1
     """How often the sweep is looked at while seeds are added."""
@@ -691,6 +693,7 @@ def default_kinds(records: Iterable[Record]) -> list[str]:
 
 
 def available_machines(records: Sequence[Record]) -> list[str]:
-    """Where times were measured, the machine of the newest run first."""
-    timed = (run.machine for run in reversed(records) if experiment_named(run.experiment).timed)
-    return list(dict.fromkeys(timed))
+    """Where times were measured, the machine of the newest run first, imported ones last."""
+    timed = [run for run in reversed(records) if experiment_named(run.experiment).timed]
+    timed.sort(key=lambda run: run.imported)
+    return list(dict.fromkeys(run.machine for run in timed))

@@ -171,6 +171,11 @@ class RunRecord:
         return origin if len(origin) == len(ORIGIN_FIELDS) else {}
 
     @property
+    def launched_by(self) -> str:
+        """Who launched it where it was made, as far as that is known."""
+        return str(self.origin.get("user", self.user))
+
+    @property
     def original_id(self) -> str:
         """Its id where it was made, by which files name it: the same in every store."""
         return str(self.origin.get("run_id", self.run_id))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
+from core.analysis.groups import MEASURED_WHERE, machine_title
+from core.experiments.throughput import THROUGHPUT
 from core.files import MAX_UPLOAD_BYTES, MEBIBYTE
-from core.formatting import counted
+from core.formatting import counted, inline_text
 from core.settings import BadSetting
 from core.store.bundle import read_bundle
 from core.store.folder import StoreError
@@ -16,7 +20,8 @@ from core.store.transfer import Imported, pack, unpack
 from dashboard import access
 from dashboard.store import cache
 from dashboard.ui import downloads
-from dashboard.ui.text import plain
+from dashboard.ui.text import day, plain
+from experiments.suites import REFERENCES
 
 UNPACKED_BYTES = 16 * MAX_UPLOAD_BYTES
 """Of an upload, when it is unpacked: the process serves everybody's pages meanwhile."""
@@ -62,12 +67,66 @@ def upload() -> None:
             else:
                 st.session_state[IMPORTED] = imported.sentence
                 st.rerun()
+    _say_imported()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A bundle that comes along with Unroll: how fast a machine is."""
+
+    name: str
+    machine: str
+    measured: float
+    """When, in seconds since the epoch."""
+    run_ids: tuple[str, ...]
+
+
+@st.cache_data(show_spinner=False)
+def _references(folder: str) -> list[Reference]:
+    found = []
+    for path in sorted(Path(folder).glob("*.zip")):
+        runs = read_bundle(path.name, path.read_bytes()).runs
+        tags = runs[-1].tags
+        machine = machine_title(*(inline_text(tags.get(tag, "")) for tag in MEASURED_WHERE))
+        ids = tuple(run.run_id for run in runs)
+        found.append(Reference(path.name, machine, runs[-1].ended / 1000, ids))
+    return found
+
+
+def offer_references() -> None:
+    """A button for each machine whose times come along and are not here yet, for those who may
+    record runs: imported, they stand beside one's own."""
+    if not access.person().may_launch:
+        return
+    here = {run.original_id for run in cache.reader().runs(THROUGHPUT.name, archived=True)}
+    missing = [r for r in _references(str(REFERENCES)) if not here.issuperset(r.run_ids)]
+    if not missing:
+        return
+    with st.popover("Other machines", icon=":material/devices_other:", type="tertiary"):
+        st.caption(
+            "Times that were measured on other machines and come along with Unroll. Imported, they "
+            "stand beside yours and are never pooled with them."
+        )
+        for one in missing:
+            label = f"{one.machine}, {day(one.measured)}"
+            if st.button(plain(label), key=f"reference-{one.name}", icon=":material/download:"):
+                try:
+                    imported = _import(one.name, (REFERENCES / one.name).read_bytes())
+                except (BadSetting, StoreError) as error:
+                    st.error(plain(str(error)), icon=":material/block:")
+                else:
+                    st.session_state[IMPORTED] = imported.sentence
+                    st.rerun()
+    _say_imported()
+
+
+def _say_imported() -> None:
     if sentence := st.session_state.pop(IMPORTED, None):
         st.toast(plain(sentence), icon=":material/inventory_2:")
 
 
 def _import(name: str, content: bytes) -> Imported:
-    """Check the upload, then import it; a bar shows how far that is."""
+    """Check a bundle, then import it; a bar shows how far that is."""
     if len(content) > MAX_UPLOAD_BYTES:
         raise BadSetting(
             f"bundle is {name!r}, which has {len(content):,} bytes; a page takes at most "
