@@ -247,9 +247,9 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         REFERENCE,
         "Reference",
-        "How fast this machine is, to be compared with others: all six variants as the chapter's "
-        "suite times them, and of each cell how time grows to 1,024 steps, latency and memory. Less "
-        "than ten minutes on a CPU; make reference writes it as a bundle.",
+        "How fast this machine is, to be compared with others: all six variants as the chapter "
+        "times them, and of each cell how time grows to 1,024 steps, latency and memory. Less than "
+        "ten minutes on a CPU; make reference writes it as a bundle.",
         (
             dataclasses.replace(HOW_FAST, headline=False),
             Measurement(

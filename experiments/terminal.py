@@ -113,14 +113,14 @@ def print_runs(records: Sequence[RunRecord]) -> None:
     """Print a line for each run, with its machine if there are several."""
     several = len({machine_of(run) for run in records if "device" in run.tags}) > 1
     machines = machine_titles(records) if several else {}
-    headings = ("run", "experiment", "name", "status", "submitted", "by", "seconds", "result")
-    rows = [(*headings, "machine")] if several else [headings]
+    headings = ["run", "experiment", "name", "status", "submitted", "by", "seconds", "result"]
+    rows = [[*headings, "machine"] if several else headings]
     for record in records:
         status = record.status.lower()
         if record.status == "RUNNING":
             status += f" {100 * record.state.get('fraction', 0):.0f}%"
         rows.append(
-            (
+            [
                 record.run_id[:8],
                 record.experiment,
                 ("★ " if record.starred else "") + inline_text(record.name),
@@ -130,7 +130,7 @@ def print_runs(records: Sequence[RunRecord]) -> None:
                 "" if record.seconds is None else f"{record.seconds:.1f}",
                 inline_text(record.error or record.note, MAX_NOTE_LENGTH),
                 *([machines[record.run_id]] if several else []),
-            )
+            ]
         )
     print_table(rows)
 

@@ -49,8 +49,12 @@ def machine_of(run: RunRecord) -> Machine:
     device, chip = (run.tags.get(name, "") for name in MEASURED_WHERE)
     chip = CHIP_NOISE.sub(" ", chip)
     host = run.tags.get("host", "").partition(".")[0]
-    texts = (inline_text(text, MAX_MACHINE_LETTERS) for text in (device, chip, host))
-    return Machine(*texts, bool(run.origin))
+    return Machine(
+        inline_text(device, MAX_MACHINE_LETTERS),
+        inline_text(chip, MAX_MACHINE_LETTERS),
+        inline_text(host, MAX_MACHINE_LETTERS),
+        bool(run.origin),
+    )
 
 
 def machine_in_words(machine: Machine) -> str:

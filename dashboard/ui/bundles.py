@@ -11,7 +11,7 @@ import streamlit as st
 from core.analysis.groups import MEASURED_WHERE, machine_title
 from core.experiments.throughput import THROUGHPUT
 from core.files import MAX_UPLOAD_BYTES, MEBIBYTE
-from core.formatting import counted, inline_text
+from core.formatting import inline_text
 from core.settings import BadSetting
 from core.store.bundle import read_bundle
 from core.store.folder import StoreError
@@ -132,18 +132,12 @@ def _import(name: str, content: bytes) -> Imported:
             f"bundle is {name!r}, which has {len(content):,} bytes; a page takes at most "
             f"{MAX_UPLOAD_BYTES:,}, python -m experiments import more"
         )
-    bar = st.progress(0.0, "Checking …")
-    bundle = read_bundle(
-        name,
-        content,
-        lambda share, words: bar.progress(share, "Checking …"),
-        unpacked=UNPACKED_BYTES,
-    )
-    total = counted(len(bundle.runs), "run")
+    bar = st.progress(0.0)
 
     def report(share: float, words: str) -> None:
-        bar.progress(share, plain(f"Importing {total}: {words}"))
+        bar.progress(share, plain(words))
 
+    bundle = read_bundle(name, content, report, unpacked=UNPACKED_BYTES)
     imported = unpack(cache.store(), bundle, report)
     cache.reader().reload([*imported.run_ids, *imported.restored])
     return imported
