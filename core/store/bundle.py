@@ -76,6 +76,9 @@ MAX_MEMBERS = 100_000
 DIGEST_BYTES = 64
 """Of the archive's comment: a SHA-256 in hexadecimal."""
 
+END_BYTES = 22
+"""Of the record that ends a zip archive, before its comment."""
+
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The time of every member: equal runs make equal bytes."""
 
@@ -322,6 +325,9 @@ def _require_whole(content: bytes) -> None:
         refuse(f"which has more than {MAX_BYTES // MEBIBYTE} MiB")
     if not content.startswith(b"PK\x03\x04"):
         refuse("which is no bundle: python -m experiments bundle writes them")
+    end = content[-DIGEST_BYTES - END_BYTES : -DIGEST_BYTES]
+    if not (end.startswith(b"PK\x05\x06") and end.endswith(DIGEST_BYTES.to_bytes(2, "little"))):
+        refuse("which is cut off, or no bundle: it does not end as one; get it again")
     digest = hashlib.sha256(content[:-DIGEST_BYTES]).hexdigest().encode()
     if content[-DIGEST_BYTES:] != digest:
         refuse("which is damaged or no bundle: its SHA-256 is another one; get it again")
@@ -332,8 +338,6 @@ def _opened(content: bytes) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
         refuse(f"which is no zip archive ({str(error).lower()})")
-    if len(archive.comment) != DIGEST_BYTES:
-        refuse("which is damaged: something stands before its end")
     if len(archive.infolist()) > MAX_MEMBERS:
         refuse(f"which has more than {MAX_MEMBERS:,} members")
     return archive
