@@ -95,11 +95,12 @@ def equal_runs(
     """For each planned run the recorded one with the same settings that has finished, or else is
     queued or running; None where there is none.
 
-    If the experiment measures time, only a run of this machine counts.
+    If the experiment measures time, only a run of this machine counts, which none is that was
+    imported.
     """
     here = socket.gethostname()
     recorded = {
-        _run_key(r.experiment, r.settings, str(r.owner.get("host") or here)): r
+        _run_key(r.experiment, r.settings, "" if r.origin else str(r.owner.get("host") or here)): r
         for r in sorted(records, key=lambda record: record.status == "FINISHED")
         if r.status in (*ACTIVE, "FINISHED") and not r.archived
     }

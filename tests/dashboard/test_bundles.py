@@ -17,6 +17,7 @@ from core.store.bundle import read_bundle
 from core.store.tracking import Store
 from core.store.transfer import pack, unpack
 from experiments.evidence import Evidence
+from experiments.queue import equal_runs
 from experiments.scorecards import ScorecardIndex
 from tests.core.store.bundles import flipped
 from tests.dashboard.conftest import Show, texts
@@ -140,3 +141,9 @@ def test_runs_are_downloaded_as_a_bundle(both: Store, show: Show) -> None:
     app = show("views/compare/page.py", runs=[i[:8] for i in ids[:2]])
     assert not app.exception
     assert "Bundle" in [b.label for b in app.get("download_button")]
+
+
+def test_times_that_were_imported_are_still_to_be_measured_here(both: Store) -> None:
+    plan = [(THROUGHPUT, config) for config in THROUGHPUT.configs(["lstm"], {"launches": [1]})]
+    imported = [run for run in both.runs() if run.origin]
+    assert equal_runs(imported, plan) == [None]
