@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas
 
-from core.analysis.groups import hosts_to_name, machine_of
+from core.analysis.groups import hosts_to_name
 from core.chapter import CLAIMS
 from core.chapter.claim import (
     Facts,
@@ -93,7 +93,8 @@ class Evidence:
             if run.status == "FINISHED":
                 # These are equal in all that a verdict can depend on.
                 repeats = tuple(run.settings.get(name) for name in ("seeds", "repetitions"))
-                key = kind, repeats, machine_of(run)
+                tags = (run.tags.get(name) for name in ("device", "chip", "host"))
+                key = kind, repeats, *tags, bool(run.origin)
                 newest.pop(key, None)
                 newest[key] = run
         runs = {run.run_id: run for run in newest.values()}

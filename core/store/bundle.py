@@ -92,8 +92,6 @@ CARRIED_TAGS = frozenset(
 """The tags that go along, besides those that people gave. Whether a sweep is pinned, or a run is
 archived, is decided in each store."""
 
-RUN_ID = re.compile(r"[0-9a-f]{32}")
-
 FILES = re.compile(
     r"(?P<log>log\.txt)|tables/(?P<table>[a-z][a-z0-9_]{0,60})\.csv|cell/[\w@.-]{1,100}\.py"
     r"|(?P<model>model/(?!\.)[\w.-]{1,100})",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,6 +71,11 @@ RECORDED_TAGS = frozenset(
 RESERVED_PREFIXES = ("unroll.", "mlflow.")
 
 OWNER_FIELDS = {"host": str, "pid": int, "created": (str, int, float), "started": (int, float)}
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+MAX_SECONDS = 4e9
+"""Since the epoch: times beyond are not ours."""
 
 ORIGIN_FIELDS = {"run_id": str, "user": str, "imported": (int, float)}
 
@@ -167,8 +173,11 @@ class RunRecord:
     @cached_property
     def origin(self) -> Mapping[str, Any]:
         """Of an imported run, where it came from: `run_id`, `user`, and when it was `imported`."""
-        origin = _json_object(self.tags.get(TAG_ORIGIN, "{}"), ORIGIN_FIELDS)
-        return origin if len(origin) == len(ORIGIN_FIELDS) else {}
+        if TAG_ORIGIN not in self.tags:
+            return {}
+        origin = _json_object(self.tags[TAG_ORIGIN], ORIGIN_FIELDS)
+        whole = len(origin) == len(ORIGIN_FIELDS) and RUN_ID.fullmatch(origin["run_id"])
+        return origin if whole and 0 <= origin["imported"] < MAX_SECONDS else {}
 
     @property
     def launched_by(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from core.settings import BadSetting
 from core.store.bundle import read_bundle
 from core.store.people import NotAllowed, Person
 from core.store.postgres import BACKEND_VARIABLE
-from core.store.records import RunRecord
+from core.store.records import TAG_ORIGIN, RunRecord
 from core.store.tracking import Store, open_store
 from core.store.transfer import pack, unpack
 from experiments import export as files
@@ -242,3 +243,14 @@ def test_a_server_over_postgresql_has_the_same(
         assert exports(back) == expected
         for run, original in zip(back.runs(), first.runs(), strict=True):
             assert back.history(run.run_id) == first.history(original.run_id)
+
+
+@pytest.mark.parametrize(
+    "tag", ["", "[]", '{"run_id": "x"}', '{"run_id": "x", "user": "u", "imported": 1}', None]
+)
+def test_a_tag_that_somebody_edited_is_no_origin(first: Store, tag: str | None) -> None:
+    run = first.runs()[0]
+    far = f'{{"run_id": "{run.run_id}", "user": "u", "imported": 1e300}}'
+    edited = dataclasses.replace(run, tags={**run.tags, TAG_ORIGIN: far if tag is None else tag})
+    assert edited.origin == {}
+    assert edited.original_id == run.run_id
