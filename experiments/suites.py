@@ -24,6 +24,7 @@ from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.models.registry import usual_variants
 from core.papers import PAPERS
 from core.settings import BadSetting
+from core.store.folder import PROJECT
 
 ALL = tuple(usual_variants())
 
@@ -83,6 +84,20 @@ SMALL_STATES: Mapping[str, tuple[object, ...]] = {
 }
 """Little training after which an LSTM and a GRU follow parity to the end of such words."""
 
+HOW_FAST = Measurement(
+    "how fast all six are",
+    THROUGHPUT,
+    ALL,
+    {
+        "sequence_length": (128,),
+        "shortest_length": (32,),
+        "repetitions": (4,),
+        "streamed_tokens": (100,),
+        "packed": (False,),
+    },
+    headline=True,
+)
+
 BEYOND_CLAIMS = (
     Measurement("the chapter's set-up", GRADIENT_DECAY, ALL, preset="chapter", headline=True),
     Measurement(
@@ -126,19 +141,7 @@ BEYOND_CLAIMS = (
     Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter", headline=True),
     Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
     Measurement("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
-    Measurement(
-        "how fast all six are",
-        THROUGHPUT,
-        ALL,
-        {
-            "sequence_length": (128,),
-            "shortest_length": (32,),
-            "repetitions": (4,),
-            "streamed_tokens": (100,),
-            "packed": (False,),
-        },
-        headline=True,
-    ),
+    HOW_FAST,
     Measurement(
         "packed batches", THROUGHPUT, ("lstm",), {"sequence_length": (128,), "launches": (1,)}
     ),
@@ -164,6 +167,12 @@ def _claimed(
 
 
 CHAPTER = _claimed(RECURRENCE, BEYOND_CLAIMS)
+
+REFERENCE = "reference"
+"""The suite whose bundles say how fast a machine is."""
+
+REFERENCES = PROJECT / "experiments" / "reference"
+"""The bundles that come along, each really measured on one machine."""
 
 SUITES: tuple[Suite, ...] = (
     Suite(
@@ -227,6 +236,22 @@ SUITES: tuple[Suite, ...] = (
                     "packed": (False,),
                 },
                 headline=True,
+            ),
+        ),
+    ),
+    Suite(
+        REFERENCE,
+        "Reference",
+        "How fast this machine is, to be compared with others: all six variants as the chapter "
+        "times them, and of each cell how time grows to 1,024 steps, latency and memory. Less than "
+        "ten minutes on a CPU; make reference writes it as a bundle.",
+        (
+            dataclasses.replace(HOW_FAST, headline=False),
+            Measurement(
+                "growth to 1,024 steps, latency and memory",
+                THROUGHPUT,
+                ONE_DIRECTION,
+                {"sequence_length": (1024,), "repetitions": (6,), "packed": (False,)},
             ),
         ),
     ),

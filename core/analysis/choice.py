@@ -301,12 +301,12 @@ class Choice:
                     ]
                 )
             }
-            names = tuple(dict.fromkeys(name for of_kind in lacking.values() for name in of_kind))
-            further = _further(question, [limit for limit in limits if limit.measure in names])
+            measures = tuple(dict.fromkeys(name for of_kind in lacking.values() for name in of_kind))
+            further = _further(question, [limit for limit in limits if limit.measure in measures])
             if further and lacking:
-                yield self._longer(question, "not measured", names, [*lacking], further)
+                yield self._longer(question, "not measured", measures, [*lacking], further)
             else:
-                yield _missing(question, "not measured", names, [*lacking])
+                yield _missing(question, "not measured", measures, [*lacking])
 
     def _for_open_limits(self) -> Iterator[Proposal]:
         """Repeat what lies on both sides of a limit, or measure on beyond where it ended."""

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import pandas
 
 from core.analysis.comparison import Comparison, PairOutcome, Table, compare_groups
-from core.analysis.groups import Group
+from core.analysis.groups import Group, machine_title
 from core.analysis.runs import finished_run
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
@@ -166,11 +166,11 @@ class MatchedRuns:
 
     @property
     def machines(self) -> Mapping[str, MatchedRuns]:
-        """Where times are measured: `CPU (Intel …)` → its runs. Two computers with the same chip
-        are one machine here."""
+        """Where times are measured: `CPU (Intel …)` → its runs; `CPU (Intel …) on lab-7` where
+        that tells two computers apart."""
         machines: dict[str, list[Run]] = {}
         for run in self.runs:
-            name = f"{str(run['device']).upper()} ({run['chip']})"
+            name = machine_title(str(run["device"]), str(run["chip"]), str(run.get("host") or ""))
             machines.setdefault(name, []).append(run)
         return {
             name: MatchedRuns(self.experiment, self.config, tuple(runs), self.table)
