@@ -193,7 +193,7 @@ def test_a_preset_is_one_click(explore: Show) -> None:
     app = explore(cell="GRU")
     app.button(key="preset The chapter's RNN").click().run()
     assert not app.exception
-    assert app.button_group(key="control cell").value == "RNN"
+    assert app.selectbox(key="control cell").value == "RNN"
     assert len(drawn(app)["value"]) == 100
     config = GradientDecayConfig.from_flat(
         {"cell": "rnn", **GRADIENT_DECAY.presets["chapter"], "batch_size": 1, "spectrum": False}
@@ -454,7 +454,7 @@ def test_a_finished_run_reads_a_text_word_by_word(run: RunRecord, show: Show) ->
 
 def test_another_cell_has_other_runs(run: RunRecord, show: Show) -> None:
     app = show(PAGE, **SMALL, cell="GRU", start=run.run_id[:ID_LETTERS], part="decoder")
-    app.button_group(key="control cell").set_value("RNN").run()
+    app.selectbox(key="control cell").set_value("RNN").run()
     assert not app.exception
     assert not warnings_of(app)
     assert "start" not in app.query_params
@@ -467,7 +467,7 @@ def test_a_trained_model_is_the_default_and_reads_what_it_was_tested_on(
     app = show(PAGE)
     assert not app.exception
     assert not warnings_of(app)
-    assert app.button_group(key="control cell").value == "GRU"
+    assert app.selectbox(key="control cell").value == "GRU"
     assert names(app)[0].startswith("Trained GRU · encoder of ")
     tokens = shown(app)["cells"][0]["tokens"]
     assert len(tokens) == len(shown(app)["text"].split()) > 1
