@@ -346,10 +346,9 @@ def _summary(all_T: Tensor, first: int, shown: int) -> str:
         parts.append(f"norms of {counted(count, 'row')} of {counted(all_T.shape[2], 'number')}")
     if shown < count:
         what = "row" if parts else "number"
-        parts.append(f"{what}s {first + 1} to {first + shown} of {count:,}")
-    if first:
-        parts.append("those before are zero")
-    return ", ".join(parts)
+        range_shown = f"{what}s {first + 1:,} to {first + shown:,}"
+        parts.append(f"{range_shown} are shown" if parts else f"{range_shown} of {count:,}")
+    return ", ".join(parts) + ", those before are zero" * bool(first)
 
 
 def _title(name: str) -> str:

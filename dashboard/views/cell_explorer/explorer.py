@@ -49,9 +49,18 @@ of Adam on `gradient-decay`'s recall task (name a symbol seen in the first quart
 {TRAINING_LENGTH} steps), and measures at 21 points. A `gradient-decay` run with the same settings
 has the same numbers, and keeps them; this one is not stored.
 
+What a step **keeps** is the mean of the diagonal of its Jacobian, state by state: ∂s_t,i/∂s_t−1,i
+over the numbers i of a state. For an LSTM's c it is the mean of the forget gate.
+
 Everything below the curve is **one** network, that of the first seed: an example, not an estimate.
 It has no training. Gates and the candidate are recorded as the equations are evaluated; the
-calculation of a unit is the equation with its own numbers in it. In the drawing, a box shows every
+calculation of a unit is the equation with its own numbers in it. Of any cell but RNN, LSTM and GRU
+the maps are its states, its output and what its step watches, taken while the step runs; the
+equations are those that it declares, and without any there is no drawing. A matrix is shown by the
+norm of each row, of more than 128 numbers the first 128 are shown, and places of a cache that are
+zero throughout are left out: each map says so. Its slider adds a number to one of its vectors of
+parameters, and **Remembers** and **Forgets** are the positions at which most and least of the
+gradient reaches the first step. In the drawing, a box shows every
 unit's value at the step, upwards from 0 to 1 for a gate, and its mean as a number. The step
 Jacobian is ∂s_t/∂s_{{t−1}} of the full state s: (h, c) of an LSTM. Its singular values are exact,
 at up to 50 steps. One below 1 at every step makes the gradient vanish; one above 1 alone does not

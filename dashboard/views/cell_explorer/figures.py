@@ -190,7 +190,7 @@ def _with_reason(
 
 def kept(subjects: Sequence[Subject], step: int) -> None:
     """Draw the share of each state that a step keeps where it was."""
-    why = "Nothing is said of what is kept"
+    why = "No share kept"
     shown = _with_reason(subjects, lambda stepped: stepped.why_no_jacobian, why)
     if not shown:
         return

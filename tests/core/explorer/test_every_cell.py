@@ -112,7 +112,7 @@ def test_the_numbers_in_a_line_come_to_its_value(cell: str) -> None:
             },
         )
         assert value == pytest.approx(float(stepped.result(equation)[3, 1]), abs=3e-3)
-    assert "{z}" not in "".join(lines)
+    assert len(lines) >= len(stepped.equations)
 
 
 @pytest.mark.parametrize("cell", cell_kinds())
@@ -158,7 +158,7 @@ def test_places_of_a_cache_that_nothing_has_reached_are_left_out() -> None:
     assert keys.values_TN.shape == (T, T)
     assert (
         keys.summary
-        == "norms of 128 rows of 4 numbers, rows 123 to 128 of 128, those before are zero"
+        == "norms of 128 rows of 4 numbers, rows 123 to 128 are shown, those before are zero"
     )
     assert parts["attention of head 1"].values_TN.sum(1).tolist() == pytest.approx([1.0] * T)
 
@@ -256,7 +256,7 @@ def test_a_state_of_another_size_and_a_matrix_without_a_batch(own: Path) -> None
     )
     text += (
         '\n    def states(self, width):\n        return {"h": 50 * width}\n'
-        "\n    def output(self, x, state, p):\n        return state[0][..., : x.shape[-1]]\n"
+        "\n    def output(self, x, state, p):\n        return state[0].chunk(50, -1)[0]\n"
     )
     stepped = SteppedCell(networks(added(text)))
     parts = {part.name: part for part in stepped.parts}
@@ -266,9 +266,11 @@ def test_a_state_of_another_size_and_a_matrix_without_a_batch(own: Path) -> None
 
 
 def test_a_cell_that_watches_now_this_and_now_that_is_refused(own: Path) -> None:
-    body = 'self.watch("n" if x.sum() > 0 else "m", h)\n        return (0.5 * h + x @ p.W.T,)'
+    body = """self.calls = getattr(self, "calls", 0) + 1
+        self.watch("n" if self.calls % 2 else "m", h)
+        return (0.5 * h + x @ p.W.T,)"""
     with pytest.raises(BadSetting, match="watches other names or shapes at one step"):
-        SteppedCell(networks(added(CELL.format(body=body)), sequence_length=30))
+        SteppedCell(networks(added(CELL.format(body=body))))
 
 
 @pytest.mark.parametrize(
