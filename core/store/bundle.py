@@ -26,7 +26,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
@@ -132,9 +132,7 @@ Setting = Annotated[str, AfterValidator(_text)] | bool | int | Number | None
 STRICT = ConfigDict(strict=True, extra="forbid")
 
 
-@with_config(STRICT)
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """One value of a metric's history."""
 
     name: Key
@@ -513,7 +511,8 @@ def _reason(error: Exception) -> str:
 
 
 def _json(content: Any) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return f"{text}\n".encode()
 
 
 def flat_settings(text: str) -> dict[str, Value]:

@@ -150,7 +150,7 @@ def no_number(content: bytes, chance: random.Random) -> bytes:
     members = members_of(content)
     name = chance.choice(sorted(name for name in members if name.endswith("run.json")))
     found = json.loads(members[name])
-    field = chance.choice(("value", "step", "at"))
+    field = chance.randrange(1, 4)  # value, milliseconds, step
     chance.choice(found["metrics"])[field] = "HERE"
     number = chance.choice(("NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, "-1e400", '"1"'))
     members[name] = json.dumps(found).replace('"HERE"', number).encode()
@@ -272,7 +272,7 @@ def other_run(content: bytes, chance: random.Random) -> bytes:
             lambda: found.update(name="\ud800"),
             lambda: found.update(extra=1),
             lambda: found["params"].update({"../x": "1"}),
-            lambda: [m.update(value=m["value"] + 1) for m in found["metrics"]],
+            lambda: [m.insert(1, m.pop(1) + 1) for m in found["metrics"]],
         )
     )
     change()
