@@ -301,7 +301,7 @@ class Choice:
                     ]
                 )
             }
-            measures = tuple(dict.fromkeys(name for of_kind in lacking.values() for name in of_kind))
+            measures = tuple(dict.fromkeys(name for names in lacking.values() for name in names))
             further = _further(question, [limit for limit in limits if limit.measure in measures])
             if further and lacking:
                 yield self._longer(question, "not measured", measures, [*lacking], further)
