@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Of the many processes that are started, each would compile all of the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-dev run test test-slow check audit bench faults screenshots team mlflow backup restore clean
+.PHONY: setup setup-dev run test test-slow check audit bench faults screenshots reference team mlflow backup restore clean
 .DEFAULT_GOAL := run
 
 setup: .venv/run.stamp
@@ -51,6 +51,10 @@ faults: setup-dev  ## kills, power cuts, full disks and worse; ARGS="kills --see
 screenshots: setup-dev  ## the README's pictures, from a chapter suite that is measured first
 	$(BIN)/python -m experiments suite chapter
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+reference: setup  ## how fast this machine is, within ten minutes on a CPU, as a bundle; OUTPUT=lab-7.zip
+	@$(BIN)/python -m experiments suite reference
+	@$(BIN)/python -m experiments bundle --suite reference --output $(or $(OUTPUT),reference.zip)
 
 team: setup-dev  ## every part of a team's installation, on loopback; ARGS="--port 8543"
 	@$(BIN)/python -m experiments team $(ARGS)

@@ -57,8 +57,13 @@ def open_first_page() -> str:
 
 
 def warm_up() -> None:
-    """Open the first page; and read the store, for who has not signed in is shown nothing of it."""
+    """Read the store while the server starts, for a page needs it and who has not signed in is
+    shown nothing of it; then open the first page."""
+    threading.Thread(target=_read_store, daemon=True).start()
     print("First page:", open_first_page())
+
+
+def _read_store() -> None:
     with contextlib.suppress(StoreError):
         open_reader(tracking_uri()).runs()
 

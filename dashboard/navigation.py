@@ -44,7 +44,7 @@ PAGES: tuple[Page, ...] = (
         title="Chapter",
         icon=":material/menu_book:",
         section="Workbench",
-        summary="Fifteen claims of the textbook: predict, measure, read the verdict.",
+        summary="The claims of the textbook, and of what came after: predict, measure, judge.",
     ),
     Page(
         path="views/papers/page.py",

@@ -27,5 +27,5 @@ class LeakyRNN(StepCell):
 
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
         (h,) = state
-        rate = p.a.sigmoid()
+        rate = self.watch("α", p.a.sigmoid())
         return ((1 - rate) * h + rate * (x @ p.W.T + h @ p.U.T + p.b).tanh(),)

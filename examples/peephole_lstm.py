@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +27,16 @@ class PeepholeLSTM(StepCell):
     name: ClassVar[str] = "peephole-lstm"
     title: ClassVar[str] = "Peephole LSTM"
     source: ClassVar[str] = "Gers et al. (2002)"
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation("i", r"\sigma(W_i {x} + U_i {h} + p_i \odot {c} + b_i)", "Input gate", gate=True),
+        Equation("f", r"\sigma(W_f {x} + U_f {h} + p_f \odot {c} + b_f)", "Forget gate", gate=True),
+        Equation("g", r"\tanh(W_g {x} + U_g {h} + b_g)", "Candidate"),
+        Equation("c'", r"{f} \odot {c} + {i} \odot {g}", "Cell state"),
+        Equation(
+            "o", r"\sigma(W_o {x} + U_o {h} + p_o \odot {c'} + b_o)", "Output gate", gate=True
+        ),
+        Equation("h'", r"{o} \odot \tanh({c'})", "Hidden state"),
+    )
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         return {
@@ -44,6 +54,9 @@ class PeepholeLSTM(StepCell):
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
         h, c = state
         i, f, g, o = (x @ p.W.T + h @ p.U.T + p.b).chunk(4, dim=-1)
-        i, f = (i + p.p_i * c).sigmoid(), (f + p.p_f * c).sigmoid()
-        c = f * c + i * g.tanh()
-        return (o + p.p_o * c).sigmoid() * c.tanh(), c
+        i = self.watch("i", (i + p.p_i * c).sigmoid())
+        f = self.watch("f", (f + p.p_f * c).sigmoid())
+        g = self.watch("g", g.tanh())
+        c = f * c + i * g
+        o = self.watch("o", (o + p.p_o * c).sigmoid())
+        return o * c.tanh(), c

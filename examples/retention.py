@@ -45,7 +45,9 @@ class Retention(StepCell):
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
         (flat,) = state
         key, value = x @ p.W_k.T / KEY**0.5, x @ p.W_v.T
-        return (DECAY * flat + (key[..., :, None] * value[..., None, :]).flatten(-2),)
+        matrix = DECAY * flat.unflatten(-1, (KEY, -1)) + key[..., :, None] * value[..., None, :]
+        self.watch("S'", matrix)
+        return (matrix.flatten(-2),)
 
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:
         (flat,) = state

@@ -27,6 +27,7 @@ from core.store.records import ENDED, STATUSES
 from experiments import (
     cards,
     commands,
+    commands_bundles,
     commands_cells,
     commands_operations,
     commands_scorecard,
@@ -193,9 +194,24 @@ def _parser() -> _Parser:
     team.add_argument("--folder", metavar="FOLDER", help="default: mlruns/team")
     mlflow = verb("mlflow", "run the MLflow UI alone", commands.mlflow)
     mlflow.add_argument("--mlflow-port", type=PORT, default=5000, metavar="PORT")
+    _add_bundles(verb)
     _add_operations(verb)
     _add_cells(verb)
     return parser
+
+
+def _add_bundles(verb: Callable[[str, str, commands.Command], argparse.ArgumentParser]) -> None:
+    text = "write finished runs as one file, for another store"
+    bundle = verb("bundle", text, commands_bundles.bundle)
+    _add_selected(bundle)
+    suite = f"all finished runs of this suite: {', '.join(s.name for s in SUITES)}"
+    bundle.add_argument("--suite", metavar="NAME", help=suite)
+    bundle.add_argument("--models", action="store_true", help="with the models that were trained")
+    bundle.add_argument("--output", required=True, metavar="FILE", help="results.zip")
+    text = "read runs of another store from bundles; those that are here already stay as they are"
+    imported = verb("import", text, commands_bundles.import_bundles)
+    imported.add_argument("bundles", nargs="+", metavar="FILE", help="what bundle has written")
+    _add_json(imported)
 
 
 def _add_cells(verb: Callable[[str, str, commands.Command], argparse.ArgumentParser]) -> None:
@@ -269,7 +285,7 @@ def _add_edit(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
 
 
-def _add_compare(parser: argparse.ArgumentParser) -> None:
+def _add_selected(parser: argparse.ArgumentParser) -> None:
     names = [experiment.name for experiment in all_experiments()]
     parser.add_argument(
         "runs",
@@ -279,6 +295,10 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--experiment", choices=names, metavar="E", help="all of its finished runs")
     parser.add_argument("--sweep", metavar="S", help="only the runs of this sweep")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    _add_selected(parser)
     parser.add_argument("--comparison", dest="sweep", help=argparse.SUPPRESS)  # until November 2026
     grouping = "kind (the default), run, variant, sweep, device, or settings: hidden_size,layers"
     parser.add_argument("--group-by", default="", metavar="SETTING", help=grouping)

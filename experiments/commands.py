@@ -366,7 +366,7 @@ def _require_experiment(run: RunRecord, name: str) -> None:
 def compare(args: argparse.Namespace) -> int:
     """`compare`: compare finished runs, one comparison for each experiment; or add seeds."""
     store = open_store()
-    selected = _selected_runs(store, args)
+    selected = selected_runs(store, args)
     if args.until_decided is not None:
         return _until_decided(store, selected, args)
     if args.rows or args.columns:
@@ -485,7 +485,7 @@ def _of_one_experiment(comparisons: Sequence[Comparison], flag: str) -> Sequence
     return comparisons
 
 
-def _selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
+def selected_runs(store: Store, args: argparse.Namespace) -> list[RunRecord]:
     """The finished runs that are named, or all of an experiment or a sweep; else what the Overview
     shows: the headline sweep of every experiment."""
     if not args.runs and not args.experiment and not args.sweep:

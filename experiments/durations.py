@@ -97,7 +97,13 @@ def _known(experiment: Experiment, records: Iterable[RunRecord]) -> list[_Measur
     """What the newest runs of an experiment on this machine tell."""
     here = socket.gethostname()
     known = []
-    mine = [r for r in records if r.experiment == experiment.name and r.owner.get("host") == here]
+    mine = [
+        record
+        for record in records
+        if record.experiment == experiment.name
+        and record.owner.get("host") == here
+        and not record.origin
+    ]
     for record in mine[-MAX_RUNS:]:
         share = 1.0 if record.status == "FINISHED" else _share(record)
         told = record.status == "FINISHED" or (record.status == "RUNNING" and share >= MIN_SHARE)

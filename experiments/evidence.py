@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas
 
+from core.analysis.groups import hosts_to_name
 from core.chapter import CLAIMS
 from core.chapter.claim import (
     Facts,
@@ -51,7 +52,7 @@ AGREEMENT = {True: "yes", False: "no", None: "not decided"}
 
 @dataclass(frozen=True)
 class ClaimStatus:
-    """The state of some claims in one store: all fifteen of the chapter, or those of papers."""
+    """The state of some claims in one store: those of both chapters, or of papers."""
 
     results: Results = field(default_factory=Results)
     verdicts: Mapping[Any, Verdict] = field(default_factory=dict)
@@ -92,7 +93,8 @@ class Evidence:
             if run.status == "FINISHED":
                 # These are equal in all that a verdict can depend on.
                 repeats = tuple(run.settings.get(name) for name in ("seeds", "repetitions"))
-                key = kind, repeats, run.tags.get("device"), run.tags.get("chip")
+                tags = (run.tags.get(name) for name in ("device", "chip", "host"))
+                key = kind, repeats, *tags, bool(run.origin)
                 newest.pop(key, None)
                 newest[key] = run
         runs = {run.run_id: run for run in newest.values()}
@@ -106,6 +108,7 @@ class Evidence:
         )
 
     def _judge(self, runs: Mapping[str, RunRecord], computed: Mapping[int, Facts]) -> ClaimStatus:
+        hosts = hosts_to_name(runs.values())
         lines: dict[str, list[dict[str, Any]]] = {}
         finished = set()
         for run in runs.values():
@@ -114,7 +117,7 @@ class Evidence:
             if table is None or table.empty:  # its files are gone
                 continue
             measured = {name: table[name].iloc[-1] for name in summary.header() if name in table}
-            line = {"run_id": run.run_id, **run.settings, **measured}
+            line = {"run_id": run.run_id, "host": hosts[run.run_id], **run.settings, **measured}
             lines.setdefault(run.experiment, []).append(line)
             finished.add(self._kinds[run.run_id])
         results = Results(

@@ -60,7 +60,7 @@ def with_settings(record: RunRecord, rows: pandas.DataFrame) -> pandas.DataFrame
     """One run's rows, with the run and its settings as leading columns."""
     direction = "bi-" if record.settings.get("bidirectional") else ""
     run = {
-        "run_id": record.run_id,
+        "run_id": record.original_id,
         "run": record.name,
         "label": record.name.rsplit(" · ", 1)[0],
         "variant": f"{direction}{record.settings.get('cell')}",
@@ -127,6 +127,7 @@ def run_data(record: RunRecord) -> dict[str, Any]:
     """A run as data for JSON."""
     return {
         "run_id": record.run_id,
+        "origin": dict(record.origin),
         "experiment": record.experiment,
         "name": record.name,
         "status": record.status,
@@ -264,7 +265,7 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
         "question": comparison.experiment.question,
         "answer": answer(comparison),
         "grouped_by": comparison.grouped_by or "kind",
-        "groups": {g.name: [run.run_id for run in g.runs] for g in comparison.groups},
+        "groups": {g.name: [run.original_id for run in g.runs] for g in comparison.groups},
         "settings": {setting.title: dict(setting.values) for setting in comparison.settings},
         "sizes": {
             name: [size_data(comparison.experiment, size) for size in of_group]
@@ -275,7 +276,7 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
         "method": method(comparison),
         "runs": [
             {
-                "run_id": run.run_id,
+                "run_id": run.original_id,
                 "name": run.name,
                 "sweep": run.sweep,
                 "submitted": run.submitted,
@@ -285,7 +286,7 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
             }
             for run in comparison.runs
         ],
-        "without_result": [run.run_id for run in comparison.without],
+        "without_result": [run.original_id for run in comparison.without],
     }
 
 

@@ -95,11 +95,12 @@ def equal_runs(
     """For each planned run the recorded one with the same settings that has finished, or else is
     queued or running; None where there is none.
 
-    If the experiment measures time, only a run of this machine counts.
+    If the experiment measures time, only a run of this machine counts, which none is that was
+    imported.
     """
     here = socket.gethostname()
     recorded = {
-        _run_key(r.experiment, r.settings, str(r.owner.get("host") or here)): r
+        _run_key(r.experiment, r.settings, "" if r.origin else str(r.owner.get("host") or here)): r
         for r in sorted(records, key=lambda record: record.status == "FINISHED")
         if r.status in (*ACTIVE, "FINISHED") and not r.archived
     }
@@ -414,10 +415,10 @@ def find_all(store: Store, texts: Sequence[str], *, deleted: bool = False) -> li
     records = []
     for text in texts:
         if len(text) == ID_LENGTH:
-            records.append(store.run(text, unreadable=True))
+            records.append(_whole(store, text, deleted=deleted))
             continue
         long_enough = len(text) >= MIN_ID_LETTERS
-        fitting = [r for r in runs if r.run_id.startswith(text)] if long_enough else []
+        fitting = [r for r in runs if r.is_called(text)] if long_enough else []
         if len(fitting) != 1:
             raise BadSetting(
                 f"run is {text!r}, which fits {len(fitting)} runs; give the id, or at least the "
@@ -425,6 +426,17 @@ def find_all(store: Store, texts: Sequence[str], *, deleted: bool = False) -> li
             )
         records += fitting
     return records
+
+
+def _whole(store: Store, run_id: str, *, deleted: bool) -> RunRecord:
+    """The run of that id, here or where it was made."""
+    try:
+        return store.run(run_id, unreadable=True)
+    except BadSetting:
+        for record in store.runs(deleted=deleted, unreadable=True):
+            if record.original_id == run_id:
+                return record
+        raise
 
 
 def new_sweep(name: str) -> str:

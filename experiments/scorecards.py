@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import pandas
 
+from core.analysis.groups import hosts_to_name
 from core.analysis.limits import AnyLimit, worst
 from core.analysis.scorecard import (
     MeasureLine,
@@ -69,13 +70,20 @@ class ScorecardIndex:
                     settings=run.settings,
                     device=device,
                     chip=chip,
+                    imported=bool(run.origin),
                     sweep=run.sweep,
                     looks=run.looks,
                 )
                 self._properties[run_id] = _is_in_properties(run)
+        timed = [r for r in finished.values() if experiment_named(r.experiment).timed]
+        hosts = hosts_to_name(timed)
+        for run_id, host in hosts.items():  # another run may have come that takes it to tell apart
+            if self._records[run_id].host != host:
+                self._records[run_id] = replace(self._records[run_id], host=host)
         self._latest = ScorecardSnapshot(
             runs=finished,
             records=[self._records[run_id] for run_id in finished],
+            hosts=hosts,
             property_runs=[run for run_id, run in finished.items() if self._properties[run_id]],
             read=self._read,
             ahead=self._ahead,
@@ -102,6 +110,8 @@ class ScorecardSnapshot:
     """Run id → every finished run."""
     records: Sequence[Record]
     property_runs: Sequence[RunRecord]
+    hosts: Mapping[str, str]
+    """Of what was timed: run id → the computer, where it takes that to tell machines apart."""
     read: Read
     ahead: Ahead
     _cards: dict[tuple[object, ...], Scorecard] = field(default_factory=dict, repr=False)
@@ -145,7 +155,8 @@ class ScorecardSnapshot:
         for run in self.property_runs:
             rows = self.read(run, experiment_named(run.experiment).summary.table)
             if rows is not None and not rows.empty:
-                line = {"run_id": run.run_id, **run.settings, **rows.iloc[-1]}
+                host = {"host": self.hosts.get(run.run_id, "")}
+                line = {"run_id": run.run_id, **host, **run.settings, **rows.iloc[-1]}
                 lines.setdefault(run.experiment, []).append(line)
         frames = {name: pandas.DataFrame(of_experiment) for name, of_experiment in lines.items()}
         return PROPERTIES.verdict(Results(frames, self._table))

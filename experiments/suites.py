@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.analysis.sweeps import STAMP, Sweep
-from core.chapter import CLAIMS, Measurement
+from core.chapter import RECURRENCE, SUCCESSORS, Measurement
 from core.chapter.claim import MeasuredClaim, key_of
 from core.chapter.memory import SMALL
+from core.chapter.successors import FOLLOWED
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
@@ -23,6 +24,7 @@ from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.models.registry import usual_variants
 from core.papers import PAPERS
 from core.settings import BadSetting
+from core.store.folder import PROJECT
 
 ALL = tuple(usual_variants())
 
@@ -82,6 +84,20 @@ SMALL_STATES: Mapping[str, tuple[object, ...]] = {
 }
 """Little training after which an LSTM and a GRU follow parity to the end of such words."""
 
+HOW_FAST = Measurement(
+    "how fast all six are",
+    THROUGHPUT,
+    ALL,
+    {
+        "sequence_length": (128,),
+        "shortest_length": (32,),
+        "repetitions": (4,),
+        "streamed_tokens": (100,),
+        "packed": (False,),
+    },
+    headline=True,
+)
+
 BEYOND_CLAIMS = (
     Measurement("the chapter's set-up", GRADIENT_DECAY, ALL, preset="chapter", headline=True),
     Measurement(
@@ -115,13 +131,7 @@ BEYOND_CLAIMS = (
         ALL,
         {**SMALL_TRANSLATOR, "attention": ("dot",), "seeds": (2,), "training_steps": (300,)},
     ),
-    Measurement(
-        "what recurrence, its successors and attention follow",
-        STATE_TRACKING,
-        (*ONE_DIRECTION, "min-gru", "transformer"),
-        {"learning_rate": (0.01,)},  # with less the plain RNN does not learn it
-        headline=True,
-    ),
+    FOLLOWED,
     Measurement(
         "what all six follow",
         STATE_TRACKING,
@@ -131,19 +141,7 @@ BEYOND_CLAIMS = (
     Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter", headline=True),
     Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
     Measurement("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
-    Measurement(
-        "how fast all six are",
-        THROUGHPUT,
-        ALL,
-        {
-            "sequence_length": (128,),
-            "shortest_length": (32,),
-            "repetitions": (4,),
-            "streamed_tokens": (100,),
-            "packed": (False,),
-        },
-        headline=True,
-    ),
+    HOW_FAST,
     Measurement(
         "packed batches", THROUGHPUT, ("lstm",), {"sequence_length": (128,), "launches": (1,)}
     ),
@@ -168,7 +166,13 @@ def _claimed(
     return tuple(parts)
 
 
-CHAPTER = _claimed(CLAIMS, BEYOND_CLAIMS)
+CHAPTER = _claimed(RECURRENCE, BEYOND_CLAIMS)
+
+REFERENCE = "reference"
+"""The suite whose bundles say how fast a machine is."""
+
+REFERENCES = PROJECT / "experiments" / "reference"
+"""The bundles that come along, each really measured on one machine."""
 
 SUITES: tuple[Suite, ...] = (
     Suite(
@@ -236,12 +240,44 @@ SUITES: tuple[Suite, ...] = (
         ),
     ),
     Suite(
+        REFERENCE,
+        "Reference",
+        "How fast this machine is, to be compared with others: each cell as the chapter times it, "
+        "and how its time grows to 1,024 steps, latency and memory. Less than ten minutes on a "
+        "CPU; make reference writes it as a bundle.",
+        (
+            dataclasses.replace(
+                HOW_FAST, title="how fast each cell is", variants=ONE_DIRECTION, headline=False
+            ),
+            Measurement(
+                "growth to 1,024 steps, latency and memory",
+                THROUGHPUT,
+                ONE_DIRECTION,
+                # One launch: the other part is what verdicts come from.
+                {
+                    "launches": (1,),
+                    "sequence_length": (1024,),
+                    "repetitions": (6,),
+                    "packed": (False,),
+                },
+            ),
+        ),
+    ),
+    Suite(
         "chapter",
         "Chapter",
         "Everything that the textbook claims: its set-up, what gain, gate biases, initialisation "
         "and depth change in it, what each cell costs, how far back it learns to look, what a "
         "second direction sees, and what attention does for long sentences.",
         CHAPTER,
+    ),
+    Suite(
+        "successors",
+        "Successors",
+        "Why did attention win, and what came back? How attention's time grows, what all steps at "
+        "once gain, in which layers the gradient lasts, and what a minGRU and a transformer "
+        "remember and follow beside a GRU. Some ten minutes.",
+        _claimed(SUCCESSORS),
     ),
     Suite(
         "papers",

@@ -24,6 +24,7 @@ from core.analysis.choice_sentences import (
     value_with_repeats,
 )
 from core.analysis.comparison import Comparison, compare
+from core.analysis.groups import machine_of, machine_titles
 from core.analysis.scorecard import Scorecard
 from core.analysis.scorecard_sentences import (
     KEY,
@@ -120,14 +121,17 @@ def print_experiment(experiment: Experiment) -> None:
 
 
 def print_runs(records: Sequence[RunRecord]) -> None:
-    """Print a line for each run."""
-    rows = [("run", "experiment", "name", "status", "submitted", "by", "seconds", "result")]
+    """Print a line for each run, with its machine if there are several."""
+    several = len({machine_of(run) for run in records if "device" in run.tags}) > 1
+    machines = machine_titles(records) if several else {}
+    headings = ["run", "experiment", "name", "status", "submitted", "by", "seconds", "result"]
+    rows = [[*headings, "machine"] if several else headings]
     for record in records:
         status = record.status.lower()
         if record.status == "RUNNING":
             status += f" {100 * record.state.get('fraction', 0):.0f}%"
         rows.append(
-            (
+            [
                 record.run_id[:8],
                 record.experiment,
                 ("★ " if record.starred else "") + inline_text(record.name),
@@ -136,7 +140,8 @@ def print_runs(records: Sequence[RunRecord]) -> None:
                 inline_text(record.user),
                 "" if record.seconds is None else f"{record.seconds:.1f}",
                 inline_text(record.error or record.note, MAX_NOTE_LENGTH),
-            )
+                *([machines[record.run_id]] if several else []),
+            ]
         )
     print_table(rows)
 

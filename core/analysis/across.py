@@ -13,7 +13,9 @@ from core.analysis.comparison import MAX_COMPARED, Comparison, Result
 from core.analysis.groups import (
     Group,
     differs,
+    distinct_machines,
     has,
+    machine_titles,
     mixed,
     setting_in_words,
     value_in_words,
@@ -116,6 +118,8 @@ class Pivot:
     column_texts: tuple[str, ...]
     names: dict[tuple[str, str], str]
     """(row, column) → the group that is measured there; combinations without a run are missing."""
+    machine: str = ""
+    """The one whose times are in the table, where there are those of several."""
 
     def caption(self, marked: str = "Bold") -> str:
         """What the cells, the brackets and the marked ones are, in sentences."""
@@ -125,6 +129,8 @@ class Pivot:
         several = {g.name: mixed(comparison.experiment, g) for g in comparison.groups}
         pooled = list(dict.fromkeys(title for titles in several.values() for title in titles))
         text += f", pooled over {listed(pooled).lower()}." if pooled else "."
+        if self.machine:
+            text += f" Times of {self.machine} alone, which ran last."
         if any(estimate.low is not None for estimate in result.estimates.values()):
             text += " In brackets: 95% intervals."
         if any(result.marks.values()):
@@ -138,7 +144,12 @@ def pivot(comparison: Comparison, rows: Axis, columns: Axis) -> Pivot | None:
     """Lay out a comparison that is grouped by both axes; None if nothing was measured."""
     if comparison.headline is None:
         return None
-    groups = comparison.groups
+    groups, machine = comparison.groups, ""
+    machines = distinct_machines(comparison.runs) if comparison.experiment.timed else {}
+    if len({*machines.values()}) > 1:  # a cell has one value
+        newest = max(comparison.runs, key=lambda run: run.submitted).run_id
+        groups = tuple(g for g in groups if machines[g.runs[0].run_id] == machines[newest])
+        machine = machine_titles(comparison.runs)[newest]
     return Pivot(
         comparison,
         comparison.headline,
@@ -147,4 +158,5 @@ def pivot(comparison: Comparison, rows: Axis, columns: Axis) -> Pivot | None:
         tuple(ordered_texts(rows, groups)),
         tuple(ordered_texts(columns, groups)),
         {(rows.text(g.runs[0]), columns.text(g.runs[0])): g.name for g in groups},
+        machine,
     )

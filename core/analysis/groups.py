@@ -3,7 +3,7 @@
 By default, runs that differ only in their seeds are one group; grouped by a setting, runs of the
 same value are pooled, whatever else differs among them. What all runs have in common is left out of
 a label: with one hidden size for all, `LSTM · forget bias 1` says enough. Where times are measured,
-runs also differ by machine: a device with its chip, so two computers with the same chip are one.
+runs also differ by machine, a device of a chip in a host, and are never pooled over several.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.experiment import BUDGETS, WIDTH, Experiment
 from core.formatting import SEPARATOR, inline_text, isolate_direction, one_line
@@ -31,16 +32,64 @@ MAX_MACHINE_LETTERS = 48
 """The most letters of a device or a chip: they are tags of a run, which people can edit."""
 
 
-def machine_of(run: RunRecord) -> tuple[str, str]:
-    """(device, chip) of a run, empty where it has no such tag."""
+class Machine(NamedTuple):
+    """Where a run was measured; empty where it does not say."""
+
+    device: str
+    chip: str
+    host: str = ""
+    """The name of the computer, without its domain, which changes with the network."""
+    imported: bool = False
+    """What was imported is of another machine than what was measured here, even if that has the
+    same name."""
+
+
+def machine_of(run: RunRecord) -> Machine:
+    """The machine that measured a run."""
     device, chip = (run.tags.get(name, "") for name in MEASURED_WHERE)
     chip = CHIP_NOISE.sub(" ", chip)
-    return inline_text(device, MAX_MACHINE_LETTERS), inline_text(chip, MAX_MACHINE_LETTERS)
+    host = run.tags.get("host", "").partition(".")[0]
+    return Machine(
+        inline_text(device, MAX_MACHINE_LETTERS),
+        inline_text(chip, MAX_MACHINE_LETTERS),
+        inline_text(host, MAX_MACHINE_LETTERS),
+        bool(run.origin),
+    )
 
 
-def machine_in_words(machine: tuple[str, str]) -> str:
-    """A machine in words: `cuda, NVIDIA H100`."""
-    return ", ".join(filter(None, machine))
+def machine_in_words(machine: Machine) -> str:
+    """A machine in words: `cuda, NVIDIA H100 on lab-7`."""
+    where = f"on {machine.host}" if machine.host else ""
+    return " ".join(filter(None, [", ".join(filter(None, machine[:2])), where]))
+
+
+def machine_title(device: str, chip: str, host: str = "") -> str:
+    """A machine as claims and scorecards name it: `CPU (Intel …) on lab-7`."""
+    return f"{device.upper()} ({chip})" + (f" on {host}" if host else "")
+
+
+def hosts_to_name(runs: Iterable[RunRecord]) -> dict[str, str]:
+    """Run id → the computer, where device and chip do not tell its machine from another one's;
+    else empty. Of one that does not say its name, nothing is known but that it was imported."""
+    machines = {run.run_id: machine_of(run) for run in runs}
+    computers: dict[tuple[str, str], set[tuple[str, bool]]] = {}
+    for m in machines.values():
+        if m.host or m.imported:
+            computers.setdefault((m.device, m.chip), set()).add((m.host, m.imported))
+    named = {}
+    for run_id, m in machines.items():
+        others = computers.get((m.device, m.chip), set()) - {(m.host, m.imported)}
+        twice = (m.host, False) in others and m.imported
+        text = m.host or ("another computer" if m.imported else "")
+        named[run_id] = f"{text}{' (imported)' if twice else ''}" if others else ""
+    return named
+
+
+def machine_titles(runs: Iterable[RunRecord]) -> dict[str, str]:
+    """Run id → its machine in words, with the host where `hosts_to_name` gives one."""
+    runs = list(runs)
+    hosts = hosts_to_name(runs)
+    return {r.run_id: machine_in_words(machine_of(r)._replace(host=hosts[r.run_id])) for r in runs}
 
 
 def elsewhere(
@@ -58,7 +107,7 @@ def elsewhere(
         return identity_of(experiment, run.settings, left_out)
 
     shapes = {shape(run) for run in chosen}
-    newest: dict[tuple[str, str], str] = {machine_of(run): "" for run in chosen}
+    newest: dict[Machine, str] = {machine_of(run): "" for run in chosen}
     others: list[RunRecord] = []
     for run in sorted(runs, key=lambda r: r.submitted, reverse=True):
         if run.status != "FINISHED" or shape(run) not in shapes:
@@ -119,19 +168,34 @@ def distinctions(
     left_out = {"cell", "bidirectional", *without}
     settings = [s for s in experiment.identity if s.name not in left_out]
     differing = [s for s in settings if len({value_of(run, s) for run in runs if has(run, s)}) > 1]
-    machines = {run.run_id: machine_of(run) for run in runs}
-    devices, chips = ({m[part] for m in machines.values()} - {""} for part in (0, 1))
+    machines = distinct_machines(runs) if experiment.timed and MACHINE not in without else {}
     parts = {}
     for run in runs:
         parts[run.run_id] = [
             setting_in_words(s, value_of(run, s)) for s in differing if has(run, s)
         ]
-        if experiment.timed and MACHINE not in without:
-            # A queued run has no machine yet, so there is nothing to add.
-            device, chip = machines[run.run_id]
-            where = (device if len(devices) > 1 else "", chip if len(chips) > 1 else "")
-            parts[run.run_id] += filter(None, [machine_in_words(where)])
+        parts[run.run_id] += filter(None, [machines.get(run.run_id)])
     return parts
+
+
+def distinct_machines(runs: Sequence[RunRecord]) -> dict[str, str]:
+    """Run id → as much of its machine as tells it from the machines of the others.
+
+    A queued run has no machine yet, so there is nothing to say.
+    """
+    machines = {run.run_id: machine_of(run) for run in runs}
+    hosts = hosts_to_name(runs)
+    devices, chips = ({m[part] for m in machines.values()} - {""} for part in (0, 1))
+    return {
+        run_id: machine_in_words(
+            Machine(
+                m.device if len(devices) > 1 else "",
+                m.chip if len(chips) > 1 else "",
+                hosts[run_id],
+            )
+        )
+        for run_id, m in machines.items()
+    }
 
 
 def by_value(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> list[RunRecord]:
@@ -270,11 +334,17 @@ def grouped(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -> 
     an unknown `by`.
 
     `by` may be several, separated by commas: runs are then one group if they agree in all of them.
+    Times of several machines are never in one group.
     """
-    namings = [_naming(experiment, runs, one) for one in _several(by or "kind")]
+    several = _several(by or "kind")
+    namings = [_naming(experiment, runs, one) for one in several]
+    if experiment.timed and not {"kind", "run", "device"} & {*several}:
+        machines = distinct_machines(runs)
+        if any(machines.values()):
+            namings.append(lambda run: machines[run.run_id])
 
     def name_of(run: RunRecord) -> str:
-        return SEPARATOR.join(naming(run) for naming in namings)
+        return SEPARATOR.join(filter(None, (naming(run) for naming in namings)))
 
     groups: dict[str, list[RunRecord]] = {
         name_of(run): [] for run in by_value(experiment, runs, by)
@@ -296,14 +366,15 @@ def _naming(
     settings = {s.name: s for s in settings_of(experiment.config)}
     sweeps = {run.sweep: run.sweep_name for run in runs}
     named = len({*sweeps.values()}) == len(sweeps)
+    machines = machine_titles(runs)
     ways: dict[str, Callable[[RunRecord], str]] = {
         "kind": lambda run: names[run.run_id],
         "run": lambda run: " · ".join(
-            [names[run.run_id], f"seed {run.settings.get('seed')}", run.run_id[:ID_LETTERS]]
+            [names[run.run_id], f"seed {run.settings.get('seed')}", run.original_id[:ID_LETTERS]]
         ),
         "variant": lambda run: variant_title(variant_of(run)),
         "sweep": lambda run: _distinct_text((run.sweep_name if named else run.sweep) or run.name),
-        "device": lambda run: machine_in_words(machine_of(run)) or "unknown machine",
+        "device": lambda run: machines[run.run_id] or "unknown machine",
     }
     if by in ways:
         return ways[by]
@@ -336,10 +407,8 @@ def setting_differences(
         if differs(runs, setting)
     ]
     if len({machine_of(run) for run in runs}) > 1:
-        machines = {
-            g.name: _listed_values([machine_in_words(machine_of(run)) for run in g.runs])
-            for g in groups
-        }
+        titles = machine_titles(runs)
+        machines = {g.name: _listed_values([titles[run.run_id] for run in g.runs]) for g in groups}
         lines.append(SettingDifference("Machine", machines))
     return tuple(lines)
 

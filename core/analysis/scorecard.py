@@ -27,7 +27,7 @@ from core.analysis.comparison import (
     has_rows,
     marks,
 )
-from core.analysis.groups import Group, Identity
+from core.analysis.groups import Group, Identity, machine_title
 from core.analysis.limits import (
     MIN_AGREEING,
     AnyLimit,
@@ -152,6 +152,10 @@ class Record:
     device: str
     """`cpu`, `cuda`, `mps`; empty if it is not known."""
     chip: str
+    host: str = ""
+    """The computer, where it takes that to tell its machine from another one."""
+    imported: bool = False
+    """Whether it was measured elsewhere."""
     sweep: str = ""
     looks: int = 1
     """How often the sweep is looked at while seeds are added."""
@@ -159,7 +163,7 @@ class Record:
     @property
     def machine(self) -> str:
         """The machine in words: `CPU (Intel …)`."""
-        return f"{self.device.upper()} ({self.chip})"
+        return machine_title(self.device, self.chip, self.host)
 
     @cached_property
     def terms(self) -> Terms | None:
@@ -742,7 +746,9 @@ def default_kinds(records: Iterable[Record]) -> list[str]:
 
 
 def available_machines(records: Sequence[Record], device: str = "") -> list[str]:
-    """Where times were measured (with that device), the machine of the newest run first."""
+    """Where times were measured (with that device), the machine of the newest run first, imported
+    ones last."""
     timed = {experiment.name for experiment in all_experiments() if experiment.timed}
-    there = (run for run in reversed(records) if run.experiment in timed)
+    there = [run for run in reversed(records) if run.experiment in timed]
+    there.sort(key=lambda run: run.imported)
     return list(dict.fromkeys(run.machine for run in there if device in ("", run.device)))

@@ -150,7 +150,7 @@ def with_id(runs: Iterable[RunRecord], beginning: str) -> list[RunRecord]:
     """The runs whose id is, or begins with, this text of at least four letters."""
     if len(beginning) < MIN_ID_LETTERS:
         return []
-    return [run for run in runs if run.run_id.startswith(beginning)]
+    return [run for run in runs if run.is_called(beginning)]
 
 
 def _negated(test: Test) -> Test:
@@ -204,7 +204,7 @@ def _words(text: str) -> Test | None:
     words, may_be_id = " ".join(plain.split()), len(plain) >= MIN_ID_LETTERS
 
     def test(run: RunRecord) -> bool:
-        if may_be_id and run.run_id.startswith(plain):
+        if may_be_id and run.is_called(plain):
             return True
         # Most runs do not have it at all, which is found much faster without a pattern.
         return words in run.searchable and pattern.search(run.searchable) is not None
@@ -237,7 +237,7 @@ def _field(name: str, value: str) -> Test:
     if name == "is":
         return MARKED[_one_of(name, value, MARKED)]
     if name == "id":
-        return lambda run: run.run_id.startswith(value.lower())
+        return lambda run: run.is_called(value.lower())
     if name == "tag":
         tag, _, wanted = value.partition("=")
         return lambda run: bool(run.tags.get(tag)) and wanted in ("", run.tags.get(tag))

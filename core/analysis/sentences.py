@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.analysis.comparison import CORRECTION, MAX_COMPARED, Comparison, Difference, Result
-from core.analysis.groups import setting_in_words, value_of
+from core.analysis.groups import machine_of, setting_in_words, value_of
 from core.analysis.runs import Repeat, repeat_of
 from core.experiment import WIDTH, Column, Experiment
 from core.formatting import (
@@ -168,9 +168,11 @@ def _condition(setting: Setting, value: Value) -> str:
 
 
 def origin(runs: Sequence[RunRecord], day: str) -> str:
-    """`12 runs · 28 Nov by ana`: how many, when, and who launched them."""
-    people = listed(list(dict.fromkeys(run.user for run in runs if run.user)))
-    return f"{counted(len(runs), 'run')} · {day}{f' by {people}' if people else ''}"
+    """`12 runs · 28 Nov by ana, imported from lab-7`: how many, when, who launched them, where."""
+    people = listed(list(dict.fromkeys(who for run in runs if (who := run.launched_by))))
+    imported = [machine_of(run).host or "another computer" for run in runs if run.origin]
+    place = f", imported from {listed(list(dict.fromkeys(imported)))}" if imported else ""
+    return f"{counted(len(runs), 'run')} · {day}{f' by {people}' if people else ''}{place}"
 
 
 def answer(comparison: Comparison) -> str:

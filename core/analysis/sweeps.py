@@ -62,6 +62,11 @@ class Sweep:
         return all(run.archived for run in self.runs)
 
     @property
+    def imported(self) -> bool:
+        """Whether all of it was measured elsewhere."""
+        return all(run.origin for run in self.runs)
+
+    @property
     def launched(self) -> float:
         """Seconds since the epoch."""
         return self.runs[0].submitted
@@ -111,7 +116,8 @@ def headline(
 
     `declared` says how much a suite wants a sweep to be the headline; 0 if none does.
 
-    It is the one that was pinned last; else the one that a suite declares and that has ended; else
+    It is the one that was pinned last; else, of times, one that was measured here before one that
+    was imported; else the one that a suite declares and that has ended; else
     the one that answers most: networks that have learned something before others, complete before
     partial, the usual cells before special ones, usual settings, many kinds of runs, many seeds,
     and the newest. A comparison comes before a single kind of run. While no sweep has a result, it
@@ -124,6 +130,8 @@ def headline(
     chosen = max(finished, key=_pinned_at)
     if _pinned_at(chosen):
         return chosen
+    if experiment.timed:
+        finished = [sweep for sweep in finished if not sweep.imported] or finished
     compared = {sweep.name: _kinds(experiment, sweep.finished) for sweep in finished}
     comparisons = [sweep for sweep in finished if len(compared[sweep.name]) > 1] or finished
     wanted = {sweep.name: declared(sweep) for sweep in comparisons}

@@ -1,4 +1,6 @@
-"""Which of the chapter's fifteen claims hold here? Every verdict is computed from finished runs.
+"""Which of the chapter's fifteen claims hold here, and which of six on what came after it?
+
+Every verdict is computed from finished runs:
 
     results = Results(runs, table, computed)
     for claim in CLAIMS:
@@ -40,12 +42,23 @@ from core.chapter.gradients import GATES, LAYERS, RATIO, SINGULAR_VALUES
 from core.chapter.memory import CLIPPING, STRUGGLE
 from core.chapter.quiz import EXERCISES, QUIZ, Answer, Exercise, QuizQuestion
 from core.chapter.sequences import ATTENTION_REPAIRS, SHAPES, SIDES
+from core.chapter.successors import (
+    AT_ONCE,
+    ATTENTION_GRADIENT,
+    ATTENTION_SQUARES,
+    LINEAR_GRADIENT,
+    MIN_GRU,
+    STATE_FOLLOWED,
+)
 from core.experiment import Experiment
 
 __all__ = [
+    "CHAPTERS",
     "CLAIMS",
     "EXERCISES",
     "QUIZ",
+    "RECURRENCE",
+    "SUCCESSORS",
     "Answer",
     "Claim",
     "Exercise",
@@ -60,7 +73,7 @@ __all__ = [
     "compute_all",
 ]
 
-CLAIMS: tuple[Claim, ...] = (
+RECURRENCE: tuple[Claim, ...] = (
     ONE_CELL,
     JACOBIAN,
     HUNDRED_STEPS,
@@ -77,7 +90,24 @@ CLAIMS: tuple[Claim, ...] = (
     LINEAR,
     SHAPES,
 )
-"""In the chapter's order."""
+"""The chapter's, in its order."""
+
+SUCCESSORS: tuple[Claim, ...] = (
+    ATTENTION_SQUARES,
+    AT_ONCE,
+    ATTENTION_GRADIENT,
+    LINEAR_GRADIENT,
+    MIN_GRU,
+    STATE_FOLLOWED,
+)
+"""The second chapter's."""
+
+CHAPTERS: Mapping[str, tuple[Claim, ...]] = {
+    "Recurrent networks and their limits": RECURRENCE,
+    "Why did attention win, and what came back?": SUCCESSORS,
+}
+
+CLAIMS = tuple(claim for claims in CHAPTERS.values() for claim in claims)
 
 
 def claims_measured_by(experiment: Experiment, settings: Mapping[str, Any]) -> tuple[Claim, ...]:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import pandas
 
 from core.analysis.comparison import Comparison, PairOutcome, Table, compare_groups
-from core.analysis.groups import Group
+from core.analysis.groups import Group, machine_title
 from core.analysis.runs import finished_run
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
@@ -166,11 +166,11 @@ class MatchedRuns:
 
     @property
     def machines(self) -> Mapping[str, MatchedRuns]:
-        """Where times are measured: `CPU (Intel …)` → its runs. Two computers with the same chip
-        are one machine here."""
+        """Where times are measured: `CPU (Intel …)` → its runs; `CPU (Intel …) on lab-7` where
+        that tells two computers apart."""
         machines: dict[str, list[Run]] = {}
         for run in self.runs:
-            name = f"{str(run['device']).upper()} ({run['chip']})"
+            name = machine_title(str(run["device"]), str(run["chip"]), str(run.get("host") or ""))
             machines.setdefault(name, []).append(run)
         return {
             name: MatchedRuns(self.experiment, self.config, tuple(runs), self.table)
@@ -253,8 +253,10 @@ Section = Literal[
     "Depth and direction",
     "Sequence to sequence",
     "Speed",
+    "Why attention won",
+    "What came back",
 ]
-"""The chapter's sections, in its order."""
+"""The sections of both chapters, in their order."""
 
 
 @dataclass(frozen=True)
@@ -359,7 +361,7 @@ class MeasuredClaim:
 
 @dataclass(frozen=True, eq=False)
 class Claim(MeasuredClaim):
-    """One of the chapter's fifteen."""
+    """One of the chapter's, or of the second chapter's, which the papers make."""
 
     number: int
     title: str
@@ -378,7 +380,9 @@ class Claim(MeasuredClaim):
     quantity: str = field(kw_only=True)
     """What the textbook's value and the measured one are values of."""
     textbook: str = field(kw_only=True)
-    """The textbook's value."""
+    """The textbook's value, or that of another source."""
+    source: str = field(default="Textbook", kw_only=True)
+    """Who makes the claim."""
     formula: str = field(kw_only=True)
     """LaTeX."""
     why: str = field(kw_only=True)

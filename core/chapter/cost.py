@@ -148,7 +148,7 @@ def linear_rule(results: Results) -> Verdict:
     parts: dict[str, Truth] = {}
     sentences = []
     for name, estimate in times.items():
-        launches = _by_length(results, machines[name])
+        launches = ratios_by_length(results, machines[name])
         widening = [one[max(one)] / one[min(one)] for one in launches if len(one) > 1]
         parts[f"it takes over 14 times as long on {name}"] = _over(estimate)
         parts[f"the gap widens with length on {name}"] = above_one({name: widening})[name]
@@ -202,9 +202,11 @@ def over_launches(runs: MatchedRuns, column: str) -> Estimate:
     return Estimate(estimate.value, None, None, 1) if single else estimate
 
 
-def times_by_length(results: Results, matched: MatchedRuns) -> Mapping[int, Estimate]:
-    """Length → forward time over the linear layer's, over the launches on one machine."""
-    launches = _by_length(results, matched)
+def times_by_length(
+    results: Results, matched: MatchedRuns, baseline: str = "linear", mode: str = "forward"
+) -> Mapping[int, Estimate]:
+    """Length → time over a baseline's, over the launches on one machine."""
+    launches = ratios_by_length(results, matched, baseline, mode)
     lengths = sorted({length for one in launches for length in one})
     return {
         length: geometric_mean_estimate(one[length] for one in launches if length in one)
@@ -212,14 +214,16 @@ def times_by_length(results: Results, matched: MatchedRuns) -> Mapping[int, Esti
     }
 
 
-def _by_length(results: Results, matched: MatchedRuns) -> list[Mapping[int, float]]:
-    """Of each launch: length → forward time over the linear layer's, from the table `ratios`."""
+def ratios_by_length(
+    results: Results, matched: MatchedRuns, baseline: str = "linear", mode: str = "forward"
+) -> list[Mapping[int, float]]:
+    """Of each launch: length → time over a baseline's, from the table `ratios`."""
     launches: list[Mapping[int, float]] = []
     for run in matched.runs:
         table = results.table(str(run["run_id"]), "ratios")
         if table is None:
             continue
-        selection = {"subject": "fused", "baseline": "linear", "mode": "forward"}
+        selection = {"subject": "fused", "baseline": baseline, "mode": mode}
         rows = table[(table[list(selection)] == list(selection.values())).all(axis=1)]
         times = {
             int(row["sequence_length"]): 1 / float(row["times_as_fast"])

@@ -6,12 +6,12 @@ reads them, and every line stands below all that it reads.
 
 from __future__ import annotations
 
-import string
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from core.models.cells import Equation
+    from core.models.layer import Equation
 
 WIDTH, ROW_HEIGHT, BOX_HEIGHT, GAP = 460, 112, 72, 8
 """In units of the drawing, of which a page shows about one per pixel."""
@@ -22,11 +22,25 @@ INPUT = "x"
 
 SIGNS = {
     r"\sigma": "σ",
-    r"\tanh": "tanh",
     r"\mathrm{relu}": "relu",
     r"\odot": "⊙",
+    r"\cdot": "·",
+    r"^\top": "ᵀ",
+    r"\sqrt": "√",
+    r"\lambda": "λ",
+    r"\gamma": "γ",
+    r"\|": "‖",
     "-": "−",
 }
+
+COMMAND = re.compile(r"\\([A-Za-z]+)")
+"""Any other command of LaTeX is read as its name: `tanh`, `max`, `exp`."""
+
+SUBSCRIPT = re.compile(r"_(\\?\w+|\{\{[^{}]*\}\})(?![^{]*\})")
+"""Of a parameter, outside the names of values: a box has no room for `W_f`."""
+
+LETTER_WIDTH = 5.2
+"""Of a text in a box, on average."""
 
 
 class Box(NamedTuple):
@@ -37,8 +51,12 @@ class Box(NamedTuple):
     symbol: str
     """`xₜ`, `hₜ₋₁`, `fₜ`."""
     title: str
+    heading: str
+    """As much of the title as the box has room for."""
     text: str
     """The right-hand side, as plain text; empty for inputs."""
+    short: str
+    """As much of the text as the box has room for."""
     kind: Literal["input", "gate", "signed"]
     left: float
     top: float
@@ -66,9 +84,10 @@ def diagram(
     """Draw a cell. `sums` has, for each block of a, what arrives there: of "x", "h" and "b"."""
     reads = {e.makes: _reads(e, sums) for e in equations}
     inputs = [INPUT, *states]
+    inputs = [name for name in inputs if any(name in names for names in reads.values())]
     rows: dict[str, int] = {}
     for maker, names in reads.items():
-        rows[maker] = 1 + max(rows.get(name, 0) for name in names)
+        rows[maker] = 1 + max((rows.get(name, 0) for name in names), default=0)
     for name in inputs:
         readers = [rows[maker] for maker, names in reads.items() if name in names]
         rows[name] = min(readers, default=1) - 1
@@ -81,12 +100,17 @@ def diagram(
         width = min(MAX_BOX_WIDTH, pitch - GAP)
         for place, name in enumerate(in_row):
             equation = by_name.get(name)
+            symbol = subscripted(name, states)
+            title = equation.title if equation else "input" if name == INPUT else "before"
+            text = in_plain_text(equation, states, sums) if equation else ""
             boxes.append(
                 Box(
                     name=name,
-                    symbol=subscripted(name, states),
-                    title=equation.title if equation else _input_title(name),
-                    text=in_plain_text(equation, states, sums) if equation else "",
+                    symbol=symbol,
+                    title=title,
+                    heading=shortened(f"{symbol} {title}", width).removeprefix(symbol).strip(),
+                    text=text,
+                    short=shortened(text, width),
                     kind=("gate" if equation.gate else "signed") if equation else "input",
                     left=round((place + 0.5) * pitch - width / 2, 1),
                     top=row * ROW_HEIGHT,
@@ -95,6 +119,12 @@ def diagram(
                 )
             )
     return Diagram(tuple(boxes), WIDTH, max(rows.values()) * ROW_HEIGHT + BOX_HEIGHT)
+
+
+def shortened(text: str, width: float) -> str:
+    """A text that fits into a box; the end of a longer one is left out."""
+    room = int(width / LETTER_WIDTH)
+    return text if len(text) <= room else f"{text[: room - 1].rstrip()}…"
 
 
 def subscripted(name: str, states: Iterable[str]) -> str:
@@ -106,31 +136,22 @@ def in_plain_text(
     equation: Equation, states: Sequence[str], sums: Mapping[str, Sequence[str]]
 ) -> str:
     r"""`\sigma({a_f})` → `σ(Wx + Uh + b)`."""
-    names = _fields(equation)
+    names = equation.reads
     values = {name: subscripted(name, states).removesuffix("ₜ") for name in names}
     values |= {f"{s}'": f"{s}ₜ" for s in states}
     words = {"x": "Wx", "h": "Uh", "b": "b"}
     values |= {f"a_{block}": " + ".join(words[w] for w in what) for block, what in sums.items()}
-    text = equation.how.format(**values)
+    text = SUBSCRIPT.sub("", equation.how).format(**values)
     for latex, sign in SIGNS.items():
         text = text.replace(latex, sign)
-    return text
-
-
-def _input_title(name: str) -> str:
-    return "input" if name == INPUT else "before"
-
-
-def _fields(equation: Equation) -> list[str]:
-    """The names in an equation."""
-    fields = (field for _, field, _, _ in string.Formatter().parse(equation.how))
-    return [field for field in fields if field]
+    return COMMAND.sub(r"\1", text).replace("{", "").replace("}", "")
 
 
 def _reads(equation: Equation, sums: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """The boxes that an equation reads, each once."""
     names: list[str] = []
-    for field in _fields(equation):
+    for field in equation.reads:
         block = field.removeprefix("a_")
-        names += [w for w in sums[block] if w != "b"] if field != block else [field]
+        is_sum = field != block and block in sums
+        names += [w for w in sums[block] if w != "b"] if is_sum else [field]
     return tuple(dict.fromkeys(names))

@@ -57,6 +57,13 @@ def training_config(config: ExplorerConfig) -> GradientDecayConfig:
     )
 
 
+class Shift(NamedTuple):
+    """A number that is added to every number of a parameter of the cell, by the cell's name."""
+
+    parameter: str
+    by: float
+
+
 @dataclass(frozen=True)
 class Exploration:
     """A cell, and the sequence that it reads."""
@@ -66,6 +73,7 @@ class Exploration:
     """The typed text; without a letter in it the sequence is drawn from N(0, 1)."""
     one_hot: bool = False
     """Whether a letter is a unit vector, instead of its own fixed draw from N(0, 1)."""
+    shift: Shift | None = None
 
 
 class TypedText(NamedTuple):
@@ -107,7 +115,7 @@ class ValueRow(Row):
     token: str = axis("Read")
     part: str = axis("Part")
     unit: int = axis("Unit")
-    value: float = measure("Value")
+    value: float | None = measure("Value")
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,22 @@ class NormRow(Row):
 
     step: int = axis("Step", curve=True)
     part: str = axis("Part")
-    norm: float = measure("Norm", description="Euclidean, over all units.")
+    norm: float | None = measure("Norm", description="Euclidean, over all numbers.")
+
+
+@dataclass(frozen=True)
+class KeptRow(Row):
+    """How much of one state a step keeps where it was."""
+
+    table: ClassVar[str] = "kept"
+    title: ClassVar[str] = "Kept"
+
+    step: int = axis("Step", curve=True)
+    part: str = axis("State")
+    kept: float | None = measure(
+        "Share kept",
+        description="Mean of ∂s_t,i/∂s_t−1,i over the numbers i of the state: 1 keeps all of it.",
+    )
 
 
 @dataclass(frozen=True)
@@ -130,7 +153,7 @@ class LargestRow(Row):
     title: ClassVar[str] = "Largest singular values"
 
     step: int = axis("Step", curve=True)
-    largest_singular_value: float = measure("Largest singular value of the step Jacobian")
+    largest_singular_value: float | None = measure("Largest singular value of the step Jacobian")
 
 
 @dataclass(frozen=True)
@@ -141,4 +164,4 @@ class SpectrumRow(Row):
     title: ClassVar[str] = "Singular values"
 
     index: int = axis("Index", curve=True, description="1 is the largest.")
-    singular_value: float = measure("Singular value of the step Jacobian")
+    singular_value: float | None = measure("Singular value of the step Jacobian")

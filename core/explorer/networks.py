@@ -44,6 +44,8 @@ from core.explorer.exploration import (
 from core.measure.gradients import LayerGradients, measure_gradients, seed_blocks
 from core.models.architecture import Architecture
 from core.models.cells import Weights
+from core.models.initialisation import parameter_names
+from core.models.layer import StepCell
 from core.models.recurrent import Recurrent
 from core.models.registry import cell_kind
 from core.settings import BadSetting
@@ -65,13 +67,13 @@ def fresh_networks(exploration: Exploration) -> Networks:
     """Networks as the config initialises them; letters take the place of drawn sequences."""
     letters = split_letters(exploration.text).letters
     if not letters:
-        return _networks(exploration.config)
+        return _shifted(_networks(exploration.config), exploration)
     x_TI = (
         one_hot(letters)
         if exploration.one_hot
         else random_vectors(letters, exploration.config.features)
     )
-    return _networks(exploration.config, x_TI, letters)
+    return _shifted(_networks(exploration.config, x_TI, letters), exploration)
 
 
 def _networks(
@@ -121,10 +123,23 @@ def trained_networks(translator: Translator, part: Part, exploration: Exploratio
     config = exploration.config.model_copy(update=update)
     text = exploration.text.strip()
     networks = _networks(config, *(embed_text(translator, part, text) if text else ()))
-    blocks = cell_kind(whole.architecture.cell).weight_blocks
-    weights = _adjusted(whole.weights(0, 0), blocks, exploration.config.architecture)
-    for parameter, weight in zip(networks.model.parameters(), weights, strict=True):
-        parameter.data = weight.expand_as(parameter).contiguous()
+    if isinstance(whole.cell, StepCell):
+        weights = whole.parameters_of(whole.cell, 0, 0)
+    else:
+        blocks = cell_kind(whole.architecture.cell).weight_blocks
+        adjusted = _adjusted(whole.weights(0, 0), blocks, exploration.config.architecture)
+        weights = adjusted._asdict()
+    for name, full in parameter_names(weights, 0, 0).items():
+        parameter = networks.model.get_parameter(full)
+        parameter.data = weights[name].detach().double().expand_as(parameter).clone()
+    return _shifted(networks, exploration)
+
+
+def _shifted(networks: Networks, exploration: Exploration) -> Networks:
+    """The networks with a number added to a parameter of their cell, if that is asked for."""
+    if exploration.shift is not None:
+        name, by = exploration.shift
+        networks.model.get_parameter(parameter_names((name,), 0, 0)[name]).data.add_(by)
     return networks
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.formatting import listed
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell, watching
 from core.models.own_cells import MAX_BYTES, MAX_TITLE, NAME, cells_in, module_of
 from core.models.registry import built_in_cells
 
@@ -191,13 +191,47 @@ def _check_step(
             "adds of the type of its arguments",
             at("step"),
         )
-    again = cell.step(x, state, p)
+    with watching() as seen:
+        again = cell.step(x, state, p)
+        cell.output(x, again, p)
+    _check_equations(cell, {*seen, *(f"{name}'" for name in sizes), "y"})
     if any(not a.equal(b) for a, b in zip(after, again, strict=True)):
         raise Problem(
             "step is not deterministic: the same arguments give another state when it is called "
             "again",
             at("step"),
         )
+
+
+def _check_equations(cell: StepCell, made: set[str]) -> None:
+    """Each line is of something that the step makes, and reads what stands above it."""
+    at = _line_of(type(cell))
+    equations = cell.equations
+    if not isinstance(equations, tuple) or not all(isinstance(e, Equation) for e in equations):
+        raise Problem("equations is not a tuple of Equation (core.models.layer)", at)
+    known = {"x", *cell.states(WIDTH)}
+    for equation in equations:
+        if equation.makes not in made:
+            raise Problem(
+                f"an equation makes {equation.makes!r}, and step makes "
+                f"{listed(sorted(made))}; watch it with self.watch({equation.makes!r}, …)",
+                at,
+            )
+        try:
+            unknown = [name for name in equation.reads if name not in known]
+        except ValueError as error:
+            raise Problem(
+                f"the equation of {equation.makes} has single braces ({error}); names stand in "
+                "{x}, and LaTeX's own braces are doubled",
+                at,
+            ) from error
+        if unknown:
+            raise Problem(
+                f"the equation of {equation.makes} reads {listed(unknown)}, and above it there is "
+                f"{listed(sorted(known))}",
+                at,
+            )
+        known.add(equation.makes)
 
 
 def _single(cell: StepCell, weights: Mapping[str, Tensor]) -> Parameters:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from core.models.architecture import Architecture
-from core.models.layer import State, StepCell
+from core.models.layer import Equation, State, StepCell
 from core.models.registry import cell_kind
 
 
@@ -53,22 +53,6 @@ class Gates(NamedTuple):
     """The blocks that h_{t−1} reaches, side by side."""
     blocks: tuple[Tensor, ...]
     """Every block, ...BH."""
-
-
-class Equation(NamedTuple):
-    """One line of a step as people read it.
-
-    `how` is LaTeX. A {name} in it is a block of a or a state by its symbol ({h} is h_{t−1}, {h'}
-    is h_t), and {a_f} is the sum W x + b + U h that arrives at block f. Filled with symbols it is
-    the equation, filled with numbers a calculation: a test compares it with what `step` makes.
-    """
-
-    makes: str
-    """The left-hand side: a block's symbol, or a state's with a prime."""
-    how: str
-    title: str
-    gate: bool = False
-    """Whether it is a gate: a number from 0 to 1."""
 
 
 class Cell(Protocol):

@@ -15,8 +15,11 @@ state, K rows.
 from __future__ import annotations
 
 import math
+import string
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,6 +38,44 @@ class Parameters(dict[str, "Tensor"]):
             return self[name]
         except KeyError:
             raise AttributeError(f"this cell has no parameter {name}") from None
+
+
+class Equation(NamedTuple):
+    """One line of a step as people read it.
+
+    `how` is LaTeX. A {name} in it is a value by its symbol: {x}, a state before the step ({h} is
+    h_{t−1}), or what a line above makes ({f}, and {h'} for h_t). Filled with symbols it is the
+    equation, filled with numbers a calculation: a test compares it with what `step` makes. Of RNN,
+    LSTM and GRU, {a_f} is the sum W x + b + U h that arrives at block f.
+    """
+
+    makes: str
+    """The left-hand side: what a step watches under that name, a state with a prime, or the
+    output, `y`."""
+    how: str
+    title: str
+    gate: bool = False
+    """Whether it is a gate: a number from 0 to 1."""
+
+    @property
+    def reads(self) -> list[str]:
+        """The names in it. Raises ValueError where its braces are not in pairs."""
+        found = (field for _, field, _, _ in string.Formatter().parse(self.how))
+        return [field for field in found if field]
+
+
+_watched: ContextVar[dict[str, Tensor] | None] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watching() -> Iterator[dict[str, Tensor]]:
+    """Gives the values that steps inside watch, by name: the last one of each."""
+    seen: dict[str, Tensor] = {}
+    token = _watched.set(seen)
+    try:
+        yield seen
+    finally:
+        _watched.reset(token)
 
 
 class StepCell(ABC):
@@ -56,6 +97,8 @@ class StepCell(ABC):
     scans_from_nothing: ClassVar[bool] = False
     """Whether `scan` takes no state at all where no step was before: an empty cache costs as much
     to read as a full one."""
+    equations: ClassVar[tuple[Equation, ...]] = ()
+    """The lines of a step in order, for pages that show them."""
 
     @abstractmethod
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
@@ -76,6 +119,18 @@ class StepCell(ABC):
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:
         """(x_t, state t) → what the layer above reads, BH; by itself the first state."""
         return state[0]
+
+    def watch(self, name: str, value: Tensor) -> Tensor:
+        """Show a value of `step` or `output` (a gate, say) on the page *Cell explorer*, BN or BRC.
+
+        It is returned as it is, and nothing else is done unless somebody looks. Of a matrix the
+        page shows the norm of each row; a state is shown as such a matrix under its name with a
+        prime: `self.watch("C'", C)`.
+        """
+        seen = _watched.get()
+        if seen is not None:
+            seen[name] = value
+        return value
 
     def scan(self, x_TBI: Tensor, first: State, p: Parameters) -> tuple[Tensor, State]:
         """(x of all steps, the state before them) → (the output of every step TBH, the last state),

@@ -126,6 +126,22 @@ class Database(ABC):
         """One run, deleted or not."""
         return next(self._select(f"run_uuid = {self.placeholder}", [run_id], None), None)
 
+    def params(self, run_id: str) -> dict[str, str]:
+        """A run's params."""
+        query = f"SELECT key, value FROM params WHERE run_uuid = {self.placeholder} ORDER BY key"
+        with self.connect() as connection:
+            return dict(connection.execute(query, [run_id]).fetchall())
+
+    def history(self, run_id: str) -> list[tuple[str, float, int, int]]:
+        """Every value of a run's metrics that is a number: name, value, milliseconds, step."""
+        query = (
+            "SELECT key, value, timestamp, step, is_nan FROM metrics "
+            f"WHERE run_uuid = {self.placeholder} ORDER BY key, step, timestamp, value"
+        )
+        with self.connect() as connection:
+            rows = connection.execute(query, [run_id]).fetchall()
+        return [(key, value, at, step) for key, value, at, step, is_nan in rows if not is_nan]
+
     def artifacts(self, run_id: str) -> Path | None:
         """The folder of a run's artifacts; None where they are not files of this machine."""
         location = self.location(run_id)

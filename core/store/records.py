@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,6 +50,9 @@ TAG_TRACEBACK = "unroll.traceback"
 TAG_CELL = "unroll.cell"
 """The files of cells that somebody added, with their SHA-256."""
 TAG_RETRY_OF = "unroll.retry_of"
+TAG_ORIGIN = "unroll.origin"
+"""Of a run that was imported, as JSON: its id where it was made, who launched it there, and when it
+was imported. It is there before the run is whole, and `TAG_CONFIG` only then."""
 TAG_LOOKS = "unroll.looks"
 MAX_LOOKS = 100
 
@@ -67,6 +71,13 @@ RECORDED_TAGS = frozenset(
 RESERVED_PREFIXES = ("unroll.", "mlflow.")
 
 OWNER_FIELDS = {"host": str, "pid": int, "created": (str, int, float), "started": (int, float)}
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+MAX_SECONDS = 4e9
+"""Since the epoch: times beyond are not ours."""
+
+ORIGIN_FIELDS = {"run_id": str, "user": str, "imported": (int, float)}
 
 STATE_FIELDS = {
     "beat": (int, float),
@@ -158,6 +169,29 @@ class RunRecord:
     def retry_of(self) -> str:
         """The run that this one repeats, if any."""
         return self.tags.get(TAG_RETRY_OF, "")
+
+    @cached_property
+    def origin(self) -> Mapping[str, Any]:
+        """Of an imported run, where it came from: `run_id`, `user`, and when it was `imported`."""
+        if TAG_ORIGIN not in self.tags:
+            return {}
+        origin = _json_object(self.tags[TAG_ORIGIN], ORIGIN_FIELDS)
+        whole = len(origin) == len(ORIGIN_FIELDS) and RUN_ID.fullmatch(origin["run_id"])
+        return origin if whole and 0 <= origin["imported"] < MAX_SECONDS else {}
+
+    @property
+    def launched_by(self) -> str:
+        """Who launched it where it was made, as far as that is known."""
+        return str(self.origin.get("user", self.user))
+
+    @property
+    def original_id(self) -> str:
+        """Its id where it was made, by which files name it: the same in every store."""
+        return str(self.origin.get("run_id", self.run_id))
+
+    def is_called(self, beginning: str) -> bool:
+        """Whether its id, here or where it was made, begins with this text."""
+        return self.run_id.startswith(beginning) or self.original_id.startswith(beginning)
 
     @property
     def looks(self) -> int:

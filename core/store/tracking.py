@@ -368,7 +368,7 @@ class Store:
             experiment, status, ended_since, metrics, deleted=deleted, unreadable=unreadable
         )
         shown = (record for record in records if archived or not record.archived)
-        return sorted(shown, key=lambda record: (record.submitted, record.run_id))
+        return sorted(shown, key=lambda record: (record.submitted, record.original_id))
 
     def newest_first(
         self,
@@ -577,6 +577,21 @@ class Store:
         else:
             listed = [(f.path, f.file_size) for f in self.client.list_artifacts(run_id, folder)]
         return {Path(path).name: int(size or 0) for path, size in listed}
+
+    def params(self, run_id: str) -> dict[str, str]:
+        """A run's params: its settings, and what follows from them, as text."""
+        if self.database:
+            return self.database.params(run_id)
+        params: dict[str, str] = self.client.get_run(run_id).data.params
+        return dict(sorted(params.items()))
+
+    def history(self, run_id: str) -> list[tuple[str, float, int, int]]:
+        """Every value of a run's metrics: name, value, milliseconds since the epoch, step."""
+        if self.database:
+            return self.database.history(run_id)
+        names = sorted(self.client.get_run(run_id).data.metrics)
+        points = (p for name in names for p in self.client.get_metric_history(run_id, name))
+        return [(p.key, p.value, p.timestamp, p.step) for p in points if math.isfinite(p.value)]
 
     def spool(self, run_id: str) -> Path:
         """Where a run's rows are while it runs."""

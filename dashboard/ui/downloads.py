@@ -31,6 +31,7 @@ MIME = {
     "html": "text/html",
     "svg": "image/svg+xml",
     "png": "image/png",
+    "zip": "application/zip",
 }
 
 
@@ -40,6 +41,7 @@ def offer(
     content: Callable[[], bytes | str | BytesIO],
     key: str,
     kind: Literal["secondary", "tertiary"] = "tertiary",
+    help: str | None = None,
 ) -> None:
     """A button that downloads a file of that name, whose ending says what it is.
 
@@ -54,6 +56,7 @@ def offer(
         icon=":material/download:",
         on_click="ignore",
         key=key,
+        help=help,
     )
 
 

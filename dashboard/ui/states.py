@@ -224,7 +224,8 @@ def cpu_only_note(experiment: Experiment) -> None:
     if any(run.status == "FINISHED" for run in runs) and groups.without_accelerator(runs):
         st.caption(
             ":material/memory: Measured on CPU only. To add results of a GPU, launch the same "
-            "comparison on a machine that has one, with MLFLOW\\_TRACKING\\_URI set to this store."
+            "comparison on a machine that has one, with MLFLOW\\_TRACKING\\_URI set to this store, "
+            "or import a bundle of its runs on the page Runs."
         )
 
 

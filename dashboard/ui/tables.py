@@ -9,7 +9,14 @@ from typing import Any
 import pandas
 import streamlit as st
 
-from core.analysis.groups import differs, has, value_in_words, value_of
+from core.analysis.groups import (
+    differs,
+    has,
+    machine_of,
+    machine_titles,
+    value_in_words,
+    value_of,
+)
 from core.analysis.search import with_id
 from core.experiment import Column, Experiment
 from core.experiments import all_experiments
@@ -42,6 +49,7 @@ FIXED: Mapping[str, str] = {
     "seconds": "Duration (s)",
     "submitted": "Submitted",
     "experiment": "Experiment",
+    "machine": "Machine",
     "sweep": "Sweep",
     "user": "User",
     "comment": "Comment",
@@ -118,6 +126,8 @@ def table(runs: Sequence[RunRecord], chosen: Sequence[RunRecord], known: int) ->
 def _columns(runs: Sequence[RunRecord], experiment: Experiment | None) -> list[str]:
     """The columns that somebody chose; at first those that say most of these runs."""
     known, first = dict(FIXED), ["result", "seconds", "submitted", "experiment", "sweep", "user"]
+    if len({machine_of(run) for run in runs if "device" in run.tags}) > 1:
+        first.insert(first.index("sweep"), "machine")
     if any(run.status in ACTIVE for run in runs):
         first.insert(1, "progress")
     if experiment is not None:
@@ -185,12 +195,14 @@ def _filled(
 
 
 def _fixed(name: str, runs: Sequence[RunRecord]) -> list[Any]:
+    machines = machine_titles(runs) if name == "machine" else {}
     values: Mapping[str, Callable[[RunRecord], Any]] = {
         "result": lambda run: inline_text(run.note or status_message(run), LETTERS),
         "progress": lambda run: 100 * progress(run),
         "seconds": lambda run: run.seconds,
         "submitted": lambda run: local(run.submitted),
         "experiment": lambda run: run.experiment,
+        "machine": lambda run: machines[run.run_id],
         "sweep": lambda run: inline_text(run.sweep_name, LETTERS),
         "user": lambda run: inline_text(run.user, LETTERS),
         "comment": lambda run: inline_text(run.comment, LETTERS),

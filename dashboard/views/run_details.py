@@ -8,6 +8,7 @@ from typing import Any
 import pandas
 import streamlit as st
 
+from core.analysis.groups import machine_in_words, machine_of
 from core.analysis.sizes import size_of_run
 from core.experiment import Column
 from core.experiments import experiment_named
@@ -130,11 +131,25 @@ def _head(record: RunRecord) -> None:
         facts.append(f"up to {memory / 2**20:,.0f} MB of memory")
     facts += [housekeeping.done_by(record), record.run_id]
     st.caption(plain(" · ".join(filter(None, facts))))
+    if record.origin:
+        st.caption(plain(_origin(record)))
     if record.status in ACTIVE:
         text = status_message(record)
         if record.status == "SCHEDULED" and (before := _before(record)):
             text += f", behind {counted(before, 'run')}"
         st.progress(progress(record), text=plain(text))
+
+
+def _origin(record: RunRecord) -> str:
+    """`Imported on 30 Nov, 03:12: measured on lab-7 (cuda, NVIDIA H100), launched there by ana.`"""
+    origin, machine = record.origin, machine_of(record)
+    host = machine.host or "another computer"
+    where = machine_in_words(machine._replace(host=""))
+    by = f", launched there by {inline_text(origin['user'])}" if origin["user"] else ""
+    return (
+        f"Imported on {moment(origin['imported'])}: measured on {host}"
+        f"{f' ({where})' if where else ''}{by}, as run {record.original_id[:ID_LETTERS]}."
+    )
 
 
 def _before(record: RunRecord) -> int:

@@ -8,7 +8,7 @@ from core.experiments import all_experiments
 from core.store.records import ACTIVE, STATUSES
 from dashboard.navigation import LAUNCH
 from dashboard.store import cache
-from dashboard.ui import controls, housekeeping, search, states, tables
+from dashboard.ui import bundles, controls, housekeeping, search, states, tables
 from dashboard.ui.text import STATUS_WORDS
 from dashboard.views import run_details
 from dashboard.views.compare import picking
@@ -35,6 +35,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     query = search.box()
     deleted = controls.switch("Deleted", "deleted", default=False)
     states.refresh_button()
+    bundles.upload()
 
 
 def look() -> None:
@@ -56,7 +57,9 @@ def look() -> None:
         housekeeping.actions_on(chosen, "selected")
         if not deleted:
             ids = [run.run_id for run in chosen]
-            picking.compare_link(f"Compare these {len(chosen)} runs", ids)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                picking.compare_link(f"Compare these {len(chosen)} runs", ids)
+                bundles.offer(chosen, "bundle")
     elif asked:
         run_details.show_run(chosen[0].run_id if chosen else asked[0])
     run_details.list_unreadable(cache.reader().unreadable())

@@ -291,7 +291,7 @@ def _run_row(run: RunRecord) -> dict[str, str]:
         if run.tags.get(tag)
     )
     return {
-        "run_id": run.run_id,
+        "run_id": run.original_id,
         "name": inline_text(run.name, MAX_NAME_LENGTH),
         "submitted": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.submitted)),
         "versions": ", ".join(versions),

@@ -62,7 +62,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
     """A floating table. Cells are LaTeX already; headings and the caption are text."""
     frame = pandas.DataFrame(list(rows), columns=range(len(head)))
     style = frame.style.hide(axis="index")
-    style = style.relabel_index([escaped(heading) for heading in head], axis="columns")
+    labels = [escaped(heading).replace("{", "{{").replace("}", "}}") for heading in head]
+    style = style.relabel_index(labels, axis="columns")  # takes them for formats
     columns = "l" + "r" * (len(head) - 1)
     latex = style.to_latex(hrules=True, column_format=columns, caption=escaped(caption))
     return f"% needs \\usepackage{{booktabs}}\n{latex}"

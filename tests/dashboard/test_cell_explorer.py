@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -19,7 +20,8 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientDecayConfig, GradientRow
 from core.explorer.exploration import Exploration, ExplorerConfig
 from core.formatting import number as significant
-from core.models.registry import cell_kind, gated_cells
+from core.models import own_cells
+from core.models.registry import cell_kind
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from dashboard.charts import curves
@@ -29,11 +31,13 @@ from dashboard.views.cell_explorer.cells import (
     POSITIONS,
     PRESETS,
     RANDOM,
+    SHIFTS,
     TRAINING,
     USUAL_TEXT,
 )
 from dashboard.views.cell_explorer.computed import Start, Subject
 from dashboard.views.compare.picking import ID_LETTERS
+from tests.core.made import every_cell
 from tests.dashboard.conftest import Show, texts
 
 PAGE = "views/cell_explorer/page.py"
@@ -108,24 +112,116 @@ def warnings_of(app: AppTest) -> list[str]:
     return [warning.value for warning in app.warning]
 
 
-@pytest.mark.parametrize("title", [kind.title for kind in gated_cells().values()])
-def test_each_cell_is_drawn_with_a_box_and_a_map_for_each_of_its_equations(
-    title: str, explore: Show
+@pytest.mark.parametrize("name", every_cell())
+def test_each_cell_is_drawn_with_a_box_for_each_equation_and_a_map_for_each_part(
+    name: str, explore: Show
 ) -> None:
-    app = explore(cell=title)
-    name = next(name for name, kind in gated_cells().items() if kind.title == title)
+    app = explore(cell=cell_kind(name).title)
     one = computed.stepped(fresh(cell=name))
     (cell,) = shown(app)["cells"]
-    assert [part["title"] for part in cell["parts"]] == [e.title for e in one.equations]
-    made = [box["name"] for box in cell["diagram"]["boxes"] if box["text"]]
+    assert [part["title"] for part in cell["parts"]] == [part.title for part in one.parts]
+    boxes = cell["diagram"]["boxes"] if cell["diagram"] else []
+    made = [box["name"] for box in boxes if box["text"]]
     assert sorted(made) == sorted(equation.makes for equation in one.equations)
-    for part, equation in zip(cell["parts"], one.equations, strict=True):
+    for part, expected in zip(cell["parts"], one.parts, strict=True):
         packed = numpy.frombuffer(base64.b64decode(part["packed"]), "<i2")
-        values = packed.reshape(12, 8) / playground.LARGEST * part["limit"]
-        assert values == pytest.approx(one.result(equation).numpy(), abs=1e-4 * part["limit"])
+        values = packed.reshape(12, -1) / playground.LARGEST * part["limit"]
+        assert values == pytest.approx(expected.values_TN.numpy(), abs=1e-4 * part["limit"])
         means = values.mean(0)[part["order"]]
-        assert sorted(means, reverse=True) == pytest.approx(means, abs=1e-4)
+        assert expected.places or sorted(means, reverse=True) == pytest.approx(means, abs=1e-4)
     assert not warnings_of(app)
+    slider = shown(app)["slider"]
+    assert (len(slider["positions"]) > 1) is not slider["note"].startswith("No slider: ")
+
+
+def test_a_bias_moves_the_curve_and_the_presets_are_the_ends_of_what_was_measured(
+    explore: Show,
+) -> None:
+    app = explore(cell="minGRU", shift="-1")
+    slider = shown(app)["slider"]
+    assert slider["title"] == "Added to b_z"
+    assert names(app) == ["minGRU 8 · b_z -1"]
+    assert drawn(app)["at"] == -1
+    left = [position["value"][-1] - position["value"][0] for position in slider["positions"]]
+    assert left == sorted(left, reverse=True)  # what is written replaces what was kept
+    app.button(key="preset Remembers").click().run()
+    assert drawn(app)["at"] == min(SHIFTS)
+    assert not app.exception
+    assert not warnings_of(app)
+
+
+def test_another_slider_of_a_cell_starts_as_drawn(explore: Show) -> None:
+    app = explore(cell="minGRU", shift="-1")
+    app.button_group(key="control slider").set_value("b_n").run()
+    assert names(app) == ["minGRU 8"]
+    assert "shift" not in app.query_params
+    (said,) = warnings_of(explore(cell="minGRU", shift="1000"))
+    assert "±20 is possible" in said
+
+
+OWN = """
+from core.models.layer import StepCell
+
+class Mine(StepCell):
+    name = "mine"
+    title = "Mine"
+
+    def parameters(self, inputs, width):
+        return {"W": (width, inputs)}
+
+    def step(self, x, state, p):
+        (h,) = state
+        return (BODY,)
+"""
+
+
+def added(body: str) -> str:
+    """The title of a cell of one's own, whose file is taken for checked."""
+    content = OWN.replace("BODY", body).encode()
+    return own_cells.keep(content, "mine", "Mine", str(own_cells.folder() / "mine.py")).shown
+
+
+@pytest.fixture
+def mine(own: Path) -> Callable[[str], str]:
+    """Adds a cell of one's own: what its step returns → its title."""
+    (own / "mine.py").touch()
+    return added
+
+
+def test_a_cell_of_ones_own_that_names_no_gate_shows_its_state(
+    explore: Show, mine: Callable[[str], str]
+) -> None:
+    app = explore(cell=mine("0.5 * h + x @ p.W.T"), second_cell="Transformer")
+    first, second = shown(app)["cells"]
+    assert [part["title"] for part in first["parts"]] == ["State h"]
+    assert first["diagram"] is second["diagram"] is None
+    assert not warnings_of(app)
+
+
+@pytest.mark.parametrize("figure", explorer.FIGURES)
+def test_states_that_are_not_finite_raise_nothing(
+    figure: str, explore: Show, mine: Callable[[str], str]
+) -> None:
+    app = explore(cell=mine("1e200 * (h + x @ p.W.T)"), figure=figure)
+    (part,) = shown(app)["cells"][0]["parts"]
+    assert "not finite" in part["alt"]
+    packed = numpy.frombuffer(base64.b64decode(part["packed"]), "<i2")
+    assert playground.NOT_FINITE in packed
+
+
+def test_a_cell_that_cannot_be_stepped_or_is_gone_is_a_sentence(
+    explore: Show, mine: Callable[[str], str], own: Path
+) -> None:
+    title = mine("h.expand(7, -1)")
+    app = explore(cell=title)
+    assert plain(f"{title} cannot be stepped at this size (") in app.error[0].value
+    (changed,) = (own / "versions").glob("mine@*.py")
+    title = mine("0.5 * h")
+    (own / "versions" / changed.name).write_text("changed")
+    (own / "mine.py").unlink()
+    own_cells._listed.cache_clear()
+    (said,) = warnings_of(explore(cell=title))
+    assert plain(f"asks for cell “{title}”") in said
 
 
 def test_the_answer_is_that_of_any_comparison_of_these_cells(explore: Show) -> None:
@@ -193,7 +289,7 @@ def test_a_preset_is_one_click(explore: Show) -> None:
     app = explore(cell="GRU")
     app.button(key="preset The chapter's RNN").click().run()
     assert not app.exception
-    assert app.button_group(key="control cell").value == "RNN"
+    assert app.selectbox(key="control cell").value == "RNN"
     assert len(drawn(app)["value"]) == 100
     config = GradientDecayConfig.from_flat(
         {"cell": "rnn", **GRADIENT_DECAY.presets["chapter"], "batch_size": 1, "spectrum": False}
@@ -454,7 +550,7 @@ def test_a_finished_run_reads_a_text_word_by_word(run: RunRecord, show: Show) ->
 
 def test_another_cell_has_other_runs(run: RunRecord, show: Show) -> None:
     app = show(PAGE, **SMALL, cell="GRU", start=run.run_id[:ID_LETTERS], part="decoder")
-    app.button_group(key="control cell").set_value("RNN").run()
+    app.selectbox(key="control cell").set_value("RNN").run()
     assert not app.exception
     assert not warnings_of(app)
     assert "start" not in app.query_params
@@ -467,7 +563,7 @@ def test_a_trained_model_is_the_default_and_reads_what_it_was_tested_on(
     app = show(PAGE)
     assert not app.exception
     assert not warnings_of(app)
-    assert app.button_group(key="control cell").value == "GRU"
+    assert app.selectbox(key="control cell").value == "GRU"
     assert names(app)[0].startswith("Trained GRU · encoder of ")
     tokens = shown(app)["cells"][0]["tokens"]
     assert len(tokens) == len(shown(app)["text"].split()) > 1

@@ -30,7 +30,7 @@ def by_sweep(store: Store, sweep: str) -> list[RunRecord]:
 
 def test_a_machine_is_named_without_what_tells_nothing_apart(store: Store) -> None:
     put(store, "one")
-    assert groups.machine_of(store.runs()[0]) == ("cpu", "Made-up chip")
+    assert groups.machine_titles(store.runs()) == {store.runs()[0].run_id: "cpu, Made-up chip"}
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ import pytest
 from core.analysis.runs import finished_run
 from core.analysis.sweeps import Sweep
 from core.chapter import Measurement
+from core.chapter.claim import key_of
 from core.experiments import all_experiments
-from experiments.suites import headline_rank, suite_named
+from core.experiments.throughput import THROUGHPUT
+from core.store.bundle import read_bundle
+from experiments.suites import REFERENCE, REFERENCES, headline_rank, suite_named
 
 
 def swept(suite: str, part: Measurement, runs: slice = slice(None)) -> Sweep:
@@ -39,3 +42,15 @@ def test_a_larger_suite_is_the_headline_and_other_parts_are_none() -> None:
     other = next(part for part in suite_named("chapter").parts if not part.headline)
     assert headline_rank(swept("chapter", other)) == 0
     assert headline_rank(swept("mine", chapter)) == 0
+
+
+def test_the_bundles_that_come_along_are_small_and_of_the_reference_suite() -> None:
+    wanted = {key_of(e, config.flat()) for e, config in suite_named(REFERENCE).configs()}
+    paths = sorted(REFERENCES.glob("*.zip"))
+    assert paths
+    for path in paths:
+        assert path.stat().st_size < 200_000, path.name
+        runs = read_bundle(path.name, path.read_bytes()).runs
+        assert {key_of(THROUGHPUT, run.settings) for run in runs} == wanted, path.name
+        assert {run.tags["device"] for run in runs} <= {"cpu", "cuda", "mps"}
+        assert all(run.tags["chip"] and run.tags["host"] for run in runs)

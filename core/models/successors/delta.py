@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +30,17 @@ class GatedDeltaNet(StepCell):
     name: ClassVar[str] = "delta-net"
     title: ClassVar[str] = "Gated DeltaNet"
     source: ClassVar[str] = "Yang et al. (2024)"
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation("α", r"\sigma(w_\alpha {x} + b_\alpha)", "Kept", gate=True),
+        Equation("β", r"\sigma(w_\beta {x} + b_\beta)", "Rewritten", gate=True),
+        Equation("k", r"W_k {x} / \|W_k {x}\|", "Key"),
+        Equation("v", r"W_v {x}", "Value"),
+        Equation(
+            "S'", r"{α} \cdot {S} (I - {β} \cdot {k} {k}^\top) + {β} \cdot {v} {k}^\top", "State"
+        ),
+        Equation("q", r"W_q {x} / \|W_q {x}\|", "Query"),
+        Equation("y", r"{S'} {q}", "Output"),
+    )
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         return {
@@ -47,16 +58,18 @@ class GatedDeltaNet(StepCell):
 
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
         s = state[0].view(*state[0].shape[:-1], -1, KEY_SIZE)
-        k, v = _unit(x @ p.W_k.T), x @ p.W_v.T
-        alpha = (x @ p.W_alpha.T + p.b_alpha).sigmoid()[..., None]
-        beta = (x @ p.W_beta.T + p.b_beta).sigmoid()
+        k, v = self.watch("k", _unit(x @ p.W_k.T)), self.watch("v", x @ p.W_v.T)
+        alpha = self.watch("α", (x @ p.W_alpha.T + p.b_alpha).sigmoid())[..., None]
+        beta = self.watch("β", (x @ p.W_beta.T + p.b_beta).sigmoid())
         remembered = alpha[..., 0] * (s * k[..., None, :]).sum(-1)
         s = alpha * s + (beta * (v - remembered))[..., None] * k[..., None, :]
+        self.watch("S'", s)
         return (s.flatten(-2),)
 
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:
         s = state[0].view(*state[0].shape[:-1], -1, KEY_SIZE)
-        return (s * _unit(x @ p.W_q.T)[..., None, :]).sum(-1)
+        q = self.watch("q", _unit(x @ p.W_q.T))
+        return (s * q[..., None, :]).sum(-1)
 
 
 def _unit(vector: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,19 @@ class LRU(StepCell):
     name: ClassVar[str] = "lru"
     title: ClassVar[str] = "LRU"
     source: ClassVar[str] = "Orvieto et al. (2023)"
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation(
+            "s_re'",
+            r"\Re(\lambda) \odot {s_re} - \Im(\lambda) \odot {s_im} + \gamma \odot \Re(B) {x}",
+            "State, real part",
+        ),
+        Equation(
+            "s_im'",
+            r"\Re(\lambda) \odot {s_im} + \Im(\lambda) \odot {s_re} + \gamma \odot \Im(B) {x}",
+            "State, imaginary part",
+        ),
+        Equation("y", r"\Re(C) {s_re'} - \Im(C) {s_im'} + D {x}", "Output"),
+    )
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         return {

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,26 @@ class MLSTM(StepCell):
     name: ClassVar[str] = "m-lstm"
     title: ClassVar[str] = "mLSTM"
     source: ClassVar[str] = "Beck et al. (2024)"
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation(
+            "m'",
+            r"\max(\log \sigma(w_f {x} + b_f) + {m}, w_i {x} + b_i)",
+            "Logarithm of the scale",
+        ),
+        Equation("i", r"\exp(w_i {x} + b_i - {m'})", "Input gate", gate=True),
+        Equation("f", r"\sigma(w_f {x} + b_f) \exp({m} - {m'})", "Forget gate", gate=True),
+        Equation("k", r"(W_k {x} + b_k) / \sqrt{{K}}", "Key"),
+        Equation("v", r"W_v {x} + b_v", "Value"),
+        Equation("C'", r"{f} \cdot {C} + {i} \cdot {v} {k}^\top", "Cell state"),
+        Equation("n'", r"{f} \cdot {n} + {i} \cdot {k}", "Normaliser"),
+        Equation("q", r"W_q {x} + b_q", "Query"),
+        Equation("o", r"\sigma(W_o {x} + b_o)", "Output gate", gate=True),
+        Equation(
+            "y",
+            r"{o} \odot {C'} {q} / \max(|{n'}^\top {q}|, \exp(-{m'}))",
+            "Output",
+        ),
+    )
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         return {
@@ -52,18 +72,21 @@ class MLSTM(StepCell):
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
         flat, n, m = state
         c = flat.view(*flat.shape[:-1], -1, KEY_SIZE)
-        k, v = (x @ p.W_k.T + p.b_k) / KEY_SIZE**0.5, x @ p.W_v.T + p.b_v
+        k = self.watch("k", (x @ p.W_k.T + p.b_k) / KEY_SIZE**0.5)
+        v = self.watch("v", x @ p.W_v.T + p.b_v)
         a_i, a_f = (x @ p.W_if.T + p.b_if).chunk(2, -1)
         log_f = a_f.clamp(max=0) - (-a_f.abs()).exp().log1p()  # log σ(a_f), without overflow
         largest = (log_f + m).maximum(a_i)
-        i, f = (a_i - largest).exp(), (log_f + m - largest).exp()
-        c = f[..., None] * c + (i * v)[..., None] * k[..., None, :]
+        i = self.watch("i", (a_i - largest).exp())
+        f = self.watch("f", (log_f + m - largest).exp())
+        c = self.watch("C'", f[..., None] * c + (i * v)[..., None] * k[..., None, :])
         return c.flatten(-2), f * n + i * k, largest
 
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:
         flat, n, m = state
         c = flat.view(*flat.shape[:-1], -1, KEY_SIZE)
-        q = x @ p.W_q.T + p.b_q
+        q = self.watch("q", x @ p.W_q.T + p.b_q)
         recalled = (c * q[..., None, :]).sum(-1)
         norm = (n * q).sum(-1, keepdim=True).abs().maximum((-m).exp())
-        return (x @ p.W_o.T + p.b_o).sigmoid() * recalled / norm
+        o = self.watch("o", (x @ p.W_o.T + p.b_o).sigmoid())
+        return o * recalled / norm

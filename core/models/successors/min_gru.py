@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +22,11 @@ class MinGRU(StepCell):
     name: ClassVar[str] = "min-gru"
     title: ClassVar[str] = "minGRU"
     source: ClassVar[str] = "Feng et al. (2024)"
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation("z", r"\sigma(W_z {x} + b_z)", "Update gate", gate=True),
+        Equation("n", r"W_n {x} + b_n", "Candidate"),
+        Equation("h'", r"(1 - {z}) \odot {h} + {z} \odot {n}", "Hidden state"),
+    )
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         return {
@@ -42,6 +47,6 @@ class MinGRU(StepCell):
 
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
         (h,) = state
-        z = (x @ p.W_z.T + p.b_z).sigmoid()
-        n = x @ p.W_n.T + p.b_n
+        z = self.watch("z", (x @ p.W_z.T + p.b_z).sigmoid())
+        n = self.watch("n", x @ p.W_n.T + p.b_n)
         return (h + z * (n - h),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +27,22 @@ class SLSTM(StepCell):
     name: ClassVar[str] = "s-lstm"
     title: ClassVar[str] = "sLSTM"
     source: ClassVar[str] = "Beck et al. (2024)"
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation(
+            "m'",
+            r"\max(\log \sigma(W_f {x} + R_f {h} + b_f) + {m}, W_i {x} + R_i {h} + b_i)",
+            "Logarithm of the scale",
+        ),
+        Equation("i", r"\exp(W_i {x} + R_i {h} + b_i - {m'})", "Input gate", gate=True),
+        Equation(
+            "f", r"\sigma(W_f {x} + R_f {h} + b_f) \exp({m} - {m'})", "Forget gate", gate=True
+        ),
+        Equation("z", r"\tanh(W_z {x} + R_z {h} + b_z)", "Candidate"),
+        Equation("o", r"\sigma(W_o {x} + R_o {h} + b_o)", "Output gate", gate=True),
+        Equation("c'", r"{f} \odot {c} + {i} \odot {z}", "Cell state"),
+        Equation("n'", r"{f} \odot {n} + {i}", "Normaliser"),
+        Equation("h'", r"{o} \odot {c'} / {n'}", "Hidden state"),
+    )
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         return {"W": (4 * width, inputs), "R": (4 * width, width), "b": (4 * width,)}
@@ -39,7 +55,9 @@ class SLSTM(StepCell):
         a_i, a_f, a_z, a_o = (x @ p.W.T + h @ p.R.T + p.b).chunk(4, -1)
         log_f = a_f.clamp(max=0) - (-a_f.abs()).exp().log1p()  # log σ(a_f), without overflow
         largest = (log_f + m).maximum(a_i)
-        i, f = (a_i - largest).exp(), (log_f + m - largest).exp()
-        c = f * c + i * a_z.tanh()
+        i = self.watch("i", (a_i - largest).exp())
+        f = self.watch("f", (log_f + m - largest).exp())
+        z, o = self.watch("z", a_z.tanh()), self.watch("o", a_o.sigmoid())
+        c = f * c + i * z
         n = f * n + i
-        return a_o.sigmoid() * c / n, c, n, largest
+        return o * c / n, c, n, largest

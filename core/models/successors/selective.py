@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +32,12 @@ class SelectiveSSM(StepCell):
     name: ClassVar[str] = "s6"
     title: ClassVar[str] = "S6 (Mamba)"
     source: ClassVar[str] = "Gu & Dao (2023)"
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation("u", r"W_u {x}", "Input of the channels"),
+        Equation("Δ", r"\log(1 + \exp(W_\Delta {x} + b_\Delta))", "Step size"),
+        Equation("s'", r"\exp({Δ} A) \odot {s} + ({Δ} \odot {u}) (W_B {x})^\top", "State"),
+        Equation("y", r"{s'} W_C {x} + D \odot {u}", "Output"),
+    )
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         return {
@@ -52,8 +58,11 @@ class SelectiveSSM(StepCell):
         return Parameters({**p, "minus_A": p.log_A.exp()})
 
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
-        keeps, added = self._factors(x, p)
-        return (keeps * state[0] + added,)
+        u, delta = self.watch("u", x @ p.W_u.T), self.watch("Δ", self._step_size(x, p))
+        keeps, added = self._factors(x, u, delta, p)
+        s = keeps * state[0] + added
+        self.watch("s'", s.view(*s.shape[:-1], -1, STATE_SIZE))
+        return (s,)
 
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:
         s = state[0].view(*state[0].shape[:-1], -1, STATE_SIZE)
@@ -64,14 +73,18 @@ class SelectiveSSM(StepCell):
         """What is kept depends on x alone, so that s is linear in s."""
         from core.models.scan import linear_recurrence
 
-        s_TBN = linear_recurrence(*self._factors(x_TBI, p), first[0])
+        u_TBH, delta_TBH = x_TBI @ p.W_u.T, self._step_size(x_TBI, p)
+        s_TBN = linear_recurrence(*self._factors(x_TBI, u_TBH, delta_TBH, p), first[0])
         return self.output(x_TBI, (s_TBN,), p), (s_TBN[-1],)
 
-    def _factors(self, x: Tensor, p: Parameters) -> tuple[Tensor, Tensor]:
+    def _step_size(self, x: Tensor, p: Parameters) -> Tensor:
+        """Δ of every channel."""
+        return _softplus(x @ p.W_delta.T + p.b_delta)
+
+    def _factors(self, x: Tensor, u: Tensor, delta: Tensor, p: Parameters) -> tuple[Tensor, Tensor]:
         """exp(Δ A) and (Δ ⊙ u) Bᵀ, each of H·N numbers."""
-        delta = _softplus(x @ p.W_delta.T + p.b_delta)
         keeps = (-delta[..., None] * p.minus_A).exp()
-        added = (delta * (x @ p.W_u.T))[..., None] * (x @ p.W_B.T)[..., None, :]
+        added = (delta * u)[..., None] * (x @ p.W_B.T)[..., None, :]
         return keeps.flatten(-2), added.flatten(-2)
 
     def initial(self, inputs: int, width: int, generator: torch.Generator) -> Mapping[str, Tensor]:

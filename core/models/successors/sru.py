@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.layer import Parameters, State, StepCell
+from core.models.layer import Equation, Parameters, State, StepCell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +26,12 @@ class SRU(StepCell):
     name: ClassVar[str] = "sru"
     title: ClassVar[str] = "SRU"
     source: ClassVar[str] = "Lei et al. (2018)"
+    equations: ClassVar[tuple[Equation, ...]] = (
+        Equation("f", r"\sigma(W_f {x} + v_f \odot {c} + b_f)", "Forget gate", gate=True),
+        Equation("r", r"\sigma(W_r {x} + v_r \odot {c} + b_r)", "Reset gate", gate=True),
+        Equation("c'", r"{f} \odot {c} + (1 - {f}) \odot W {x}", "Cell state"),
+        Equation("h'", r"{r} \odot {c'} + (1 - {r}) \odot W_h {x}", "Hidden state"),
+    )
 
     def parameters(self, inputs: int, width: int) -> Mapping[str, tuple[int, ...]]:
         return {
@@ -42,6 +48,7 @@ class SRU(StepCell):
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
         _, c = state
         of_x, a_f, a_r, highway = (x @ p.W.T).chunk(4, -1)
-        f, r = (a_f + p.v_f * c + p.b_f).sigmoid(), (a_r + p.v_r * c + p.b_r).sigmoid()
+        f = self.watch("f", (a_f + p.v_f * c + p.b_f).sigmoid())
+        r = self.watch("r", (a_r + p.v_r * c + p.b_r).sigmoid())
         after = f * c + (1 - f) * of_x
         return r * after + (1 - r) * highway, after

@@ -64,6 +64,8 @@ class TCN(StepCell):
 
         for dilation in DILATIONS:
             z = (z + convolved(convolved(z, dilation, "a"), dilation, "b")).relu()
+        for name, part in zip([*self.states(width)][1:], after, strict=True):
+            self.watch(f"{name}'", _places(part, width))
         return z, *after
 
     def scan(self, x_TBI: Tensor, first: State, p: Parameters) -> tuple[Tensor, State]:

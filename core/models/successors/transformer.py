@@ -95,19 +95,20 @@ class Transformer(StepCell):
         n = _norm(x @ p.W_in.T, p.g_1, p.b_1)
         keys, values, filled = state
         width = n.shape[-1]
-        return (
-            torch.cat([keys[..., width:], n @ p.W_k.T], -1),
-            torch.cat([values[..., width:], n @ p.W_v.T], -1),
-            torch.cat([filled[..., 1:], torch.ones_like(filled[..., :1])], -1),
-        )
+        keys = torch.cat([keys[..., width:], n @ p.W_k.T], -1)
+        values = torch.cat([values[..., width:], n @ p.W_v.T], -1)
+        self.watch("keys'", _places(keys))
+        self.watch("values'", _places(values))
+        return keys, values, torch.cat([filled[..., 1:], torch.ones_like(filled[..., :1])], -1)
 
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:
         u = x @ p.W_in.T
         q = (_norm(u, p.g_1, p.b_1) @ p.W_q.T)[..., None, :]
         keys, values = (_by_head(_places(part)) for part in state[:2])
         q = _turned(_by_head(q), p.cos[-1:], p.sin[-1:])
-        read = _attention(q, _turned(keys, p.cos, p.sin), values, (state[2] < HALF)[..., None, :])
-        return _after_attention(u, read[..., 0, :], p)
+        weights = _weights(q, _turned(keys, p.cos, p.sin), (state[2] < HALF)[..., None, :])
+        self.watch("attention of head 1", weights[..., 0, 0, :])
+        return _after_attention(u, _read(weights, values)[..., 0, :], p)
 
     def scan(self, x_TBI: Tensor, first: State, p: Parameters) -> tuple[Tensor, State]:
         """Some steps at once, each with the window before it."""
@@ -134,7 +135,7 @@ class Transformer(StepCell):
             back = place[start:end, None] - place[near]
             hidden = (back < 0) | (back >= WINDOW) | (filled[..., None, near, 0] < HALF)
             k, v = (part[..., near, :].contiguous() for part in (turned, read))
-            reads.append(_attention(q[..., start - before : end - before, :], k, v, hidden))
+            reads.append(_read(_weights(q[..., start - before : end - before, :], k, hidden), v))
         a_TBH = torch.cat(reads, -2).movedim(-2, 0)
         last = tuple(_cache(part) for part in (keys, values, filled))
         return _after_attention(u_TBH, a_TBH, p), last
@@ -177,13 +178,17 @@ def _by_head(x: Tensor) -> Tensor:
     return x.reshape(*x.shape[:-1], heads, -1).movedim(-2, -3)
 
 
-def _attention(q: Tensor, keys: Tensor, values: Tensor, hidden: Tensor) -> Tensor:
-    """What queries (...NQD) read of keys and values (...NKD) in every head, side by side: ...QH.
+def _weights(q: Tensor, keys: Tensor, hidden: Tensor) -> Tensor:
+    """How much of each key (...NKD) queries (...NQD) read in every head: ...NQK.
 
     `hidden` (...QK) are the keys that a query does not read.
     """
     scores = q @ keys.mT / math.sqrt(q.shape[-1])
-    weights = scores.masked_fill(hidden[..., None, :, :], -math.inf).softmax(-1)
+    return scores.masked_fill(hidden[..., None, :, :], -math.inf).softmax(-1)
+
+
+def _read(weights: Tensor, values: Tensor) -> Tensor:
+    """The values (...NKD) by these weights, all heads side by side: ...QH."""
     return (weights @ values).movedim(-3, -2).flatten(-2)
 
 

@@ -13,16 +13,24 @@ import streamlit as st
 from core.analysis.groups import cell_of
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.explorer.exploration import MAX_STEPS, Exploration, ExplorerConfig, Part, split_letters
+from core.explorer.exploration import (
+    MAX_STEPS,
+    Exploration,
+    ExplorerConfig,
+    Part,
+    Shift,
+    split_letters,
+)
 from core.formatting import inline_text
 from core.models.architecture import Architecture
-from core.models.registry import cell_kind, gated_cells
+from core.models.own_cells import NotLoaded
+from core.models.registry import cell_kind, cell_kinds, gated_cells, is_cell
 from core.settings import BadSetting, Setting, Value, settings_of
 from core.store.records import RunRecord
 from dashboard.store import cache
 from dashboard.ui import controls, jargon, states
 from dashboard.ui.text import moment, plain
-from dashboard.views.cell_explorer.computed import Start, Subject
+from dashboard.views.cell_explorer.computed import SHIFT, Position, Start, Subject
 from dashboard.views.compare.picking import ID_LETTERS
 from dashboard.views.translate import models
 
@@ -37,6 +45,9 @@ POSITIONS: Mapping[str, Sequence[float]] = {
     "recurrent_gain": [tenth / 10 for tenth in range(31)],
 }
 """The positions of the sliders: the instructive range, not all that is allowed."""
+
+SHIFTS = [half / 2 for half in range(-8, 9)]
+"""Those of a slider that adds to a parameter."""
 
 LONG = 50
 """Sequences of more steps have every second position: all are measured before the page opens."""
@@ -58,6 +69,11 @@ VECTORS, ONE_HOT = "vectors", "one-hot"
 USUAL_TEXT = "the cat sat on the mat"
 
 MAX_SEED = 9999
+
+MAX_SHIFT = 20.0
+
+ANY_SIZE = (5, 3)
+"""Features and units at which a cell is asked which of its parameters are vectors."""
 
 DECODER_READS = "A decoder reads its own output: type in the target language."
 
@@ -88,6 +104,17 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
 """Settings that make a cell do what the name says, on the page's address; nothing is stored."""
 
 
+def presets_of(title: str) -> Mapping[str, Mapping[str, str]]:
+    """The presets that are offered beside a cell: those above for RNN, LSTM and GRU."""
+    if title in (kind.title for kind in gated_cells().values()):
+        return PRESETS
+    drawn = {"cell": title, "start": FRESH}
+    return {
+        "100 random steps": {**drawn, "sequence": RANDOM, "length": "100"},
+        "Beside the LSTM": {**drawn, "second_cell": "LSTM"},
+    }
+
+
 class InputSequence(NamedTuple):
     """The sequence that all cells read, and the sizes of cells with random weights."""
 
@@ -101,7 +128,7 @@ class InputSequence(NamedTuple):
     typed: str | None
     """What the text field holds; None if the sequence is random."""
 
-    def of(self, architecture: Architecture) -> Exploration:
+    def of(self, architecture: Architecture, shift: Shift | None = None) -> Exploration:
         """The exploration of a cell that reads it."""
         config = ExplorerConfig.model_validate(
             {
@@ -112,14 +139,15 @@ class InputSequence(NamedTuple):
                 "seed": self.seed,
             }
         )
-        return Exploration(config, self.text, self.one_hot)
+        return Exploration(config, self.text, self.one_hot, shift)
 
 
-def ask_preset() -> DeltaGenerator:
-    """Offer settings under which a cell forgets, remembers or explodes; what comes beside them
-    goes into the place that is returned."""
+def ask_preset(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Offer settings under which a cell forgets, remembers or explodes. Two places are returned:
+    for presets that are only known when the slider's curves are, and for what comes beside them."""
     with st.container(horizontal=True, gap="xsmall", key="presets"):
-        for name, settings in PRESETS.items():
+        measured = st.container(horizontal=True, gap="xsmall", width="content")
+        for name, settings in presets_of(title).items():
             chosen = all(st.query_params.get(k) == value for k, value in settings.items())
             st.button(
                 name,
@@ -128,7 +156,23 @@ def ask_preset() -> DeltaGenerator:
                 on_click=controls.replace,
                 args=(settings,),
             )
-        return st.popover("Compare", icon=":material/compare_arrows:")
+        return measured, st.popover("Compare", icon=":material/compare_arrows:")
+
+
+def offer_extremes(place: DeltaGenerator, positions: Sequence[Position], chosen: int) -> None:
+    """Offer the positions at which most and least of the gradient reaches the start."""
+    left = [position.left for position in positions]
+    most, least = left.index(max(left)), left.index(min(left))
+    if left[most] == left[least]:
+        return
+    for name, at in (("Remembers", most), ("Forgets", least)):
+        place.button(
+            name,
+            key=f"preset {name}",
+            type="primary" if at == chosen else "secondary",
+            on_click=controls.put,
+            args=(SHIFT, controls.digits(positions[at].value), "0"),
+        )
 
 
 class Asked(NamedTuple):
@@ -137,27 +181,42 @@ class Asked(NamedTuple):
     subjects: Sequence[Subject]
     """One cell or two."""
     slider: str
-    """The setting that the slider moves, or `TRAINING`."""
+    """The setting that the slider moves, `SHIFT`, `TRAINING`, or `NOTHING`."""
     measure: str
     text: str | None
     """The text field's; None without one."""
+    measured: DeltaGenerator
+    """The place of presets that are only known when the slider's curves are."""
+    why_no_slider: str = ""
 
 
 def ask(offered: Sequence[RunRecord]) -> Asked:
     """Ask for one cell or two, their weights, what they read and what the slider moves."""
-    compare = ask_preset()
+    measured, compare = ask_preset(_title_asked(offered))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         cell = _cell("", offered)
         more = st.popover("Weights, input", icon=":material/tune:")
         with more:
             run = _run("", cell, offered)
         names = {s.name: slider_title(s, run is not None) for s in numeric_settings(cell)}
-        if run is None:
+        names |= {name: f"Added to {name}" for name in biases(cell)}
+        why = why_no_slider(cell)
+        if run is None and not why:
             names[TRAINING] = "Training"
-        slider = controls.choice("Slider", list(names), "slider", names=names, help=jargon.SLIDER)
+        slider = NOTHING
+        if names:
+            slider = controls.choice(
+                "Slider",
+                list(names),
+                "slider",
+                names=names,
+                then=lambda _: controls.drop(SHIFT),
+                help=jargon.SLIDER,
+            )
+    shift = _shift(slider) if slider in biases(cell) else None
     with more:
         sequence = _sequence(run)
-        subjects = [_subject("", cell, run, sequence)]
+        subjects = [_subject("", cell, run, sequence, shift)]
         measure = controls.choice(
             "Gradient", list(MEASURES), "gradient", help=jargon.STATE_GRADIENT
         )
@@ -166,7 +225,55 @@ def ask(offered: Sequence[RunRecord]) -> Asked:
         if other != NOTHING:
             chosen = _run("second_", other, offered)
             subjects.append(_subject("second_", other, chosen, sequence))
-    return Asked(_with_unique_labels(subjects), slider, MEASURES[measure], sequence.typed)
+    return Asked(
+        _with_unique_labels(subjects),
+        slider if shift is None else SHIFT,
+        MEASURES[measure],
+        sequence.typed,
+        measured,
+        why,
+    )
+
+
+def _shift(parameter: str) -> Shift:
+    """What the address adds to a parameter."""
+    asked = controls.amount_in_address(
+        SHIFT,
+        0.0,
+        kind=float,
+        low=-MAX_SHIFT,
+        high=MAX_SHIFT,
+        allowed=f"±{MAX_SHIFT:g} is possible",
+    )
+    return Shift(parameter, float(asked or 0.0))
+
+
+def biases(cell: str) -> Sequence[str]:
+    """The vectors among the parameters of a cell that is nothing but its step: what is added to
+    one moves every unit. Those of the fewest numbers come first, which all units share. None of a
+    cell that feeds nothing back: its curves would take too long."""
+    try:
+        kind = cell_kind(cell)
+        if kind.load is None or not kind.recurrent:
+            return ()
+        shapes = kind.parameters(*ANY_SIZE)
+        return sorted((n for n, shape in shapes.items() if len(shape) == 1), key=shapes.__getitem__)
+    except NotLoaded:  # said where it is stepped
+        return ()
+
+
+def why_no_slider(cell: str) -> str:
+    """Why nothing of a cell can be moved; empty where something can."""
+    try:
+        recurrent = cell_kind(cell).recurrent
+    except NotLoaded:
+        return ""
+    if recurrent:
+        return ""
+    return (
+        "No slider: nothing is fed back, so that no bias decides what is kept, and training eight "
+        "networks here would take minutes."
+    )
 
 
 def numeric_settings(cell: str) -> list[Setting]:
@@ -183,8 +290,10 @@ def slider_title(setting: Setting, trained: bool) -> str:
 def label_of(subject: Subject) -> str:
     """The cell with every setting that is not the default."""
     architecture = subject.exploration.config.architecture
+    shift = subject.exploration.shift
+    shifted = [f"{shift.parameter} {shift.by:+g}"] if shift is not None and shift.by else []
     if subject.start is None:
-        return architecture.label
+        return " · ".join([architecture.label, *shifted])
     name = f"Trained {cell_kind(architecture.cell).title} · {subject.start.part} of "
     details = [subject.start.run_id[:ID_LETTERS]]
     if architecture.recurrent_gain != 1:
@@ -193,7 +302,7 @@ def label_of(subject: Subject) -> str:
         value = getattr(architecture, setting.name)
         if setting.optional and value is not None:
             details.append(f"{setting.title.lower()} {value:+g}")
-    return name + " · ".join(details)
+    return name + " · ".join([*details, *shifted])
 
 
 def no_run_yet() -> None:
@@ -229,11 +338,8 @@ def _with_unique_labels(subjects: Sequence[Subject]) -> list[Subject]:
 
 def _cell(prefix: str, offered: Sequence[RunRecord]) -> str:
     """Ask for a cell; the first one is that of the best trained model."""
-    # What it shows are gates and sums, which a cell that is nothing but its step does not name.
-    names = {kind.title: name for name, kind in gated_cells().items()}
-    best = None if prefix else best_model(offered)
-    own = cell_of(best) if best else "lstm"
-    usual = cell_kind(own if own in gated_cells() else "lstm").title
+    names = cell_names(offered)
+    usual = _usual_title(offered)
     title = controls.choice(
         "Second cell" if prefix else "Cell",
         (NOTHING, *names) if prefix else tuple(names),
@@ -244,9 +350,29 @@ def _cell(prefix: str, offered: Sequence[RunRecord]) -> str:
     return names.get(title, NOTHING)
 
 
+def cell_names(offered: Sequence[RunRecord]) -> dict[str, str]:
+    """Title → name of every cell that can be explored: those that can be chosen anywhere, and
+    those of finished runs, earlier versions of somebody's own among them."""
+    of_runs = {cell for run in offered for cell in (cell_of(run), _decoder(run)) if is_cell(cell)}
+    kinds = [*cell_kinds().values(), *map(cell_kind, sorted(of_runs - set(cell_kinds())))]
+    return {kind.title: kind.name for kind in kinds}
+
+
+def _usual_title(offered: Sequence[RunRecord]) -> str:
+    """The cell of the best trained model, or the LSTM."""
+    best = best_model(offered)
+    own = cell_of(best) if best else "lstm"
+    return cell_kind(own if is_cell(own) else "lstm").title
+
+
+def _title_asked(offered: Sequence[RunRecord]) -> str:
+    """The first cell's title, before it is asked for."""
+    return controls.value("cell", list(cell_names(offered)), _usual_title(offered))
+
+
 def _forget(prefix: str) -> None:
-    """Drop what another cell does not have: its run, and the setting that the slider moves."""
-    for key in (f"{prefix}start", f"{prefix}part", "slider"):
+    """Drop what another cell does not have: its run, and what the slider moves."""
+    for key in (f"{prefix}start", f"{prefix}part", "slider", SHIFT):
         controls.drop(key)
 
 
@@ -290,7 +416,13 @@ def _run(prefix: str, cell: str, offered: Sequence[RunRecord]) -> RunRecord | No
     )
 
 
-def _subject(prefix: str, cell: str, run: RunRecord | None, sequence: InputSequence) -> Subject:
+def _subject(
+    prefix: str,
+    cell: str,
+    run: RunRecord | None,
+    sequence: InputSequence,
+    shift: Shift | None = None,
+) -> Subject:
     """The cell as the address describes it."""
     values: dict[str, Value] = {}
     for setting in settings_of(Architecture):
@@ -307,7 +439,7 @@ def _subject(prefix: str, cell: str, run: RunRecord | None, sequence: InputSeque
         start = Start(cache.reader().store.uri, run.run_id, part)
     width = sequence.width if run is None else Architecture().hidden_size
     architecture = Architecture.from_flat({**values, "cell": cell, "hidden_size": width})
-    subject = Subject("", architecture.variant, sequence.of(architecture), start)
+    subject = Subject("", architecture.variant, sequence.of(architecture, shift), start)
     return subject._replace(label=label_of(subject))
 
 

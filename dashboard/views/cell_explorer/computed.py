@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy
@@ -16,7 +17,7 @@ import pandas
 
 from core.experiment import Row
 from core.experiments.gradient_decay.declaration import GradientDecaySummary
-from core.explorer.exploration import Exploration, Part
+from core.explorer.exploration import Exploration, Part, Shift
 from core.formatting import listed
 from core.stats.estimates import Estimate, mean_estimate
 from dashboard.views.translate import models
@@ -32,6 +33,10 @@ MAX_NETWORKS, MAX_CURVES, MAX_FAMILIES = 8, 64, 32
 
 ZEROS = {"log10_input_gradient": "input_zeros", "log10_state_gradient": "state_zeros"}
 """Measure → the count of its norms that are exactly zero."""
+
+
+SHIFT = "shift"
+"""What a slider moves that adds to a parameter of a cell."""
 
 
 class Start(NamedTuple):
@@ -53,11 +58,14 @@ class Subject(NamedTuple):
 
     def at(self, setting: str, value: float | None) -> Subject:
         """The same cell with another value of a setting of its start."""
-        config = self.exploration.config
+        exploration = self.exploration
+        if setting == SHIFT and exploration.shift is not None:
+            shift = Shift(exploration.shift.parameter, value or 0.0)
+            return self._replace(exploration=replace(exploration, shift=shift))
+        config = exploration.config
         architecture = config.architecture.model_copy(update={setting: value})
         config = config.model_copy(update={"architecture": architecture})
-        exploration = Exploration(config, self.exploration.text, self.exploration.one_hot)
-        return self._replace(exploration=exploration)
+        return self._replace(exploration=replace(exploration, config=config))
 
 
 class Curve(NamedTuple):
@@ -80,6 +88,12 @@ class Position(NamedTuple):
     """The share of the norms that are exactly zero."""
     loss: Estimate | None = None
     """Held-out loss, while training."""
+
+    @property
+    def left(self) -> float:
+        """log10 of the share of the gradient that reaches the start, median over the seeds."""
+        first_S, last_S = self.log10_SK[:, 0], self.log10_SK[:, -1]
+        return float(numpy.median(numpy.nan_to_num(last_S - first_S, nan=-numpy.inf)))
 
 
 def load_torch() -> None:

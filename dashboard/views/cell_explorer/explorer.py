@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
 from core.explorer.exploration import MAX_STEPS, TRAINING_LENGTH, TRAINING_STEPS
+from core.formatting import listed
+from core.models.registry import cell_kind
 from core.settings import BadSetting, Setting
 from core.store.records import RunRecord
 from dashboard.navigation import RUNS
@@ -15,7 +18,7 @@ from dashboard.ui import controls, jargon
 from dashboard.ui.text import plain
 from dashboard.views.cell_explorer import cells, computed, figures, playground
 from dashboard.views.cell_explorer.cells import Asked
-from dashboard.views.cell_explorer.computed import Subject
+from dashboard.views.cell_explorer.computed import SHIFT, Subject
 from dashboard.views.cell_explorer.playground import Callbacks, Slider
 
 USUAL_STEP = 10
@@ -23,6 +26,7 @@ USUAL_STEP = 10
 FIGURES: Mapping[str, Callable[[Sequence[Subject], int], None]] = {
     "Equations": figures.equations,
     "Norms": figures.norms,
+    "Kept": figures.kept,
     "Jacobian": figures.jacobian,
 }
 """Title of a tab → the figure that it shows of a step."""
@@ -45,9 +49,18 @@ of Adam on `gradient-decay`'s recall task (name a symbol seen in the first quart
 {TRAINING_LENGTH} steps), and measures at 21 points. A `gradient-decay` run with the same settings
 has the same numbers, and keeps them; this one is not stored.
 
+What a step **keeps** is the mean of the diagonal of its Jacobian, state by state: ∂s_t,i/∂s_t−1,i
+over the numbers i of a state. For an LSTM's c it is the mean of the forget gate.
+
 Everything below the curve is **one** network, that of the first seed: an example, not an estimate.
 It has no training. Gates and the candidate are recorded as the equations are evaluated; the
-calculation of a unit is the equation with its own numbers in it. In the drawing, a box shows every
+calculation of a unit is the equation with its own numbers in it. Of any cell but RNN, LSTM and GRU
+the maps are its states, its output and what its step watches, taken while the step runs; the
+equations are those that it declares, and without any there is no drawing. A matrix is shown by the
+norm of each row, of more than 128 numbers the first 128 are shown, and places of a cache that are
+zero throughout are left out: each map says so. Its slider adds a number to one of its vectors of
+parameters, and **Remembers** and **Forgets** are the positions at which most and least of the
+gradient reaches the first step. In the drawing, a box shows every
 unit's value at the step, upwards from 0 to 1 for a gate, and its mean as a number. The step
 Jacobian is ∂s_t/∂s_{{t−1}} of the full state s: (h, c) of an LSTM. Its singular values are exact,
 at up to 50 steps. One below 1 at every step makes the gradient vanish; one above 1 alone does not
@@ -68,22 +81,41 @@ def explore(offered: Sequence[RunRecord]) -> None:
     subjects = asked.subjects
     computed.load_torch()
     try:
-        steps = computed.shortest(subjects)
-        controls.at_most("step", steps, MAX_STEPS)
-        step = _step(steps)
-        _playground(asked, step)
-        sentence = figures.answer(subjects) if len(subjects) > 1 else ""
+        with _blamed_on_own_cells(subjects):
+            steps = computed.shortest(subjects)
+            controls.at_most("step", steps, MAX_STEPS)
+            step = _step(steps)
+            _playground(asked, step)
+            sentence = figures.answer(subjects) if len(subjects) > 1 else ""
+            st.markdown(plain(sentence))
+            if note := cells.about(subjects):
+                st.caption(plain(note))
+            _details(subjects, step, asked.measure)
     except BadSetting as error:
         _show_error(error, subjects)
         return
-    st.markdown(plain(sentence))
-    if note := cells.about(subjects):
-        st.caption(plain(note))
-    _details(subjects, step, asked.measure)
     if not offered:
         cells.no_run_yet()
     with st.expander("How this was measured", icon=":material/science:"):
         st.markdown(METHOD)
+
+
+@contextmanager
+def _blamed_on_own_cells(subjects: Sequence[Subject]) -> Iterator[None]:
+    """What a cell that somebody added raises is a sentence, not a traceback."""
+    try:
+        yield
+    except BadSetting:
+        raise
+    except Exception as error:
+        names = [s.exploration.config.architecture.cell for s in subjects]
+        own = [cell_kind(name).title for name in names if cell_kind(name).version is not None]
+        if not own:
+            raise
+        reason = (str(error).splitlines() or ["without a message"])[0]
+        raise BadSetting(
+            f"{listed(own)} cannot be stepped at this size ({type(error).__name__}: {reason})"
+        ) from error
 
 
 def _step(steps: int) -> int:
@@ -101,14 +133,19 @@ def _playground(asked: Asked, step: int) -> None:
     if asked.slider == cells.TRAINING:
         with st.spinner("Training eight networks for a few seconds…"):
             slider = _training(first, measure)
+    elif asked.slider == cells.NOTHING:
+        slider = _nothing_to_move(first, measure, asked.why_no_slider)
+    elif asked.slider == SHIFT:
+        slider = _of_parameter(first, measure)
+        cells.offer_extremes(asked.measured, slider.positions, slider.chosen)
     else:
         by_name = {s.name: s for s in cells.numeric_settings(first.variant)}
         slider = _of_setting(first, by_name[asked.slider], measure)
     usual = min(USUAL_STEP, computed.shortest(asked.subjects))
 
     def moved(to: Mapping[str, Any]) -> None:
-        default = None if to["setting"] == cells.TRAINING else cells.SETTINGS[to["setting"]].default
-        usual = 0.0 if to["setting"] == cells.TRAINING else default
+        moved_to_0 = to["setting"] in (cells.TRAINING, SHIFT)
+        usual = 0.0 if moved_to_0 else cells.SETTINGS[to["setting"]].default
         controls.put(
             str(to["setting"]),
             controls.digits(to["value"]),
@@ -166,6 +203,43 @@ def _of_setting(subject: Subject, setting: Setting, measure: str) -> Slider:
             else f"Back to {names[values.index(default)]}."
         ),
         reset_at=None if default is not None else numbers.index(0.0),
+    )
+
+
+def _of_parameter(subject: Subject, measure: str) -> Slider:
+    """The cell with a number added to one of its parameters, at every position."""
+    shift = subject.exploration.shift
+    assert shift is not None
+    every = 2 if computed.stepped(subject).steps > cells.LONG else 1
+    values = sorted({*cells.SHIFTS[::every], shift.by})
+    names = [f"{value:+g}".replace("-", "−") if value else "as drawn" for value in values]
+    trained = subject.start is not None
+    return Slider(
+        setting=SHIFT,
+        title=f"Added to {shift.parameter}",
+        positions=computed.family(subject, SHIFT, values, measure),
+        names=[name if name != "as drawn" or not trained else "as trained" for name in names],
+        labels=[cells.label_of(subject.at(SHIFT, value)) for value in values],
+        chosen=values.index(shift.by),
+        reset=values.index(0.0),
+        reset_title="As trained" if trained else "As drawn",
+        reset_help="Back to 0.",
+    )
+
+
+def _nothing_to_move(subject: Subject, measure: str, why: str) -> Slider:
+    """The one curve of a cell that has nothing to move."""
+    return Slider(
+        setting="",
+        title="",
+        positions=computed.family(subject, "recurrent_gain", [1.0], measure),
+        names=[""],
+        labels=[cells.label_of(subject)],
+        chosen=0,
+        reset=0,
+        reset_title="",
+        reset_help="",
+        note=why or "No slider: this cell has no bias that could be moved.",
     )
 
 

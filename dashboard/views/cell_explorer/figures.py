@@ -6,11 +6,12 @@ seeds. Each figure has its downloads.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas
 import streamlit as st
@@ -22,7 +23,7 @@ from core.analysis.runs import finished_run
 from core.experiment import Column, Row
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientRow
-from core.explorer.exploration import LargestRow, NormRow, SpectrumRow
+from core.explorer.exploration import KeptRow, LargestRow, NormRow, SpectrumRow
 from core.formatting import counted
 from core.settings import Value
 from core.store.records import RunRecord
@@ -37,6 +38,9 @@ from dashboard.ui.text import number, plain
 from dashboard.views.cell_explorer import computed
 from dashboard.views.cell_explorer.cells import WIDEST
 from dashboard.views.cell_explorer.computed import Subject
+
+if TYPE_CHECKING:
+    from core.explorer.stepping import SteppedCell
 
 HEIGHT = 240
 """Pixels of two charts side by side."""
@@ -137,6 +141,9 @@ def _calculations(subject: Subject, step: int, unit: int) -> None:
     st.markdown(plain(f"{subject.label}: unit {which} at step {step}{read}"))
     for line in calculations(stepped, step, which):
         st.latex(rf"\small {line}")  # most lines then fit on a phone
+    if not stepped.equations and (words := stepped.description):
+        st.caption("Its file describes it, and declares no equations that could be filled in.")
+        st.code(words, language=None, wrap_lines=True)
 
 
 class Singular(NamedTuple):
@@ -145,13 +152,16 @@ class Singular(NamedTuple):
     label: str
     largest: pandas.DataFrame
     spectrum: pandas.DataFrame
-    radius: float
+    radius: float | None
     """The spectral radius at that step."""
     steps: int
 
 
 def jacobian(subjects: Sequence[Subject], step: int) -> None:
     """Draw the singular values of each cell's step Jacobian."""
+    subjects = _with_reason(subjects, lambda stepped: stepped.why_no_spectrum, "No singular values")
+    if not subjects:
+        return
     singular = [_singular(subject, step) for subject in subjects]
     st.markdown(plain(" ".join(map(_in_words, singular))), help=jargon.SINGULAR_VALUE)
     count = max(len(one.largest) for one in singular)
@@ -163,6 +173,48 @@ def jacobian(subjects: Sequence[Subject], step: int) -> None:
         with st.container():
             tables = [one.spectrum for one in singular]
             _chart(SpectrumRow, "singular_value", subjects, tables, f"at step {step}")
+
+
+def _with_reason(
+    subjects: Sequence[Subject], why: Callable[[SteppedCell], str], what: str
+) -> list[Subject]:
+    """The cells of which something can be shown; of the others it is said why it is not."""
+    shown = []
+    for subject in subjects:
+        if reason := why(computed.stepped(subject)):
+            st.info(plain(f"{what} of {subject.label}: {reason}."))
+        else:
+            shown.append(subject)
+    return shown
+
+
+def kept(subjects: Sequence[Subject], step: int) -> None:
+    """Draw the share of each state that a step keeps where it was."""
+    why = "No share kept"
+    shown = _with_reason(subjects, lambda stepped: stepped.why_no_jacobian, why)
+    if not shown:
+        return
+    st.markdown(
+        "A share of 1 keeps every number of a state as it was, 0 replaces all of them: the mean of "
+        "∂sₜ,ᵢ/∂sₜ₋₁,ᵢ over the numbers of a state.",
+        help=jargon.JACOBIAN,
+    )
+    x, y = curve_of(KeptRow), column_of(KeptRow, "kept")
+    with st.grid(2, min_column_width=330):
+        for subject in shown:
+            rows = computed.table(computed.stepped(subject).kept_rows(step))
+            lines = exact_lines(rows.rename(columns={"part": "label"}), x, y)
+            series = styles(dict.fromkeys(rows["part"], subject.variant), dark=cache.dark())
+            chart = line_chart(
+                lines, x, y, series, reference=1.0, height=HEIGHT, where=subject.label
+            )
+            with st.container():
+                put(
+                    chart,
+                    description(f"{subject.label}:", lines, x, y),
+                    f"kept-{subject.label}",
+                    rows,
+                )
 
 
 def _singular(subject: Subject, step: int) -> Singular:
@@ -177,7 +229,10 @@ def _singular(subject: Subject, step: int) -> Singular:
 
 
 def _in_words(singular: Singular) -> str:
-    top = singular.largest.iloc[int(singular.largest["largest_singular_value"].argmax())]
+    largest = singular.largest["largest_singular_value"].astype(float)
+    if singular.radius is None or largest.isna().all():
+        return f"{singular.label}: the step Jacobian is not finite at this step."
+    top = singular.largest.iloc[int(largest.argmax())]
     count, steps = len(singular.largest), singular.steps
     among = f"of all {steps} steps" if count == steps else f"of {count} of the {steps} steps"
     return (
@@ -223,12 +278,12 @@ def norms(subjects: Sequence[Subject], step: int) -> None:
 
 def _styles(subject: Subject) -> dict[str, Style]:
     """Shades of the cell's colour; the gates, which are often equally large, in dashes too."""
-    equations = computed.stepped(subject).equations
-    shades = styles({e.title: subject.variant for e in equations}, dark=cache.dark())
-    dashes = iter(GATE_DASHES)
+    parts = computed.stepped(subject).parts
+    shades = styles({part.title: subject.variant for part in parts}, dark=cache.dark())
+    dashes = itertools.cycle(GATE_DASHES)
     return {
-        e.title: replace(shades[e.title], dash=next(dashes)) if e.gate else shades[e.title]
-        for e in equations
+        p.title: replace(shades[p.title], dash=next(dashes)) if p.gate else shades[p.title]
+        for p in parts
     }
 
 

@@ -8,6 +8,7 @@ const STEP_MS = 260;
 const PLOT = { left: 46, right: 8, top: 24, bottom: 36 };
 const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 const MAX_TOKENS = 40;
+const NOT_FINITE = -32768; // sent for NaN and infinity
 
 const views = new WeakMap();
 
@@ -72,6 +73,10 @@ class Playground {
     this.steps = Math.min(...this.cells.map((cell) => cell.tokens.length));
     this.stepper.max = this.steps;
     this.find(".cells > .slider").style.display = this.steps > 1 ? "" : "none";
+    const moves = slider.positions.length > 1;
+    this.find(".gradient > .slider").style.display = moves ? "" : "none";
+    this.find(".gradient > .under").style.display = moves ? "" : "none";
+    this.find(".note").textContent = slider.note;
     this.find(".reads").style.display = data.text === null ? "none" : "";
     if (!this.text.matches(":focus")) this.text.value = data.text;
     this.arrange(data.sorted);
@@ -81,6 +86,10 @@ class Playground {
     }
     this.index = Math.min(this.index, slider.positions.length - 1);
     this.step = Math.min(this.step, this.steps);
+    // Without a drawing the maps stand in its place.
+    const drawn = this.cells.some((cell) => cell.diagram);
+    this.root.classList.toggle("undrawn", !drawn);
+    (drawn ? this.root : this.find(".cells")).append(this.find(".heading"), this.find(".maps"));
     this.drawCurve();
     this.drawDiagrams();
     this.drawMaps();
@@ -193,7 +202,7 @@ class Playground {
 
   drawDiagrams() {
     this.boxes = [];
-    const figures = this.cells.map((cell) => {
+    const figures = this.cells.filter((cell) => cell.diagram).map((cell) => {
       const figure = element("figure", "", "");
       figure.append(element("figcaption", "", cell.label));
       const { boxes, width, height, box_height } = cell.diagram;
@@ -227,8 +236,8 @@ class Playground {
     const middle = box.width / 2;
     const heading = add(group, "text", { x: middle, y: 15 });
     add(heading, "tspan", { class: "symbol" }, box.symbol);
-    add(heading, "tspan", { dx: 4 }, box.title);
-    if (box.text) add(group, "text", { class: "soft", x: middle, y: box_height - 7 }, box.text);
+    add(heading, "tspan", { dx: 4 }, box.heading);
+    if (box.text) add(group, "text", { class: "soft", x: middle, y: box_height - 7 }, box.short);
     // A state before step t is what step t − 1 made: zero before the first.
     const part = cell.parts.find((each) => each.name === box.name || each.name === `${box.name}'`);
     if (!part) {
@@ -238,8 +247,8 @@ class Playground {
     }
     const bars = add(group, "path", { fill: part.gate ? this.data.ramps.gate[1] : cell.colour });
     const mean = add(group, "text", { class: "mean", x: box.width - 16, y: 30 });
-    const base = part.gate ? 53 : 38;
-    const room = part.gate ? 30 : 16;
+    const base = part.from_zero ? 53 : 38;
+    const room = part.from_zero ? 30 : 16;
     const pitch = (box.width - 12) / part.units;
     this.boxes.push((step) => {
       const row = box.kind === "input" ? step - 2 : step - 1;
@@ -247,6 +256,7 @@ class Playground {
       let sum = 0;
       for (let i = 0; i < part.units; i++) {
         const value = row < 0 ? 0 : part.values[row * part.units + part.shown[i]];
+        if (Number.isNaN(value)) continue;
         sum += value;
         path += `M${(6 + i * pitch).toFixed(1)},${base}h${(pitch * 0.8).toFixed(2)}v${((-value / part.limit) * room).toFixed(1)}h${(-pitch * 0.8).toFixed(2)}z`;
       }
@@ -262,11 +272,11 @@ class Playground {
       cell.parts.map((part) => {
         const map = element("div", "map", "");
         const header = element("header", "", "");
-        const title = `${part.title} ${part.symbol}`;
+        const title = `${part.title} ${part.symbol}`.trim();
         const ramp = element("span", "ramp", "");
-        const colours = part.gate ? ramps.gate : ramps.signed;
+        const colours = part.from_zero ? ramps.gate : ramps.signed;
         ramp.style.background = `linear-gradient(90deg, ${colours.join(",")})`;
-        const ends = part.gate ? ["0", "1"] : [short(-part.limit), short(part.limit)];
+        const ends = [part.from_zero ? "0" : short(-part.limit), short(part.limit)];
         header.append(
           element("b", "", this.cells.length > 1 ? `${cell.label.split(" · ")[0]}: ${title}` : title),
           element("span", "", ends[0]), ramp, element("span", "", ends[1]),
@@ -279,7 +289,9 @@ class Playground {
         const cursor = element("div", "cursor", "");
         picture.append(canvas, cursor);
         const tokens = this.tokenLine(cell.tokens);
-        map.append(header, picture, tokens);
+        map.append(header);
+        if (part.summary) map.append(element("p", "summary", part.summary));
+        map.append(picture, tokens);
         const share = 100 / cell.tokens.length;
         this.cursors.push((step) => {
           cursor.style.left = `${(step - 1) * share}%`;
@@ -294,8 +306,9 @@ class Playground {
         canvas.onpointermove = (event) => {
           const [step, unit] = place(event);
           const token = cell.tokens[step] ? ` (${cell.tokens[step]})` : "";
-          const value = part.values[step * part.units + unit].toFixed(3).replace("-", "−");
-          this.find(".hovered").textContent = `${title}, unit ${unit + 1}, step ${step + 1}${token}: ${value}`;
+          const number = part.values[step * part.units + unit];
+          const value = Number.isNaN(number) ? "not finite" : number.toFixed(3).replace("-", "−");
+          this.find(".hovered").textContent = `${title}, ${part.each} ${part.first + unit + 1}, step ${step + 1}${token}: ${value}`;
         };
         canvas.onpointerleave = () => (this.find(".hovered").textContent = this.data.hint);
         canvas.onclick = (event) => {
@@ -366,7 +379,8 @@ class Playground {
 function decoded(cell) {
   const parts = cell.parts.map((part) => {
     const bytes = Uint8Array.from(atob(part.packed), (letter) => letter.charCodeAt(0));
-    const values = Float32Array.from(new Int16Array(bytes.buffer), (v) => (v / 32767) * part.limit);
+    const shares = new Int16Array(bytes.buffer);
+    const values = Float32Array.from(shares, (v) => (v === NOT_FINITE ? NaN : (v / 32767) * part.limit));
     return { ...part, values, units: part.order.length };
   });
   return { ...cell, parts };
@@ -456,7 +470,9 @@ function paint(canvas, part, colours, steps) {
   for (let row = 0; row < part.units; row++) {
     for (let step = 0; step < steps; step++) {
       const value = part.values[step * part.units + part.shown[row]];
-      const level = 2 * Math.max(0, Math.min(1, part.gate ? value : (value / part.limit + 1) / 2));
+      if (Number.isNaN(value)) continue; // the background shows through, which is striped
+      const share = value / part.limit;
+      const level = 2 * Math.max(0, Math.min(1, part.from_zero ? share : (share + 1) / 2));
       const at = Math.min(1, Math.floor(level));
       const pixel = 4 * (row * steps + step);
       for (let c = 0; c < 3; c++) image.data[pixel + c] = stops[at][c] + (stops[at + 1][c] - stops[at][c]) * (level - at);

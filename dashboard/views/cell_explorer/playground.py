@@ -12,13 +12,13 @@ import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy
 import streamlit as st
 
 from core.experiments.gradient_decay.declaration import GradientRow
-from core.explorer.diagram import BOX_HEIGHT
+from core.explorer.diagram import BOX_HEIGHT, subscripted
 from core.formatting import counted
 from core.measure import distances
 from core.stats.estimates import AtLeast, at_limit, median_estimate
@@ -28,6 +28,9 @@ from dashboard.store import cache
 from dashboard.ui.text import interval, number
 from dashboard.views.cell_explorer import computed
 from dashboard.views.cell_explorer.computed import Position, Subject
+
+if TYPE_CHECKING:
+    from core.explorer.stepping import Part
 
 HERE = Path(__file__).parent
 
@@ -41,6 +44,9 @@ MAX_DECADES = 14.0
 
 LARGEST = 32767
 """Values are sent as 16-bit integers: shares of the largest, in steps of 0.00003."""
+
+NOT_FINITE = -32768
+"""What is sent for NaN and infinity."""
 
 GATE_LIGHT, GATE_DARK = ("#fdf6e3", "#c98b2b", "#4a2a0a"), ("#1b222a", "#b0731b", "#ffe2a6")
 
@@ -75,6 +81,8 @@ class Slider(NamedTuple):
     """Where the slider stands at a reset position that is none of its numbers; that one is last."""
     returns: bool = True
     """Whether the slider returns to where it was after it has played to its end."""
+    note: str = ""
+    """Why there is no slider, where there is none."""
 
 
 class Callbacks(NamedTuple):
@@ -118,6 +126,7 @@ def show(
             "reset_title": slider.reset_title,
             "reset_help": slider.reset_help,
             "returns": slider.returns,
+            "note": slider.note,
         },
         "colour": series[first.label].colour,
         "others": [
@@ -162,8 +171,9 @@ def description(slider: Slider) -> str:
     """The figure in words, for a screen reader."""
     half, rest = in_words(slider.positions[slider.chosen])
     return (
-        f"Gradient by distance of {slider.labels[slider.chosen]}, at {slider.title.lower()} "
-        f"{slider.names[slider.chosen]}: {half}. {rest}"
+        f"Gradient by distance of {slider.labels[slider.chosen]}"
+        + (f", at {slider.title} {slider.names[slider.chosen]}" if slider.title else "")
+        + f": {half}. {rest}"
     )
 
 
@@ -245,8 +255,10 @@ def band(log10_SK: Array) -> tuple[Array, Array, Array]:
 
 def pack(values_TH: Array, limit: float) -> str:
     """Values as base64 of little-endian 16-bit shares of the limit, step by step."""
-    shares = numpy.clip(values_TH / limit, -1, 1) * LARGEST
-    return base64.b64encode(shares.round().astype("<i2").tobytes()).decode()
+    finite_TH = numpy.isfinite(values_TH)
+    shares = numpy.clip(numpy.where(finite_TH, values_TH, 0.0) / limit, -1, 1) * LARGEST
+    sent = numpy.where(finite_TH, shares.round(), NOT_FINITE)
+    return base64.b64encode(sent.astype("<i2").tobytes()).decode()
 
 
 def _fixed(subject: Subject, measure: str) -> Position:
@@ -283,27 +295,36 @@ def _numbers(values_K: Array) -> list[float | None]:
 
 
 def _stepped(subject: Subject, colour: str) -> dict[str, Any]:
-    """A cell's drawing, and its values at every step."""
+    """A cell's drawing, if it has one, and its values at every step."""
     stepped = computed.stepped(subject)
     drawing = stepped.diagram()
     parts = []
-    for equation in stepped.equations:
-        values_TH = stepped.result(equation).numpy()
-        limit = 1.0 if equation.gate else float(numpy.abs(values_TH).max()) or 1.0
-        symbol = next(box.symbol for box in drawing.boxes if box.name == equation.makes)
+    for part in stepped.parts:
+        values_TN = part.values_TN.numpy()
+        known = values_TN[numpy.isfinite(values_TN)]
+        limit = 1.0 if part.gate else float(numpy.abs(known).max(initial=0.0)) or 1.0
+        means_N = numpy.nan_to_num(values_TN.mean(0), posinf=0.0, neginf=0.0)
+        what = part.summary or counted(values_TN.shape[1], "unit")
         parts.append(
             {
-                "name": equation.makes,
-                "title": equation.title,
-                "symbol": symbol,
-                "gate": equation.gate,
+                "name": part.name,
+                "title": part.title,
+                "symbol": _symbol(part),
+                "summary": part.summary,
+                "each": "row" if part.rows else "number" if part.places else "unit",
+                "first": part.first,
+                "gate": part.gate,
+                "from_zero": part.gate or part.rows,
                 "limit": limit,
-                "packed": pack(values_TH, limit),
-                "order": numpy.argsort(-values_TH.mean(0), kind="stable").tolist(),
+                "packed": pack(values_TN, limit),
+                "order": (
+                    list(range(len(means_N)))
+                    if part.places
+                    else numpy.argsort(-means_N, kind="stable").tolist()
+                ),
                 "alt": (
-                    f"{subject.label}: {equation.title} of {values_TH.shape[1]} units over "
-                    f"{values_TH.shape[0]} steps, from {number(float(values_TH.min()))} to "
-                    f"{number(float(values_TH.max()))}, mean {number(float(values_TH.mean()))}"
+                    f"{subject.label}: {part.title} ({what}) over {values_TN.shape[0]} steps, "
+                    f"{_range(known)}{_lost(values_TN.size - known.size)}"
                 ),
             }
         )
@@ -311,7 +332,8 @@ def _stepped(subject: Subject, colour: str) -> dict[str, Any]:
         "label": subject.label,
         "colour": colour,
         "tokens": list(stepped.tokens),
-        "diagram": {
+        "diagram": drawing
+        and {
             "width": drawing.width,
             "height": drawing.height,
             "box_height": BOX_HEIGHT,
@@ -320,3 +342,20 @@ def _stepped(subject: Subject, colour: str) -> dict[str, Any]:
         },
         "parts": parts,
     }
+
+
+def _symbol(part: Part) -> str:
+    """What a map is named by beside its title; nothing where the title says it."""
+    said = part.name.removesuffix("'") in part.title.split() or part.title.lower() == part.name
+    return "" if said else subscripted(part.name, ())
+
+
+def _range(known: Array) -> str:
+    if not known.size:
+        return "none of them finite"
+    low, high, mean = (number(float(value)) for value in (known.min(), known.max(), known.mean()))
+    return f"from {low} to {high}, mean {mean}"
+
+
+def _lost(count: int) -> str:
+    return f"; {counted(count, 'value')} not finite" if count else ""

@@ -1,1 +1,1 @@
-"""The page Chapter: the fifteen claims, exercises and a quiz."""
+"""The page Chapter: the claims of both chapters, exercises and a quiz."""

@@ -16,7 +16,7 @@ from typing import get_args
 import pandas
 import streamlit as st
 
-from core.chapter import CLAIMS
+from core.chapter import CHAPTERS, CLAIMS
 from core.chapter.claim import Claim, Facts, Outcome, PropertyRow, Section, Verdict
 from core.formatting import exact_number
 from dashboard.store import cache
@@ -95,17 +95,13 @@ NEXT_GUESS = ":blue-badge[:material/psychology: Predict]"
 
 def draw_wall(judged: ClaimStatus) -> None:
     """Count the verdicts, and show a badge of every claim, which opens it."""
-    st.subheader(counts([verdict.outcome for verdict in judged.verdicts.values()]), anchor=False)
-    with st.container(horizontal=True, gap="xsmall", key="wall"):
-        for claim in CLAIMS:
-            st.button(
-                _tile(claim, judged.verdicts[claim.number]),
-                key=f"wall-{claim.number}",
-                type="tertiary",
-                help=plain(claim.title),
-                on_click=open_claim,
-                args=(claim.number,),
-            )
+    for number, (title, claims) in enumerate(CHAPTERS.items(), 1):
+        st.markdown(f"**{title}**")
+        outcomes = [judged.verdicts[claim.number].outcome for claim in claims]
+        st.subheader(counts(outcomes), anchor=False)
+        with st.container(horizontal=True, gap="xsmall", key=f"chapter-{number}"):
+            for claim in claims:
+                _draw_tile(claim, judged.verdicts[claim.number])
     with st.container(horizontal=True, vertical_alignment="center", key="wall-controls"):
         for words, icon, numbers_to_open in (
             ("Open all", ":material/unfold_more:", NUMBERS),
@@ -125,6 +121,17 @@ def counts(outcomes: Sequence[Outcome]) -> str:
         f":{BADGES[outcome].colour}[{of[outcome]} {verbs[outcome][of[outcome] > 1]}]"
         for outcome in get_args(Outcome)
         if of[outcome]
+    )
+
+
+def _draw_tile(claim: Claim, verdict: Verdict) -> None:
+    st.button(
+        _tile(claim, verdict),
+        key=f"wall-{claim.number}",
+        type="tertiary",
+        help=plain(claim.title),
+        on_click=open_claim,
+        args=(claim.number,),
     )
 
 
@@ -150,7 +157,7 @@ def _open(numbers: Iterable[str]) -> None:
 
 
 def draw_claims(judged: ClaimStatus) -> None:
-    """Draw all fifteen claims under the chapter's sections."""
+    """Draw all claims under their sections."""
     controls.opened(OPEN, NUMBERS)  # explains and drops a number that is no claim's
     for section in get_args(Section):
         st.markdown(f"#### {section}")
@@ -247,14 +254,12 @@ def draw_verdict(claim: Claim, judged: ClaimStatus) -> None:
 
 
 def numbers(claim: Claim, verdict: Verdict) -> str:
-    """HTML: the textbook's number large beside the measured one with its uncertainty."""
-    quantity, textbook, measured, spread = (
-        html.escape(text)
-        for text in (claim.quantity, claim.textbook, verdict.measured or "–", verdict.spread)
-    )
+    """HTML: what is claimed large beside the measured one with its uncertainty."""
+    texts = claim.quantity, claim.source, claim.textbook, verdict.measured or "–", verdict.spread
+    quantity, source, textbook, measured, spread = map(html.escape, texts)
     note = f"<small>{spread}</small>" if spread else ""
     return (
-        f"<div class='numbers'><p>{quantity}</p><div><p><small>Textbook</small> <b>{textbook}</b>"
+        f"<div class='numbers'><p>{quantity}</p><div><p><small>{source}</small> <b>{textbook}</b>"
         f"</p><p><small>Measured here</small> <b>{measured}</b>{note}</p></div></div>"
     )
 

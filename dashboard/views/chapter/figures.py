@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas
 import streamlit as st
@@ -28,8 +28,16 @@ from core.chapter.gradients import (
 from core.chapter.memory import CHAPTER_SPAN, ORTHOGONAL, RNN_SPANS, SPANS, UNCLIPPED
 from core.chapter.memory import EXPLODING as EXPLODING_LEARNER
 from core.chapter.sequences import ATTENTION, BOTH_SIDES, CHAPTER_WORDS
+from core.chapter.successors import (
+    FOLLOWED,
+    GRADIENTS,
+    MIN_SPANS,
+    exponents_by_length,
+    timed_beside_attention,
+)
 from core.experiment import Column
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.state_tracking import STATE_TRACKING
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.models.architecture import variant_title
 from dashboard.charts import curves, lines, networks, render
@@ -266,16 +274,69 @@ def _over_linear(judged: ClaimStatus) -> Chart | None:
     ]
     if not rows:
         return None
+    return _times_chart(rows, "Forward time over a linear layer's", "lstm", CHAPTER_TIMES)
+
+
+def _times_chart(
+    rows: Sequence[Mapping[str, Any]], title: str, variant: str, level: float
+) -> Chart:
+    """Ratios of two times by length, over launches, with a level line."""
     bands = curves.logarithms(pandas.DataFrame(rows).astype({"low": float, "high": float}))
-    lengths = sorted(bands["length"].unique())
-    if len(lengths) == 1:
-        lengths = [lengths[0] / 1.4, lengths[0], lengths[0] * 1.4]
     return lines.line_chart(
         bands,
         _column("length", "Sequence length", "steps", axis=True),
-        _column("log10_times", "Forward time over a linear layer's"),
-        styles(dict.fromkeys(bands["label"], "lstm"), dark=cache.dark()),
-        baselines=_level("length", lengths, math.log10(CHAPTER_TIMES)),
+        _column("log10_times", title),
+        styles(dict.fromkeys(bands["label"], variant), dark=cache.dark()),
+        baselines=_level("length", _ends(bands), math.log10(level)),
+        repeats=Repeats(count="Launches"),
+        sizes=True,
+        height=HEIGHT,
+    )
+
+
+def _ends(bands: pandas.DataFrame) -> Sequence[float]:
+    """The lengths that a level line is drawn at; a single one is widened to a line."""
+    lengths = sorted(bands["length"].unique())
+    return lengths if len(lengths) > 1 else [lengths[0] / 1.4, lengths[0], lengths[0] * 1.4]
+
+
+def _over_attention(judged: ClaimStatus) -> Chart | None:
+    """A GRU's training time over attention's by length, machine by machine."""
+    rows = [
+        {
+            "label": f"GRU on {name}",
+            "length": length,
+            **dataclasses.asdict(estimate),
+        }
+        for name, cells in timed_beside_attention(judged.results).items()
+        if "gru" in cells
+        for length, estimate in times_by_length(
+            judged.results, cells["gru"], "attention", "training"
+        ).items()
+    ]
+    return _times_chart(rows, "Training time over attention's", "gru", 1.0) if rows else None
+
+
+def _exponents(judged: ClaimStatus) -> Chart | None:
+    """How attention's and a GRU's time grow from each length to twice that, on the last machine."""
+    machines = list(timed_beside_attention(judged.results).values())
+    if not machines or "gru" not in machines[-1]:
+        return None
+    names = {"attention": "Attention", "fused": "GRU"}
+    rows = [
+        {"label": names[subject], "length": length, **dataclasses.asdict(estimate)}
+        for subject, of in exponents_by_length(judged.results, machines[-1]["gru"]).items()
+        for length, estimate in of.items()
+    ]
+    if not rows:
+        return None
+    bands = pandas.DataFrame(rows).astype({"low": float, "high": float})
+    return lines.line_chart(
+        bands,
+        _column("length", "Sequence length", "steps", axis=True),
+        _column("local_exponent", "Growth of training time", "exponent of T"),
+        styles({"Attention": "transformer", "GRU": "gru"}, dark=cache.dark()),
+        baselines=_level("length", _ends(bands), 2.0),
         repeats=Repeats(count="Launches"),
         sizes=True,
         height=HEIGHT,
@@ -312,5 +373,11 @@ FIGURES: Mapping[int, Figure] = {
         "Shaded: up to 20 words, beyond which the textbook sees translation fall.",
     ),
     14: Figure(_over_linear, "Dotted: the textbook's 14 times."),
+    16: Figure(_exponents, "Dotted: T². Each dot: from half of that length to that length."),
+    17: Figure(_over_attention, "Below the dotted line the GRU is the faster one."),
+    18: Figure(_gradients(None, dataclasses.replace(GRADIENTS, variants=("rnn", "transformer")))),
+    19: Figure(_gradients(None, GRADIENTS)),
+    20: Figure(_lags(MIN_SPANS)),
+    21: Figure(_preview(LEADING[STATE_TRACKING.name], FOLLOWED)),
 }
 """By the number of the claim."""

@@ -1,4 +1,4 @@
-"""The chapter's fifteen claims: predict, measure, read the verdict; exercises and a quiz."""
+"""The claims of both chapters: predict, measure, read the verdict; exercises and a quiz."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dashboard.views.chapter import claims, predictions, quiz
 st.title("What the chapter claims", anchor=False)
 
 st.caption(
-    "Fifteen claims of the textbook on recurrent networks, each measured on this machine. Select a "
-    "number to open its claim."
+    "Fifteen claims of the textbook on recurrent networks, and six on what came after them, each "
+    "measured on this machine. Select a number to open its claim."
 )
 
 predictions.remember()

@@ -40,7 +40,7 @@ from core.settings import Value
 from core.store.records import RunRecord
 from dashboard.navigation import CHAPTER, CHOOSE, LAUNCH
 from dashboard.store import cache
-from dashboard.ui import controls, downloads, links, states
+from dashboard.ui import bundles, controls, downloads, links, states
 from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from dashboard.views.chapter import claims
@@ -221,6 +221,7 @@ def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str, str]:
         if machines:
             with st.container(width=280):
                 machine = controls.pick("Times measured on", machines, "machine", machines[0])
+        bundles.offer_references()
         kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", usual)
         with place:
             terms = choose_terms(snapshot, kinds, mode)

@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.analysis.across import VARIANT, Axis, axes, ordered_texts, pivot
 from core.analysis.comparison import Comparison
-from core.analysis.groups import Group, labels, variant_of
+from core.analysis.groups import Group, distinct_machines, labels, variant_of
 from core.analysis.sizes import sizes_of
 from core.experiment import Column
 from core.formatting import counted, exact_number, interval
@@ -159,10 +159,22 @@ def _line(section: Section, measure: Column, x: Axis, colour: Axis | None) -> No
         label_of = {group.name: named[group.runs[0].run_id] for group in comparison.groups}
         order = list(dict.fromkeys(label_of.values()))
     else:
-        label_of = {g.name: _named(colour, g) for g in comparison.groups}
+        machines = distinct_machines(comparison.runs) if experiment.timed else {}
+        label_of = {
+            g.name: " · ".join(
+                filter(None, [_named(colour, g), machines.get(g.runs[0].run_id, "")])
+            )
+            for g in comparison.groups
+        }
         texts = ordered_texts(colour, comparison.groups)
-        first = {colour.text(g.runs[0]): label_of[g.name] for g in comparison.groups}
-        order = [first[text] for text in texts]
+        order = sorted(
+            dict.fromkeys(label_of.values()),
+            key=lambda label: min(
+                texts.index(colour.text(g.runs[0]))
+                for g in comparison.groups
+                if label_of[g.name] == label
+            ),
+        )
     bands = bands_along(comparison, measure.name, x, label_of)
     left_out = len(comparison.groups) - len(bands)
     if bands.empty:

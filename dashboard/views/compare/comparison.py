@@ -27,7 +27,16 @@ from dashboard.charts.curves import Repeats, of_estimates
 from dashboard.charts.render import Chart
 from dashboard.navigation import LAUNCH, RUNS
 from dashboard.store import cache
-from dashboard.ui import controls, downloads, housekeeping, links, more_seeds, states, tables
+from dashboard.ui import (
+    bundles,
+    controls,
+    downloads,
+    housekeeping,
+    links,
+    more_seeds,
+    states,
+    tables,
+)
 from dashboard.ui.text import plain
 from dashboard.views.compare import across, curves, picking
 from dashboard.views.compare.curves import NO_HIGHLIGHT, Section, put_chart
@@ -282,7 +291,8 @@ def _downloads(comparisons: Sequence[Comparison], drawings: Mapping[str, Chart])
         for title, (ending, content) in files.items():
             name = f"comparison.{ending}"
             downloads.offer(title, name, content, f"take-{name}", "secondary")
-    runs = [run for comparison in comparisons for run in comparison.runs]
+        runs = [run for comparison in comparisons for run in comparison.runs]
+        bundles.offer(runs, "take-bundle")
     with st.expander("Reproduce these runs", icon=":material/terminal:"):
         st.caption("One command per run, and one that compares them.")
         commands = "\n".join(reproduction(run) for run in runs)

@@ -218,8 +218,13 @@ def _origin(runs: Sequence[RunRecord], elsewhere: Sequence[RunRecord], *, by_han
     if by_hand:
         facts.append("selected by hand")
     if others:
-        machines = Counter(groups.machine_in_words(groups.machine_of(run)) for run in elsewhere)
-        facts.append(f"with {listed([f'{n} from {machine}' for machine, n in machines.items()])}")
+        titles = groups.machine_titles(runs)
+        machines = Counter(titles[run.run_id] for run in elsewhere if run.run_id in titles)
+        days = {titles[run.run_id]: day(run.submitted) for run in elsewhere if run in runs}
+        facts.append(
+            "with "
+            + listed([f"{n} from {machine} ({days[machine]})" for machine, n in machines.items()])
+        )
     return " · ".join(filter(None, facts))
 
 

@@ -7,7 +7,7 @@ from dashboard.figures.base import Measure, measures
 from dashboard.figures.dots import Ranking
 from dashboard.figures.leading import TIMES, leading
 from dashboard.figures.lines import Scaling
-from dashboard.ui import states
+from dashboard.ui import bundles, states
 from dashboard.views.results.frame import results_page
 
 METHOD = """
@@ -69,4 +69,11 @@ FIGURES = (
     Scaling("By width", "times", TIMES, setting="hidden_size"),
 )
 
-results_page(THROUGHPUT, FIGURES, METHOD, below=lambda: states.cpu_only_note(THROUGHPUT))
+
+def below() -> None:
+    """What other machines could add."""
+    states.cpu_only_note(THROUGHPUT)
+    bundles.offer_references()
+
+
+results_page(THROUGHPUT, FIGURES, METHOD, below=below)

@@ -1,4 +1,4 @@
-"""All fifteen, in the chapter's order."""
+"""The claims of both chapters, in their order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import get_args
 
 import pytest
 
-from core.chapter import CLAIMS, claims_measured_by
+from core.chapter import CLAIMS, RECURRENCE, SUCCESSORS, claims_measured_by
 from core.chapter.claim import Claim, Outcome, Results, Section, combined, every, of_parts
 from core.chapter.quiz import EXERCISES
 from core.formatting import listed
 from core.settings import settings_of
 
 
-def test_there_are_fifteen_in_order() -> None:
-    assert [claim.number for claim in CLAIMS] == list(range(1, 16))
+def test_there_are_fifteen_and_six_in_order() -> None:
+    assert [claim.number for claim in RECURRENCE] == list(range(1, 16))
+    assert [claim.number for claim in SUCCESSORS] == list(range(16, 22))
+    assert (*RECURRENCE, *SUCCESSORS) == CLAIMS
+    assert {claim.source for claim in RECURRENCE} == {"Textbook"}
+    assert all(claim.source[-4:].isdigit() for claim in SUCCESSORS)
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: str(claim.number))

@@ -23,7 +23,7 @@ from core.explorer.stepping import (
     symbol,
     without_brackets,
 )
-from core.models.cells import Equation
+from core.models.layer import Equation
 
 H, T, INPUTS = 4, 6, 3
 

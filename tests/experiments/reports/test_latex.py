@@ -9,7 +9,13 @@ import pytest
 from core.analysis.comparison import Comparison, Result
 from core.experiments import experiment_named
 from core.stats.estimates import Estimate
-from experiments.reports.latex import MAX_COLUMNS, comparison_tables, escaped, estimate_cell
+from experiments.reports.latex import (
+    MAX_COLUMNS,
+    comparison_tables,
+    escaped,
+    estimate_cell,
+    table,
+)
 from tests.core.analysis.test_one_verdict import Measured
 
 LOW = [5.0, 5.5, 6.0, 6.5, 7.0]
@@ -83,3 +89,7 @@ def test_an_estimate_is_as_certain_as_it_is() -> None:
 def test_every_experiment_has_a_table_of_its_own() -> None:
     text = comparison_tables([compared(), compared("memory-span")]).decode()
     assert text.count("\\begin{table}") == 2
+
+
+def test_a_heading_may_have_an_exponent() -> None:
+    assert "Mean (steps$^{2}$)" in table(["", "Mean (steps²)"], [["RNN", "1"]], "Squares")

@@ -1,0 +1,582 @@
+"""The second chapter: why attention won (16 to 18), and what came back (19 to 21).
+
+Each claim names the paper that makes it, as those of the first chapter are the textbook's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from core.analysis.comparison import contrasts
+from core.chapter.claim import (
+    TRUTHS,
+    Claim,
+    MatchedRuns,
+    Measurement,
+    Question,
+    Results,
+    Truth,
+    Verdict,
+    combined,
+    compare_matched,
+    evidence,
+    exactly,
+    is_better,
+    not_measured,
+    of_parts,
+)
+from core.chapter.cost import above_one, over_launches, ratios_by_length, times_by_length
+from core.chapter.memory import SMALL, seeds_in_words, spans_in_words
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.memory_span import MEMORY_SPAN
+from core.experiments.state_tracking import STATE_TRACKING
+from core.experiments.throughput import THROUGHPUT
+from core.formatting import counted, listed, number, quantity, raised, spread
+from core.models.architecture import variant_title
+from core.stats.aggregation import GEOMETRIC_MEAN
+from core.stats.estimates import Estimate, geometric_mean_estimate, mean_estimate
+
+# What attention costs, and what it gains by taking all steps at once.
+
+LONGEST = 8192
+"""Steps at which attention's T² is most of its time, at 64 units."""
+BESIDE_ATTENTION = Measurement(
+    "a GRU and a minGRU beside attention",
+    THROUGHPUT,
+    ("gru", "min-gru"),
+    {
+        "sequence_length": (LONGEST,),
+        "shortest_length": (64,),
+        "batch_size": (1,),
+        "packed": (False,),
+        "streamed_tokens": (0,),
+        "repetitions": (5,),
+    },
+)
+SUBJECTS = {"attention": "attention's time grows", "fused": "the GRU's"}
+SQUARE, LINE = (1.75, 2.25), (0.75, 1.25)
+"""Exponents of T that count as about quadratic and about linear."""
+DOUBLES = ("It doubles", "It comes to four times", "It stays the same")
+
+
+def timed_beside_attention(results: Results) -> Mapping[str, Mapping[str, MatchedRuns]]:
+    """Machine → cell → its runs that were timed beside attention."""
+    machines: dict[str, dict[str, MatchedRuns]] = {}
+    for matched in results.of(BESIDE_ATTENTION):
+        for name, runs in matched.machines.items():
+            machines.setdefault(name, {})[matched.cell] = runs
+    return machines
+
+
+def square_rule(results: Results) -> Verdict:
+    """Do the last two lengths say T² of attention, and T of a GRU, on each machine?"""
+    grown = {}
+    for name, cells in timed_beside_attention(results).items():
+        growth = exponents_by_length(results, cells["gru"]) if "gru" in cells else {}
+        at_the_end = {subject: of[LONGEST] for subject, of in growth.items() if LONGEST in of}
+        if at_the_end.keys() == {"attention", "fused"}:
+            grown[name] = at_the_end
+    if not grown:
+        return not_measured("how attention's time grows beside a GRU's")
+    parts: dict[str, Truth] = {}
+    sentences = []
+    for name, exponents in grown.items():
+        parts[f"attention's time grows about as T² on {name}"] = within(
+            exponents["attention"], SQUARE
+        )
+        parts[f"a GRU's grows about as T on {name}"] = within(exponents["fused"], LINE)
+        words = [
+            f"{SUBJECTS[subject]} as T{raised(number(exponent.value or 0.0))} "
+            f"({spread(exponent, over='launch')})"
+            for subject, exponent in sorted(exponents.items())
+        ]
+        sentences.append(f"On {name} {listed(words)}, from T = {LONGEST // 2:,} to {LONGEST:,}.")
+    last = list(grown.values())[-1]["attention"]
+    truth = within(last, SQUARE)
+    return of_parts(
+        parts,
+        " ".join(sentences),
+        measured=f"T{raised(number(last.value or 0.0))}",
+        spread=spread(last, over="launch"),
+        answer=DOUBLES[1] if truth else None,
+        evidence=_evidence_of(results),
+        numbers={
+            f"{SUBJECTS[subject]} on {name}": exponent
+            for name, of in grown.items()
+            for subject, exponent in of.items()
+        },
+    )
+
+
+def exponents_by_length(
+    results: Results, matched: MatchedRuns
+) -> Mapping[str, Mapping[int, Estimate]]:
+    """Subject → length → the exponent of its time from half of that length, over launches."""
+    launches: dict[str, dict[int, list[float]]] = {}
+    for run in matched.runs:
+        table = results.table(str(run["run_id"]), "growth")
+        for row in (
+            [] if table is None else table.dropna(subset="local_exponent").to_dict("records")
+        ):
+            by_length = launches.setdefault(str(row["subject"]), {})
+            by_length.setdefault(int(row["sequence_length"]), []).append(
+                float(row["local_exponent"])
+            )
+    return {
+        subject: {length: mean_estimate(values) for length, values in sorted(of.items())}
+        for subject, of in launches.items()
+    }
+
+
+def within(estimate: Estimate, ends: tuple[float, float]) -> Truth:
+    """Whether a whole interval is in a range, or beside it; None if it is in both, or if there is
+    none."""
+    low, high = estimate.low, estimate.high
+    if low is None or high is None:
+        return None
+    if ends[0] <= low and high <= ends[1]:
+        return True
+    return False if high < ends[0] or low > ends[1] else None
+
+
+def _evidence_of(results: Results) -> tuple[str, ...]:
+    return evidence(*results.of(BESIDE_ATTENTION))
+
+
+ATTENTION_SQUARES = Claim(
+    16,
+    "Attention's cost grows with the square of the length",
+    "Every step of self-attention reads all others, so that its cost grows as T², where a "
+    "recurrence's grows as T.",
+    "Training time of causal self-attention and of a GRU of the same width, in the same turns, at "
+    f"lengths that double up to {LONGEST:,}: the exponent of T between the last two. About "
+    "quadratic means from 1.75 to 2.25, about linear from 0.75 to 1.25, interval and all.",
+    Question("A long sequence becomes twice as long. What becomes of attention's time?", DOUBLES),
+    square_rule,
+    (BESIDE_ATTENTION,),
+    section="Why attention won",
+    source="Vaswani et al. 2017",
+    quantity=f"Growth of attention's training time, from T = {LONGEST // 2:,} to {LONGEST:,}",
+    textbook="T²",
+    formula=r"\mathrm{softmax}\!\left(\frac{Q K^{\top}}{\sqrt d}\right) V,"
+    r"\qquad Q K^{\top} \in \mathbb{R}^{T \times T}",
+    why="There is a score for each pair of steps. At short lengths the layers around it, whose "
+    "cost grows as T, hide that.",
+)
+
+FASTER = ("At every length", "Up to some length", "At no length")
+
+
+def at_once_rule(results: Results) -> Verdict:
+    """Is attention faster than a GRU at each length, and a scan faster than its own steps?"""
+    parts: dict[str, Truth] = {}
+    sentences: list[str] = []
+    numbers: dict[str, Estimate] = {}
+    answers, shown = set(), Estimate(None, None, None, 0)
+    for name, cells in timed_beside_attention(results).items():
+        over = ("attention", "training")
+        estimates = times_by_length(results, cells["gru"], *over) if "gru" in cells else {}
+        if not estimates:
+            continue
+        launches = ratios_by_length(results, cells["gru"], *over)
+        slower = above_one({f"{T:,}": [one[T] for one in launches if T in one] for T in estimates})
+        for T in (min(estimates), max(estimates)):
+            parts[f"attention trains faster than a GRU at T = {T:,} on {name}"] = slower[f"{T:,}"]
+        shown = estimates[max(estimates)]
+        words = [
+            f"{number(e.value or 0.0)} times attention's at T = {T:,}" for T, e in estimates.items()
+        ]
+        sentences.append(f"On {name} a GRU's training time is {listed(words)}.")
+        numbers |= {f"GRU over attention, T = {T:,}, on {name}": e for T, e in estimates.items()}
+        answers.add(_where_faster(slower))
+        if "min-gru" in cells:
+            result = compare_matched({"min-gru": cells["min-gru"]}).result("equations_over_fused")
+            gain = over_launches(cells["min-gru"], "equations_over_fused")
+            values = result.values["min-gru"] if result else ()
+            parts[f"a minGRU's scan trains faster than its steps on {name}"] = above_one(
+                {"scan": values}
+            )["scan"]
+            numbers[f"minGRU's steps over its scan on {name}"] = gain
+            sentences.append(
+                f"Step by step a minGRU takes {number(gain.value or 0.0)} times as long as all at "
+                f"once ({spread(gain, over='launch')})."
+            )
+    if not parts:
+        return not_measured("a GRU's training time beside attention's")
+    return of_parts(
+        parts,
+        " ".join(sentences),
+        measured=f"{number(shown.value or 0.0)}×",
+        spread=spread(shown, over="launch"),
+        answer=answers.pop() if len(answers) == 1 else None,
+        evidence=_evidence_of(results),
+        numbers=numbers,
+    )
+
+
+def _where_faster(slower: Mapping[str, Truth]) -> str | None:
+    """Where attention is faster: one of FASTER; None where it is not clear. Lengths rise."""
+    truths = list(slower.values())
+    if None in truths:
+        return None
+    if len({*truths}) == 1:
+        return FASTER[0] if truths[0] else FASTER[2]
+    return FASTER[1] if truths[0] and not truths[-1] else None
+
+
+AT_ONCE = Claim(
+    17,
+    "What takes all steps at once trains faster",
+    "Attention and scans compute all steps of a sequence at once, so that they train faster than a "
+    "recurrence, whose steps wait for each other.",
+    "Training time of a GRU over that of causal self-attention of the same width in the same "
+    f"turns, at lengths from 64 to {LONGEST:,}; and of a minGRU step by step over the same minGRU "
+    "as a scan. Decided over launches.",
+    Question("At which lengths does attention train faster than a GRU on this machine?", FASTER),
+    at_once_rule,
+    (BESIDE_ATTENTION,),
+    section="Why attention won",
+    source="Vaswani et al. 2017",
+    quantity=f"Training time of a GRU over attention's, T = {LONGEST:,}",
+    textbook="more than 1×",
+    formula=r"h_t = f(x_t,\, h_{t-1}) \quad\text{against}\quad Y = g(x_1, \dots, x_T)",
+    why="A recurrence leaves most of a processor idle at each step. But attention does more work, "
+    "and the longer the sequence, the more.",
+)
+
+# What becomes of the gradient.
+
+GRADIENTS = Measurement(
+    "gradients of recurrences, their successors and attention",
+    GRADIENT_DECAY,
+    ("rnn", "gru", "min-gru", "lru", "s6", "transformer"),
+    {"spectrum": (False,), "batch_size": (4,)},
+    "chapter",
+)
+NEAR, FAR = 10, 60
+"""Steps back between which it is measured how a gradient fades."""
+LASTS = 0.5 ** (1 / (FAR - NEAR))
+"""Kept per step where half is left from NEAR to FAR."""
+LONGER = 2.0
+"""To last, a gradient must be halved in so many times as many steps as the plain RNN's."""
+FADES = ("Most of it fades on the way", "It does not fade with distance")
+
+
+def kept_per_step(results: Results, matched: MatchedRuns) -> list[float]:
+    """Of each seed: the share of the input's gradient that a step back keeps, from 10 to 60 steps
+    back. No line is fitted: it is (g_60 / g_10)^(1/50)."""
+    table = results.table(matched.run_id, "gradient")
+    if table is None:
+        return []
+    rows = table[(table["layer"] == 1) & (table["side"] == "past")]
+    rows = rows[rows["training_step"] == rows["training_step"].max()]
+    by_seed = rows.pivot_table(
+        index="seed", columns="steps_back", values="log10_input_gradient", aggfunc="mean"
+    )
+    if not {NEAR, FAR} <= {*by_seed.columns}:
+        return []
+    falls = (by_seed[FAR] - by_seed[NEAR]).dropna()
+    return [float(10 ** (fall / (FAR - NEAR))) for fall in falls]
+
+
+def _kept(results: Results) -> dict[str, tuple[MatchedRuns, list[float]]]:
+    """Cell → its runs, and what they keep seed by seed; those that have it."""
+    kept = {m.cell: (m, kept_per_step(results, m)) for m in results.of(GRADIENTS)}
+    return {cell: (matched, values) for cell, (matched, values) in kept.items() if values}
+
+
+def _kept_in_words(estimates: Mapping[str, Estimate]) -> str:
+    """`0.503 in the RNN (95% CI …, n = 8), …`."""
+    return listed(
+        [
+            f"{number(e.value or 0.0)} in the {variant_title(cell)} ({spread(e)})"
+            for cell, e in estimates.items()
+        ]
+    )
+
+
+def attention_gradient_rule(results: Results) -> Verdict:
+    """Is at least half of a transformer's gradient left from 10 to 60 steps back?"""
+    kept = _kept(results)
+    if not {"transformer", "rnn"} <= kept.keys():
+        return not_measured("the gradients of a transformer and of the plain RNN")
+    cells = {cell: kept[cell] for cell in ("transformer", "rnn")}
+    estimates = {cell: geometric_mean_estimate(values) for cell, (_, values) in cells.items()}
+    own = estimates["transformer"]
+    lasts: Truth = None
+    if own.low is not None and own.high is not None:
+        lasts = True if own.low >= LASTS else False if own.high < LASTS else None
+    matched = cells["transformer"][0]
+    near = matched.estimate("percent_distance_steps")
+    kept_in_words = f"Kept per step, from {NEAR} to {FAR} steps back: {_kept_in_words(estimates)}."
+    figure = kept_in_words
+    if near.value is not None:
+        figure += (
+            f" Its own step has most of it all the same: 1% of the last step's is left after "
+            f"{quantity(near.value, 'steps')}, and from there on it stays."
+        )
+    return combined(
+        [lasts],
+        figure,
+        kept_in_words,
+        measured=f"{number(own.value or 0.0)} a step",
+        spread=f"RNN: {number(estimates['rnn'].value or 0.0)}; {spread(own)}",
+        answer=None if lasts is None else FADES[lasts],
+        evidence=evidence(*(matched for matched, _ in cells.values())),
+        numbers=estimates,
+    )
+
+
+ATTENTION_GRADIENT = Claim(
+    18,
+    "Attention's gradient does not fade with distance",
+    "Attention connects every step with every other directly, so that the gradient does not fade "
+    "with the distance between them.",
+    "The chapter's set-up with one transformer block as it starts: the share of the input's "
+    f"gradient that a step back keeps, from {NEAR} to {FAR} steps back. Not to fade means that at "
+    "least half of it is left over that stretch, interval and all.",
+    Question("What becomes of a transformer's gradient on its way 60 steps back?", FADES),
+    attention_gradient_rule,
+    (GRADIENTS,),
+    section="Why attention won",
+    source="Vaswani et al. 2017",
+    quantity="Gradient kept per step back in a transformer block",
+    textbook="1 a step",
+    formula=r"\frac{\partial a_t}{\partial x_s} \;\propto\; \alpha_{t,s} W_v \qquad"
+    r" \sum_s \alpha_{t,s} = 1",
+    why="One product of weights lies between any two steps, however far apart. It is small, for a "
+    "step that starts has its weight shared among all others.",
+)
+
+# What came back.
+
+LINEAR_ONES = ("lru", "s6", "min-gru")
+"""Recurrences that are linear in their state: h_t = a_t ⊙ h_(t−1) + b_t."""
+ALL_OR_SOME = ("In all three", "In some of them", "In none")
+
+
+def linear_gradient_rule(results: Results) -> Verdict:
+    """Is each linear recurrence's gradient halved in twice as many steps as the plain RNN's?"""
+    kept = _kept(results)
+    known = [cell for cell in LINEAR_ONES if cell in kept]
+    if "rnn" not in kept or len(known) < len(LINEAR_ONES):
+        return not_measured("the gradients of the plain RNN, LRU, S6 and minGRU")
+    # Halved in twice as many steps: kept is the square root.
+    target = [value ** (1 / LONGER) for value in kept["rnn"][1]]
+    pairs = {(cell, "rnn"): (kept[cell][1], target) for cell in known}
+    verdicts = contrasts(pairs, GEOMETRIC_MEAN, "higher")
+    truths = {verdict.first: TRUTHS.get(verdict.finding) for verdict in verdicts}
+    shown = [*known, *(cell for cell in ("gru", "rnn") if cell in kept)]
+    estimates = {cell: geometric_mean_estimate(kept[cell][1]) for cell in shown}
+    return of_parts(
+        {f"the {variant_title(cell)} keeps it": truth for cell, truth in truths.items()},
+        f"Kept per step, from {NEAR} to {FAR} steps back: {_kept_in_words(estimates)}.",
+        measured=f"{number(estimates[known[0]].value or 0.0)} a step",
+        spread=f"LRU; RNN: {number(estimates['rnn'].value or 0.0)}; {spread(estimates[known[0]])}",
+        answer=_how_many(list(truths.values())),
+        evidence=evidence(*(kept[cell][0] for cell in shown)),
+        numbers=estimates,
+    )
+
+
+def _how_many(truths: Sequence[Truth]) -> str | None:
+    """One of ALL_OR_SOME; None while it is open."""
+    if None in truths:
+        return None
+    return ALL_OR_SOME[0] if all(truths) else ALL_OR_SOME[1] if any(truths) else ALL_OR_SOME[2]
+
+
+LINEAR_GRADIENT = Claim(
+    19,
+    "A linear recurrence keeps the gradient by construction",
+    "A recurrence that is linear in its state multiplies the gradient by its own eigenvalues and "
+    "by nothing else, so that the gradient lasts as long as these are set to last.",
+    "The chapter's set-up with an LRU, an S6 layer (Mamba) and a minGRU as their papers start "
+    f"them: the share of the input's gradient that a step back keeps, from {NEAR} to {FAR} steps "
+    "back. To keep it means that it is halved in at least twice as many steps as the plain RNN's, "
+    "by more than noise.",
+    Question(
+        "An LRU, an S6 layer and a minGRU start. In which does the gradient last?", ALL_OR_SOME
+    ),
+    linear_gradient_rule,
+    (GRADIENTS,),
+    section="What came back",
+    source="Orvieto et al. 2023",
+    quantity="Gradient kept per step back in an LRU; kept means halved in twice as many steps as "
+    "in the RNN",
+    textbook="kept",
+    formula=r"h_t = \lambda \odot h_{t-1} + \gamma \odot B x_t \qquad"
+    r" \frac{\partial h_t}{\partial h_{t-k}} = \mathrm{diag}(\lambda)^k",
+    why="LRU and S6 start with eigenvalues near 1. A minGRU is linear too, but its gate starts "
+    "near ½, and half a gradient a step is soon nothing: being linear is not enough.",
+)
+
+SPAN_CELLS = ("gru", "min-gru")
+MIN_SPANS = Measurement("a GRU and a minGRU", MEMORY_SPAN, SPAN_CELLS, SMALL)
+REACHES = ("Further than the GRU", "As far or less", "It depends on the seed")
+
+
+def min_gru_rule(results: Results) -> Verdict:
+    """Does a minGRU train faster than a GRU on each machine, and learn no longer lags?"""
+    machines = {
+        name: cells
+        for name, cells in timed_beside_attention(results).items()
+        if {*SPAN_CELLS} <= cells.keys()
+    }
+    spans = {matched.cell: matched for matched in results.of(MIN_SPANS)}
+    missing = [
+        what
+        for what, there in (
+            ("training times of a GRU and a minGRU", machines),
+            ("memory spans of a GRU and a minGRU", {*SPAN_CELLS} <= spans.keys()),
+        )
+        if not there
+    ]
+    if missing:
+        return not_measured(listed(missing))
+    parts: dict[str, Truth] = {}
+    sentences: list[str] = []
+    numbers: dict[str, Estimate] = {}
+    for name, cells in machines.items():
+        over = {cell: over_launches(cells[cell], "over_rnn") for cell in SPAN_CELLS}
+        comparison = compare_matched({cell: cells[cell] for cell in SPAN_CELLS})
+        parts[f"a minGRU trains faster than a GRU on {name}"] = is_better(
+            comparison, "over_rnn", "min-gru", "gru"
+        )
+        words = [
+            f"{number(e.value or 0.0)} times the plain RNN's in the {variant_title(cell)}"
+            for cell, e in over.items()
+        ]
+        sentences.append(f"On {name} training takes {listed(words)}, at T = {LONGEST:,}.")
+        numbers |= {f"{variant_title(cell)} on {name}": e for cell, e in over.items()}
+    comparison = compare_matched(spans)
+    further = is_better(comparison, "span", "min-gru", "gru")
+    no_further = None if further is None else not further
+    parts["it learns no longer lags than the GRU"] = no_further
+    reach = {cell: comparison.estimate(cell, "span") for cell in SPAN_CELLS}
+    sentences.append(
+        f"They learned {spans_in_words(comparison, {c: spans[c].name for c in SPAN_CELLS})}."
+    )
+    return of_parts(
+        parts,
+        " ".join(sentences),
+        measured=quantity(reach["min-gru"].value, "steps"),
+        spread=f"GRU: {quantity(reach['gru'].value, 'steps')}; "
+        f"{seeds_in_words(comparison, 'min-gru')}",
+        answer=None if further is None else REACHES[not further],
+        evidence=evidence(
+            *(cells[cell] for cells in machines.values() for cell in SPAN_CELLS), *spans.values()
+        ),
+        numbers={**numbers, **{f"span of the {variant_title(c)}": e for c, e in reach.items()}},
+    )
+
+
+MIN_GRU = Claim(
+    20,
+    "A minGRU trains faster than a GRU and remembers as far or less",
+    "A minGRU's gate does not read the state, so that it trains as a scan, faster than a GRU; what "
+    "it gives up for that is memory.",
+    f"Training times over a plain RNN's at T = {LONGEST:,}, over launches; memory spans of both, "
+    "trained anew at every lag. As far or less is decided only where the spans differ by more than "
+    "noise.",
+    Question("How far does a minGRU learn to look back, beside a GRU of the same width?", REACHES),
+    min_gru_rule,
+    (BESIDE_ATTENTION, MIN_SPANS),
+    section="What came back",
+    source="Feng et al. 2024",
+    quantity="Longest lag that a minGRU learned, with every shorter one",
+    textbook="as the GRU's or less",
+    formula=r"h_t = (1 - z_t) \odot h_{t-1} + z_t \odot \tilde h_t \qquad"
+    r" z_t = \sigma(W_z x_t),\quad \tilde h_t = W_h x_t",
+    why="Its steps are a weighted sum that can be regrouped, so that all are computed in log T "
+    "rounds; its gate decides by the token alone what to keep.",
+)
+
+FOLLOWED = Measurement(
+    "what recurrence, its successors and attention follow",
+    STATE_TRACKING,
+    ("rnn", "lstm", "gru", "min-gru", "transformer"),
+    {"learning_rate": (0.01,)},  # with less the plain RNN does not learn it
+    headline=True,
+)
+FEEDS_BACK = ("rnn", "lstm", "gru")
+"""Cells in which what is computed at a step depends on the state by more than a fixed gate."""
+BEYOND = 2
+"""A seed follows the state beyond the lengths of training if it is right up to so many times the
+longest."""
+FOLLOWS = ("Both", "The GRU alone", "The transformer alone", "Neither")
+
+
+ENOUGH = 6
+"""Seeds of which none must follow it for a layer not to: if it did in half of all, the odds of
+seeing none would be 1 in 64."""
+
+
+def followed_rule(results: Results) -> Verdict:
+    """In which layers does any seed follow parity beyond the lengths of training?"""
+    matched = {m.cell: m for m in results.of(FOLLOWED)}
+    if missing := [cell for cell in FOLLOWED.variants if cell not in matched]:
+        return not_measured(f"state tracking of {listed([variant_title(c) for c in missing])}")
+    result = compare_matched(matched).result("reach")
+    reaches = {cell: [*result.values[cell]] if result else [] for cell in FOLLOWED.variants}
+    trained = int(str(matched["gru"].config.flat()["longest_trained"]))
+    beyond = {cell: sum(reach > BEYOND * trained for reach in reaches[cell]) for cell in reaches}
+    can = {
+        cell: True if beyond[cell] else False if len(reaches[cell]) >= ENOUGH else None
+        for cell in reaches
+    }
+    parts: dict[str, Truth] = {
+        f"the {variant_title(cell)} can": can[cell] for cell in reaches if cell in FEEDS_BACK
+    }
+    parts |= {
+        f"the {variant_title(cell)} cannot": None if can[cell] is None else not can[cell]
+        for cell in reaches
+        if cell not in FEEDS_BACK
+    }
+    seeds = [
+        f"{beyond[cell]} of {counted(len(reaches[cell]), 'seed')} in {matched[cell].name}"
+        for cell in reaches
+    ]
+    answers = {
+        (True, True): FOLLOWS[0],
+        (True, False): FOLLOWS[1],
+        (False, True): FOLLOWS[2],
+        (False, False): FOLLOWS[3],
+    }
+    both = can["gru"], can["transformer"]
+    share = "{} of {} seeds"
+    return of_parts(
+        parts,
+        f"Trained on up to {counted(trained, 'token')}, parity is right beyond "
+        f"{BEYOND * trained} in {listed(seeds)}.",
+        measured=share.format(beyond["transformer"], len(reaches["transformer"])),
+        spread=f"GRU: {share.format(beyond['gru'], len(reaches['gru']))}",
+        answer=None if None in both else answers[both[0] is True, both[1] is True],
+        evidence=evidence(*matched.values()),
+        numbers={
+            f"seeds of the {variant_title(cell)} that follow it": exactly(n)
+            for cell, n in beyond.items()
+        },
+    )
+
+
+STATE_FOLLOWED = Claim(
+    21,
+    "What does not feed its state back cannot follow a state",
+    "One layer of attention, or of a recurrence whose gates do not read the state, cannot follow "
+    "even parity beyond the lengths that it was trained on; RNN, LSTM and GRU can.",
+    "Parity of a word, asked for after every token, trained on words of up to 40 tokens and judged "
+    "up to 256. A layer can if at least one seed is right beyond 80 tokens, at every position "
+    f"before too; it cannot if none of at least {ENOUGH} seeds is.",
+    Question("Trained on parity up to 40 tokens: which is right beyond?", FOLLOWS),
+    followed_rule,
+    (FOLLOWED,),
+    section="What came back",
+    source="Hahn 2020; Grazzi et al. 2024",
+    quantity="Seeds of one transformer block that have the parity right at twice the length",
+    textbook="none",
+    formula=r"s_t = s_{t-1} \oplus x_t",
+    why="Parity turns the state with every 1. A gate between 0 and 1 that only the token decides "
+    "cannot turn a state, and attention takes a mean, in which a single token counts for less the "
+    "longer the word.",
+)

@@ -1,0 +1,143 @@
+"""Bundles on pages: finished runs as a file for another store, and the form that imports one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from core.analysis.groups import MEASURED_WHERE, machine_title
+from core.experiments.throughput import THROUGHPUT
+from core.files import MAX_UPLOAD_BYTES, MEBIBYTE
+from core.formatting import inline_text
+from core.settings import BadSetting
+from core.store.bundle import read_bundle
+from core.store.folder import StoreError
+from core.store.records import RunRecord
+from core.store.transfer import Imported, pack, unpack
+from dashboard import access
+from dashboard.store import cache
+from dashboard.ui import downloads
+from dashboard.ui.text import day, plain
+from experiments.suites import REFERENCES
+
+UNPACKED_BYTES = 16 * MAX_UPLOAD_BYTES
+"""Of an upload, when it is unpacked: the process serves everybody's pages meanwhile."""
+
+HELP = (
+    "For another Unroll: settings, tables, metrics, notes and where it was measured, in one file "
+    "that is checked when it is imported. With trained models: python -m experiments bundle "
+    "--models"
+)
+
+IMPORTED = "imported"
+"""Where a session keeps what the last import did, for the page that follows."""
+
+
+def offer(runs: Sequence[RunRecord], key: str) -> None:
+    """A button that downloads the finished ones of these runs as a bundle."""
+    finished = [run for run in runs if run.status == "FINISHED" and not run.deleted]
+    if finished:
+        store = cache.reader().store
+        downloads.offer(
+            "Bundle", "results.zip", lambda: pack(store, finished), key, "secondary", HELP
+        )
+
+
+def upload() -> None:
+    """The form that imports a bundle, for those who may record runs; and what it did."""
+    if not access.person().may_launch:
+        return
+    with st.popover("Import", icon=":material/upload:", key="import"):
+        limit = MAX_UPLOAD_BYTES // MEBIBYTE
+        st.caption(
+            f"Runs of another machine: a bundle of at most {limit} MiB, as the pages Compare and "
+            "Runs download it and python -m experiments bundle writes it. Larger ones: python -m "
+            "experiments import."
+        )
+        given = st.file_uploader("A bundle", type="zip", key="bundle-file")
+        pressed = st.button("Import it", type="primary", key="import-it", disabled=given is None)
+        if pressed and given is not None:
+            try:
+                imported = _import(given.name, given.getvalue())
+            except (BadSetting, StoreError) as error:
+                st.error(plain(str(error)), icon=":material/block:")
+            else:
+                st.session_state[IMPORTED] = imported.sentence
+                st.rerun()
+    _say_imported()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A bundle that comes along with Unroll: how fast a machine is."""
+
+    name: str
+    machine: str
+    measured: float
+    """When, in seconds since the epoch."""
+    run_ids: tuple[str, ...]
+
+
+@st.cache_data(show_spinner=False)
+def _references(folder: str) -> list[Reference]:
+    found = []
+    for path in sorted(Path(folder).glob("*.zip")):
+        runs = read_bundle(path.name, path.read_bytes()).runs
+        tags = runs[-1].tags
+        machine = machine_title(*(inline_text(tags.get(tag, "")) for tag in MEASURED_WHERE))
+        ids = tuple(run.run_id for run in runs)
+        found.append(Reference(path.name, machine, runs[-1].ended / 1000, ids))
+    return found
+
+
+def offer_references() -> None:
+    """A button for each machine whose times come along and are not here yet, for those who may
+    record runs: imported, they stand beside one's own."""
+    if not access.person().may_launch:
+        return
+    here = {run.original_id for run in cache.reader().runs(THROUGHPUT.name, archived=True)}
+    missing = [r for r in _references(str(REFERENCES)) if not here.issuperset(r.run_ids)]
+    if not missing:
+        return
+    with st.popover("Other machines", icon=":material/devices_other:", type="tertiary"):
+        st.caption(
+            "Times that were measured on other machines and come along with Unroll. Imported, they "
+            "stand beside yours and are never pooled with them."
+        )
+        for one in missing:
+            label = f"{one.machine}, {day(one.measured)}"
+            if st.button(plain(label), key=f"reference-{one.name}", icon=":material/download:"):
+                try:
+                    imported = _import(one.name, (REFERENCES / one.name).read_bytes())
+                except (BadSetting, StoreError) as error:
+                    st.error(plain(str(error)), icon=":material/block:")
+                else:
+                    st.session_state[IMPORTED] = imported.sentence
+                    st.rerun()
+    _say_imported()
+
+
+def _say_imported() -> None:
+    if sentence := st.session_state.pop(IMPORTED, None):
+        st.toast(plain(sentence), icon=":material/inventory_2:")
+
+
+def _import(name: str, content: bytes) -> Imported:
+    """Check a bundle, then import it; a bar shows how far that is."""
+    if len(content) > MAX_UPLOAD_BYTES:
+        raise BadSetting(
+            f"bundle is {name!r}, which has {len(content):,} bytes; a page takes at most "
+            f"{MAX_UPLOAD_BYTES:,}, python -m experiments import more"
+        )
+    bar = st.progress(0.0)
+
+    def report(share: float, words: str) -> None:
+        bar.progress(share, plain(words))
+
+    bundle = read_bundle(name, content, report, unpacked=UNPACKED_BYTES)
+    imported = unpack(cache.store(), bundle, report)
+    cache.reader().reload([*imported.run_ids, *imported.restored])
+    return imported

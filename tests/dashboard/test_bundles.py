@@ -1,0 +1,149 @@
+"""Bundles on pages: who may import one, what it is refused for, where imported runs are shown."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.analysis import groups
+from core.analysis.across import axes, pivot
+from core.analysis.comparison import compare
+from core.experiments.throughput import THROUGHPUT
+from core.store.bundle import read_bundle
+from core.store.tracking import Store
+from core.store.transfer import pack, unpack
+from experiments.evidence import Evidence
+from experiments.queue import equal_runs
+from experiments.scorecards import ScorecardIndex
+from tests.core.store.bundles import flipped
+from tests.dashboard.conftest import Show, texts
+from tests.dashboard.scenes import NOTES, record
+from tests.dashboard.test_access import ANA, EVE, forged, shared  # noqa: F401
+from tests.dashboard.test_housekeeping import press
+
+RUNS = "views/runs.py"
+
+HERE = {**NOTES, "host": "lab-7"}
+
+
+@pytest.fixture
+def results(new_store: Callable[[Path], Store], tmp_path: Path) -> bytes:
+    """Two timed runs of a machine with the same name, device and chip as the one here."""
+    there = new_store(tmp_path / "there")
+    for config in THROUGHPUT.configs(["lstm", "gru"], {"launches": [1]}):
+        record(there, THROUGHPUT, config, "one", machine=HERE)
+    return pack(there, there.runs())
+
+
+def chosen(app: AppTest, content: bytes) -> AppTest:
+    """Somebody has chosen a file of this content in the form."""
+    app.file_uploader(key="bundle-file").set_value(("results.zip", content, "application/zip"))
+    return app.run()
+
+
+def test_a_bundle_is_imported_and_says_where_it_came_from(
+    store: Store, show: Show, results: bytes
+) -> None:
+    app = press(chosen(show(RUNS), results), "import-it")
+    assert len(store.runs()) == 2
+    assert "2 runs imported from" in str(app.toast[0].value)
+    run = store.runs()[0]
+    shown = texts(show(RUNS, run=run.run_id)).replace("\\", "")
+    assert "measured on lab-7 (cpu, Made-up chip)" in shown
+    assert f"as run {run.original_id[:8]}" in shown
+    assert f"as run {run.original_id[:8]}" in texts(show(RUNS, run=run.original_id[:8]))
+
+
+@pytest.mark.parametrize("damage", ["flipped", "large"])
+def test_what_is_refused_is_refused_in_a_sentence(
+    store: Store, show: Show, results: bytes, damage: str
+) -> None:
+    bad = flipped(results, random.Random(3)) if damage == "flipped" else bytes(17 * 2**20)
+    app = press(chosen(show(RUNS), bad), "import-it")
+    assert "bundle is 'results.zip', which" in app.error[0].value.replace("\\", "")
+    assert store.runs() == []
+
+
+def test_a_viewer_imports_nothing(
+    shared: Store,  # noqa: F811
+    show: Show,
+    results: bytes,
+) -> None:
+    assert "import-it" not in [button.key for button in show(RUNS, EVE).button]
+    forged(chosen(show(RUNS, ANA), results), "import-it", EVE)
+    assert shared.runs() == []
+    press(chosen(show(RUNS, ANA), results), "import-it")
+    assert [run.user for run in shared.runs()] == ["ana@example.org"] * 2
+
+
+@pytest.fixture
+def both(store: Store, results: bytes) -> Store:
+    """The same measured here, and imported from a machine of the same name."""
+    unpack(store, read_bundle("results.zip", results))
+    for config in THROUGHPUT.configs(["lstm", "gru"], {"launches": [1], "seed": [5]}):
+        record(store, THROUGHPUT, config, "two", machine=HERE)
+    return store
+
+
+def test_times_of_two_machines_are_never_in_one_group(both: Store) -> None:
+    runs = both.runs()
+    for by in ("", "variant", "seed", "sweep", "hidden_size", "device", "run"):
+        for group in groups.grouped(THROUGHPUT, runs, by):
+            assert len({groups.machine_of(run) for run in group.runs}) == 1, by
+    names = [group.name for group in groups.grouped(THROUGHPUT, runs)]
+    assert names == [
+        *("LSTM · on lab-7 (imported)", "LSTM · on lab-7"),
+        *("GRU · on lab-7 (imported)", "GRU · on lab-7"),
+    ]
+
+
+def test_a_table_of_two_settings_has_the_times_of_one_machine(both: Store) -> None:
+    runs = both.runs()
+    comparison = compare(THROUGHPUT, runs, both.table, "variant,hidden_size")
+    known = axes(THROUGHPUT, runs)
+    laid_out = pivot(comparison, known["variant"], known["variant"])
+    assert laid_out is not None
+    assert laid_out.machine == "cpu, Made-up chip on lab-7"
+    named = {run.run_id: run for run in runs}
+    for name in laid_out.names.values():
+        (group,) = [group for group in comparison.groups if group.name == name]
+        assert not any(named[run.run_id].origin for run in group.runs)
+    assert "alone, which ran last" in laid_out.caption()
+
+
+def test_scorecard_and_claims_name_both(both: Store) -> None:
+    snapshot = ScorecardIndex(both.table).at(both.runs())
+    timed = {record.machine for record in snapshot.records}
+    assert {name.partition(") on ")[2] for name in timed} == {"lab-7", "lab-7 (imported)"}
+    judged = Evidence(both.table).judge(both.runs(), {})
+    assert set(judged.results.runs) <= {THROUGHPUT.name}
+
+
+def test_the_list_has_a_column_for_the_machine_where_there_are_several(
+    both: Store, show: Show
+) -> None:
+    frame = show(RUNS).dataframe[0].value
+    assert sorted(set(frame["Machine"])) == [
+        "cpu, Made-up chip on lab-7",
+        "cpu, Made-up chip on lab-7 (imported)",
+    ]
+
+
+def test_runs_are_downloaded_as_a_bundle(both: Store, show: Show) -> None:
+    ids = [run.run_id for run in both.runs()]
+    app = show(RUNS, run=ids[:2])
+    assert not app.exception
+    assert "Bundle" in [b.label for b in app.get("download_button")]
+    app = show("views/compare/page.py", runs=[i[:8] for i in ids[:2]])
+    assert not app.exception
+    assert "Bundle" in [b.label for b in app.get("download_button")]
+
+
+def test_times_that_were_imported_are_still_to_be_measured_here(both: Store) -> None:
+    plan = [(THROUGHPUT, config) for config in THROUGHPUT.configs(["lstm"], {"launches": [1]})]
+    imported = [run for run in both.runs() if run.origin]
+    assert equal_runs(imported, plan) == [None]
