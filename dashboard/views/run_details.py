@@ -141,7 +141,7 @@ def _head(record: RunRecord) -> None:
 
 
 def _origin(record: RunRecord) -> str:
-    """`Imported on 30 Nov, 03:12 by rui; measured on lab-7 (cuda, NVIDIA H100), as run 7f3a09d1.`"""
+    """`Imported on 30 Nov, 03:12 by rui; measured on lab-7 (cuda, H100), as run 7f3a09d1.`"""
     machine = machine_of(record)
     host = machine.host or "another computer"
     where = machine_in_words(machine._replace(host=""))
