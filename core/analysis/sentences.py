@@ -171,7 +171,8 @@ def origin(runs: Sequence[RunRecord], day: str) -> str:
     """`12 runs · 28 Nov by ana, imported from lab-7`: how many, when, who launched them, where."""
     people = listed(list(dict.fromkeys(who for run in runs if (who := run.launched_by))))
     imported = [machine_of(run).host or "another computer" for run in runs if run.origin]
-    place = f", imported from {listed(list(dict.fromkeys(imported)))}" if imported else ""
+    some = f"{len(imported)} " if 0 < len(imported) < len(runs) else ""
+    place = f", {some}imported from {listed(list(dict.fromkeys(imported)))}" if imported else ""
     return f"{counted(len(runs), 'run')} · {day}{f' by {people}' if people else ''}{place}"
 
 

@@ -122,7 +122,7 @@ def _head(record: RunRecord) -> None:
         st.badge(STATUS_WORDS[record.status], color=colour)
         if record.deleted:
             st.badge("deleted", icon=":material/delete:", color="gray")
-    by = f" by {inline_text(record.user)}" if record.user else ""
+    by = f" by {inline_text(record.launched_by)}" if record.launched_by else ""
     submitted = f"submitted {moment(record.submitted)}{by}"
     facts = [record.experiment, inline_text(record.sweep_name), submitted]
     if record.seconds is not None:
@@ -141,14 +141,14 @@ def _head(record: RunRecord) -> None:
 
 
 def _origin(record: RunRecord) -> str:
-    """`Imported on 30 Nov, 03:12: measured on lab-7 (cuda, NVIDIA H100), launched there by ana.`"""
-    origin, machine = record.origin, machine_of(record)
+    """`Imported on 30 Nov, 03:12 by rui; measured on lab-7 (cuda, H100), as run 7f3a09d1.`"""
+    machine = machine_of(record)
     host = machine.host or "another computer"
     where = machine_in_words(machine._replace(host=""))
-    by = f", launched there by {inline_text(origin['user'])}" if origin["user"] else ""
+    by = f" by {inline_text(record.user)}" if record.user else ""
     return (
-        f"Imported on {moment(origin['imported'])}: measured on {host}"
-        f"{f' ({where})' if where else ''}{by}, as run {record.original_id[:ID_LETTERS]}."
+        f"Imported on {moment(record.origin['imported'])}{by}; measured on {host}"
+        f"{f' ({where})' if where else ''}, as run {record.original_id[:ID_LETTERS]}."
     )
 
 
