@@ -52,8 +52,8 @@ $\sigma_1 > 1$ alone does not make a gradient explode.
 
 SLIDER = r"""
 What the slider moves. **Forget bias** and **update bias** shift a gate before its sigmoid,
-$f = \sigma(Wx + Uh + b)$; the **recurrent gain** multiplies $U$; of any other cell a number is added
-to a vector of its parameters.
+$f = \sigma(Wx + Uh + b)$; the **recurrent gain** multiplies $U$; of any other cell a number is
+added to a vector of its parameters.
 
 Example: a bias of 2 opens the gate to $\sigma(2) = 0.88$.
 A gain of 0 cuts the recurrence.
