@@ -39,7 +39,7 @@ COMMAND = re.compile(r"\\([A-Za-z]+)")
 SUBSCRIPT = re.compile(r"_(\\?\w+|\{\{[^{}]*\}\})(?![^{]*\})")
 """Of a parameter, outside the names of values: a box has no room for `W_f`."""
 
-LETTER_WIDTH = 5.2
+LETTER_WIDTH = 4.9
 """Of a text in a box, on average."""
 
 

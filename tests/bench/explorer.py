@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from core.explorer.exploration import Exploration, ExplorerConfig
+from core.explorer.exploration import Exploration, ExplorerConfig, Shift
 from core.explorer.networks import fresh_networks, gradient_curve, gradient_curves
-from core.models.registry import cell_kinds
+from core.models.registry import cell_kinds, gated_cells
+from dashboard.views.cell_explorer.cells import SHIFTS, biases
 from tests.bench.window import READY, chromium, served, temporary_store
 
 REPEATS, WARM_UP = 25, 3
@@ -51,9 +52,14 @@ def tables() -> list[Table]:
     torch.set_num_threads(1)
     load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     table = Table("explorer", "median s", "worst s", "target s", title=load, title_justify="left")
-    for cell in cell_kinds():
-        _add(table, f"one curve: {cell_kinds()[cell].title}", _computing(cell), "")
-        _add(table, f"33 positions, 22 letters: {cell_kinds()[cell].title}", _family(cell), "1.0")
+    for cell, kind in cell_kinds().items():
+        _add(table, f"one curve: {kind.title}", _computing(cell), "")
+        if cell in gated_cells():
+            _add(table, f"33 positions, 22 letters: {kind.title}", _family(cell, 33), "1.0")
+        elif biases(cell):
+            positions = len(SHIFTS)
+            name = f"{positions} positions, 22 letters: {kind.title}"
+            _add(table, name, _family(cell, positions), "1.0")
     with chromium() as browser, temporary_store() as store:
         if browser is None:
             table.add_row("slider to curve: not measured, no chromium on the PATH")
@@ -73,25 +79,33 @@ def _computing(cell: str) -> list[float]:
     """Drawing eight networks, their pass forward and back, and the rows."""
     times = []
     for position in range(REPEATS + WARM_UP):
-        gain = 1 + position / 20
-        config = ExplorerConfig.from_flat({"cell": cell, "recurrent_gain": gain})
+        config = ExplorerConfig.from_flat({"cell": cell, "seed": position})
         start = time.perf_counter()
         gradient_curve(fresh_networks(Exploration(config)))
         times.append(time.perf_counter() - start)
     return times[WARM_UP:]
 
 
-def _family(cell: str) -> list[float]:
+def _family(cell: str, positions: int) -> list[float]:
     """All positions of a slider, as the page measures them before it opens."""
     times = []
     for _ in range(4):
         start = time.perf_counter()
-        gains = [0.1 * position for position in range(33)]
-        configs = [ExplorerConfig.from_flat({"cell": cell, "recurrent_gain": g}) for g in gains]
-        text = "the cat sat on the mat"
-        gradient_curves([fresh_networks(Exploration(config, text)) for config in configs])
+        values = [0.1 * position for position in range(positions)]
+        gradient_curves([fresh_networks(_explored(cell, value)) for value in values])
         times.append(time.perf_counter() - start)
     return times[1:]
+
+
+def _explored(cell: str, value: float) -> Exploration:
+    """A cell where its slider stands: the recurrent gain, or what is added to its first bias."""
+    text = "the cat sat on the mat"
+    if cell in gated_cells():
+        config = ExplorerConfig.from_flat({"cell": cell, "recurrent_gain": value})
+        return Exploration(config, text)
+    return Exploration(
+        ExplorerConfig.from_flat({"cell": cell}), text, shift=Shift(biases(cell)[0], value)
+    )
 
 
 def _slides(browser: Any, address: str) -> list[float]:

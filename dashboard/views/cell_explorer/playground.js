@@ -8,6 +8,7 @@ const STEP_MS = 260;
 const PLOT = { left: 46, right: 8, top: 24, bottom: 36 };
 const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 const MAX_TOKENS = 40;
+const MAX_BESIDE = 5;
 const NOT_FINITE = -32768; // sent for NaN and infinity
 
 const views = new WeakMap();
@@ -86,10 +87,10 @@ class Playground {
     }
     this.index = Math.min(this.index, slider.positions.length - 1);
     this.step = Math.min(this.step, this.steps);
-    // Without a drawing the maps stand in its place.
-    const drawn = this.cells.some((cell) => cell.diagram);
-    this.root.classList.toggle("undrawn", !drawn);
-    (drawn ? this.root : this.find(".cells")).append(this.find(".heading"), this.find(".maps"));
+    // Without a drawing a few maps stand in its place.
+    const maps = this.cells.reduce((sum, cell) => sum + cell.parts.length, 0);
+    const beside = maps <= MAX_BESIDE && !this.cells.some((cell) => cell.diagram);
+    (beside ? this.find(".cells") : this.root).append(this.find(".heading"), this.find(".maps"));
     this.drawCurve();
     this.drawDiagrams();
     this.drawMaps();

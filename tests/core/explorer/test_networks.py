@@ -23,6 +23,7 @@ from core.explorer.exploration import (
     Exploration,
     ExplorerConfig,
     Part,
+    Shift,
     split_letters,
     training_config,
 )
@@ -122,6 +123,17 @@ def test_a_runs_weights_are_those_of_its_layer_1_read_forwards(
     assert networks.config.architecture.variant == shape.cell
     assert networks.x_STBI.shape == (2, 11, 1, 3)
     assert not torch.equal(networks.x_STBI[0], networks.x_STBI[1])
+
+
+def test_the_weights_of_a_cell_with_parameters_of_its_own_are_taken_by_name() -> None:
+    whole = translator(cell="min-gru", bidirectional=True)
+    networks = trained_networks(whole, "encoder", Exploration(SMALL, shift=Shift("b_z", 2.0)))
+    weights = whole.model.state_dict()
+    for name, parameter in networks.model.named_parameters():
+        expected = weights[f"encoder.{name}"].double() + 2.0 * (name == "b_z_l0")
+        assert torch.equal(parameter[0], expected)
+        assert torch.equal(parameter[1], expected)
+    assert networks.config.architecture.variant == "min-gru"
 
 
 @pytest.mark.parametrize("reversed_", [False, True])
