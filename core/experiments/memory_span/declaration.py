@@ -86,8 +86,8 @@ class MemorySpanConfig(Config):
         title="Learning rate",
         description=(
             f"Of Adam. Default: {RATES_IN_WORDS} are tried, and each seed is judged at the one "
-            "with which the others have the longest span on validation sequences. One that fails at a lag that "
-            "another learned is tried no further."
+            "with which the others have the longest span on validation sequences. One that fails "
+            "at a lag that another learned is tried no further."
         ),
     )
     clip: float | None = Field(
