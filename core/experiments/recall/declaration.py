@@ -20,7 +20,8 @@ from core.stats.estimates import Estimate
 from core.stats.learning_rates import LEARNING_RATES, RATES_IN_WORDS
 from core.tasks.associative_recall import AssociativeRecall
 
-FEWEST_PAIRS = 2
+PAIRS_GRID = tuple(m * 2**power for power in range(10) for m in (2, 3))
+"""The numbers of pairs that are tried up to the most: 2, 3, 4, 6, 8, 12 and so on."""
 
 TOKENS_PER_PAIR = 4
 """The fewest: a key and its value, and a place of two tokens where the key comes again."""
@@ -43,11 +44,12 @@ class RecallConfig(Config):
 
     most_pairs: int = Field(
         8,
-        ge=FEWEST_PAIRS,
+        ge=PAIRS_GRID[0],
         le=1024,
         title="Most pairs",
         description=(
-            "Of a key and a value. Tried are 2, 4, 8 and so on, each twice the last, up to it."
+            f"Of a key and a value. Tried are {', '.join(map(str, PAIRS_GRID[:6]))} and so on up "
+            "to it."
         ),
     )
     sequence_length: int | None = Field(
@@ -161,11 +163,8 @@ class RecallConfig(Config):
 
     @property
     def numbers_of_pairs(self) -> list[int]:
-        """2, 4, 8 … and the most."""
-        doubled = [FEWEST_PAIRS]
-        while 2 * doubled[-1] < self.most_pairs:
-            doubled.append(2 * doubled[-1])
-        return sorted({*doubled, self.most_pairs})
+        """Those of the grid up to the most, and the most."""
+        return sorted({*(n for n in PAIRS_GRID if n < self.most_pairs), self.most_pairs})
 
     def lengths(self, pairs: int) -> list[int]:
         """The longest sequence, its half and so on, while the pairs and their queries fit in."""
@@ -325,7 +324,8 @@ class SeedRow(Row):
     seed: int = seed_axis()
     learning_rate: float = measure("Learning rate")
     pairs: int | None = measure(
-        "Pairs kept apart",
+        "Kept apart",
+        unit="pairs",
         better="higher",
         description="In the longest sequences. Empty where training diverged.",
         limit=most_pairs,
@@ -342,7 +342,7 @@ class RecallSummary(Row):
     title: ClassVar[str] = "Summary"
 
     pairs: Estimate = measure(
-        "Pairs kept apart",
+        "Kept apart",
         unit="pairs",
         better="higher",
         description=(

@@ -64,16 +64,18 @@ def of(events: list[Any], kind: type) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
-def test_the_numbers_of_pairs_double_and_sequences_are_halved_while_the_pairs_fit_in() -> None:
+def test_numbers_of_pairs_are_on_the_grid_and_sequences_are_halved_while_the_pairs_fit_in() -> None:
     asked = config(most_pairs=12, sequence_length=72, vocabulary=64)
-    assert asked.numbers_of_pairs == [2, 4, 8, 12]
+    assert asked.numbers_of_pairs == [2, 3, 4, 6, 8, 12]
     assert [asked.lengths(pairs) for pairs in asked.numbers_of_pairs] == [
         [18, 36, 72],  # an eighth would be odd
         [18, 36, 72],
+        [18, 36, 72],
+        [36, 72],
         [36, 72],
         [72],
     ]
-    assert config().places == [Place(2, 8), Place(2, 16), Place(4, 16)]
+    assert config().places == [Place(2, 8), Place(2, 16), Place(3, 16), Place(4, 16)]
     assert config(most_pairs=2).numbers_of_pairs == [2]
 
 
@@ -84,7 +86,7 @@ def test_every_variant_yields_rows_that_agree_with_each_other(variant: str) -> N
     events = run(**settings)
     places, seeds, summary = of(events, PlaceRow), of(events, SeedRow), events[-1]
     assert isinstance(summary, RecallSummary)
-    assert len(places) == 3 * 3
+    assert len(places) == 3 * 4
     for row in seeds:
         own = {p.pairs: p.accuracy for p in places if (p.seed, p.length) == (row.seed, 16)}
         assert row.pairs == kept_apart(own)
@@ -172,7 +174,7 @@ def test_a_seed_that_diverged_has_no_value_and_the_others_have() -> None:
     rows = [dataclasses.replace(of(run(), SeedRow)[0], pairs=2), of(events, SeedRow)[1]]
     partly = summarise(config(), [Attempt(0.001, 0, 70.0, ()), Attempt(0.001, 1, None, ())], rows)
     assert (partly.pairs, partly.diverged) == (Estimate(2, None, None, 1), "seed 1")
-    assert (partly.next_pairs, partly.pairs_by_seed) == (4, "2")
+    assert (partly.next_pairs, partly.pairs_by_seed) == (3, "2")
 
 
 @pytest.mark.parametrize(
