@@ -201,7 +201,8 @@ def at_every_rate(
     attempts: list[Attempt] = []
     if checkpoint is not None:  # JSON keeps each float to the last bit
         state = json.loads(checkpoint)
-        rows += [row(**dict(zip(row.header(), line, strict=True))) for line in state["rows"]]
+        made = cast(Callable[..., Row], row)
+        rows += [made(**dict(zip(row.header(), line, strict=True))) for line in state["rows"]]
         attempts += [Attempt(*line[:-1], tuple(line[-1])) for line in state["attempts"]]
     yield from rows
     for number, rate in enumerate(rates):

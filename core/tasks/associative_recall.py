@@ -7,8 +7,8 @@ there is its value (Arora et al. 2023, "Zoology"; distributed as their generator
 
 Token 0 is blank. The lower half of the vocabulary are keys, the upper half values; no key and no
 value comes twice among the pairs, and all are drawn evenly. What follows the pairs is divided into
-places of two tokens; the first of the two is where a key may come again, the second is a filler.
-The keys choose their places one after the other, in the order of the pairs, among those still free:
+slots of two tokens; the first of the two is where a key may come again, the second is a filler.
+The keys choose their slots one after the other, in the order of the pairs, among those still free:
 the g-th with a probability in proportion to g^(a − 1). With a small `power` a most are near.
 """
 
@@ -41,15 +41,15 @@ class AssociativeRecall:
         """How many pairs can differ in their keys and in their values."""
         return min(len(self.keys), len(self.values))
 
-    def places(self, pairs: int, length: int) -> list[float]:
-        """The probability of each place for the key that chooses first.
+    def slots(self, pairs: int, length: int) -> list[float]:
+        """The probability of each slot for the key that chooses first.
 
-        Raises ValueError where there are not as many places as pairs.
+        Raises ValueError where there are not as many slots as pairs.
         """
         free = (length - 2 * pairs) // 2
         if free < pairs:
             raise ValueError(f"{pairs} pairs need a length of {4 * pairs}, and it is {length}")
-        weights = [place ** (self.power - 1) for place in range(1, free + 1)]
+        weights = [gap ** (self.power - 1) for gap in range(1, free + 1)]
         return [weight / sum(weights) for weight in weights]
 
     @property

@@ -27,13 +27,13 @@ def run_sentence(config: RecallConfig, summary: Mapping[str, Any]) -> str:
     if pairs.value is None:
         return f"{name}: no accuracy, because training of every seed diverged."
     last = ", the most tried" if pairs.value >= config.most_pairs else ""
-    kept = (
+    outcome = (
         f"keeps {counted(int(pairs.value), 'pair')} apart{last}"
         if pairs.value
         else "keeps no pairs apart"
     )
     sentences = [
-        f"{name}: {kept} (seeds: {summary.get('pairs_by_seed')}), in sequences of "
+        f"{name}: {outcome} (seeds: {summary.get('pairs_by_seed')}), in sequences of "
         f"{counted(config.longest, 'token')}."
     ]
     if accuracy.value is not None:
@@ -80,13 +80,13 @@ def _by_state(comparison: Comparison, result: Result, names: Sequence[str]) -> I
             by_state.setdefault(state, []).append(name)
     parts = []
     for state, of_state in sorted(by_state.items()):
-        kept = [f"{name} {quantity(result.estimates[name].value, '')}" for name in of_state]
+        phrases = [f"{name} {quantity(result.estimates[name].value, '')}" for name in of_state]
         if not parts:
             first = of_state[0]
             pairs = quantity(result.estimates[first].value, "pairs")
-            kept[0] = f"{first} keeps {pairs} apart"
+            phrases[0] = f"{first} keeps {pairs} apart"
         of = "" if parts else " numbers of state"
-        parts.append(f"with {state:,.0f}{of} {shortened_list(kept, MAX_NAMED)}")
+        parts.append(f"with {state:,.0f}{of} {shortened_list(phrases, MAX_NAMED)}")
     if parts:
         yield f"W{'; '.join(parts)[1:]}."
 
@@ -100,11 +100,11 @@ def _beside_values_alone(comparison: Comparison, names: Sequence[str]) -> Iterat
         for name in names
         if comparison.estimate(name, "pairs").value == 0
     }
-    told = [f"{name} has {number(v)}%" for name, v in accuracies.items() if v is not None]
-    if level is not None and told:
+    phrases = [f"{name} has {number(v)}%" for name, v in accuracies.items() if v is not None]
+    if level is not None and phrases:
         yield (
             f"Who knows the values and not their keys has {number(level)}% right on average: "
-            f"{shortened_list(told, MAX_NAMED)}."
+            f"{shortened_list(phrases, MAX_NAMED)}."
         )
 
 

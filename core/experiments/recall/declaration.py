@@ -24,7 +24,7 @@ PAIRS_GRID = tuple(m * 2**power for power in range(10) for m in (2, 3))
 """The numbers of pairs that are tried up to the most: 2, 3, 4, 6, 8, 12 and so on."""
 
 TOKENS_PER_PAIR = 4
-"""The fewest: a key and its value, and a place of two tokens where the key comes again."""
+"""The fewest: a key and its value, and a slot of two tokens where the key comes again."""
 
 RIGHT = 90.0
 """Percent of the queries that must be right for a number of pairs to be kept apart."""
@@ -80,7 +80,7 @@ class RecallConfig(Config):
         le=10.0,
         title="Power of the gaps",
         description=(
-            "a: a key asks after a gap of g places with a probability in proportion to g^(a − 1). "
+            "a: a key asks after a gap of g slots with a probability in proportion to g^(a − 1). "
             "1 is evenly; Arora et al. have 0.01, with which most ask soon."
         ),
     )

@@ -4,7 +4,7 @@ Seed i draws weights, training, validation and test sequences each from a genera
 it starts from the same weights and reads the same sequences at every learning rate, and is the same
 whether alone or among others.
 
-Shapes: S seeds, T time, B batch, N pairs, K choices, E embedding, H output of the layers, C tokens.
+Shapes: S seeds, T time, B batch, N pairs, K slots, E embedding, H output of the layers, C tokens.
 """
 
 from __future__ import annotations
@@ -86,23 +86,25 @@ class Sequences(NamedTuple):
     values_SBN: Tensor
 
 
-def drawn(
+def draw_sequences(
     config: RecallConfig, place: Place, count: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`count` sequences of one place: tokens TB, the step of each query BN, its answer BN.
 
-    A key's place is the first of the largest of log p + Gumbel noise: the order of these is that of
-    draws without replacement (Yellott 1977).
+    The slots with the largest log p + Gumbel noise, in that order, are those of draws one after the
+    other without replacement (Yellott 1977).
     """
     task, (pairs, length) = config.task, place
     rows = torch.arange(count)[:, None]
-    uniform = {"generator": generator, "dtype": torch.float64}
+
+    def uniform(choices: int) -> Tensor:
+        return torch.rand(count, choices, generator=generator, dtype=torch.float64)
+
     keys_BN, values_BN = (
-        tokens[0] + torch.rand(count, len(tokens), **uniform).topk(pairs).indices
-        for tokens in (task.keys, task.values)
+        tokens[0] + uniform(len(tokens)).topk(pairs).indices for tokens in (task.keys, task.values)
     )
-    log_p_K = torch.tensor(task.places(pairs, length), dtype=torch.float64).log()
-    noise_BK = -torch.rand(count, len(log_p_K), **uniform).log().neg().log()
+    log_p_K = torch.tensor(task.slots(pairs, length), dtype=torch.float64).log()
+    noise_BK = -uniform(len(log_p_K)).log().neg().log()
     steps_BN = 2 * pairs + 2 * (log_p_K + noise_BK).topk(pairs).indices
     if config.fillers == "blank":
         tokens_BT = torch.full((count, length), BLANK)
@@ -177,16 +179,18 @@ class RecallTraining:
 
     def draw(self, generators: Sequence[torch.Generator], place: Place, count: int) -> Sequences:
         """Sequences of one place, each seed's from its generator."""
-        parts = zip(*(drawn(self.config, place, count, one) for one in generators), strict=True)
+        parts = zip(
+            *(draw_sequences(self.config, place, count, one) for one in generators), strict=True
+        )
         return Sequences(*(torch.stack(part).to(self.device) for part in parts))
 
     def _losses_of_step(self, step: int) -> Tensor:
         """On a number of pairs and a length that are drawn evenly, the same for all seeds."""
         pairs = _one_of(self.config.numbers_of_pairs, self.order)
         place = Place(pairs, _one_of(self.config.lengths(pairs), self.order))
-        drawn = self.draw(self.sequences, place, self.config.batch_size)
+        batch = self.draw(self.sequences, place, self.config.batch_size)
         return cross_entropy_by_seed(
-            self.networks(drawn.tokens_STB, drawn.steps_SBN), drawn.values_SBN
+            self.networks(batch.tokens_STB, batch.steps_SBN), batch.values_SBN
         )
 
     def events(self, done: float, total: float) -> Iterator[Event]:

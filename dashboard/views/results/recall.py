@@ -14,10 +14,11 @@ from dashboard.views.results.frame import numbers_set, results_page
 
 METHOD = """
 Multi-query associative recall (Arora et al. 2023, "Zoology"): a sequence begins with pairs of a key
-and a value, all different, drawn evenly. Then every key comes once more, in any order, and there
-the network names the value that stood behind it. Keys take the free places after the pairs one
-after the other; the *g*-th place has a probability in proportion to *g* to the power of *a* − 1.
-With the small *a* of the paper most are asked for soon. Between them are blanks, or any tokens.
+and a value, all different, drawn evenly. Then every key comes once more, and there the network
+names the value that stood behind it. What follows the pairs is divided into slots of two tokens;
+the keys take free ones one after the other, the *g*-th with a probability in proportion to *g* to
+the power of *a* − 1. With the small *a* of the paper most are asked for soon. Between them are
+blanks, or any tokens.
 
 Networks are an embedding of the tokens, recurrent layers and a linear readout of the whole
 vocabulary. A step reads the embeddings of its token and of those just before it (*tokens read*), as

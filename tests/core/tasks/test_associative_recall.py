@@ -1,5 +1,5 @@
 """The task's exact references against enumeration, and its sequences against the generator of
-Arora et al. (2023): pairs, places by a power law without replacement, one query for each key."""
+Arora et al. (2023): pairs, slots by a power law without replacement, one query for each key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from scipy.stats import chi2_contingency
 
 from core.experiments.recall.declaration import Place, RecallConfig
-from core.experiments.recall.measure import drawn
+from core.experiments.recall.measure import draw_sequences
 from core.tasks.associative_recall import BLANK, AssociativeRecall
 
 
@@ -25,7 +25,9 @@ def config(**settings: Any) -> RecallConfig:
 
 def sequences(asked: RecallConfig, place: Place, count: int, seed: int = 0) -> list[Any]:
     """Tokens BT, steps BN and values BN, as arrays."""
-    tokens_TB, steps_BN, values_BN = drawn(asked, place, count, torch.Generator().manual_seed(seed))
+    tokens_TB, steps_BN, values_BN = draw_sequences(
+        asked, place, count, torch.Generator().manual_seed(seed)
+    )
     return [tokens_TB.T.numpy(), steps_BN.numpy(), values_BN.numpy()]
 
 
@@ -61,14 +63,14 @@ def test_the_best_answers_without_memory_and_from_the_values_are_exact(
     assert best(by_values.values()) == pytest.approx(task.values_alone(pairs))
 
 
-def test_places_follow_a_power_law_and_must_suffice() -> None:
-    even = AssociativeRecall(12, power=1.0).places(2, 12)
+def test_slots_follow_a_power_law_and_must_suffice() -> None:
+    even = AssociativeRecall(12, power=1.0).slots(2, 12)
     assert even == pytest.approx([1 / 4] * 4)
-    steep = AssociativeRecall(12, power=0.01).places(2, 10)
+    steep = AssociativeRecall(12, power=0.01).slots(2, 10)
     weights = [1, 2**-0.99, 3**-0.99]
     assert steep == pytest.approx([weight / sum(weights) for weight in weights])
     with pytest.raises(ValueError, match="3 pairs need a length of 12, and it is 10"):
-        AssociativeRecall(12).places(3, 10)
+        AssociativeRecall(12).slots(3, 10)
 
 
 @pytest.mark.parametrize("fillers", ["blank", "random"])
@@ -97,7 +99,7 @@ def test_every_key_comes_twice_and_asks_for_its_value(fillers: str) -> None:
 
 
 def test_one_sequence_token_by_token() -> None:
-    """Pairs 5 8 and 3 9, four places of two tokens: 3 asks in the first, 5 in the second."""
+    """Pairs 5 8 and 3 9, four slots of two tokens: 3 asks in the first, 5 in the second."""
     tokens_BT, steps_BN, values_BN = sequences(config(), Place(2, 12), 1, seed=1)
     assert tokens_BT.tolist() == [[5, 8, 3, 9, 3, 0, 5, 0, 0, 0, 0, 0]]
     assert (steps_BN.tolist(), values_BN.tolist()) == ([[6, 4]], [[8, 9]])
@@ -115,14 +117,14 @@ def test_keys_and_values_are_drawn_evenly() -> None:
 
 
 @pytest.mark.parametrize("power", [0.01, 1.0])
-def test_places_are_those_of_draws_one_after_the_other_without_replacement(power: float) -> None:
+def test_slots_are_those_of_draws_one_after_the_other_without_replacement(power: float) -> None:
     """As numpy's `choice` draws them, which the generator of Arora et al. calls, in its order; and
     the first two by their exact probabilities."""
     count, (pairs, length) = 8000, Place(3, 16)
     asked = config(power=power)
     _, steps_BN, _ = sequences(asked, Place(pairs, length), count)
     ours = Counter(map(tuple, ((steps_BN - 2 * pairs) // 2).tolist()))
-    p, random = asked.task.places(pairs, length), numpy.random.default_rng(0)
+    p, random = asked.task.slots(pairs, length), numpy.random.default_rng(0)
     draws = (random.choice(len(p), pairs, replace=False, p=p).tolist() for _ in range(count))
     theirs = Counter(map(tuple, draws))
     table = [[c[order] for order in itertools.permutations(range(5), 3)] for c in (ours, theirs)]

@@ -117,13 +117,13 @@ def test_a_step_reads_its_token_and_those_just_before_it() -> None:
 
 def test_answers_are_read_at_the_steps_of_the_queries() -> None:
     training = RecallTraining(config(), 0.01, CPU)
-    drawn = training.draw(training.generators("test"), Place(2, 8), 5)
-    scores_SBNC = training.networks(drawn.tokens_STB, drawn.steps_SBN)
+    batch = training.draw(training.generators("test"), Place(2, 8), 5)
+    scores_SBNC = training.networks(batch.tokens_STB, batch.steps_SBN)
     for sample in range(5):
         for query in range(2):
-            step = int(drawn.steps_SBN[1, sample, query])
+            step = int(batch.steps_SBN[1, sample, query])
             alone = training.networks(
-                drawn.tokens_STB[:, : step + 1, sample : sample + 1], torch.full((3, 1, 1), step)
+                batch.tokens_STB[:, : step + 1, sample : sample + 1], torch.full((3, 1, 1), step)
             )
             assert torch.allclose(alone[1, 0, 0], scores_SBNC[1, sample, query], atol=1e-6)
 
