@@ -203,7 +203,10 @@ def at_every_rate(
         state = json.loads(checkpoint)
         made = cast(Callable[..., Row], row)
         rows += [made(**dict(zip(row.header(), line, strict=True))) for line in state["rows"]]
-        attempts += [Attempt(*line[:-1], tuple(line[-1])) for line in state["attempts"]]
+        attempts += [
+            Attempt(rate, seed, validation, tuple(accuracies))
+            for rate, seed, validation, accuracies in state["attempts"]
+        ]
     yield from rows
     for number, rate in enumerate(rates):
         if any(attempt.learning_rate == rate for attempt in attempts):

@@ -78,7 +78,7 @@ def _by_state(comparison: Comparison, result: Result, names: Sequence[str]) -> I
         state = as_number(comparison.summaries[name].get("carried"))
         if state is not None:
             by_state.setdefault(state, []).append(name)
-    parts = []
+    parts: list[str] = []
     for state, of_state in sorted(by_state.items()):
         phrases = [f"{name} {quantity(result.estimates[name].value, '')}" for name in of_state]
         if not parts:

@@ -222,8 +222,8 @@ class RecallTraining:
         """Of every network the loss, None where it is not finite, and the percent right."""
         losses_S, right_S = 0.0, torch.zeros(len(self.seeds), dtype=torch.float64)
         count = sequences.values_SBN[0].numel()
-        batches = sequences.tokens_STB.split(SEQUENCES_AT_ONCE, -1)
-        asked = (part.split(SEQUENCES_AT_ONCE, 1) for part in sequences[1:])
+        batches = torch.split(sequences.tokens_STB, SEQUENCES_AT_ONCE, -1)
+        asked = (torch.split(part, SEQUENCES_AT_ONCE, 1) for part in sequences[1:])
         for tokens_STB, steps_SBN, values_SBN in zip(batches, *asked, strict=True):
             scores_SBNC = self.networks(tokens_STB, steps_SBN)
             share = values_SBN[0].numel() / count
