@@ -59,7 +59,7 @@ class RecallConfig(Config):
         multiple_of=2,
         title="Sequence length",
         description=(
-            "Tokens of the longest sequences, by which the pairs kept apart are told. Default: "
+            "Tokens of the longest sequences, in which the capacity is taken. Default: "
             "four for each of the most pairs, the fewest. Sequences of half, a quarter and so on "
             "are read too, where the pairs and their queries fit in."
         ),
@@ -324,10 +324,10 @@ class SeedRow(Row):
     seed: int = seed_axis()
     learning_rate: float = measure("Learning rate")
     pairs: int | None = measure(
-        "Kept apart",
+        "Capacity",
         unit="pairs",
         better="higher",
-        description="In the longest sequences. Empty where training diverged.",
+        description="Pairs kept apart in the longest sequences. Empty where training diverged.",
         limit=most_pairs,
     )
     accuracy: float | None = measure("Accuracy", unit="%", better="higher")
@@ -342,13 +342,13 @@ class RecallSummary(Row):
     title: ClassVar[str] = "Summary"
 
     pairs: Estimate = measure(
-        "Kept apart",
+        "Capacity",
         unit="pairs",
         better="higher",
         description=(
-            "The largest number such that there and at every smaller one tried at least 90% of the "
-            "queries are right in the longest sequences, reached by a majority of the seeds. It "
-            "lies on the grid of numbers tried, so it has no interval: see each seed."
+            "Pairs kept apart: the largest number such that there and at every smaller one tried at "
+            "least 90% of the queries are right in the longest sequences, reached by a majority of "
+            "the seeds. It lies on the grid of numbers tried, so it has no interval: see each seed."
         ),
         aggregation=MAJORITY,
         limit=most_pairs,
@@ -399,7 +399,7 @@ class RecallSummary(Row):
         description="That all seeds together choose on validation sequences.",
     )
     pairs_by_seed: str = note(
-        "Pairs of each seed", description="Kept apart; ≥ where no more were tried."
+        "Capacity of each seed", description="In pairs; ≥ where no more were tried."
     )
     diverged: str = note(
         "Diverged", description="Seeds whose loss ceased to be finite; they are left out."

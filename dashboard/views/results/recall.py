@@ -29,10 +29,10 @@ early when no seed makes a mistake on its validation sequences. Where no learnin
 several are tried, and each seed is judged at the one with which the *other* seeds are most accurate
 on validation sequences.
 
-Nothing else uses the test sequences. The pairs **kept apart** by a seed are the largest number such
+Nothing else uses the test sequences. The **capacity** of a seed is the largest number of pairs such
 that there and at every smaller one tried at least 90% of its answers are right in the longest
-sequences; those of a run are what a majority of its seeds reached. That number lies on the grid of
-numbers tried and has no interval: the seeds are named. A bidirectional network may read on, which
+sequences; that of a run is what a majority of its seeds reached. It lies on the grid of numbers
+tried and has no interval: the seeds are named. A bidirectional network may read on, which
 is of no use: the pairs come first.
 
 The references are exact. *Values alone* (dashed) is the best answer that knows which values came,

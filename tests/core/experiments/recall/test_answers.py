@@ -84,7 +84,7 @@ def test_what_diverged_has_no_accuracy() -> None:
 
 def test_the_one_that_keeps_most_apart_is_named_with_its_bound() -> None:
     words = answer(compared(LSTM, TRANSFORMER))
-    assert words.startswith("Transformer keeps most pairs apart: kept apart ≥ 8 pairs")
+    assert words.startswith("Transformer keeps most pairs apart: capacity ≥ 8 pairs")
 
 
 def test_trained_is_what_names_values_that_came() -> None:
