@@ -86,7 +86,7 @@ SMALL_STATES: Mapping[str, tuple[object, ...]] = {
 SMALL_RECALL: Mapping[str, tuple[object, ...]] = {
     "hidden_size": (32,),
     "most_pairs": (4,),
-    "training_steps": (300,),
+    "training_steps": (200,),
     "learning_rate": (0.01,),
 }
 """Little training after which a transformer keeps all of so few pairs apart."""
@@ -143,7 +143,7 @@ BEYOND_CLAIMS = (
         "what recurrence, its successors and attention keep apart",
         RECALL,
         (*ONE_DIRECTION, "min-gru", ATTENTION),
-        {"learning_rate": (0.01,), "training_steps": (800,)},
+        {"learning_rate": (0.01,), "training_steps": (600,)},
         headline=True,
     ),
     Measurement(

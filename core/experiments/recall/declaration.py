@@ -116,7 +116,7 @@ class RecallConfig(Config):
         json_schema_extra={"role": "replicate"},
     )
     training_steps: int = Field(
-        1500,
+        1200,
         ge=1,
         le=1_000_000,
         title="Training steps",

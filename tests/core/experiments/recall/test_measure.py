@@ -218,5 +218,5 @@ def test_attention_keeps_32_pairs_apart_at_a_width_at_which_the_plain_rnn_is_bel
 @pytest.mark.slow
 def test_an_lstm_keeps_more_apart_than_a_gru_of_its_width() -> None:
     lstm, gru = (known(cell, seeds=3, learning_rate=0.01) for cell in ("lstm", "gru"))
-    assert (lstm.pairs.value or 0) >= 4 > (gru.pairs.value or 0)
-    assert (gru.accuracy.value or 0) > gru.values_alone
+    assert (lstm.pairs.value or 0) > (gru.pairs.value or 0)
+    assert (lstm.accuracy.value or 0) - 10 > (gru.accuracy.value or 0) > gru.values_alone
