@@ -10,17 +10,20 @@ recurrent layers.
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, cast
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import astuple
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import numpy
 import torch
 from torch import Tensor, nn
 
-from core.experiment import Checkpoint
+from core.experiment import Checkpoint, Event, Row
 from core.models.recurrent import Recurrent, forward_batched
+from core.stats.learning_rates import Attempt
 
 Schedule = Literal["constant", "cosine"]
 
@@ -49,9 +52,12 @@ class LastStepClassifier(nn.Module):
     def over_last(self, x_STBI: Tensor, steps: int) -> Tensor:
         """Scores of each class after each of the last steps, S(steps)BC."""
         output_STBH = forward_batched(self.recurrent, x_STBI)
-        read_SNH = output_STBH[:, -steps:].flatten(1, 2)
-        scores_SNC = torch.baddbmm(self.bias_SC[:, None], read_SNH, self.readout_SHC)
+        scores_SNC = self.read(output_STBH[:, -steps:].flatten(1, 2))
         return scores_SNC.view(len(scores_SNC), steps, -1, scores_SNC.shape[-1])
+
+    def read(self, output_SNH: Tensor) -> Tensor:
+        """Scores of each class by outputs of the recurrent layers, SNC."""
+        return torch.baddbmm(self.bias_SC[:, None], output_SNH, self.readout_SHC)
 
 
 def generators_of(keys: Iterable[tuple[int, ...]]) -> list[torch.Generator]:
@@ -167,6 +173,53 @@ def scale_gradients(
         if parameter.grad is not None:
             shape = (-1, *(1 for _ in parameter.shape[1:])) if seeds else ()
             parameter.grad.mul_(factors_S.view(shape))
+
+
+class RateTraining(Protocol):
+    """The training of every seed's network with one learning rate."""
+
+    def events(self, done: float, total: float) -> Iterator[Event]:
+        """Train, with rows and progress: so much of the whole work was done before."""
+
+    def attempts(self) -> list[Attempt]:
+        """What every seed came to."""
+
+
+def at_every_rate(
+    rates: Sequence[float],
+    train: Callable[[float], RateTraining],
+    row: type[Row],
+    checkpoint: bytes | None,
+    work: float,
+) -> Generator[Event, None, list[Attempt]]:
+    """Train with each learning rate, and save after each; return all attempts.
+
+    What the checkpoint has is not repeated: its rows (of the type `row`) are yielded again. `work`
+    is that of one rate.
+    """
+    rows: list[Row] = []
+    attempts: list[Attempt] = []
+    if checkpoint is not None:  # JSON keeps each float to the last bit
+        state = json.loads(checkpoint)
+        made = cast(Callable[..., Row], row)
+        rows += [made(**dict(zip(row.header(), line, strict=True))) for line in state["rows"]]
+        attempts += [
+            Attempt(rate, seed, validation, tuple(accuracies))
+            for rate, seed, validation, accuracies in state["attempts"]
+        ]
+    yield from rows
+    for number, rate in enumerate(rates):
+        if any(attempt.learning_rate == rate for attempt in attempts):
+            continue
+        training = train(rate)
+        for event in training.events(number * work, len(rates) * work):
+            if isinstance(event, row):
+                rows.append(event)
+            yield event
+        attempts += training.attempts()
+        state = {"rows": [one.flat() for one in rows], "attempts": [*map(astuple, attempts)]}
+        yield Checkpoint(json.dumps(state).encode())
+    return attempts
 
 
 def evenly_spaced(steps: int, count: int) -> set[int]:

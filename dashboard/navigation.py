@@ -131,6 +131,15 @@ PAGES: tuple[Page, ...] = (
         first={"variants": ["RNN", "LSTM", "GRU", "minGRU", "Transformer"]},
     ),
     Page(
+        path="views/results/recall.py",
+        title="Recall",
+        icon=":material/key:",
+        section="Results",
+        summary="How many pairs each variant keeps apart, and with how much state.",
+        experiment="recall",
+        first={"variants": ["RNN", "LSTM", "GRU", "minGRU", "Transformer"]},
+    ),
+    Page(
         path="views/compare/page.py",
         title="Compare",
         icon=":material/compare_arrows:",

@@ -24,6 +24,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.recall import RECALL
 from core.experiments.state_tracking import STATE_TRACKING
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
@@ -53,6 +54,7 @@ SETTINGS: Sequence[tuple[Experiment, Mapping[str, tuple[object, ...]]]] = (
         STATE_TRACKING,
         {"training_steps": (400,), "learning_rate": (0.01,), "longest_tested": (128,)},
     ),
+    (RECALL, {"training_steps": (500,), "learning_rate": (0.01,)}),
     (LENGTH_QUALITY, {**SMALL_TRANSLATOR, "seeds": (5,)}),
     (
         THROUGHPUT,

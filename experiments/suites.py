@@ -18,6 +18,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.recall import RECALL
 from core.experiments.state_tracking import STATE_TRACKING
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
@@ -98,6 +99,16 @@ HOW_FAST = Measurement(
     headline=True,
 )
 
+SMALL_RECALL: Mapping[str, tuple[object, ...]] = {
+    "hidden_size": (32,),
+    "most_pairs": (4,),
+    "training_steps": (200,),
+    "learning_rate": (0.01,),
+}
+"""Little training after which a transformer keeps all of so few pairs apart."""
+
+ATTENTION = "transformer"
+
 BEYOND_CLAIMS = (
     Measurement("the chapter's set-up", GRADIENT_DECAY, ALL, preset="chapter", headline=True),
     Measurement(
@@ -137,6 +148,19 @@ BEYOND_CLAIMS = (
         STATE_TRACKING,
         ALL,
         {"learning_rate": (0.01,), "training_steps": (300,), "seeds": (3,)},
+    ),
+    Measurement(
+        "what recurrence, its successors and attention keep apart",
+        RECALL,
+        (*ONE_DIRECTION, "min-gru", ATTENTION),
+        {"learning_rate": (0.01,), "training_steps": (600,)},
+        headline=True,
+    ),
+    Measurement(
+        "what all six keep apart",
+        RECALL,
+        ALL,
+        {"learning_rate": (0.01,), "training_steps": (200,), "seeds": (3,)},
     ),
     Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter", headline=True),
     Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
@@ -179,9 +203,9 @@ SUITES: tuple[Suite, ...] = (
         "first-look",
         "First look",
         "The six variants: how fast the gradient fades, what they hold, what a second direction "
-        "sees; of each cell how far back it learns to look, what it follows step by step and how "
-        "fast it is; what attention does "
-        "for long sentences. A minute or two.",
+        "sees; of each cell how far back it learns to look, what it follows step by step, how "
+        "many things it keeps apart and how fast it is; what attention does for long sentences. "
+        "A minute or two.",
         (
             Measurement("six variants", GRADIENT_DECAY, ALL, headline=True),
             Measurement("six variants, what they hold", PARAMETER_COUNT, ALL, headline=True),
@@ -214,6 +238,13 @@ SUITES: tuple[Suite, ...] = (
                 STATE_TRACKING,
                 ONE_DIRECTION,
                 SMALL_STATES,
+                headline=True,
+            ),
+            Measurement(
+                "what each cell and attention keep apart",
+                RECALL,
+                (*ONE_DIRECTION, ATTENTION),
+                SMALL_RECALL,
                 headline=True,
             ),
             Measurement(
@@ -290,7 +321,8 @@ SUITES: tuple[Suite, ...] = (
         "full",
         "Full",
         "The chapter with 32 seeds at two widths, the gradient before and after training, all "
-        "three memory tasks, and speed by batch, width and precision. Hours.",
+        "three memory tasks, pairs kept apart by width, and speed by batch, width and precision. "
+        "Hours.",
         (
             *CHAPTER,
             Measurement(
@@ -317,6 +349,13 @@ SUITES: tuple[Suite, ...] = (
             Measurement(
                 "other rules of tagging", TWO_SIDED_CONTEXT, ALL, {"rule": ("compare", "ahead")}
             ),
+            Measurement(
+                "pairs kept apart by width",
+                RECALL,
+                (*ONE_DIRECTION, "min-gru", ATTENTION),
+                {"hidden_size": (32, 64, 128)},
+            ),
+            Measurement("32 pairs", RECALL, ("lstm", ATTENTION), preset="pairs-32"),
             Measurement("long sequences", THROUGHPUT, ALL, {"sequence_length": (4096,)}),
             Measurement("by batch", THROUGHPUT, ONE_DIRECTION, {"batch_size": (1, 8, 32, 128)}),
             Measurement("by width", THROUGHPUT, ONE_DIRECTION, {"hidden_size": (32, 128, 512)}),

@@ -7,6 +7,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.recall import RECALL
 from core.experiments.state_tracking import STATE_TRACKING
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
@@ -23,6 +24,7 @@ _registered: dict[str, Experiment] = {
         MEMORY_SPAN,
         TWO_SIDED_CONTEXT,
         STATE_TRACKING,
+        RECALL,
     )
 }
 

@@ -26,6 +26,8 @@ class Heatmap:
     table: str
     axis: str
     measures: tuple[Measure, ...]
+    sizes: bool = False
+    """Whether every value of the curve axis is as wide as the others."""
 
     def available(self, shown: Shown) -> bool:
         """Whether the further axis has more than one value in any run."""
@@ -45,7 +47,7 @@ class Heatmap:
                     with st.container():
                         with above() as files:
                             st.markdown(f"**{plain(label)}**")
-                        chart = heatmap.heatmap(part, x, y, measure, limits)
+                        chart = heatmap.heatmap(part, x, y, measure, limits, sizes=self.sizes)
                         alt = f"{label}: {measure.title} by {x.title} and {y.title}"
                         put(shown, chart, alt, self.table, f"{measure.name}-{label}", files)
 

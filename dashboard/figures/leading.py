@@ -17,6 +17,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.recall import RECALL
 from core.experiments.state_tracking import STATE_TRACKING
 from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
@@ -104,6 +105,12 @@ def symbol_chance(shown: Shown, rows: pandas.DataFrame) -> float | None:
     return levels.pop() if len(levels) == 1 else None
 
 
+def without_memory(shown: Shown, rows: pandas.DataFrame) -> float | None:
+    """The accuracy of the best answer to the query alone, where all runs have the same."""
+    levels = set(rows["without_memory"]) if "without_memory" in rows else set()
+    return levels.pop() if len(levels) == 1 else None
+
+
 LEADING: Mapping[str, Leading] = {
     GRADIENT_DECAY.name: Curves(
         "By distance",
@@ -159,6 +166,12 @@ LEADING: Mapping[str, Leading] = {
         (Measure("accuracy", bounds=PERCENT, baseline="without_memory"),),
         shaded=trained_positions,
     ),
+    RECALL.name: Curves(
+        "By pairs",
+        "places",
+        (Measure("accuracy", bounds=PERCENT, level=without_memory, baseline="values_alone"),),
+        sizes=True,
+    ),
 }
 
 TRAINING: Mapping[str, Curves] = {
@@ -181,6 +194,11 @@ TRAINING: Mapping[str, Curves] = {
         (Measure("accuracy", bounds=PERCENT, level=tag_chance), Measure("loss", bounds=POSITIVE)),
     ),
     STATE_TRACKING.name: Curves(
+        "Training",
+        "training",
+        (Measure("accuracy", bounds=PERCENT), Measure("loss", bounds=POSITIVE)),
+    ),
+    RECALL.name: Curves(
         "Training",
         "training",
         (Measure("accuracy", bounds=PERCENT), Measure("loss", bounds=POSITIVE)),

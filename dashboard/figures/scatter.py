@@ -79,7 +79,8 @@ class Scatter:
             (scatter.Y, self.y),
         ):
             for name, end in zip(names, ("", "_low", "_high"), strict=True):
-                values = results[f"{source}{end}"].astype(float) if source else math.nan
+                known = f"{source}{end}" in results  # a count has no interval
+                values = results[f"{source}{end}"].astype(float) if known else math.nan
                 marks = marks.assign(**{name: values})
         return marks.assign(at_least=results[self.beyond].isna() if self.beyond else False)
 

@@ -351,7 +351,7 @@ def test_every_suite_is_made_of_valid_configs() -> None:
     from experiments.suites import SUITES
 
     assert [suite.name for suite in SUITES] == ["first-look", "chapter", "papers", "full"]
-    assert len(SUITES[0].configs()) == 29
+    assert len(SUITES[0].configs()) == 33
     for suite in SUITES:
         configs = suite.configs()
         assert len(configs) >= 6

@@ -18,13 +18,11 @@ from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.models.counting import count_parameters, pass_cost
 from core.stats.aggregation import EXACT, HALF_LIFE, MAJORITY, MEDIAN
 from core.stats.estimates import Estimate
+from core.stats.learning_rates import LEARNING_RATES, RATES_IN_WORDS
 from core.tasks.lag_shapes import LAG_WORDS, LagShape, LagWords, TaskName, lag_shape
 
 LAG_GRID = (1, 2, 3, 5, 7, *(m * 10**power for power in range(4) for m in (10, 15, 20, 30, 50, 70)))
 """The lags that are tried between the shortest and the longest, each about 1.4 times the last."""
-
-LEARNING_RATES = (1e-3, 3e-3, 1e-2)
-"""Tried where no learning rate is set. Half a decade apart: neighbours learn about as far."""
 
 
 class MemorySpanConfig(Config):
@@ -87,10 +85,9 @@ class MemorySpanConfig(Config):
         le=1.0,
         title="Learning rate",
         description=(
-            f"Of Adam. Default: {', '.join(f'{rate:g}' for rate in LEARNING_RATES[:-1])} and "
-            f"{LEARNING_RATES[-1]:g} are tried, and each seed is judged at the one with which the "
-            "others have the longest span on validation sequences. One that fails at a lag that "
-            "another learned is tried no further."
+            f"Of Adam. Default: {RATES_IN_WORDS} are tried, and each seed is judged at the one "
+            "with which the others have the longest span on validation sequences. One that fails "
+            "at a lag that another learned is tried no further."
         ),
     )
     clip: float | None = Field(

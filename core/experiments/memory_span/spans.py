@@ -6,6 +6,7 @@ import itertools
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from core.experiments.memory_span.declaration import (
@@ -26,6 +27,7 @@ from core.stats.estimates import (
     median_estimate,
     success_estimate,
 )
+from core.stats.learning_rates import leave_one_out
 
 
 @dataclass(frozen=True)
@@ -166,21 +168,9 @@ def best_rate(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> float:
     return max(config.learning_rates, key=rank)
 
 
-def seed_rates(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> dict[int, float]:
-    """Seed → the learning rate that the other seeds choose; of a single seed its own.
-
-    The best of several rates on some seeds is better on these than on others. A seed that has no
-    say in its own rate is judged without that bias (leave-one-out cross-validation, Stone 1974).
-    """
-    seeds = by_seed(attempts)
-    others = {seed: [a for a in attempts if a.seed != seed] for seed in seeds}
-    return {seed: best_rate(config, others[seed] or attempts) for seed in seeds}
-
-
 def judged(config: MemorySpanConfig, attempts: Sequence[Attempt]) -> list[Attempt]:
-    """The attempts of each seed at its learning rate."""
-    rates = seed_rates(config, attempts)
-    return [attempt for attempt in attempts if attempt.learning_rate == rates[attempt.seed]]
+    """The attempts of each seed at the learning rate that the other seeds choose."""
+    return leave_one_out(attempts, partial(best_rate, config))
 
 
 def seed_rows(own: Sequence[Attempt]) -> Iterator[SeedRow]:

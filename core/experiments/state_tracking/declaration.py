@@ -16,10 +16,8 @@ from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.models.counting import count_parameters, pass_cost, state_size
 from core.stats.aggregation import EXACT, MAJORITY
 from core.stats.estimates import Estimate
+from core.stats.learning_rates import LEARNING_RATES, RATES_IN_WORDS
 from core.tasks.word_problems import TaskName, WordProblem, word_problem
-
-LEARNING_RATES = (1e-3, 3e-3, 1e-2)
-"""Tried where no learning rate is set."""
 
 RIGHT = 90.0
 """Percent that must be right at a position for it to be reached."""
@@ -83,9 +81,8 @@ class StateTrackingConfig(Config):
         le=1.0,
         title="Learning rate",
         description=(
-            f"Of Adam. Default: {', '.join(f'{rate:g}' for rate in LEARNING_RATES[:-1])} and "
-            f"{LEARNING_RATES[-1]:g} are tried, and each seed is judged at the one with which the "
-            "others are most accurate on validation words."
+            f"Of Adam. Default: {RATES_IN_WORDS} are tried, and each seed is judged at the one "
+            "with which the others are most accurate on validation words."
         ),
     )
     clip: float | None = Field(

@@ -9,19 +9,18 @@ Shapes: S seeds, T time, B batch, V tokens, A answered steps, C states of the gr
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
-from statistics import fmean, median
+from statistics import fmean
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from core.device import device_sentence, resolve_device
-from core.experiment import Checkpoint, Event, Progress
+from core.experiment import Event, Progress
 from core.experiments.state_tracking.declaration import (
     RIGHT,
     PositionRow,
@@ -35,10 +34,17 @@ from core.experiments.state_tracking.declaration import (
 from core.models.recurrent import Recurrent
 from core.stats.aggregation import MAJORITY
 from core.stats.estimates import finite, median_estimate
+from core.stats.learning_rates import (
+    Attempt,
+    leave_one_out,
+    most_accurate_rate,
+    validation_by_rate,
+)
 from core.training import (
     LastStepClassifier,
     Throttle,
     Trainer,
+    at_every_rate,
     cross_entropy_by_seed,
     evenly_spaced,
     generators_of,
@@ -53,37 +59,20 @@ ONE_SIDED = 1.645
 """Standard errors above which a share is above chance, at 5%."""
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """What one seed came to with one learning rate."""
-
-    learning_rate: float
-    seed: int
-    validation: float | None
-    """Percent of the answers on validation words; None where training diverged."""
-    accuracies: tuple[float, ...]
-    """Percent of the test words, at every position."""
-
-
 def measure(config: StateTrackingConfig, checkpoint: bytes | None = None) -> Iterator[Event]:
     """Train with every learning rate, then report positions and seeds; the summary comes last."""
     torch.set_num_threads(config.threads)
     device = resolve_device(config.device, "float32")
     total = work(config)
     yield Progress(0, total, device_sentence(device))
-    rows, attempts = _loaded(checkpoint)
-    yield from rows
-    for number, rate in enumerate(config.learning_rates):
-        if any(attempt.learning_rate == rate for attempt in attempts):
-            continue
-        training = StateTraining(config, rate, device)
-        for event in training.events(number * rate_work(config), total):
-            if isinstance(event, TrainingRow):
-                rows.append(event)
-            yield event
-        attempts += training.attempts()
-        yield Checkpoint(_saved(rows, attempts))
-    own = judged(config, attempts)
+    attempts = yield from at_every_rate(
+        config.learning_rates,
+        lambda rate: StateTraining(config, rate, device),
+        TrainingRow,
+        checkpoint,
+        rate_work(config),
+    )
+    own = leave_one_out(attempts, most_accurate_rate)
     chances = config.problem.chances(config.longest_tested)
     blind = config.problem.without_memory(config.longest_tested)
     for attempt in own:
@@ -93,26 +82,6 @@ def measure(config: StateTrackingConfig, checkpoint: bytes | None = None) -> Ite
     seeds = [seed_row(config, attempt, blind) for attempt in own]
     yield from seeds
     yield summarise(config, attempts, seeds)
-
-
-def _saved(rows: Sequence[TrainingRow], attempts: Sequence[Attempt]) -> bytes:
-    """JSON keeps each float to the last bit."""
-    state = {
-        "rows": [row.flat() for row in rows],
-        "attempts": [[a.learning_rate, a.seed, a.validation, a.accuracies] for a in attempts],
-    }
-    return json.dumps(state).encode()
-
-
-def _loaded(checkpoint: bytes | None) -> tuple[list[TrainingRow], list[Attempt]]:
-    if checkpoint is None:
-        return [], []
-    state, names = json.loads(checkpoint), TrainingRow.header()
-    rows = [TrainingRow(**dict(zip(names, values, strict=True))) for values in state["rows"]]
-    return rows, [
-        Attempt(rate, seed, validation, tuple(accuracies))
-        for rate, seed, validation, accuracies in state["attempts"]
-    ]
 
 
 class Words(NamedTuple):
@@ -243,30 +212,6 @@ class StateTraining:
         ]
 
 
-def best_rate(config: StateTrackingConfig, attempts: Sequence[Attempt]) -> float:
-    """The learning rate with the highest median validation accuracy; of equals, the first. A seed
-    that diverged counts as having none right."""
-
-    def rank(rate: float) -> float:
-        own = [a.validation or 0.0 for a in attempts if a.learning_rate == rate]
-        return median(own) if own else -1.0
-
-    return max(config.learning_rates, key=rank)
-
-
-def judged(config: StateTrackingConfig, attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Each seed's attempt at the rate that the other seeds choose; a single seed chooses its own.
-
-    A seed that has no say in its own rate is judged without the luck of the best of three.
-    """
-    own = []
-    for seed in dict.fromkeys(attempt.seed for attempt in attempts):
-        others = [attempt for attempt in attempts if attempt.seed != seed]
-        rate = best_rate(config, others or attempts)
-        own += [a for a in attempts if a.seed == seed and a.learning_rate == rate]
-    return own
-
-
 def reach(accuracies: Sequence[float]) -> int:
     """How many positions from the first on have at least 90% right: 100 95 80 92 → 2."""
     below = (index for index, percent in enumerate(accuracies) if percent < RIGHT)
@@ -308,12 +253,7 @@ def summarise(
     known = [row for row in seeds if row.reach is not None]
     last, trained = config.longest_tested, config.longest_trained
     blind = config.problem.without_memory(last)[trained if last > trained else 0 :]
-    by_rate = {
-        rate: [a for a in attempts if a.learning_rate == rate] for rate in config.learning_rates
-    }
-    rates = {
-        rate: median([a.validation or 0.0 for a in own]) for rate, own in by_rate.items() if own
-    }
+    rates = validation_by_rate(attempts)
     return StateTrackingSummary(
         reach=MAJORITY.estimate([float(row.reach or 0) for row in known]),
         within_accuracy=median_estimate(row.within_accuracy for row in known),
@@ -321,7 +261,7 @@ def summarise(
         without_memory=fmean(blind),
         carried=config.carried,
         parameters=config.parameters,
-        reported_learning_rate=best_rate(config, attempts),
+        reported_learning_rate=most_accurate_rate(attempts),
         reach_by_seed=", ".join(
             f"≥ {row.reach}" if row.reach == last else str(row.reach) for row in known
         ),

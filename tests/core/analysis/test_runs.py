@@ -41,6 +41,11 @@ SMALL: dict[str, dict[str, Value]] = {
         "cell": "gru", "hidden_size": 8, "seeds": 3, "training_steps": 60, "longest_trained": 5,
         "longest_tested": 9, "validations": 2, "tested_words": 50, "learning_rate": 0.01,
     },
+    "recall": {
+        "cell": "transformer", "hidden_size": 16, "seeds": 3, "training_steps": 30,
+        "most_pairs": 4, "sequence_length": 16, "vocabulary": 12, "validations": 2,
+        "tested_sequences": 20, "learning_rate": 0.01,
+    },
 }  # fmt: skip
 
 
@@ -133,6 +138,7 @@ def test_what_is_repeated_is_declared() -> None:
         "memory-span": "seed",
         "two-sided-context": "seed",
         "state-tracking": "seed",
+        "recall": "seed",
     }
     counts = [c for c in PARAMETER_COUNT.summary.columns() if c.role == "measure"]
     assert all(column.aggregation is EXACT for column in counts)

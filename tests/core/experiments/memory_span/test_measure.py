@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 import random
+from functools import partial
 from statistics import fmean, stdev
 from typing import Any
 
@@ -15,7 +16,6 @@ import torch
 from core.experiment import Checkpoint, Progress, Row
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.memory_span.declaration import (
-    LEARNING_RATES,
     AttemptRow,
     LagRow,
     MemorySpanConfig,
@@ -32,7 +32,6 @@ from core.experiments.memory_span.spans import (
     lag_row,
     majorities,
     remaining_rates,
-    seed_rates,
     seed_rows,
     seed_spans,
     summarise,
@@ -42,6 +41,7 @@ from core.models.counting import count_parameters, pass_cost
 from core.models.registry import variants
 from core.settings import BadSetting
 from core.stats.estimates import MISSING, Estimate
+from core.stats.learning_rates import LEARNING_RATES, seed_rates
 from core.stats.tests import rank_sum_test
 from tests.core.made import every_variant
 
@@ -387,12 +387,12 @@ class TestLearningRates:
             }
         )
         assert best_rate(config(), made) == FAST
-        assert seed_rates(config(), made) == {0: MIDDLE, 1: FAST, 2: MIDDLE}
+        assert seed_rates(made, partial(best_rate, config())) == {0: MIDDLE, 1: FAST, 2: MIDDLE}
         assert [row.span for row in seed_rows(judged(config(), made))] == [2, 0, 2]
 
     def test_a_single_seed_chooses_for_itself(self) -> None:
         made = attempts_of({(rate, 2): [10 if rate == FAST else None] for rate in LEARNING_RATES})
-        assert seed_rates(config(seeds=1), made) == {0: FAST}
+        assert seed_rates(made, partial(best_rate, config(seeds=1))) == {0: FAST}
 
     def test_choosing_the_rate_by_the_other_seeds_favours_no_span(self) -> None:
         """Three equally good rates, whose spans differ by luck alone as 60 plain RNNs' did.

@@ -22,17 +22,15 @@ from core.experiments.state_tracking.declaration import (
     work,
 )
 from core.experiments.state_tracking.measure import (
-    Attempt,
     StateTraining,
-    best_rate,
     chance_from,
-    judged,
     reach,
     summarise,
 )
 from core.models.counting import pass_cost
 from core.settings import BadSetting
 from core.stats.estimates import MISSING, Estimate
+from core.stats.learning_rates import Attempt
 from tests.core.made import every_variant
 
 TINY: dict[str, Any] = {
@@ -158,23 +156,6 @@ def test_where_chance_begins() -> None:
     assert chance_from([100.0], [100.0], 200) is None, "nothing can be above it"
 
 
-def attempt(rate: float, seed: int, validation: float | None, right: int = 10) -> Attempt:
-    accuracies = tuple([100.0] * right + [0.0] * (10 - right))
-    return Attempt(rate, seed, validation, accuracies)
-
-
-def test_each_seed_is_judged_at_the_rate_that_the_others_choose() -> None:
-    made = [
-        *(attempt(0.001, seed, 60) for seed in range(3)),
-        *(attempt(0.003, seed, percent) for seed, percent in enumerate((100, 10, 90))),
-        *(attempt(0.01, seed, 50) for seed in range(3)),
-    ]
-    assert best_rate(config(), made) == 0.003
-    # Without seed 0 the median at 0.003 is 50, without seed 1 it is 95, without seed 2 it is 55.
-    assert [one.learning_rate for one in judged(config(), made)] == [0.001, 0.003, 0.001]
-    assert [one.learning_rate for one in judged(config(), made[:1])] == [0.001]
-
-
 def test_a_seed_that_diverged_has_no_value_and_the_others_have() -> None:
     settings = {"learning_rate": 1.0, "nonlinearity": "relu", "cell": "rnn", "clip": None}
     events = run(**settings, recurrent_gain=40, longest_trained=40, longest_tested=60)
@@ -189,7 +170,7 @@ def test_a_seed_that_diverged_has_no_value_and_the_others_have() -> None:
         asked, flat
     )
     rows = [dataclasses.replace(of(run(), SeedRow)[0], reach=7), of(events, SeedRow)[1]]
-    partly = summarise(config(), [attempt(0.001, 0, 70), attempt(0.001, 1, None)], rows)
+    partly = summarise(config(), [Attempt(0.001, 0, 70.0, ()), Attempt(0.001, 1, None, ())], rows)
     assert (partly.reach, partly.diverged) == (Estimate(7, None, None, 1), "seed 1")
 
 
