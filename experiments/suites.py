@@ -11,7 +11,7 @@ from core.analysis.sweeps import STAMP, Sweep
 from core.chapter import RECURRENCE, SUCCESSORS, Measurement
 from core.chapter.claim import MeasuredClaim, key_of
 from core.chapter.memory import SMALL
-from core.chapter.successors import FOLLOWED
+from core.chapter.successors import FOLLOWED, RECALLED
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
@@ -149,13 +149,7 @@ BEYOND_CLAIMS = (
         ALL,
         {"learning_rate": (0.01,), "training_steps": (300,), "seeds": (3,)},
     ),
-    Measurement(
-        "what recurrence, its successors and attention keep apart",
-        RECALL,
-        (*ONE_DIRECTION, "min-gru", ATTENTION),
-        {"learning_rate": (0.01,), "training_steps": (600,)},
-        headline=True,
-    ),
+    RECALLED,
     Measurement(
         "what all six keep apart",
         RECALL,
@@ -307,7 +301,7 @@ SUITES: tuple[Suite, ...] = (
         "Successors",
         "Why did attention win, and what came back? How attention's time grows, what all steps at "
         "once gain, in which layers the gradient lasts, and what a minGRU and a transformer "
-        "remember and follow beside a GRU. Some ten minutes.",
+        "remember, keep apart and follow beside a GRU. Some ten minutes.",
         _claimed(SUCCESSORS),
     ),
     Suite(

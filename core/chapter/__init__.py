@@ -1,4 +1,4 @@
-"""Which of the chapter's fifteen claims hold here, and which of six on what came after it?
+"""Which of the chapter's fifteen claims hold here, and which of seven on what came after it?
 
 Every verdict is computed from finished runs:
 
@@ -48,6 +48,7 @@ from core.chapter.successors import (
     ATTENTION_SQUARES,
     LINEAR_GRADIENT,
     MIN_GRU,
+    RECALL_CLAIM,
     STATE_FOLLOWED,
 )
 from core.experiment import Experiment
@@ -96,6 +97,7 @@ SUCCESSORS: tuple[Claim, ...] = (
     ATTENTION_SQUARES,
     AT_ONCE,
     ATTENTION_GRADIENT,
+    RECALL_CLAIM,
     LINEAR_GRADIENT,
     MIN_GRU,
     STATE_FOLLOWED,

@@ -94,6 +94,6 @@ def test_a_claim_is_guessed_and_a_reload_keeps_the_guess(
     page.get_by_text("You guessed").wait_for()
     page.reload()
     page.get_by_text("You guessed").wait_for()
-    page.get_by_text("1 of 21 predicted").wait_for()
+    page.get_by_text("1 of 22 predicted").wait_for()
     assert page.url.endswith("/chapter?predict=true&claim=8"), "no guess in a link to share"
     assert visitor.problems == []

@@ -90,7 +90,7 @@ def test_every_claim_can_be_opened_by_a_link(store: Store, show: Show) -> None:
 def test_the_figure_is_hidden_until_a_guess_is_committed(store: Store, show: Show) -> None:
     app = show(CHAPTER, claim="2", predict="true")
     assert JACOBIAN not in texts(app)
-    assert plain("0 of 21 predicted") in texts(app)
+    assert plain("0 of 22 predicted") in texts(app)
     app.button(key="commit-2").click().run()
     assert "Choose or type a guess first" in app.warning[0].value
     assert JACOBIAN not in texts(app)
@@ -100,7 +100,7 @@ def test_the_figure_is_hidden_until_a_guess_is_committed(store: Store, show: Sho
     assert JACOBIAN in texts(app)
     assert plain("You guessed 5; measured: 6.") in texts(app)
     assert "Holds" in label_of(app, 2)
-    assert plain("1 of 21 predicted, 0 right") in texts(app)
+    assert plain("1 of 22 predicted, 0 right") in texts(app)
 
 
 def test_a_guess_stays_for_the_session(store: Store, show: Show) -> None:
@@ -316,12 +316,12 @@ def test_a_guess_is_told_beside_what_was_measured() -> None:
 
 def test_the_score_counts_what_is_known() -> None:
     found = {1: verdict("a"), 2: verdict("b"), 3: verdict(None)}
-    assert predictions.score({}, found) == "0 of 21 predicted"
-    assert predictions.score({1: Guess()}, found) == "0 of 21 predicted"
+    assert predictions.score({}, found) == "0 of 22 predicted"
+    assert predictions.score({1: Guess()}, found) == "0 of 22 predicted"
     made = {1: Guess("a"), 2: Guess("a"), 3: Guess("a")}
-    assert predictions.score(made, found) == ("3 of 21 predicted, 1 of 2 that are measured right")
-    assert predictions.score({1: Guess("a"), 2: Guess("a")}, found) == "2 of 21 predicted, 1 right"
-    assert predictions.score({3: Guess("a")}, found) == "1 of 21 predicted"
+    assert predictions.score(made, found) == ("3 of 22 predicted, 1 of 2 that are measured right")
+    assert predictions.score({1: Guess("a"), 2: Guess("a")}, found) == "2 of 22 predicted, 1 right"
+    assert predictions.score({3: Guess("a")}, found) == "1 of 22 predicted"
 
 
 def test_what_the_browser_kept_is_taken_up_again(
@@ -332,7 +332,7 @@ def test_what_the_browser_kept_is_taken_up_again(
     monkeypatch.setattr("dashboard.ui.browser.kept", lambda name, own: own or text)
     app = show(CHAPTER, claim="2", predict="true")
     assert plain("You guessed 6, which is right.") in texts(app)
-    assert plain("2 of 21 predicted, 1 of 1 that are measured right") in texts(app)
+    assert plain("2 of 22 predicted, 1 of 1 that are measured right") in texts(app)
     assert "again-10" in keys(app), "the quiz too"
     assert {*app.query_params} == {"claim", "predict"}, "no guess in the address"
 
@@ -394,4 +394,4 @@ def test_the_table_of_the_cells_shows_what_machines_are_called_as_text() -> None
 
 
 def test_claims_are_numbered_as_the_address_numbers_them() -> None:
-    assert [str(number) for number in range(1, 22)] == claims.NUMBERS
+    assert [str(number) for number in range(1, 23)] == claims.NUMBERS

@@ -32,11 +32,13 @@ from core.chapter.successors import (
     FOLLOWED,
     GRADIENTS,
     MIN_SPANS,
+    RECALLED,
     exponents_by_length,
     timed_beside_attention,
 )
 from core.experiment import Column
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.recall import RECALL
 from core.experiments.state_tracking import STATE_TRACKING
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.models.architecture import variant_title
@@ -376,8 +378,9 @@ FIGURES: Mapping[int, Figure] = {
     16: Figure(_exponents, "Dotted: T². Each dot: from half of that length to that length."),
     17: Figure(_over_attention, "Below the dotted line the GRU is the faster one."),
     18: Figure(_gradients(None, dataclasses.replace(GRADIENTS, variants=("rnn", "transformer")))),
-    19: Figure(_gradients(None, GRADIENTS)),
-    20: Figure(_lags(MIN_SPANS)),
-    21: Figure(_preview(LEADING[STATE_TRACKING.name], FOLLOWED)),
+    19: Figure(_preview(LEADING[RECALL.name], RECALLED)),
+    20: Figure(_gradients(None, GRADIENTS)),
+    21: Figure(_lags(MIN_SPANS)),
+    22: Figure(_preview(LEADING[STATE_TRACKING.name], FOLLOWED)),
 }
 """By the number of the claim."""

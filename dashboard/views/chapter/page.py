@@ -11,7 +11,7 @@ from dashboard.views.chapter import claims, predictions, quiz
 st.title("What the chapter claims", anchor=False)
 
 st.caption(
-    "Fifteen claims of the textbook on recurrent networks, and six on what came after them, each "
+    "Fifteen claims of the textbook on recurrent networks, and seven on what came after them, each "
     "measured on this machine. Select a number to open its claim."
 )
 

@@ -1,4 +1,4 @@
-"""Claims 16 to 21: from runs of throughput, gradient-decay, memory-span and state-tracking."""
+"""Claims 16 to 22: why attention won, and what came back."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from core.chapter.successors import (
     LONGEST,
     MIN_GRU,
     MIN_SPANS,
+    RECALL_CLAIM,
+    RECALLED,
     STATE_FOLLOWED,
     exponents_by_length,
     kept_per_step,
@@ -271,3 +273,30 @@ def test_few_seeds_that_do_not_follow_it_do_not_tell() -> None:
     assert parts["the GRU can"] is None
     assert found.answer is None
     assert judge(STATE_FOLLOWED, *runs)[0].figure == "Missing: state tracking of GRU."
+
+
+def keeper(variant: str, *pairs: int, carried: int = 64) -> Made:
+    seeds = {"seed": range(len(pairs)), "pairs": pairs, "accuracy": 50.0, "most_accuracy": 50.0}
+    return run(
+        RECALLED.experiment,
+        variant,
+        settings={**{name: v[0] for name, v in RECALLED.settings.items()}, "seeds": len(pairs)},
+        tables={"seeds": pandas.DataFrame(seeds)},
+        pairs=Estimate(sorted(pairs)[len(pairs) // 2], None, None, len(pairs)),
+        carried=carried,
+    )
+
+
+def test_attention_keeps_more_apart_than_each_recurrence() -> None:
+    few = [keeper(cell, 0, 2, 2, 2, 0, 2) for cell in ("rnn", "lstm", "gru", "min-gru")]
+    found, _ = judge(RECALL_CLAIM, *few, keeper("transformer", *[8] * 6, carried=16_512))
+    assert (found.outcome, found.answer) == ("holds", "The transformer")
+    assert found.measured == "≥ 8 pairs"
+    assert "2 with 64 numbers of state in RNN 64" in found.figure
+    assert "16,512 numbers of state in Transformer 64" in found.figure
+    found, parts = judge(
+        RECALL_CLAIM, *few[1:], keeper("rnn", *[8] * 6), keeper("transformer", *[2] * 6)
+    )
+    assert parts["more than the RNN"] is False
+    assert parts["more than the LSTM"] is None
+    assert judge(RECALL_CLAIM, *few)[0].figure == "Missing: recall of Transformer."

@@ -82,7 +82,7 @@ def test_an_empty_store_gives_every_claim_and_the_commands_that_would_measure_it
     store: Store,
 ) -> None:
     words = Reader(chapter_report(store, {})).words
-    assert "None of the 21 claims is measured yet." in words
+    assert "None of the 22 claims is measured yet." in words
     for claim in CLAIMS:
         assert f"{claim.number} · {claim.title}" in words
         assert claim.statement in words
@@ -94,7 +94,7 @@ def test_a_measured_claim_has_its_verdict_figure_runs_and_commands(
     measured: Store, page: str
 ) -> None:
     words = Reader(page).words
-    assert "2 of 21 claims are measured" in words
+    assert "2 of 22 claims are measured" in words
     assert "From 256 to 64 hidden units the count shrinks" in words
     for run in measured.runs():
         assert run.run_id in words
@@ -133,7 +133,7 @@ def test_the_command_writes_a_file_or_standard_output(
     assert main(["report"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("<!doctype html>")
-    assert "1 of 21 claims is measured: 1 holds." in printed
+    assert "1 of 22 claims is measured: 1 holds." in printed
     file = tmp_path / "report.html"
     assert main(["report", "--output", str(file)]) == 0
     out, said = capsys.readouterr()
