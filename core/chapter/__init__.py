@@ -48,7 +48,7 @@ from core.chapter.successors import (
     ATTENTION_SQUARES,
     LINEAR_GRADIENT,
     MIN_GRU,
-    RECALL_CLAIM,
+    PAIRS_APART,
     STATE_FOLLOWED,
 )
 from core.experiment import Experiment
@@ -97,7 +97,7 @@ SUCCESSORS: tuple[Claim, ...] = (
     ATTENTION_SQUARES,
     AT_ONCE,
     ATTENTION_GRADIENT,
-    RECALL_CLAIM,
+    PAIRS_APART,
     LINEAR_GRADIENT,
     MIN_GRU,
     STATE_FOLLOWED,

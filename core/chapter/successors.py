@@ -388,7 +388,7 @@ def recall_rule(results: Results) -> Verdict:
     )
 
 
-RECALL_CLAIM = Claim(
+PAIRS_APART = Claim(
     19,
     "Attention keeps more things apart than a state of fixed size",
     "A recurrence keeps all that it has read in a state of fixed size; attention looks up what it "

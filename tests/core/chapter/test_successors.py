@@ -20,7 +20,7 @@ from core.chapter.successors import (
     LONGEST,
     MIN_GRU,
     MIN_SPANS,
-    RECALL_CLAIM,
+    PAIRS_APART,
     RECALLED,
     STATE_FOLLOWED,
     exponents_by_length,
@@ -289,14 +289,14 @@ def keeper(variant: str, *pairs: int, carried: int = 64) -> Made:
 
 def test_attention_keeps_more_apart_than_each_recurrence() -> None:
     few = [keeper(cell, 0, 2, 2, 2, 0, 2) for cell in ("rnn", "lstm", "gru", "min-gru")]
-    found, _ = judge(RECALL_CLAIM, *few, keeper("transformer", *[8] * 6, carried=16_512))
+    found, _ = judge(PAIRS_APART, *few, keeper("transformer", *[8] * 6, carried=16_512))
     assert (found.outcome, found.answer) == ("holds", "The transformer")
     assert found.measured == "≥ 8 pairs"
     assert "2 with 64 numbers of state in RNN 64" in found.figure
     assert "16,512 numbers of state in Transformer 64" in found.figure
     found, parts = judge(
-        RECALL_CLAIM, *few[1:], keeper("rnn", *[8] * 6), keeper("transformer", *[2] * 6)
+        PAIRS_APART, *few[1:], keeper("rnn", *[8] * 6), keeper("transformer", *[2] * 6)
     )
     assert parts["more than the RNN"] is False
     assert parts["more than the LSTM"] is None
-    assert judge(RECALL_CLAIM, *few)[0].figure == "Missing: recall of Transformer."
+    assert judge(PAIRS_APART, *few)[0].figure == "Missing: recall of Transformer."
