@@ -236,6 +236,7 @@ def chart_frame(
     labels = set(pandas.concat([*(t["label"] for t in tables), zeros["label"]]))
     series = Series({n: style for n, style in styles.items() if n in labels}, height)
     low, high = float(places.min()), float(places.max())
+    sizes = sizes and low > 0  # zero has no place on a logarithmic axis
     if sizes and low == high:
         low, high = low / 1.5, high * 1.5
     if sizes:

@@ -26,8 +26,6 @@ class Heatmap:
     table: str
     axis: str
     measures: tuple[Measure, ...]
-    sizes: bool = False
-    """Whether every value of the curve axis is as wide as the others."""
 
     def available(self, shown: Shown) -> bool:
         """Whether the further axis has more than one value in any run."""
@@ -47,7 +45,7 @@ class Heatmap:
                     with st.container():
                         with above() as files:
                             st.markdown(f"**{plain(label)}**")
-                        chart = heatmap.heatmap(part, x, y, measure, limits, sizes=self.sizes)
+                        chart = heatmap.heatmap(part, x, y, measure, limits)
                         alt = f"{label}: {measure.title} by {x.title} and {y.title}"
                         put(shown, chart, alt, self.table, f"{measure.name}-{label}", files)
 

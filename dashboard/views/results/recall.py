@@ -7,7 +7,6 @@ from core.experiments.recall.declaration import longest_sequence
 from core.formatting import listed
 from dashboard.figures.base import Shown, measures
 from dashboard.figures.dots import Dots
-from dashboard.figures.heatmap import Heatmap
 from dashboard.figures.leading import PERCENT, TRAINING, leading
 from dashboard.figures.scatter import Scatter
 from dashboard.views.results.frame import numbers_set, results_page
@@ -46,7 +45,6 @@ FILLERS = {"blank": "blanks", "random": "random tokens"}
 
 FIGURES = (
     leading(RECALL),
-    Heatmap("By length", "places", "length", measures("accuracy", bounds=PERCENT), sizes=True),
     Scatter(
         "By state",
         x="carried",
