@@ -431,6 +431,8 @@ def is_carried(tag: str) -> bool:
 def _require_tables(run: BundledRun, tables: Mapping[str, bytes]) -> None:
     """The tables are those of the run's experiment, and have what its metrics say."""
     experiment, summary = experiment_named(run.experiment), None
+    first = int(run.settings.get("seed") or 0)
+    last = first + max(1, int(run.settings.get("seeds") or 1)) - 1
     in_time = sorted(run.metrics, key=lambda point: (point.at, point.value))
     latest = {(point.name, point.step): point.value for point in in_time}
     for file, content in tables.items():
@@ -454,6 +456,9 @@ def _require_tables(run: BundledRun, tables: Mapping[str, bytes]) -> None:
             text = table[column.name].dtype.kind not in "iufb"
             if column.role in ("measure", "seed") and text and len(table):
                 refuse(f"whose {where} has text where {column.name} is a number")
+        seeds = [table[column.name] for column in columns if column.role == "seed"]
+        if any(not of_run.dropna().between(first, last).all() for of_run in seeds):
+            refuse(f"whose {where} has seeds of another run")
         if row is experiment.summary:
             summary = table
         try:
