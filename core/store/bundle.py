@@ -34,6 +34,7 @@ from core.experiments import all_experiments, experiment_named
 from core.files import MEBIBYTE
 from core.formatting import inline_text, shortened
 from core.settings import BadSetting, Value
+from core.store.recorder import metric_points
 from core.store.records import (
     NOTE,
     RECORDED_TAGS,
@@ -428,8 +429,12 @@ def is_carried(tag: str) -> bool:
 
 
 def _require_tables(run: BundledRun, tables: Mapping[str, bytes]) -> None:
-    """The tables are those of the run's experiment, and its summary is what its metrics say."""
+    """The tables are those of the run's experiment, and have what its metrics say."""
     experiment, summary = experiment_named(run.experiment), None
+    first = int(run.settings.get("seed") or 0)
+    last = first + max(1, int(run.settings.get("seeds") or 1)) - 1
+    in_time = sorted(run.metrics, key=lambda point: (point.at, point.value))
+    latest = {(point.name, point.step): point.value for point in in_time}
     for file, content in tables.items():
         where = f"{file} of run {run.run_id[:8]}"
         match = FILES.fullmatch(file)
@@ -451,16 +456,21 @@ def _require_tables(run: BundledRun, tables: Mapping[str, bytes]) -> None:
             text = table[column.name].dtype.kind not in "iufb"
             if column.role in ("measure", "seed") and text and len(table):
                 refuse(f"whose {where} has text where {column.name} is a number")
+        seeds = [table[column.name] for column in columns if column.role == "seed"]
+        if any(not of_run.dropna().between(first, last).all() for of_run in seeds):
+            refuse(f"whose {where} has seeds of another run")
         if row is experiment.summary:
             summary = table
+        try:
+            points = list(metric_points(row, table))
+        except (ValueError, TypeError, OverflowError) as error:
+            refuse(f"whose {where} is no table ({_reason(error)})")
+        for name, value, step in points:
+            recorded = latest.get((name, step), value)
+            if not math.isclose(value, recorded, rel_tol=1e-9, abs_tol=1e-300):
+                refuse(f"whose {where} has another {_shown(name)} than the metrics of the run")
     if summary is None or summary.empty:
         refuse(f"whose run {run.run_id[:8]} has no result: its summary is missing")
-    latest = {point.name: point for point in sorted(run.metrics, key=_order)}
-    for column in experiment.summary.columns():
-        measured = column.role == "measure" and column.name in summary and column.name in latest
-        value = summary[column.name].iloc[-1] if measured else math.nan
-        if measured and not math.isclose(value, latest[column.name].value, rel_tol=1e-9):
-            refuse(f"whose run {run.run_id[:8]} has another {column.name} as metric than as result")
 
 
 def _require_rows(text: str) -> None:
@@ -472,11 +482,6 @@ def _require_rows(text: str) -> None:
     for row in rows:
         if len(row) != len(heading):
             raise ValueError(f"line {rows.line_num:,} has {len(row):,} cells, not {len(heading)}")
-
-
-def _order(point: Point) -> tuple[int, int, float]:
-    """By which of a metric's values MLflow finds the latest."""
-    return point.step, point.at, point.value
 
 
 def _parsed(place: str, content: bytes) -> Any:

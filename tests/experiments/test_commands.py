@@ -350,7 +350,8 @@ def test_a_corrupt_store_is_one_line_and_exit_one(
 def test_every_suite_is_made_of_valid_configs() -> None:
     from experiments.suites import SUITES
 
-    assert [suite.name for suite in SUITES] == ["first-look", "chapter", "papers", "full"]
+    names = ["first-look", "reference", "chapter", "successors", "papers", "full"]
+    assert [suite.name for suite in SUITES] == names
     assert len(SUITES[0].configs()) == 33
     for suite in SUITES:
         configs = suite.configs()
