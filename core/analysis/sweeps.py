@@ -111,10 +111,12 @@ def headline(
     launches: Sequence[Sweep],
     table: Table,
     declared: Callable[[Sweep], int] = lambda sweep: 0,
+    fetch: Callable[[Sequence[RunRecord]], None] = lambda runs: None,
 ) -> Sweep | None:
     """The sweep to show for an experiment, of its sweeps with the newest first.
 
-    `declared` says how much a suite wants a sweep to be the headline; 0 if none does.
+    `declared` says how much a suite wants a sweep to be the headline; 0 if none does. `fetch` is
+    told the runs whose summaries are about to be read one by one.
 
     It is the one that was pinned last; else, of times, one that was measured here before one that
     was imported; else the one that a suite declares and that has ended; else
@@ -153,6 +155,8 @@ def headline(
 
     ranked = sorted(comparisons, key=scope, reverse=True)
     tried = ranked[:MAX_TRIED]
+    if experiment.learned is not None:
+        fetch([run for sweep in tried for run in sweep.finished])
     return next((s for s in tried if any_learned(experiment, s.finished, table)), ranked[0])
 
 

@@ -465,7 +465,8 @@ class Store:
         copied = self._copies.table(run_id, name) if final else None
         if copied is not None:
             return copied
-        if self.is_remote and not self._has_table(record, name):
+        sure = final and name == experiment_named(record.experiment).summary.table
+        if self.is_remote and not sure and not self._has_table(record, name):
             return None
         with self.artifact(run_id, f"tables/{name}.csv") as path:
             # Whoever keeps files may be away for a moment; or somebody has deleted them meanwhile.

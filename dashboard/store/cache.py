@@ -79,7 +79,10 @@ def headline(experiment: Experiment) -> Sweep | None:
     runs = reader().runs(experiment.name)
 
     def choose() -> Sweep | None:
-        return grouping.headline(experiment, sweeps(runs), reader().table, headline_rank)
+        launches = sweeps(runs)
+        return grouping.headline(
+            experiment, launches, reader().table, headline_rank, _fetch_summaries
+        )
 
     return derived(f"headline of {experiment.name}", runs, choose)
 
@@ -105,6 +108,14 @@ def _compared(experiment: Experiment, runs: Sequence[RunRecord], by: str = "") -
     """A comparison, all that it reads being fetched at once."""
     fetch_values(experiment, runs)
     return compare(experiment, runs, reader().table, by)
+
+
+def _fetch_summaries(runs: Sequence[RunRecord]) -> None:
+    """Fetch at once the summaries of runs of one experiment, where a server has them."""
+    for name in {run.experiment for run in runs}:
+        summary = experiment_named(name).summary.table
+        away = reader().away(runs, summary)
+        reader().fetch(functools.partial(reader().table, run, summary) for run in away)
 
 
 def fetch_values(experiment: Experiment, runs: Sequence[RunRecord]) -> None:
