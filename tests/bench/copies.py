@@ -50,6 +50,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "memory-span": {"seeds": 3, "training_steps": 60, "longest_lag": 20},
     "two-sided-context": {"seeds": 3, "training_steps": 40, "furthest": 5},
     "state-tracking": {"seeds": 3, "training_steps": 40, "longest_tested": 64},
+    "recall": {"seeds": 3, "training_steps": 40, "most_pairs": 3},
 }
 """What each experiment is asked for, so that all variants of all together take a minute or so."""
 

@@ -290,8 +290,9 @@ def fill_hostile(store: Store) -> None:
     """
     texts = list(TEXTS.values())
     for place, experiment in enumerate(all_experiments()):
-        newest = texts[place]
-        others = [*texts[place + 1 :], *texts[:place]]
+        first = place % len(texts)
+        newest = texts[first]
+        others = [*texts[first + 1 :], *texts[:first]]
         for text in [*(others if place == 0 else others[:1]), newest]:
             statuses = HOSTILE_STATUSES if text == newest else HOSTILE_STATUSES[:1]
             for variant, status in zip(usual_variants(), statuses, strict=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -173,7 +174,7 @@ def test_a_command_of_an_older_version_is_this_programs_alone(
 ) -> None:
     run = hostile.runs()[0]
     tags = {**run.tags, "mlflow.source.name": recorded}
-    old = RunRecord(**{**vars(run), "settings": {"cell": "no longer"}, "tags": tags})
+    old = dataclasses.replace(run, settings={"cell": "no longer"}, tags=tags)
     assert reproduction(old) == given
 
 

@@ -11,13 +11,17 @@ from experiments.__main__ import main
 from experiments.cli import PORT, SECONDS, VARIANT_SETTINGS, parse
 from experiments.commands import configs_of
 
+FITTING = {"parameter_budget": 100_000, "state_budget": 512}
+FITTING |= {"sequence_length": 64, "vocabulary": 64}
+"""Values that all else at its default has room for."""
+
 
 def test_every_setting_has_a_flag() -> None:
     settings = [(e, setting) for e in all_experiments() for setting in settings_of(e.config)]
     for experiment, setting in settings:
         if setting.name in VARIANT_SETTINGS or setting.derived:
             continue
-        least = {"parameter_budget": 100_000, "state_budget": 512}.get(setting.name)
+        least = FITTING.get(setting.name)
         least = least or setting.minimum or 1
         value = least if setting.default is None else setting.default
         value = setting.choices[1] if setting.choices else value

@@ -359,13 +359,14 @@ def test_every_suite_is_made_of_valid_configs() -> None:
         assert all(isinstance(config, experiment.config) for experiment, config in configs)
 
 
-def test_the_chapter_suite_measures_every_claim() -> None:
+def test_the_suites_of_both_chapters_measure_every_claim() -> None:
     free = {"seed", "seeds", "repetitions", "device", "threads"}
 
     def kind(experiment: str, config: Config) -> str:
         return f"{experiment} {sorted((k, v) for k, v in config.flat().items() if k not in free)}"
 
-    made = {kind(e.name, config) for e, config in suite_named("chapter").configs()}
+    suites = [suite_named(name) for name in ("chapter", "successors")]
+    made = {kind(e.name, config) for suite in suites for e, config in suite.configs()}
     asked = {
         (claim.number, measurement.title): {
             kind(measurement.experiment.name, config) for config in measurement.configs()
