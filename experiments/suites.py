@@ -126,8 +126,8 @@ BEYOND_CLAIMS = (
         {**SMALL_SPANS, "forget_bias": (None, 1)},
         headline=True,
     ),
-    # With this, "every encoder with attention" and "how fast all six are", every line of the
-    # scorecard at 64 units is measured.
+    # With this and the other parts on "all six" and "every encoder", every line of the scorecard at
+    # 64 units is measured.
     Measurement(
         "how far back all six learn to look",
         MEMORY_SPAN,
@@ -293,7 +293,8 @@ SUITES: tuple[Suite, ...] = (
         "Chapter",
         "Everything that the textbook claims: its set-up, what gain, gate biases, initialisation "
         "and depth change in it, what each cell costs, how far back it learns to look, what a "
-        "second direction sees, and what attention does for long sentences.",
+        "second direction sees, what attention does for long sentences, and what recurrence, a "
+        "minGRU and a transformer follow and keep apart.",
         CHAPTER,
     ),
     Suite(

@@ -1,7 +1,8 @@
 """Which learning rate a seed is judged at, where several were tried.
 
-The best of several rates on some seeds is better on these than on others. A seed that has no say in
-its own rate is judged without that bias (leave-one-out cross-validation, Stone 1974).
+A rate that was chosen for its results on some seeds looks better on these seeds than on new ones. A
+seed that has no say in its own rate is judged without that bias (leave-one-out cross-validation,
+Stone 1974).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from statistics import median
 from typing import Protocol, TypeVar
 
 LEARNING_RATES = (1e-3, 3e-3, 1e-2)
-"""Tried where no learning rate is set. Half a decade apart: neighbours learn about as well."""
+"""Tried where no learning rate is set: half a decade apart."""
 
 RATES_IN_WORDS = f"{', '.join(f'{r:g}' for r in LEARNING_RATES[:-1])} and {LEARNING_RATES[-1]:g}"
 

@@ -64,6 +64,7 @@ class AssociativeRecall:
         return 100 / len(self.values)
 
     def values_alone(self, pairs: int) -> float:
-        """Percent right of the best answer that knows which values came, and not with which keys:
-        any of them."""
+        """Percent right of the best answer that knows the set of values that came, and neither
+        their keys nor their order: any of them. Who knows the order does somewhat better without
+        any key, since earlier pairs tend to be asked for sooner."""
         return 100 / pairs

@@ -19,7 +19,7 @@ from dashboard.ui.text import day, plain, status_message
 from dashboard.views import active_runs
 
 MAX_CARDS = 48
-"""Cards in memory: six questions, light and dark, of a few stores."""
+"""Cards in memory: questions, light and dark, of a few stores."""
 
 FIGURE_HEIGHT = 90
 

@@ -55,10 +55,13 @@ class Picture:
 
 PICTURES = (
     Picture("gradient-flow", "gradient-flow", "forget bias"),
+    Picture("overview", ""),
     Picture("overview-phone", "", size=(390, 844), dark=True),
     Picture("chapter", "chapter", address=(("claim", "8"),), size=(1440, 1000)),
     Picture("memory-span", "memory-span", "how far back", (("figure", "Half-life and span"),)),
     Picture("length-quality", "length-quality", "with and without attention"),
+    Picture("state-tracking", "state-tracking"),
+    Picture("recall", "recall", dark=True),
     Picture("throughput", "throughput", "how fast all six are", dark=True),
     Picture("compare", "compare", "forget bias", size=(1440, 1240)),
     Picture("scorecard", "choose", size=(1440, 1240)),

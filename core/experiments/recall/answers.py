@@ -103,7 +103,7 @@ def _beside_values_alone(comparison: Comparison, names: Sequence[str]) -> Iterat
     phrases = [f"{name} has {number(v)}%" for name, v in accuracies.items() if v is not None]
     if level is not None and phrases:
         yield (
-            f"Who knows the values and not their keys has {number(level)}% right on average: "
+            f"To know the set of values alone gives {number(level)}% right on average: "
             f"{shortened_list(phrases, MAX_NAMED)}."
         )
 

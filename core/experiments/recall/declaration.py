@@ -137,7 +137,7 @@ class RecallConfig(Config):
         ge=1e-6,
         le=1e6,
         title="Clipping",
-        description="Largest norm of each network's gradient. Default: none.",
+        description="Largest norm of each network's gradient; none: not clipped.",
     )
     batch_size: int = Field(32, ge=1, le=4096, title="Batch size", description="Per seed and step.")
     validations: int = Field(
@@ -348,7 +348,7 @@ class RecallSummary(Row):
         description=(
             "Pairs kept apart: the largest number such that there and at every smaller one tried "
             "at least 90% of the queries are right in the longest sequences, reached by a majority "
-            "of the seeds. It lies on the grid of numbers tried, so it has no interval: see each "
+            "of the seeds that did not diverge. It lies on the grid of numbers tried, so it has no interval: see each "
             "seed."
         ),
         aggregation=MAJORITY,
@@ -389,7 +389,10 @@ class RecallSummary(Row):
     carried: int = measure(
         "State",
         unit="numbers",
-        description="What one step hands to the next.",
+        description=(
+            "What one step hands to the next; of attention the whole cache, filled or not. The "
+            "embeddings of earlier tokens that a step reads are not counted."
+        ),
         aggregation=EXACT,
     )
     parameters: int = measure(

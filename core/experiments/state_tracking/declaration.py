@@ -90,7 +90,7 @@ class StateTrackingConfig(Config):
         ge=1e-6,
         le=1e6,
         title="Clipping",
-        description="Largest norm of each network's gradient. Default: none.",
+        description="Largest norm of each network's gradient; none: not clipped.",
     )
     batch_size: int = Field(32, ge=1, le=4096, title="Batch size", description="Per seed and step.")
     validations: int = Field(

@@ -92,7 +92,7 @@ class TwoSidedContextConfig(Config):
         ge=1e-6,
         le=1e6,
         title="Clipping",
-        description="Largest norm of each network's gradient. Default: none.",
+        description="Largest norm of each network's gradient; none: not clipped.",
     )
     validations: int = Field(
         10, ge=1, le=1000, title="Validations", description="Evenly spaced over training."

@@ -34,9 +34,10 @@ sequences; that of a run is what a majority of its seeds reached. It lies on the
 tried and has no interval: the seeds are named. A bidirectional network may read on, which
 is of no use: the pairs come first.
 
-The references are exact. *Values alone*, the falling dotted line, is the best answer that knows
-which values came, and not with which keys: where training stops there, a network remembers and does
-not keep apart. The level dotted line is the best answer *without memory*: values are drawn without
+The references are exact. *Values alone*, the falling dotted line, is the best answer that knows the
+set of values that came, and neither their keys nor their order. A little more than that needs no
+keys either: earlier pairs tend to be asked for sooner, so that the order of the values says
+something. The level dotted line is the best answer *without memory*: values are drawn without
 regard to keys, so that the query alone says no more than *chance*, one in as many as there are
 values.
 """
