@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from core.analysis.comparison import contrasts
+from core.analysis.comparison import PairOutcome, contrasts
 from core.chapter.claim import (
     TRUTHS,
     Claim,
@@ -22,6 +22,7 @@ from core.chapter.claim import (
     every,
     evidence,
     exactly,
+    finding_of,
     is_better,
     not_measured,
     number_of,
@@ -59,7 +60,7 @@ BESIDE_ATTENTION = Measurement(
 SUBJECTS = {"attention": "attention's time grows", "fused": "the GRU's"}
 SQUARE, LINE = (1.75, 2.25), (0.75, 1.25)
 """Exponents of T that count as about quadratic and about linear."""
-DOUBLES = ("It doubles", "It comes to four times", "It stays the same")
+DOUBLES = ("It is about twice as long", "It is about four times as long", "Something else")
 
 
 def timed_beside_attention(results: Results) -> Mapping[str, Mapping[str, MatchedRuns]]:
@@ -94,14 +95,14 @@ def square_rule(results: Results) -> Verdict:
             for subject, exponent in sorted(exponents.items())
         ]
         sentences.append(f"On {name} {listed(words)}, from T = {LONGEST // 2:,} to {LONGEST:,}.")
-    last = list(grown.values())[-1]["attention"]
-    truth = within(last, SQUARE)
+    name, last = list(grown)[-1], list(grown.values())[-1]["attention"]
+    answers = {_times(exponents["attention"]) for exponents in grown.values()}
     return of_parts(
         parts,
         " ".join(sentences),
         measured=f"T{raised(number(last.value or 0.0))}",
-        spread=spread(last, over="launch"),
-        answer=DOUBLES[1] if truth else None,
+        spread=f"{name}: {spread(last, over='launch')}",
+        answer=answers.pop() if len(answers) == 1 else None,
         evidence=_evidence_of(results),
         numbers={
             f"{SUBJECTS[subject]} on {name}": exponent
@@ -109,6 +110,16 @@ def square_rule(results: Results) -> Verdict:
             for subject, exponent in of.items()
         },
     )
+
+
+def _times(exponent: Estimate) -> str | None:
+    """What becomes of a time with this exponent when T doubles; None where that is not clear."""
+    if within(exponent, SQUARE):
+        return DOUBLES[1]
+    if within(exponent, LINE):
+        return DOUBLES[0]
+    apart = within(exponent, SQUARE) is False and within(exponent, LINE) is False
+    return DOUBLES[2] if apart else None
 
 
 def exponents_by_length(
@@ -171,50 +182,53 @@ FASTER = ("At every length", "Up to some length", "At no length")
 
 
 def at_once_rule(results: Results) -> Verdict:
-    """Is attention faster than a GRU at each length, and a scan faster than its own steps?"""
+    """Does attention train faster than a GRU at every length, and a minGRU's scan?"""
     parts: dict[str, Truth] = {}
     sentences: list[str] = []
     numbers: dict[str, Estimate] = {}
-    answers, shown = set(), Estimate(None, None, None, 0)
+    answers: set[str | None] = set()
+    measured = shown = ""
+    over = ("attention", "training")
     for name, cells in timed_beside_attention(results).items():
-        over = ("attention", "training")
         estimates = times_by_length(results, cells["gru"], *over) if "gru" in cells else {}
-        if not estimates:
+        if LONGEST not in estimates:
             continue
         launches = ratios_by_length(results, cells["gru"], *over)
         slower = above_one({f"{T:,}": [one[T] for one in launches if T in one] for T in estimates})
-        for T in (min(estimates), max(estimates)):
-            parts[f"attention trains faster than a GRU at T = {T:,} on {name}"] = slower[f"{T:,}"]
-        shown = estimates[max(estimates)]
-        words = [
-            f"{number(e.value or 0.0)} times attention's at T = {T:,}" for T, e in estimates.items()
-        ]
+        parts[f"attention trains faster than a GRU at every length on {name}"] = every(
+            slower.values()
+        )
+        words = [f"{_ratio(e)} times attention's at T = {T:,}" for T, e in estimates.items()]
         sentences.append(f"On {name} a GRU's training time is {listed(words)}.")
         numbers |= {f"GRU over attention, T = {T:,}, on {name}": e for T, e in estimates.items()}
         answers.add(_where_faster(slower))
+        measured = f"{_ratio(estimates[LONGEST])}×"
+        shown = f"{name}: {spread(estimates[LONGEST], over='launch')}"
         if "min-gru" in cells:
-            result = compare_matched({"min-gru": cells["min-gru"]}).result("equations_over_fused")
-            gain = over_launches(cells["min-gru"], "equations_over_fused")
-            values = result.values["min-gru"] if result else ()
-            parts[f"a minGRU's scan trains faster than its steps on {name}"] = above_one(
-                {"scan": values}
-            )["scan"]
-            numbers[f"minGRU's steps over its scan on {name}"] = gain
-            sentences.append(
-                f"Step by step a minGRU takes {number(gain.value or 0.0)} times as long as all at "
-                f"once ({spread(gain, over='launch')})."
-            )
+            pair = compare_matched({cell: cells[cell] for cell in SPAN_CELLS})
+            scan = is_better(pair, "over_rnn", "min-gru", "gru")
+            parts[f"a minGRU's scan trains faster than a GRU on {name}"] = scan
+            steps = over_launches(cells["min-gru"], "equations_over_fused")
+            if steps.value is not None:
+                sentences.append(
+                    f"Step by step, in Python, a minGRU takes {_ratio(steps)} times as long as all "
+                    f"at once ({spread(steps, over='launch')})."
+                )
     if not parts:
         return not_measured("a GRU's training time beside attention's")
     return of_parts(
         parts,
         " ".join(sentences),
-        measured=f"{number(shown.value or 0.0)}×",
-        spread=spread(shown, over="launch"),
+        measured=measured,
+        spread=shown,
         answer=answers.pop() if len(answers) == 1 else None,
         evidence=_evidence_of(results),
         numbers=numbers,
     )
+
+
+def _ratio(estimate: Estimate) -> str:
+    return "an unknown number of" if estimate.value is None else number(estimate.value)
 
 
 def _where_faster(slower: Mapping[str, Truth]) -> str | None:
@@ -233,18 +247,19 @@ AT_ONCE = Claim(
     "Attention and scans compute all steps of a sequence at once, so that they train faster than a "
     "recurrence, whose steps wait for each other.",
     "Training time of a GRU over that of causal self-attention of the same width in the same "
-    f"turns, at lengths from 64 to {LONGEST:,}; and of a minGRU step by step over the same minGRU "
-    "as a scan. Decided over launches.",
+    f"turns, at lengths from 64 to {LONGEST:,}; and of a GRU beside a minGRU as a scan, both over "
+    f"a plain RNN, at T = {LONGEST:,}. Decided over launches.",
     Question("At which lengths does attention train faster than a GRU on this machine?", FASTER),
     at_once_rule,
     (BESIDE_ATTENTION,),
     section="Why attention won",
-    source="Vaswani et al. 2017",
+    source="Vaswani et al. 2017; Martin & Cundy 2018",
     quantity=f"Training time of a GRU over attention's, T = {LONGEST:,}",
     textbook="more than 1×",
     formula=r"h_t = f(x_t,\, h_{t-1}) \quad\text{against}\quad Y = g(x_1, \dots, x_T)",
-    why="A recurrence leaves most of a processor idle at each step. But attention does more work, "
-    "and the longer the sequence, the more.",
+    why="A step of a recurrence is too small to keep a processor busy. Attention has more to "
+    "compute, and the more so the longer the sequence: Vaswani et al. expect it to be faster where "
+    "the sequence is shorter than the width, which is 64 here.",
 )
 
 # What becomes of the gradient.
@@ -261,7 +276,7 @@ NEAR, FAR = 10, 60
 LASTS = 0.5 ** (1 / (FAR - NEAR))
 """Kept per step where half is left from NEAR to FAR."""
 LONGER = 2.0
-"""To last, a gradient must be halved in so many times as many steps as the plain RNN's."""
+"""A gradient lasts longer if it is halved in at least so many times as many steps."""
 FADES = ("Most of it fades on the way", "It does not fade with distance")
 
 
@@ -313,10 +328,10 @@ def attention_gradient_rule(results: Results) -> Verdict:
     near = matched.estimate("percent_distance_steps")
     kept_in_words = f"Kept per step, from {NEAR} to {FAR} steps back: {_kept_in_words(estimates)}."
     figure = kept_in_words
-    if near.value is not None:
+    if lasts and near.value is not None:
         figure += (
-            f" Its own step has most of it all the same: 1% of the last step's is left after "
-            f"{quantity(near.value, 'steps')}, and from there on it stays."
+            " Most of it belongs to the last step all the same: 1% of that step's is left after "
+            f"{quantity(near.value, 'steps')}, and then it stays."
         )
     return combined(
         [lasts],
@@ -345,10 +360,10 @@ ATTENTION_GRADIENT = Claim(
     source="Vaswani et al. 2017",
     quantity="Gradient kept per step back in a transformer block",
     textbook="1 a step",
-    formula=r"\frac{\partial a_t}{\partial x_s} \;\propto\; \alpha_{t,s} W_v \qquad"
-    r" \sum_s \alpha_{t,s} = 1",
-    why="One product of weights lies between any two steps, however far apart. It is small, for a "
-    "step that starts has its weight shared among all others.",
+    formula=r"a_t = \sum_s \alpha_{t,s}\, v_s \qquad"
+    r" \frac{\partial a_t}{\partial v_s} = \alpha_{t,s}\, I",
+    why="One weight lies between any two steps, however far apart. It is small at the start of "
+    "training, when attention is spread over all steps.",
 )
 
 RECALLED = Measurement(
@@ -358,7 +373,7 @@ RECALLED = Measurement(
     {"learning_rate": (0.01,), "training_steps": (600,)},
     headline=True,
 )
-KEEPS_MOST = ("The transformer", "A recurrence, or several alike")
+KEEPS_MOST = ("The transformer", "A recurrence")
 
 
 def recall_rule(results: Results) -> Verdict:
@@ -379,10 +394,10 @@ def recall_rule(results: Results) -> Verdict:
     overall = every(more.values())
     return of_parts(
         {f"more than the {variant_title(cell)}": truth for cell, truth in more.items()},
-        f"Pairs kept apart by a majority of the seeds: {listed(words)}.",
+        f"Pairs recalled by a majority of the seeds: {listed(words)}.",
         measured=quantity(pairs["transformer"].value, "pairs"),
         spread=f"{variant_title(best)}: {quantity(pairs[best].value, 'pairs')}",
-        answer=None if overall is None else KEEPS_MOST[not overall],
+        answer=KEEPS_MOST[0] if overall else KEEPS_MOST[1] if False in more.values() else None,
         evidence=evidence(*matched.values()),
         numbers=pairs,
     )
@@ -390,21 +405,23 @@ def recall_rule(results: Results) -> Verdict:
 
 PAIRS_APART = Claim(
     19,
-    "Attention keeps more things apart than a state of fixed size",
-    "A recurrence keeps all that it has read in a state of fixed size; attention looks up what it "
-    "needs among all steps, and keeps more pairs of a key and a value apart.",
-    "Multi-query associative recall at 64 units: the most pairs of which a majority of the seeds "
-    "has 90% of the queries right, after 600 training steps.",
-    Question("Which of the five keeps most pairs apart?", KEEPS_MOST),
+    "Attention learns to recall more pairs than a recurrence",
+    "A recurrence has to write all that it reads into one state; attention looks up what it needs "
+    "among all steps, and learns to recall more pairs of a key and a value.",
+    "Multi-query associative recall at 64 units, after 600 training steps at a learning rate of "
+    "0.01: the most pairs, of at most 8, of which a majority of the seeds has 90% of the queries "
+    "right. So few pairs would fit into every state here: this is about what is learned, not about "
+    "what there is room for. Where both recall all 8, more pairs would have to decide.",
+    Question("Which of the five learns to recall most pairs?", KEEPS_MOST),
     recall_rule,
     (RECALLED,),
     section="Why attention won",
     source="Arora et al. 2023",
-    quantity="Pairs of a key and a value that one transformer block keeps apart",
+    quantity="Pairs of a key and a value that one transformer block learns to recall",
     textbook="more",
     formula=r"v_s:\quad s = \arg\max_s \; q_t \cdot k_s",
-    why="A lookup compares the query with every key that was read. What it costs is the cache: "
-    "the state of attention grows with what it has read.",
+    why="A lookup compares the query with every key that was read. What it costs is a cache of "
+    "all of them, where a recurrence has one state (Arora et al. 2024).",
 )
 
 # What came back.
@@ -428,7 +445,7 @@ def linear_gradient_rule(results: Results) -> Verdict:
     shown = [*known, *(cell for cell in ("gru", "rnn") if cell in kept)]
     estimates = {cell: geometric_mean_estimate(kept[cell][1]) for cell in shown}
     return of_parts(
-        {f"the {variant_title(cell)} keeps it": truth for cell, truth in truths.items()},
+        {f"it lasts longer in the {variant_title(cell)}": truth for cell, truth in truths.items()},
         f"Kept per step, from {NEAR} to {FAR} steps back: {_kept_in_words(estimates)}.",
         measured=f"{number(estimates[known[0]].value or 0.0)} a step",
         spread=f"LRU; RNN: {number(estimates['rnn'].value or 0.0)}; {spread(estimates[known[0]])}",
@@ -449,11 +466,11 @@ LINEAR_GRADIENT = Claim(
     20,
     "A linear recurrence keeps the gradient by construction",
     "A recurrence that is linear in its state multiplies the gradient by its own eigenvalues and "
-    "by nothing else, so that the gradient lasts as long as these are set to last.",
+    "by nothing else, so that it can be built to keep the gradient longer than a plain RNN does.",
     "The chapter's set-up with an LRU, an S6 layer (Mamba) and a minGRU as their papers start "
     f"them: the share of the input's gradient that a step back keeps, from {NEAR} to {FAR} steps "
-    "back. To keep it means that it is halved in at least twice as many steps as the plain RNN's, "
-    "by more than noise.",
+    "back. Longer means that it is halved in at least twice as many steps as the plain RNN's, by "
+    "more than noise.",
     Question(
         "An LRU, an S6 layer and a minGRU start. In which does the gradient last?", ALL_OR_SOME
     ),
@@ -461,18 +478,25 @@ LINEAR_GRADIENT = Claim(
     (GRADIENTS,),
     section="What came back",
     source="Orvieto et al. 2023",
-    quantity="Gradient kept per step back in an LRU; kept means halved in twice as many steps as "
+    quantity="Gradient kept per step back in an LRU; longer means halved in twice as many steps as "
     "in the RNN",
-    textbook="kept",
+    textbook="longer",
     formula=r"h_t = \lambda \odot h_{t-1} + \gamma \odot B x_t \qquad"
     r" \frac{\partial h_t}{\partial h_{t-k}} = \mathrm{diag}(\lambda)^k",
-    why="LRU and S6 start with eigenvalues near 1. A minGRU is linear too, but its gate starts "
-    "near ½, and half a gradient a step is soon nothing: being linear is not enough.",
+    why="LRU and S6 start with some eigenvalues near 1, and what is left of a gradient comes to be "
+    "theirs. A minGRU is linear too, but its gate starts near ½: being linear is not enough.",
 )
 
 SPAN_CELLS = ("gru", "min-gru")
 MIN_SPANS = Measurement("a GRU and a minGRU", MEMORY_SPAN, SPAN_CELLS, SMALL)
-REACHES = ("Further than the GRU", "As far or less", "It depends on the seed")
+REACHES = ("Further than the GRU", "As far or less")
+NO_FURTHER: Mapping[PairOutcome, Truth] = {
+    "better": False,
+    "worse": True,
+    "equal": True,
+    "equal within the margin": True,
+}
+"""Whether the first learned no longer lags than the second."""
 
 
 def min_gru_rule(results: Results) -> Verdict:
@@ -496,6 +520,7 @@ def min_gru_rule(results: Results) -> Verdict:
     parts: dict[str, Truth] = {}
     sentences: list[str] = []
     numbers: dict[str, Estimate] = {}
+    name = times = ""
     for name, cells in machines.items():
         over = {cell: over_launches(cells[cell], "over_rnn") for cell in SPAN_CELLS}
         comparison = compare_matched({cell: cells[cell] for cell in SPAN_CELLS})
@@ -503,14 +528,15 @@ def min_gru_rule(results: Results) -> Verdict:
             comparison, "over_rnn", "min-gru", "gru"
         )
         words = [
-            f"{number(e.value or 0.0)} times the plain RNN's in the {variant_title(cell)}"
+            f"{_ratio(e)} times the plain RNN's in the {variant_title(cell)}"
             for cell, e in over.items()
         ]
         sentences.append(f"On {name} training takes {listed(words)}, at T = {LONGEST:,}.")
         numbers |= {f"{variant_title(cell)} on {name}": e for cell, e in over.items()}
+        own, other = over["min-gru"].value, over["gru"].value
+        times = number(own / other) if own is not None and other else "–"
     comparison = compare_matched(spans)
-    further = is_better(comparison, "span", "min-gru", "gru")
-    no_further = None if further is None else not further
+    no_further = NO_FURTHER.get(finding_of(comparison, "span", "min-gru", "gru"))
     parts["it learns no longer lags than the GRU"] = no_further
     reach = {cell: comparison.estimate(cell, "span") for cell in SPAN_CELLS}
     sentences.append(
@@ -519,10 +545,10 @@ def min_gru_rule(results: Results) -> Verdict:
     return of_parts(
         parts,
         " ".join(sentences),
-        measured=quantity(reach["min-gru"].value, "steps"),
-        spread=f"GRU: {quantity(reach['gru'].value, 'steps')}; "
-        f"{seeds_in_words(comparison, 'min-gru')}",
-        answer=None if further is None else REACHES[not further],
+        measured=f"{times}×",
+        spread=f"{name}; spans of {quantity(reach['min-gru'].value, 'steps')} "
+        f"({seeds_in_words(comparison, 'min-gru')}) and {quantity(reach['gru'].value, 'steps')}",
+        answer=None if no_further is None else REACHES[no_further],
         evidence=evidence(
             *(cells[cell] for cells in machines.values() for cell in SPAN_CELLS), *spans.values()
         ),
@@ -533,22 +559,22 @@ def min_gru_rule(results: Results) -> Verdict:
 MIN_GRU = Claim(
     21,
     "A minGRU trains faster than a GRU and remembers as far or less",
-    "A minGRU's gate does not read the state, so that it trains as a scan, faster than a GRU; what "
-    "it gives up for that is memory.",
+    "A minGRU's gate does not read the state, so that it trains as a scan, faster than a GRU "
+    "(Feng et al. 2024). Whether it remembers as far as a GRU is asked here, not there.",
     f"Training times over a plain RNN's at T = {LONGEST:,}, over launches; memory spans of both, "
-    "trained anew at every lag. As far or less is decided only where the spans differ by more than "
-    "noise.",
+    "trained anew at every lag. As far or less: the spans are equal, or the GRU's is longer by "
+    "more than noise.",
     Question("How far does a minGRU learn to look back, beside a GRU of the same width?", REACHES),
     min_gru_rule,
     (BESIDE_ATTENTION, MIN_SPANS),
     section="What came back",
     source="Feng et al. 2024",
-    quantity="Longest lag that a minGRU learned, with every shorter one",
-    textbook="as the GRU's or less",
+    quantity=f"Training time of a minGRU over a GRU's, T = {LONGEST:,}",
+    textbook="less than 1×",
     formula=r"h_t = (1 - z_t) \odot h_{t-1} + z_t \odot \tilde h_t \qquad"
     r" z_t = \sigma(W_z x_t),\quad \tilde h_t = W_h x_t",
-    why="Its steps are a weighted sum that can be regrouped, so that all are computed in log T "
-    "rounds; its gate decides by the token alone what to keep.",
+    why="Its state is a weighted sum whose terms can be grouped, so that all steps are computed in "
+    "a few calls; its gate decides by the token alone what to keep.",
 )
 
 FOLLOWED = Measurement(
@@ -567,8 +593,7 @@ FOLLOWS = ("Both", "The GRU alone", "The transformer alone", "Neither")
 
 
 ENOUGH = 6
-"""Seeds of which none must follow it for a layer not to: if it did in half of all, the odds of
-seeing none would be 1 in 64."""
+"""Seeds of which none must follow it: if half of all did, the probability of none is 1 in 64."""
 
 
 def followed_rule(results: Results) -> Verdict:
@@ -588,7 +613,7 @@ def followed_rule(results: Results) -> Verdict:
         f"the {variant_title(cell)} can": can[cell] for cell in reaches if cell in FEEDS_BACK
     }
     parts |= {
-        f"the {variant_title(cell)} cannot": None if can[cell] is None else not can[cell]
+        f"the {variant_title(cell)} does not": None if can[cell] is None else not can[cell]
         for cell in reaches
         if cell not in FEEDS_BACK
     }
@@ -621,12 +646,13 @@ def followed_rule(results: Results) -> Verdict:
 
 STATE_FOLLOWED = Claim(
     22,
-    "What does not feed its state back cannot follow a state",
+    "What does not feed its state back does not follow a state",
     "One layer of attention, or of a recurrence whose gates do not read the state, cannot follow "
     "even parity beyond the lengths that it was trained on; RNN, LSTM and GRU can.",
     "Parity of a word, asked for after every token, trained on words of up to 40 tokens and judged "
-    "up to 256. A layer can if at least one seed is right beyond 80 tokens, at every position "
-    f"before too; it cannot if none of at least {ENOUGH} seeds is.",
+    "up to 256, at a learning rate of 0.01, which the plain RNN needs. A layer can if at least one "
+    "seed is right beyond 80 tokens, at every position before too; it does not if none of at least "
+    f"{ENOUGH} seeds is, which leaves it open whether one in three or four would be.",
     Question("Trained on parity up to 40 tokens: which is right beyond?", FOLLOWS),
     followed_rule,
     (FOLLOWED,),

@@ -348,8 +348,8 @@ class RecallSummary(Row):
         description=(
             "Pairs kept apart: the largest number such that there and at every smaller one tried "
             "at least 90% of the queries are right in the longest sequences, reached by a majority "
-            "of the seeds that did not diverge. It lies on the grid of numbers tried, so it has no interval: see each "
-            "seed."
+            "of the seeds that did not diverge. It lies on the grid of numbers tried, so it has no "
+            "interval: see each seed."
         ),
         aggregation=MAJORITY,
         limit=most_pairs,
