@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.experiment import Checkpoint, Progress, Row
-from core.experiments.recall import RECALL
+from core.experiments.recall import RECALL, measure
 from core.experiments.recall.declaration import (
     Place,
     PlaceRow,
@@ -22,6 +22,7 @@ from core.experiments.recall.declaration import (
     work,
 )
 from core.experiments.recall.measure import RecallTraining, kept_apart, summarise
+from core.models.recurrent import forward_batched
 from core.settings import BadSetting
 from core.stats.estimates import MISSING, Estimate
 from core.stats.learning_rates import Attempt
@@ -104,15 +105,23 @@ def test_the_parameters_are_the_tensors(tokens_read: int) -> None:
     assert asked.parameters == sum(p[0].numel() for p in training.networks.parameters())
 
 
-def test_a_step_reads_its_token_and_those_just_before_it() -> None:
-    """A change of one token changes what is answered there and in the step after, not before."""
-    training = RecallTraining(config(cell="tcn", tokens_read=2, seeds=1), 0.01, CPU)
-    tokens_STB = torch.ones(1, 6, 1, dtype=torch.long)
-    steps_SBN = torch.arange(6).view(1, 1, 6)
-    before = training.networks(tokens_STB, steps_SBN)
-    tokens_STB[0, 3] = 5
-    changed = (training.networks(tokens_STB, steps_SBN) != before).any(-1).flatten().tolist()
-    assert changed == [False, False, False, True, True, True]
+def test_a_step_reads_its_token_and_the_one_just_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[torch.Tensor] = []
+
+    def watched(layers: Any, x_STBI: torch.Tensor) -> torch.Tensor:
+        read.append(x_STBI)
+        return forward_batched(layers, x_STBI)
+
+    monkeypatch.setattr(measure, "forward_batched", watched)
+    asked = config(tokens_read=2, seeds=2)
+    training = RecallTraining(asked, 0.01, CPU)
+    tokens_STB = torch.tensor([3, 1, 4, 1, 5]).view(1, 5, 1).expand(2, 5, 1)
+    training.networks(tokens_STB, torch.zeros(2, 1, 1, dtype=torch.long))
+    own, before = read[0].split(asked.embedding_size, -1)
+    assert torch.equal(own[:, 1], own[:, 3])  # the same token
+    assert not torch.equal(own[:, 1], own[:, 2])
+    assert torch.equal(before[:, 1:], own[:, :-1])
+    assert not before[:, 0].any()
 
 
 def test_answers_are_read_at_the_steps_of_the_queries() -> None:
