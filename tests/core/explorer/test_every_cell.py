@@ -18,8 +18,8 @@ from core.explorer.stepping import MAX_ROWS, SteppedCell, calculations, symbol
 from core.models import own_cells
 from core.models.cell_check import Problem, check
 from core.models.layer import StepCell
-from core.models.registry import cell_kinds
 from core.settings import BadSetting
+from tests.core.made import every_cell
 
 H, T = 4, 6
 
@@ -32,7 +32,7 @@ def networks(cell: str, text: str = "", shift: Shift | None = None, **settings: 
     return fresh_networks(Exploration(config, text, shift=shift))
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_every_state_and_output_is_that_of_the_layer_itself(cell: str) -> None:
     """The whole layer over 1, 2, … T steps, in float64; of what is summarised, the norm."""
     nets = networks(cell)
@@ -59,7 +59,7 @@ def test_every_state_and_output_is_that_of_the_layer_itself(cell: str) -> None:
     assert seen or shown.name == "y"
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_the_gradient_is_autograds_through_the_whole_layer(cell: str) -> None:
     nets = networks(cell)
     x_STBI = nets.x_STBI.clone().requires_grad_()
@@ -72,7 +72,7 @@ def test_the_gradient_is_autograds_through_the_whole_layer(cell: str) -> None:
     assert len(shown) == 2 * T
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_every_line_is_of_something_that_the_step_makes(cell: str) -> None:
     stepped = SteppedCell(networks(cell))
     made = {part.name for part in stepped.parts}
@@ -91,7 +91,7 @@ def test_every_line_is_of_something_that_the_step_makes(cell: str) -> None:
     assert len(stepped.norm_rows()) == T * len(made)
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_the_numbers_in_a_line_come_to_its_value(cell: str) -> None:
     """Evaluated by hand, to the three decimals that are shown."""
     stepped = SteppedCell(networks(cell))
@@ -115,7 +115,7 @@ def test_the_numbers_in_a_line_come_to_its_value(cell: str) -> None:
     assert len(lines) >= len(stepped.equations)
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_a_cell_is_drawn_only_from_equations_and_every_box_fits(cell: str) -> None:
     stepped = SteppedCell(networks(cell))
     drawing = stepped.diagram()

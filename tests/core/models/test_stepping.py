@@ -15,6 +15,7 @@ from core.models.architecture import Architecture
 from core.models.layer import Parameters, State, StepCell
 from core.models.recurrent import Recurrent
 from core.models.registry import cell_kinds, gated_cells
+from tests.core.made import every_cell
 
 
 class _Gated(StepCell):
@@ -177,7 +178,7 @@ def network(cell: str, seeds: int | None = None, **shape: object) -> Recurrent:
     )
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_seeds_side_by_side_are_the_networks_alone(cell: str) -> None:
     together, x = network(cell, 2), normal(2, 6, 3, 3)
     output, _ = together(x)
@@ -192,7 +193,7 @@ def test_seeds_side_by_side_are_the_networks_alone(cell: str) -> None:
         torch.testing.assert_close(output[index], alone(x[index])[0], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_it_neither_looks_ahead_nor_at_other_sequences(cell: str) -> None:
     model, x = network(cell, layers=2), normal(6, 3, 3)
     output, _ = model(x)
@@ -202,7 +203,7 @@ def test_it_neither_looks_ahead_nor_at_other_sequences(cell: str) -> None:
     torch.testing.assert_close(model(x[:, 1:2])[0], output[:, 1:2], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_it_goes_on_from_where_it_stopped(cell: str) -> None:
     model, x = network(cell, layers=2), normal(6, 3, 3)
     output, last = model(x)
@@ -213,7 +214,7 @@ def test_it_goes_on_from_where_it_stopped(cell: str) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", cell_kinds())
+@pytest.mark.parametrize("cell", every_cell())
 def test_gradients_pass_gradcheck(cell: str) -> None:
     model = network(cell)
     names = [name for name, _ in model.named_parameters()]
