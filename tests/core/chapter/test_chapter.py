@@ -41,7 +41,7 @@ def test_what_measures_a_claim_can_be_launched_and_counts(claim: Claim) -> None:
     for measurement in claim.measurements:
         configs = measurement.configs()
         known = {setting.name for setting in settings_of(measurement.experiment.config)}
-        assert set(measurement.settings) <= known | {"seeds"}
+        assert set(measurement.settings) <= known | {"seeds", "launches"}
         for config in configs:
             assert measurement.includes(config.flat())
             assert claim in claims_measured_by(measurement.experiment, config.flat())
