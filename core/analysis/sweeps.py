@@ -116,7 +116,7 @@ def headline(
     """The sweep to show for an experiment, of its sweeps with the newest first.
 
     `declared` says how much a suite wants a sweep to be the headline; 0 if none does. `fetch` is
-    told the runs whose summaries are about to be read one by one.
+    told the runs whose summaries are about to be read one after the other.
 
     It is the one that was pinned last; else, of times, one that was measured here before one that
     was imported; else the one that a suite declares and that has ended; else
@@ -155,9 +155,15 @@ def headline(
 
     ranked = sorted(comparisons, key=scope, reverse=True)
     tried = ranked[:MAX_TRIED]
-    if experiment.learned is not None:
-        fetch([run for sweep in tried for run in sweep.finished])
-    return next((s for s in tried if any_learned(experiment, s.finished, table)), ranked[0])
+
+    def has_learned(sweep: Sweep) -> bool:
+        first, *others = sweep.finished
+        if any_learned(experiment, [first], table):
+            return True
+        fetch(others)
+        return any_learned(experiment, others, table)
+
+    return next((sweep for sweep in tried if has_learned(sweep)), ranked[0])
 
 
 def any_learned(experiment: Experiment, runs: Sequence[RunRecord], table: Table) -> bool:
