@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas
@@ -16,20 +16,13 @@ from core.analysis.choice_sentences import (
     proposal_in_words,
     rests_on,
 )
-from core.experiments import experiment_named
-from core.settings import Value
 from core.store.records import ACTIVE, RunRecord
 from experiments.export import EXPORT_FORMATS
+from experiments.queue import run_key
 from experiments.scorecards import Launch, launches
 
-RunKey = tuple[str, str]
-"""Experiment and settings: equal for a config and its runs."""
-
-
-def run_key(experiment: str, settings: Mapping[str, Value]) -> RunKey:
-    """What tells whether a run is one of a config."""
-    complete = experiment_named(experiment).complete(settings)
-    return experiment, json.dumps(complete, sort_keys=True)
+ID_LETTERS = 8
+"""Of a run that a command line names."""
 
 
 def active_among(proposal: Proposal, runs: Iterable[RunRecord]) -> list[RunRecord]:
@@ -60,7 +53,7 @@ def rows(choice: Choice) -> pandas.DataFrame:
             "variant": kind,
             "terms": card.terms.in_words,
             "recommended": kind in choice.recommended,
-            "surely": kind in choice.recommended and not choice.rivals.get(kind),
+            "surely": choice.is_sure(kind),
             "fit": card.fits[kind],
             "place": place_of(choice, kind),
             "beaten_by": " and ".join(choice.beaten.get(kind, ())),
@@ -129,5 +122,13 @@ def as_json(choice: Choice) -> bytes:
 
 
 def commands(choice: Choice) -> Sequence[str]:
-    """The command lines that make the proposed runs."""
-    return [launch.command for launch in launches_of(choice.proposal)]
+    """The command lines that make exactly the proposed runs. Where they repeat others and cost no
+    further look, none does: `compare` counts every look."""
+    proposal = choice.proposal
+    if proposal is None or proposal.repeated is None:
+        return [launch.command for launch in launches_of(proposal)]
+    runs = proposal.repeated.runs
+    if proposal.looks != 1 + max(run.looks for run in runs):
+        return []
+    ids = " ".join(run.run_id[:ID_LETTERS] for run in runs)
+    return [f"python -m experiments compare {ids} --add-seeds {proposal.repeats}"]

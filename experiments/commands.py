@@ -22,6 +22,7 @@ from core.analysis.more_seeds import (
     fewest_seeds,
     looks_at,
     planned_looks,
+    require_here,
     seeds_to_add,
     undecided,
     with_more_seeds,
@@ -454,6 +455,7 @@ def _add_seeds(store: Store, comparisons: Sequence[Comparison], args: argparse.N
 def _until_decided(store: Store, selected: list[RunRecord], args: argparse.Namespace) -> int:
     """Look, double the seeds and look again, with the correction for all planned looks."""
     (one,) = _of_one_experiment(_comparisons(store, selected, args), "until_decided")
+    require_here(one)
     totals = looks_at(fewest_seeds(one), args.until_decided)
     looks = planned_looks(one, totals)
     for look, (total, following) in enumerate(zip(totals, [*totals[1:], 0], strict=True), 1):

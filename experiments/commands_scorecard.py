@@ -58,6 +58,9 @@ def scorecard(args: argparse.Namespace) -> int:
     for question in card.questions:
         for launch in scorecards.launches(question.experiment, question.missing):
             say(f"not measured yet: {launch.command}")
+        if question.imported:
+            title = question.experiment.title
+            say(f"{title} was measured on another computer; what is missing, measure there")
     return 0
 
 

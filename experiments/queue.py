@@ -60,6 +60,10 @@ LAUNCH_ID = re.compile(r".+? \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [0-9a-f]{4}")
 """What `new_sweep` makes; a suite puts the title of each part behind it."""
 
 
+RunKey = tuple[str, str]
+"""Experiment and settings."""
+
+
 class QueueFull(BadSetting):
     """The queue takes no more runs."""
 
@@ -99,12 +103,16 @@ def equal_runs(
     imported.
     """
     here = socket.gethostname()
+
+    def key(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[RunKey, str]:
+        return run_key(experiment, settings), host if experiment_named(experiment).timed else ""
+
     recorded = {
-        _run_key(r.experiment, r.settings, "" if r.origin else str(r.owner.get("host") or here)): r
+        key(r.experiment, r.settings, "" if r.origin else str(r.owner.get("host") or here)): r
         for r in sorted(records, key=lambda record: record.status == "FINISHED")
         if r.status in (*ACTIVE, "FINISHED") and not r.archived
     }
-    return [recorded.get(_run_key(e.name, config.flat(), here)) for e, config in plan]
+    return [recorded.get(key(e.name, config.flat(), here)) for e, config in plan]
 
 
 @dataclass(frozen=True)
@@ -227,13 +235,12 @@ def name_tags(name: str) -> dict[str, str]:
     return {TAG_SWEEP_NAME: words} if words else {}
 
 
-def _run_key(experiment: str, settings: Mapping[str, Value], host: str) -> tuple[str, str, str]:
-    """What identifies equal runs; the machine belongs to it if the run measured time."""
+def run_key(experiment: str, settings: Mapping[str, Value]) -> RunKey:
+    """What is equal for a config and its runs, whatever limits they were launched within."""
     named = experiment_named(experiment)
     limits = {setting.name for setting in named.settings if setting.role == "limit"}
     decisive = {n: v for n, v in named.complete(settings).items() if n not in limits}
-    text = json.dumps(decisive, sort_keys=True)
-    return experiment, text, host if named.timed else ""
+    return experiment, json.dumps(decisive, sort_keys=True)
 
 
 def _require_devices_of(store: Store, configs: Sequence[Config]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -216,7 +217,8 @@ class Launch:
 
 
 def launches(experiment: Experiment, configs: Iterable[Config]) -> list[Launch]:
-    """One launch for each set of equal settings, in the order of the configs."""
+    """One launch for each set of equal settings and each range of seeds, in the order of the
+    configs."""
     default = experiment.config().flat()
     groups: dict[tuple[tuple[str, Value], ...], list[Config]] = {}
     for config in configs:
@@ -230,21 +232,33 @@ def launches(experiment: Experiment, configs: Iterable[Config]) -> list[Launch]:
         groups.setdefault(tuple(differing), []).append(config)
     grouped = []
     for differing_settings, members in groups.items():
-        settings = dict(differing_settings)
-        if (repeats := experiment.replicate) is not None:
-            seeds = sorted({config.seed for config in members})
-            settings |= {"seed": seeds[0]} if seeds[0] else {}
-            settings |= {repeats.name: len(seeds)} if len(seeds) != repeats.default else {}
-        shapes = [config.architecture for config in members]
-        grouped.append(
-            Launch(
-                experiment=experiment,
-                kinds=tuple(dict.fromkeys(shape.kind for shape in shapes)),
-                variants=tuple(dict.fromkeys(shape.variant for shape in shapes)),
-                settings=settings,
+        for seeds, variants in _by_seeds(members).items():
+            settings = dict(differing_settings)
+            if (repeats := experiment.replicate) is not None:
+                settings |= {"seed": seeds[0]} if seeds[0] else {}
+                settings |= {repeats.name: len(seeds)} if len(seeds) != repeats.default else {}
+            grouped.append(
+                Launch(
+                    experiment=experiment,
+                    kinds=tuple(dict.fromkeys(shape.kind for shape in variants)),
+                    variants=tuple(dict.fromkeys(shape.variant for shape in variants)),
+                    settings=settings,
+                )
             )
-        )
     return grouped
+
+
+def _by_seeds(configs: Iterable[Config]) -> dict[tuple[int, ...], list[Architecture]]:
+    """Seeds that follow each other → what is to be run with exactly these."""
+    of: dict[Architecture, set[int]] = {}
+    for config in configs:
+        of.setdefault(config.architecture, set()).add(config.seed)
+    found: dict[tuple[int, ...], list[Architecture]] = {}
+    for architecture, seeds in of.items():
+        ordered = sorted(seeds)
+        for _, following in itertools.groupby(enumerate(ordered), lambda pair: pair[1] - pair[0]):
+            found.setdefault(tuple(seed for _, seed in following), []).append(architecture)
+    return found
 
 
 def cell_texts(line: MeasureLine, kind: str) -> list[str]:

@@ -301,7 +301,10 @@ def print_choice(choice: Choice) -> None:
     for name, ids in choice.evidence.items():
         OUT.print(f"  {name}: {' '.join(run[:8] for run in ids)}", markup=False)
     OUT.print(proposal_in_words(choice), markup=False)
-    for command in choices.commands(choice):
+    commands = choices.commands(choice)
+    if choice.proposal is not None and not commands:
+        commands = ["with its button on the page Choose"]
+    for command in commands:
         OUT.print(f"  {command}", markup=False)
 
 

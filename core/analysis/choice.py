@@ -16,17 +16,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from core.analysis.comparison import Comparison
 from core.analysis.limits import (
     MIN_AGREEING,
     AnyLimit,
     Finding,
+    Fit,
     Limit,
     headlines,
     scored,
     scored_column,
     usual_sign,
 )
-from core.analysis.more_seeds import MAX_ADDED, Plan, with_more_seeds
+from core.analysis.more_seeds import MAX_ADDED, Plan, fewest_seeds, with_more_seeds
 from core.analysis.scorecard import (
     Basis,
     MeasureLine,
@@ -41,6 +43,9 @@ from core.settings import BadSetting
 
 Point = tuple[float, float]
 """A quality and a cost."""
+
+OPEN: tuple[Fit, ...] = ("not decided", "not measured")
+"""What a layer may turn out to do: neither to keep the limits nor to break them."""
 
 SIZE = "parameters"
 """A cost that is weighed only if somebody asks for it: the terms fix it, or nearly so."""
@@ -141,8 +146,12 @@ class Proposal:
     measures: tuple[str, ...]
     """The lines that it fills or sharpens."""
     kinds: tuple[str, ...]
+    """Those of which it measures what is lacking; it may have runs of others, to stand beside."""
     repeats: int = 0
-    """How many more seeds or launches, if it repeats what is measured."""
+    """How many more seeds or launches the kind with the fewest gets, if it repeats what is
+    measured; the others get as many as bring them to the same number."""
+    repeated: Comparison | None = None
+    """What it repeats."""
     looks: int = 1
     """How often the verdicts on these runs are then looked at."""
 
@@ -178,8 +187,9 @@ class Choice:
 
     @cached_property
     def frontier(self) -> list[str]:
-        """The kinds that no other one beats in both measures, the cheapest first."""
-        if self.quality is None or self.cost is None:
+        """The kinds that no other one beats in both measures, the cheapest first; empty where fewer
+        than two can be compared."""
+        if self.quality is None or self.cost is None or len(self.points) < 2:
             return []
         best = frontier(self.points, (self.quality.better, self.cost.better))
         falls = -1 if self.cost.better == "higher" else 1
@@ -190,6 +200,24 @@ class Choice:
         """The frontier; without one, a kind that alone keeps the limits."""
         alone = self.fitting if self.card.limits and len(self.fitting) == 1 else []
         return self.frontier or alone
+
+    def is_sure(self, kind: str) -> bool:
+        """Whether a recommended kind is better than each that it was compared with, in a measure;
+        alone, whether no other one may keep the limits."""
+        if kind in self.frontier:
+            return not self.rivals[kind]
+        return kind in self.recommended and not any(map(self.card.that, OPEN))
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a place may be noise, on the frontier or off it."""
+        return any(self.rivals.values()) or not all(map(self.surely_beaten, self.beaten))
+
+    def tied(self, kind: str, other: str) -> bool:
+        """Whether neither is surely better than the other, in either measure."""
+        measures = [measure for measure in (self.quality, self.cost) if measure is not None]
+        pairs = ((kind, other), (other, kind))
+        return not any(measure.surely(*pair) for measure in measures for pair in pairs)
 
     @cached_property
     def rivals(self) -> Mapping[str, list[str]]:
@@ -208,7 +236,7 @@ class Choice:
     @cached_property
     def beaten(self) -> Mapping[str, list[str]]:
         """Kind that fits and is not on the frontier → those on it that beat it."""
-        if self.quality is None or self.cost is None:
+        if self.quality is None or self.cost is None or not self.frontier:
             return {}
         better = self.quality.better, self.cost.better
         return {
@@ -232,8 +260,14 @@ class Choice:
 
     @property
     def not_compared(self) -> list[str]:
-        """The kinds that fit but lack the quality or the cost."""
-        return [kind for kind in self.fitting if kind not in self.points]
+        """The kinds that fit, beside others, but lack the quality or the cost."""
+        return [k for k in self.fitting if k not in self.points and len(self.fitting) > 1]
+
+    @property
+    def fixed(self) -> str:
+        """A measure that was asked for and that the terms make equal for all; empty for none."""
+        lines = self.card.lines
+        return next((name for name in self.asked if name in lines and lines[name].fixed), "")
 
     @property
     def ruled_out(self) -> list[RuledOut]:
@@ -267,10 +301,41 @@ class Choice:
                     runs.setdefault(question.experiment.name, {}).update(dict.fromkeys(ids))
         return {name: tuple(ids) for name, ids in runs.items() if ids}
 
+    @property
+    def measured_elsewhere(self) -> list[str]:
+        """The questions by title that leave something open and were timed on another computer."""
+        unmeasured = [name for name in self.asked if name and name not in self.card.lines]
+        wanted = {*unmeasured, *self._open_limits}
+        for measure in (self.quality, self.cost):
+            if measure is not None:
+                lacking = any(kind not in measure.line.cells for kind in self.fitting)
+                few = self.doubtful and self._too_few(measure)
+                wanted |= {measure.name} if lacking or few else set()
+        return [
+            question.experiment.title
+            for question in self.card.questions
+            if question.imported and wanted & {h.name for h in scored(question.experiment)}
+        ]
+
+    @property
+    def _open_limits(self) -> set[str]:
+        """The measures of the limits that are still to decide a kind."""
+        return {
+            finding.limit.measure
+            for kind, fit in self.card.fits.items()
+            for finding in self.card.findings[kind]
+            if fit in OPEN and finding.fit == fit
+        }
+
+    @property
+    def _questions(self) -> list[QuestionCard]:
+        """Those of which runs can be made here."""
+        return [question for question in self.card.questions if not question.imported]
+
     @cached_property
     def proposal(self) -> Proposal | None:
         """The launch that would decide most, of equals the cheapest; None if nothing is open that
-        a launch could decide."""
+        a launch on this computer could decide."""
         for found in (
             self._for_missing_limits(),
             self._for_open_limits(),
@@ -284,7 +349,7 @@ class Choice:
 
     def _for_missing_limits(self) -> Iterator[Proposal]:
         """Measure what limits need, of the kinds that no other limit forbids."""
-        for question in self.card.questions:
+        for question in self._questions:
             limits = self._limits_on(question)
             lacking = {
                 kind: missing
@@ -306,7 +371,7 @@ class Choice:
 
     def _for_open_limits(self) -> Iterator[Proposal]:
         """Repeat what lies on both sides of a limit, or measure on beyond where it ended."""
-        for question in self.card.questions:
+        for question in self._questions:
             for limit in self._limits_on(question):
                 found = {
                     kind: finding
@@ -341,11 +406,11 @@ class Choice:
         experiment, device = question.experiment, self.card.device
         configs = configs_like(experiment, kept, self.card.terms, further, device)
         plan: Plan = [(experiment, config, "") for config in configs]
-        return Proposal(why, experiment, plan, names, tuple(kinds))
+        return Proposal(why, experiment, plan, names, _kinds(plan, kinds))
 
     def _for_a_quality(self) -> Iterator[Proposal]:
         """Measure what is weighed, of those that fit; where no quality is measured, any."""
-        for question in self.card.questions:
+        for question in self._questions:
             weighed = [m for m in (self.quality, self.cost) if m and m.line in question.lines]
             wanted = [m.name for m in weighed]
             wanted += [n for n in self.asked if n in (h.name for h in scored(question.experiment))]
@@ -360,20 +425,30 @@ class Choice:
 
     def _for_the_frontier(self) -> Iterator[Proposal]:
         """Repeat what is weighed, where there are too few repeats for a verdict."""
-        for question in self.card.questions:
+        for question in self._questions if self.doubtful else ():
             weighed = [m for m in (self.quality, self.cost) if m and m.line in question.lines]
-            few = tuple(m.name for m in weighed if m.line.differences and too_few(m.line))
+            few = tuple(measure.name for measure in weighed if self._too_few(measure))
             repeats = question.repeats
-            kinds = dict.fromkeys(config.architecture.kind for _, config, _ in repeats.plan)
             yield Proposal(
                 "too few",
                 question.experiment,
                 repeats.plan if few else [],
                 few,
-                tuple(kinds),
+                _kinds(repeats.plan, question.basis.runs if question.basis else ()),
                 repeats.number,
+                question.measured,
                 repeats.looks,
             )
+
+    def _too_few(self, measure: Measure) -> bool:
+        """Whether no verdict is possible on it; where nothing is ranked (times), whether any kind
+        that is weighed has too few values to be surely better."""
+        line = measure.line
+        if line.column.aggregation.exact:
+            return False
+        if line.differences:
+            return too_few(line)
+        return any(len(line.cells[kind].values) < MIN_AGREEING for kind in self.points)
 
 
 def _further(question: QuestionCard, limits: Sequence[Limit]) -> Basis | None:
@@ -405,28 +480,44 @@ def _missing(
         for config in question.missing
         if config.architecture.kind in lacking
     ]
-    return Proposal(why, question.experiment, plan, names, tuple(lacking))
+    return Proposal(why, question.experiment, plan, names, _kinds(plan, lacking))
+
+
+def _kinds(plan: Plan, wanted: Collection[str]) -> tuple[str, ...]:
+    """Those of these kinds that a plan has runs of."""
+    planned = dict.fromkeys(config.architecture.kind for _, config, _ in plan)
+    return tuple(kind for kind in planned if kind in wanted)
 
 
 def _repeated(question: QuestionCard, limit: Limit, found: Mapping[str, Finding]) -> Proposal:
-    """More repeats of the kinds of which a reasonable number would decide."""
-    numbers = {k: f.repeats for k, f in found.items() if f.repeats and f.repeats <= MAX_ADDED}
-    number = max((n for n in numbers.values() if n), default=0)
-    groups = tuple(group for group in question.measured.groups if group.name in numbers)
-    plan: Plan = []
-    if groups:
-        try:
-            plan = with_more_seeds(replace(question.measured, groups=groups), number)
-        except BadSetting:  # recorded by a version with other settings
-            plan = []
+    """More repeats of the kinds of which a reasonable number would decide: all of them come to as
+    many as the one needs that needs most."""
+    measured = question.measured
+    of = {group.name: replace(measured, groups=(group,)) for group in measured.groups}
+    have = {
+        kind: fewest_seeds(of[kind])
+        for kind, finding in found.items()
+        if kind in of and 0 < (finding.repeats or 0) <= MAX_ADDED
+    }
+    fewest = min(have.values(), default=0)
+    numbers = {kind: n + (found[kind].repeats or 0) - fewest for kind, n in have.items()}
+    numbers = {kind: number for kind, number in numbers.items() if number <= MAX_ADDED}
+    number = max(numbers.values(), default=0)
+    groups = tuple(group for group in measured.groups if group.name in numbers)
+    repeated = replace(measured, groups=groups)
+    try:
+        plan = with_more_seeds(repeated, number) if groups else []
+    except BadSetting:  # recorded by a version with other settings
+        plan = []
     return Proposal(
         "not decided",
         question.experiment,
         plan,
         (limit.measure,),
-        tuple(numbers),
+        _kinds(plan, numbers),
         number,
-        question.measured.looks + 1,
+        repeated,
+        measured.looks + 1,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 
-from core.analysis.choice import Choice, Measure, Proposal, Why
+from core.analysis.choice import OPEN, Choice, Measure, Proposal, Why
 from core.analysis.limits import limitable, name_of
 from core.analysis.scorecard_sentences import (
     repeats_of,
@@ -30,7 +31,7 @@ def recommendation(choice: Choice) -> str:
     card = choice.card
     limits = listed([limit.in_words for limit in card.limits])
     at = f"at {card.terms.in_words}"
-    is_open = card.that("not decided") or card.that("not measured")
+    is_open = any(map(card.that, OPEN))
     if not choice.fitting:
         none = "none yet: no variant surely fits" if is_open else "none: no variant fits"
         return f"Choose {none} {limits}, {at}."
@@ -44,6 +45,10 @@ def recommendation(choice: Choice) -> str:
         alone = "it alone surely fits" if is_open else "it alone fits"
         return f"Choose {only}: {alone} {limits}, {at}{_values(choice, choice.recommended[0])}."
     within = f"of the {number} variants that fit {limits}" if limits else "without a limit"
+    if choice.not_compared:
+        compared = len(choice.points)
+        of_which = f"{compared} of which" if limits else f"of the {compared} variants that"
+        within = f"{within}, {of_which} can be compared"
     quality, cost = choice.quality, choice.cost
     assert quality is not None, "there is a frontier"
     assert cost is not None, "there is a frontier"
@@ -62,12 +67,18 @@ def _named(kinds: list[str]) -> str:
 
 
 def _nothing_to_weigh(choice: Choice) -> str:
+    if choice.fixed:
+        fixed = name_of(limitable()[choice.fixed])
+        return f"in {fixed} all are equal on these terms: weigh them by another measure"
     if choice.quality is None or choice.cost is None:
         which = 0 if choice.quality is None else 1
         asked = choice.asked[which]
         lacking = name_of(limitable()[asked]) if asked else ("quality", "cost")[which]
         return f"no {lacking} is measured of two variants, so there is nothing to weigh them by"
     titles = f"{name_of(choice.quality.line.column)} and {name_of(choice.cost.line.column)}"
+    if choice.points:
+        (alone,) = choice.points
+        return f"{spoken(alone)} alone has both {titles}, so there is nothing to compare it with"
     return f"none of them has both {titles}: weigh them by other measures"
 
 
@@ -84,31 +95,47 @@ def _value(measure: Measure, kind: str) -> str:
 def how_sure(choice: Choice) -> Iterator[str]:
     """Which of the recommended may be beaten, and which of the others may not be."""
     quality, cost = choice.quality, choice.cost
-    if quality is None or cost is None or len(choice.points) < 2:
+    if quality is None or cost is None or not choice.frontier:
         return
-    titles = f"{name_of(quality.line.column)} nor {name_of(cost.line.column)}"
-    doubtful = {kind: rivals for kind, rivals in choice.rivals.items() if rivals}
-    beside = [f"{spoken(kind)} beside {_named(rivals)}" for kind, rivals in doubtful.items()]
-    if beside:
-        places = "place" if len(beside) == 1 else "places"
-        yield (
-            f"The {places} of {'; '.join(beside)} may be noise: neither {titles} is surely better."
-        )
+    titles = [name_of(measure.line.column) for measure in (quality, cost)]
+    if ties := [_named(tie) for tie in _ties(choice)]:
+        yield f"{'; '.join(ties)} cannot be told apart on {listed(titles, 'or')}."
+    for kind, rivals in choice.rivals.items():
+        surely = [rival for rival in rivals if not choice.tied(kind, rival)]
+        if surely:
+            better = f"surely better in neither {listed(titles, 'nor')}"
+            yield f"{_named(surely)} may beat {spoken(kind)}, which is {better}."
     unsure = [kind for kind in choice.beaten if not choice.surely_beaten(kind)]
     if unsure:
         verb = "seems" if len(unsure) == 1 else "seem"
         yield f"{_named(unsure)} {verb} to be beaten, but not surely."
-    if not doubtful and not unsure:
-        yield "Each of these places is more than noise."
+    if not choice.doubtful:
+        yield "These differences are statistically clear."
+
+
+def _ties(choice: Choice) -> list[list[str]]:
+    """Kinds that nothing tells apart, at least one of them on the frontier: several together if
+    that is so of every two of them, else two at a time."""
+    ties: list[list[str]] = []
+    for kind, rivals in choice.rivals.items():
+        together = [kind, *(rival for rival in rivals if choice.tied(kind, rival))]
+        pairs = list(itertools.combinations(together, 2))
+        whole = all(choice.tied(*pair) for pair in pairs)
+        found = [together] if whole else [[kind, rival] for rival in together[1:]]
+        ties += [tie for tie in found if len(tie) > 1 and not any({*tie} <= {*t} for t in ties)]
+    return ties
 
 
 def open_questions(choice: Choice) -> list[str]:
     """What is not decided and not measured; then who could not be weighed."""
-    sentences = [*what_does_not_surely_fit(choice.card, ("not decided", "not measured"))]
+    return [*what_does_not_surely_fit(choice.card, OPEN), *who_is_not_compared(choice)]
+
+
+def who_is_not_compared(choice: Choice) -> Iterator[str]:
+    """Who keeps the limits and could not be weighed."""
     if choice.quality is not None and choice.cost is not None and choice.not_compared:
         titles = f"{name_of(choice.quality.line.column)} or {name_of(choice.cost.line.column)}"
-        sentences.append(f"Not compared, without {titles}: {_named(choice.not_compared)}.")
-    return sentences
+        yield f"Not compared, without {titles}: {_named(choice.not_compared)}."
 
 
 def place_of(choice: Choice, kind: str) -> str:
@@ -117,7 +144,7 @@ def place_of(choice: Choice, kind: str) -> str:
     if fit != "fits":
         return f"{fit}: {struck_by(choice.card, kind)}"
     if kind in choice.recommended:
-        return f"recommended{', not surely' if choice.rivals.get(kind) else ''}"
+        return f"recommended{'' if choice.is_sure(kind) else ', not surely'}"
     if kind in choice.beaten:
         surely = "" if choice.surely_beaten(kind) else ", not surely"
         return f"beaten by {listed([spoken(k) for k in choice.beaten[kind]])}{surely}"
@@ -135,15 +162,14 @@ def value_with_repeats(choice: Choice, name: str, kind: str) -> str:
 
 
 def rests_on(choice: Choice) -> str:
-    """`It rests on 24 runs: 6 of Throughput and 18 of Memory span. Every value …`: on which runs,
+    """`Based on 24 runs: 6 of Throughput and 18 of Memory span. Every value …`: on which runs,
     and that nothing is interpolated between sizes."""
     runs = {experiment_named(name).title: len(ids) for name, ids in choice.evidence.items()}
     if not runs:
-        what = "what is counted, and on no run" if choice.measures else "no run"
-        return f"It rests on {what}."
+        return f"Based on {'exact counts; ' if choice.measures else ''}no runs."
     of = listed([f"{number:,} of {title}" for title, number in runs.items()])
     return (
-        f"It rests on {counted(sum(runs.values()), 'run')}: {of}. Every value is one that was "
+        f"Based on {counted(sum(runs.values()), 'run')}: {of}. Every value is one that was "
         f"counted or measured at {choice.card.terms.in_words}; none is interpolated from other "
         "sizes, of which it says nothing."
     )
@@ -159,22 +185,32 @@ REASONS: Mapping[Why, str] = {
 
 
 def proposal_in_words(choice: Choice) -> str:
-    """Which launch would decide most and why; or that none would."""
+    """Which launch would decide most and why, or why none would; then what only another computer
+    can measure."""
+    elsewhere = choice.measured_elsewhere
     proposal = choice.proposal
     if proposal is not None:
-        return f"The launch that would decide most: {_launch(proposal)}; {_reason(proposal)}."
-    is_open = choice.card.that("not decided") or choice.card.that("not measured")
-    doubtful = any(choice.rivals.values()) or any(
-        not choice.surely_beaten(k) for k in choice.beaten
-    )
-    if is_open:
+        said = [f"The launch that would decide most: {_launch(proposal)}; {_reason(proposal)}."]
+    elif elsewhere:
+        said = ["No launch is proposed here."]
+    else:
+        said = [_why_no_launch(choice)]
+    there = (f"{title} was measured on another computer; repeat it there." for title in elsewhere)
+    return " ".join([*said, *there])
+
+
+def _why_no_launch(choice: Choice) -> str:
+    if choice.card.that("not decided"):
         return (
             "No launch is proposed: no reasonable number of repeats would decide what is open, if "
             "the values are what they seem."
         )
-    if doubtful:
+    nothing_to_weigh = choice.fitting and not choice.recommended and not choice.fixed
+    if choice.card.that("not measured") or nothing_to_weigh:
+        return "No launch is proposed: no run with these settings would measure what is missing."
+    if choice.doubtful:
         return "No launch is proposed: there are repeats enough for a verdict, and none is clear."
-    return "Nothing is open that a launch would decide."
+    return "No further run is needed."
 
 
 def _launch(proposal: Proposal) -> str:

@@ -139,16 +139,16 @@ NEEDS: Mapping[str, Need] = {
         Need(
             "streaming",
             "Streaming",
-            "An output at every step, from what came before it: one direction.",
+            "It can stream: an output at every step, from what came before it. One direction.",
             lambda architecture: not architecture.bidirectional,
-            "reads the end first",
+            "needs the whole sequence",
         ),
         Need(
             "both-sides",
             "Both sides",
             "Every output knows what comes before and after it: two directions.",
             lambda architecture: architecture.bidirectional,
-            "does not read what comes later",
+            "sees only what came before",
         ),
     )
 }

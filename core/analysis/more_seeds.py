@@ -17,6 +17,7 @@ from core.analysis.comparison import LEVEL, Comparison, Difference, Result
 from core.analysis.groups import Group, Identity, identity_of
 from core.analysis.runs import seeds_of
 from core.experiment import Config, Experiment
+from core.settings import BadSetting
 from core.store.records import RunRecord
 
 Plan = list[tuple[Experiment, Config, str]]
@@ -64,8 +65,9 @@ def with_more_seeds(comparison: Comparison, number: int) -> Plan:
     """The runs that bring every group to as many seeds as the smallest has now, and `number` more.
 
     Each kind of run in a group joins the sweep of its newest run, with the seeds that follow.
-    Raises `BadSetting` if the settings of one cannot be run any more.
+    Raises `BadSetting` if the settings of one cannot be run any more, or as `require_here` does.
     """
+    require_here(comparison)
     kinds = [kind for group in comparison.groups for kind in _kinds(comparison.experiment, group)]
     counts = [seeds_of(comparison.experiment, kind) for kind in kinds]
     total = fewest_seeds(comparison) + number
@@ -75,6 +77,20 @@ def with_more_seeds(comparison: Comparison, number: int) -> Plan:
         if count < total
         for config in _configs(comparison.experiment, kind, total - count)
     ]
+
+
+def require_here(comparison: Comparison) -> None:
+    """Raise `BadSetting` for times of another computer: a run made here would measure this one."""
+    if measured_elsewhere(comparison):
+        raise BadSetting(
+            f"runs of {comparison.experiment.title} were measured on another computer; repeat them "
+            "there, or give runs that were measured here"
+        )
+
+
+def measured_elsewhere(comparison: Comparison) -> bool:
+    """Whether any of its times were imported."""
+    return comparison.experiment.timed and any(run.origin for run in comparison.runs)
 
 
 def fewest_seeds(comparison: Comparison) -> int:

@@ -395,6 +395,9 @@ class QuestionCard:
     """The runs that would bring every kind to as many repeats as a verdict takes."""
     measured: Comparison
     """The comparison of the kinds that have runs."""
+    imported: bool = False
+    """Whether its times are of another computer: what is missing can be measured there alone, so
+    neither `missing` nor `repeats` has any run."""
 
     @property
     def sizes_of_columns(self) -> Mapping[str, tuple[Size]]:
@@ -476,8 +479,10 @@ def scorecard(
     of: dict[str, list[Record]] = {}
     for record in records:
         of.setdefault(record.experiment, []).append(record)
+    timed = [record for e in all_experiments() if e.timed for record in of.get(e.name, [])]
+    imported = {record.machine for record in timed if record.imported}
     questions = tuple(
-        _question(e, of.get(e.name, []), kinds, terms, table, machine, ahead, device)
+        _question(e, of.get(e.name, []), kinds, terms, table, machine, ahead, device, imported)
         for e in all_experiments()
     )
     return Scorecard(terms, tuple(kinds), machine, questions, tuple(limits), device)
@@ -503,6 +508,7 @@ def _question(
     machine: str,
     ahead: Callable[[Experiment, Sequence[Record]], None],
     device: str,
+    imported: Collection[str],
 ) -> QuestionCard:
     names = [kind.kind for kind in kinds]
     bases = on_terms(experiment, records, names, terms, machine, device)
@@ -522,12 +528,13 @@ def _question(
     lines = tuple(_lines(comparison, terms))
     present = {name for line in lines for name, cell in line.cells.items() if cell.runs}
     absent = [kind for kind in kinds if kind.kind not in present]
-    missing = tuple(configs_like(experiment, absent, terms, like, device))
+    elsewhere = experiment.timed and (basis.where if basis else machine) in imported
+    missing = () if elsewhere else tuple(configs_like(experiment, absent, terms, like, device))
     sizes = _sizes(comparison, basis)
     other_machines = tuple(dict.fromkeys(machines)) if experiment.timed and basis is None else ()
     with_runs = tuple(group for group in comparison.groups if not is_counted(group))
     measured = replace(comparison, groups=with_runs)
-    repeats = _repeats(measured, lines)
+    repeats = Repeats() if elsewhere else _repeats(measured, lines)
     return QuestionCard(
         experiment,
         terms,
@@ -539,6 +546,7 @@ def _question(
         missing,
         repeats,
         measured,
+        elsewhere,
     )
 
 

@@ -10,6 +10,7 @@ from core.analysis.more_seeds import (
     Plan,
     fewest_seeds,
     looks_at,
+    measured_elsewhere,
     planned_looks,
     seeds_to_add,
     undecided,
@@ -25,8 +26,12 @@ from experiments import durations
 
 
 def offer(comparison: Comparison) -> None:
-    """Offer to add seeds where the headline is open; nothing where that is no help."""
+    """Offer to add seeds where the headline is open; nothing where that is no help. Times of
+    another computer are to be repeated there."""
     if not undecided(comparison):
+        return
+    if measured_elsewhere(comparison):
+        st.caption("Not decided, and measured on another computer; repeat it there.")
         return
     now = fewest_seeds(comparison)
     number = seeds_to_add(comparison)

@@ -16,6 +16,8 @@ from core.experiments.throughput import THROUGHPUT
 from core.store.bundle import read_bundle
 from core.store.tracking import Store
 from core.store.transfer import pack, unpack
+from dashboard.ui.text import plain
+from dashboard.views.choose.scorecard import MEASURED_ELSEWHERE
 from experiments.evidence import Evidence
 from experiments.queue import equal_runs
 from experiments.scorecards import ScorecardIndex
@@ -121,6 +123,20 @@ def test_scorecard_and_claims_name_both(both: Store) -> None:
     assert {name.partition(") on ")[2] for name in timed} == {"lab-7", "lab-7 (imported)"}
     judged = Evidence(both.table).judge(both.runs(), {})
     assert set(judged.results.runs) <= {THROUGHPUT.name}
+
+
+def test_choose_repeats_no_times_of_another_computer_here(both: Store, show: Show) -> None:
+    records = ScorecardIndex(both.table).at(both.runs()).records
+    machine = next(record.machine for record in records if record.imported)
+    kinds = ["RNN", "LSTM", "GRU"]
+    app = show("views/choose/page.py", machine=machine, kinds=kinds, limit="p99<=1s", width="64")
+    assert not app.exception
+    assert plain("Throughput was measured on another computer; repeat it there.") in texts(app)
+    assert MEASURED_ELSEWHERE in texts(app)
+    asked = {str(box.key) for box in app.checkbox} | {str(button.key) for button in app.button}
+    assert not [key for key in asked if "throughput" in key]
+    compared = show("views/compare/page.py", runs=[run.run_id[:8] for run in both.runs()])
+    assert "Not decided, and measured on another computer; repeat it there." in texts(compared)
 
 
 def test_the_list_has_a_column_for_the_machine_where_there_are_several(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.analysis.choice import usual_measures, weighable
 from core.analysis.limits import parse_limits
+from core.analysis.runs import finished_run
 from core.analysis.scorecard import Terms
 from core.experiment import Experiment
 from core.experiments import all_experiments
@@ -20,7 +22,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.models.registry import usual_variants
 from core.store.tracking import Store
 from dashboard.ui.text import plain
-from dashboard.views.choose import balance, figures, table
+from dashboard.views.choose import balance, figures, missing, table
 from dashboard.views.choose.scorecard import query
 from experiments.scorecards import ScorecardIndex, launches
 from tests.dashboard.conftest import Show, texts
@@ -167,7 +169,7 @@ def test_a_need_and_a_device_are_chosen_and_stay_in_the_address(
     app.checkbox(key="need both-sides").check().run()
     assert not app.exception
     assert asked(app, "limit") == ["parameters<=1k", "both-sides"]
-    assert f"~~RNN~~] {plain('does not read what comes later')}" in texts(app)
+    assert f"~~RNN~~] {plain('sees only what came before')}" in texts(app)
     app.checkbox(key="need both-sides").uncheck().run()
     assert asked(app, "limit") == ["parameters<=1k"]
     elsewhere = show_card(limit="p99<=1ms", device="cuda")
@@ -236,6 +238,13 @@ def test_what_failed_is_said_and_can_be_queued_again(store: Store, show_card: Sh
     assert config.architecture.label in app.warning[0].value
     assert "<script>" not in app.warning[0].value.replace(r"\<script\>", "")
     assert "scorecard-queue" in keys(app)
+
+
+def test_what_failed_and_was_made_since_is_not_said_to_have_failed() -> None:
+    broken, made = (finished_run(name, MEMORY_SPAN.name, {}, order=5) for name in "ab")
+    earlier, later = (replace(made, submitted=when) for when in (1.0, 9.0))
+    assert missing.not_made_since([broken], [earlier, later]) == []
+    assert missing.not_made_since([broken], [earlier]) == [broken]
 
 
 def test_at_equal_parameters_the_achieved_sizes_are_said(store: Store, show_card: Show) -> None:

@@ -13,6 +13,7 @@ from core.analysis.choice_sentences import place_of, value_with_repeats
 from core.analysis.limits import usual_sign
 from core.analysis.scorecard import Cell, MeasureLine, Scorecard
 from core.analysis.scorecard_sentences import NOT_YET, with_interval
+from core.formatting import listed
 from dashboard.charts import render
 from dashboard.charts.scales import heading
 from dashboard.charts.theme import styles
@@ -69,7 +70,7 @@ def draw_figure(card: Scorecard, quality: Measure, cost: Measure, choice: Choice
     out = [kind for kind in card.fits if kind not in choice.fitting]
     title = card.lines[SIZE].column.title if sized else ""
     chart = tradeoff(points, across, up, look, title, out)
-    on_it = f"on the frontier: {choice.frontier}"
+    on_it = f"on the frontier: {listed(choice.frontier) or 'none'}"
     render.show(chart, f"{heading(up)} against {heading(across)}; {on_it}")
     faint = " Faint: does not surely keep the limits." if out else ""
     st.caption(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -12,14 +13,14 @@ from core.analysis.scorecard import QuestionCard, Scorecard
 from core.experiment import Config, Experiment
 from core.experiments import experiment_named
 from core.formatting import counted
-from core.store.records import ACTIVE
+from core.store.records import ACTIVE, RunRecord
 from dashboard import access
 from dashboard.store import cache
 from dashboard.ui import actions, states
 from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from experiments import choices, durations
-from experiments.choices import run_key
+from experiments.queue import run_key
 
 CHEAP_SECONDS = 60.0
 """What takes longer is not ticked, unless a limit needs it."""
@@ -49,8 +50,9 @@ def propose(choice: Choice) -> None:
                 disabled=not access.may_launch(),
             )
             st.text(claim_runs.estimate(pairs))
-        with st.expander("As commands", icon=":material/terminal:"):
-            st.code("\n".join(choices.commands(choice)), language="bash")
+        if commands := choices.commands(choice):
+            with st.expander("As commands", icon=":material/terminal:"):
+                st.code("\n".join(commands), language="bash")
         if proposal.experiment.timed:
             states.busy_machine()
     joins = any(sweep for _, _, sweep in proposal.plan)
@@ -65,12 +67,12 @@ def propose(choice: Choice) -> None:
 def offer(card: Scorecard) -> None:
     """Offer to queue the missing runs, question by question; show nothing if there are none."""
     wanted = {run_key(e.name, c.flat()): (e, c) for e, c in card.missing}
-    # Of what is missing no run has finished, and most runs have.
-    unfinished = (run for run in cache.reader().runs() if run.status != "FINISHED")
-    newest = {run_key(run.experiment, run.settings): run for run in unfinished}
+    # Most runs have finished, and few of those matter: equal ones on another machine.
+    runs = cache.reader().runs()
+    newest = {run_key(r.experiment, r.settings): r for r in runs if r.status != "FINISHED"}
     attempts = {key: newest[key] for key in wanted if key in newest}
     active = {key: run for key, run in attempts.items() if run.status in ACTIVE}
-    broken = [run for run in attempts.values() if run.status in ("FAILED", "KILLED")]
+    broken = not_made_since([r for r in attempts.values() if r.status not in ACTIVE], runs)
     if broken:
         states.some_failed(broken[-1], len(broken))
     if active:
@@ -90,6 +92,17 @@ def offer(card: Scorecard) -> None:
         timed = [experiment_named(name).timed for name in missing]
         if any([*timed, *(question.experiment.timed for question in repeats)]):
             states.busy_machine()
+
+
+def not_made_since(broken: Sequence[RunRecord], runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """The failed and cancelled runs of which no equal one that was submitted later has finished."""
+    first = min((run.submitted for run in broken), default=math.inf)
+    later = {
+        run_key(run.experiment, run.settings): run.submitted
+        for run in runs
+        if run.status == "FINISHED" and run.submitted > first
+    }
+    return [r for r in broken if later.get(run_key(r.experiment, r.settings), 0) <= r.submitted]
 
 
 def _offer_missing(card: Scorecard, missing: Mapping[str, Plan]) -> None:

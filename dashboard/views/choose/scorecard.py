@@ -13,7 +13,12 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.analysis.choice import Choice
-from core.analysis.choice_sentences import choice_answer, open_questions, rests_on
+from core.analysis.choice_sentences import (
+    choice_answer,
+    open_questions,
+    rests_on,
+    who_is_not_compared,
+)
 from core.analysis.limits import Limit
 from core.analysis.scorecard import (
     DEFAULT_TERMS,
@@ -118,6 +123,8 @@ def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None
             st.caption(plain(f"All of its runs: {basis_in_words(question.basis)}."))
         else:
             st.text(absence(question))
+        if question.imported:
+            st.caption(MEASURED_ELSEWHERE)
         states.sizes(question.experiment, question.sizes_of_columns)
         claim_runs.show_evidence(f"question-{name}", question.runs, runs)
         for launch in launches(question.experiment, question.missing):
@@ -173,7 +180,9 @@ def draw() -> None:
 
 def _evidence(choice: Choice, snapshot: ScorecardSnapshot) -> None:
     """What the choice leaves open, and the runs that it rests on."""
-    for sentence in () if choice.card.limits else open_questions(choice):
+    # What is not decided and not measured stands beside the verdicts on the limits.
+    left = who_is_not_compared if choice.card.limits else open_questions
+    for sentence in left(choice):
         st.caption(plain(sentence))
     st.caption(plain(rests_on(choice)))
     ids = [run_id for of in choice.evidence.values() for run_id in of]
@@ -202,6 +211,8 @@ def _offer_budget(card: Scorecard) -> None:
                     query_params={**kept, **chosen, limits.LIMIT: others},
                 )
 
+
+MEASURED_ELSEWHERE = "Times of another computer: what is missing can be measured only there."
 
 ANY = "any"
 """The device that restricts nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,8 +27,10 @@ from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
+from core.experiments.throughput import THROUGHPUT
+from core.settings import BadSetting
 from core.stats.aggregation import MEAN
-from core.store.records import TAG_LOOKS
+from core.store.records import TAG_LOOKS, TAG_ORIGIN
 
 UNIT = stats.zscore(np.arange(4.0), ddof=1)
 
@@ -80,6 +84,19 @@ def test_a_batched_run_adds_its_seeds_in_one_run() -> None:
     found = Comparison(GRADIENT_DECAY, (Group("RNN", runs),), (), ())
     ((_, config, _),) = with_more_seeds(found, 5)
     assert (config.seed, config.flat()["seeds"]) == (8, 5)
+
+
+def test_times_of_another_computer_are_not_repeated_here() -> None:
+    origin = json.dumps({"run_id": "0" * 32, "user": "ana", "imported": 1.0})
+    for experiment, refused in ((THROUGHPUT, True), (GRADIENT_DECAY, False)):
+        settings = experiment.configs(("rnn",), {})[0].flat()
+        run = replace(finished_run("a", experiment.name, settings), tags={TAG_ORIGIN: origin})
+        found = Comparison(experiment, (Group("RNN", (run,)),), (), ())
+        if refused:
+            with pytest.raises(BadSetting, match="Throughput were measured on another computer"):
+                with_more_seeds(found, 2)
+        else:
+            assert with_more_seeds(found, 2)
 
 
 def test_what_is_decided_or_counted_needs_no_seeds() -> None:

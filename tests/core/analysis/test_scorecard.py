@@ -73,11 +73,12 @@ class Made:
         chip: str = "one",
         device: str = "cpu",
         measured: Mapping[str, Any] | None = None,
+        imported: bool = False,
         **settings: Any,
     ) -> Record:
         seed = settings.pop("seed", 0)
         flat = {**flat_settings(experiment.name, variant, tuple(settings.items())), "seed": seed}
-        record = Record(next(self._ids), experiment.name, flat, device, chip)
+        record = Record(next(self._ids), experiment.name, flat, device, chip, imported=imported)
         self.records.append(record)
         row: dict[str, Any] = {}
         for name, value in (measured or {}).items():
