@@ -54,6 +54,7 @@ def styles_of(subjects: Sequence[Subject]) -> dict[str, Style]:
 def exact_lines(rows: pandas.DataFrame, x: Column, y: Column) -> pandas.DataFrame:
     """The bands of one network's numbers, which are exact and have no interval."""
     bands = rows[["label", x.name, y.name]].rename(columns={y.name: "value"})
+    bands["value"] = bands["value"].astype(float)  # of nothing but None, too
     return bands.assign(low=float("nan"), high=float("nan"), n=1)
 
 
