@@ -32,7 +32,8 @@ def bundle(args: argparse.Namespace) -> int:
 
 
 def _of_suite(store: Store, args: argparse.Namespace) -> Sequence[RunRecord]:
-    """The finished runs of this machine that a suite asks for."""
+    """The finished runs in this store that a suite asks for; of timed ones those that this machine
+    measured."""
     if args.runs or args.experiment or args.sweep:
         raise BadSetting(f"suite is {args.suite!r}; give either a suite, or runs")
     suite = suite_named(args.suite)
@@ -40,11 +41,14 @@ def _of_suite(store: Store, args: argparse.Namespace) -> Sequence[RunRecord]:
     finished = {run.run_id: run for run in equal if run is not None and run.status == "FINISHED"}
     if not finished:
         raise BadSetting(
-            f"suite is {suite.name!r}, of which no run has finished on this machine; python -m "
-            f"experiments suite {suite.name} makes them"
+            f"suite is {suite.name!r}, of which this store has no finished run (a timed one counts "
+            f"if this machine measured it); python -m experiments suite {suite.name} makes them"
         )
     if len(finished) < len(equal):
-        say(f"{len(finished)} of {counted(len(equal), 'run')} of the suite have finished here")
+        say(
+            f"this store has {len(finished)} of the {counted(len(equal), 'run')} of the suite; "
+            "timed ones count if this machine measured them"
+        )
     return list(finished.values())
 
 
@@ -54,12 +58,14 @@ def import_bundles(args: argparse.Namespace) -> int:
     store.person.require_launch()
     with progress_bar("check") as report:  # all of them before anything is written
         found = [_read(file, report) for file in args.bundles]
+    there: list[str] = []
     for one in found:
         with progress_bar("import") as report:
             imported = unpack(store, one, report)
-        if args.json:
-            print(json.dumps(list(imported.run_ids)))
+        there += [*imported.run_ids, *imported.restored]
         say(imported.sentence)
+    if args.json:
+        print(json.dumps(there))
     return 0
 
 

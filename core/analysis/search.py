@@ -95,7 +95,7 @@ MARKED: Mapping[str, Test] = {
 
 TEXTS: Mapping[str, Callable[[RunRecord], str]] = {
     "sweep": lambda run: f"{run.sweep_name}\n{run.sweep}",
-    "user": lambda run: run.user,
+    "user": lambda run: "\n".join(dict.fromkeys((run.user, run.launched_by))),
     "comment": lambda run: run.comment,
     "machine": lambda run: machine_in_words(machine_of(run)),
 }

@@ -15,6 +15,7 @@ from core.analysis.runs import Repeat, repeat_of
 from core.experiment import WIDTH, Column, Experiment
 from core.formatting import (
     counted,
+    inline_text,
     interval,
     listed,
     number,
@@ -169,7 +170,8 @@ def _condition(setting: Setting, value: Value) -> str:
 
 def origin(runs: Sequence[RunRecord], day: str) -> str:
     """`12 runs · 28 Nov by ana, imported from lab-7`: how many, when, who launched them, where."""
-    people = listed(list(dict.fromkeys(who for run in runs if (who := run.launched_by))))
+    named = (inline_text(run.launched_by) for run in runs)
+    people = listed(list(dict.fromkeys(filter(None, named))))
     imported = [machine_of(run).host or "another computer" for run in runs if run.origin]
     some = f"{len(imported)} " if 0 < len(imported) < len(runs) else ""
     place = f", {some}imported from {listed(list(dict.fromkeys(imported)))}" if imported else ""

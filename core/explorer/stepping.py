@@ -44,7 +44,7 @@ MAX_KEPT = 2100
 """Numbers of a state whose step Jacobian is taken for its diagonal."""
 
 MAX_ROWS = 128
-"""Numbers of a part that are shown."""
+"""Numbers of a part that its map shows. Calculations and files have all of them."""
 
 OUTPUT = "y"
 """The name of a cell's output, where that is none of its states."""
@@ -65,18 +65,33 @@ class Part(NamedTuple):
     title: str
     gate: bool
     """Whether it is a number from 0 to 1."""
-    values_TN: Tensor
-    """What is shown: every number, some of many, or the norms of a matrix's rows."""
+    all_TN: Tensor
+    """Every number, or the norms of a matrix's rows."""
     norm_T: Tensor
     """The Euclidean norm of all numbers."""
-    summary: str = ""
-    """What is shown where that is not every number: `norms of 64 rows of 16 numbers`."""
-    rows: bool = False
-    """Whether the values are norms of rows."""
+    form: str = ""
+    """What the values are where they are norms: `norms of 64 rows of 16 numbers`."""
+    cut: str = ""
+    """Which of many numbers the map shows: `numbers 1 to 128 of 256`."""
     first: int = 0
-    """How many numbers before those that are shown are left out."""
+    """How many numbers before those on the map are left out."""
     places: bool = False
     """Whether its numbers are not the units': their order says where they stand."""
+
+    @property
+    def values_TN(self) -> Tensor:
+        """What its map shows."""
+        return self.all_TN[:, self.first : self.first + MAX_ROWS]
+
+    @property
+    def rows(self) -> bool:
+        """Whether the values are norms of rows."""
+        return bool(self.form)
+
+    @property
+    def summary(self) -> str:
+        """What the map shows where that is not every number."""
+        return ", ".join(filter(None, [self.form, self.cut]))
 
 
 class SteppedCell:
@@ -131,7 +146,7 @@ class SteppedCell:
 
     def result(self, equation: Equation) -> Tensor:
         """The result of an equation at every step, TN."""
-        return self._parts[equation.makes].values_TN
+        return self._parts[equation.makes].all_TN
 
     def values(self, step: int, unit: int) -> dict[str, float]:
         """All the symbols of the equations that have one number for a unit, at one step: blocks,
@@ -139,14 +154,14 @@ class SteppedCell:
         now, at = step - 1, unit - 1
         values = {}
         for part in self.parts:
-            count = part.values_TN.shape[1]
-            if part.summary or count not in (1, self.units):
+            count = part.all_TN.shape[1]
+            if part.rows or count not in (1, self.units):
                 continue
             place = 0 if count == 1 else at
-            values[part.name] = float(part.values_TN[now, place])
+            values[part.name] = float(part.all_TN[now, place])
             before = part.name.removesuffix("'")
             if before in self.states and part.name != before:
-                values[before] = float(part.values_TN[now - 1, place]) if now else 0.0
+                values[before] = float(part.all_TN[now - 1, place]) if now else 0.0
         terms = self.terms(step, unit)
         return values | {f"a_{b}": sum(term.value for term in t) for b, t in terms.items()}
 
@@ -177,14 +192,14 @@ class SteppedCell:
         }
 
     def value_rows(self) -> Iterator[ValueRow]:
-        """Every value that is shown, at every step, for a file."""
+        """Every value at every step, for a file: of a matrix the norms of its rows."""
         for part in self.parts:
-            for step, values in enumerate(part.values_TN.tolist(), start=1):
-                for unit, value in enumerate(values, start=part.first + 1):
+            for step, values in enumerate(part.all_TN.tolist(), start=1):
+                for unit, value in enumerate(values, start=1):
                     yield ValueRow(
                         step=step,
                         token=self.tokens[step - 1],
-                        part=f"{part.title} ({part.summary})" if part.summary else part.title,
+                        part=f"{part.title} ({part.form})" if part.form else part.title,
                         unit=unit,
                         value=finite(value),
                     )
@@ -310,11 +325,15 @@ def _parts(made: Mapping[str, Tensor], equations: Sequence[Equation], units: int
         title = f"{title} {name}" if title in titles else title
         titles.add(title)
         rows = all_T.dim() == 3
-        values_TN = all_T.norm(dim=-1) if rows else all_T
-        count = values_TN.shape[1]
+        all_TN = all_T.norm(dim=-1) if rows else all_T
+        count = all_TN.shape[1]
+        form = (
+            f"norms of {counted(count, 'row')} of {counted(all_T.shape[2], 'number')}"
+            if rows
+            else ""
+        )
         places = count not in (1, units)
-        first = _empty(values_TN) if places else 0
-        shown_TN = values_TN[:, first : first + MAX_ROWS]
+        first = _empty(all_TN) if places else 0
         gate = equation.gate if equation else not name.endswith("'") and name != OUTPUT
         if gate and equation is None:  # nobody says; it is drawn like one where it could be one
             gate = not rows and bool(((all_T >= 0) & (all_T <= 1)).all())
@@ -322,10 +341,10 @@ def _parts(made: Mapping[str, Tensor], equations: Sequence[Equation], units: int
             name=name,
             title=title,
             gate=gate,
-            values_TN=shown_TN,
+            all_TN=all_TN,
             norm_T=all_T.flatten(1).norm(dim=-1),
-            summary=_summary(all_T, first, shown_TN.shape[1]),
-            rows=rows,
+            form=form,
+            cut=_cut(count, first, "row" if rows else "number"),
             first=first,
             places=places,
         )
@@ -338,17 +357,14 @@ def _empty(values_TN: Tensor) -> int:
     return int(filled[0]) if len(filled) else 0
 
 
-def _summary(all_T: Tensor, first: int, shown: int) -> str:
-    """What is shown, where that is not every number."""
-    count = all_T.shape[1]
-    parts = []
-    if all_T.dim() == 3:
-        parts.append(f"norms of {counted(count, 'row')} of {counted(all_T.shape[2], 'number')}")
-    if shown < count:
-        what = "row" if parts else "number"
-        range_shown = f"{what}s {first + 1:,} to {first + shown:,}"
-        parts.append(f"{range_shown} are shown" if parts else f"{range_shown} of {count:,}")
-    return ", ".join(parts) + ", those before are zero" * bool(first)
+def _cut(count: int, first: int, what: str) -> str:
+    """Which of so many rows or numbers the map shows; empty where it shows all."""
+    shown = min(count - first, MAX_ROWS)
+    if shown == count:
+        return ""
+    of = "are shown" if what == "row" else f"of {count:,}"
+    text = f"{what}s {first + 1:,} to {first + shown:,} {of}"
+    return text + ", those before are zero" * bool(first)
 
 
 def _title(name: str) -> str:

@@ -50,8 +50,8 @@ class Equation(NamedTuple):
     """
 
     makes: str
-    """The left-hand side: what a step watches under that name, a state with a prime, or the
-    output, `y`."""
+    """The left-hand side: what a step watches under that name, a state with a prime, or `y`, what
+    a cell's own `output` gives."""
     how: str
     title: str
     gate: bool = False
@@ -120,12 +120,18 @@ class StepCell(ABC):
         """(x_t, state t) → what the layer above reads, BH; by itself the first state."""
         return state[0]
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks: a step computes only then what it needs for `watch` alone."""
+        return _watched.get() is not None
+
     def watch(self, name: str, value: Tensor) -> Tensor:
         """Show a value of `step` or `output` (a gate, say) on the page *Cell explorer*, BN or BRC.
 
-        It is returned as it is, and nothing else is done unless somebody looks. Of a matrix the
-        page shows the norm of each row; a state is shown as such a matrix under its name with a
-        prime: `self.watch("C'", C)`.
+        It is returned as it is, and kept only while somebody looks. The value itself is computed
+        in any case: one that the step does not need stands behind `if self.watched:`. Of a matrix
+        the page shows the norm of each row; a state is shown as such a matrix under its name with
+        a prime: `self.watch("C'", C)`.
         """
         seen = _watched.get()
         if seen is not None:

@@ -66,7 +66,13 @@ MAX_MEMBER_BYTES = 512 * MEBIBYTE
 """Of a file of a model."""
 
 MAX_READ_BYTES = 64 * MEBIBYTE
-"""Of a member that is read here, a table or JSON: in memory it takes ten times that."""
+"""Of a table: in memory it takes ten times that."""
+
+MAX_JSON_BYTES = 4 * MEBIBYTE
+"""Of the manifest, or of what is said of a run: the worst takes 350 MiB of memory (measured)."""
+
+JSON_SHARE = 16
+"""All JSON together is at most this fraction, 1/16, of all members: every run is kept in memory."""
 
 MAX_COLUMNS = 1000
 """Of a table."""
@@ -81,7 +87,7 @@ END_BYTES = 22
 """Of the record that ends a zip archive, before its comment."""
 
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-"""The time of every member: equal runs make equal bytes."""
+"""The time of every member, which says nothing: when a bundle was made stands in its manifest."""
 
 CARRIED_TAGS = frozenset(
     (
@@ -343,6 +349,7 @@ def _opened(content: bytes) -> zipfile.ZipFile:
 def _members(archive: zipfile.ZipFile, unpacked: int) -> dict[str, zipfile.ZipInfo]:
     """Name → member, all of which are plain files that a bundle may have."""
     members: dict[str, zipfile.ZipInfo] = {}
+    in_json = 0
     for member in archive.infolist():
         # What stands in the archive: zipfile cuts a name at a zero byte, and turns separators.
         name = member.orig_filename
@@ -352,17 +359,24 @@ def _members(archive: zipfile.ZipFile, unpacked: int) -> dict[str, zipfile.ZipIn
         if name in members:
             refuse(f"which has {_shown(name)} twice")
         if name != MANIFEST and (place is None or (file and not FILES.fullmatch(file))):
-            refuse(f"which has {_shown(name)}, a name that no bundle has")
+            refuse(f"which has {_shown(name)}, which does not belong in a bundle")
         if kind not in (0, stat.S_IFREG) or member.is_dir():
             refuse(f"whose member {_shown(name)} is no plain file")
         if member.flag_bits & 1 or member.compress_type not in (0, zipfile.ZIP_DEFLATED):
             refuse(f"whose member {_shown(name)} is encrypted or compressed in another way")
-        most = MAX_MEMBER_BYTES if file and file.startswith("model/") else MAX_READ_BYTES
+        most = MAX_JSON_BYTES
+        if file:
+            most = MAX_MEMBER_BYTES if file.startswith("model/") else MAX_READ_BYTES
+        else:
+            in_json += member.file_size
         if member.file_size > most:
             refuse(f"whose member {_shown(name)} has more than {most // MEBIBYTE} MiB")
         members[name] = member
     if sum(member.file_size for member in members.values()) > unpacked:
         refuse(f"which has more than {unpacked // MEBIBYTE:,} MiB when it is unpacked")
+    if in_json > unpacked // JSON_SHARE:
+        most = unpacked // JSON_SHARE // MEBIBYTE
+        refuse(f"which describes its runs in more than {most:,} MiB; bundle fewer runs")
     if MANIFEST not in members:
         refuse(f"which is no bundle: it has no {MANIFEST}")
     return members

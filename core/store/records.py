@@ -173,11 +173,7 @@ class RunRecord:
     @cached_property
     def origin(self) -> Mapping[str, Any]:
         """Of an imported run, where it came from: `run_id`, `user`, and when it was `imported`."""
-        if TAG_ORIGIN not in self.tags:
-            return {}
-        origin = _json_object(self.tags[TAG_ORIGIN], ORIGIN_FIELDS)
-        whole = len(origin) == len(ORIGIN_FIELDS) and RUN_ID.fullmatch(origin["run_id"])
-        return origin if whole and 0 <= origin["imported"] < MAX_SECONDS else {}
+        return origin_of(self.tags)
 
     @property
     def launched_by(self) -> str:
@@ -203,7 +199,8 @@ class RunRecord:
     def searchable(self) -> str:
         """What people read of it, in lower case, a line for each text."""
         settings = (value for value in self.settings.values() if isinstance(value, str))
-        texts = (self.name, self.experiment, self.sweep_name, self.sweep, self.user, self.note)
+        people = dict.fromkeys((self.user, self.launched_by))
+        texts = (self.name, self.experiment, self.sweep_name, self.sweep, *people, self.note)
         every = (*texts, self.comment, self.error, *settings)
         return "\n".join(" ".join(text.split()) for text in every if text).lower()
 
@@ -238,6 +235,15 @@ class RunRecord:
         if started is None:
             return None
         return max(0.0, (self.ended or time.time()) - started)
+
+
+def origin_of(tags: Mapping[str, str]) -> Mapping[str, Any]:
+    """What the tags of a run say of its origin: see `RunRecord.origin`."""
+    if TAG_ORIGIN not in tags:
+        return {}
+    origin = _json_object(tags[TAG_ORIGIN], ORIGIN_FIELDS)
+    whole = len(origin) == len(ORIGIN_FIELDS) and RUN_ID.fullmatch(origin["run_id"])
+    return origin if whole and 0 <= origin["imported"] < MAX_SECONDS else {}
 
 
 def is_free(tag: str) -> bool:

@@ -3,13 +3,16 @@
 A run that was carried keeps its id of origin, by which it is recognised again, and by which files
 and links name it everywhere. What a store sees of a run that is being imported is complete or
 nothing: the tags by which Unroll knows a run are written last, in one step. A run without them is
-what a killed import has left, and the next import of that run removes it.
+one that an import is writing, or that a killed import has left, which the next import of that run
+removes. A lock tells the two apart on one machine, and on a server's store, which several machines
+write into, the time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +36,7 @@ from core.store.bundle import (
     read_bundle,
     write_bundle,
 )
+from core.store.folder import database_path
 from core.store.records import (
     NOTE,
     TAG_COMMENT,
@@ -43,6 +47,7 @@ from core.store.records import (
     TAG_USER,
     RunRecord,
     note_text,
+    origin_of,
 )
 from core.store.tracking import Store, load_mlflow
 
@@ -53,6 +58,10 @@ MODEL = "model"
 
 LOCK_SECONDS = 1.0
 """How long an import waits for another one into the same store."""
+
+HALF_SECONDS = 3600.0
+"""After which a half-imported run on a server is taken for what a killed import has left: the lock
+is a file of this machine, and an import that runs on another one is not seen by it."""
 
 POINTS = 1000
 """The most metrics that MLflow takes in one call; of tags and params it takes a tenth."""
@@ -156,7 +165,7 @@ def unpack(store: Store, bundle: Bundle, report: Report = lambda share, words: N
     """Import the runs of a bundle that are not here yet, for the person who uses the store.
 
     Raises `NotAllowed` for somebody who may not record runs, and `BadSetting` while another import
-    into this store goes on.
+    into this store is running.
     """
     store.person.require_launch()
     new: list[str] = []
@@ -174,7 +183,8 @@ def unpack(store: Store, bundle: Bundle, report: Report = lambda share, words: N
             for record in store.newest_first(name, metrics=(), deleted=True)
             if store.person.may_change(record.user)
         }
-        halves = _half_imported(store, names)
+        missing = {run.run_id for run in bundle.runs} - known
+        halves = _half_imported(store, names, missing)
         for number, run in enumerate(bundle.runs):
             report(number / len(bundle.runs), inline_text(run.name))
             if run.run_id in known:
@@ -197,26 +207,37 @@ def unpack(store: Store, bundle: Bundle, report: Report = lambda share, words: N
 
 @contextlib.contextmanager
 def _only_import(store: Store) -> Iterator[None]:
-    """Held while runs are imported: two imports of one bundle would both find them missing."""
+    """Held while runs are imported: two imports of one bundle would both find them missing. It
+    is a file beside the store, or of a server's store in a folder of this machine alone."""
     try:
         with FileLock(store.folder / "import.lock", timeout=LOCK_SECONDS):
             yield
     except Timeout:
         raise BadSetting(
-            "another import into this store goes on; wait until it is done, then try again"
+            "another import into this store is running; wait until it has finished, then try again"
         ) from None
 
 
-def _half_imported(store: Store, experiments: set[str]) -> dict[str, list[str]]:
-    """Id of origin → runs that an import has begun and not ended."""
+def _half_imported(store: Store, experiments: set[str], wanted: set[str]) -> dict[str, list[str]]:
+    """Id of origin → the runs that a killed import has left of it.
+
+    Raises `BadSetting` where one may still be written from another machine.
+    """
     halves: dict[str, list[str]] = {}
+    of_this_machine = database_path(store.uri) is not None
     for name in experiments:
         for run in store.runs_of(name):
-            if TAG_ORIGIN in run.tags and TAG_CONFIG not in run.tags:
-                with contextlib.suppress(ValueError, TypeError, KeyError):
-                    halves.setdefault(json.loads(run.tags[TAG_ORIGIN])["run_id"], []).append(
-                        run.run_id
-                    )
+            origin = origin_of(run.tags) if TAG_CONFIG not in run.tags else {}
+            if not origin or origin["run_id"] not in wanted:
+                continue
+            left = HALF_SECONDS - abs(time.time() - origin["imported"])
+            if not of_this_machine and left > 0:
+                raise BadSetting(
+                    f"another import into this store is running: it has begun run "
+                    f"{origin['run_id'][:8]}; wait until it has finished, or if it was "
+                    f"killed, try again in {counted(math.ceil(left / 60), 'minute')}"
+                )
+            halves.setdefault(origin["run_id"], []).append(run.run_id)
     return halves
 
 

@@ -6,6 +6,7 @@ Titles and units come from the Row's columns, colours from the theme. Charts fit
 from __future__ import annotations
 
 import dataclasses
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -331,6 +332,8 @@ def description(chart_of: str, bands: pandas.DataFrame, x: Column, y: Column) ->
     """Describe a line chart for a screen reader: both ends of each curve."""
 
     def number(value: float) -> str:
+        if not math.isfinite(value):
+            return "not finite"
         if not is_logarithm(y):
             return f"{value:.3g}"
         return f"{10**value:.2g}" if of_a_logarithm(y) else exact(10**value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import streamlit as st
 
 from core.analysis.groups import MEASURED_WHERE, machine_title
-from core.experiments.throughput import THROUGHPUT
+from core.experiments import experiment_named
+from core.experiments.throughput.answers import limits
 from core.files import MAX_UPLOAD_BYTES, MEBIBYTE
-from core.formatting import inline_text
+from core.formatting import counted, inline_text
 from core.settings import BadSetting
-from core.store.bundle import read_bundle
+from core.store.bundle import BadBundle, Report, read_bundle
 from core.store.folder import StoreError
 from core.store.records import RunRecord
 from core.store.transfer import Imported, pack, unpack
@@ -22,6 +24,8 @@ from dashboard.store import cache
 from dashboard.ui import downloads
 from dashboard.ui.text import day, plain
 from experiments.suites import REFERENCES
+
+LOG = logging.getLogger("unroll.dashboard")
 
 UNPACKED_BYTES = 16 * MAX_UPLOAD_BYTES
 """Of an upload, when it is unpacked: the process serves everybody's pages meanwhile."""
@@ -35,15 +39,33 @@ HELP = (
 IMPORTED = "imported"
 """Where a session keeps what the last import did, for the page that follows."""
 
+MADE = "bundle-made"
+"""Where it keeps the last bundle that was made, with the ids of its runs."""
+
 
 def offer(runs: Sequence[RunRecord], key: str) -> None:
-    """A button that downloads the finished ones of these runs as a bundle."""
+    """Make a bundle of the finished ones of these runs, and download it. It is made before the
+    download begins: at a download button nobody could read why it cannot be made."""
     finished = [run for run in runs if run.status == "FINISHED" and not run.deleted]
-    if finished:
-        store = cache.reader().store
-        downloads.offer(
-            "Bundle", "results.zip", lambda: pack(store, finished), key, "secondary", HELP
-        )
+    if not finished:
+        return
+    ids = tuple(run.run_id for run in finished)
+    with st.popover("Bundle", icon=":material/package_2:", key=f"{key}-bundle"):
+        st.caption(HELP)
+        if st.button(f"Make a bundle of {counted(len(ids), 'run')}", key=f"{key}-make"):
+            st.session_state.pop(MADE, None)
+            place = st.empty()
+            try:
+                with place:
+                    content = pack(cache.reader().store, finished, report=_bar())
+            except (BadSetting, StoreError) as error:
+                st.error(plain(str(error)), icon=":material/block:")
+            else:
+                st.session_state[MADE] = (ids, content)
+            place.empty()
+        made, content = st.session_state.get(MADE, ((), b""))
+        if made == ids:
+            downloads.offer("Download", "results.zip", lambda: content, key, "secondary")
 
 
 def upload() -> None:
@@ -58,7 +80,7 @@ def upload() -> None:
             "experiments import."
         )
         given = st.file_uploader("A bundle", type="zip", key="bundle-file")
-        pressed = st.button("Import it", type="primary", key="import-it", disabled=given is None)
+        pressed = st.button("Import", type="primary", key="import-it", disabled=given is None)
         if pressed and given is not None:
             try:
                 imported = _import(given.name, given.getvalue())
@@ -79,17 +101,33 @@ class Reference:
     measured: float
     """When, in seconds since the epoch."""
     run_ids: tuple[str, ...]
+    experiments: tuple[str, ...]
+    limits: str
+    """What may be read of its times; empty where its runs say nothing against them."""
 
 
 @st.cache_data(show_spinner=False)
 def _references(folder: str) -> list[Reference]:
+    """Those that can be read; of the others the log says why."""
     found = []
     for path in sorted(Path(folder).glob("*.zip")):
-        runs = read_bundle(path.name, path.read_bytes()).runs
+        try:
+            runs = read_bundle(path.name, path.read_bytes()).runs
+        except (BadBundle, OSError) as error:
+            LOG.warning("%s is left out: %s", path.name, error)
+            continue
         tags = runs[-1].tags
         machine = machine_title(*(inline_text(tags.get(tag, "")) for tag in MEASURED_WHERE))
         ids = tuple(run.run_id for run in runs)
-        found.append(Reference(path.name, machine, runs[-1].ended / 1000, ids))
+        experiments = tuple({run.experiment: None for run in runs})
+        measured = [
+            {point.name: point.value for point in run.metrics}
+            for run in runs
+            if experiment_named(run.experiment).timed
+        ]
+        found.append(
+            Reference(path.name, machine, runs[-1].ended / 1000, ids, experiments, limits(measured))
+        )
     return found
 
 
@@ -98,8 +136,13 @@ def offer_references() -> None:
     record runs: imported, they stand beside one's own."""
     if not access.person().may_launch:
         return
-    here = {run.original_id for run in cache.reader().runs(THROUGHPUT.name, archived=True)}
-    missing = [r for r in _references(str(REFERENCES)) if not here.issuperset(r.run_ids)]
+    references = _references(str(REFERENCES))
+    here = {
+        run.original_id
+        for name in {name for reference in references for name in reference.experiments}
+        for run in cache.reader().runs(name, archived=True)
+    }
+    missing = [r for r in references if not here.issuperset(r.run_ids)]
     if not missing:
         return
     with st.popover("Other machines", icon=":material/devices_other:", type="tertiary"):
@@ -117,7 +160,19 @@ def offer_references() -> None:
                 else:
                     st.session_state[IMPORTED] = imported.sentence
                     st.rerun()
+            if one.limits:
+                st.caption(plain(one.limits))
     _say_imported()
+
+
+def _bar() -> Report:
+    """A bar on the page that shows how far something is."""
+    bar = st.progress(0.0)
+
+    def report(share: float, words: str) -> None:
+        bar.progress(share, plain(words))
+
+    return report
 
 
 def _say_imported() -> None:
@@ -132,11 +187,7 @@ def _import(name: str, content: bytes) -> Imported:
             f"bundle is {name!r}, which has {len(content):,} bytes; a page takes at most "
             f"{MAX_UPLOAD_BYTES:,}, python -m experiments import more"
         )
-    bar = st.progress(0.0)
-
-    def report(share: float, words: str) -> None:
-        bar.progress(share, plain(words))
-
+    report = _bar()
     bundle = read_bundle(name, content, report, unpacked=UNPACKED_BYTES)
     imported = unpack(cache.store(), bundle, report)
     cache.reader().reload([*imported.run_ids, *imported.restored])

@@ -12,10 +12,12 @@ from streamlit.testing.v1 import AppTest
 from core.analysis import groups
 from core.analysis.across import axes, pivot
 from core.analysis.comparison import compare
+from core.chapter.cost import LSTM_AND_LINEAR
 from core.experiments.throughput import THROUGHPUT
 from core.store.bundle import read_bundle
 from core.store.tracking import Store
 from core.store.transfer import pack, unpack
+from dashboard.ui import bundles
 from dashboard.ui.text import plain
 from dashboard.views.choose.scorecard import MEASURED_ELSEWHERE
 from experiments.evidence import Evidence
@@ -117,12 +119,22 @@ def test_a_table_of_two_settings_has_the_times_of_one_machine(both: Store) -> No
     assert "alone, which ran last" in laid_out.caption()
 
 
-def test_scorecard_and_claims_name_both(both: Store) -> None:
+def test_the_scorecard_names_both(both: Store) -> None:
     snapshot = ScorecardIndex(both.table).at(both.runs())
     timed = {record.machine for record in snapshot.records}
     assert {name.partition(") on ")[2] for name in timed} == {"lab-7", "lab-7 (imported)"}
-    judged = Evidence(both.table).judge(both.runs(), {})
-    assert set(judged.results.runs) <= {THROUGHPUT.name}
+
+
+def test_claims_read_the_times_of_both(
+    store: Store, new_store: Callable[[Path], Store], tmp_path: Path
+) -> None:
+    there = new_store(tmp_path / "there")
+    for config in LSTM_AND_LINEAR.configs():
+        record(there, THROUGHPUT, config, "one", machine=HERE)
+        record(store, THROUGHPUT, config, "two", machine=HERE)
+    unpack(store, read_bundle("results.zip", pack(there, there.runs())))
+    judged = Evidence(store.table).judge(store.runs(), {})
+    assert set(judged.results.runs[THROUGHPUT.name]["host"]) == {"lab-7", "lab-7 (imported)"}
 
 
 def test_choose_repeats_no_times_of_another_computer_here(both: Store, show: Show) -> None:
@@ -151,12 +163,43 @@ def test_the_list_has_a_column_for_the_machine_where_there_are_several(
 
 def test_runs_are_downloaded_as_a_bundle(both: Store, show: Show) -> None:
     ids = [run.run_id for run in both.runs()]
-    app = show(RUNS, run=ids[:2])
-    assert not app.exception
-    assert "Bundle" in [b.label for b in app.get("download_button")]
-    app = show("views/compare/page.py", runs=[i[:8] for i in ids[:2]])
-    assert not app.exception
-    assert "Bundle" in [b.label for b in app.get("download_button")]
+    app = press(show(RUNS, run=ids[:2]), "bundle-make")
+    assert "Download" in [b.label for b in app.get("download_button")]
+    _, content = app.session_state[bundles.MADE]
+    assert len(read_bundle("results.zip", content).runs) == 2
+    app = press(show("views/compare/page.py", runs=[i[:8] for i in ids[:2]]), "take-bundle-make")
+    assert "Download" in [b.label for b in app.get("download_button")]
+
+
+def test_why_a_bundle_cannot_be_made_is_read_on_the_page(
+    both: Store, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.store.bundle.MAX_BYTES", 0)
+    app = press(show(RUNS, run=[run.run_id for run in both.runs()[:2]]), "bundle-make")
+    said = app.error[0].value.replace("\\", "")
+    assert said.startswith("these runs cannot be bundled: a bundle would be one which has more")
+    assert not app.get("download_button")
+
+
+def test_a_bundle_that_came_along_and_cannot_be_read_is_left_out(
+    store: Store,
+    show: Show,
+    results: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    along = tmp_path / "along"
+    along.mkdir()
+    (along / "bad.zip").write_bytes(results[:-100])
+    (along / "good.zip").write_bytes(results)
+    monkeypatch.setattr(bundles, "REFERENCES", along)
+    page = "views/results/throughput.py"
+    app = press(show(page), "reference-good.zip")
+    assert len(store.runs()) == 2
+    assert "bad.zip is left out: bundle is 'bad.zip', which is cut off" in caplog.text
+    assert "reference-bad.zip" not in [button.key for button in app.button]
+    assert "reference-good.zip" not in [button.key for button in show(page).button]  # it is here
 
 
 def test_times_that_were_imported_are_still_to_be_measured_here(both: Store) -> None:

@@ -21,7 +21,9 @@ from core.experiments.gradient_decay.declaration import GradientDecayConfig, Gra
 from core.explorer.exploration import Exploration, ExplorerConfig
 from core.formatting import number as significant
 from core.models import own_cells
-from core.models.registry import cell_kind
+from core.models.registry import cell_kind, cell_kinds
+from core.settings import BadSetting
+from core.store.folder import StoreError
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from dashboard.charts import curves
@@ -34,6 +36,7 @@ from dashboard.views.cell_explorer.cells import (
     SHIFTS,
     TRAINING,
     USUAL_TEXT,
+    extremes,
 )
 from dashboard.views.cell_explorer.computed import Start, Subject
 from dashboard.views.compare.picking import ID_LETTERS
@@ -209,11 +212,43 @@ def test_states_that_are_not_finite_raise_nothing(
     assert playground.NOT_FINITE in packed
 
 
+def test_what_is_wrong_with_the_page_or_the_store_is_not_blamed_on_a_cell(
+    mine: Callable[[str], str], explore: Show, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    title = mine("0.5 * h")
+    (name,) = (name for name, kind in cell_kinds().items() if kind.title == title)
+    said = r"cannot be stepped at this size \(KeyError: 'x'\)"
+    with pytest.raises(BadSetting, match=said), computed.blamed(fresh(cell=name)):
+        raise KeyError("x")
+    with pytest.raises(KeyError), computed.blamed(fresh()):
+        raise KeyError("x")  # the cell is Unroll's own
+    with pytest.raises(StoreError), computed.blamed(fresh(cell=name)):
+        raise StoreError("no store")
+
+    def broken(subjects: object) -> str:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(explorer.cells, "about", broken)
+    assert show(PAGE, **{**SMALL, "cell": title}).exception
+
+
+def test_what_explodes_is_not_offered_as_remembering() -> None:
+    def at(left: float) -> computed.Position:
+        return computed.Position(0.0, numpy.zeros((1, 2)), 0.0, left)
+
+    assert extremes([at(x) for x in (numpy.inf, 5.0, 0.2, -3.0, -numpy.inf)]) == {
+        "Remembers": 2,
+        "Forgets": 4,
+    }
+    assert extremes([at(5.0), at(2.0)]) == extremes([at(-1.0), at(-1.0)]) == {}
+
+
 def test_a_cell_that_cannot_be_stepped_or_is_gone_is_a_sentence(
-    explore: Show, mine: Callable[[str], str], own: Path
+    explore: Show, mine: Callable[[str], str], own: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     title = mine("h.expand(7, -1)")
     app = explore(cell=title)
+    assert "Traceback" in caplog.text
     assert plain(f"{title} cannot be stepped at this size (") in app.error[0].value
     (changed,) = (own / "versions").glob("mine@*.py")
     title = mine("0.5 * h")

@@ -190,6 +190,24 @@ def _exponents(exponents: Sequence[Estimate]) -> str:
     return f"{' to '.join(ends)} ({low:.2f}{' to ' if low < 0 else '–'}{high:.2f})"
 
 
+def limits(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """What may be read of times that were measured elsewhere, by what their runs recorded of the
+    machine; empty where it was quiet."""
+    load, noise = (
+        max((as_number(summary.get(name)) or 0.0 for summary in summaries), default=0.0)
+        for name in ("other_load", "noise_percent")
+    )
+    parts = []
+    if load > MAX_LOAD:
+        parts.append(f"other programs used up to {number(load, 2)} cores meanwhile")
+    if noise > MAX_NOISE:
+        parts.append(
+            f"the middle half of the turns spreads over up to {noise:.0f}% of the median of a run"
+        )
+    said = ", and ".join(parts)
+    return f"{said[0].upper()}{said[1:]}: read ratios, not milliseconds." if parts else ""
+
+
 def _noise(summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Report a machine that was not quiet: then the intervals are wide, or wrong."""
     loads = {

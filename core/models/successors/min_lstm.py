@@ -37,9 +37,10 @@ class MinLSTM(StepCell):
 
     def step(self, x: Tensor, state: State, p: Parameters) -> State:
         (h,) = state
-        f, i, n = (
-            self.watch(name, part) for name, part in zip("fin", self._gates(x, p), strict=True)
-        )
+        f, i, n = self._gates(x, p)
+        if self.watched:
+            for name, part in zip("fin", (f, i, n), strict=True):
+                self.watch(name, part)
         return (n + f / (f + i) * (h - n),)
 
     def scan(self, x_TBI: Tensor, first: State, p: Parameters) -> tuple[Tensor, State]:

@@ -61,7 +61,8 @@ class SelectiveSSM(StepCell):
         u, delta = self.watch("u", x @ p.W_u.T), self.watch("Δ", self._step_size(x, p))
         keeps, added = self._factors(x, u, delta, p)
         s = keeps * state[0] + added
-        self.watch("s'", s.view(*s.shape[:-1], -1, STATE_SIZE))
+        if self.watched:
+            self.watch("s'", s.view(*s.shape[:-1], -1, STATE_SIZE))
         return (s,)
 
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:

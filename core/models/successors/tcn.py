@@ -64,8 +64,9 @@ class TCN(StepCell):
 
         for dilation in DILATIONS:
             z = (z + convolved(convolved(z, dilation, "a"), dilation, "b")).relu()
-        for name, part in zip([*self.states(width)][1:], after, strict=True):
-            self.watch(f"{name}'", _places(part, width))
+        if self.watched:
+            for name, part in zip([*self.states(width)][1:], after, strict=True):
+                self.watch(f"{name}'", _places(part, width))
         return z, *after
 
     def scan(self, x_TBI: Tensor, first: State, p: Parameters) -> tuple[Tensor, State]:

@@ -97,8 +97,9 @@ class Transformer(StepCell):
         width = n.shape[-1]
         keys = torch.cat([keys[..., width:], n @ p.W_k.T], -1)
         values = torch.cat([values[..., width:], n @ p.W_v.T], -1)
-        self.watch("keys'", _places(keys))
-        self.watch("values'", _places(values))
+        if self.watched:
+            self.watch("keys'", _places(keys))
+            self.watch("values'", _places(values))
         return keys, values, torch.cat([filled[..., 1:], torch.ones_like(filled[..., :1])], -1)
 
     def output(self, x: Tensor, state: State, p: Parameters) -> Tensor:
@@ -107,7 +108,8 @@ class Transformer(StepCell):
         keys, values = (_by_head(_places(part)) for part in state[:2])
         q = _turned(_by_head(q), p.cos[-1:], p.sin[-1:])
         weights = _weights(q, _turned(keys, p.cos, p.sin), (state[2] < HALF)[..., None, :])
-        self.watch("attention of head 1", weights[..., 0, 0, :])
+        if self.watched:
+            self.watch("attention of head 1", weights[..., 0, 0, :])
         return _after_attention(u, _read(weights, values)[..., 0, :], p)
 
     def scan(self, x_TBI: Tensor, first: State, p: Parameters) -> tuple[Tensor, State]:

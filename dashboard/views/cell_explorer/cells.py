@@ -159,13 +159,18 @@ def ask_preset(title: str) -> tuple[DeltaGenerator, DeltaGenerator]:
         return measured, st.popover("Compare", icon=":material/compare_arrows:")
 
 
-def offer_extremes(place: DeltaGenerator, positions: Sequence[Position], chosen: int) -> None:
-    """Offer the positions at which most and least of the gradient reaches the start."""
+def extremes(positions: Sequence[Position]) -> dict[str, int]:
+    """Where the share of the gradient that reaches the start is nearest to 1, and where it is
+    least; nothing if that is the same. A gradient that grows explodes, and remembers nothing."""
     left = [position.left for position in positions]
-    most, least = left.index(max(left)), left.index(min(left))
-    if left[most] == left[least]:
-        return
-    for name, at in (("Remembers", most), ("Forgets", least)):
+    nearest = min(range(len(left)), key=lambda at: abs(left[at]))
+    least = left.index(min(left))
+    return {} if left[nearest] == left[least] else {"Remembers": nearest, "Forgets": least}
+
+
+def offer_extremes(place: DeltaGenerator, positions: Sequence[Position], chosen: int) -> None:
+    """Offer the two positions of `extremes`."""
+    for name, at in extremes(positions).items():
         place.button(
             name,
             key=f"preset {name}",
@@ -251,7 +256,7 @@ def _shift(parameter: str) -> Shift:
 def biases(cell: str) -> Sequence[str]:
     """The vectors among the parameters of a cell that is nothing but its step: what is added to
     one moves every unit. Those of the fewest numbers come first, which all units share. None of a
-    cell that feeds nothing back: its curves would take too long."""
+    cell that feeds nothing back: none of them decides what is kept."""
     try:
         kind = cell_kind(cell)
         if kind.load is None or not kind.recurrent:
@@ -271,8 +276,8 @@ def why_no_slider(cell: str) -> str:
     if recurrent:
         return ""
     return (
-        "No slider: nothing is fed back, so that no bias decides what is kept, and training eight "
-        "networks here would take minutes."
+        "No slider: nothing is fed back, so that no bias decides what is kept; this page trains "
+        "recurrent cells only."
     )
 
 

@@ -8,7 +8,10 @@ Shapes: S seeds, K distances.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import logging
+import statistics
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,13 +22,18 @@ from core.experiment import Row
 from core.experiments.gradient_decay.declaration import GradientDecaySummary
 from core.explorer.exploration import Exploration, Part, Shift
 from core.formatting import listed
+from core.models.registry import cell_kind
+from core.settings import BadSetting
 from core.stats.estimates import Estimate, mean_estimate
+from core.store.folder import StoreError
 from dashboard.views.translate import models
 
 if TYPE_CHECKING:
     from core.explorer.networks import GradientCurve, Networks
     from core.explorer.stepping import SteppedCell
 
+
+LOG = logging.getLogger("unroll.dashboard")
 
 MAX_NETWORKS, MAX_CURVES, MAX_FAMILIES = 8, 64, 32
 """Kept in memory: eight networks of 128 units take 5 MB each, a curve 50 kB, a family 2 MB."""
@@ -86,14 +94,30 @@ class Position(NamedTuple):
     """The measure that is shown; nan where a norm is exactly zero or has overflowed."""
     zero_share: float
     """The share of the norms that are exactly zero."""
+    left: float
+    """log10 of the share of the gradient that reaches the start, median over the seeds; −∞ where
+    it has vanished, ∞ where it has overflowed."""
     loss: Estimate | None = None
     """Held-out loss, while training."""
 
-    @property
-    def left(self) -> float:
-        """log10 of the share of the gradient that reaches the start, median over the seeds."""
-        first_S, last_S = self.log10_SK[:, 0], self.log10_SK[:, -1]
-        return float(numpy.median(numpy.nan_to_num(last_S - first_S, nan=-numpy.inf)))
+
+@contextmanager
+def blamed(subject: Subject) -> Iterator[None]:
+    """What the code of a cell that somebody added raises becomes `BadSetting`; the log has the
+    traceback. Nothing else that a page does belongs inside."""
+    try:
+        yield
+    except (BadSetting, StoreError):
+        raise
+    except Exception as error:
+        kind = cell_kind(subject.exploration.config.architecture.cell)
+        if kind.version is None:
+            raise
+        LOG.exception("cell %s cannot be stepped", kind.name)
+        reason = (str(error).splitlines() or ["without a message"])[0]
+        raise BadSetting(
+            f"{kind.title} cannot be stepped at this size ({type(error).__name__}: {reason})"
+        ) from error
 
 
 def load_torch() -> None:
@@ -105,12 +129,14 @@ def load_torch() -> None:
 
 def curve(subject: Subject) -> Curve:
     """The gradient over several seeds. Raises `BadSetting` if a run's model cannot be loaded."""
-    return _curve(subject.exploration, subject.start)
+    with blamed(subject):
+        return _curve(subject.exploration, subject.start)
 
 
 def stepped(subject: Subject) -> SteppedCell:
     """The first seed's network, stepped. Raises `BadSetting` if a run's model cannot be loaded."""
-    return _stepped(subject.exploration, subject.start)
+    with blamed(subject):
+        return _stepped(subject.exploration, subject.start)
 
 
 def family(
@@ -118,12 +144,14 @@ def family(
 ) -> list[Position]:
     """The curves with a setting at each of these values, measured in one pass."""
     asked = subject.at(setting, None if None in values else values[0])
-    return _family(asked.exploration, subject.start, setting, tuple(values), measure)
+    with blamed(subject):
+        return _family(asked.exploration, subject.start, setting, tuple(values), measure)
 
 
 def snapshots(subject: Subject, measure: str) -> list[Position]:
     """The curves of a cell with random weights while it is trained here."""
-    return _snapshots(subject.exploration, measure)
+    with blamed(subject):
+        return _snapshots(subject.exploration, measure)
 
 
 def shortest(subjects: Sequence[Subject]) -> int:
@@ -207,5 +235,10 @@ def _position(
         for row in curve.rows
     ]
     seeds = len({row.seed for row in curve.rows})
+    log10_SK = numpy.array(logs, float).reshape(seeds, -1)
+    over_SK = numpy.array([row.overflows > 0 for row in curve.rows]).reshape(seeds, -1)
+    lost_S = numpy.where(over_SK[:, -1], numpy.inf, -numpy.inf)
+    left_S = log10_SK[:, -1] - log10_SK[:, 0]
+    left = statistics.median_low(numpy.where(numpy.isnan(left_S), lost_S, left_S).tolist())
     zero_share = sum(getattr(row, zeros) > 0 for row in curve.rows) / len(curve.rows)
-    return Position(value, numpy.array(logs, float).reshape(seeds, -1), zero_share, loss)
+    return Position(value, log10_SK, zero_share, left, loss)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from core.explorer.exploration import MAX_STEPS, TRAINING_LENGTH, TRAINING_STEPS
-from core.formatting import listed
-from core.models.registry import cell_kind
 from core.settings import BadSetting, Setting
 from core.store.records import RunRecord
 from dashboard.navigation import RUNS
@@ -58,9 +55,10 @@ calculation of a unit is the equation with its own numbers in it. Of any cell bu
 the maps are its states, its output and what its step watches, taken while the step runs; the
 equations are those that it declares, and without any there is no drawing. A matrix is shown by the
 norm of each row, of more than 128 numbers the first 128 are shown, and places of a cache that are
-zero throughout are left out: each map says so. Its slider adds a number to one of its vectors of
-parameters, and **Remembers** and **Forgets** are the positions at which most and least of the
-gradient reaches the first step. In the drawing, a box shows every
+zero throughout are left out: each map says so; calculations and files have all. Its slider adds a
+number to one of its vectors of parameters. **Remembers** is the position at which the share of the
+gradient that reaches the first step is nearest to 1 (beyond 1 it explodes), **Forgets** the one at
+which it is least. In the drawing, a box shows every
 unit's value at the step, upwards from 0 to 1 for a gate, and its mean as a number. The step
 Jacobian is ∂s_t/∂s_{{t−1}} of the full state s: (h, c) of an LSTM. Its singular values are exact,
 at up to 50 steps. One below 1 at every step makes the gradient vanish; one above 1 alone does not
@@ -81,16 +79,15 @@ def explore(offered: Sequence[RunRecord]) -> None:
     subjects = asked.subjects
     computed.load_torch()
     try:
-        with _blamed_on_own_cells(subjects):
-            steps = computed.shortest(subjects)
-            controls.at_most("step", steps, MAX_STEPS)
-            step = _step(steps)
-            _playground(asked, step)
-            sentence = figures.answer(subjects) if len(subjects) > 1 else ""
-            st.markdown(plain(sentence))
-            if note := cells.about(subjects):
-                st.caption(plain(note))
-            _details(subjects, step, asked.measure)
+        steps = computed.shortest(subjects)
+        controls.at_most("step", steps, MAX_STEPS)
+        step = _step(steps)
+        _playground(asked, step)
+        sentence = figures.answer(subjects) if len(subjects) > 1 else ""
+        st.markdown(plain(sentence))
+        if note := cells.about(subjects):
+            st.caption(plain(note))
+        _details(subjects, step, asked.measure)
     except BadSetting as error:
         _show_error(error, subjects)
         return
@@ -98,24 +95,6 @@ def explore(offered: Sequence[RunRecord]) -> None:
         cells.no_run_yet()
     with st.expander("How this was measured", icon=":material/science:"):
         st.markdown(METHOD)
-
-
-@contextmanager
-def _blamed_on_own_cells(subjects: Sequence[Subject]) -> Iterator[None]:
-    """What a cell that somebody added raises is a sentence, not a traceback."""
-    try:
-        yield
-    except BadSetting:
-        raise
-    except Exception as error:
-        names = [s.exploration.config.architecture.cell for s in subjects]
-        own = [cell_kind(name).title for name in names if cell_kind(name).version is not None]
-        if not own:
-            raise
-        reason = (str(error).splitlines() or ["without a message"])[0]
-        raise BadSetting(
-            f"{listed(own)} cannot be stepped at this size ({type(error).__name__}: {reason})"
-        ) from error
 
 
 def _step(steps: int) -> int:
@@ -131,7 +110,7 @@ def _playground(asked: Asked, step: int) -> None:
     """The slider with its curves, the drawing of the cell, and the maps of its steps."""
     first, measure = asked.subjects[0], asked.measure
     if asked.slider == cells.TRAINING:
-        with st.spinner("Training eight networks for a few seconds…"):
+        with st.spinner("Training eight networks…"):
             slider = _training(first, measure)
     elif asked.slider == cells.NOTHING:
         slider = _nothing_to_move(first, measure, asked.why_no_slider)

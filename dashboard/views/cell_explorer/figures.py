@@ -54,6 +54,7 @@ def styles_of(subjects: Sequence[Subject]) -> dict[str, Style]:
 def exact_lines(rows: pandas.DataFrame, x: Column, y: Column) -> pandas.DataFrame:
     """The bands of one network's numbers, which are exact and have no interval."""
     bands = rows[["label", x.name, y.name]].rename(columns={y.name: "value"})
+    bands["value"] = bands["value"].astype(float)  # of nothing but None, too
     return bands.assign(low=float("nan"), high=float("nan"), n=1)
 
 
@@ -139,7 +140,9 @@ def _calculations(subject: Subject, step: int, unit: int) -> None:
     which = min(unit, stepped.units)
     read = f", which reads {stepped.tokens[step - 1]}" if stepped.tokens[step - 1] else ""
     st.markdown(plain(f"{subject.label}: unit {which} at step {step}{read}"))
-    for line in calculations(stepped, step, which):
+    with computed.blamed(subject):
+        lines_of_unit = list(calculations(stepped, step, which))
+    for line in lines_of_unit:
         st.latex(rf"\small {line}")  # most lines then fit on a phone
     if not stepped.equations and (words := stepped.description):
         st.caption("Its file describes it, and declares no equations that could be filled in.")
@@ -202,7 +205,9 @@ def kept(subjects: Sequence[Subject], step: int) -> None:
     x, y = curve_of(KeptRow), column_of(KeptRow, "kept")
     with st.grid(2, min_column_width=330):
         for subject in shown:
-            rows = computed.table(computed.stepped(subject).kept_rows(step))
+            with computed.blamed(subject):
+                kept_rows = computed.stepped(subject).kept_rows(step)
+            rows = computed.table(kept_rows)
             lines = exact_lines(rows.rename(columns={"part": "label"}), x, y)
             series = styles(dict.fromkeys(rows["part"], subject.variant), dark=cache.dark())
             chart = line_chart(
@@ -219,11 +224,14 @@ def kept(subjects: Sequence[Subject], step: int) -> None:
 
 def _singular(subject: Subject, step: int) -> Singular:
     stepped, label = computed.stepped(subject), subject.label
+    with computed.blamed(subject):
+        largest, spectrum = stepped.largest_rows(step), stepped.spectrum_rows(step)
+        radius = stepped.spectral_radius(step)
     return Singular(
         label,
-        computed.table(stepped.largest_rows(step)).assign(label=label),
-        computed.table(stepped.spectrum_rows(step)).assign(label=label),
-        stepped.spectral_radius(step),
+        computed.table(largest).assign(label=label),
+        computed.table(spectrum).assign(label=label),
+        radius,
         stepped.steps,
     )
 

@@ -297,7 +297,8 @@ def _numbers(values_K: Array) -> list[float | None]:
 def _stepped(subject: Subject, colour: str) -> dict[str, Any]:
     """A cell's drawing, if it has one, and its values at every step."""
     stepped = computed.stepped(subject)
-    drawing = stepped.diagram()
+    with computed.blamed(subject):
+        drawing = stepped.diagram()
     parts = []
     for part in stepped.parts:
         values_TN = part.values_TN.numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import replace
@@ -15,6 +16,7 @@ from core.store.records import (
     NOTE,
     TAG_ARCHIVED,
     TAG_COMMENT,
+    TAG_ORIGIN,
     TAG_STARRED,
     TAG_SWEEP_NAME,
     TAG_USER,
@@ -114,6 +116,13 @@ RUNS = [RNN, LSTM, BI]
 )
 def test_a_search_finds_what_it_says(text: str, found: list[RunRecord]) -> None:
     assert [one.run_id for one in search(RUNS, text)] == [one.run_id for one in found]
+
+
+def test_an_imported_run_is_found_by_both_people() -> None:
+    said = {"run_id": "0" * 32, "user": "Rui", "imported": 1.0}
+    imported = tagged(LSTM, **{TAG_ORIGIN: json.dumps(said)})
+    for text in ("rui", "ana", "user:rui", 'user:"ana b"'):
+        assert search([imported, RNN], text) == [imported]
 
 
 def test_archived_runs_are_found_only_if_the_search_asks_for_them() -> None:

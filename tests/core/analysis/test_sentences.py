@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
@@ -14,7 +15,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.stats.estimates import MISSING
-from core.store.records import TAG_USER, RunRecord
+from core.store.records import TAG_ORIGIN, TAG_USER, RunRecord
 from tests.core.analysis.test_one_verdict import Measured, Values
 
 LOW = [4.0, 5.0, 4.0, 5.0, 4.0, 5.0, 4.0, 5.0]
@@ -153,6 +154,15 @@ def test_the_origin_says_how_many_when_and_by_whom() -> None:
         dataclasses.replace(r, tags={TAG_USER: u}) for r, u in ((first, "ana"), (second, "ben"))
     ]
     assert origin(users, "28 Nov") == "2 runs · 28 Nov by ana and ben"
+
+
+def test_who_launched_an_imported_run_is_one_line_of_text() -> None:
+    (first,) = runs_of(GRADIENT_DECAY, ["rnn"])
+    said = {"run_id": "0" * 32, "user": "eve\n\n# Title\u202e", "imported": 1.0}
+    imported = dataclasses.replace(first, tags={TAG_ORIGIN: json.dumps(said)})
+    words = origin([imported], "28 Nov")
+    assert words.isprintable()
+    assert "by eve # Title" in words
 
 
 def test_a_card_has_the_best_value_and_who_leads() -> None:

@@ -276,7 +276,8 @@ def test_a_cell_that_watches_now_this_and_now_that_is_refused(own: Path) -> None
 @pytest.mark.parametrize(
     ("equation", "sentence"),
     [
-        ('Equation("z", "{x}", "Gate")', "an equation makes 'z', and step makes h', rate and y"),
+        ('Equation("z", "{x}", "Gate")', "an equation makes 'z', and step makes h' and rate"),
+        ('Equation("y", "{x}", "Output")', "an equation makes 'y', and step makes h' and rate"),
         ('Equation("rate", "{q}", "Rate")', "the equation of rate reads q, and above it there is"),
         ('Equation("h\'", "{x", "State")', "the equation of h' has single braces"),
         ('"h"', "equations is not a tuple of Equation"),

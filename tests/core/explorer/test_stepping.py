@@ -15,6 +15,7 @@ from core.explorer.exploration import Exploration, ExplorerConfig
 from core.explorer.networks import Networks, fresh_networks
 from core.explorer.stepping import (
     MAX_JACOBIANS,
+    MAX_ROWS,
     SteppedCell,
     Term,
     calculation,
@@ -181,6 +182,21 @@ def test_norms_and_values_are_those_of_every_equation() -> None:
     for row in norms:
         mine = [v.value for v in values if (v.step, v.part) == (row.step, row.part)]
         assert row.norm == pytest.approx(float(numpy.linalg.norm(mine)), abs=1e-12)
+
+
+def test_a_unit_that_the_map_leaves_out_has_its_numbers_all_the_same() -> None:
+    units = MAX_ROWS + 2
+    one = SteppedCell(networks("lstm", hidden_size=units, sequence_length=3))
+    assert one.parts[0].values_TN.shape == (3, MAX_ROWS)
+    assert one.parts[0].summary == f"numbers 1 to {MAX_ROWS} of {units}"
+    assert one.values(2, units).keys() == one.values(2, 1).keys() >= {"f", "c", "c'", "h'", "a_f"}
+    for line, equation in zip(calculations(one, 2, units), one.equations, strict=True):
+        assert line.count("&=") > 2  # symbols, numbers, value
+        value = without_brackets(number(float(one.result(equation)[1, units - 1])))
+        assert line.endswith(rf"&= {value} \end{{aligned}}")
+    rows = list(one.value_rows())
+    assert len(rows) == 6 * 3 * units
+    assert {row.part for row in rows} == {equation.title for equation in one.equations}
 
 
 def test_tokens_stand_beside_the_steps_that_read_them() -> None:

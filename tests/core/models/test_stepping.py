@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from core.measure.gradients import measure_gradients
 from core.measure.jacobians import LyapunovExponents, Spectrum
@@ -260,3 +262,39 @@ def test_all_steps_at_once_are_the_steps_one_by_one(cell: str, seeds: int | None
             found.append([output, *last, *torch.autograd.grad(loss, list(model.parameters()))])
         for ours, theirs in zip(*found, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+class Operations(TorchDispatchMode):
+    """What every operation makes, and whether another one reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[tuple[str, list[Tensor]]] = []
+        self.read: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: Any = (), kwargs: Any = None
+    ) -> object:
+        self.read |= {id(leaf) for leaf in tree_leaves((args, kwargs))}
+        result = func(*args, **(kwargs or {}))
+        self.made.append((str(func), tree_leaves(result)))
+        return result
+
+
+@pytest.mark.parametrize("cell", [name for name, kind in cell_kinds().items() if kind.load])
+def test_a_step_that_nobody_watches_computes_nothing_in_vain(cell: str) -> None:
+    """Every operation is read by another one or returned: latencies are measured in steps."""
+    one = cell_kinds()[cell].step_cell
+    assert one is not None
+    weights = one.initial(3, 4, torch.Generator().manual_seed(0))
+    x, state = (
+        torch.ones(1, 3).double(),
+        tuple(torch.ones(1, size).double() for size in one.states(4).values()),
+    )
+    p = one.prepared(Parameters(weights))
+    with torch.no_grad(), Operations() as counted:
+        after = one.step(x, state, p)
+        output = one.output(x, after, p)
+    used = counted.read | {id(tensor) for tensor in (*after, output)}
+    in_vain = [name for name, made in counted.made if not used & {id(part) for part in made}]
+    assert in_vain == []

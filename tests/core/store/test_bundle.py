@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.store.bundle import MANIFEST, BadBundle, read_bundle, seal
+from core.store.bundle import MANIFEST, MAX_JSON_BYTES, BadBundle, read_bundle, seal, sealed
 from core.store.tracking import Store
 from core.store.transfer import pack
 from tests.core.store import bundles
@@ -92,3 +92,22 @@ def test_a_newer_format_is_refused_with_what_to_do(content: bytes) -> None:
 def test_a_bundle_that_would_unfold_is_refused_where_less_is_allowed(content: bytes) -> None:
     with pytest.raises(BadBundle, match="has more than 0 MiB when it is unpacked"):
         read_bundle("results.zip", content, unpacked=1000)
+
+
+@pytest.mark.parametrize("end", ["bundle.json", "run.json"])
+def test_json_that_would_fill_the_memory_is_refused_before_it_is_parsed(
+    content: bytes, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = members_of(content)
+    name = next(name for name in members if name.endswith(end))
+    members[name] = b"[" + b"[]," * (MAX_JSON_BYTES // 3) + b"[]]"
+    bad = sealed(members)
+    assert len(bad) < 100_000
+    monkeypatch.setattr("core.store.bundle._parsed", lambda *_: pytest.fail("it was parsed"))
+    assert f"has more than {MAX_JSON_BYTES // 2**20} MiB" in require_refused(bad)
+
+
+def test_all_json_together_takes_a_share_of_what_is_allowed(content: bytes) -> None:
+    allowed = sum(map(len, members_of(content).values()))
+    with pytest.raises(BadBundle, match="describes its runs in more than 0 MiB; bundle fewer"):
+        read_bundle("results.zip", content, unpacked=allowed)

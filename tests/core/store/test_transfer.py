@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -177,10 +178,27 @@ def test_two_imports_at_once_are_one_after_the_other(
     monkeypatch.setattr("core.store.transfer.LOCK_SECONDS", 0.0)
     with (
         FileLock(second.folder / "import.lock"),
-        pytest.raises(BadSetting, match="another import into this store goes on"),
+        pytest.raises(BadSetting, match="another import into this store is running; wait"),
     ):
         unpack(second, bundle)
     assert second.runs() == []
+
+
+def test_on_a_server_a_half_run_of_another_machine_is_left_alone_for_an_hour(
+    first: Store, second: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = read_bundle("b.zip", pack(first, first.runs()))
+    with killed_before(second, 3), pytest.raises(Killed):
+        unpack(second, bundle)
+    monkeypatch.setattr("core.store.transfer.database_path", lambda uri: None)
+    before = [run.run_id for run in second.runs_of(TOY.name)]
+    said = "another import into this store is running: it has begun run .*, try again in 60 minutes"
+    with pytest.raises(BadSetting, match=said):
+        unpack(second, bundle)
+    assert [run.run_id for run in second.runs_of(TOY.name)] == before
+    monkeypatch.setattr("core.store.transfer.HALF_SECONDS", 0.0)
+    unpack(second, bundle)
+    assert exports(second) == exports(first)
 
 
 def test_a_viewer_imports_nothing_and_a_runner_owns_what_they_import(
@@ -220,6 +238,36 @@ def test_the_command_line_carries_a_sweep(
     assert exports(second) == exports(first)
     assert "3 runs imported from" in capsys.readouterr().err
     assert main(["import", str(tmp_path / "none.zip")]) == 2
+
+
+def test_as_json_what_was_imported_or_restored_is_one_list(
+    first: Store,
+    second: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bundles = [tmp_path / "one.zip", tmp_path / "two.zip"]
+    for path, run in zip(bundles, first.runs(), strict=False):
+        path.write_bytes(pack(first, [run]))
+    (restored,) = unpack(second, read_bundle("one.zip", bundles[0].read_bytes())).run_ids
+    second.delete(restored)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", second.uri)
+    assert main(["import", "--json", *map(str, bundles)]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert sorted(listed) == sorted(run.run_id for run in second.runs())
+    assert restored in listed
+
+
+def test_a_suite_without_runs_is_said_to_have_none_in_this_store(
+    new_store: NewStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", new_store(tmp_path / "empty").uri)
+    assert main(["bundle", "--suite", "reference", "--output", "never.zip"]) == 2
+    assert "of which this store has no finished run" in capsys.readouterr().err
 
 
 @pytest.mark.slow

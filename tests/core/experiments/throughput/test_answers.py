@@ -9,7 +9,7 @@ import pytest
 
 from core.analysis.sentences import answer
 from core.experiments.throughput import THROUGHPUT
-from core.experiments.throughput.answers import remarks, whole
+from core.experiments.throughput.answers import limits, remarks, whole
 from core.experiments.throughput.declaration import ThroughputConfig
 from core.stats.estimates import MISSING, Estimate
 from tests.core.made import Made, compared, run
@@ -155,6 +155,16 @@ def test_growth_is_said_with_its_lengths() -> None:
     )
     beyond = " ".join(remarks(compared(second)))
     assert "T² is less than half of it up to T = 512." in beyond
+
+
+def test_what_times_of_another_machine_are_good_for_follows_from_its_runs() -> None:
+    quiet = {"other_load": 0.1, "noise_percent": 3.0}
+    assert limits([]) == limits([quiet]) == limits([{"mean": 1.0}]) == ""
+    busy = limits([quiet, {"other_load": 1.5, "noise_percent": 45.2}])
+    assert busy == (
+        "Other programs used up to 1.5 cores meanwhile, and the middle half of the turns spreads "
+        "over up to 45% of the median of a run: read ratios, not milliseconds."
+    )
 
 
 def test_noise_is_said() -> None:
