@@ -32,7 +32,9 @@ class TestResult:
 
 
 def welch_test(first: Sequence[float], second: Sequence[float]) -> TestResult:
-    """Welch's t test (1947) of two means, which does not assume that both groups spread alike.
+    """Welch's t test (1947) of two means, which does not assume that both groups spread alike:
+
+    t = (m₁ − m₂) / √(s₁²/n₁ + s₂²/n₂)
 
     ValueError if a group has fewer than two values.
     """
@@ -43,18 +45,16 @@ def welch_test(first: Sequence[float], second: Sequence[float]) -> TestResult:
     if len({*first}) == 1 and len({*second}) == 1:  # no spread at all: certain either way
         certain = 1.0 if means[0] == means[1] else 0.0
         return TestResult(certain, 0.0 if higher else 1.0, 0.0, higher)
-    first_spread, second_spread = statistics.stdev(first), statistics.stdev(second)
-    p_value = float(
-        scipy.stats.ttest_ind_from_stats(
-            means[0],
-            first_spread,
-            len(first),
-            means[1],
-            second_spread,
-            len(second),
-            equal_var=False,
-        ).pvalue
-    )
+    errors = [statistics.stdev(values) / math.sqrt(len(values)) for values in (first, second)]
+    error = math.hypot(*errors)
+    # Welch and Satterthwaite's degrees of freedom, (s₁²/n₁ + s₂²/n₂)² / Σ (sᵢ²/nᵢ)² / (nᵢ − 1),
+    # by each group's share of the error: squares of small spreads would underflow.
+    shares = [
+        (one / error) ** 4 / (len(v) - 1) for one, v in zip(errors, (first, second), strict=True)
+    ]
+    degrees = 1 / sum(shares)
+    t = (means[0] - means[1]) / error
+    p_value = 2 * float(scipy.special.stdtr(degrees, -abs(t)))
     return TestResult(p_value, p_value / 2 if higher else 1 - p_value / 2, 0.0, higher)
 
 

@@ -104,7 +104,12 @@ def test_nothing_cannot_be_compared() -> None:
         welch_test([1.0], [1.0, 2.0])
 
 
-VALUES = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12)
+VALUES = st.lists(
+    st.floats(-1e3, 1e3).map(lambda value: round(value, 9)),
+    min_size=2,
+    max_size=12,
+)
+"""Squares of smaller spreads are nothing to scipy."""
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")
@@ -117,6 +122,14 @@ def test_means_are_compared_by_scipys_welch_test(first: list[float], second: lis
     assert result.higher == (statistics.fmean(first) > statistics.fmean(second))
     one_sided = stats.ttest_ind(first, second, equal_var=False, alternative="greater").pvalue
     assert result.p_higher == pytest.approx(one_sided, nan_ok=True)
+
+
+def test_the_unit_of_the_values_does_not_matter_to_welch() -> None:
+    first, second = [1.0, 2.0, 3.0], [3.0, 5.0, 7.0]
+    for unit in (1e-200, 1e200):
+        scaled = welch_test([unit * v for v in first], [unit * v for v in second])
+        assert scaled.p_value == pytest.approx(welch_test(first, second).p_value)
+    assert welch_test([0.0, 0.0], [0.0, 1e-300]).p_value == pytest.approx(0.5)  # t = -1, 1 degree
 
 
 def test_welch_of_a_worked_example() -> None:
