@@ -334,18 +334,19 @@ class PostgresDatabase:
         return done.stdout
 
 
+def program_folders() -> list[str]:
+    """Where Debian keeps PostgreSQL's programs, those of the newest version first."""
+    found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parts[-2].isdigit()]
+    return [str(path) for path in sorted(found, key=lambda p: int(p.parts[-2]), reverse=True)]
+
+
 def program(name: str) -> str:
     """The path of one of PostgreSQL's programs. Raises `StoreError` where it is not installed."""
-    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=_version)
-    path = str(installed[-1]) if installed else shutil.which(name)
-    if path is None:
+    path = os.pathsep.join([*program_folders(), os.environ.get("PATH", os.defpath)])
+    found = shutil.which(name, path=path)
+    if found is None:
         raise StoreError(f"{name} is not installed; on Debian, apt install postgresql-client")
-    return path
-
-
-def _version(path: Path) -> int:
-    number = path.parts[-3]
-    return int(number) if number.isdigit() else 0
+    return found
 
 
 def _read_only(dump: Path) -> sqlite3.Connection:

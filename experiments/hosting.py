@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from core.runner import stop_signals
 from core.settings import BadSetting
 from core.store.folder import PROJECT, StoreError
+from experiments.databases import program_folders
 from experiments.guard import Guard
 from experiments.parts import DEPLOY, HOST, PORTS, Installation, parts, proxy_variables
 from experiments.serve import require_free
@@ -158,8 +159,7 @@ def main_conf(folder: Path) -> str:
 
 def search_path() -> str:
     """PATH with the folders where Debian keeps the programs of a server."""
-    newest = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-    folders = [*map(str, reversed(newest)), "/usr/sbin", "/sbin"]
+    folders = [*program_folders(), "/usr/sbin", "/sbin"]
     return os.pathsep.join([os.environ.get("PATH", os.defpath), *folders])
 
 
