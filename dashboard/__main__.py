@@ -58,9 +58,13 @@ def open_first_page() -> str:
 
 def warm_up() -> None:
     """Read the store while the server starts, for a page needs it and who has not signed in is
-    shown nothing of it; then open the first page."""
-    threading.Thread(target=_read_store, daemon=True).start()
-    print("First page:", open_first_page())
+    shown nothing of it; then open the first page, unless somebody has: two at once would take
+    each twice as long."""
+    _read_store()
+    from dashboard.server import VISITED
+
+    if not VISITED.is_set():
+        print("First page:", open_first_page())
 
 
 def _read_store() -> None:

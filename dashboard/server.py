@@ -8,6 +8,7 @@ import hashlib
 import ipaddress
 import logging
 import re
+import threading
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,10 @@ HEADERS: Mapping[str, str] = {
 }
 
 
+VISITED = threading.Event()
+"""Set once somebody has opened a page of this process."""
+
+
 class Protection:
     """Refuses unknown host names, and adds headers that restrict what a browser does with a page.
 
@@ -90,6 +95,8 @@ class Protection:
             refusal = PlainTextResponse("This dashboard is not known under that name.\n", 400)
             await refusal(scope, receive, send)
             return
+        if scope["type"] == "websocket":
+            VISITED.set()
         uploads = "/_stcore/upload_file" in scope["path"]
         if uploads and access.signs_in() and _role(Request(scope)) is None:
             await PlainTextResponse("Sign in first.\n", 403)(scope, receive, send)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -62,14 +64,18 @@ def sweeps_of(experiment: Experiment) -> list[Sweep]:
 _derived: dict[tuple[str, ...], tuple[list[RunRecord], Any]] = {}
 """What it is, of which store → the runs that it was derived from, and the result."""
 
+_deriving: defaultdict[tuple[str, ...], threading.RLock] = defaultdict(threading.RLock)
+"""Of each of these, what is held by the session that computes it."""
+
 
 def derived(what: str, runs: list[RunRecord], compute: Callable[[], T]) -> T:
     """A result that depends on a list of the reader's runs alone, computed once for all sessions:
     the reader's list is the same one until something has changed."""
     key = reader().store.uri, what
-    known = _derived.get(key)
-    if known is None or known[0] is not runs:
-        known = _derived[key] = (runs, compute())
+    with _deriving[key]:  # of several sessions that want it one computes, and the others wait
+        known = _derived.get(key)
+        if known is None or known[0] is not runs:
+            known = _derived[key] = (runs, compute())
     result: T = known[1]
     return result
 
