@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from core.store.folder import StoreError, tracking_uri
+from dashboard.server import VISITED
 from dashboard.store.reader import open_reader
 from experiments.team import OPEN_VARIABLE
 
@@ -61,8 +62,6 @@ def warm_up() -> None:
     shown nothing of it; then open the first page, unless somebody has: two at once would take
     each twice as long."""
     _read_store()
-    from dashboard.server import VISITED
-
     if not VISITED.is_set():
         print("First page:", open_first_page())
 
