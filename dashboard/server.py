@@ -74,6 +74,9 @@ HEADERS: Mapping[str, str] = {
 VISITED = threading.Event()
 """Set once somebody has opened a page of this process."""
 
+ASKED_BY_PROGRAMS = ("/_stcore/", "/healthz", "/metrics", "/access/")
+"""Paths for which nobody has opened a page: a browser first asks for the page itself."""
+
 
 class Protection:
     """Refuses unknown host names, and adds headers that restrict what a browser does with a page.
@@ -95,7 +98,7 @@ class Protection:
             refusal = PlainTextResponse("This dashboard is not known under that name.\n", 400)
             await refusal(scope, receive, send)
             return
-        if scope["type"] == "websocket":
+        if scope["type"] == "http" and not scope["path"].startswith(ASKED_BY_PROGRAMS):
             VISITED.set()
         uploads = "/_stcore/upload_file" in scope["path"]
         if uploads and access.signs_in() and _role(Request(scope)) is None:

@@ -102,8 +102,11 @@ class Architecture(Settings):
     @model_validator(mode="after")
     def _settings_fit_the_cell(self) -> Self:
         for name, field in type(self).model_fields.items():
-            cells, value = cells_with(name), getattr(self, name)
-            if cells and self.cell not in cells and value != field.default:
+            value = getattr(self, name)
+            if value == field.default:
+                continue
+            cells = cells_with(name)
+            if cells and self.cell not in cells:
                 raise ValueError(
                     f"{name} is {value}, but cell {self.cell} has none; "
                     f"leave {name} out or choose cell {' or '.join(cells)}"

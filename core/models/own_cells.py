@@ -30,6 +30,8 @@ from core.settings import BadSetting
 
 CELLS_VARIABLE = "UNROLL_CELLS"
 
+DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "cells"
+
 ENTRY_POINTS = "unroll.cells"
 """The group in which an installed package names its cells."""
 
@@ -84,8 +86,7 @@ def shown_digest(name: str) -> str:
 
 def folder() -> Path:
     """Where people put their cells."""
-    default = Path(__file__).resolve().parents[2] / "cells"
-    return Path(os.environ.get(CELLS_VARIABLE) or default).absolute()
+    return Path(os.environ.get(CELLS_VARIABLE) or DEFAULT_FOLDER).absolute()
 
 
 def full_name(short: str, content: bytes) -> str:

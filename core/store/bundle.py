@@ -258,21 +258,23 @@ def read_bundle(
     report: Report = lambda share, words: None,
     *,
     unpacked: int = MAX_UNPACKED_BYTES,
+    tables: bool = True,
 ) -> Bundle:
-    """The bundle with that content, of which everything has been checked.
+    """The bundle with that content, of which everything has been checked; without `tables` all but
+    what these say, which takes most of the time and is not needed to list a bundle's runs.
 
     Raises `BadBundle`, in a sentence that names the file, for whatever is not as `write_bundle`
     makes it, for runs that this version of Unroll cannot read, and for one that would
     take more than so many bytes when it is unpacked.
     """
     try:
-        return _read(content, report, unpacked)
+        return _read(content, report, unpacked, tables)
     except BadBundle as error:
         shown = shortened(repr(inline_text(name)), 100)
         raise BadBundle(f"bundle is {shown}, {error}; nothing was imported") from None
 
 
-def _read(content: bytes, report: Report, unpacked: int) -> Bundle:
+def _read(content: bytes, report: Report, unpacked: int, with_tables: bool) -> Bundle:
     _require_whole(content)
     archive = _opened(content)
     members = _members(archive, unpacked)
@@ -300,12 +302,15 @@ def _read(content: bytes, report: Report, unpacked: int) -> Bundle:
         wanted |= {place, *names.values()}
         if lacking := [name for name in names.values() if name not in members]:
             refuse(f"which lacks {_shown(lacking[0])}")
-        tables = {
-            file: _content(archive, members[name])
-            for file, name in names.items()
-            if file.startswith("tables/")
-        }
-        _require_tables(run, tables)
+        if with_tables:
+            _require_tables(
+                run,
+                {
+                    file: _content(archive, members[name])
+                    for file, name in names.items()
+                    if file.startswith("tables/")
+                },
+            )
         runs.append(run)
     if unwanted := sorted(there - wanted):
         refuse(f"which has {_shown(unwanted[0])}, a file of no run")

@@ -120,10 +120,13 @@ class Store:
         if self.person.role != "admin":
             self.require_change([self.run(run_id, unreadable=True)])
 
+    def _mlflow(self) -> ModuleType:
+        return load_mlflow(remote=self.is_remote)
+
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's own access to the store."""
-        mlflow = load_mlflow()
+        mlflow = self._mlflow()
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         client: MlflowClient = mlflow.tracking.MlflowClient(self.uri)
@@ -155,7 +158,7 @@ class Store:
         repeated = (tags or {}).get(TAG_RETRY_OF)
         if repeated:
             self._require_change(repeated)
-        mlflow = load_mlflow()
+        mlflow = self._mlflow()
         flat = config.flat()
         settings = json.dumps(flat)
         if len(settings) > MAX_TAG_LENGTH:
@@ -263,7 +266,7 @@ class Store:
         Raises `ValueError` for JSON that is too long: cut, it could not be read again.
         """
         self._require_change(run_id)
-        mlflow = load_mlflow()
+        mlflow = self._mlflow()
         entities = []
         for key, value in tags.items():
             if len(value) > MAX_TAG_LENGTH:
@@ -306,7 +309,7 @@ class Store:
         tables keep them) and their number is returned.
         """
         self._require_change(run_id)
-        mlflow = load_mlflow()
+        mlflow = self._mlflow()
         now = int(time.time() * 1000)
         points = list(points)
         metrics = [
@@ -332,7 +335,7 @@ class Store:
         if self.database:
             stored = self.database.run(run_id)
         else:
-            mlflow = load_mlflow()
+            mlflow = self._mlflow()
             try:
                 stored = _stored_run(self.client.get_run(run_id))
             except mlflow.exceptions.MlflowException as error:
@@ -526,7 +529,7 @@ class Store:
         if folder is not None:
             yield folder / path if (folder / path).exists() else None
             return
-        mlflow = load_mlflow()
+        mlflow = self._mlflow()
         with tempfile.TemporaryDirectory(prefix="unroll-") as copies:
             try:
                 fetched: Path | None = self._fetched(run_id, path, Path(copies))
@@ -609,7 +612,7 @@ class Store:
         *,
         deleted: bool = False,
     ) -> Iterator[StoredRun]:
-        entities = load_mlflow().entities
+        entities = self._mlflow().entities
         stage = entities.ViewType.DELETED_ONLY if deleted else entities.ViewType.ACTIVE_ONLY
         terms = []
         if status is not None:
@@ -795,8 +798,9 @@ def _place(location: str) -> str:
 _MLFLOW_IMPORT = threading.Lock()
 
 
-def load_mlflow() -> ModuleType:
-    """MLflow with what writing to a local store needs, imported by one thread at a time.
+def load_mlflow(*, remote: bool = False) -> ModuleType:
+    """MLflow with what writing to a local store needs, or to a server's, which is half of it;
+    imported by one thread at a time.
 
     The import takes seconds, which a forked run, for example, should not spend. Its modules import
     each other in circles, so that two threads that began it at once would see halves of them.
@@ -804,8 +808,10 @@ def load_mlflow() -> ModuleType:
     with _MLFLOW_IMPORT:
         import mlflow.entities
         import mlflow.exceptions
-        import mlflow.store.tracking.sqlalchemy_store
         import mlflow.tracking
+
+        if not remote:
+            import mlflow.store.tracking.sqlalchemy_store
     return mlflow
 
 

@@ -243,7 +243,8 @@ def _half_imported(store: Store, experiments: set[str], wanted: set[str]) -> dic
 
 def _import(store: Store, bundle: Bundle, run: BundledRun) -> str:
     """Record a run with all that the bundle has of it; return its id here."""
-    experiment, entities = experiment_named(run.experiment), load_mlflow().entities
+    experiment = experiment_named(run.experiment)
+    entities = load_mlflow(remote=store.is_remote).entities
     user, tags = store.person.name, dict(run.tags)
     origin = {"run_id": run.run_id, "user": run.user, "imported": time.time()}
     begun = store.client.create_run(

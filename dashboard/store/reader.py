@@ -424,7 +424,7 @@ def open_reader(uri: str) -> Reader:
     """The reader of a store, shared by all sessions. Raises `StoreError`."""
     with _open_lock:
         reader = _reader_of(uri)
-        _load_later(MLFLOW_AFTER_SERVER_SECONDS if reader.store.is_remote else MLFLOW_AFTER_SECONDS)
+        _load_later(remote=reader.store.is_remote)
         return reader
 
 
@@ -444,23 +444,24 @@ def _fetchers() -> ThreadPoolExecutor:
 _loading_later = threading.Event()
 
 
-def _load_later(seconds: float) -> None:
+def _load_later(*, remote: bool) -> None:
     if _loading_later.is_set():
         return
     _loading_later.set()
-    later = threading.Timer(seconds, _load_mlflow)
+    seconds = MLFLOW_AFTER_SERVER_SECONDS if remote else MLFLOW_AFTER_SECONDS
+    later = threading.Timer(seconds, _load_mlflow, kwargs={"remote": remote})
     later.daemon = True
     later.start()
 
 
-def _load_mlflow() -> None:
+def _load_mlflow(*, remote: bool) -> None:
     """Load MLflow, then exempt the libraries from garbage collection, once in a process.
 
     Streamlit collects garbage after every run of a page, and 300,000 objects of libraries take it
     0.3 s. Sessions that are open now become exempt too, so this happens early: soon after the
     start of `python -m dashboard`, or after the first page of `streamlit run`, and never again.
     """
-    load_mlflow()
+    load_mlflow(remote=remote)
     gc.collect()
     gc.freeze()
 

@@ -112,7 +112,7 @@ def _references(folder: str) -> list[Reference]:
     found = []
     for path in sorted(Path(folder).glob("*.zip")):
         try:
-            runs = read_bundle(path.name, path.read_bytes()).runs
+            runs = read_bundle(path.name, path.read_bytes(), tables=False).runs
         except (BadBundle, OSError) as error:
             LOG.warning("%s is left out: %s", path.name, error)
             continue
