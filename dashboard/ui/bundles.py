@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,15 +55,13 @@ def offer(runs: Sequence[RunRecord], key: str) -> None:
         st.caption(HELP)
         if st.button(f"Make a bundle of {counted(len(ids), 'run')}", key=f"{key}-make"):
             st.session_state.pop(MADE, None)
-            place = st.empty()
             try:
-                with place:
-                    content = pack(cache.reader().store, finished, report=_bar())
+                with _bar() as report:
+                    content = pack(cache.reader().store, finished, report=report)
             except (BadSetting, StoreError) as error:
                 st.error(plain(str(error)), icon=":material/block:")
             else:
                 st.session_state[MADE] = (ids, content)
-            place.empty()
         made, content = st.session_state.get(MADE, ((), b""))
         if made == ids:
             downloads.offer("Download", "results.zip", lambda: content, key, "secondary")
@@ -165,14 +164,18 @@ def offer_references() -> None:
     _say_imported()
 
 
-def _bar() -> Report:
-    """A bar on the page that shows how far something is."""
+@contextlib.contextmanager
+def _bar() -> Iterator[Report]:
+    """A bar on the page that shows how far something is, and goes when it ends or fails."""
     bar = st.progress(0.0)
 
     def report(share: float, words: str) -> None:
         bar.progress(share, plain(words))
 
-    return report
+    try:
+        yield report
+    finally:
+        bar.empty()
 
 
 def _say_imported() -> None:
@@ -187,8 +190,8 @@ def _import(name: str, content: bytes) -> Imported:
             f"bundle is {name!r}, which has {len(content):,} bytes; a page takes at most "
             f"{MAX_UPLOAD_BYTES:,}, python -m experiments import more"
         )
-    report = _bar()
-    bundle = read_bundle(name, content, report, unpacked=UNPACKED_BYTES)
-    imported = unpack(cache.store(), bundle, report)
+    with _bar() as report:
+        bundle = read_bundle(name, content, report, unpacked=UNPACKED_BYTES)
+        imported = unpack(cache.store(), bundle, report)
     cache.reader().reload([*imported.run_ids, *imported.restored])
     return imported

@@ -69,6 +69,7 @@ def test_what_is_refused_is_refused_in_a_sentence(
     bad = flipped(results, random.Random(3)) if damage == "flipped" else bytes(17 * 2**20)
     app = press(chosen(show(RUNS), bad), "import-it")
     assert "bundle is 'results.zip', which" in app.error[0].value.replace("\\", "")
+    assert not app.get("progress"), "a bar for what has ended"
     assert store.runs() == []
 
 
