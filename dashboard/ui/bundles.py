@@ -53,6 +53,8 @@ def offer(runs: Sequence[RunRecord], key: str) -> None:
     ids = tuple(run.run_id for run in finished)
     with st.popover("Bundle", icon=":material/package_2:", key=f"{key}-bundle"):
         st.caption(HELP)
+        if left_out := len(runs) - len(finished):
+            st.caption(f"Without {counted(left_out, 'run')} of these, not finished or deleted.")
         if st.button(f"Make a bundle of {counted(len(ids), 'run')}", key=f"{key}-make"):
             st.session_state.pop(MADE, None)
             try:

@@ -172,6 +172,20 @@ def test_runs_are_downloaded_as_a_bundle(both: Store, show: Show) -> None:
     assert "Download" in [b.label for b in app.get("download_button")]
 
 
+def test_of_what_is_selected_a_bundle_has_the_finished_ones_and_says_so(
+    both: Store, show: Show
+) -> None:
+    config = THROUGHPUT.configs(["rnn"], {"launches": [1]})[0]
+    failed = record(both, THROUGHPUT, config, "two", "FAILED")
+    done = both.runs()[0].run_id
+    app = press(show(RUNS, run=[done, failed]), "bundle-make")
+    assert "Without 1 run of these, not finished" in texts(app)
+    assert app.session_state[bundles.MADE][0] == (done,)
+    alone = press(show(RUNS, run=done), "run-bundle-make")
+    assert alone.session_state[bundles.MADE][0] == (done,)
+    assert "run-bundle-make" not in [button.key for button in show(RUNS, run=failed).button]
+
+
 def test_why_a_bundle_cannot_be_made_is_read_on_the_page(
     both: Store, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
