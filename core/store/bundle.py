@@ -287,7 +287,7 @@ def _read(content: bytes, report: Report, unpacked: int) -> Bundle:
         report(number / (len(listed) + 1), "checking")
         found = _content(archive, members[name])
         if (len(found), hashlib.sha256(found).hexdigest()) != (expected.bytes, expected.sha256):
-            refuse(f"whose member {_shown(name)} is not what its manifest says: its SHA-256 does not match")
+            refuse(f"whose member {_shown(name)} does not match the SHA-256 of its manifest")
     if len({*manifest.runs}) != len(manifest.runs):
         refuse("whose manifest lists a run twice")
     wanted, runs = set(), []
