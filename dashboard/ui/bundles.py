@@ -33,8 +33,8 @@ UNPACKED_BYTES = 16 * MAX_UPLOAD_BYTES
 
 HELP = (
     "For another Unroll: settings, tables, metrics, notes and where it was measured, in one file "
-    "that is checked when it is imported. With trained models: python -m experiments bundle "
-    "--models"
+    "that is checked when it is imported. With trained models: "
+    "`python -m experiments bundle --models`"
 )
 
 IMPORTED = "imported"
@@ -77,8 +77,8 @@ def upload() -> None:
         limit = MAX_UPLOAD_BYTES // MEBIBYTE
         st.caption(
             f"Runs of another machine: a bundle of at most {limit} MiB, as the pages Compare and "
-            "Runs download it and python -m experiments bundle writes it. Larger ones: python -m "
-            "experiments import."
+            "Runs download it and `python -m experiments bundle` writes it. Larger ones: "
+            "`python -m experiments import`."
         )
         given = st.file_uploader("A bundle", type="zip", key="bundle-file")
         pressed = st.button("Import", type="primary", key="import-it", disabled=given is None)
