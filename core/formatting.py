@@ -22,7 +22,9 @@ def number(value: float, digits: int = 3) -> str:
     """
     if isinstance(value, AtLeast):
         return f"{AT_LEAST}{number(float(value), digits)}"
-    if not math.isfinite(value):
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     rounded = float(f"{value:.{digits}g}")
     if rounded and not 1e-3 <= abs(rounded) < 1e6:

@@ -72,11 +72,14 @@ def import_bundles(args: argparse.Namespace) -> int:
 def _read(file: str, report: Report) -> Bundle:
     path = Path(file)
     try:
-        if path.stat().st_size <= MAX_BYTES:
+        size = path.stat().st_size
+        if size <= MAX_BYTES:
             return read_bundle(file, path.read_bytes(), report)
     except OSError as error:
         raise BadSetting(
             f"bundle is {file!r}, which cannot be read ({error.strerror}); give a file that "
             "python -m experiments bundle has written"
         ) from None
-    raise BadSetting(f"bundle is {file!r}, which is larger than the {MAX_BYTES:,} bytes allowed")
+    raise BadSetting(
+        f"bundle is {file!r}, which has {size:,} bytes; at most {MAX_BYTES:,} are allowed"
+    )

@@ -10,6 +10,7 @@ Shapes: T time, H hidden, A columns of a (see `core.models.cells`), N numbers of
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -455,9 +456,13 @@ def without_brackets(text: str) -> str:
 
 def number(value: float) -> str:
     """Three decimals; a negative number in brackets, so that it can stand anywhere."""
+    if math.isnan(value):
+        return r"\mathrm{NaN}"
     size = abs(value)
     if size == 0 or 5e-4 <= size < 1e4:  # three decimals say enough
         text = f"{value:.3f}"
+    elif math.isinf(value):
+        text = r"-\infty" if value < 0 else r"\infty"
     else:
         digits, exponent = f"{value:.2e}".split("e")
         text = rf"{digits} \cdot 10^{{{int(exponent)}}}"

@@ -289,7 +289,7 @@ def _read(content: bytes, report: Report, unpacked: int, with_tables: bool) -> B
         report(number / (len(listed) + 1), "checking")
         found = _content(archive, members[name])
         if (len(found), hashlib.sha256(found).hexdigest()) != (expected.bytes, expected.sha256):
-            refuse(f"whose member {_shown(name)} is not what its manifest says: its hash differs")
+            refuse(f"whose member {_shown(name)} does not match the SHA-256 of its manifest")
     if len({*manifest.runs}) != len(manifest.runs):
         refuse("whose manifest lists a run twice")
     wanted, runs = set(), []
@@ -331,6 +331,8 @@ def _require_whole(content: bytes) -> None:
     """Everything is as it was written, to the last bit, or made anew by somebody who can."""
     if len(content) > MAX_BYTES:
         refuse(f"which has more than {MAX_BYTES // MEBIBYTE} MiB")
+    if not content:
+        refuse("which is empty; get it again")
     if not content.startswith(b"PK\x03\x04"):
         refuse("which is no bundle: python -m experiments bundle writes them")
     end = content[-DIGEST_BYTES - END_BYTES : -DIGEST_BYTES]
@@ -338,7 +340,7 @@ def _require_whole(content: bytes) -> None:
         refuse("which is cut off, or no bundle: it does not end as one; get it again")
     digest = hashlib.sha256(content[:-DIGEST_BYTES]).hexdigest().encode()
     if content[-DIGEST_BYTES:] != digest:
-        refuse("which is damaged or no bundle: its SHA-256 is another one; get it again")
+        refuse("which is damaged or no bundle: its SHA-256 does not match; get it again")
 
 
 def _opened(content: bytes) -> zipfile.ZipFile:

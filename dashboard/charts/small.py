@@ -15,8 +15,12 @@ Spec = Mapping[str, Any]
 MIN_DASH = 4
 """Pixels; shorter strokes look like dots."""
 
-PADDING = {"left": 0, "right": 0, "top": 0, "bottom": 5}
-"""Pixels; letters reach under the line of an axis title."""
+PADDING = {"left": 0, "right": 8, "top": 0, "bottom": 5}
+"""Pixels; letters reach under the line of an axis title, and half of the last tick's number beyond
+the axis."""
+
+CLOSE_TITLE = {"frame": "bounds", "fontSize": 12, "offset": 6}
+"""From the left edge of the card: beside the numbers of the axis a long one would be cut."""
 
 CLOSE_AXES = {"titlePadding": 4, "labelPadding": 4, "titleFontSize": 11, "labelFontSize": 11}
 
@@ -26,6 +30,8 @@ def compact(spec: Spec) -> dict[str, Any]:
     config = dict(spec.get("config") or {})
     config["axis"] = {**CLOSE_AXES, **config.get("axis", {})}
     chart = without_legend(spec)
+    if "title" in chart:
+        chart["title"] = {**chart["title"], **CLOSE_TITLE}
     for parameter in chart.get("params", []):
         if parameter["name"] == UNNAMED:
             parameter["expr"] = "true"

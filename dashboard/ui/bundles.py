@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,8 @@ UNPACKED_BYTES = 16 * MAX_UPLOAD_BYTES
 
 HELP = (
     "For another Unroll: settings, tables, metrics, notes and where it was measured, in one file "
-    "that is checked when it is imported. With trained models: python -m experiments bundle "
-    "--models"
+    "that is checked when it is imported. With trained models: "
+    "`python -m experiments bundle --models`"
 )
 
 IMPORTED = "imported"
@@ -52,17 +53,17 @@ def offer(runs: Sequence[RunRecord], key: str) -> None:
     ids = tuple(run.run_id for run in finished)
     with st.popover("Bundle", icon=":material/package_2:", key=f"{key}-bundle"):
         st.caption(HELP)
+        if left_out := len(runs) - len(finished):
+            st.caption(f"Without {counted(left_out, 'run')} of these, not finished or deleted.")
         if st.button(f"Make a bundle of {counted(len(ids), 'run')}", key=f"{key}-make"):
             st.session_state.pop(MADE, None)
-            place = st.empty()
             try:
-                with place:
-                    content = pack(cache.reader().store, finished, report=_bar())
+                with _bar() as report:
+                    content = pack(cache.reader().store, finished, report=report)
             except (BadSetting, StoreError) as error:
                 st.error(plain(str(error)), icon=":material/block:")
             else:
                 st.session_state[MADE] = (ids, content)
-            place.empty()
         made, content = st.session_state.get(MADE, ((), b""))
         if made == ids:
             downloads.offer("Download", "results.zip", lambda: content, key, "secondary")
@@ -76,8 +77,8 @@ def upload() -> None:
         limit = MAX_UPLOAD_BYTES // MEBIBYTE
         st.caption(
             f"Runs of another machine: a bundle of at most {limit} MiB, as the pages Compare and "
-            "Runs download it and python -m experiments bundle writes it. Larger ones: python -m "
-            "experiments import."
+            "Runs download it and `python -m experiments bundle` writes it. Larger ones: "
+            "`python -m experiments import`."
         )
         given = st.file_uploader("A bundle", type="zip", key="bundle-file")
         pressed = st.button("Import", type="primary", key="import-it", disabled=given is None)
@@ -165,14 +166,18 @@ def offer_references() -> None:
     _say_imported()
 
 
-def _bar() -> Report:
-    """A bar on the page that shows how far something is."""
+@contextlib.contextmanager
+def _bar() -> Iterator[Report]:
+    """A bar on the page that shows how far something is, and goes when it ends or fails."""
     bar = st.progress(0.0)
 
     def report(share: float, words: str) -> None:
         bar.progress(share, plain(words))
 
-    return report
+    try:
+        yield report
+    finally:
+        bar.empty()
 
 
 def _say_imported() -> None:
@@ -187,8 +192,8 @@ def _import(name: str, content: bytes) -> Imported:
             f"bundle is {name!r}, which has {len(content):,} bytes; a page takes at most "
             f"{MAX_UPLOAD_BYTES:,}, python -m experiments import more"
         )
-    report = _bar()
-    bundle = read_bundle(name, content, report, unpacked=UNPACKED_BYTES)
-    imported = unpack(cache.store(), bundle, report)
+    with _bar() as report:
+        bundle = read_bundle(name, content, report, unpacked=UNPACKED_BYTES)
+        imported = unpack(cache.store(), bundle, report)
     cache.reader().reload([*imported.run_ids, *imported.restored])
     return imported

@@ -21,7 +21,7 @@ from dashboard.views import active_runs
 MAX_CARDS = 48
 """Cards in memory: questions, light and dark, of a few stores."""
 
-FIGURE_HEIGHT = 90
+FIGURE_HEIGHT = 70
 
 
 def headline_comparison(experiment: Experiment) -> Comparison | None:

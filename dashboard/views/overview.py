@@ -65,8 +65,9 @@ def running() -> None:
         names = {run.sweep for run in active if run.sweep}
         runs = [r for r in cache.reader().runs() if r.sweep in names or r.run_id in before]
         st.progress(states.share_done(runs), text=f"**Now** · {states.measured_so_far(runs)}")
-        active_runs.worker_needed(active)
-        st.page_link(LAUNCH.path, label="Watch or cancel")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            active_runs.worker_needed(active)
+            st.page_link(LAUNCH.path, label="Watch or cancel")
 
     states.live(look, active=bool(before))
 

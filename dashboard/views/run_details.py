@@ -20,7 +20,7 @@ from dashboard import access
 from dashboard.charts.scales import whole_numbers
 from dashboard.navigation import COMPARE, RUNS, TRANSLATE, page_of
 from dashboard.store import cache
-from dashboard.ui import actions, controls, downloads, housekeeping
+from dashboard.ui import actions, bundles, controls, downloads, housekeeping
 from dashboard.ui.text import (
     STATUS_COLOURS,
     STATUS_WORDS,
@@ -234,6 +234,7 @@ def _buttons(record: RunRecord) -> None:
                 icon=TRANSLATE.icon,
                 query_params=alone,
             )
+        bundles.offer([record], "run-bundle")
     housekeeping.actions_on([record], "details")
 
 

@@ -91,3 +91,26 @@ def test_a_full_screen_holds_the_whole_figure(visitor: Visitor, asked: list[Back
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= HEIGHTS[1440]
     assert box["height"] > 0.8 * HEIGHTS[1440]
+
+
+CARDS = "[class*='st-key-card-']:not([class*='figure'])"
+
+SCREENFUL = 8
+"""Cards: two rows of four."""
+
+
+@pytest.mark.slow
+def test_eight_answers_are_one_screen_and_no_tick_is_cut(
+    visitor: Visitor, scene_address: Callable[[str], str]
+) -> None:
+    visitor.open(scene_address("full"))
+    page = visitor.page
+    page.locator(f"{CARDS} svg").last.wait_for()
+    page.wait_for_timeout(1000)
+    boxes = [card.bounding_box() for card in page.locator(CARDS).all()[:SCREENFUL]]
+    assert max(box["y"] + box["height"] for box in boxes) <= HEIGHTS[1440]
+    cut = page.evaluate("""() => [...document.querySelectorAll("[class*='st-key-card-figure'] svg")]
+        .flatMap((svg) => [...svg.querySelectorAll("text")].filter((text) =>
+            text.getBoundingClientRect().right > svg.getBoundingClientRect().right + 1
+        ).map((text) => text.textContent))""")
+    assert cut == [], "the number of the last tick reaches beyond the axis"

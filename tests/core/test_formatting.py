@@ -47,6 +47,7 @@ from core.stats.estimates import MISSING, AtLeast, Estimate
         (0.0, 2, "0.0"),
         (4e15, 2, "4 × 10¹⁵"),
         (math.inf, 3, "∞"),
+        (math.nan, 3, "NaN"),
     ],
 )
 def test_numbers_keep_their_significant_digits(value: float, digits: int, text: str) -> None:

@@ -69,6 +69,7 @@ def test_what_is_refused_is_refused_in_a_sentence(
     bad = flipped(results, random.Random(3)) if damage == "flipped" else bytes(17 * 2**20)
     app = press(chosen(show(RUNS), bad), "import-it")
     assert "bundle is 'results.zip', which" in app.error[0].value.replace("\\", "")
+    assert not app.get("progress"), "a bar for what has ended"
     assert store.runs() == []
 
 
@@ -169,6 +170,20 @@ def test_runs_are_downloaded_as_a_bundle(both: Store, show: Show) -> None:
     assert len(read_bundle("results.zip", content).runs) == 2
     app = press(show("views/compare/page.py", runs=[i[:8] for i in ids[:2]]), "take-bundle-make")
     assert "Download" in [b.label for b in app.get("download_button")]
+
+
+def test_of_what_is_selected_a_bundle_has_the_finished_ones_and_says_so(
+    both: Store, show: Show
+) -> None:
+    config = THROUGHPUT.configs(["rnn"], {"launches": [1]})[0]
+    failed = record(both, THROUGHPUT, config, "two", "FAILED")
+    done = both.runs()[0].run_id
+    app = press(show(RUNS, run=[done, failed]), "bundle-make")
+    assert "Without 1 run of these, not finished" in texts(app)
+    assert app.session_state[bundles.MADE][0] == (done,)
+    alone = press(show(RUNS, run=done), "run-bundle-make")
+    assert alone.session_state[bundles.MADE][0] == (done,)
+    assert "run-bundle-make" not in [button.key for button in show(RUNS, run=failed).button]
 
 
 def test_why_a_bundle_cannot_be_made_is_read_on_the_page(

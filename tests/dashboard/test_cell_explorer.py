@@ -206,10 +206,23 @@ def test_states_that_are_not_finite_raise_nothing(
     figure: str, explore: Show, mine: Callable[[str], str]
 ) -> None:
     app = explore(cell=mine("1e200 * (h + x @ p.W.T)"), figure=figure)
+    assert not app.error, "the page's own error, which would be blamed on the cell"
     (part,) = shown(app)["cells"][0]["parts"]
     assert "not finite" in part["alt"]
     packed = numpy.frombuffer(base64.b64decode(part["packed"]), "<i2")
     assert playground.NOT_FINITE in packed
+
+
+@pytest.mark.parametrize("figure", explorer.FIGURES)
+def test_of_nothing_but_nan_it_is_said_that_nothing_is_finite(
+    figure: str, explore: Show, mine: Callable[[str], str]
+) -> None:
+    app = explore(cell=mine("float('nan') * (h + x @ p.W.T)"), figure=figure)
+    assert not app.error
+    assert "The gradient is not finite" in str(shown(app))
+    figures = {"Norms": 1, "Kept": 1, "Jacobian": 2}
+    captions = [c.value for c in app.caption if "none of these numbers is finite" in c.value]
+    assert len(captions) == figures.get(figure, 0)
 
 
 def test_what_is_wrong_with_the_page_or_the_store_is_not_blamed_on_a_cell(

@@ -39,6 +39,13 @@ def test_a_small_chart_has_no_names_beside_its_curves_either() -> None:
     assert narrow["expr"] == "width < 200"
 
 
+def test_the_title_of_a_small_chart_begins_at_the_edge_of_the_card() -> None:
+    title = {"text": "Input gradient", "frame": "group", "fontSize": 13}
+    shown = small.compact({**SPEC, "title": title})
+    assert shown["title"] == {**title, **small.CLOSE_TITLE}
+    assert title["frame"] == "group"
+
+
 def test_the_line_under_it_has_every_name_colour_and_dash() -> None:
     line = small.key(SPEC)
     assert "&lt;bi-RNN&gt;" in line

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy
 import pandas
 import streamlit as st
 
@@ -58,15 +59,24 @@ def exact_lines(rows: pandas.DataFrame, x: Column, y: Column) -> pandas.DataFram
     return bands.assign(low=float("nan"), high=float("nan"), n=1)
 
 
-def put(chart: Chart, alt: str, name: str, rows: pandas.DataFrame) -> None:
-    """Show a chart with its files."""
+def put(chart: Chart, alt: str, name: str, rows: pandas.DataFrame, lines: pandas.DataFrame) -> None:
+    """Show a chart of these lines with its files."""
     render.show(chart, alt)
+    if not numpy.isfinite(lines["value"]).any():
+        st.caption("No curve: none of these numbers is finite.")
     chart_and_table(lambda: chart, name, rows)
 
 
-def chart_and_table(chart: Callable[[], Chart], name: str, rows: pandas.DataFrame) -> None:
-    """Offer every number that a figure draws as CSV, and the figure itself."""
-    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+def chart_and_table(
+    chart: Callable[[], Chart], name: str, rows: pandas.DataFrame, title: str = ""
+) -> None:
+    """Offer every number that a figure draws as CSV, and the figure itself; with its title where
+    the files stand apart from it."""
+    with st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"
+    ):
+        if title:
+            st.caption(title, width="content")
         table(lambda: rows.to_csv(index=False), name, "CSV")
         downloads.pictures(_file(name), lambda: lines.for_print(chart()), name)
 
@@ -114,7 +124,10 @@ def files(subjects: Sequence[Subject], measure: str) -> None:
     if not bands.empty:
         series = styles_of(subjects)
         chart_and_table(
-            lambda: line_chart(bands, x, y, series), "gradient", rows.drop(columns="run_id")
+            lambda: line_chart(bands, x, y, series),
+            "gradient",
+            rows.drop(columns="run_id"),
+            "The gradient by distance:",
         )
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         for subject in subjects:
@@ -219,6 +232,7 @@ def kept(subjects: Sequence[Subject], step: int) -> None:
                     description(f"{subject.label}:", lines, x, y),
                     f"kept-{subject.label}",
                     rows,
+                    lines,
                 )
 
 
@@ -264,7 +278,7 @@ def _chart(
     lines = exact_lines(rows, x, y)
     series = styles_of(subjects)
     chart = line_chart(lines, x, y, series, reference=1.0, height=HEIGHT, where=where)
-    put(chart, description("", lines, x, y), row.table, rows)
+    put(chart, description("", lines, x, y), row.table, rows, lines)
 
 
 GATE_DASHES = ((2, 2), (7, 3), (8, 3, 2, 3))
@@ -281,7 +295,7 @@ def norms(subjects: Sequence[Subject], step: int) -> None:
             chart = line_chart(lines, x, y, series, height=HEIGHT, where=subject.label)
             with st.container():
                 alt = description(f"{subject.label}:", lines, x, y)
-                put(chart, alt, f"norms-{subject.label}", rows)
+                put(chart, alt, f"norms-{subject.label}", rows, lines)
 
 
 def _styles(subject: Subject) -> dict[str, Style]:

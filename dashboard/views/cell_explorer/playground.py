@@ -189,7 +189,7 @@ def in_words(position: Position) -> tuple[str, str]:
     left = median_estimate(ys[-1] - ys[0] for ys in curves).value
     parts = []
     if half.value is None:
-        first = "The gradient is exactly zero or too large"
+        first = f"The gradient is {_what_no_curve_shows(position)}"
     elif isinstance(half.value, AtLeast):
         first = f"More than half of the gradient is left {counted(last, 'step')} back"
     else:
@@ -206,6 +206,14 @@ def in_words(position: Position) -> tuple[str, str]:
     if position.loss is not None and position.loss.value is not None:
         parts.append(f"Held-out loss {number(position.loss.value)} nats.")
     return first, " ".join(parts)
+
+
+def _what_no_curve_shows(position: Position) -> str:
+    """What the norms are of which a logarithm cannot be drawn."""
+    if position.zero_share == 1:
+        return "exactly zero"
+    drawn = numpy.isfinite(position.log10_SK).any() or position.zero_share
+    return "exactly zero or not finite" if drawn else "not finite"
 
 
 def scientific(log10: float) -> str:

@@ -281,6 +281,9 @@ def test_symbols_say_which_step(name: str, latex: str) -> None:
         (9999.0, "9999.000"),
         (12345.0, r"1.23 \cdot 10^{4}"),
         (1e-300, r"1.00 \cdot 10^{-300}"),
+        (float("nan"), r"\mathrm{NaN}"),
+        (float("inf"), r"\infty"),
+        (float("-inf"), r"(-\infty)"),
     ],
 )
 def test_numbers_have_three_decimals_or_a_power_of_ten(value: float, latex: str) -> None:
