@@ -66,8 +66,12 @@ MLFLOW_AFTER_SECONDS, MLFLOW_AFTER_SERVER_SECONDS = 5.0, 15.0
 """By then the first page of a local store, or of a server, has been drawn; the first button that
 needs MLflow comes later."""
 
-KEPT_METRICS = ("seconds",)
-"""Results come from the tables; this one is for estimates of time."""
+ACCURACY = "token_accuracy"
+"""The percentage of tokens that a translator got right in its test."""
+
+KEPT_METRICS = ("seconds", ACCURACY)
+"""Results come from the tables; these are for estimates of time, and for lists of translators, of
+which a store may have hundreds."""
 
 DROPPED_TAGS = (TAG_CONFIG, "unroll.traceback")
 """These are long, and read again where they are shown."""

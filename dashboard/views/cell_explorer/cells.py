@@ -28,6 +28,7 @@ from core.models.registry import cell_kind, cell_kinds, gated_cells, is_cell
 from core.settings import BadSetting, Setting, Value, settings_of
 from core.store.records import RunRecord
 from dashboard.store import cache
+from dashboard.store.reader import ACCURACY
 from dashboard.ui import controls, jargon, states
 from dashboard.ui.text import moment, plain
 from dashboard.views.cell_explorer.computed import SHIFT, Position, Start, Subject
@@ -390,10 +391,9 @@ def best_model(offered: Sequence[RunRecord]) -> RunRecord | None:
     without one that can be loaded."""
     headline = cache.headline(LENGTH_QUALITY)
     first = {run.run_id for run in headline.finished} if headline else set()
-    table = cache.reader().table
     ordered = sorted(
         offered,
-        key=lambda run: (run.run_id in first, models.accuracy(run, table) or 0.0),
+        key=lambda run: (run.run_id in first, run.metrics.get(ACCURACY, 0.0)),
         reverse=True,
     )
     return next((run for run in ordered[:MAX_TRIED] if _loads(run)), None)

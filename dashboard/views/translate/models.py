@@ -5,7 +5,6 @@ Only here and in the cell explorer does the dashboard load torch, and only when 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,11 +13,12 @@ import streamlit as st
 from core.analysis.groups import labels
 from core.analysis.sweeps import Sweep, Table, learned
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.formatting import as_number, inline_text, number
+from core.formatting import inline_text, number
 from core.settings import BadSetting
 from core.store.records import RunRecord
 from core.store.tracking import open_store
 from dashboard.store import cache, sweeps
+from dashboard.store.reader import ACCURACY
 from dashboard.ui import controls
 from dashboard.ui.text import moment
 from dashboard.views.compare.picking import ID_LETTERS
@@ -37,13 +37,8 @@ DEFAULT_MODELS = 4
 
 def finished() -> list[RunRecord]:
     """Every run that has a model to translate with, the newest first."""
-    reader = cache.reader()
-    runs = reader.runs(LENGTH_QUALITY.name)
-    newest = [run for run in reversed(runs) if run.status == "FINISHED"][:MAX_RUNS]
-    summary = LENGTH_QUALITY.summary.table
-    away = reader.away(newest, summary)
-    reader.fetch(functools.partial(reader.table, run, summary) for run in away)
-    return newest
+    runs = cache.reader().runs(LENGTH_QUALITY.name)
+    return [run for run in reversed(runs) if run.status == "FINISHED"][:MAX_RUNS]
 
 
 def choose(offered: Sequence[RunRecord]) -> list[RunRecord]:
@@ -69,7 +64,7 @@ def _labelled(offered: Sequence[RunRecord]) -> Iterator[tuple[str, tuple[Sweep, 
 
 def _name(sweep: Sweep, label: str, run: RunRecord) -> str:
     """`LSTM · dot attention · grammar · seed 1 · 71% right · chapter: …, 28 Nov`."""
-    right = accuracy(run, cache.reader().table)
+    right = run.metrics.get(ACCURACY)
     facts = [label, str(run.settings["task"]), f"seed {run.settings['seed']}"]
     if right is not None:
         facts.append(f"{number(right)}% right")
@@ -81,24 +76,16 @@ def best_models(runs: Sequence[RunRecord], table: Table) -> list[RunRecord]:
     that are hardly trained only if there is no better one."""
     label_of = labels(LENGTH_QUALITY, runs)
     best: dict[str, RunRecord] = {}
-    for run in sorted(runs, key=lambda run: accuracy(run, table) or 0.0):
+    for run in sorted(runs, key=lambda run: run.metrics.get(ACCURACY, 0.0)):
         best[label_of[run.run_id]] = run
     chosen = [run for run in runs if run in best.values()]
     trained = [run for run in chosen if learned(LENGTH_QUALITY, run, table)]
     return trained or chosen
 
 
-def accuracy(run: RunRecord, table: Table) -> float | None:
-    """The percentage of tokens that a run's model got right in its test."""
-    summary = table(run, LENGTH_QUALITY.summary.table)
-    if summary is None or summary.empty or "token_accuracy" not in summary:
-        return None
-    return as_number(summary["token_accuracy"].iloc[-1])
-
-
 def quality_in_words(run: RunRecord, table: Table) -> str:
     """`71% of tokens right in its test`, or that it is hardly trained; empty if not known."""
-    right = accuracy(run, table)
+    right = run.metrics.get(ACCURACY)
     if right is None:
         return ""
     if learned(LENGTH_QUALITY, run, table):
