@@ -56,6 +56,7 @@ SINGULAR = {
     "steps": "step",
     "tokens": "token",
     "words": "word",
+    "characters": "character",
     "numbers": "number",
     "bytes": "byte",
 }

@@ -89,6 +89,7 @@ def line_chart(
     height: int = HEIGHT,
     repeats: Repeats = SEEDS,
     sizes: bool = False,
+    from_zero: bool = False,
     whiskers: bool = False,
     where: str = "",
     shaded: ShadedRange | None = None,
@@ -104,7 +105,8 @@ def line_chart(
     - `zeros` (label, x, share): where the measure is exactly zero.
     - `reference`: a level to compare with; `baselines` (series, x, value, text): such curves.
     - `repeats`: what the intervals are over; `where`: the subtitle.
-    - `sizes`: a logarithmic x axis for sizes; `whiskers`: intervals as bars, beside one another.
+    - `sizes`: a logarithmic x axis for sizes, `from_zero` one of 1 + x.
+    - `whiskers`: intervals as bars, beside one another.
     - `within`: both ends of the y axis, where they do not follow from the numbers.
     - `relative`: every value is a share of the curve's first.
     """
@@ -121,6 +123,7 @@ def line_chart(
         reference=reference,
         within=within,
         sizes=sizes,
+        from_zero=from_zero,
         dodge=whiskers,
     )
     bands = bands.assign(place=bands[x.name])

@@ -9,7 +9,15 @@ from typing import Any
 from core.analysis.comparison import Comparison
 from core.experiments.language_model.declaration import LanguageModelConfig, text_words
 from core.experiments.trained import diverged, text_of, values_by_seed
-from core.formatting import as_number, counted, number, read_estimate, shortened_list, spread
+from core.formatting import (
+    as_number,
+    counted,
+    number,
+    quantity,
+    read_estimate,
+    shortened_list,
+    spread,
+)
 from core.settings import Value
 from core.stats.estimates import Estimate
 
@@ -86,9 +94,9 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     for name in ordered:
         context = comparison.estimate(name, "context").value
         if context is not None:
-            by_context.setdefault(float(context), []).append(name)
+            by_context.setdefault(context, []).append(name)
     parts = [
-        f"{number_of(context)} for {shortened_list(names, MAX_NAMED)}"
+        f"{quantity(context, 'characters')} for {shortened_list(names, MAX_NAMED)}"
         for context, names in sorted(by_context.items(), reverse=True)
     ]
     if parts:
@@ -105,8 +113,3 @@ def remarks(comparison: Comparison) -> Iterator[str]:
                 f"needs {number(counts)} bits."
             )
     yield from diverged(comparison)
-
-
-def number_of(context: float) -> str:
-    """`32 characters`."""
-    return counted(int(context), "character")

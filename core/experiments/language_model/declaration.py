@@ -57,7 +57,7 @@ class LanguageModelConfig(Config):
             "A UTF-8 text, plain or gzipped: what is read if the text is a file. In a line every "
             "run of white space is one blank; a line that came before is left out."
         ),
-        json_schema_extra={"reads": "file"},
+        json_schema_extra={"reads": "text"},
     )
     column: Column = Field(
         "whole",

@@ -129,7 +129,7 @@ def position_bits(
     `together`: all characters of a window in one pass; else each is the last of one of its own.
     """
     sums_SP: list[Tensor] = []
-    for windows_BT in windows_WT.split(WINDOWS_AT_ONCE):
+    for windows_BT in torch.split(windows_WT, WINDOWS_AT_ONCE):
         tokens_TB = windows_BT[:, : positions[-1] + 1].T
         if together:
             bits_SPB = predict(tokens_TB, len(tokens_TB))[:, list(positions)]
@@ -143,7 +143,7 @@ def position_bits(
 def context_bits(predict: Predictor, windows_WT: Tensor, contexts: Sequence[int]) -> Tensor:
     """Bits of the last character of each window, of which only so many before it are read: SKW."""
     parts_SKB = []
-    for windows_BT in windows_WT.split(WINDOWS_AT_ONCE):
+    for windows_BT in torch.split(windows_WT, WINDOWS_AT_ONCE):
         parts = [predict(windows_BT[:, -(read + 1) :].T, 1) for read in contexts]
         parts_SKB.append(torch.cat(parts, 1))
     return torch.cat(parts_SKB, -1)
@@ -259,8 +259,10 @@ class TextTraining(TaskTraining):
         positions_SP = position_bits(
             self.predict, windows_WT, config.positions, together=not config.looks_ahead
         )
-        contexts_SKW = context_bits(self.predict, windows_WT, config.contexts).double()
-        is_finite_S = positions_SP.isfinite().all(-1) & contexts_SKW.isfinite().flatten(1).all(-1)
+        contexts_SKW = context_bits(self.predict, windows_WT, config.contexts).cpu().double()
+        is_finite_S = positions_SP.isfinite().all(-1).cpu() & contexts_SKW.isfinite().flatten(
+            1
+        ).all(-1)
         return [
             Attempt(
                 self.learning_rate,
@@ -273,7 +275,7 @@ class TextTraining(TaskTraining):
                 self.validated,
                 is_finite_S.tolist(),
                 positions_SP.tolist(),
-                contexts_SKW.cpu().numpy(),
+                contexts_SKW.numpy(),
                 strict=True,
             )
         ]
