@@ -141,7 +141,10 @@ with st.container(key="overview", gap="xsmall"):
             for part in (running, since_yesterday, next_step):
                 with st.container(gap="xxsmall"):
                     part()
-        with st.grid(4, min_column_width=240):
+        count = len(all_experiments())
+        # Of as many columns as have room the ones that leave the fewest places empty: nine in
+        # three rows of three.
+        with st.grid(min((4, 3), key=lambda columns: -count % columns), min_column_width=240):
             for experiment in all_experiments():
                 cards.answer(experiment)
         saved_views()

@@ -317,13 +317,13 @@ class TrainingRow(Row):
     training_step: int = axis("Training step", unit="steps", curve=True)
     validation_bits: float | None = measure(
         "Validation bits",
-        unit="bits per character",
+        unit="bits",
         better="lower",
         description="In windows as long as those of training. Empty: not finite.",
     )
     training_bits: float | None = measure(
         "Training bits",
-        unit="bits per character",
+        unit="bits",
         better="lower",
         description="Mean over the steps since the row before.",
     )
@@ -344,19 +344,19 @@ class PositionRow(Row):
         description="Characters of the window that were read before.",
     )
     bits: float | None = measure(
-        "Bits",
-        unit="bits per character",
+        "Bits per character",
+        unit="bits",
         better="lower",
         description="Of the character there, mean over the windows. Empty: diverged.",
     )
     counted: float = measure(
         "Counts",
-        unit="bits per character",
+        unit="bits",
         description="Of the counting model with the order that is best on validation text.",
     )
     uniform: float = measure(
         "Every character alike",
-        unit="bits per character",
+        unit="bits",
         description="log₂ of the vocabulary's size.",
     )
 
@@ -376,14 +376,14 @@ class ContextRow(Row):
         description="How many characters are read, from an empty state, before each tested one.",
     )
     bits: float | None = measure(
-        "Bits",
-        unit="bits per character",
+        "Bits per character",
+        unit="bits",
         better="lower",
         description="Mean over the last characters of the windows. Empty: diverged.",
     )
     gain: Estimate = measure(
-        "Gain",
-        unit="bits per character",
+        "Gain per character",
+        unit="bits",
         better="higher",
         description=(
             "By how much fewer they are than with the context before; its 95% interval is over "
@@ -392,7 +392,7 @@ class ContextRow(Row):
     )
     counted: float | None = measure(
         "Counts",
-        unit="bits per character",
+        unit="bits",
         description=(
             "Of the counting model with so much context (Witten & Bell 1991), on the same "
             f"characters. Empty beyond {MAX_ORDER}."
@@ -410,20 +410,16 @@ class SeedRow(Row):
     seed: int = seed_axis()
     learning_rate: float = measure("Learning rate")
     bits: float | None = measure(
-        "Bits",
-        unit="bits per character",
+        "Bits per character",
+        unit="bits",
         better="lower",
         description="With the longest context. Empty where training diverged.",
     )
     context: int | None = measure(
         "Context that helps", unit="characters", better="higher", limit=longest_context
     )
-    one_bits: float | None = measure(
-        "Bits after one character", unit="bits per character", better="lower"
-    )
-    no_bits: float | None = measure(
-        "Bits without context", unit="bits per character", better="lower"
-    )
+    one_bits: float | None = measure("Bits after one character", unit="bits", better="lower")
+    no_bits: float | None = measure("Bits without context", unit="bits", better="lower")
 
 
 @dataclass(frozen=True)
@@ -434,8 +430,8 @@ class LanguageModelSummary(Row):
     title: ClassVar[str] = "Summary"
 
     bits: Estimate = measure(
-        "Bits",
-        unit="bits per character",
+        "Bits per character",
+        unit="bits",
         better="lower",
         description=(
             "Cross-entropy of the test characters with the longest context; mean over seeds. The "
@@ -458,19 +454,19 @@ class LanguageModelSummary(Row):
     )
     one_bits: Estimate = measure(
         "Bits after one character",
-        unit="bits per character",
+        unit="bits",
         better="lower",
         description="Of the same characters, where only the last one before them is read.",
     )
     no_bits: Estimate = measure(
         "Bits without context",
-        unit="bits per character",
+        unit="bits",
         better="lower",
         description="Of the same characters, where nothing is read.",
     )
     counted_bits: float = measure(
         "Bits of counts",
-        unit="bits per character",
+        unit="bits",
         description=(
             "Of the same characters by counting what followed the last ones in training (Witten & "
             "Bell 1991), with the order that is best on validation text."
@@ -485,7 +481,7 @@ class LanguageModelSummary(Row):
     )
     uniform_bits: float = measure(
         "Bits if every character is alike",
-        unit="bits per character",
+        unit="bits",
         description="log₂ of the vocabulary's size.",
         aggregation=EXACT,
     )
