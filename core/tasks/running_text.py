@@ -29,7 +29,7 @@ from core.tasks import parallel_text
 
 Numbers = NDArray[numpy.int64]
 
-Column = Literal["whole", "source", "target"]
+Side = Literal["whole", "source", "target"]
 """What of a line is read: all of it, or one side of source, tab, target."""
 
 HeldOut = Literal["validation", "test"]
@@ -85,7 +85,7 @@ def licences() -> Parts:
     )
 
 
-def file_parts(name: str, column: Column, most: int) -> Parts:
+def file_parts(name: str, side: Side, most: int) -> Parts:
     """A file that somebody names, line by line; of its training part at most the first `most`
     characters.
 
@@ -93,15 +93,15 @@ def file_parts(name: str, column: Column, most: int) -> Parts:
     chosen.
     """
     content = files.read("file", name)
-    if column == "whole":
+    if side == "whole":
         lines = parallel_text.lines_of("file", name, content)
         if all("\t" in line for line in lines if line.strip()):
             raise BadSetting(
-                f"column is 'whole', but every line of {files.quoted(name)} has a tab; give source "
+                f"side is 'whole', but every line of {files.quoted(name)} has a tab; give source "
                 "or target, the column to read"
             )
     else:
-        lines = getattr(parallel_text.tsv_sides("file", name, content), column)
+        lines = getattr(parallel_text.tsv_sides("file", name, content), side)
     return divided(lines, most)
 
 

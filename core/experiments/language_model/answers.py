@@ -76,7 +76,7 @@ def learned(settings: Mapping[str, Value], summary: Mapping[str, Any]) -> bool:
 def remarks(comparison: Comparison) -> Iterator[str]:
     """The text, what one character and counting give, and up to where context helps whom."""
     texts = {
-        tuple(str(run.settings[name]) for name in ("text", "file", "column"))
+        tuple(str(run.settings[name]) for name in ("text", "file", "side"))
         for run in comparison.runs
     }
     result = comparison.result("bits")

@@ -23,7 +23,7 @@ from core.settings import BadSetting
 from core.stats.aggregation import EXACT, MAJORITY
 from core.stats.estimates import Estimate
 from core.stats.learning_rates import RATES_IN_WORDS, rates_to_try
-from core.tasks.running_text import Column, Parts, RunningText, file_parts, licences
+from core.tasks.running_text import Parts, RunningText, Side, file_parts, licences
 
 BLOCKS = 40
 """Stretches of the test text: what a longer context gains has an interval over these, because
@@ -59,14 +59,14 @@ class LanguageModelConfig(Config):
         ),
         json_schema_extra={"reads": "text"},
     )
-    column: Column = Field(
+    side: Side = Field(
         "whole",
-        title="Column",
+        title="Side",
         description=(
             "Of each line of the file: all of it, or one side of source, tab, target, such as the "
             "English one."
         ),
-        json_schema_extra={"noun": "column"},
+        json_schema_extra={"noun": "side"},
     )
     file_sha256: str = Field(
         "",
@@ -216,8 +216,8 @@ class LanguageModelConfig(Config):
 
     @property
     def text_words(self) -> str:
-        """`licence texts`, or the name of the file and of its column."""
-        return text_words(self.text, self.file, self.column)
+        """`licence texts`, or the name of the file and of its side."""
+        return text_words(self.text, self.file, self.side)
 
     @model_validator(mode="after")
     def _the_text_is_named(self) -> Self:
@@ -226,12 +226,12 @@ class LanguageModelConfig(Config):
         return self
 
 
-def text_words(text: str, file: str, column: str) -> str:
+def text_words(text: str, file: str, side: str) -> str:
     """`licence texts`, `book.txt`, `the target side of pairs.tsv`."""
     if text == "licences":
         return "licence texts"
     name = file.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return name if column == "whole" else f"the {column} side of {name}"
+    return name if side == "whole" else f"the {side} side of {name}"
 
 
 def read_text(config: LanguageModelConfig) -> RunningText:
@@ -246,7 +246,7 @@ def read_text(config: LanguageModelConfig) -> RunningText:
         files.require_unchanged("file", config.file, config.file_sha256)
         text = _numbered_file(
             config.file,
-            config.column,
+            config.side,
             config.training_characters,
             config.vocabulary,
             config.file_sha256,
@@ -267,10 +267,8 @@ def _numbered(parts: Parts, vocabulary: int) -> RunningText:
 
 
 @functools.lru_cache(maxsize=2)
-def _numbered_file(
-    name: str, column: Column, most: int, vocabulary: int, _sha256: str
-) -> RunningText:
-    return RunningText.of(file_parts(name, column, most), vocabulary)
+def _numbered_file(name: str, side: Side, most: int, vocabulary: int, _sha256: str) -> RunningText:
+    return RunningText.of(file_parts(name, side, most), vocabulary)
 
 
 def work(config: LanguageModelConfig) -> float:

@@ -72,7 +72,7 @@ FIGURES = (
 def setup(shown: Shown) -> str:
     """The text, the windows, the training steps and the seeds."""
     texts = {
-        text_words(*(str(run.settings[name]) for name in ("text", "file", "column")))
+        text_words(*(str(run.settings[name]) for name in ("text", "file", "side")))
         for run in shown.runs
     }
     named = listed(sorted(map(inline_text, texts)))

@@ -14,9 +14,9 @@ from core.tasks.running_text import (
     LICENCES,
     REPEATED,
     UNKNOWN,
-    Column,
     Parts,
     RunningText,
+    Side,
     divided,
     file_parts,
     joined,
@@ -94,12 +94,10 @@ def write(path: Path, content: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("column", "word"), [("source", "ein"), ("target", "one")])
-def test_a_side_of_a_file_with_two_columns_is_read(
-    tmp_path: Path, column: Column, word: str
-) -> None:
+@pytest.mark.parametrize(("side", "word"), [("source", "ein"), ("target", "one")])
+def test_a_side_of_a_file_with_two_columns_is_read(tmp_path: Path, side: Side, word: str) -> None:
     name = write(tmp_path / "pairs.tsv", "".join(f"ein {n}\tone {n}\n" for n in range(40)))
-    assert file_parts(name, column, 10_000).training.startswith(f"{word} 0\n{word} 1\n")
+    assert file_parts(name, side, 10_000).training.startswith(f"{word} 0\n{word} 1\n")
 
 
 def test_a_plain_text_may_have_empty_lines_and_be_compressed(tmp_path: Path) -> None:
@@ -112,15 +110,15 @@ def test_a_plain_text_may_have_empty_lines_and_be_compressed(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "column", "sentence"),
+    ("content", "side", "sentence"),
     [
-        ("a\tb\n\nc\td\n", "whole", "column is 'whole', but every line of .* has a tab"),
+        ("a\tb\n\nc\td\n", "whole", "side is 'whole', but every line of .* has a tab"),
         ("a\n", "source", "line 1 has 1 column"),
         ("\n \n", "whole", "is empty"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(
-    tmp_path: Path, content: str, column: Column, sentence: str
+    tmp_path: Path, content: str, side: Side, sentence: str
 ) -> None:
     with pytest.raises(BadSetting, match=sentence):
-        file_parts(write(tmp_path / "text.txt", content), column, 10_000)
+        file_parts(write(tmp_path / "text.txt", content), side, 10_000)

@@ -393,7 +393,7 @@ def of_file(path: Path, **settings: Any) -> LanguageModelConfig:
             for name, value in {
                 **TINY,
                 "text": "file",
-                "column": "source",
+                "side": "source",
                 "file": str(path),
                 **settings,
             }.items()
@@ -434,7 +434,7 @@ def test_a_file_outside_of_the_folder_of_corpora_is_refused(
     [
         ({"text": "file"}, "file is '', but text is file"),
         ({"text": "book"}, "text is 'book'"),
-        ({"column": "third"}, "column is 'third'"),
+        ({"side": "third"}, "side is 'third'"),
         ({"vocabulary": 251}, "vocabulary is 251"),
         ({"tested_windows": 41}, "tested_windows is 41"),
         ({"longest_context": 0}, "longest_context is 0"),
@@ -450,7 +450,7 @@ def test_a_text_that_is_too_short_is_refused_when_a_run_is_asked_for(tmp_path: P
     with pytest.raises(BadSetting, match="tested_windows is too many: 400 windows of 7"):
         of_file(path, tested_windows=4000)
     with pytest.raises(BadSetting, match="window is 5,000, but the training part"):
-        of_file(path, window=5000, column="target")
+        of_file(path, window=5000, side="target")
 
 
 # --- Known values.
