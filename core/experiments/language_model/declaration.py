@@ -77,23 +77,6 @@ class LanguageModelConfig(Config):
         ),
         json_schema_extra={"noun": "text", "derived": True},
     )
-    vocabulary: int = Field(
-        80,
-        ge=2,
-        le=250,
-        title="Vocabulary",
-        description=(
-            "Characters that are told apart: the most frequent ones of training. One of them "
-            "stands for all others."
-        ),
-    )
-    training_characters: int = Field(
-        1_000_000,
-        ge=100,
-        le=20_000_000,
-        title="Training characters",
-        description="The most that are taken from a file, from its beginning.",
-    )
     window: int = Field(
         64,
         ge=1,
@@ -117,6 +100,23 @@ class LanguageModelConfig(Config):
         le=4096,
         title="Embedding size",
         description="Numbers of a character's embedding.",
+    )
+    vocabulary: int = Field(
+        80,
+        ge=2,
+        le=250,
+        title="Vocabulary",
+        description=(
+            "Characters that are told apart: the most frequent ones of training. One of them "
+            "stands for all others."
+        ),
+    )
+    training_characters: int = Field(
+        1_000_000,
+        ge=100,
+        le=20_000_000,
+        title="Training characters",
+        description="The most that are taken from a file, from its beginning.",
     )
     seeds: int = Field(
         6,  # the fewest with which exact tests can tell five variants apart
