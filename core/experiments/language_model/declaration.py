@@ -75,7 +75,7 @@ class LanguageModelConfig(Config):
             "The beginning of the file's SHA-256, which is filled in when a run is asked for: a "
             "file that was edited is another text."
         ),
-        json_schema_extra={"noun": "text", "derived": True},
+        json_schema_extra={"noun": "content", "derived": True},
     )
     window: int = Field(
         64,
