@@ -132,6 +132,17 @@ def _digest(field: str, name: str, _status: object) -> str:
     return hashlib.sha256(read(field, name)).hexdigest()[:DIGEST_LETTERS]
 
 
+def require_unchanged(field: str, name: str, sha256: str) -> None:
+    """Raise `BadSetting` where a file is not what it was when a run was asked for; no digest, no
+    such run."""
+    now = digest(field, name) if sha256 else ""
+    if now != sha256:
+        raise BadSetting(
+            f"{field} is {quoted(name)}, whose content is not what it was when this run was asked "
+            f"for (SHA-256 {sha256}… then, {now}… now); queue it anew"
+        )
+
+
 def require_inside(config: Settings) -> None:
     """Raise `BadSetting` where a setting names a file or folder outside the boundary.
 

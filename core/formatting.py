@@ -58,6 +58,7 @@ SINGULAR = {
     "steps": "step",
     "tokens": "token",
     "words": "word",
+    "characters": "character",
     "numbers": "number",
     "bytes": "byte",
 }

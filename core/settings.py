@@ -112,8 +112,9 @@ class Setting:
     noun: str = ""
     """A noun for choices that say little alone: `dot attention`. Such a choice is part of a run's
     name if it is not the default."""
-    reads: Literal["", "file", "folder"] = ""
-    """What the value names, if it is a file or folder that a run reads (`core.files`)."""
+    reads: Literal["", "file", "text", "folder"] = ""
+    """What the value names, if it is a file or folder that a run reads (`core.files`): a file of
+    source, tab, target, or one that may be any text."""
     derived: bool = False
     """Whether it follows from others when a run is asked for, and nobody gives it."""
 
@@ -201,7 +202,7 @@ def _setting(name: str, field: FieldInfo, path: tuple[str, ...]) -> Setting:
         path=path,
         role=cast(Role, extra.get("role", "identity")),
         noun=str(extra.get("noun", "")),
-        reads=cast(Literal["", "file", "folder"], extra.get("reads", "")),
+        reads=cast(Literal["", "file", "text", "folder"], extra.get("reads", "")),
         derived=bool(extra.get("derived")),
     )
 

@@ -13,19 +13,24 @@ from __future__ import annotations
 import json
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import astuple
-from typing import Any, Literal, NamedTuple, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast, get_args
 
 import numpy
 import torch
 from torch import Tensor, nn
 
-from core.experiment import Checkpoint, Event, Row
+from core.experiment import Checkpoint, Event, Progress, Row
+from core.models.architecture import Architecture
 from core.models.recurrent import Recurrent, forward_batched
 from core.stats.learning_rates import Attempt
 
 Schedule = Literal["constant", "cosine"]
+
+Purpose = Literal["weights", "training", "validation", "test"]
+"""What a generator of a seed draws."""
 
 
 class LastStepClassifier(nn.Module):
@@ -58,6 +63,64 @@ class LastStepClassifier(nn.Module):
     def read(self, output_SNH: Tensor) -> Tensor:
         """Scores of each class by outputs of the recurrent layers, SNC."""
         return torch.baddbmm(self.bias_SC[:, None], output_SNH, self.readout_SHC)
+
+
+class TokenClassifier(nn.Module):
+    """Embeddings, recurrent layers and a linear readout of tokens, one of each per seed.
+
+    A step reads the embeddings of its token and of those just before it, `tokens_read` in all.
+    `more` tokens are read and are never an answer.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        generators: Sequence[torch.Generator],
+        *,
+        vocabulary: int,
+        embedding_size: int,
+        tokens_read: int = 1,
+        more: int = 0,
+    ) -> None:
+        super().__init__()
+        features = tokens_read * embedding_size
+        recurrent = Recurrent(
+            architecture, features, implementation="equations", generators=generators
+        )
+        self.layers = LastStepClassifier(recurrent, vocabulary, generators)
+        shape = vocabulary + more, embedding_size
+        embedding_SCE = torch.stack(
+            [torch.randn(shape, dtype=torch.float64, generator=one) for one in generators]
+        )
+        self.embedding_SCE = nn.Parameter(embedding_SCE.float())
+        self.tokens_read = tokens_read
+
+    def outputs(self, tokens_STB: Tensor) -> Tensor:
+        """Output of the recurrent layers after each token, STBH."""
+        rows = self.embedding_SCE.shape[1]
+        row_S = rows * torch.arange(len(tokens_STB), device=tokens_STB.device)
+        rows_STB = tokens_STB + row_S[:, None, None]
+        x_STBE = nn.functional.embedding(rows_STB, self.embedding_SCE.flatten(0, 1))
+        # A step reads the tokens before it too; before the first there is nothing.
+        read = [
+            nn.functional.pad(x_STBE, (0, 0, 0, 0, back, 0)) for back in range(self.tokens_read)
+        ]
+        x_STBI = torch.cat([part[:, : x_STBE.shape[1]] for part in read], -1)
+        return forward_batched(self.layers.recurrent, x_STBI)
+
+    def over_last(self, tokens_STB: Tensor, steps: int) -> Tensor:
+        """Scores of each token after each of the last steps, S(steps)BC."""
+        output_STBH = self.outputs(tokens_STB)[:, -steps:]
+        scores_SNC = self.layers.read(output_STBH.flatten(1, 2))
+        return scores_SNC.view(*output_STBH.shape[:3], -1)
+
+    def at_steps(self, tokens_STB: Tensor, steps_SBN: Tensor) -> Tensor:
+        """Scores of each token after these steps, SBNC."""
+        output_STBH = self.outputs(tokens_STB)
+        index_SNBH = steps_SBN.mT[..., None].expand(-1, -1, -1, output_STBH.shape[-1])
+        read_SNBH = output_STBH.gather(1, index_SNBH)
+        scores_SMC = self.layers.read(read_SNBH.flatten(1, 2))
+        return scores_SMC.view(*read_SNBH.shape[:3], -1).transpose(1, 2)
 
 
 def generators_of(keys: Iterable[tuple[int, ...]]) -> list[torch.Generator]:
@@ -185,6 +248,87 @@ class RateTraining(Protocol):
         """What every seed came to."""
 
 
+class TaskConfig(Protocol):
+    """What the training of several seeds is set by."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def seeds(self) -> int: ...
+
+    @property
+    def training_steps(self) -> int: ...
+
+    @property
+    def clip(self) -> float | None: ...
+
+    @property
+    def validations(self) -> int: ...
+
+
+class TaskTraining(ABC):
+    """Every seed's network, trained with one learning rate on a task, and validated meanwhile.
+
+    A subclass makes what it draws, and then calls `begin` with its networks.
+    """
+
+    trainer: Trainer
+
+    def __init__(self, config: TaskConfig, learning_rate: float, work: float) -> None:
+        self.setup, self.learning_rate, self.work = config, learning_rate, work
+        self.seeds = range(config.seed, config.seed + config.seeds)
+        self.validated: list[float | None] = [None] * config.seeds
+        """What the last validation of each seed came to; None where its loss was not finite."""
+
+    def generators(self, purpose: Purpose) -> list[torch.Generator]:
+        """One for each seed."""
+        return generators_of((seed, get_args(Purpose).index(purpose)) for seed in self.seeds)
+
+    def begin(self, networks: nn.Module) -> None:
+        """Make the trainer of these networks."""
+        self.trainer = Trainer(
+            list(networks.parameters()),
+            self.losses_of_step,
+            steps=self.setup.training_steps,
+            learning_rate=self.learning_rate,
+            clip=self.setup.clip,
+            seeds=self.setup.seeds,
+        )
+
+    @abstractmethod
+    def losses_of_step(self, step: int) -> Tensor:
+        """The loss of every network on what it reads in this step, S."""
+
+    @abstractmethod
+    def validate(self) -> Iterator[Row]:
+        """Judge every network, fill in `validated`, and yield a row for each."""
+
+    @abstractmethod
+    def attempts(self) -> list[Attempt]:
+        """What every seed came to in the test."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to learn: by itself, when no seed makes a mistake."""
+        return all(percent == 100 for percent in self.validated)
+
+    def events(self, done: float, total: float) -> Iterator[Event]:
+        """Train, with the rows of every validation: so much of the whole work was done before."""
+        steps = self.setup.training_steps
+        validations = evenly_spaced(steps, self.setup.validations)
+        throttle, cost = Throttle(), self.work / steps
+        while self.trainer.step < steps:
+            step = self.trainer.advance().step
+            if step in validations:
+                yield from self.validate()
+                if self.finished:
+                    return
+            if throttle.due():
+                message = f"learning rate {self.learning_rate:g}, training step {step:,}"
+                yield Progress(done + cost * step, total, message)
+
+
 def at_every_rate(
     rates: Sequence[float],
     train: Callable[[float], RateTraining],
@@ -204,8 +348,8 @@ def at_every_rate(
         made = cast(Callable[..., Row], row)
         rows += [made(**dict(zip(row.header(), line, strict=True))) for line in state["rows"]]
         attempts += [
-            Attempt(rate, seed, validation, tuple(accuracies))
-            for rate, seed, validation, accuracies in state["attempts"]
+            Attempt(rate, seed, validation, tuple(tested))
+            for rate, seed, validation, tested in state["attempts"]
         ]
     yield from rows
     for number, rate in enumerate(rates):

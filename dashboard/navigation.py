@@ -140,6 +140,15 @@ PAGES: tuple[Page, ...] = (
         first={"variants": ["RNN", "LSTM", "GRU", "minGRU", "Transformer"]},
     ),
     Page(
+        path="views/results/language_model.py",
+        title="Language model",
+        icon=":material/notes:",
+        section="Results",
+        summary="How many bits a character of real text takes, by how much is read before it.",
+        experiment="language-model",
+        first={"variants": ["RNN", "LSTM", "GRU", "minGRU", "Transformer"]},
+    ),
+    Page(
         path="views/compare/page.py",
         title="Compare",
         icon=":material/compare_arrows:",

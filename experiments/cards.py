@@ -21,6 +21,7 @@ from core.analysis.scorecard import (
 from core.chapter import Measurement
 from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.language_model import LANGUAGE_MODEL
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
@@ -55,6 +56,7 @@ SETTINGS: Sequence[tuple[Experiment, Mapping[str, tuple[object, ...]]]] = (
         {"training_steps": (400,), "learning_rate": (0.01,), "longest_tested": (128,)},
     ),
     (RECALL, {"training_steps": (500,), "learning_rate": (0.01,)}),
+    (LANGUAGE_MODEL, {"training_steps": (300,), "learning_rate": (0.003,)}),
     (LENGTH_QUALITY, {**SMALL_TRANSLATOR, "seeds": (5,)}),
     (
         THROUGHPUT,

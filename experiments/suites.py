@@ -15,6 +15,7 @@ from core.chapter.successors import FOLLOWED, RECALLED
 from core.experiment import Config, Experiment
 from core.experiments import all_experiments
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.language_model import LANGUAGE_MODEL
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
@@ -107,6 +108,16 @@ SMALL_RECALL: Mapping[str, tuple[object, ...]] = {
 }
 """Little training after which a transformer keeps all of so few pairs apart."""
 
+SMALL_TEXT: Mapping[str, tuple[object, ...]] = {
+    "hidden_size": (32,),
+    "window": (32,),
+    "longest_context": (32,),
+    "training_steps": (150,),
+    "learning_rate": (0.01,),
+    "tested_windows": (400,),
+}
+"""Little training after which a cell makes use of some characters of context."""
+
 ATTENTION = "transformer"
 
 BEYOND_CLAIMS = (
@@ -156,6 +167,19 @@ BEYOND_CLAIMS = (
         ALL,
         {"learning_rate": (0.01,), "training_steps": (200,), "seeds": (3,)},
     ),
+    Measurement(
+        "how much context helps recurrence, its successors and attention",
+        LANGUAGE_MODEL,
+        (*ONE_DIRECTION, "min-gru", ATTENTION),
+        {"learning_rate": (0.01,), "training_steps": (300,)},
+        headline=True,
+    ),
+    Measurement(
+        "how much context helps all six",
+        LANGUAGE_MODEL,
+        ALL,
+        {"learning_rate": (0.01,), "training_steps": (100,), "seeds": (3,)},
+    ),
     Measurement("what it holds", PARAMETER_COUNT, ALL, preset="chapter", headline=True),
     Measurement("what all six hold at the usual width", PARAMETER_COUNT, ALL),
     Measurement("three layers, what it holds", PARAMETER_COUNT, ALL, {"layers": (3,)}, "chapter"),
@@ -198,8 +222,8 @@ SUITES: tuple[Suite, ...] = (
         "First look",
         "The six variants: how fast the gradient fades, what they hold, what a second direction "
         "sees; of each cell how far back it learns to look, what it follows step by step, how "
-        "many things it keeps apart and how fast it is; what attention does for long sentences. "
-        "A minute or two.",
+        "many things it keeps apart, how much context helps it on real text and how fast it is; "
+        "what attention does for long sentences. A minute or two.",
         (
             Measurement("six variants", GRADIENT_DECAY, ALL, headline=True),
             Measurement("six variants, what they hold", PARAMETER_COUNT, ALL, headline=True),
@@ -239,6 +263,13 @@ SUITES: tuple[Suite, ...] = (
                 RECALL,
                 (*ONE_DIRECTION, ATTENTION),
                 SMALL_RECALL,
+                headline=True,
+            ),
+            Measurement(
+                "how much context helps each cell",
+                LANGUAGE_MODEL,
+                ONE_DIRECTION,
+                SMALL_TEXT,
                 headline=True,
             ),
             Measurement(
@@ -294,7 +325,7 @@ SUITES: tuple[Suite, ...] = (
         "Everything that the textbook claims: its set-up, what gain, gate biases, initialisation "
         "and depth change in it, what each cell costs, how far back it learns to look, what a "
         "second direction sees, what attention does for long sentences, and what recurrence, a "
-        "minGRU and a transformer follow and keep apart.",
+        "minGRU and a transformer follow, keep apart and make of the context of real text.",
         CHAPTER,
     ),
     Suite(
@@ -316,8 +347,8 @@ SUITES: tuple[Suite, ...] = (
         "full",
         "Full",
         "The chapter with 32 seeds at two widths, the gradient before and after training, all "
-        "three memory tasks, pairs kept apart by width, and speed by batch, width and precision. "
-        "Hours.",
+        "three memory tasks, pairs kept apart by width, hundreds of characters of context, and "
+        "speed by batch, width and precision. Hours.",
         (
             *CHAPTER,
             Measurement(
@@ -351,6 +382,12 @@ SUITES: tuple[Suite, ...] = (
                 {"hidden_size": (32, 64, 128)},
             ),
             Measurement("32 pairs", RECALL, ("lstm", ATTENTION), preset="pairs-32"),
+            Measurement(
+                "hundreds of characters of context",
+                LANGUAGE_MODEL,
+                ("gru", "lstm", ATTENTION),
+                preset="long-context",
+            ),
             Measurement("long sequences", THROUGHPUT, ALL, {"sequence_length": (4096,)}),
             Measurement("by batch", THROUGHPUT, ONE_DIRECTION, {"batch_size": (1, 8, 32, 128)}),
             Measurement("by width", THROUGHPUT, ONE_DIRECTION, {"hidden_size": (32, 128, 512)}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.experiment import Config, Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.language_model import LANGUAGE_MODEL
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
@@ -25,6 +26,7 @@ _registered: dict[str, Experiment] = {
         TWO_SIDED_CONTEXT,
         STATE_TRACKING,
         RECALL,
+        LANGUAGE_MODEL,
     )
 }
 

@@ -7,6 +7,7 @@ Stone 1974).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -46,22 +47,31 @@ def leave_one_out(attempts: Sequence[A], best: Callable[[Sequence[A]], float]) -
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one seed came to with one learning rate, where accuracy decides."""
+    """What one seed came to with one learning rate, where a measure of the validation decides."""
 
     learning_rate: float
     seed: int
     validation: float | None
-    """Percent right in validation; None where training diverged."""
-    accuracies: tuple[float, ...]
-    """Percent right in the test, at each place where it was taken."""
+    """Percent right in validation, or bits; None where training diverged."""
+    tested: tuple[float, ...]
+    """The same in the test, at each place where it was taken."""
 
 
-def validation_by_rate(attempts: Sequence[Attempt]) -> dict[float, float]:
-    """Learning rate → the median validation accuracy over the seeds. One that diverged counts as
-    having none right."""
+def rates_to_try(learning_rate: float | None) -> tuple[float, ...]:
+    """The learning rate that is set, or else the usual ones."""
+    return LEARNING_RATES if learning_rate is None else (learning_rate,)
+
+
+def validation_by_rate(attempts: Sequence[Attempt], *, diverged: float = 0.0) -> dict[float, float]:
+    """Learning rate → the median over the seeds of what they came to in validation. One that
+    `diverged` counts as that: by itself as having none right."""
     rates = dict.fromkeys(attempt.learning_rate for attempt in attempts)
     return {
-        rate: median(a.validation or 0.0 for a in attempts if a.learning_rate == rate)
+        rate: median(
+            diverged if a.validation is None else a.validation
+            for a in attempts
+            if a.learning_rate == rate
+        )
         for rate in rates
     }
 
@@ -70,3 +80,9 @@ def most_accurate_rate(attempts: Sequence[Attempt]) -> float:
     """The rate with the highest median validation accuracy; of equals, the one tried first."""
     accuracies = validation_by_rate(attempts)
     return max(accuracies, key=accuracies.__getitem__)
+
+
+def fewest_bits_rate(attempts: Sequence[Attempt]) -> float:
+    """The rate with the lowest median of validation bits; of equals, the one tried first."""
+    bits = validation_by_rate(attempts, diverged=math.inf)
+    return min(bits, key=bits.__getitem__)

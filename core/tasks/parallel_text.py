@@ -86,7 +86,7 @@ def sentences(field: str, name: str, content: bytes) -> list[str]:
 
     Raises `BadSetting` if it is truncated, not gzip, too large or no text, or has an empty line.
     """
-    lines = [line.strip() for line in _lines(field, name, content)]
+    lines = [line.strip() for line in lines_of(field, name, content)]
     for number, line in enumerate(lines, start=1):
         if is_empty(line):
             raise BadSetting(
@@ -105,7 +105,8 @@ def _require_words(field: str, name: str, number: int, text: str) -> None:
         )
 
 
-def _lines(field: str, name: str, content: bytes) -> list[str]:
+def lines_of(field: str, name: str, content: bytes) -> list[str]:
+    """The lines of a UTF-8 text, gzipped if it is called `.gz`. Raises `BadSetting`."""
     if name.endswith(".gz"):
         content = files.unpacked(field, name, content)
     return files.text_lines(field, name, content)
@@ -171,7 +172,7 @@ def _is_csv(name: str) -> bool:
 
 def _rows(field: str, name: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
     """(line, cells without blanks at their ends) of every line."""
-    lines = _lines(field, name, content)
+    lines = lines_of(field, name, content)
     if not _is_csv(name):
         # Quotation marks of a spreadsheet, which doubles those within; else they are the text's.
         quoted = any('""' in cell[1:-1] for line in lines for cell in _quoted(line))

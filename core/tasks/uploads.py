@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from core import files
 from core.settings import BadSetting
-from core.tasks.parallel_text import tsv_sides
+from core.tasks.parallel_text import lines_of, tsv_sides
 
 FOLDER = "uploads"
 
@@ -60,8 +60,8 @@ class Uploads:
         owner = hashlib.sha256(person.encode(errors="replace")).hexdigest()[:16]
         self._folder = self._root / FOLDER / owner
 
-    def keep(self, name: str, content: bytes) -> str:
-        """Keep a file of source, tab, target; return its name for the setting `file`.
+    def keep(self, name: str, content: bytes, *, any_text: bool = False) -> str:
+        """Keep a file of source, tab, target, or any text; return its name for the setting `file`.
 
         Raises `BadSetting` if it is larger than an upload may be, is not such a text, exceeds what
         one person may keep, or the disk is nearly full.
@@ -72,7 +72,7 @@ class Uploads:
                 f"{files.MAX_UPLOAD_BYTES:,} ({files.MAX_UPLOAD_BYTES // files.MEBIBYTE} MiB)"
             )
         safe = safe_name(name)
-        tsv_sides("file", safe, content)
+        (lines_of if any_text else tsv_sides)("file", safe, content)
         path = self._folder / hashlib.sha256(content).hexdigest()[:32] / safe
         with self._changing(name):
             kept = self.files()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -141,6 +141,18 @@ class ChartFrame:
     """The labels with exact zeros: each has a strip under the curves."""
     sizes: tuple[float, ...] = ()
     """The measured places of a logarithmic x axis; empty if the axis is linear."""
+    from_zero: bool = False
+    """Whether that axis is of log(1 + x), on which zero has a place."""
+
+    @property
+    def scaled(self) -> Callable[[float], float]:
+        """A place on the x axis, on the scale on which the axis is even."""
+        return scaled(sizes=bool(self.sizes), from_zero=self.from_zero)[0]
+
+    @property
+    def unscaled(self) -> Callable[[float], float]:
+        """The inverse of `scaled`."""
+        return scaled(sizes=bool(self.sizes), from_zero=self.from_zero)[1]
 
     @property
     def strip(self) -> float:
@@ -164,7 +176,7 @@ class ChartFrame:
             axis = altair.Axis(tickCount={"expr": "max(4, width / 90)"}, tickMinStep=step)
         axis.title, axis.grid = heading(self.x_column), False
         scale = altair.Scale(
-            type="log" if self.sizes else "linear",
+            type=("symlog" if self.from_zero else "log") if self.sizes else "linear",
             domain=list(self.across),
             nice=False,
             rangeMax=self.series.x_end,
@@ -185,16 +197,13 @@ class ChartFrame:
 
     def pixels(self, places: Iterable[float]) -> list[float]:
         """Convert places on the x axis to pixels from the left, on a figure of the usual width."""
-        scaled = math.log if self.sizes else float
-        low, high = map(scaled, self.across)
-        return [WIDTH * (scaled(place) - low) / ((high - low) or 1.0) for place in places]
+        low, high = map(self.scaled, self.across)
+        return [WIDTH * (self.scaled(place) - low) / ((high - low) or 1.0) for place in places]
 
     def beyond(self, place: float, pixels: float) -> float:
         """The place so many pixels to the right of one, on a figure of the usual width."""
-        low, high = self.across
-        if self.sizes:
-            return float(place * (high / low) ** (pixels / WIDTH))
-        return place + (high - low) * pixels / WIDTH
+        low, high = map(self.scaled, self.across)
+        return self.unscaled(self.scaled(place) + (high - low) * pixels / WIDTH)
 
     def dodged(self, bands: pandas.DataFrame) -> pandas.DataFrame:
         """Move the labels' points at one place of a logarithmic axis beside one another."""
@@ -203,6 +212,15 @@ class ChartFrame:
         right = bands["label"].map(order.index) - (len(order) - 1) / 2
         moved = bands[self.x_column.name] * (high / low) ** (right * DODGE_PIXELS / WIDTH)
         return bands.assign(**{self.x_column.name: moved})
+
+
+def scaled(
+    *, sizes: bool, from_zero: bool
+) -> tuple[Callable[[float], float], Callable[[float], float]]:
+    """The scale of an x axis and its inverse: logarithmic for sizes, of 1 + x from zero."""
+    if not sizes:
+        return float, float
+    return (math.log1p, math.expm1) if from_zero else (math.log, math.exp)
 
 
 def label_expression(names: Mapping[str, str]) -> str:
@@ -221,12 +239,14 @@ def chart_frame(
     reference: float | None = None,
     within: tuple[float, float] | None = None,
     sizes: bool = False,
+    from_zero: bool = False,
     dodge: bool = False,
 ) -> ChartFrame:
     """Find the frame that holds all values of the tables, the reference and the strips of zeros.
 
     With `within` the y axis has these ends instead. With `sizes` the x axis is logarithmic and
-    leaves room at both ends for whole points, with `dodge` also for those beside one another.
+    leaves room at both ends for whole points, with `dodge` also for those beside one another;
+    `from_zero` gives zero a place on it.
     """
     heights = [t[c].dropna() for t in tables for c in ("value", "low", "high") if c in t]
     levels = [*pandas.concat(heights), *([] if reference is None else [reference]), *(within or ())]
@@ -236,13 +256,15 @@ def chart_frame(
     labels = set(pandas.concat([*(t["label"] for t in tables), zeros["label"]]))
     series = Series({n: style for n, style in styles.items() if n in labels}, height)
     low, high = float(places.min()), float(places.max())
-    sizes = sizes and low > 0  # zero has no place on a logarithmic axis
+    from_zero = sizes and from_zero and low == 0
+    sizes = sizes and (low > 0 or from_zero)  # elsewhere zero has no place on a logarithmic axis
     if sizes and low == high:
         low, high = low / 1.5, high * 1.5
     if sizes:
         pixels = DODGE_PIXELS * (len(series.styles) + 1) / 2 if dodge else DODGE_PIXELS
-        beyond = (high / low) ** (pixels / WIDTH)
-        low, high = low / beyond, high * beyond
+        to, back = scaled(sizes=True, from_zero=from_zero)
+        room = (to(high) - to(low)) * pixels / WIDTH
+        low, high = back(to(low) - room), back(to(high) + room)
     return ChartFrame(
         x_column=x,
         y_column=y,
@@ -253,6 +275,7 @@ def chart_frame(
         height=height,
         zeros=tuple(label for label in series.styles if label in set(zeros["label"])),
         sizes=tuple(sorted({float(place) for place in places})) if sizes else (),
+        from_zero=from_zero,
     )
 
 

@@ -21,6 +21,7 @@ from dashboard.charts.frame import (
     CHARACTER_PIXELS,
     FIT,
     NAME_GAP,
+    WIDTH,
     ChartFrame,
     caption,
     chart_frame,
@@ -44,6 +45,9 @@ HEIGHT = 420
 
 MIN_NAMED_RANGE = 200
 """In a lower plot, the name of a shaded range would lie on the curves."""
+
+EARLY = 0.75
+"""The share of the width before which a curve that ends there has ended early."""
 
 NAME_PIXELS = 8
 """Between the end of a curve and its name."""
@@ -89,6 +93,7 @@ def line_chart(
     height: int = HEIGHT,
     repeats: Repeats = SEEDS,
     sizes: bool = False,
+    from_zero: bool = False,
     whiskers: bool = False,
     where: str = "",
     shaded: ShadedRange | None = None,
@@ -104,7 +109,8 @@ def line_chart(
     - `zeros` (label, x, share): where the measure is exactly zero.
     - `reference`: a level to compare with; `baselines` (series, x, value, text): such curves.
     - `repeats`: what the intervals are over; `where`: the subtitle.
-    - `sizes`: a logarithmic x axis for sizes; `whiskers`: intervals as bars, beside one another.
+    - `sizes`: a logarithmic x axis for sizes, `from_zero` one of 1 + x.
+    - `whiskers`: intervals as bars, beside one another.
     - `within`: both ends of the y axis, where they do not follow from the numbers.
     - `relative`: every value is a share of the curve's first.
     """
@@ -121,6 +127,7 @@ def line_chart(
         reference=reference,
         within=within,
         sizes=sizes,
+        from_zero=from_zero,
         dodge=whiskers,
     )
     bands = bands.assign(place=bands[x.name])
@@ -165,11 +172,16 @@ def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> list[Chart]:
 
 
 def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> list[Chart]:
-    """Curves to compare with, named near their left ends: the first point may lie apart."""
+    """Curves to compare with, named near their left ends, since the first point may lie apart; what
+    ends early is named at its end, where little crosses it."""
     base = altair.Chart(baselines).encode(x=frame.x(), y=frame.y(), detail="series:N")
     curve = base.mark_line(strokeDash=[2, 3], strokeWidth=1.5, color=NEUTRAL, clip=True)
+    ends = baselines.groupby("series").tail(1)
+    early = [place < EARLY * WIDTH for place in frame.pixels(ends[frame.x_column.name])]
     starts = baselines.groupby("series").head(2).groupby("series").tail(1)
-    text = altair.Chart(starts).mark_text(
+    full = starts[~starts["series"].isin(ends[early]["series"])]
+    named = pandas.concat([full, ends[early]])
+    text = altair.Chart(named).mark_text(
         align="left", baseline="bottom", dx=2, dy=-4, fontSize=12, fontStyle="italic", color=NEUTRAL
     )
     return [curve, text.encode(x=frame.x(), y=frame.y(), text="text:N")]

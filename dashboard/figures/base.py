@@ -135,6 +135,8 @@ class Measure:
     """Finds such a level for the rows that are shown; None where they have several."""
     baseline: str = ""
     """The column with an exact value to compare with at each place."""
+    further_baselines: tuple[str, ...] = ()
+    """More such columns."""
     zeros: str = ""
     """The column that counts samples in which it is exactly zero and so has no logarithm."""
     rate: str = ""

@@ -14,6 +14,7 @@ import pandas
 
 from core.experiment import Experiment, Row
 from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.experiments.language_model import LANGUAGE_MODEL
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.experiments.parameter_count import PARAMETER_COUNT
@@ -111,6 +112,20 @@ def without_memory(shown: Shown, rows: pandas.DataFrame) -> float | None:
     return levels.pop() if len(levels) == 1 else None
 
 
+def trained_windows(shown: Shown, rows: pandas.DataFrame) -> ShadedRange | None:
+    """The context that the windows of training had, where it is the same for all runs and some
+    longer one was tested."""
+    windows = set(shown.setting_of_runs("window").values())
+    longest = {int(str(value)) for value in shown.setting_of_runs("longest_context").values()}
+    if len(windows) != 1:
+        return None
+    characters = int(str(windows.pop()))
+    if max(longest) <= characters:
+        return None
+    words = f"trained on windows of {counted(characters, 'character')}"
+    return ShadedRange(float(characters), words)
+
+
 LEADING: Mapping[str, Leading] = {
     GRADIENT_DECAY.name: Curves(
         "By distance",
@@ -172,6 +187,14 @@ LEADING: Mapping[str, Leading] = {
         (Measure("accuracy", bounds=PERCENT, level=without_memory, baseline="values_alone"),),
         sizes=True,
     ),
+    LANGUAGE_MODEL.name: Curves(
+        "By context",
+        "contexts",
+        (Measure("bits", bounds=POSITIVE, baseline="counted"), Measure("gain", reference=0.0)),
+        shaded=trained_windows,
+        sizes=True,
+        from_zero=True,
+    ),
 }
 
 TRAINING: Mapping[str, Curves] = {
@@ -202,6 +225,11 @@ TRAINING: Mapping[str, Curves] = {
         "Training",
         "training",
         (Measure("accuracy", bounds=PERCENT), Measure("loss", bounds=POSITIVE)),
+    ),
+    LANGUAGE_MODEL.name: Curves(
+        "Training",
+        "training",
+        measures("validation_bits", "training_bits", bounds=POSITIVE),
     ),
 }
 """How training goes, for experiments whose answer comes long after training began."""

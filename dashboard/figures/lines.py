@@ -57,6 +57,8 @@ class Curves:
     """Finds the part of the x axis that is shaded."""
     sizes: bool = False
     """Whether the x axis is logarithmic and labelled with what was measured."""
+    from_zero: bool = False
+    """Whether zero has a place on such an axis."""
     whiskers: bool = False
     """Intervals are bars, beside one another: bands over few seeds would hide each other."""
     preview_rows: Callable[[pandas.DataFrame, type[Row]], pandas.DataFrame] = curves.first_slice
@@ -163,12 +165,14 @@ class Curves:
         **options: Any,
     ) -> Chart:
         x = self._x(shown)
-        baselines = None
-        if measure.baseline:
-            title = shown.column(self.table, measure.baseline).title
-            baselines = curves.baselines(seen, x.name, measure.baseline).assign(text=title.lower())
-            if baselines.empty:  # runs older than the column
-                baselines = None
+        named = []
+        for name in filter(None, (measure.baseline, *measure.further_baselines)):
+            curve = curves.baselines(seen, x.name, name)
+            title = shown.column(self.table, name).title.lower()
+            named.append(curve.assign(text=title, series=f"{name} " + curve["series"]))
+        baselines = pandas.concat(named) if named else None
+        if baselines is not None and baselines.empty:  # runs older than the column
+            baselines = None
         return lines.line_chart(
             bands,
             x,
@@ -179,6 +183,7 @@ class Curves:
             repeats=measure.repeats(shown, self.table, self.further),
             shaded=self.shaded(shown, seen) if self.shaded else None,
             sizes=self.sizes,
+            from_zero=self.from_zero,
             whiskers=self.whiskers,
             **options,
         )

@@ -41,7 +41,7 @@ MAX_INTEGER = 2**53 - 1
 MAX_LIST = 100
 """Letters of a list of the possible values; of a longer one only the length is given."""
 
-MAX_SIDE_BY_SIDE = 8
+MAX_SIDE_BY_SIDE = 9
 """Buttons in one row; more become a menu."""
 
 NONE = "none"

@@ -206,8 +206,8 @@ def widget(setting: Setting, usual: Value) -> Value:
         return controls.switch(title, key, default=bool(usual), **common)
     if str in setting.types:
         words = controls.words(title, key, default=str(usual), **common)
-        if setting.reads == "file" and access.may_launch():
-            _uploads(key)
+        if setting.reads in ("file", "text") and access.may_launch():
+            _uploads(key, any_text=setting.reads == "text")
         return words
     whole = float not in setting.types
     given = None if usual is None else float(usual)
@@ -226,18 +226,18 @@ def widget(setting: Setting, usual: Value) -> Value:
     )
 
 
-def _uploads(key: str) -> None:
+def _uploads(key: str, *, any_text: bool) -> None:
     """Choose among one's uploaded texts, add one, or remove one."""
     uploads = Uploads(cache.reader().store.folder, access.person().name)
     with st.popover("Upload a text", icon=":material/upload:", type="tertiary", key=f"{key}-up"):
         limit = files.MAX_UPLOAD_BYTES // files.MEBIBYTE
-        st.caption(f"Source, tab, target on each line, in UTF-8; at most {limit} MiB.")
-        given = st.file_uploader(
-            "A file of sentence pairs", key=f"{key}-file", label_visibility="collapsed"
-        )
+        content = "Any text" if any_text else "Source, tab, target on each line"
+        st.caption(f"{content}, in UTF-8; at most {limit} MiB.")
+        title = "A text" if any_text else "A file of sentence pairs"
+        given = st.file_uploader(title, key=f"{key}-file", label_visibility="collapsed")
         if given is not None and st.button("Use it", type="primary", key=f"{key}-use"):
             try:
-                controls.put(key, uploads.keep(given.name, given.getvalue()), [])
+                controls.put(key, uploads.keep(given.name, given.getvalue(), any_text=any_text), [])
                 st.rerun()
             except BadSetting as error:
                 st.error(plain(str(error)), icon=":material/block:")

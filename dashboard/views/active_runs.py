@@ -36,7 +36,7 @@ from experiments.suites import SUITES
 MAX_LINES = 8
 """Runs of a launch that get a line of their own."""
 
-MAX_PREVIEWS = 8
+MAX_PREVIEWS = 9
 
 MAX_PREVIEWS_KEPT = 100
 

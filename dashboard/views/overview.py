@@ -135,6 +135,11 @@ def _forget(run_id: str) -> None:
     cache.reader().forget_saved()
 
 
+def columns(answers: int) -> int:
+    """Four or three side by side, whichever leaves fewer places empty: nine in rows of three."""
+    return min((4, 3), key=lambda number: -answers % number)
+
+
 with st.container(key="overview", gap="xsmall"):
     st.title("What recurrent networks remember", anchor=False)
     if cache.reader().runs():
@@ -142,7 +147,7 @@ with st.container(key="overview", gap="xsmall"):
             for part in (running, since_yesterday, next_step):
                 with st.container(gap="xxsmall"):
                     part()
-        with st.grid(4, min_column_width=240):
+        with st.grid(columns(len(all_experiments())), min_column_width=240):
             for experiment in all_experiments():
                 cards.answer(experiment)
         saved_views()

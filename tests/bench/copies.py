@@ -51,6 +51,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "two-sided-context": {"seeds": 3, "training_steps": 40, "furthest": 5},
     "state-tracking": {"seeds": 3, "training_steps": 40, "longest_tested": 64},
     "recall": {"seeds": 3, "training_steps": 40, "most_pairs": 3},
+    "language-model": {"seeds": 3, "training_steps": 20, "tested_windows": 40},
 }
 """What each experiment is asked for, so that all variants of all together take a minute or so."""
 

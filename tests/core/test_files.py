@@ -302,12 +302,16 @@ class TestBoundary:
 
 def test_every_setting_that_takes_any_text_says_whether_it_names_a_file() -> None:
     free = {
-        setting.name: setting.reads
+        (experiment.name, setting.name): setting.reads
         for experiment in all_experiments()
         for setting in settings_of(experiment.config)
         if str in setting.types and not setting.choices and not setting.derived
     }
-    assert free == {"file": "file", "folder": "folder"}
+    assert free == {
+        ("length-quality", "file"): "file",
+        ("length-quality", "folder"): "folder",
+        ("language-model", "file"): "text",
+    }
 
 
 def test_a_folder_of_the_program_is_read_without_its_links(tmp_path: Path) -> None:

@@ -187,6 +187,40 @@ def test_a_single_size_has_room_on_both_sides() -> None:
     assert low < 4 < high
 
 
+def test_zero_has_a_place_on_an_axis_that_begins_at_it() -> None:
+    across = [
+        lines.line_chart(bands(X.name), X, MEASURE, STYLES, sizes=True, from_zero=begins).to_dict()[
+            "layer"
+        ][0]["encoding"]["x"]
+        for begins in (True, False)
+    ]
+    assert [one["scale"]["type"] for one in across] == ["symlog", "linear"]
+    low, high = across[0]["scale"]["domain"]
+    assert low < 0 < bands(X.name)[X.name].max() < high
+    none = pandas.DataFrame(columns=["label", X.name])
+    made = frame.chart_frame(
+        X, MEASURE, STYLES, [bands(X.name)], none, height=400, sizes=True, from_zero=True
+    )
+    assert made.unscaled(made.scaled(3.0)) == pytest.approx(3.0)
+    assert made.pixels([made.beyond(1.0, 50.0)])[0] - made.pixels([1.0])[0] == pytest.approx(50)
+
+
+def test_a_reference_that_ends_early_is_named_at_its_end() -> None:
+    ends = max(bands(X.name)[X.name])
+    curves_to_compare = pandas.DataFrame(
+        [("0", x, 1.0, "short") for x in (0, 1, 2)] + [("1", x, 2.0, "long") for x in (0, 1, ends)],
+        columns=["series", X.name, "value", "text"],
+    )
+    chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES, baselines=curves_to_compare)
+    texts = [
+        row
+        for layer in layers(chart)
+        for row in layer["rows"]
+        if "text" in row and layer["mark"]["type"] == "text"
+    ]
+    assert {row["text"]: row[X.name] for row in texts} == {"short": 2, "long": 1}
+
+
 def test_a_figure_says_at_what_it_was_measured() -> None:
     chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES, where="Pass: training")
     assert chart.to_dict()["title"]["subtitle"] == "Pass: training"

@@ -216,14 +216,14 @@ def test_one_question_alone_leaves_the_others_open(
     app = show_card()
     assert not app.exception
     said = texts(app)
-    assert plain("7 of 8 questions are not measured yet.") in said
+    assert plain("8 of 9 questions are not measured yet.") in said
     assert plain("All of its runs: input size 7; all else at its default; measured on cpu.") in said
     tick_all(app)
     app.button(key="scorecard-queue").click().run()
     assert not app.exception
     queued = store.runs(status="SCHEDULED")
     assert workers
-    assert len(queued) == 1 + 3 * 3 + 3 * 3 + 3 * 3 + 3 + 3, "GRU; then the cells, some by seed"
+    assert len(queued) == 1 + 3 * 3 + 3 * 3 + 3 * 3 + 3 + 3 + 3, "GRU; then the cells, some by seed"
     (gru,) = (run for run in queued if run.experiment == PARAMETER_COUNT.name)
     assert (gru.settings["cell"], gru.settings["input_size"]) == ("gru", 7)
     assert "scorecard-queue" not in keys(app), "all of it is on its way"

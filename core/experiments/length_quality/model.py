@@ -11,7 +11,6 @@ from core import files
 from core.experiments.length_quality.declaration import LengthQualityConfig
 from core.files import quoted
 from core.models.seq2seq import Seq2Seq, Seq2SeqShape
-from core.settings import BadSetting
 from core.tasks import parallel_text
 from core.tasks.corpora import (
     Codec,
@@ -42,12 +41,7 @@ def corpus_of(
             seed=config.seed,
         )
     if config.task == "tsv":
-        now = files.digest("file", config.file) if config.file_sha256 else ""
-        if now != config.file_sha256:
-            raise BadSetting(
-                f"file is {quoted(config.file)}, whose content is not what it was when this run "
-                f"was asked for (SHA-256 {config.file_sha256}… then, {now}… now); queue it anew"
-            )
+        files.require_unchanged("file", config.file, config.file_sha256)
         sides, ignored = parallel_text.read_tsv("file", config.file)
         for what in ignored:
             say(f"of {quoted(config.file)} this is ignored: {what}")

@@ -15,10 +15,11 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
+from core.experiments.trained import BatchSize, Clip
 from core.models.counting import count_parameters, pass_cost
 from core.stats.aggregation import EXACT, HALF_LIFE, MAJORITY, MEDIAN
 from core.stats.estimates import Estimate
-from core.stats.learning_rates import LEARNING_RATES, RATES_IN_WORDS
+from core.stats.learning_rates import RATES_IN_WORDS, rates_to_try
 from core.tasks.lag_shapes import LAG_WORDS, LagShape, LagWords, TaskName, lag_shape
 
 LAG_GRID = (1, 2, 3, 5, 7, *(m * 10**power for power in range(4) for m in (10, 15, 20, 30, 50, 70)))
@@ -90,14 +91,8 @@ class MemorySpanConfig(Config):
             "at a lag that another learned is tried no further."
         ),
     )
-    clip: float | None = Field(
-        1.0,
-        ge=1e-6,
-        le=1e6,
-        title="Clipping",
-        description="Largest norm of each network's gradient; none: not clipped.",
-    )
-    batch_size: int = Field(32, ge=1, le=4096, title="Batch size", description="Per seed and step.")
+    clip: Clip = 1.0
+    batch_size: BatchSize = 32
     symbols: int = Field(
         8,
         ge=2,
@@ -145,7 +140,7 @@ class MemorySpanConfig(Config):
     @property
     def learning_rates(self) -> tuple[float, ...]:
         """The learning rates to try."""
-        return LEARNING_RATES if self.learning_rate is None else (self.learning_rate,)
+        return rates_to_try(self.learning_rate)
 
     @model_validator(mode="after")
     def _lags_are_in_order(self) -> Self:

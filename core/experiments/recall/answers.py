@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.analysis.comparison import Comparison, Result
-from core.experiment import Tables
 from core.experiments.recall.declaration import RecallConfig
+from core.experiments.trained import diverged, text_of, values_by_seed
 from core.formatting import as_number, counted, number, quantity, read_estimate, shortened_list
 from core.settings import Value
 
 MAX_NAMED = 8
 """The most variants that a remark names."""
 
-BY_SEED = ("pairs", "accuracy", "most_accuracy")
-"""The measures of the summary that each seed has."""
+by_seed = values_by_seed(("pairs", "accuracy", "most_accuracy"))
+"""Values of single seeds, by measure of the summary."""
 
 
 def run_sentence(config: RecallConfig, summary: Mapping[str, Any]) -> str:
@@ -42,14 +42,9 @@ def run_sentence(config: RecallConfig, summary: Mapping[str, Any]) -> str:
             f"Over all numbers of pairs {number(accuracy.value)}% of the queries are right, and "
             f"{number(alone)}% with the values alone."
         )
-    if text := _text(summary, "diverged"):
+    if text := text_of(summary, "diverged"):
         sentences.append(f"Diverged, and left out: {text}.")
     return " ".join(sentences)
-
-
-def _text(summary: Mapping[str, Any], name: str) -> str:
-    value = summary.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def learned(settings: Mapping[str, Value], summary: Mapping[str, Any]) -> bool:
@@ -66,9 +61,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     if result is not None and ordered:
         yield from _by_state(comparison, result, ordered[::-1])
     yield from _beside_values_alone(comparison, ordered)
-    for name in comparison.summaries:
-        if text := _text(comparison.summaries[name], "diverged"):
-            yield f"In {name} training diverged, and is left out: {text}."
+    yield from diverged(comparison)
 
 
 def _by_state(comparison: Comparison, result: Result, names: Sequence[str]) -> Iterator[str]:
@@ -106,18 +99,3 @@ def _beside_values_alone(comparison: Comparison, names: Sequence[str]) -> Iterat
             f"To know the set of values alone gives {number(level)}% right on average: "
             f"{shortened_list(phrases, MAX_NAMED)}."
         )
-
-
-def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int, float]]:
-    """Measure → seed → value; a seed that diverged has none."""
-    rows = tables("seeds")
-    if rows is None or rows.empty:
-        return {}
-    return {
-        name: {
-            int(seed): float(value)
-            for seed, value in zip(rows["seed"], rows[name], strict=True)
-            if value == value  # not a missing one
-        }
-        for name in BY_SEED
-    }

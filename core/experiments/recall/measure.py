@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from statistics import fmean
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.device import device_sentence, resolve_device
 from core.experiment import Event, Progress
@@ -31,7 +31,6 @@ from core.experiments.recall.declaration import (
     rate_work,
     work,
 )
-from core.models.recurrent import Recurrent, forward_batched
 from core.stats.aggregation import MAJORITY
 from core.stats.estimates import finite, median_estimate
 from core.stats.learning_rates import (
@@ -42,16 +41,11 @@ from core.stats.learning_rates import (
 )
 from core.tasks.associative_recall import BLANK
 from core.training import (
-    LastStepClassifier,
-    Throttle,
-    Trainer,
+    TaskTraining,
+    TokenClassifier,
     at_every_rate,
     cross_entropy_by_seed,
-    evenly_spaced,
-    generators_of,
 )
-
-Purpose = Literal["weights", "training", "validation", "test"]
 
 SEQUENCES_AT_ONCE = 64
 """Of each seed, when networks are judged."""
@@ -116,66 +110,25 @@ def draw_sequences(
     return tokens_BT.T, steps_BN, values_BN
 
 
-class RecallNetworks(nn.Module):
-    """Embeddings, recurrent layers and a linear readout, one of each per seed."""
-
-    def __init__(self, config: RecallConfig, generators: Sequence[torch.Generator]) -> None:
-        super().__init__()
-        recurrent = Recurrent(
-            config.architecture, config.features, implementation="equations", generators=generators
-        )
-        self.layers = LastStepClassifier(recurrent, config.task.vocabulary, generators)
-        shape = config.task.vocabulary, config.embedding_size
-        embedding_SCE = torch.stack(
-            [torch.randn(shape, dtype=torch.float64, generator=one) for one in generators]
-        )
-        self.embedding_SCE = nn.Parameter(embedding_SCE.float())
-        self.tokens_read = config.tokens_read
-
-    def forward(self, tokens_STB: Tensor, steps_SBN: Tensor) -> Tensor:
-        """Scores of each token as the answer at these steps, SBNC."""
-        seeds, _, batch, pairs = *tokens_STB.shape, steps_SBN.shape[-1]
-        vocabulary = self.embedding_SCE.shape[1]
-        row_S = vocabulary * torch.arange(seeds, device=tokens_STB.device)
-        rows_STB = tokens_STB + row_S[:, None, None]
-        x_STBE = nn.functional.embedding(rows_STB, self.embedding_SCE.flatten(0, 1))
-        # A step reads the tokens before it too; before the first there is nothing.
-        read = [
-            nn.functional.pad(x_STBE, (0, 0, 0, 0, back, 0)) for back in range(self.tokens_read)
-        ]
-        x_STBI = torch.cat([part[:, : x_STBE.shape[1]] for part in read], -1)
-        output_STBH = forward_batched(self.layers.recurrent, x_STBI)
-        index_SNBH = steps_SBN.mT[..., None].expand(-1, -1, -1, output_STBH.shape[-1])
-        read_SMH = output_STBH.gather(1, index_SNBH).flatten(1, 2)
-        scores_SMC = self.layers.read(read_SMH)
-        return scores_SMC.view(seeds, pairs, batch, vocabulary).transpose(1, 2)
-
-
-class RecallTraining:
+class RecallTraining(TaskTraining):
     """Every seed's network, trained with one learning rate."""
 
     def __init__(self, config: RecallConfig, learning_rate: float, device: torch.device) -> None:
-        self.config, self.learning_rate, self.device = config, learning_rate, device
-        self.seeds = range(config.seed, config.seed + config.seeds)
-        self.networks = RecallNetworks(config, self.generators("weights")).to(device)
+        super().__init__(config, learning_rate, rate_work(config))
+        self.config, self.device = config, device
+        self.networks = TokenClassifier(
+            config.architecture,
+            self.generators("weights"),
+            vocabulary=config.task.vocabulary,
+            embedding_size=config.embedding_size,
+            tokens_read=config.tokens_read,
+        ).to(device)
         self.sequences = self.generators("training")
         self.order = torch.Generator().manual_seed(config.longest)
-        self.trainer = Trainer(
-            list(self.networks.parameters()),
-            self._losses_of_step,
-            steps=config.training_steps,
-            learning_rate=learning_rate,
-            clip=config.clip,
-            seeds=config.seeds,
-        )
+        self.begin(self.networks)
         self.longest = [Place(n, config.longest) for n in config.numbers_of_pairs]
         validation, count = self.generators("validation"), config.tested_sequences
         self.validation = [self.draw(validation, place, count) for place in self.longest]
-        self._validated: list[float | None] = [None] * config.seeds
-
-    def generators(self, purpose: Purpose) -> list[torch.Generator]:
-        """One for each seed."""
-        return generators_of((seed, get_args(Purpose).index(purpose)) for seed in self.seeds)
 
     def draw(self, generators: Sequence[torch.Generator], place: Place, count: int) -> Sequences:
         """Sequences of one place, each seed's from its generator."""
@@ -184,37 +137,22 @@ class RecallTraining:
         )
         return Sequences(*(torch.stack(part).to(self.device) for part in parts))
 
-    def _losses_of_step(self, step: int) -> Tensor:
+    def losses_of_step(self, step: int) -> Tensor:
         """On a number of pairs and a length that are drawn evenly, the same for all seeds."""
         pairs = _one_of(self.config.numbers_of_pairs, self.order)
         place = Place(pairs, _one_of(self.config.lengths(pairs), self.order))
         batch = self.draw(self.sequences, place, self.config.batch_size)
         return cross_entropy_by_seed(
-            self.networks(batch.tokens_STB, batch.steps_SBN), batch.values_SBN
+            self.networks.at_steps(batch.tokens_STB, batch.steps_SBN), batch.values_SBN
         )
 
-    def events(self, done: float, total: float) -> Iterator[Event]:
-        """Train until all seeds make no mistake, with the rows of every validation."""
-        steps = self.config.training_steps
-        validations = evenly_spaced(steps, self.config.validations)
-        throttle, cost = Throttle(), rate_work(self.config) / steps
-        while self.trainer.step < steps:
-            step = self.trainer.advance().step
-            if step in validations:
-                yield from self._validate()
-                if all(percent == 100 for percent in self._validated):
-                    return
-            if throttle.due():
-                message = f"learning rate {self.learning_rate:g}, training step {step:,}"
-                yield Progress(done + cost * step, total, message)
-
-    def _validate(self) -> Iterator[TrainingRow]:
+    def validate(self) -> Iterator[TrainingRow]:
         results = [self._judge(sequences) for sequences in self.validation]
         for index, seed in enumerate(self.seeds):
             losses, accuracies = zip(*(result[index] for result in results), strict=True)
             loss = None if None in losses else fmean(losses)
             percent = None if loss is None else fmean(accuracies)
-            self._validated[index] = percent
+            self.validated[index] = percent
             yield TrainingRow(self.learning_rate, seed, self.trainer.step, loss, percent)
 
     @torch.no_grad()
@@ -225,7 +163,7 @@ class RecallTraining:
         batches = torch.split(sequences.tokens_STB, SEQUENCES_AT_ONCE, -1)
         asked = (torch.split(part, SEQUENCES_AT_ONCE, 1) for part in sequences[1:])
         for tokens_STB, steps_SBN, values_SBN in zip(batches, *asked, strict=True):
-            scores_SBNC = self.networks(tokens_STB, steps_SBN)
+            scores_SBNC = self.networks.at_steps(tokens_STB, steps_SBN)
             share = values_SBN[0].numel() / count
             losses_S = losses_S + share * cross_entropy_by_seed(scores_SBNC, values_SBN)
             right_S += (scores_SBNC.argmax(-1) == values_SBN).sum((1, 2)).cpu()
@@ -244,7 +182,7 @@ class RecallTraining:
                 None if any(result[index][0] is None for result in results) else validated,
                 tuple(result[index][1] for result in results),
             )
-            for index, (seed, validated) in enumerate(zip(self.seeds, self._validated, strict=True))
+            for index, (seed, validated) in enumerate(zip(self.seeds, self.validated, strict=True))
         ]
 
 
@@ -255,7 +193,7 @@ def _one_of(choices: Sequence[int], generator: torch.Generator) -> int:
 def place_rows(config: RecallConfig, attempt: Attempt) -> Iterator[PlaceRow]:
     """A seed's accuracy at every place, beside the exact references."""
     task = config.task
-    for place, percent in zip(config.places, attempt.accuracies, strict=True):
+    for place, percent in zip(config.places, attempt.tested, strict=True):
         yield PlaceRow(
             seed=attempt.seed,
             length=place.length,
@@ -283,7 +221,7 @@ def seed_row(config: RecallConfig, attempt: Attempt) -> SeedRow:
         return row
     accuracies = {
         place.pairs: percent
-        for place, percent in zip(config.places, attempt.accuracies, strict=True)
+        for place, percent in zip(config.places, attempt.tested, strict=True)
         if place.length == config.longest
     }
     return replace(

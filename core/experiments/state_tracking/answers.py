@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.analysis.comparison import Comparison
-from core.experiment import Tables
 from core.experiments.state_tracking.declaration import StateTrackingConfig
+from core.experiments.trained import diverged, text_of, values_by_seed
 from core.formatting import as_number, counted, number, read_estimate, shortened_list
 from core.settings import Value
 from core.stats.estimates import Estimate
@@ -16,8 +16,8 @@ from core.tasks.word_problems import TASK_WORDS
 MAX_NAMED = 4
 """The most variants that a remark names."""
 
-BY_SEED = ("reach", "within_accuracy", "beyond_accuracy")
-"""The measures of the summary that each seed has."""
+by_seed = values_by_seed(("reach", "within_accuracy", "beyond_accuracy"))
+"""Values of single seeds, by measure of the summary."""
 
 
 def run_sentence(config: StateTrackingConfig, summary: Mapping[str, Any]) -> str:
@@ -39,14 +39,9 @@ def run_sentence(config: StateTrackingConfig, summary: Mapping[str, Any]) -> str
             f"Beyond these {number(beyond.value)}% of the answers are right, and "
             f"{number(blind)}% without memory."
         )
-    if text := _text(summary, "diverged"):
+    if text := text_of(summary, "diverged"):
         sentences.append(f"Diverged, and left out: {text}.")
     return " ".join(sentences)
-
-
-def _text(summary: Mapping[str, Any], name: str) -> str:
-    value = summary.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def learned(settings: Mapping[str, Value], summary: Mapping[str, Any]) -> bool:
@@ -79,9 +74,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     at_chance = [f"{name} (seeds: {text})" for name, text in lost.items() if text]
     if at_chance:
         yield f"No better than without memory from token … on: {shortened_list(at_chance, 8)}."
-    for name in comparison.summaries:
-        if text := _text(comparison.summaries[name], "diverged"):
-            yield f"In {name} training diverged, and is left out: {text}."
+    yield from diverged(comparison)
 
 
 def _reach(comparison: Comparison, name: str) -> float:
@@ -91,20 +84,5 @@ def _reach(comparison: Comparison, name: str) -> float:
 
 def _chance(comparison: Comparison, name: str) -> str:
     """`2, 2, never`; empty where no seed is ever at chance."""
-    text = _text(comparison.summaries[name], "chance_by_seed")
+    text = text_of(comparison.summaries[name], "chance_by_seed")
     return "" if set(text.split(", ")) <= {"never", ""} else text
-
-
-def by_seed(settings: Mapping[str, Value], tables: Tables) -> dict[str, dict[int, float]]:
-    """Measure → seed → value; a seed that diverged has none."""
-    rows = tables("seeds")
-    if rows is None or rows.empty:
-        return {}
-    return {
-        name: {
-            int(seed): float(value)
-            for seed, value in zip(rows["seed"], rows[name], strict=True)
-            if value == value  # not a missing one
-        }
-        for name in BY_SEED
-    }

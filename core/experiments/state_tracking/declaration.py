@@ -13,10 +13,11 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from core.experiment import Config, Row, axis, measure, note, seed_axis
+from core.experiments.trained import BatchSize, Clip, Validations
 from core.models.counting import count_parameters, pass_cost, state_size
 from core.stats.aggregation import EXACT, MAJORITY
 from core.stats.estimates import Estimate
-from core.stats.learning_rates import LEARNING_RATES, RATES_IN_WORDS
+from core.stats.learning_rates import RATES_IN_WORDS, rates_to_try
 from core.tasks.word_problems import TaskName, WordProblem, word_problem
 
 RIGHT = 90.0
@@ -85,17 +86,9 @@ class StateTrackingConfig(Config):
             "with which the others are most accurate on validation words."
         ),
     )
-    clip: float | None = Field(
-        1.0,
-        ge=1e-6,
-        le=1e6,
-        title="Clipping",
-        description="Largest norm of each network's gradient; none: not clipped.",
-    )
-    batch_size: int = Field(32, ge=1, le=4096, title="Batch size", description="Per seed and step.")
-    validations: int = Field(
-        10, ge=1, le=1000, title="Validations", description="Evenly spaced over training."
-    )
+    clip: Clip = 1.0
+    batch_size: BatchSize = 32
+    validations: Validations = 10
     tested_words: int = Field(
         200,
         ge=10,
@@ -128,7 +121,7 @@ class StateTrackingConfig(Config):
     @property
     def learning_rates(self) -> tuple[float, ...]:
         """The learning rates to try."""
-        return LEARNING_RATES if self.learning_rate is None else (self.learning_rate,)
+        return rates_to_try(self.learning_rate)
 
     @model_validator(mode="after")
     def _lengths_are_in_order(self) -> Self:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from statistics import fmean
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,15 +42,10 @@ from core.stats.learning_rates import (
 )
 from core.training import (
     LastStepClassifier,
-    Throttle,
-    Trainer,
+    TaskTraining,
     at_every_rate,
     cross_entropy_by_seed,
-    evenly_spaced,
-    generators_of,
 )
-
-Purpose = Literal["weights", "training", "validation", "test"]
 
 WORDS_AT_ONCE = 64
 """Of each seed, when networks are judged."""
@@ -77,7 +72,7 @@ def measure(config: StateTrackingConfig, checkpoint: bytes | None = None) -> Ite
     blind = config.problem.without_memory(config.longest_tested)
     for attempt in own:
         for index, (chance, without) in enumerate(zip(chances, blind, strict=True)):
-            accuracy = None if attempt.validation is None else attempt.accuracies[index]
+            accuracy = None if attempt.validation is None else attempt.tested[index]
             yield PositionRow(attempt.seed, index + 1, accuracy, chance, without)
     seeds = [seed_row(config, attempt, blind) for attempt in own]
     yield from seeds
@@ -91,15 +86,15 @@ class Words(NamedTuple):
     states_STB: Tensor
 
 
-class StateTraining:
+class StateTraining(TaskTraining):
     """Every seed's network, trained with one learning rate."""
 
     def __init__(
         self, config: StateTrackingConfig, learning_rate: float, device: torch.device
     ) -> None:
-        self.config, self.learning_rate, self.device = config, learning_rate, device
+        super().__init__(config, learning_rate, rate_work(config))
+        self.config, self.device = config, device
         problem = config.problem
-        self.seeds = range(config.seed, config.seed + config.seeds)
         self._element_V = torch.tensor(problem.tokens)
         self._product_CC = torch.tensor(problem.table)
         weights = self.generators("weights")
@@ -112,21 +107,9 @@ class StateTraining:
         self.networks = LastStepClassifier(recurrent, problem.states, weights).to(device)
         self.words = self.generators("training")
         self.lengths = torch.Generator().manual_seed(config.longest_trained)
-        self.trainer = Trainer(
-            list(self.networks.parameters()),
-            self._losses_of_step,
-            steps=config.training_steps,
-            learning_rate=learning_rate,
-            clip=config.clip,
-            seeds=config.seeds,
-        )
+        self.begin(self.networks)
         count = config.tested_words
         self.validation = self.draw(self.generators("validation"), config.longest_trained, count)
-        self._validated: list[float | None] = [None] * config.seeds
-
-    def generators(self, purpose: Purpose) -> list[torch.Generator]:
-        """One for each seed."""
-        return generators_of((seed, get_args(Purpose).index(purpose)) for seed in self.seeds)
 
     def draw(self, generators: Sequence[torch.Generator], steps: int, count: int) -> Words:
         """Words of one length, each seed's from its generator."""
@@ -149,34 +132,19 @@ class StateTraining:
         """How many of the last steps of a training word have labels."""
         return steps if self.config.labels == "every" else 1
 
-    def _losses_of_step(self, step: int) -> Tensor:
+    def losses_of_step(self, step: int) -> Tensor:
         longest = self.config.longest_trained
         steps = int(torch.randint(1, longest + 1, (), generator=self.lengths))
         words, answered = self.draw(self.words, steps, self.config.batch_size), self.answered(steps)
         scores_SABC = self.scores(words.tokens_STB, answered)
         return cross_entropy_by_seed(scores_SABC, words.states_STB[:, -answered:])
 
-    def events(self, done: float, total: float) -> Iterator[Event]:
-        """Train until all seeds make no mistake, with the rows of every validation."""
-        steps = self.config.training_steps
-        validations = evenly_spaced(steps, self.config.validations)
-        throttle, cost = Throttle(), rate_work(self.config) / steps
-        while self.trainer.step < steps:
-            step = self.trainer.advance().step
-            if step in validations:
-                yield from self._validate()
-                if all(percent == 100 for percent in self._validated):
-                    return
-            if throttle.due():
-                message = f"learning rate {self.learning_rate:g}, training step {step:,}"
-                yield Progress(done + cost * step, total, message)
-
-    def _validate(self) -> Iterator[TrainingRow]:
+    def validate(self) -> Iterator[TrainingRow]:
         answered = self.answered(self.config.longest_trained)
         losses, right_SA = self._judge(self.validation, answered)
         for index, seed in enumerate(self.seeds):
             percent = None if losses[index] is None else float(right_SA[index].mean())
-            self._validated[index] = percent
+            self.validated[index] = percent
             yield TrainingRow(self.learning_rate, seed, self.trainer.step, losses[index], percent)
 
     @torch.no_grad()
@@ -207,7 +175,7 @@ class StateTraining:
                 tuple(accuracies),
             )
             for seed, loss, validated, accuracies in zip(
-                self.seeds, losses, self._validated, right_ST.tolist(), strict=True
+                self.seeds, losses, self.validated, right_ST.tolist(), strict=True
             )
         ]
 
@@ -236,7 +204,7 @@ def seed_row(config: StateTrackingConfig, attempt: Attempt, blind: Sequence[floa
     row = SeedRow(attempt.seed, attempt.learning_rate, None, None, None, None)
     if attempt.validation is None:
         return row
-    accuracies, trained = attempt.accuracies, config.longest_trained
+    accuracies, trained = attempt.tested, config.longest_trained
     return replace(
         row,
         reach=reach(accuracies),

@@ -80,6 +80,10 @@ class Measured:
             rows = {"seed": seeds, headline: numbers}
             more = dict.fromkeys(("accuracy", "most_accuracy"), 50.0)
             self.tables[run_id, "seeds"] = pandas.DataFrame({**rows, **more})
+        elif experiment.name == "language-model":
+            rows = {"seed": seeds, headline: numbers}
+            more = dict.fromkeys(("context", "one_bits", "no_bits"), 4.0)
+            self.tables[run_id, "seeds"] = pandas.DataFrame({**rows, **more})
 
     def table(self, run: RunRecord, name: str) -> pandas.DataFrame | None:
         return self.tables.get((run.run_id, name))

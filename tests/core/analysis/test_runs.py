@@ -46,6 +46,10 @@ SMALL: dict[str, dict[str, Value]] = {
         "most_pairs": 4, "sequence_length": 16, "vocabulary": 12, "validations": 2,
         "tested_sequences": 20, "learning_rate": 0.01,
     },
+    "language-model": {
+        "cell": "gru", "hidden_size": 8, "seeds": 3, "training_steps": 30, "window": 8,
+        "longest_context": 8, "validations": 2, "tested_windows": 40, "learning_rate": 0.01,
+    },
 }  # fmt: skip
 
 
@@ -139,6 +143,7 @@ def test_what_is_repeated_is_declared() -> None:
         "two-sided-context": "seed",
         "state-tracking": "seed",
         "recall": "seed",
+        "language-model": "seed",
     }
     counts = [c for c in PARAMETER_COUNT.summary.columns() if c.role == "measure"]
     assert all(column.aggregation is EXACT for column in counts)

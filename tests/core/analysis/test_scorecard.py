@@ -354,7 +354,7 @@ def test_an_empty_store_asks_for_the_defaults_of_every_experiment(made: Made) ->
     card = made.card()
     assert scorecard_answer(card) == (
         "At hidden size 64, RNN has the fewest parameters (8,320). "
-        "7 of 8 questions are not measured yet."
+        "8 of 9 questions are not measured yet."
     )
     equal = made.card(Terms(parameter_budget=50_000))
     assert scorecard_answer(equal) == ("Nothing is measured at a budget of 50,000 parameters yet.")
@@ -369,7 +369,7 @@ def test_the_answer_names_each_best_once_and_counts_what_is_missing(made: Made) 
         made.add(PARAMETER_COUNT, variant, measured=counts(parameters))
     assert scorecard_answer(made.card()) == (
         "At hidden size 64, RNN has the fewest parameters (100). "
-        "7 of 8 questions are not measured yet."
+        "8 of 9 questions are not measured yet."
     )
 
 

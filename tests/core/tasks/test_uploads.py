@@ -97,6 +97,14 @@ def test_a_person_may_keep_so_much(
     assert "remove some" in refusal(ana, "a.tsv", TEXT + b"y\tz\n")
 
 
+def test_any_text_is_kept_where_it_is_asked_for(corpora: Path, tmp_path: Path) -> None:
+    ana = of("ana", tmp_path)
+    kept = ana.keep("book.txt", b"A line.\n\nAnother one.\n", any_text=True)
+    assert kept.endswith("book.txt")
+    with pytest.raises(BadSetting, match="UTF-8"):
+        ana.keep("book.txt", b"\xff\xfe", any_text=True)
+
+
 @pytest.mark.parametrize("name", ["", "..", "uploads", "/etc/passwd", "uploads/../x", "."])
 def test_only_an_upload_of_ones_own_is_removed(name: str, corpora: Path, tmp_path: Path) -> None:
     theirs = of("ben", tmp_path).keep("a.tsv", TEXT)

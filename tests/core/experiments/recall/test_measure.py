@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.experiment import Checkpoint, Progress, Row
-from core.experiments.recall import RECALL, measure
+from core.experiments.recall import RECALL
 from core.experiments.recall.declaration import (
     Place,
     PlaceRow,
@@ -112,11 +112,11 @@ def test_a_step_reads_its_token_and_the_one_just_before_it(monkeypatch: pytest.M
         read.append(x_STBI)
         return forward_batched(layers, x_STBI)
 
-    monkeypatch.setattr(measure, "forward_batched", watched)
+    monkeypatch.setattr("core.training.forward_batched", watched)
     asked = config(tokens_read=2, seeds=2)
     training = RecallTraining(asked, 0.01, CPU)
     tokens_STB = torch.tensor([3, 1, 4, 1, 5]).view(1, 5, 1).expand(2, 5, 1)
-    training.networks(tokens_STB, torch.zeros(2, 1, 1, dtype=torch.long))
+    training.networks.at_steps(tokens_STB, torch.zeros(2, 1, 1, dtype=torch.long))
     own, before = read[0].split(asked.embedding_size, -1)
     assert torch.equal(own[:, 1], own[:, 3])  # the same token
     assert not torch.equal(own[:, 1], own[:, 2])
@@ -127,11 +127,11 @@ def test_a_step_reads_its_token_and_the_one_just_before_it(monkeypatch: pytest.M
 def test_answers_are_read_at_the_steps_of_the_queries() -> None:
     training = RecallTraining(config(), 0.01, CPU)
     batch = training.draw(training.generators("test"), Place(2, 8), 5)
-    scores_SBNC = training.networks(batch.tokens_STB, batch.steps_SBN)
+    scores_SBNC = training.networks.at_steps(batch.tokens_STB, batch.steps_SBN)
     for sample in range(5):
         for query in range(2):
             step = int(batch.steps_SBN[1, sample, query])
-            alone = training.networks(
+            alone = training.networks.at_steps(
                 batch.tokens_STB[:, : step + 1, sample : sample + 1], torch.full((3, 1, 1), step)
             )
             assert torch.allclose(alone[1, 0, 0], scores_SBNC[1, sample, query], atol=1e-6)
