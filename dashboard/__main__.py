@@ -1,5 +1,5 @@
-"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and opens the
-first page before anybody else does: what it imports, reads and draws is there for the next.
+"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and opens a
+page before any browser is ready to: what it imports, reads and draws is there for the next.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from core.store.folder import StoreError, tracking_uri
-from dashboard.server import VISITED
+from dashboard.server import FIRST_VISIT, Visit
 from dashboard.store.reader import open_reader
 from experiments.team import OPEN_VARIABLE
 
@@ -39,15 +39,18 @@ CLOSED_SESSIONS = 16
 """How many closed pages are kept; for how long says `.streamlit/config.toml`."""
 
 
-def open_first_page() -> str:
-    """Open it as a browser does, once the server answers; how its script ended, or why it did not.
+def open_page(visit: Visit) -> str:
+    """Open a page as a browser does, once the server answers; how its script ended, or why it did
+    not.
 
     Only people need it in time: whatever goes wrong, they see on the page.
     """
     message = BackMsg()
-    message.rerun_script.SetInParent()
     try:
         with _connected() as socket:
+            path = visit.path.strip("/").removeprefix(_base_path()).strip("/")
+            message.rerun_script.page_name = path
+            message.rerun_script.query_string = visit.query
             socket.send(message.SerializeToString())
             while True:
                 reply = ForwardMsg.FromString(socket.recv(PATIENCE, decode=False))
@@ -59,16 +62,19 @@ def open_first_page() -> str:
 
 def warm_up() -> None:
     """Read the store while the server starts, for a page needs it and who has not signed in is
-    shown nothing of it; then open the first page, unless somebody has: two at once would take
-    each twice as long."""
+    shown nothing of it; then open the page that somebody waits for, whose browser still loads
+    scripts, or else the first one."""
     _read_store()
-    if not VISITED.is_set():
-        print("First page:", open_first_page())
+    print("First page:", open_page(FIRST_VISIT[0] if FIRST_VISIT else Visit()))
 
 
 def _read_store() -> None:
     with contextlib.suppress(StoreError):
         open_reader(tracking_uri()).runs()
+
+
+def _base_path() -> str:
+    return str(config.get_option("server.baseUrlPath")).strip("/")
 
 
 def _connected() -> ClientConnection:
@@ -79,8 +85,7 @@ def _connected() -> ClientConnection:
                 raise ConnectionRefusedError
             address = str(config.get_option("server.address") or "")
             address = "127.0.0.1" if address in ("", "0.0.0.0", "::") else address
-            path = str(config.get_option("server.baseUrlPath")).strip("/")
-            base = f"ws://{address}:{config.get_option('server.port')}/{path}".rstrip("/")
+            base = f"ws://{address}:{config.get_option('server.port')}/{_base_path()}".rstrip("/")
             streamlit = [Subprotocol("streamlit")]
             return connect(f"{base}/_stcore/stream", subprotocols=streamlit, max_size=None)
         if time.monotonic() > deadline:

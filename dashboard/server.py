@@ -8,10 +8,10 @@ import hashlib
 import ipaddress
 import logging
 import re
-import threading
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -71,8 +71,15 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-VISITED = threading.Event()
-"""Set once somebody has opened a page of this process."""
+class Visit(NamedTuple):
+    """A page that a browser has asked for."""
+
+    path: str = "/"
+    query: str = ""
+
+
+FIRST_VISIT: deque[Visit] = deque(maxlen=1)
+"""The page that was asked for first, once one was; before it is drawn its browser loads scripts."""
 
 ASKED_BY_PROGRAMS = ("/_stcore/", "/healthz", "/metrics", "/access/")
 """Paths for which nobody has opened a page: a browser first asks for the page itself."""
@@ -98,8 +105,9 @@ class Protection:
             refusal = PlainTextResponse("This dashboard is not known under that name.\n", 400)
             await refusal(scope, receive, send)
             return
-        if scope["type"] == "http" and not scope["path"].startswith(ASKED_BY_PROGRAMS):
-            VISITED.set()
+        asked = scope["type"] == "http" and not scope["path"].startswith(ASKED_BY_PROGRAMS)
+        if asked and not FIRST_VISIT:
+            FIRST_VISIT.append(Visit(scope["path"], scope["query_string"].decode("latin-1")))
         uploads = "/_stcore/upload_file" in scope["path"]
         if uploads and access.signs_in() and _role(Request(scope)) is None:
             await PlainTextResponse("Sign in first.\n", 403)(scope, receive, send)
