@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -116,6 +117,8 @@ class ScorecardSnapshot:
     read: Read
     ahead: Ahead
     _cards: dict[tuple[object, ...], Scorecard] = field(default_factory=dict, repr=False)
+    _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Held by whoever makes a scorecard: others may want the same one."""
 
     @cached_property
     def kinds(self) -> Mapping[str, Architecture]:
@@ -134,20 +137,21 @@ class ScorecardSnapshot:
         """The scorecard with these columns; times are those of one machine, or of any with that
         device. `unmeasured` are columns that may have no run yet."""
         asked = (*kinds, terms, machine, device, *limits)
-        if asked not in self._cards:
-            every = {**(unmeasured or {}), **self.kinds}
-            columns = [every[kind] for kind in kinds]
-            self._cards[asked] = scorecard(
-                self.records,
-                columns,
-                terms,
-                self._table,
-                machine,
-                limits,
-                self._read_ahead,
-                device,
-            )
-        return self._cards[asked]
+        with self._making:
+            if asked not in self._cards:
+                every = {**(unmeasured or {}), **self.kinds}
+                columns = [every[kind] for kind in kinds]
+                self._cards[asked] = scorecard(
+                    self.records,
+                    columns,
+                    terms,
+                    self._table,
+                    machine,
+                    limits,
+                    self._read_ahead,
+                    device,
+                )
+            return self._cards[asked]
 
     @cached_property
     def properties(self) -> Verdict:
