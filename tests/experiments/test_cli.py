@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,9 @@ FITTING |= {"sequence_length": 64, "vocabulary": 64}
 """Values that all else at its default has room for."""
 
 
-def test_every_setting_has_a_flag() -> None:
+def test_every_setting_has_a_flag(tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("\n".join(f"line {number} of a text" for number in range(5000)))
     settings = [(e, setting) for e in all_experiments() for setting in settings_of(e.config)]
     for experiment, setting in settings:
         if setting.name in VARIANT_SETTINGS or setting.derived:
@@ -29,6 +32,7 @@ def test_every_setting_has_a_flag() -> None:
         variant = setting.cells[0] if setting.cells else "lstm"
         flag = "--" + setting.name.replace("_", "-")
         words = ["run", experiment.name, "--variants", variant, flag, str(value).lower()]
+        words += ["--file", str(book)] if value == "file" else []
         _, (config, *_) = configs_of(parse(words))
         assert config.flat()[setting.name] == value
 

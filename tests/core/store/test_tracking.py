@@ -361,12 +361,15 @@ KINDS = [(e, s) for e in all_experiments() for s in e.settings if s.noun and s.c
 
 @pytest.mark.parametrize(("experiment", "setting"), KINDS, ids=lambda v: v.name)
 def test_runs_of_different_kinds_have_different_names(
-    experiment: Experiment, setting: Setting
+    experiment: Experiment, setting: Setting, tmp_path: Path
 ) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("\n".join(f"line {number} of a text" for number in range(5000)))
     names = {}
     for choice in setting.choices:
-        with contextlib.suppress(BadSetting):  # one that asks for more, a file for instance
-            names[choice] = run_name(experiment.configs(["lstm"], {setting.name: [choice]})[0])
+        with contextlib.suppress(BadSetting):  # one that asks for more, such as another setting
+            asked = {setting.name: [choice], **({"file": [str(book)]} if choice == "file" else {})}
+            names[choice] = run_name(experiment.configs(["lstm"], asked)[0])
     assert len(names) > 1
     assert len(set(names.values())) == len(names)
     assert all(setting.kind(c) in n for c, n in names.items() if c != setting.default)
