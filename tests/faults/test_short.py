@@ -16,6 +16,11 @@ def harmless(lines: object) -> str:
 VICTIMS = ("child", "worker", "fork server")
 
 
+def test_a_worker_that_is_shot_loses_nothing() -> None:
+    assert "FINISHED" in harmless(kills.kills(1, seed=5, runs=2, victims=["worker"]))
+
+
+@pytest.mark.slow
 def test_a_queue_that_is_shot_at_loses_nothing() -> None:
     assert "FINISHED" in harmless(kills.kills(2, seed=5, stopped=1.0, runs=4, victims=VICTIMS))
 
