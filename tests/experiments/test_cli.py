@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from argparse import ArgumentTypeError
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from core.experiments import all_experiments
 from core.models.registry import usual_variants
 from core.settings import BadSetting, settings_of
+from experiments import cli
 from experiments.__main__ import main
 from experiments.cli import PORT, SECONDS, VARIANT_SETTINGS, parse
 from experiments.commands import configs_of
@@ -17,7 +19,8 @@ FITTING |= {"sequence_length": 64, "vocabulary": 64}
 """Values that all else at its default has room for."""
 
 
-def test_every_setting_has_a_flag(tmp_path: Path) -> None:
+def test_every_setting_has_a_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_parser", functools.cache(cli._parser))  # to make one takes 40 ms
     book = tmp_path / "book.txt"
     book.write_text("\n".join(f"line {number} of a text" for number in range(5000)))
     settings = [(e, setting) for e in all_experiments() for setting in settings_of(e.config)]
