@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core.analysis.sweeps import STAMP, Sweep
 from core.chapter import RECURRENCE, SUCCESSORS, Measurement
 from core.chapter.claim import MeasuredClaim, key_of
+from core.chapter.cost import LSTM_AND_LINEAR
 from core.chapter.memory import SMALL
 from core.chapter.successors import FOLLOWED, RECALLED
 from core.experiment import Config, Experiment
@@ -299,8 +300,8 @@ SUITES: tuple[Suite, ...] = (
         REFERENCE,
         "Reference",
         "How fast this machine is, to be compared with others: each cell as the chapter times it, "
-        "and how its time grows to 1,024 steps, latency and memory. Less than ten minutes on a "
-        "CPU; make reference writes it as a bundle.",
+        "how its time grows to 1,024 steps, latency and memory, and the chapter's LSTM beside a "
+        "linear layer. Less than ten minutes on a CPU; make reference writes it as a bundle.",
         (
             dataclasses.replace(
                 HOW_FAST, title="how fast each cell is", variants=ONE_DIRECTION, headline=False
@@ -317,6 +318,7 @@ SUITES: tuple[Suite, ...] = (
                     "packed": (False,),
                 },
             ),
+            LSTM_AND_LINEAR,
         ),
     ),
     Suite(
