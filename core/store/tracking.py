@@ -799,8 +799,8 @@ _MLFLOW_IMPORT = threading.Lock()
 
 
 def load_mlflow(*, remote: bool = False) -> ModuleType:
-    """MLflow with what writing to a local store needs, or to a server's, which is half of it;
-    imported by one thread at a time.
+    """MLflow with what writing to a local store needs, or to a server's, which is a third less to
+    import; imported by one thread at a time.
 
     The import takes seconds, which a forked run, for example, should not spend. Its modules import
     each other in circles, so that two threads that began it at once would see halves of them.

@@ -20,7 +20,7 @@ FITTING |= {"sequence_length": 64, "vocabulary": 64}
 
 
 def test_every_setting_has_a_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_parser", functools.cache(cli._parser))  # to make one takes 40 ms
+    monkeypatch.setattr(cli, "_parser", functools.cache(cli._parser))  # most of the time
     book = tmp_path / "book.txt"
     book.write_text("\n".join(f"line {number} of a text" for number in range(5000)))
     settings = [(e, setting) for e in all_experiments() for setting in settings_of(e.config)]
