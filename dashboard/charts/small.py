@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dashboard.charts.frame import UNNAMED
+from dashboard.charts.frame import SUBTITLE_PIXELS, UNNAMED
 
 Spec = Mapping[str, Any]
 """A chart as Vega-Lite, without its data."""
@@ -20,7 +21,8 @@ PADDING = {"left": 0, "right": 8, "top": 0, "bottom": 5}
 the axis."""
 
 CLOSE_TITLE = {"frame": "bounds", "fontSize": 12, "offset": 6}
-"""From the left edge of the card: beside the numbers of the axis a long one would be cut."""
+"""In one line from the left edge of the card: beside the numbers of the axis a long one would be
+cut."""
 
 CLOSE_AXES = {"titlePadding": 4, "labelPadding": 4, "titleFontSize": 11, "labelFontSize": 11}
 
@@ -31,11 +33,20 @@ def compact(spec: Spec) -> dict[str, Any]:
     config["axis"] = {**CLOSE_AXES, **config.get("axis", {})}
     chart = without_legend(spec)
     if "title" in chart:
-        chart["title"] = {**chart["title"], **CLOSE_TITLE}
+        title = {**chart["title"], **CLOSE_TITLE}
+        if under := title.pop("subtitle", None):
+            title["text"] = {"expr": f"{_expression(title['text'])} + ' · ' + {_expression(under)}"}
+            chart["height"] -= SUBTITLE_PIXELS
+        chart["title"] = title
     for parameter in chart.get("params", []):
         if parameter["name"] == UNNAMED:
             parameter["expr"] = "true"
     return {**chart, "padding": PADDING, "config": config}
+
+
+def _expression(text: str | Mapping[str, str]) -> str:
+    """A text of a title, which may depend on what is chosen, as an expression of Vega."""
+    return f"({text['expr']})" if isinstance(text, Mapping) else json.dumps(text)
 
 
 def without_legend(spec: Any) -> Any:

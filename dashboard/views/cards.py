@@ -1,4 +1,4 @@
-"""A question's answer on a card: one number with its interval, one sentence, a small figure."""
+"""A question's answer on a card: one number with its interval, one sentence, a small figure if asked."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def headline_comparison(experiment: Experiment) -> Comparison | None:
     return cache.comparison(experiment, sweep.finished) if sweep and sweep.finished else None
 
 
-def answer(experiment: Experiment) -> None:
-    """The card of one question, in whatever state its runs are."""
+def answer(experiment: Experiment, *, drawn: bool = True) -> None:
+    """The card of one question, in whatever state its runs are; `drawn` if it has a figure."""
     sweep = cache.headline(experiment)
     with st.container(border=True, key=f"card-{experiment.name}", height="stretch", gap="xsmall"):
         page = page_of(experiment.name)
@@ -47,7 +47,7 @@ def answer(experiment: Experiment) -> None:
         elif sweep.finished:
             ids = tuple(run.run_id for run in sweep.finished)
             key = cache.reader().store.uri, sweep.name, ids
-            _measured(key, cache.dark(), day(sweep.launched), experiment, sweep)
+            _measured(key, cache.dark(), day(sweep.launched), drawn, experiment, sweep)
             _unfinished(sweep)
         elif sweep.active:
             st.caption("Being measured now. The answer appears with the first finished run.")
@@ -61,6 +61,7 @@ def _measured(
     key: tuple[str, str, Sequence[str]],
     dark: bool,
     launched: str,
+    drawn: bool,
     _experiment: Experiment,
     _sweep: Sweep,
 ) -> None:
@@ -74,9 +75,9 @@ def _measured(
         ends = f" :small[:gray[{plain(f'[{figure.interval}]')}]]" if figure.interval else ""
         st.markdown(f"## {plain(figure.value)}{ends}")
         st.markdown(plain(figure.sentence))
-    with st.container(key=f"card-figure-{experiment.name}", gap=None):
-        chart = active_runs.preview(experiment, runs, height=FIGURE_HEIGHT)
-        if chart is not None:
+    chart = active_runs.preview(experiment, runs, height=FIGURE_HEIGHT) if drawn else None
+    if chart is not None:
+        with st.container(key=f"card-figure-{experiment.name}", gap=None):
             render.show_small(chart, f"{experiment.title}: {inline_text(_sweep.subject)}")
     under = sentences.conditions(experiment, runs)
     origin = sentences.origin(runs, launched)

@@ -27,6 +27,8 @@ ENDED_WORDS: dict[Status, str] = {
     "KILLED": "cancelled",
 }
 
+DRAWN = 6
+"""Questions with a figure, two rows of three: with more the page is longer than a screen."""
 
 MAX_SAVED = 12
 """More saved views than that make the page long."""
@@ -135,11 +137,6 @@ def _forget(run_id: str) -> None:
     cache.reader().forget_saved()
 
 
-def columns(answers: int) -> int:
-    """Four or three side by side, whichever leaves fewer places empty: nine in rows of three."""
-    return min((4, 3), key=lambda number: -answers % number)
-
-
 with st.container(key="overview", gap="xsmall"):
     st.title("What recurrent networks remember", anchor=False)
     if cache.reader().runs():
@@ -147,9 +144,9 @@ with st.container(key="overview", gap="xsmall"):
             for part in (running, since_yesterday, next_step):
                 with st.container(gap="xxsmall"):
                     part()
-        with st.grid(columns(len(all_experiments())), min_column_width=240):
-            for experiment in all_experiments():
-                cards.answer(experiment)
+        with st.grid(3, min_column_width=240, gap=10):
+            for place, experiment in enumerate(all_experiments()):
+                cards.answer(experiment, drawn=place < DRAWN)
         saved_views()
     else:
         first_step()
