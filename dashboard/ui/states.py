@@ -204,7 +204,7 @@ def all_failed(runs: Sequence[RunRecord]) -> None:
 
 
 def some_failed(run: RunRecord, number: int, lead: str = "") -> None:
-    """Say of one of a number of failed runs why it failed, and lead to it."""
+    """Say of one of a number of failed or cancelled runs why it failed, and lead to it."""
     others = f", and {counted(number - 1, 'other')}" if number > 1 else ""
     st.warning(
         plain(f"{lead}{inline_text(run.name)} ({status_message(run)}){others}."),
@@ -212,7 +212,7 @@ def some_failed(run: RunRecord, number: int, lead: str = "") -> None:
     )
     st.page_link(
         RUNS.path,
-        label="Open the failed run",
+        label="Open the run",
         icon=RUNS.icon,
         query_params={"run": run.run_id},
     )

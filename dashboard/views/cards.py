@@ -1,4 +1,4 @@
-"""A question's answer on a card: one number with its interval, one sentence, a small figure if asked."""
+"""The answer of a question on a card: a number with its interval, a sentence, a small figure."""
 
 from __future__ import annotations
 

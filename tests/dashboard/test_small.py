@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.charts import small
-from dashboard.charts.frame import UNNAMED
+from dashboard.charts.frame import SUBTITLE_PIXELS, UNNAMED
 
 ENCODING = {
     "color": {
@@ -44,6 +44,15 @@ def test_the_title_of_a_small_chart_begins_at_the_edge_of_the_card() -> None:
     shown = small.compact({**SPEC, "title": title})
     assert shown["title"] == {**title, **small.CLOSE_TITLE}
     assert title["frame"] == "group"
+
+
+def test_the_title_of_a_small_chart_is_one_line_and_its_plot_as_high_as_others() -> None:
+    title = {"text": {"expr": "frame_row.v0"}, "subtitle": "Pass: forward", "fontSize": 13}
+    shown = small.compact({**SPEC, "height": 150, "title": title})
+    said = {"expr": "(frame_row.v0) + ' · ' + \"Pass: forward\""}
+    assert shown["title"] == {"fontSize": 13, "text": said, **small.CLOSE_TITLE}
+    assert shown["height"] == 150 - SUBTITLE_PIXELS
+    assert title["subtitle"]
 
 
 def test_the_line_under_it_has_every_name_colour_and_dash() -> None:

@@ -17,6 +17,7 @@ from typing import ClassVar, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from core.experiment import BUDGETS, WIDTH, Config, Row, axis, measure, note, seed_axis
+from core.experiments.trained import BatchSize, Clip, Validations
 from core.models.architecture import Architecture
 from core.models.counting import MAX_BUDGET, count_parameters, nearest_width, pass_cost
 from core.models.registry import cell_kind
@@ -83,20 +84,12 @@ class TwoSidedContextConfig(Config):
     sequence_length: int = Field(
         20, ge=2, le=5000, title="Sequence length", description="In steps."
     )
-    batch_size: int = Field(12, ge=1, le=4096, title="Batch size", description="Per seed and step.")
+    batch_size: BatchSize = 12
     learning_rate: float = Field(
         1e-2, ge=1e-6, le=1.0, title="Learning rate", description="Of Adam; falls to zero (cosine)."
     )
-    clip: float | None = Field(
-        1.0,
-        ge=1e-6,
-        le=1e6,
-        title="Clipping",
-        description="Largest norm of each network's gradient; none: not clipped.",
-    )
-    validations: int = Field(
-        10, ge=1, le=1000, title="Validations", description="Evenly spaced over training."
-    )
+    clip: Clip = 1.0
+    validations: Validations = 10
     tested_sequences: int = Field(
         200,
         ge=10,
