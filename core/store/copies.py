@@ -1,4 +1,4 @@
-"""Copies on this disk of the tables that a server keeps.
+"""Copies on this disk of the tables and models that a server keeps.
 
 A scorecard reads thousands of tables, and each is a request to the MLflow server. What a finished
 run has recorded does not change any more, so it is asked for once.
@@ -10,7 +10,7 @@ import contextlib
 import random
 import shutil
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 MAX_BYTES = 2**30
@@ -53,16 +53,27 @@ class Copies:
         except OSError:
             return None
 
+    def folder_of(self, run_id: str, name: str) -> Path | None:
+        """The copy of a folder of files, None if there is none."""
+        copied = self.folder / run_id / name
+        return copied if copied.is_dir() else None
+
     def keep_names(self, run_id: str, names: Collection[str]) -> None:
         """Remember which tables a run has."""
-        self._write(run_id, NAMES, "\n".join(sorted(names)).encode())
+        content = "\n".join(sorted(names)).encode()
+        self._write(run_id, NAMES, lambda part: part.write_bytes(content))
 
     def keep(self, run_id: str, name: str, content: bytes) -> None:
         """Keep a copy of a table."""
-        self._write(run_id, f"{name}.csv", content)
+        self._write(run_id, f"{name}.csv", lambda part: part.write_bytes(content))
 
-    def _write(self, run_id: str, name: str, content: bytes) -> None:
-        """Write the whole file or nothing: several processes read and write it."""
+    def keep_folder(self, run_id: str, name: str, source: Path) -> None:
+        """Keep a copy of a folder of files."""
+        self._write(run_id, name, lambda part: shutil.copytree(source, part))
+
+    def _write(self, run_id: str, name: str, write: Callable[[Path], object]) -> None:
+        """Write the whole file or folder or nothing: several processes read and write it."""
+        size = 0
         part = self.folder / run_id / f".{name}-{uuid.uuid4().hex}"
         with contextlib.suppress(OSError):
             part.parent.mkdir(parents=True, exist_ok=True)
@@ -70,11 +81,14 @@ class Copies:
                 self.prune(most=0)
                 return
             try:
-                part.write_bytes(content)
+                write(part)
+                size = _bytes(part)
                 part.replace(part.with_name(name))
             finally:
+                if part.is_dir():
+                    shutil.rmtree(part, ignore_errors=True)
                 part.unlink(missing_ok=True)
-        self._unpruned += len(content)
+        self._unpruned += size
         if self._unpruned > PRUNE_BYTES:
             self._unpruned = 0
             self.prune()
@@ -84,11 +98,16 @@ class Copies:
         runs = []
         for folder in self.folder.iterdir() if self.folder.is_dir() else ():
             with contextlib.suppress(OSError):
-                size = sum(file.stat().st_size for file in folder.iterdir())
-                runs.append((folder.stat().st_mtime, size, folder))
+                runs.append((folder.stat().st_mtime, _bytes(folder), folder))
         total = sum(size for _, size, _ in runs)
         for _, size, folder in sorted(runs):
             if total <= most:
                 return
             shutil.rmtree(folder, ignore_errors=True)
             total -= size
+
+
+def _bytes(path: Path) -> int:
+    """The size of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -88,6 +88,9 @@ PAGE_RUNS = 50
 SERVER_SECONDS = 5.0
 """How long a server may take to say which experiments it has, before MLflow asks it."""
 
+MODEL = "model"
+"""The folder of a run's artifacts with a trained model."""
+
 QUEUE_PAGE_RUNS = 8
 """The same for the queue, of which mostly the next one or two are needed."""
 
@@ -536,6 +539,19 @@ class Store:
             except (mlflow.exceptions.MlflowException, OSError):
                 fetched = None
             yield fetched
+
+    @contextlib.contextmanager
+    def model(self, run_id: str) -> Iterator[Path | None]:
+        """A local folder with the model of a finished run, None if it has none; a server is asked
+        for it once."""
+        copied = self._copies.folder_of(run_id, MODEL) if self.is_remote else None
+        if copied is not None:
+            yield copied
+            return
+        with self.artifact(run_id, MODEL) as folder:
+            if folder is not None and self.is_remote:
+                self._copies.keep_folder(run_id, MODEL, folder)
+            yield folder
 
     def _fetched(self, run_id: str, path: str, folder: Path) -> Path:
         """Copy an artifact into a folder. A file whose place is known is asked for in one request,

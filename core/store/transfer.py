@@ -49,12 +49,10 @@ from core.store.records import (
     note_text,
     origin_of,
 )
-from core.store.tracking import Store, load_mlflow
+from core.store.tracking import MODEL, Store, load_mlflow
 
 FOLDERS = ("tables", "cell")
 """The folders of a run's artifacts that a bundle always has."""
-
-MODEL = "model"
 
 LOCK_SECONDS = 1.0
 """How long an import waits for another one into the same store."""

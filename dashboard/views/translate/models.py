@@ -130,7 +130,7 @@ def translator(uri: str, run_id: str) -> Translator:
     load_torch()
     from core.experiments.length_quality.translator import Translator
 
-    with open_store(uri).artifact(run_id, "model") as folder:
+    with open_store(uri).model(run_id) as folder:
         if folder is None:
             raise BadSetting("this run has no saved model; run it again to have one")
         return Translator.load(folder)

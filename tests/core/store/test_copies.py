@@ -1,4 +1,4 @@
-"""Tables of a server are copied once, whole, and not without end."""
+"""What a server keeps is copied once, whole, and not without end."""
 
 from __future__ import annotations
 
@@ -22,6 +22,21 @@ def test_what_is_kept_is_found_again_by_another_process(tmp_path: Path) -> None:
     assert again.has("run", "summary")
     assert again.table("run", "seeds") is None
     assert again.names("another run") is None
+
+
+def test_a_folder_is_copied_as_a_whole_and_counts_with_its_files(tmp_path: Path) -> None:
+    source, kept = tmp_path / "model", Copies(tmp_path / "copies")
+    source.mkdir()
+    (source / "weights.pt").write_bytes(b"w" * 1000)
+    assert kept.folder_of("run", "model") is None
+    kept.keep_folder("run", "model", source)
+    kept.keep_folder("run", "model", source)  # by another process at the same time
+    folder = Copies(tmp_path / "copies").folder_of("run", "model")
+    assert folder is not None
+    assert [file.name for file in folder.iterdir()] == ["weights.pt"]
+    assert [file.name for file in folder.parent.iterdir()] == ["model"]
+    kept.prune(most=999)
+    assert kept.folder_of("run", "model") is None
 
 
 def test_a_run_without_tables_is_known_to_have_none(tmp_path: Path) -> None:

@@ -73,6 +73,14 @@ def test_the_database_says_what_the_server_says(
             with monkeypatch.context() as away:  # what has been read once is on this disk
                 away.setattr(store, "_fetched", _refuse)
                 tables.append(store.table(store.run(made[0]), "squares"))
+        by_server.client.log_text(made[0], "{}", "model/config.json")
+        for store in (direct, by_server):
+            shutil.rmtree(store.folder / "copies", ignore_errors=True)
+            assert _model(store, made[0]) == _model(store, made[0]) == {"config.json": "{}"}
+            with monkeypatch.context() as away:
+                away.setattr(store, "_fetched", _refuse)
+                assert _model(store, made[0]) == {"config.json": "{}"}
+                assert _model(store, made[1]) is None
         assert len(tables[0]) > 0
         assert all(table.equals(tables[0]) for table in tables)
         assert bytes_of(direct, made[0], "tables/none.csv") is None
@@ -86,6 +94,11 @@ def test_the_database_says_what_the_server_says(
         monkeypatch.setenv(BACKEND_VARIABLE, address(port, "three"))
         with pytest.raises(StoreError, match=f"{BACKEND_VARIABLE} names a database with other"):
             open_store(by_server.uri)
+
+
+def _model(store: Store, run_id: str) -> dict[str, str] | None:
+    with store.model(run_id) as folder:
+        return None if folder is None else {f.name: f.read_text() for f in folder.iterdir()}
 
 
 def _refuse(*_: object) -> Path:
