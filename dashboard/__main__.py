@@ -1,11 +1,13 @@
-"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and opens a
-page before any browser is ready to: what it imports, reads and draws is there for the next.
+"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, once it has
+read the store and loaded what every page needs; and it opens a page before any browser is ready to:
+what that one imports, reads and draws is there for the next.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import os
 import sys
 import threading
@@ -21,7 +23,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from core.store.folder import StoreError, tracking_uri
+from core.store.folder import StoreError, is_server, tracking_uri
 from dashboard.server import FIRST_VISIT, Visit
 from dashboard.store.reader import open_reader
 from experiments.team import OPEN_VARIABLE
@@ -32,6 +34,15 @@ OPEN = "--open-to-everyone"
 PATIENCE = 60.0
 """Seconds in which the server must answer, and the first page stand."""
 
+STORE_SECONDS = 5.0
+"""How long people wait for the server while the store is read: it may be away."""
+
+VISIT_SECONDS = 0.5
+"""How long after the start somebody may ask for a page before the first one is opened."""
+
+EVERY_PAGE = ("dashboard.views.cards", "scipy.special")
+"""What imports all that most pages do, at once or for their first interval."""
+
 M_ARENA_MAX = -8
 """From glibc's malloc.h."""
 
@@ -39,15 +50,29 @@ CLOSED_SESSIONS = 16
 """How many closed pages are kept; for how long says `.streamlit/config.toml`."""
 
 
-def open_page(visit: Visit) -> str:
-    """Open a page as a browser does, once the server answers; how its script ended, or why it did
-    not.
+def prepare() -> None:
+    """Begin to read the store. A team's server also loads what every page needs and has read it
+    before it answers anybody: it is started seldom, and many wait for it."""
+    reading = threading.Thread(target=_read_store, daemon=True)
+    reading.start()
+    with contextlib.suppress(StoreError):  # every page says so
+        if is_server(tracking_uri()):
+            for module in EVERY_PAGE:
+                importlib.import_module(module)
+            reading.join(STORE_SECONDS)
+
+
+def warm_up() -> str:
+    """Open a page as a browser does, once the server answers: the one that somebody waits for,
+    whose browser still loads scripts, or else the first one; of the store, who has not signed in is
+    shown nothing. How its script ended, or why it did not.
 
     Only people need it in time: whatever goes wrong, they see on the page.
     """
     message = BackMsg()
     try:
         with _connected() as socket:
+            visit = _first_visit()
             path = visit.path.strip("/").removeprefix(_base_path()).strip("/")
             message.rerun_script.page_name = path
             message.rerun_script.query_string = visit.query
@@ -60,12 +85,12 @@ def open_page(visit: Visit) -> str:
         return str(error)
 
 
-def warm_up() -> None:
-    """Read the store while the server starts, for a page needs it and who has not signed in is
-    shown nothing of it; then open the page that somebody waits for, whose browser still loads
-    scripts, or else the first one."""
-    _read_store()
-    print("First page:", open_page(FIRST_VISIT[0] if FIRST_VISIT else Visit()))
+def _first_visit() -> Visit:
+    """The page that was asked for first, if one is soon."""
+    deadline = time.monotonic() + VISIT_SECONDS
+    while not FIRST_VISIT and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return FIRST_VISIT[0] if FIRST_VISIT else Visit()
 
 
 def _read_store() -> None:
@@ -120,7 +145,8 @@ def main() -> None:
     if OPEN in sys.argv:
         sys.argv.remove(OPEN)
         os.environ[OPEN_VARIABLE] = "yes"
-    threading.Thread(target=warm_up, daemon=True).start()
+    prepare()
+    threading.Thread(target=lambda: print("First page:", warm_up()), daemon=True).start()
     app = Path(__file__).with_name("app.py")
     cli.main(["run", str(app), *sys.argv[1:]], prog_name="streamlit")
 

@@ -25,7 +25,7 @@ from core.formatting import counted
 from core.secrets import without_secrets
 from core.settings import BadSetting
 from core.sqlite_copy import BUSY_SECONDS, copy_database
-from core.store.folder import StoreError, database_path
+from core.store.folder import StoreError, database_path, is_server
 from core.store.postgres import BACKEND_VARIABLE
 
 LOCATIONS = {
@@ -97,7 +97,7 @@ class WholeDatabase(Protocol):
 
 def database_of(uri: str) -> SqliteDatabase | PostgresDatabase:
     """The database behind the address of a store. Raises `StoreError` where it is not known."""
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         uri = os.environ.get(BACKEND_VARIABLE, "").strip()
         if not uri:
             raise StoreError(

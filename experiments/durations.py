@@ -7,6 +7,7 @@ one is done.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import os
 import socket
@@ -93,18 +94,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _known(experiment: Experiment, records: Iterable[RunRecord]) -> list[_Measured]:
-    """What the newest runs of an experiment on this machine tell."""
+def _known(experiment: Experiment, records: Sequence[RunRecord]) -> list[_Measured]:
+    """What the newest runs of an experiment on this machine tell, the newest last."""
     here = socket.gethostname()
     known = []
-    mine = [
+    mine = (
         record
-        for record in records
+        for record in reversed(records)
         if record.experiment == experiment.name
         and record.owner.get("host") == here
         and not record.origin
-    ]
-    for record in mine[-MAX_RUNS:]:
+    )
+    for record in [*itertools.islice(mine, MAX_RUNS)][::-1]:
         share = 1.0 if record.status == "FINISHED" else _share(record)
         told = record.status == "FINISHED" or (record.status == "RUNNING" and share >= MIN_SHARE)
         work = _work(experiment.name, frozenset(record.settings.items())) if told else None

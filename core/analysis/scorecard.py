@@ -200,27 +200,23 @@ class Basis:
     runs: Mapping[str, tuple[Record, ...]]
     """Kind → its runs on this basis, oldest first."""
 
+    @property
+    def device(self) -> str:
+        """The device of all of its runs."""
+        return next(run.device for of_kind in self.runs.values() for run in of_kind)
+
 
 def on_terms(
-    experiment: Experiment,
-    records: Iterable[Record],
-    kinds: Collection[str],
-    terms: Terms | None = None,
-    machine: str = "",
-    device: str = "",
+    experiment: Experiment, records: Iterable[Record], kinds: Collection[str]
 ) -> list[Basis]:
     """Every basis of an experiment with a run of any of these kinds, the best choice first.
 
-    The best one covers the most kinds; among equals, it is the one that was measured last. `terms`
-    and, where times are measured, `machine` and `device` restrict the choice.
+    The best one covers the most kinds; among equals, it is the one that was measured last.
     """
     groups: dict[tuple[Terms, Identity, str], dict[str, list[Record]]] = {}
     order: dict[tuple[Terms, Identity, str], int] = {}
     for index, run in enumerate(records):
         if run.experiment != experiment.name or run.kind not in kinds or run.terms is None:
-            continue
-        elsewhere = machine not in ("", run.machine) or device not in ("", run.device)
-        if terms not in (None, run.terms) or (experiment.timed and elsewhere):
             continue
         place = run.machine if experiment.timed else run.device
         group = run.terms, run.shared, place
@@ -511,11 +507,13 @@ def _question(
     imported: Collection[str],
 ) -> QuestionCard:
     names = [kind.kind for kind in kinds]
-    bases = on_terms(experiment, records, names, terms, machine, device)
-    basis = bases[0] if bases else None
     anywhere = on_terms(experiment, records, names)
+    there = [basis for basis in anywhere if basis.terms == terms]
     other_terms = tuple(dict.fromkeys(b.terms for b in anywhere if b.terms != terms))
-    machines = tuple(b.where for b in on_terms(experiment, records, names, terms))
+    machines = tuple(basis.where for basis in there)
+    if experiment.timed:
+        there = [b for b in there if machine in ("", b.where) and device in ("", b.device)]
+    basis = there[0] if there else None
     like = basis or next(iter(anywhere), None)
     if basis:
         kept = (_newest(experiment, reversed(of_kind)) for of_kind in basis.runs.values())

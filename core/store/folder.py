@@ -44,6 +44,11 @@ def tracking_uri() -> str:
     return uri
 
 
+def is_server(uri: str) -> bool:
+    """Whether it is the address of an MLflow server."""
+    return uri.startswith(("http://", "https://"))
+
+
 def database_path(uri: str) -> Path | None:
     """The SQLite file behind a URI; None when a server or another database keeps the store.
 

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from core.store.database import Connection, Database
-from core.store.folder import StoreError
+from core.store.folder import StoreError, is_server
 
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
@@ -71,7 +71,7 @@ class PostgresDatabase(Database):
 def address_of(tracking_uri: str, environment: Mapping[str, str] = os.environ) -> str | None:
     """The PostgreSQL address behind a tracking URI, as libpq takes it; None if there is none."""
     uri = tracking_uri
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         uri = environment.get(BACKEND_VARIABLE, "").strip()
     dialect, _, rest = uri.partition("://")
     return f"postgresql://{rest}" if dialect.partition("+")[0] == "postgresql" else None

@@ -18,7 +18,7 @@ def read_table(content: bytes, row: type[Row] | None) -> pandas.DataFrame:
     pandas would take for a number that is missing. Raises ValueError for what is no CSV.
     """
     known: Any = row
-    table = pandas.read_csv(BytesIO(content))
+    table = pandas.read_csv(BytesIO(content), low_memory=False)  # else put together from pieces
     texts = [name for name in (_texts(known) if row else ()) if name in table]
     taken = [n for n in texts if table[n].dtype.kind in "fib" or table[n].hasnans]
     if taken:  # by Python's reader: to ask pandas again takes as long as the numbers did

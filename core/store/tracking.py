@@ -45,6 +45,7 @@ from core.store.folder import (
     database_path,
     ensure_folder,
     folder_of,
+    is_server,
     require_server,
     schema_lock,
     tracking_uri,
@@ -580,7 +581,7 @@ class Store:
     @property
     def is_remote(self) -> bool:
         """Whether every artifact is asked for from a server."""
-        return self.uri.startswith(("http://", "https://"))
+        return is_server(self.uri)
 
     def files(self, run_id: str, folder: str) -> dict[str, int]:
         """The files in a folder of a run's artifacts → their size in bytes."""
@@ -732,7 +733,7 @@ def _experiments_of_server(uri: str) -> dict[str, int | None]:
 
     An MLflow server that lets everybody in is asked in one request: to load MLflow takes seconds.
     """
-    if uri.startswith(("http://", "https://")) and "@" not in uri:
+    if is_server(uri) and "@" not in uri:
         address = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1000"
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError, HTTPException):
             with urllib.request.urlopen(address, timeout=SERVER_SECONDS) as answer:

@@ -1,0 +1,44 @@
+"""What `python -m dashboard` does before and after it answers."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dashboard import __main__ as program
+from dashboard.server import FIRST_VISIT, Visit
+
+
+def test_a_store_that_is_away_keeps_nobody_waiting_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def away() -> None:
+        asked.append("store")
+        time.sleep(60)
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr(program, "_read_store", away)
+    monkeypatch.setattr(program, "STORE_SECONDS", 0.05)
+    started = time.monotonic()
+    program.prepare()
+    assert asked == ["store"]
+    assert time.monotonic() - started < 30
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://nowhere")  # every page says what is wrong
+    program.prepare()
+    assert asked == ["store", "store"]
+
+
+def test_the_page_that_somebody_asked_for_is_opened_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(program, "VISIT_SECONDS", 0.05)
+    FIRST_VISIT.clear()
+    assert program._first_visit() == Visit()
+    FIRST_VISIT.append(Visit("/choose", "mode=width"))
+    try:
+        assert program._first_visit() == Visit("/choose", "mode=width")
+    finally:
+        FIRST_VISIT.clear()
