@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -214,6 +215,7 @@ def shortened(text: str, letters: int = MAX_LETTERS) -> str:
     return f"{line[: letters - END_LETTERS - 1]}…{line[-END_LETTERS:]}"
 
 
+@functools.lru_cache(maxsize=10_000)
 def inline_text(text: str, letters: int = MAX_LETTERS) -> str:
     """The text shortened, and without effect on the direction of the words beside it."""
     return isolate_direction(shortened(text, letters))

@@ -22,7 +22,7 @@ from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.store import folder
 from core.store.records import TAG_SWEEP, RunRecord
-from core.store.tracking import MODEL, Store, open_store
+from core.store.tracking import MODEL, Store
 from dashboard import access
 from dashboard.store.reader import Reader, open_reader
 from dashboard.store.sweeps import Sweep, sweeps
@@ -177,7 +177,7 @@ def exact_rows(runs: Sequence[RunRecord], labels: Mapping[str, str], table: str)
 @st.cache_data(show_spinner=False, max_entries=100)
 def model_files(uri: str, run_id: str) -> dict[str, int]:
     """The model files of a finished run → their size in bytes."""
-    return open_store(uri).files(run_id, MODEL)
+    return open_reader(uri).store.files(run_id, MODEL)
 
 
 def mlflow_link(record: RunRecord) -> str | None:

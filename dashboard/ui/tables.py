@@ -99,24 +99,24 @@ def table(runs: Sequence[RunRecord], chosen: Sequence[RunRecord], known: int) ->
             del st.query_params["run"]
 
     frame, config = _filled(shown, columns, experiment)
-    most = SHOWN_WITH_DETAILS if chosen else SHOWN_ROWS
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height=ROW_PIXELS * (min(len(shown), most) + 1) + 3,
-        key=key,
-        on_select=choose,
-        selection_mode="multi-row",
-        selection_default={
-            "selection": {
-                "rows": [ids.index(run.run_id) for run in chosen if run.run_id in ids],
-                "columns": [],
-            }
-        },
-        column_config=config,
-        placeholder="–",
-        alt="Runs, newest first",
-    )
+    rows = [ids.index(run.run_id) for run in chosen if run.run_id in ids]
+    # Streamlit sends the table again when anything about it differs, and not when the box around it
+    # becomes lower: selecting a row takes half as long.
+    at_first = st.session_state.setdefault(f"{key}-at-first", rows)
+    most = min(len(shown), SHOWN_WITH_DETAILS if chosen else SHOWN_ROWS)
+    with st.container(height=ROW_PIXELS * (most + 1) + 3, border=False, key="list-of-runs"):
+        st.dataframe(
+            frame,
+            hide_index=True,
+            height="stretch",
+            key=key,
+            on_select=choose,
+            selection_mode="multi-row",
+            selection_default={"selection": {"rows": at_first, "columns": []}},
+            column_config=config,
+            placeholder="–",
+            alt="Runs, newest first",
+        )
     if len(runs) > MAX_ROWS:
         st.caption(
             f"and {counted(len(runs) - MAX_ROWS, 'older run')}; narrow the search to see them"

@@ -65,19 +65,18 @@ def show_run(run_id: str) -> None:
         housekeeping.remarks([record])
         _texts_in_full(record)
         _buttons(record)
-        names = ["Result", "Settings", "Log", "Tables", "Reproduce"]
-        result, settings, log, tables, reproduce = st.tabs(names)
-        with result:
-            _result(record)
-        with settings:
-            _settings(record)
-        with log:
-            _log(record)
-        with tables:
-            _tables(record)
-        with reproduce:
-            st.caption("This command repeats the run in the foreground.")
-            st.code(reproduction(record), None, wrap_lines=True)
+        parts = {
+            "Result": _result,
+            "Settings": _settings,
+            "Log": _log,
+            "Tables": _tables,
+            "Reproduce": _reproduce,
+        }
+        tabs = controls.tabs(list(parts), "details")
+        for tab, draw in zip(tabs, parts.values(), strict=True):
+            if tab.open:
+                with tab:
+                    draw(record)
 
 
 def list_unreadable(records: Sequence[RunRecord]) -> None:
@@ -112,6 +111,11 @@ def _unreadable(record: RunRecord) -> None:
 def _log(record: RunRecord) -> None:
     text = cache.reader().store.log_text(record.run_id)
     st.code(text[-LOG_LETTERS:] or "Nothing logged yet.", language=None, height=300)
+
+
+def _reproduce(record: RunRecord) -> None:
+    st.caption("This command repeats the run in the foreground.")
+    st.code(reproduction(record), None, wrap_lines=True)
 
 
 def _head(record: RunRecord) -> None:

@@ -8,6 +8,7 @@ of its experiment, and every other page meets every state. Tabs take turns.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -212,8 +213,8 @@ def test_the_full_matrix(name: str, alone: Experiment | None, state: State, show
     store = state(f"{name}-{alone and alone.name}", {e.name: STATES[name] for e in asked})
     for page in PAGES:
         draw_tabs(page, show)
-    for run in store.runs():
-        draw(next(p for p in PAGES if p.address == "runs"), show, run=run.run_id)
+    for run, tab in itertools.product(store.runs(), ("Result", "Tables")):
+        draw(next(p for p in PAGES if p.address == "runs"), show, run=run.run_id, details=tab)
 
 
 @pytest.mark.slow

@@ -114,7 +114,7 @@ def test_an_old_run_in_full_says_how_its_budget_is_read(store: Store, show: Show
     settings = {**config.flat(), "parameter_budget": 50_000}
     del settings["state_budget"]
     store.set_tags(run_id, {TAG_CONFIG: json.dumps(settings)})
-    app = show("views/runs.py", run=run_id)
+    app = show("views/runs.py", run=run_id, details="Settings")
     assert not app.exception
     assert plain(
         "It was recorded with a parameter budget of 50,000, which then counted the recurrent "

@@ -205,7 +205,8 @@ def test_a_run_in_full(scene: Scene, show: Show) -> None:
     assert app.error[0].value == plain(NASTY)
     said = texts(app)
     assert f"Traceback\n{NASTY}" in said
-    assert "python -m experiments run" in said
+    again = texts(show("views/runs.py", run=failed.run_id, details="Reproduce"))
+    assert "python -m experiments run" in again
     assert [tab.label for tab in app.tabs] == ["Result", "Settings", "Log", "Tables", "Reproduce"]
 
 
