@@ -78,6 +78,8 @@ class Seen:
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Page, or button → from each visit or press until the page was whole."""
     done: Counter[str] = field(default_factory=Counter)
+    asked: set[str] = field(default_factory=set)
+    """The queries of launch forms that were sent off; what has been measured is not made again."""
     errors: list[str] = field(default_factory=list)
     away: Counter[str] = field(default_factory=Counter)
     """What they were told while a part was away."""
@@ -145,6 +147,7 @@ class Visitor:
             await self._run(socket, "launch", query)
             if await self._press(socket, "launch", query, "Start"):
                 self.seen.done["launched"] += 1
+                self.seen.asked.add(query)
         elif what < 0.3 and (run := self._own_active()):
             query = f"run={run}"
             await self._run(socket, "runs", query)
@@ -285,8 +288,9 @@ def _together(
     # A worker that is killed takes its runs along: they say so, keep their rows, and run again.
     broken = [r for r in failed if not (killing and r.error.startswith("lost"))]
     yield from (f"{r.run_id} failed: {r.error}" for r in broken)
-    if len(records) < seen.done["launched"]:
-        yield f"{seen.done['launched']} launches, and only {len(records)} runs"
+    asked = sum(query.count("variants=") for query in seen.asked)
+    if len(records) < asked:
+        yield f"launches asked for {asked} different runs, and only {len(records)} are there"
     again = [retry(store, record.run_id) for record in failed]
     while time.monotonic() < deadline and store.active():
         time.sleep(2)
