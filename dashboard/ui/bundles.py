@@ -40,6 +40,9 @@ HELP = (
 IMPORTED = "imported"
 """Where a session keeps what the last import did, for the page that follows."""
 
+IMPORTS = "imports"
+"""Where it keeps how many bundles were imported."""
+
 MADE = "bundle-made"
 """Where it keeps the last bundle that was made, with the ids of its runs."""
 
@@ -73,14 +76,15 @@ def upload() -> None:
     """The form that imports a bundle, for those who may record runs; and what it did."""
     if not access.person().may_launch:
         return
-    with st.popover("Import", icon=":material/upload:", key="import"):
+    imports = st.session_state.get(IMPORTS, 0)  # another key: the form is closed and empty again
+    with st.popover("Import", icon=":material/upload:", key=f"import-{imports}"):
         limit = MAX_UPLOAD_BYTES // MEBIBYTE
         st.caption(
             f"Runs of another machine: a bundle of at most {limit} MiB, as the pages Compare and "
             "Runs download it and `python -m experiments bundle` writes it. Larger ones: "
             "`python -m experiments import`."
         )
-        given = st.file_uploader("A bundle", type="zip", key="bundle-file")
+        given = st.file_uploader("A bundle", type="zip", key=f"bundle-{imports}")
         pressed = st.button("Import", type="primary", key="import-it", disabled=given is None)
         if pressed and given is not None:
             try:
@@ -89,6 +93,7 @@ def upload() -> None:
                 st.error(plain(str(error)), icon=":material/block:")
             else:
                 st.session_state[IMPORTED] = imported.sentence
+                st.session_state[IMPORTS] = imports + 1
                 st.rerun()
     _say_imported()
 

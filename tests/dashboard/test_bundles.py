@@ -45,7 +45,7 @@ def results(new_store: Callable[[Path], Store], tmp_path: Path) -> bytes:
 
 def chosen(app: AppTest, content: bytes) -> AppTest:
     """Somebody has chosen a file of this content in the form."""
-    app.file_uploader(key="bundle-file").set_value(("results.zip", content, "application/zip"))
+    app.file_uploader(key="bundle-0").set_value(("results.zip", content, "application/zip"))
     return app.run()
 
 
@@ -55,6 +55,7 @@ def test_a_bundle_is_imported_and_says_where_it_came_from(
     app = press(chosen(show(RUNS), results), "import-it")
     assert len(store.runs()) == 2
     assert "2 runs imported from" in str(app.toast[0].value)
+    assert app.file_uploader(key="bundle-1").value is None, "the form is closed and empty"
     run = store.runs()[0]
     shown = texts(show(RUNS, run=run.run_id)).replace("\\", "")
     assert "measured on lab-7 (cpu, Made-up chip)" in shown
