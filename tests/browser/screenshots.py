@@ -62,6 +62,7 @@ PICTURES = (
     Picture("length-quality", "length-quality", "with and without attention"),
     Picture("state-tracking", "state-tracking"),
     Picture("recall", "recall", dark=True),
+    Picture("language-model", "language-model"),
     Picture("throughput", "throughput", "how fast all six are", dark=True),
     Picture("compare", "compare", "forget bias", size=(1440, 1240)),
     Picture("scorecard", "choose", size=(1440, 1240)),
