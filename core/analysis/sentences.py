@@ -80,8 +80,8 @@ def key_figure(comparison: Comparison) -> KeyFigure | None:
     elif len({*values.values()}) == 1:
         sentence = f"{'Both' if len(order) == 2 else f'All {len(order)}'} have the same {title}."
     elif relative:
-        leaders = _leaders(comparison, result, other) or _open(comparison, result, other)
-        sentence = f"{extreme}. {leaders}."
+        leaders = _leaders(comparison, result, other).removesuffix(f" in {title}")
+        sentence = f"{extreme}. {leaders or _open(comparison, result, other)}."
     elif leaders := _leaders(comparison, result, name):
         sentence = f"{leaders}; {last}."
     else:
