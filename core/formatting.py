@@ -30,14 +30,19 @@ def number(value: float, digits: int = 3) -> str:
     rounded = float(f"{value:.{digits}g}")
     if rounded and not 1e-3 <= abs(rounded) < 1e6:
         factor, exponent = f"{rounded:.{digits - 1}e}".split("e")
-        return f"{float(factor):g} × {power_of_ten(int(exponent), 3)}"
+        return f"{float(factor):g} × {power_of_ten(int(exponent))}"
     whole = abs(rounded) >= 10 ** (digits - 1)
     return f"{rounded:,.0f}" if whole else f"{rounded:#.{digits}g}"
 
 
-def power_of_ten(exponent: float, digits: int = 3) -> str:
-    """Format ten to a power: `10²⁸·⁶`, `10⁻⁵`."""
-    return f"10{raised(f'{exponent:.{digits}g}')}"
+def power_of_ten(exponent: float) -> str:
+    """Format ten to a power, to one digit: `4 × 10²⁸`, `10⁻⁵`."""
+    whole = math.floor(exponent)
+    factor = float(f"{10 ** (exponent - whole):.1g}")
+    if factor == 10:
+        whole, factor = whole + 1, 1.0
+    power = f"10{raised(str(whole))}"
+    return power if factor == 1 else f"{factor:g} × {power}"
 
 
 def raised(exponent: str) -> str:

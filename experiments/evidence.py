@@ -14,6 +14,7 @@ from typing import Any
 import pandas
 
 from core.analysis.groups import hosts_to_name
+from core.analysis.runs import last_row
 from core.chapter import CLAIMS
 from core.chapter.claim import (
     Facts,
@@ -116,7 +117,8 @@ class Evidence:
             table = self._table(run, summary.table)
             if table is None or table.empty:  # its files are gone
                 continue
-            measured = {name: table[name].iloc[-1] for name in summary.header() if name in table}
+            row = last_row(table)
+            measured = {name: row[name] for name in summary.header() if name in row}
             line = {"run_id": run.run_id, "host": hosts[run.run_id], **run.settings, **measured}
             lines.setdefault(run.experiment, []).append(line)
             finished.add(self._kinds[run.run_id])

@@ -14,6 +14,7 @@ import pandas
 
 from core.analysis.groups import hosts_to_name
 from core.analysis.limits import AnyLimit, worst
+from core.analysis.runs import last_row
 from core.analysis.scorecard import (
     MeasureLine,
     Record,
@@ -161,7 +162,7 @@ class ScorecardSnapshot:
             rows = self.read(run, experiment_named(run.experiment).summary.table)
             if rows is not None and not rows.empty:
                 host = {"host": self.hosts.get(run.run_id, "")}
-                line = {"run_id": run.run_id, **host, **run.settings, **rows.iloc[-1]}
+                line = {"run_id": run.run_id, **host, **run.settings, **last_row(rows)}
                 lines.setdefault(run.experiment, []).append(line)
         frames = {name: pandas.DataFrame(of_experiment) for name, of_experiment in lines.items()}
         return PROPERTIES.verdict(Results(frames, self._table))

@@ -134,8 +134,16 @@ def open_questions(choice: Choice) -> list[str]:
 def who_is_not_compared(choice: Choice) -> Iterator[str]:
     """Who keeps the limits and could not be weighed."""
     if choice.quality is not None and choice.cost is not None and choice.not_compared:
-        titles = f"{name_of(choice.quality.line.column)} or {name_of(choice.cost.line.column)}"
-        yield f"Not compared, without {titles}: {_named(choice.not_compared)}."
+        without: dict[str, list[str]] = {}
+        for kind in choice.not_compared:
+            missing = [
+                name_of(measure.line.column)
+                for measure in (choice.quality, choice.cost)
+                if measure.value(kind) is None
+            ]
+            without.setdefault(listed(missing, "or"), []).append(kind)
+        for titles, kinds in without.items():
+            yield f"Not compared, without {titles}: {_named(kinds)}."
 
 
 def place_of(choice: Choice, kind: str) -> str:
@@ -209,7 +217,7 @@ def _why_no_launch(choice: Choice) -> str:
     if choice.card.that("not measured") or nothing_to_weigh:
         return "No launch is proposed: no run with these settings would measure what is missing."
     if choice.doubtful:
-        return "No launch is proposed: there are repeats enough for a verdict, and none is clear."
+        return "No launch is proposed: these measures have repeats enough, and no verdict is clear."
     return "No further run is needed."
 
 

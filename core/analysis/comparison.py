@@ -21,6 +21,7 @@ from core.analysis.runs import (
     MeasuredRun,
     PerSeedValues,
     Repeat,
+    last_row,
     per_seed_values,
     repeat_of,
     seeds_of,
@@ -473,7 +474,7 @@ def has_rows(table: pandas.DataFrame | None) -> bool:
 def _newest_summary(experiment: Experiment, group: Group, table: Table) -> Mapping[str, Value]:
     summary = table(group.runs[-1], experiment.summary.table)
     assert summary is not None, "only runs with a summary are grouped"
-    return {str(name): value for name, value in summary.iloc[-1].items()}
+    return last_row(summary)
 
 
 def _estimate(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.analysis.groups import Identity, identity_of
 from core.experiment import Column, Experiment, Tables
@@ -17,6 +17,9 @@ from core.formatting import as_number
 from core.settings import Value
 from core.stats.estimates import at_limit
 from core.store.records import RunRecord
+
+if TYPE_CHECKING:
+    import pandas
 
 Repeat = Literal["seed", "launch", "count"]
 Unit = tuple[Identity | str, int]
@@ -61,6 +64,16 @@ def per_seed_values(experiment: Experiment, runs: Iterable[MeasuredRun]) -> PerS
     return values
 
 
+def last_row(table: pandas.DataFrame) -> dict[str, Any]:
+    """Column → value of a table's last row, each of its own kind; empty where there is none.
+
+    All at once: pandas keeps a note, for a table that is shared, of each column it has given out.
+    """
+    if table.empty:
+        return {}
+    return dict(zip(map(str, table.columns), table.to_numpy(dtype=object)[-1], strict=True))
+
+
 def _of_run(experiment: Experiment, run: MeasuredRun) -> dict[str, dict[int, float]]:
     """Measure → seed → value; missing values are left out."""
     summary = run.tables(experiment.summary.table)
@@ -72,7 +85,8 @@ def _of_run(experiment: Experiment, run: MeasuredRun) -> dict[str, dict[int, flo
         for column in experiment.summary.columns()
         if column.role == "measure" and column.name in summary and is_one_sample(experiment, column)
     ]
-    last = {column.name: as_number(summary[column.name].iloc[-1]) for column in measured}
+    row = last_row(summary)
+    last = {column.name: as_number(row[column.name]) for column in measured}
     values = {name: {seed: value} for name, value in last.items() if value is not None}
     if experiment.by_seed is not None:
         by_seed = experiment.by_seed(run.settings, run.tables)

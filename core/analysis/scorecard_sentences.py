@@ -23,7 +23,7 @@ SCORECARD_MARKS: Mapping[str, str] = {"best": "★", "among the best": "☆"}
 
 KEY = (
     "★ significantly better than every other. ☆ no significant difference from the best. No mark: "
-    "significantly worse, or too few repeats for a verdict."
+    "significantly worse, too few repeats for a verdict, or no difference between any two."
 )
 
 FIT_MARKS: Mapping[Fit, str] = {

@@ -72,7 +72,7 @@ def key_figure(comparison: Comparison) -> KeyFigure | None:
     relative = result.column.unit == "times" and min(ends) <= 1 <= max(ends)
     name, other = (order[-1], order[0]) if relative else (order[0], order[-1])
     title = lower_title(result.column)
-    last = f"{other} has {quantity(values[other], result.column.unit)}"
+    last = _other_end(result, order, other)
     ends_of = ("lowest", "highest") if result.column.better == "lower" else ("highest", "lowest")
     extreme = f"{name} has the {ends_of[name != order[0]]} {title}"
     if len(order) == 1:
@@ -80,7 +80,7 @@ def key_figure(comparison: Comparison) -> KeyFigure | None:
     elif len({*values.values()}) == 1:
         sentence = f"{'Both' if len(order) == 2 else f'All {len(order)}'} have the same {title}."
     elif relative:
-        leaders = _leaders(comparison, result, other).removesuffix(f" in {title}")
+        leaders = _leaders(comparison, result, other, titled=False)
         sentence = f"{extreme}. {leaders or _open(comparison, result, other)}."
     elif leaders := _leaders(comparison, result, name):
         sentence = f"{leaders}; {last}."
@@ -99,8 +99,19 @@ def _narrow_interval(estimate: Estimate) -> str:
     return "" if ends == {number(estimate.value or 0.0)} else interval(estimate)
 
 
-def _leaders(comparison: Comparison, result: Result, top: str) -> str:
-    """`LSTM learns to look back furthest`, `LSTM and GRU lead`; empty if nothing is sure yet."""
+def _other_end(result: Result, order: Sequence[str], last: str) -> str:
+    """`RNN has 4.50 words`, `the other 4 have 0 pairs`: all that have the same value as this."""
+    value = result.estimates[last].value
+    same = [name for name in order if result.estimates[name].value == value]
+    names = listed(same)
+    if len(same) > MAX_LEADERS:
+        names = f"{'the other ' * (len(same) == len(order) - 1)}{len(same)}"
+    return f"{names} {'has' if len(same) == 1 else 'have'} {quantity(value, result.column.unit)}"
+
+
+def _leaders(comparison: Comparison, result: Result, top: str, *, titled: bool = True) -> str:
+    """`LSTM learns to look back furthest`, `LSTM and GRU lead in reach, not surely ahead of RNN`;
+    without the measure unless `titled`; empty if nothing is sure yet."""
     against = result.of(top)
     best = [name for name, mark in result.marks.items() if mark]
     if against and all(d.distinguished for d in against):
@@ -109,8 +120,13 @@ def _leaders(comparison: Comparison, result: Result, top: str) -> str:
         phrase = phrases.get(result.column.name, f"has the {end} {lower_title(result.column)}")
         return f"{top} {phrase}"
     if len(best) > 1:
-        names = shortened_list([top, *(n for n in best if n != top)], MAX_LEADERS)
-        return f"{names} lead in {lower_title(result.column)}"
+        value = result.estimates[top].value
+        level = [n for n in best if n == top or result.estimates[n].value == value]
+        below = [name for name in best if name not in level]
+        lead = f"{shortened_list(level, MAX_LEADERS)} {'lead' if len(level) > 1 else 'leads'}"
+        lead += f" in {lower_title(result.column)}" if titled else ""
+        unsure = f", not surely ahead of {shortened_list(below, MAX_LEADERS)}" if below else ""
+        return lead + unsure
     return ""
 
 
@@ -206,8 +222,7 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
         all_of = "Both" if len(order) == 2 else f"All {len(order)}"
         yield f"{all_of} have the same {title}: {amount}."
     else:
-        last = others[-1]
-        against = f"{last} has {quantity(result.estimates[last].value, result.column.unit)}"
+        against = _other_end(result, order, others[-1])
         phrases = {h.name: h.best for h in comparison.experiment.headlines}
         end = "lowest" if result.column.better == "lower" else "highest"
         ahead = [d.distinguished for d in result.of(top)]
@@ -254,7 +269,10 @@ def _verdict(comparison: Comparison, result: Result, top: str) -> Iterator[str]:
         tested = "" if ahead else f" ({tested_by})"
         names = _some([d.second for d in ties], len(against))
         yield " ".join(
-            [f"It is not distinguishable from {names}{tested}.", *_shown_by(result, ties, repeat)]
+            [
+                f"It is not distinguishable from {names.replace('all ', 'any of the ')}{tested}.",
+                *_shown_by(result, ties, repeat),
+            ]
         )
     if few:
         yield _too_few(result, few, repeat)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.analysis.groups import cell_of, identity_of
-from core.analysis.runs import seeds_of
+from core.analysis.runs import last_row, seeds_of
 from core.experiment import BUDGETS, WIDTH, Experiment
 from core.models.registry import USUAL_CELLS
 from core.settings import Value
@@ -178,7 +178,7 @@ def learned(experiment: Experiment, run: RunRecord, table: Table) -> bool | None
     summary = table(run, experiment.summary.table)
     if summary is None or summary.empty:
         return False
-    flat: Mapping[str, Value] = {str(name): v for name, v in summary.iloc[-1].items()}
+    flat: Mapping[str, Value] = last_row(summary)
     return experiment.learned(run.settings, flat)
 
 

@@ -95,7 +95,7 @@ def spread_of_power(exponent: Estimate) -> str:
 
 
 def _off_by(ratio: Estimate) -> str:
-    """`Off by a factor of 10²³: 10²⁸·⁶ instead of 400,000.`"""
+    """`Off by a factor of 10²³: 4 × 10²⁸ instead of 400,000.`"""
     if ratio.value is None:
         return ""
     if nearly(ratio) is not False:

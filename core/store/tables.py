@@ -30,7 +30,8 @@ def read_table(content: bytes, row: type[Row] | None) -> pandas.DataFrame:
             raise ValueError("lines of the table are broken")
         for name in taken:
             table[name] = pandas.array([line[name] for line in lines], dtype="str")
-    return table
+    # All columns of a kind in one block: else pandas takes eight times as long to give each out.
+    return table.copy()
 
 
 def is_blank(values: pandas.Series[Any]) -> bool:

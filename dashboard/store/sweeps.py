@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import pandas
 
 from core.analysis.groups import labels, variant_of
+from core.analysis.runs import last_row
 from core.analysis.sweeps import Sweep, Table, sweeps
 from core.experiment import Experiment
 from core.settings import settings_of
@@ -32,13 +33,14 @@ def results(
         measured = table(run, summary.table) if run.status == "FINISHED" else None
         if measured is None or measured.empty:
             continue
+        row = last_row(measured)
         lines.append(
             {
                 "run_id": run.run_id,
                 "label": label_of[run.run_id],
                 "variant": variant_of(run),
                 **run.settings,
-                **{name: measured[name].iloc[-1] for name in summary.header() if name in measured},
+                **{name: row[name] for name in summary.header() if name in row},
             }
         )
     if not lines:

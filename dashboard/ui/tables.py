@@ -17,6 +17,7 @@ from core.analysis.groups import (
     value_in_words,
     value_of,
 )
+from core.analysis.runs import last_row
 from core.analysis.search import with_id
 from core.experiment import Column, Experiment
 from core.experiments import all_experiments
@@ -235,7 +236,7 @@ def _measured(
             values.append(None)
             intervals.append("")
             continue
-        line = {str(name): value for name, value in rows.iloc[-1].items()}
+        line = last_row(rows)
         estimate = column.read(line, run.settings)
         values.append(None if estimate.value is None else float(estimate.value))
         at_least = "at least" if isinstance(estimate.value, AtLeast) else ""

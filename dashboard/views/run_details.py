@@ -9,6 +9,7 @@ import pandas
 import streamlit as st
 
 from core.analysis.groups import machine_in_words, machine_of
+from core.analysis.runs import last_row
 from core.analysis.sizes import size_of_run
 from core.experiment import Column
 from core.experiments import experiment_named
@@ -277,7 +278,7 @@ def _result(record: RunRecord) -> None:
     if measured is None or measured.empty:
         st.text("No result." if record.status not in ACTIVE else "No result yet.")
         return
-    values = measured.iloc[-1]
+    values = last_row(measured)
     whole = whole_numbers(summary)
     lines = [
         {

@@ -77,7 +77,7 @@ def test_counts_have_whole_intervals_and_a_lower_bound_is_said_once() -> None:
 
 
 def test_powers_of_ten_are_raised() -> None:
-    assert [power_of_ten(x) for x in (28.62, -5, 4.0)] == ["10²⁸·⁶", "10⁻⁵", "10⁴"]
+    assert [power_of_ten(x) for x in (28.62, -5, 4.0, 2.98)] == ["4 × 10²⁸", "10⁻⁵", "10⁴", "10³"]
 
 
 def test_an_interval_below_zero_has_no_dash_beside_a_minus() -> None:

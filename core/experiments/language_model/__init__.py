@@ -26,7 +26,7 @@ LANGUAGE_MODEL = Experiment(
     work=work,
     by_seed=by_seed,
     headlines=(
-        Headline("bits", "needs the fewest bits a character"),
+        Headline("bits", "predicts the text best"),
         Headline("context", "makes use of the longest context"),
     ),
     presets={

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.analysis.comparison import Comparison
 from core.analysis.groups import Group, Identity, identity_of
+from core.analysis.runs import last_row
 from core.analysis.sentences import margin_in_words
 from core.experiment import Column, Tables
 from core.experiments.length_quality.declaration import (
@@ -47,7 +48,7 @@ def by_seed(settings: Mapping[str, Value], tables: Tables) -> Mapping[str, Mappi
     summary = tables(LengthQualitySummary.table)
     if summary is None or summary.empty:
         return {}
-    flat = {str(name): value for name, value in summary.iloc[-1].items()}
+    flat = last_row(summary)
     value = _bottleneck_column().read(flat, settings).value
     return {} if value is None else {"bottleneck": {int(settings.get("seed") or 0): value}}
 

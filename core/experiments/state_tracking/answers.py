@@ -71,9 +71,9 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         elif ordered:
             yield f"None follows it beyond the {counted(trained, 'token')} of training."
     lost = {name: _chance(comparison, name) for name in ordered}
-    at_chance = [f"{name} (seeds: {text})" for name, text in lost.items() if text]
+    at_chance = [f"{name} {text}" for name, text in lost.items() if text]
     if at_chance:
-        yield f"No better than without memory from token … on: {shortened_list(at_chance, 8)}."
+        yield f"No better than without memory: {shortened_list(at_chance, 8)}."
     yield from diverged(comparison)
 
 
@@ -83,6 +83,12 @@ def _reach(comparison: Comparison, name: str) -> float:
 
 
 def _chance(comparison: Comparison, name: str) -> str:
-    """`2, 2, never`; empty where no seed is ever at chance."""
-    text = text_of(comparison.summaries[name], "chance_by_seed")
-    return "" if set(text.split(", ")) <= {"never", ""} else text
+    """`from tokens 2 to 5 on in 2 of 3 seeds`; empty where no seed is ever at chance."""
+    by_seed = text_of(comparison.summaries[name], "chance_by_seed").split(", ")
+    tokens = sorted(int(token) for token in by_seed if token.isdecimal())
+    if not tokens:
+        return ""
+    first, last = tokens[0], tokens[-1]
+    place = f"token {first}" if first == last else f"tokens {first} to {last}"
+    share = "all" if len(tokens) == len(by_seed) else f"{len(tokens)} of"
+    return f"from {place} on in {share} {counted(len(by_seed), 'seed')}"

@@ -51,7 +51,8 @@ def draw(card: Scorecard) -> None:
                 st.markdown(_as_card(card, kind.kind))
     st.caption(
         f"{plain(KEY)} In brackets: 95% intervals. –: not measured, or the variant has no such "
-        "value. The darker a cell, the better within its column; select a heading to sort by it."
+        "value. The stronger its tint, the better a cell is within its column; select a heading to "
+        "sort by it."
     )
 
 

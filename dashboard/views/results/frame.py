@@ -112,7 +112,8 @@ def _shown(experiment: Experiment, setup: Callable[[Shown], str] | None) -> Show
         under = [f"{network[:1].upper()}{network[1:]}."] if network else []
         under += [setup(shown)] if setup else []
         leading, _ = first_sentences(sentences.answer(comparison), SENTENCES_ABOVE)
-        states.answer(leading, " ".join([*under, INTERVALS]))
+        under += [INTERVALS] if "[" in leading else []
+        states.answer(leading, " ".join(under))
         states.sizes(experiment, sizes_of(experiment, comparison.groups))
         more_seeds.offer(comparison)
     return shown

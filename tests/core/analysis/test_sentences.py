@@ -174,7 +174,9 @@ def test_a_card_has_the_best_value_and_who_leads() -> None:
     level = {"lstm": HIGH, "rnn": LOW, "gru": [*HIGH[:7], 24.0]}
     figure = key_figure(Measured(quality, level).comparison())
     assert figure is not None
-    assert figure.sentence == "LSTM and GRU lead in bottleneck length; RNN has 4.50 words."
+    assert figure.sentence == (
+        "LSTM leads in bottleneck length, not surely ahead of GRU; RNN has 4.50 words."
+    )
     few = key_figure(Measured(quality, {"lstm": HIGH[:2], "rnn": LOW[:2]}).comparison())
     assert few is not None
     assert (

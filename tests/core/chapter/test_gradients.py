@@ -51,11 +51,11 @@ def test_the_ratio_does_not_hold_where_the_default_start_is_far_off() -> None:
     found = ratio(default, doubled, network(recurrent_gain=3.0, ratio=around(-2.4, 0.5)))
     assert found.outcome == "does not hold"
     assert found.summary == (
-        "Off by a factor of 10²³: 10²⁸·⁶ instead of 400,000. With the recurrent weights doubled "
+        "Off by a factor of 10²³: 4 × 10²⁸ instead of 400,000. With the recurrent weights doubled "
         "you get that number."
     )
-    assert (found.measured, found.spread) == ("10²⁸·⁶", "95% CI 10²⁶·¹–10³¹·¹, n = 8")
-    assert "10²⁸·⁶ in RNN 64 (95% CI 10²⁶·¹–10³¹·¹, n = 8)" in found.figure
+    assert (found.measured, found.spread) == ("4 × 10²⁸", "95% CI 10²⁶–10³¹, n = 8")
+    assert "4 × 10²⁸ in RNN 64 (95% CI 10²⁶–10³¹, n = 8)" in found.figure
     assert {default.columns["run_id"], doubled.columns["run_id"]} < {*found.evidence}
 
 
@@ -119,7 +119,7 @@ def test_one_network_above_one_that_vanishes_is_enough_to_refute_that_half() -> 
     assert "necessary to explode, not sufficient" in found.summary
     assert found.measured == "1 of 2"
     assert "Of 2 networks with singular values above 1, the product explodes in 1" in found.figure
-    assert "One with 1.80 on average shrinks the gradient to 10⁻⁴·⁵" in found.figure
+    assert "One with 1.80 on average shrinks the gradient to 3 × 10⁻⁵" in found.figure
     assert found.answer == "It may still vanish"
 
 
