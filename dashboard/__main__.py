@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import os
 import sys
@@ -25,7 +26,7 @@ from websockets.typing import Subprotocol
 
 from core.store.folder import StoreError, is_server, tracking_uri
 from dashboard.server import FIRST_VISIT, Visit
-from dashboard.store.reader import open_reader
+from dashboard.store.reader import exempt_from_collection, open_reader
 from experiments.team import OPEN_VARIABLE
 
 OPEN = "--open-to-everyone"
@@ -40,8 +41,12 @@ STORE_SECONDS = 5.0
 VISIT_SECONDS = 0.5
 """How long after the start somebody may ask for a page before the first one is opened."""
 
-EVERY_PAGE = ("dashboard.views.cards", "scipy.special")
-"""What imports all that most pages do, at once or for their first interval."""
+LOADED = ("dashboard.views.cards", "dashboard.views.choose.scorecard", "scipy.special")
+"""What imports nearly all that pages do, at once or for their first interval."""
+
+COLLECT_AFTER = (50_000, 20, 50)
+"""Allocations between Python's own collections of garbage: Streamlit collects after every run of a
+page, and to do it all the while besides takes a sixth of the first one."""
 
 M_ARENA_MAX = -8
 """From glibc's malloc.h."""
@@ -57,9 +62,10 @@ def prepare() -> None:
     reading.start()
     with contextlib.suppress(StoreError):  # every page says so
         if is_server(tracking_uri()):
-            for module in EVERY_PAGE:
+            for module in LOADED:
                 importlib.import_module(module)
             reading.join(STORE_SECONDS)
+            exempt_from_collection()
 
 
 def warm_up() -> str:
@@ -142,6 +148,7 @@ def main() -> None:
     """Serve until stopped."""
     keep_few_arenas()
     keep_few_closed_sessions()
+    gc.set_threshold(*COLLECT_AFTER)
     if OPEN in sys.argv:
         sys.argv.remove(OPEN)
         os.environ[OPEN_VARIABLE] = "yes"

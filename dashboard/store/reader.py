@@ -459,13 +459,17 @@ def _load_later(*, remote: bool) -> None:
 
 
 def _load_mlflow(*, remote: bool) -> None:
-    """Load MLflow, then exempt the libraries from garbage collection, once in a process.
+    """Load MLflow, early: sessions that are open now become exempt from collection, too."""
+    load_mlflow(remote=remote)
+    exempt_from_collection()
+
+
+def exempt_from_collection() -> None:
+    """Exempt from garbage collection what is there now: libraries, and runs that were read.
 
     Streamlit collects garbage after every run of a page, and 300,000 objects of libraries take it
-    0.3 s. Sessions that are open now become exempt too, so this happens early: soon after the
-    start of `python -m dashboard`, or after the first page of `streamlit run`, and never again.
+    0.3 s. Only at the start: a session that is open then is never freed.
     """
-    load_mlflow(remote=remote)
     gc.collect()
     gc.freeze()
 
