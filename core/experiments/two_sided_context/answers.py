@@ -125,13 +125,11 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     yield f"Chance is {listed(list(chances), 'or')}."
     everywhere = _better(comparison, pairs, "lowest_accuracy", "highest_accuracy")
     if everywhere:
-        hardest = min(
-            (comparison.estimate(pair.both, "lowest_accuracy") for pair in everywhere),
-            key=lambda estimate: estimate.value or 0.0,
-        )
+        lowest = {p.both: comparison.estimate(p.both, "lowest_accuracy") for p in everywhere}
+        name, hardest = min(lowest.items(), key=lambda item: item[1].value or 0.0)
         yield (
             f"The gain of {_names(everywhere)} is significant at every look-ahead; at the hardest, "
-            f"accuracy is {_percent(hardest)}."
+            f"the accuracy of {name} is {_percent(hardest)}."
         )
     yield from _controls(comparison, pairs)
     present = comparison.result("present_accuracy")
