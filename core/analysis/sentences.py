@@ -44,6 +44,9 @@ MAX_CONDITIONS = 5
 STARTS = {"torch": "PyTorch's default start"}
 """An initialisation → its name in the conditions, where `… start` is not clear enough."""
 
+START = ("recurrent_gain", "forget_bias", "update_bias")
+"""Settings with which a start is no longer the default one."""
+
 
 @dataclass(frozen=True)
 class KeyFigure:
@@ -148,6 +151,8 @@ def conditions(
     """
     named: list[str] = []
     special: list[str] = []
+    start = [setting for setting in experiment.identity if setting.name in START]
+    default_start = all(value_of(run, s) == s.default for run in runs for s in start)
     for setting in experiment.identity:
         values = {value_of(run, setting) for run in runs}
         if setting.name in ("cell", "bidirectional") or len(values) != 1:
@@ -156,6 +161,8 @@ def conditions(
         if setting.name == "initialisation" and repeat_of(experiment) != "seed":
             continue  # neither a count nor a time depends on it
         if text := _network_in_words(setting, value):
+            if setting.name == "initialisation" and not default_start:
+                text = text.replace("default ", "")
             named.insert(0 if setting.name == "layers" else len(named), text)
         elif value != setting.default and (setting.of_architecture or not network_only):
             special.append(_condition(setting, value))

@@ -22,10 +22,11 @@ def run_sentence(config: ParameterCountConfig, summary: Mapping[str, Any]) -> st
     parts = [f"{number(mib)} MiB {words}" for words, mib in memory.items() if mib is not None]
     steps = f"; training over {config.sequence_length:,} steps keeps activations of"
     keeps = f"{steps} {listed(parts)}" if parts else ""
+    over = f", {number(summary['over_rnn'])} times the plain RNN's of this width"
     return (
         f"{config.architecture.label} reading {config.input_size:,} features: "
-        f"{summary['parameters']:,} recurrent parameters, {number(summary['over_rnn'])} times the "
-        f"plain RNN's of this width; a state of {summary['state_bytes']:,} bytes; "
+        f"{summary['parameters']:,} recurrent parameters{over * (summary['over_rnn'] != 1)}; "
+        f"a state of {summary['state_bytes']:,} bytes; "
         f"{summary['multiply_accumulates']:,} multiply-accumulates per token{keeps}."
     )
 

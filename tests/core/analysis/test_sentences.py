@@ -127,6 +127,8 @@ def test_conditions_name_what_all_runs_share() -> None:
         GRADIENT_DECAY, ["lstm"], layers=[3], forget_bias=[0, 1], initialisation=["orthogonal"]
     )
     assert conditions(GRADIENT_DECAY, deep) == "3 layers, 64 units, orthogonal start"
+    gains = runs_of(GRADIENT_DECAY, ["rnn"], recurrent_gain=[1.0, 3.0])
+    assert conditions(GRADIENT_DECAY, gains) == "one layer, 64 units, PyTorch's start"
     short = runs_of(MEMORY_SPAN, ["rnn"], training_steps=[300], longest_lag=[10])
     assert conditions(MEMORY_SPAN, short) == (
         "one layer, 64 units, PyTorch's default start, 300 training steps, longest lag 10"
