@@ -11,7 +11,7 @@ import pandas
 from core.analysis.comparison import PairOutcome, Result
 from core.analysis.runs import Repeat
 from core.analysis.sentences import p_value, verdict
-from core.formatting import SEPARATOR
+from core.formatting import SEPARATOR, distinct_names
 from dashboard.charts.frame import FIT, constant, figure_height
 from dashboard.charts.render import Chart, cached
 from dashboard.charts.theme import BETTER, NEUTRAL, WORSE
@@ -46,6 +46,9 @@ LETTER_PIXELS = 6.2
 
 MIN_CELL, MAX_CELL = 64, 150
 """Pixels that a cell takes across if there is room; a narrower one is named by its number."""
+
+ROW_PIXELS = 260
+"""The most room for a name at its row."""
 
 MIN_ROW, LINE_PIXELS = 40, 15
 
@@ -119,11 +122,13 @@ def verdict_matrix(result: Result, repeat: Repeat) -> Chart:
         ticks=False,
         domain=False,
     )
-    rows = [f"{index}. {SEPARATOR.join(own)}" for index, own in enumerate(parts, 1)]
+    whole = [SEPARATOR.join(own) for own in parts]
+    fitting = distinct_names(whole)  # Vega would cut their ends
+    rows = [f"{index}. {fitting[name]}" for index, name in enumerate(whole, 1)]
     beside = altair.Axis(
         title=None,
         labelExpr=f"{json.dumps(rows, ensure_ascii=False)}[toNumber(datum.value) - 1]",
-        labelLimit=260,
+        labelLimit=ROW_PIXELS,
         labelFlush=False,
         ticks=False,
         domain=False,
