@@ -102,26 +102,32 @@ class Series:
         return altair.StrokeDash(field="label", type="nominal", scale=scale, legend=self._legend())
 
     def _legend(self) -> altair.Legend:
-        """The names on a narrow screen; elsewhere, where they are beside the curves, nothing."""
+        return narrow_legend(self.names, UNNAMED)
 
-        def only_narrow(size: float) -> dict[str, str]:
-            return {"expr": f"{UNNAMED} ? {size} : 0"}
 
-        entry = f"{self.room + 31:.0f}"  # pixels of the symbol and its padding
-        return altair.Legend(
-            title=None,
-            orient="bottom",
-            columns={"expr": f"max(1, min(6, floor(width / {entry})))"},
-            labelExpr=f"{UNNAMED} ? ({label_expression(self.names)}) : ''",
-            labelFontSize=only_narrow(12),
-            labelLimit=400,
-            offset=only_narrow(8),
-            rowPadding=only_narrow(2),
-            symbolType="stroke",
-            symbolSize=only_narrow(300),
-            symbolStrokeWidth=only_narrow(2.5),
-            symbolOpacity=1,
-        )
+def narrow_legend(names: Mapping[str, str], where: str, symbol: str = "stroke") -> altair.Legend:
+    """The names of labels where a Vega expression says so, on a narrow screen; elsewhere, where
+    they are beside the curves or marks, nothing."""
+
+    def only_there(size: float) -> dict[str, str]:
+        return {"expr": f"{where} ? {size} : 0"}
+
+    # Pixels of the longest name, the symbol and its padding.
+    entry = f"{CHARACTER_PIXELS * max(map(len, names.values()), default=0) + 45:.0f}"
+    return altair.Legend(
+        title=None,
+        orient="bottom",
+        columns={"expr": f"max(1, min(6, floor(width / {entry})))"},
+        labelExpr=f"{where} ? ({label_expression(names)}) : ''",
+        labelFontSize=only_there(12),
+        labelLimit=400,
+        offset=only_there(8),
+        rowPadding=only_there(2),
+        symbolType=symbol,
+        symbolSize=only_there(300 if symbol == "stroke" else 100),
+        symbolStrokeWidth=only_there(2.5),
+        symbolOpacity=1,
+    )
 
 
 @dataclass(frozen=True)

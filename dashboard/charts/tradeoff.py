@@ -20,6 +20,7 @@ from dashboard.charts.frame import (
     constant,
     figure_height,
     label_tooltip,
+    narrow_legend,
     separated,
 )
 from dashboard.charts.pivot import is_skewed
@@ -104,8 +105,12 @@ def tradeoff(
 
     labels = list(points["label"])
     colours = [styles[label].colour for label in labels]
+    narrow = f"width < {NARROW}"
     colour = altair.Color(
-        "label", type="nominal", scale=altair.Scale(domain=labels, range=colours), legend=None
+        "label",
+        type="nominal",
+        scale=altair.Scale(domain=labels, range=colours),
+        legend=narrow_legend({label: label for label in labels}, narrow, "circle"),
     )
     layers = []
     if len(best) > 1:
@@ -157,7 +162,7 @@ def tradeoff(
             y=upward("place"),
             color=colour,
             opacity=strength("of name"),
-            text=constant("Text", {"expr": f"width < {NARROW} ? '' : datum.label"}),
+            text=constant("Text", {"expr": f"{narrow} ? '' : datum.label"}),
         )
         layers += [
             names.transform_filter("datum.left" if side == "left" else "!datum.left").mark_text(
