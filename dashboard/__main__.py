@@ -19,6 +19,7 @@ from streamlit import config, runtime
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
+from streamlit.runtime.state.session_state import WStates, _is_stale_widget
 from streamlit.web import cli
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -135,6 +136,25 @@ def keep_few_closed_sessions() -> None:
     MemorySessionStorage.__init__.__defaults__ = (CLOSED_SESSIONS, *others)
 
 
+def forget_widgets_that_are_gone() -> None:
+    """Let Streamlit forget what it knows of a widget when the page no longer has it.
+
+    By itself it keeps the callback of every button that a session has ever been shown, with the
+    run that it was for, until the tab is closed.
+    """
+    remove = WStates.remove_stale_widgets
+
+    def with_metadata(self: WStates, active: frozenset[str], fragments: list[str] | None) -> None:
+        remove(self, active, fragments)
+        self.widget_metadata = {
+            name: metadata
+            for name, metadata in self.widget_metadata.items()
+            if not _is_stale_widget(metadata, active, fragments)
+        }
+
+    WStates.remove_stale_widgets = with_metadata  # type: ignore[assignment,method-assign]
+
+
 def keep_few_arenas() -> None:
     """Let glibc keep freed memory in two places instead of one for each of some dozen threads.
 
@@ -148,6 +168,7 @@ def main() -> None:
     """Serve until stopped."""
     keep_few_arenas()
     keep_few_closed_sessions()
+    forget_widgets_that_are_gone()
     gc.set_threshold(*COLLECT_AFTER)
     if OPEN in sys.argv:
         sys.argv.remove(OPEN)
