@@ -62,6 +62,9 @@ FRAME_BYTES, COLUMN_BYTES, VALUE_BYTES = 2_000, 750, 8
 """What pandas takes around the numbers of a table: 30 kB of one row of 40 columns; and each value.
 To ask pandas takes longer than to read a small table."""
 
+MAX_NOTED = 64
+"""Columns of a table that were handed out, of which pandas keeps a note."""
+
 MLFLOW_AFTER_SECONDS, MLFLOW_AFTER_SERVER_SECONDS = 5.0, 15.0
 """By then the first page of a local store, or of a server, has been drawn; the first button that
 needs MLflow comes later."""
@@ -257,6 +260,7 @@ class Reader:
         with self._lock:
             if key in self._tables:
                 self._tables.move_to_end(key)
+                _forget_views(self._tables[key])
                 return cast("Frame", self._tables[key])
             fetching = self._fetching.setdefault(key, threading.Lock())
         with fetching:  # of several sessions that want it one asks, and the others wait
@@ -491,6 +495,18 @@ def _shared(values: Mapping[str, V]) -> dict[str, V]:
         sys.intern(name): sys.intern(value) if isinstance(value, str) else value  # type: ignore[misc]
         for name, value in values.items()
     }
+
+
+def _forget_views(table: pandas.DataFrame | None) -> None:
+    """Drop what pandas notes of columns that a table has handed out and nobody holds any more: up
+    to 500 for each block, which is more than most tables take themselves.
+
+    pandas needs the notes only to copy a table before it is changed, and these never are.
+    """
+    for block in () if table is None else table._mgr.blocks:
+        noted = block.refs.referenced_blocks
+        if len(noted) > MAX_NOTED:
+            noted[:] = [note for note in noted if note() is not None]
 
 
 def _size(table: pandas.DataFrame | None) -> int:

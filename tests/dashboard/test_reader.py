@@ -130,6 +130,24 @@ def test_tables_of_ended_runs_are_read_once_even_when_there_are_none(
     assert asked["tables"] == 2
 
 
+def test_a_table_that_is_asked_for_often_stays_as_large_as_it_is(store: Store) -> None:
+    put(store)
+    reader = Reader(store)
+    (run,) = reader.runs()
+    held = []
+    for turn in range(300):
+        table = reader.table(run, CURVE)
+        assert table is not None
+        for name in table:
+            column = table[name]
+            if turn == 0:
+                held.append(column)
+    noted = sum(len(block.refs.referenced_blocks) for block in table._mgr.blocks)
+    assert noted <= table._mgr.nblocks * (module.MAX_NOTED + table.shape[1])
+    held[0].iloc[0] = -1  # what somebody still holds is known to be shared, and copied
+    assert table.iloc[0, 0] != -1
+
+
 def test_tables_in_memory_are_bounded(
     store: Store, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
