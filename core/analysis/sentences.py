@@ -274,12 +274,9 @@ def _verdict(comparison: Comparison, result: Result, top: str) -> Iterator[str]:
         )
     if ties:
         tested = "" if ahead else f" ({tested_by})"
-        names = _some([d.second for d in ties], len(against))
+        names = _some([d.second for d in ties], len(against), "any of the")
         yield " ".join(
-            [
-                f"It is not distinguishable from {names.replace('all ', 'any of the ')}{tested}.",
-                *_shown_by(result, ties, repeat),
-            ]
+            [f"It is not distinguishable from {names}{tested}.", *_shown_by(result, ties, repeat)]
         )
     if few:
         yield _too_few(result, few, repeat)
@@ -308,7 +305,7 @@ def margin_in_words(column: Column) -> str:
 
 def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
     """How many seeds there are, and how many are needed."""
-    names = _some([d.second for d in few], len(few)).replace("all", "any of the")
+    names = _some([d.second for d in few], len(few), "any of the")
     counts, noun = sorted({n for d in few for n in d.n}), REPEAT_NOUNS[repeat]
     each = f"{counted(counts[-1], noun)} each"
     if len(counts) > 1:
@@ -334,9 +331,9 @@ def _tested(result: Result, looks: int) -> str:
     return f"{result.column.aggregation.test_name}, n = {ends}{corrected}"
 
 
-def _some(names: Sequence[str], of: int) -> str:
+def _some(names: Sequence[str], of: int, every: str = "all") -> str:
     if len(names) == of and of > MAX_NAMED:
-        return f"all {of} others"
+        return f"{every} {of} others"
     return shortened_list(names, MAX_NAMED)
 
 

@@ -102,7 +102,7 @@ def table(runs: Sequence[RunRecord], chosen: Sequence[RunRecord], known: int) ->
     frame, config = _filled(shown, columns, experiment)
     rows = [ids.index(run.run_id) for run in chosen if run.run_id in ids]
     # Streamlit sends the table again when anything about it differs, and not when the box around it
-    # becomes lower: selecting a row takes half as long.
+    # becomes lower.
     at_first = st.session_state.setdefault(f"{key}-at-first", rows)
     most = min(len(shown), SHOWN_WITH_DETAILS if chosen else SHOWN_ROWS)
     with st.container(height=ROW_PIXELS * (most + 1) + 3, border=False, key="list-of-runs"):
