@@ -51,7 +51,7 @@ PAGES: tuple[Page, ...] = (
         title="Papers",
         icon=":material/article:",
         section="Workbench",
-        summary="What ten papers found, beside what was measured here.",
+        summary="What eleven papers found, beside what was measured here.",
     ),
     Page(
         path="views/launch.py",
@@ -80,7 +80,7 @@ PAGES: tuple[Page, ...] = (
         title="Parameters",
         icon=":material/stacked_bar_chart:",
         section="Results",
-        summary="What each architecture costs to hold, and which width fits a budget.",
+        summary="How many parameters and how much memory each needs, and what fits a budget.",
         experiment="parameter-count",
     ),
     Page(

@@ -26,6 +26,7 @@ from core.experiments.throughput import THROUGHPUT
 from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 from core.models.registry import usual_variants
 from core.papers import PAPERS
+from core.papers.gradients import PLAIN_RNN
 from core.settings import BadSetting
 from core.store.folder import PROJECT
 
@@ -130,6 +131,7 @@ BEYOND_CLAIMS = (
         {"initialisation": ("torch", "orthogonal", "identity")},
         "chapter",
     ),
+    PLAIN_RNN,
     Measurement("three layers", GRADIENT_DECAY, ONE_DIRECTION, {"layers": (3,)}, "chapter"),
     Measurement(
         "how far back",
@@ -341,7 +343,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         "papers",
         "Papers",
-        "What ten papers found, measured at the size that two cores allow. Half of the runs are "
+        "What eleven papers found, measured at the size that two cores allow. Half of the runs are "
         "the chapter's, and are not repeated if they are there.",
         _claimed(PAPERS),
     ),

@@ -149,7 +149,7 @@ def test_an_experiment_with_its_page_and_chart(printed: dict[str, str]) -> None:
     assert "How large does the state get?" in listing
     assert [run["status"] for run in json.loads(runs)] == ["FINISHED", "FINISHED"]
     assert "keeps the smallest state: last norm" in compared
-    assert "by more than noise" in compared
+    assert "significantly" in compared
     assert len(rows.splitlines()) == 1 + 2 * 3 * 20
     assert "Seeds" in printed["page"]
     assert "keeps the smallest state" in printed["page"]

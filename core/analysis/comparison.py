@@ -130,7 +130,7 @@ class Difference:
 
     @property
     def distinguished(self) -> bool:
-        """Whether the two differ by more than noise."""
+        """Whether the two differ significantly."""
         return self.finding in DISTINGUISHED
 
 
@@ -229,7 +229,7 @@ def marks(
     differences: Sequence[Difference],
     better: Literal["higher", "lower"] | None,
 ) -> dict[str, Mark]:
-    """Which groups are best: one only if it is better than all others by more than noise, else all
+    """Which groups are best: one only if it is significantly better than all others, else all
     that are not distinguishable from the best value; none if seeds are too few for a verdict."""
     known = {name: value for name, value in values.items() if value is not None}
     none: dict[str, Mark] = dict.fromkeys(values, "")

@@ -343,7 +343,7 @@ class MeasureLine:
     differences: tuple[Difference, ...]
     """The verdict on every pair of kinds, corrected for all of them."""
     marks: Mapping[str, Mark]
-    """Kind → whether it is the best by more than noise."""
+    """Kind → whether it is significantly the best."""
     fixed: bool
     """Whether the terms make it equal for all kinds, as nearly as possible."""
 
@@ -354,7 +354,7 @@ class MeasureLine:
 
     @property
     def best(self) -> str:
-        """The kind that is better than every other by more than noise; empty if none is."""
+        """The kind that is significantly better than every other; empty if none is."""
         return next((kind for kind, mark in self.marks.items() if mark == "best"), "")
 
 

@@ -1,4 +1,4 @@
-"""A comparison in words: who is best, by how much, and is it more than noise?
+"""A comparison in words: who is best, by how much, and is it significant?
 
 The sentences are the same for every experiment; an experiment adds only the remarks that its own
 question needs (`Experiment.remarks`).
@@ -251,7 +251,7 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
 
 
 def _verdict(comparison: Comparison, result: Result, top: str) -> Iterator[str]:
-    """From which groups the first one differs by more than noise."""
+    """From which groups the first one differs significantly."""
     repeat, tested_by = comparison.repeat, _tested(result, comparison.looks)
     if not result.differences:
         yield f"More than {MAX_COMPARED} groups are not tested pair by pair: select fewer."
@@ -266,17 +266,20 @@ def _verdict(comparison: Comparison, result: Result, top: str) -> Iterator[str]:
     few = [d for d in against if d.finding == "not enough seeds"]
     if ahead:
         names = _some(ahead, len(against))
-        yield f"It differs from {names} by more than noise ({tested_by})."
+        yield f"{top} differs significantly from {names} ({tested_by})."
     if equal:
         within = margin_in_words(result.column)
         yield (
-            f"It is equal to {_some(equal, len(against))} within {within} (two one-sided tests)."
+            f"{top} is equal to {_some(equal, len(against))} within {within} (two one-sided tests)."
         )
     if ties:
         tested = "" if ahead else f" ({tested_by})"
         names = _some([d.second for d in ties], len(against), "any of the")
         yield " ".join(
-            [f"It is not distinguishable from {names}{tested}.", *_shown_by(result, ties, repeat)]
+            [
+                f"{top} is not distinguishable from {names}{tested}.",
+                *_shown_by(result, ties, repeat),
+            ]
         )
     if few:
         yield _too_few(result, few, repeat)
@@ -315,7 +318,7 @@ def _too_few(result: Result, few: Sequence[Difference], repeat: Repeat) -> str:
     pairs = len(result.differences)
     if pairs > 1 and needed and counts[-1] > 1:
         need += f" for {pairs} pairs"
-    return f"With {each}, no difference from {names} is distinguishable from noise{need}."
+    return f"With {each}, no difference from {names} can be significant{need}."
 
 
 def _tested(result: Result, looks: int) -> str:

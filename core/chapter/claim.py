@@ -226,7 +226,7 @@ def finding_of(comparison: Comparison, measure: str, first: str, second: str) ->
 
 
 def is_better(comparison: Comparison, measure: str, first: str, second: str) -> Truth:
-    """Whether the first group is better than the second by more than noise, or worse.
+    """Whether the first group is significantly better than the second, or worse.
 
     None where they are not distinguishable or the seeds are too few for a verdict.
     """

@@ -345,8 +345,8 @@ def gates_rule(results: Results) -> Verdict:
 def reaches_further(
     comparison: Comparison, names: Sequence[str], other: str, times: float
 ) -> dict[str, PairOutcome]:
-    """Whether 1% of each gradient reaches so many times as far as the other's, by more than noise:
-    better or worse than that. All names are one family."""
+    """Whether 1% of each gradient reaches significantly more than so many times as far as the
+    other's, or less. All names are one family."""
     result = comparison.result(REACH)
     if result is None or not result.values[other]:
         return dict.fromkeys(names, "not enough seeds")
@@ -388,8 +388,8 @@ GATES = Claim(
     "LSTM and GRU restore early gradients",
     "Replacing the RNN with an LSTM or a GRU brings the early gradients back.",
     "The distance at which 1% of the gradient is left, in the chapter's network with each cell and "
-    "several initialisations. Back means: at least twice as far as in the plain RNN, by more than "
-    "noise.",
+    "several initialisations. Back means: significantly more than twice as far as in the plain "
+    "RNN.",
     Question(
         "The RNN is replaced with an LSTM as PyTorch initialises it. How far does 1% of the "
         "gradient reach?",

@@ -40,7 +40,7 @@ EXERCISES: tuple[Exercise, ...] = (
         WIDTHS,
     ),
     Exercise(
-        "An LSTM in its place",
+        "Gates instead of a plain RNN",
         "Replace the RNN with an LSTM or a GRU. How far does 1% of the gradient reach?",
         GATES,
         DEFAULT_START,

@@ -470,8 +470,8 @@ LINEAR_GRADIENT = Claim(
     "by nothing else, so that it can be built to keep the gradient longer than a plain RNN does.",
     "The chapter's set-up with an LRU, an S6 layer (Mamba) and a minGRU as their papers start "
     f"them: the share of the input's gradient that a step back keeps, from {NEAR} to {FAR} steps "
-    "back. Longer means that it is halved in at least twice as many steps as the plain RNN's, by "
-    "more than noise.",
+    "back. Longer means that it is halved in significantly more than twice as many steps as the "
+    "plain RNN's.",
     Question(
         "An LRU, an S6 layer and a minGRU start. In which does the gradient last?", ALL_OR_SOME
     ),
@@ -563,8 +563,8 @@ MIN_GRU = Claim(
     "A minGRU's gate does not read the state, so that it trains as a scan, faster than a GRU "
     "(Feng et al. 2024). Whether it remembers as far as a GRU is asked here, not there.",
     f"Training times over a plain RNN's at T = {LONGEST:,}, over launches; memory spans of both, "
-    "trained anew at every lag. As far or less: the spans are equal, or the GRU's is longer by "
-    "more than noise.",
+    "trained anew at every lag. As far or less: the spans are equal, or the GRU's is "
+    "significantly longer.",
     Question("How far does a minGRU learn to look back, beside a GRU of the same width?", REACHES),
     min_gru_rule,
     (BESIDE_ATTENTION, MIN_SPANS),

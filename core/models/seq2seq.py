@@ -147,8 +147,8 @@ class Seq2SeqShape:
         if self.decoder.bidirectional:
             raise BadSetting(
                 f"decoder is {variant_title(self.decoder.variant)}; choose "
-                f"{listed(list(cell_kinds()), 'or')}: a backward direction reads what comes later, "
-                "and a decoder has not written it yet"
+                f"{listed(list(cell_kinds()), 'or')}: the backward half of a "
+                "bidirectional decoder needs tokens that have not been generated yet"
             )
         if self.decoder.layers != self.encoder.layers:
             raise BadSetting(

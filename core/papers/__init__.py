@@ -13,6 +13,7 @@ chapter's suite; the suite `papers` has the others too.
 
 from __future__ import annotations
 
+from core.papers.gradients import BENGIO
 from core.papers.memory import ARJOVSKY, CHUNG, GREFF, HOCHREITER, JOZEFOWICZ, LE, PASCANU
 from core.papers.paper import REPRODUCTION, REPRODUCTION_VERBS, Expectation, Paper
 from core.papers.translation import BAHDANAU, CHO, SUTSKEVER
@@ -20,6 +21,7 @@ from core.papers.translation import BAHDANAU, CHO, SUTSKEVER
 __all__ = ["PAPERS", "REPRODUCTION", "REPRODUCTION_VERBS", "Expectation", "Paper", "paper_named"]
 
 PAPERS: tuple[Paper, ...] = (
+    BENGIO,
     HOCHREITER,
     PASCANU,
     CHO,

@@ -133,7 +133,7 @@ EQUAL: tuple[PairOutcome, ...] = ("equal", "equal within the margin")
 
 
 def better(measure: str, first: str, second: str) -> Judge:
-    """The first network is better than the second by more than noise; false if it is worse, or
+    """The first network is significantly better than the second; false if it is worse, or
     equal within the measure's margin."""
     truths: dict[PairOutcome, Truth] = {"better": True, "worse": False}
     return _compared(measure, first, second, truths | dict.fromkeys(EQUAL, False))

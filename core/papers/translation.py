@@ -84,8 +84,8 @@ def ahead(
     samples: tuple[tuple[str, str, Value], tuple[str, str, Value]],
     aggregation: Aggregation,
 ) -> Judgement:
-    """Whether the first (description, network, value of a seed) is higher than the second by more
-    than noise; false if it is lower."""
+    """Whether the first (description, network, value of a seed) is significantly higher than the
+    second; false if it is lower."""
     values = [
         [value(seed) for seed in by_length(networks.matched[name]).values()]
         for _, name, value in samples

@@ -24,8 +24,8 @@ from experiments.suites import SUITES
 st.title("Launch", anchor=False)
 
 st.caption(
-    "A sweep runs every selected variant with the same settings. You can close this page: "
-    "the queue is in the store."
+    "A sweep runs every selected variant with the same settings. You can close this "
+    "page: runs continue."
 )
 
 access.say_what_viewers_miss()

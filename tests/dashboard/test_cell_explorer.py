@@ -281,7 +281,7 @@ def test_the_answer_is_that_of_any_comparison_of_these_cells(explore: Show) -> N
         f"GRU 8 · update bias 2 keeps half of its gradient longest: halving distance {life} steps"
     )
     assert plain(first) in texts(app)
-    assert "It differs from LSTM 8 by more than noise" in texts(app)
+    assert " differs significantly from LSTM 8" in texts(app)
 
 
 def test_the_curve_is_the_band_over_the_seeds_of_gradient_decay(explore: Show) -> None:

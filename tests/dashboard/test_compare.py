@@ -90,7 +90,7 @@ def test_one_run_alone_has_its_measures_and_no_verdict(scene: Scene, show: Show)
     app = show(PAGE, runs=ids(store, "gradient-decay")[:1])
     assert not app.exception
     assert "Only one group is selected" in said(app)
-    assert "Is it more than noise" not in said(app)
+    assert "Which differences are significant" not in said(app)
     assert len(app.dataframe[-1].value) == 1
 
 

@@ -49,7 +49,7 @@ def measure(store: Store, paper: Paper) -> list[str]:
 def test_an_empty_store_shows_every_card_closed(store: Store, show: Show) -> None:
     app = show(PAGE.path)
     assert not app.exception
-    assert app.subheader[0].value == plain("None of the 10 papers is measured yet.")
+    assert app.subheader[0].value == plain("None of the 11 papers is measured yet.")
     assert len(app.expander) == len(PAPERS)
     assert all("Not measured yet" in label_of(app, paper) for paper in PAPERS)
     assert not [key for key in keys(app) if key.startswith("run-")], "closed cards are not drawn"
@@ -119,7 +119,7 @@ def test_a_measured_card_has_its_parts_and_links_its_runs(store: Store, show: Sh
     ids = measure(store, HOCHREITER)
     app = show(PAGE.path, paper=HOCHREITER.name)
     assert not app.exception
-    assert app.subheader[0].value.startswith(plain("1 of 10 papers is measured"))
+    assert app.subheader[0].value.startswith(plain("1 of 11 papers is measured"))
     said = texts(app)
     for expectation in HOCHREITER.expectations:
         assert plain(expectation.statement) in said

@@ -31,7 +31,7 @@ def test_an_empty_store_prints_every_card_and_how_to_measure_them(
 ) -> None:
     assert main(["papers"]) == 0
     out, err = capsys.readouterr()
-    assert "None of the 10 papers is measured yet." in out
+    assert "None of the 11 papers is measured yet." in out
     assert all(paper.title in out for paper in PAPERS)
     assert "python -m experiments suite papers" in err
 
@@ -41,7 +41,7 @@ def test_a_measured_card_prints_each_part(
 ) -> None:
     assert main(["papers"]) == 0
     out = capsys.readouterr().out
-    assert "1 of 10 papers is measured" in out
+    assert "1 of 11 papers is measured" in out
     judged = Evidence(measured.table, PAPERS).judge(measured.runs(), {})
     for part in judged.verdicts[HOCHREITER.name].parts:
         assert part.statement.split(",")[0] in " ".join(out.split())

@@ -174,18 +174,19 @@ def _gates(comparison: Comparison) -> Iterator[str]:
     for names, reach in ((shorter, "less far than"), (weak, "less than twice as far as")):
         for name in (name for name in names if changed[name]):
             yield (
-                f"In {name}, 1% of the gradient reaches {reach} in {shortest}, by more than noise: "
-                f"with {listed(changed[name])} in place of PyTorch's default."
+                f"In {name}, 1% of the gradient reaches significantly {reach} in "
+                f"{shortest}, after a change made by hand: {listed(changed[name])}."
             )
         if usual := [name for name in names if not changed[name]]:
             yield (
-                f"In {shortened_list(usual, MAX_NAMED)}, 1% of the gradient reaches {reach} in "
-                f"{shortest}, by more than noise: gates alone do not keep the gradient alive."
+                f"In {shortened_list(usual, MAX_NAMED)}, 1% of the gradient reaches significantly "
+                f"{reach} in {shortest}: gates alone do not keep the gradient alive."
             )
 
 
 def _changed_start(settings: Mapping[str, Value]) -> list[str]:
-    """`forget bias -2`, `recurrent gain 0.5`: what was set of how a network starts."""
+    """`forget bias -2`, `recurrent gain 0.5`: what was changed of how a network starts, or added to
+    a trained one."""
     known = {setting.name: setting for setting in settings_of(GradientDecayConfig)}
     starts = ("initialisation", "recurrent_gain", "forget_bias", "update_bias")
     return [

@@ -6,7 +6,8 @@ last of T steps, or for two directions at the middle one of 2T − 1, with T on 
 
 Two things are said of a curve, which differ: at which distance it *has* fallen to half, to 1% and
 to the smallest float32, and how fast it falls further back, as the slope of a straight line on a
-log scale: an asymptotic decay rate ρ per step, with the half-life ln ½ / ln ρ and the line's R².
+log scale: the share ρ of the gradient that is kept per step (the asymptotic decay rate), with the
+half-life ln ½ / ln ρ and the line's R².
 """
 
 from __future__ import annotations
@@ -198,13 +199,15 @@ class DecayRow(Row):
         description=OF_FLOAT32,
         limit=longest_distance,
     )
-    decay_rate: float | None = measure("Asymptotic decay rate ρ", unit="per step", better="higher")
+    decay_rate: float | None = measure("Gradient kept per step ρ", unit="per step", better="higher")
     half_life_steps: float | None = measure("Asymptotic half-life", unit="steps", better="higher")
     line_fit: float | None = measure("R² of the line", description=LINE_FIT)
     log10_range_change: float | None = measure(
         "Change to 6T/10", unit="log₁₀", description=RANGE_CHANGE
     )
-    state_decay_rate: float | None = measure("State decay rate", unit="per step", better="higher")
+    state_decay_rate: float | None = measure(
+        "State gradient kept per step", unit="per step", better="higher"
+    )
     log10_last_over_first: float | None = measure(
         "Last over first",
         unit="log₁₀",
@@ -325,7 +328,7 @@ class GradientDecaySummary(Row):
         limit=longest_distance,
     )
     decay_rate: Estimate = measure(
-        "Asymptotic decay rate ρ",
+        "Gradient kept per step ρ",
         unit="per step",
         better="higher",
         description=(
@@ -355,7 +358,11 @@ class GradientDecaySummary(Row):
         margin=0.0,
     )
     state_decay_rate: Estimate = measure(
-        "State decay rate", unit="per step", better="higher", aggregation=GEOMETRIC_MEAN, margin=0.0
+        "State gradient kept per step",
+        unit="per step",
+        better="higher",
+        aggregation=GEOMETRIC_MEAN,
+        margin=0.0,
     )
     log10_last_over_first: Estimate = measure(
         "Last over first",
@@ -412,7 +419,7 @@ class GradientDecaySummary(Row):
         limit=longest_distance,
     )
     future_decay_rate: Estimate = measure(
-        "Asymptotic decay rate ρ, future",
+        "Gradient kept per step ρ, future",
         unit="per step",
         better="higher",
         description="The same on the other side of the loss, through the backward direction.",

@@ -160,8 +160,8 @@ def _attention(comparison: Comparison) -> Iterator[str]:
                 for name in (verdict.first, verdict.second)
             )
             finding = {
-                "better": "higher by more than noise",
-                "worse": "lower by more than noise",
+                "better": "significantly higher",
+                "worse": "significantly lower",
                 "equal within the margin": f"equal within {margin_in_words(result.column)}",
                 "not distinguishable": "not distinguishable",
             }.get(verdict.finding, "too few seeds for a verdict")
@@ -171,7 +171,7 @@ def _attention(comparison: Comparison) -> Iterator[str]:
             better = [v.first for v in verdicts if v.finding == "better"]
             names = f": {listed(better)}" if 0 < len(better) <= MAX_NAMED else ""
             yield (
-                f"Over all lengths {title} with attention is higher by more than noise in "
+                f"Over all lengths {title} with attention is significantly higher in "
                 f"{len(better)} of {counted(len(verdicts), 'pair')} of models{names}."
             )
 

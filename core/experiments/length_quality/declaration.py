@@ -50,8 +50,8 @@ DECODERS = ("same", *built_in_cells())
 def _one_directional(value: Any) -> Any:
     if isinstance(value, str) and value in variants() and value.startswith("bi-"):
         raise ValueError(
-            f"decoder is {value!r}; choose {listed(DECODERS, 'or')}: a backward direction reads "
-            "what comes later, and a decoder has not written it yet"
+            f"decoder is {value!r}; choose {listed(DECODERS, 'or')}: the backward half of a "
+            "bidirectional decoder needs tokens that have not been generated yet"
         )
     if value not in DECODERS and not is_cell(str(value)):
         raise ValueError(f"decoder is {shown(value)}; give {listed(DECODERS, 'or')}")

@@ -238,7 +238,7 @@ class AttemptRow(Row):
         ),
     )
     steps_to_learn: int | None = measure(
-        "Steps to learn",
+        "Training steps needed",
         unit="training steps",
         better="lower",
         description="The step of the first such validation; empty where there is none.",
@@ -288,7 +288,7 @@ class SeedRow(Row):
         description="Empty where training diverged at the lag that would end it.",
         limit=longest_lag,
     )
-    furthest_lag: int | None = measure("Furthest lag learned", unit="steps", limit=longest_lag)
+    furthest_lag: int | None = measure("Longest lag learned", unit="steps", limit=longest_lag)
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ class LagRow(Row):
     )
     chance: float | None = measure("Chance", unit="%", description="Its accuracy; adding has none.")
     steps_to_learn: Estimate = measure(
-        "Steps to learn",
+        "Training steps needed",
         unit="training steps",
         better="lower",
         description="Median over the seeds that learned it.",
@@ -361,7 +361,7 @@ class MemorySpanSummary(Row):
         named=lambda settings: (lag_words(settings).span, "steps"),
     )
     furthest_lag: Estimate = measure(
-        "Furthest lag learned",
+        "Longest lag learned",
         unit="steps",
         description=(
             "The same without regard to shorter lags that failed: the largest lag that a seed "
@@ -387,7 +387,7 @@ class MemorySpanSummary(Row):
         ),
     )
     steps_to_learn: Estimate = measure(
-        "Steps to learn",
+        "Training steps needed",
         unit="training steps",
         description="At the span; a longer span may take more.",
         aggregation=MEDIAN,

@@ -128,8 +128,8 @@ def remarks(comparison: Comparison) -> Iterator[str]:
         lowest = {p.both: comparison.estimate(p.both, "lowest_accuracy") for p in everywhere}
         name, hardest = min(lowest.items(), key=lambda item: item[1].value or 0.0)
         yield (
-            f"The gain of {_names(everywhere)} is significant at every look-ahead; at the hardest, "
-            f"the accuracy of {name} is {_percent(hardest)}."
+            f"The gain of {_names(everywhere)} is significant at every look-ahead; at the hardest "
+            f"one, the accuracy of {name} is {_percent(hardest)}."
         )
     yield from _controls(comparison, pairs)
     present = comparison.result("present_accuracy")
@@ -154,8 +154,8 @@ def matching_pairs(comparison: Comparison) -> list[Pair]:
 
 
 def _better(comparison: Comparison, pairs: Sequence[Pair], both: str, one: str) -> list[Pair]:
-    """Pairs in which one measure of both directions is above another of one direction by more
-    than noise; the pairs are the family."""
+    """Pairs in which one measure of both directions is significantly above another of one
+    direction; the pairs are the family."""
     first, second = comparison.result(both), comparison.result(one)
     if first is None or second is None:
         return []

@@ -65,7 +65,7 @@ class TwoSidedContextConfig(Config):
         6,
         ge=0,
         le=100,
-        title="Furthest",
+        title="Longest look-ahead",
         description=(
             "Look-aheads go from 0 to here: each up to 10, then "
             f"{', '.join(map(str, LOOK_AHEADS[11:]))}."
@@ -307,19 +307,19 @@ class TwoSidedContextSummary(Row):
         "Accuracy ahead", unit="%", better="higher", description="Mean over d ≥ 1."
     )
     lowest_accuracy: Estimate = measure(
-        "Accuracy at the hardest",
+        "Lowest accuracy ahead",
         unit="%",
         better="higher",
         description="The lowest over d ≥ 1, of each seed.",
     )
     highest_accuracy: Estimate = measure(
-        "Accuracy at the easiest",
+        "Highest accuracy ahead",
         unit="%",
         better="higher",
         description="The highest over d ≥ 1, of each seed.",
     )
     present_accuracy: Estimate = measure(
-        "Nothing ahead needed", unit="%", better="higher", description="Accuracy at d = 0."
+        "Accuracy without look-ahead", unit="%", better="higher", description="Accuracy at d = 0."
     )
     wider_accuracy: Estimate = measure(
         "Wider, ahead",

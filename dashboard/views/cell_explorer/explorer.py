@@ -191,18 +191,17 @@ def _of_parameter(subject: Subject, measure: str) -> Slider:
     assert shift is not None
     every = 2 if computed.stepped(subject).steps > cells.LONG else 1
     values = sorted({*cells.SHIFTS[::every], shift.by})
-    names = [f"{value:+g}".replace("-", "−") if value else "as drawn" for value in values]
-    trained = subject.start is not None
+    names = [f"{value:+g}".replace("-", "−") if value else "0" for value in values]
     return Slider(
         setting=SHIFT,
         title=f"Added to {shift.parameter}",
         positions=computed.family(subject, SHIFT, values, measure),
-        names=[name if name != "as drawn" or not trained else "as trained" for name in names],
+        names=names,
         labels=[cells.label_of(subject.at(SHIFT, value)) for value in values],
         chosen=values.index(shift.by),
         reset=values.index(0.0),
-        reset_title="As trained" if trained else "As drawn",
-        reset_help="Back to 0.",
+        reset_title="Back to 0",
+        reset_help="The parameter as it is.",
     )
 
 

@@ -413,7 +413,7 @@ def _frontier_in_words(points: pandas.DataFrame, best: Sequence[str], x: Column,
     return (
         f"On the broken line: {counted(len(best), 'group')} that no other one beats in both "
         f"measures; {counted(beaten, 'group')} beaten. Estimates decide this: the verdicts below "
-        "say which differences are more than noise."
+        "say which differences are significant."
     )
 
 

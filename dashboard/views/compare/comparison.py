@@ -198,7 +198,7 @@ def _verdicts(section: Section, result: Result) -> None:
                 f"{MAX_COMPARED}). Select fewer runs, or group them by a setting."
             )
         return
-    st.subheader("Is it more than noise?", anchor=False)
+    st.subheader("Which differences are significant?", anchor=False)
     words = "; ".join(f"{d.first} is {d.finding} {d.second}" for d in pairs[:20])
     findings = {pair.finding for pair in pairs}
     if len(findings) == 1 < len(pairs) and not pairs[0].distinguished:

@@ -33,9 +33,9 @@ TYPED: Mapping[str, tuple[str, str, str]] = {
 
 
 def box() -> None:
-    """Draw the budget's input, a table of what it buys, and links to launch at equal terms."""
+    """Draw the budget's input, the hidden sizes that fit, and links to launch at equal terms."""
     with st.container(border=True, key="budget"):
-        st.subheader("What a budget buys", anchor=False)
+        st.subheader("Hidden sizes for a budget", anchor=False)
         with st.grid(2, min_column_width=260):
             mode = controls.choice("Compare at", MODES, "budget_at")
             names = {e.name: e.title for e in all_experiments()}

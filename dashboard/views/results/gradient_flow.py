@@ -33,13 +33,13 @@ that is a mean over B samples gets there sooner. A curve that does not get there
 steps measured gives a lower bound (≥). Over seeds: the median, with an interval that assumes
 nothing of the distribution.
 
-**How does it fade further back?** The *asymptotic decay rate* is the slope of a straight line
-through k = T/10 to 6T/10, and the *asymptotic half-life* ln ½ / ln ρ follows from it: how many
-steps further halve what is left. It is not when half is gone: an LSTM with forget bias 2 loses half
-in 4 steps and then half of the rest in 22. R² is that of the line through the seed's curve in this
-range. Below 0.95 (a parabola from its vertex has 0.94) a straight line does not describe the curve:
-then no rate is said to fade or explode. A gradient is said to explode only if its line rises for
-sure, fits, and ends above where the curve began.
+**How does it fade further back?** The *gradient kept per step* ρ (the asymptotic decay rate) is the
+slope of a straight line through k = T/10 to 6T/10, and the *asymptotic half-life* ln ½ / ln ρ
+follows from it: how many steps further halve what is left. It is not when half is gone: an LSTM
+with forget bias 2 loses half in 4 steps and then half of the rest in 22. R² is that of the line
+through the seed's curve in this range. Below 0.95 (a parabola from its vertex has 0.94) a straight
+line does not describe the curve: then no rate is said to fade or explode. A gradient is said to
+explode only if its line rises for sure, fits, and ends above where the curve began.
 
 A norm of exactly zero (underflow) has no logarithm. It is counted and marked under the curves, and
 a curve ends where its first sample is lost: the mean over the others would say nothing of decay.

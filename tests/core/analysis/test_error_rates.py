@@ -17,7 +17,7 @@ from core.experiments.two_sided_context import TWO_SIDED_CONTEXT
 
 CLAIMS = {
     "who is best": r"is most accurate where",
-    "the headline": r"It differs from .* by more than noise",
+    "the headline": r"differs significantly from ",
     "at every look-ahead": r"is significant at every look-ahead",
     "context": r"later tokens, not capacity",
 }

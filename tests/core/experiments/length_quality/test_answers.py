@@ -66,13 +66,13 @@ def test_bleu_is_named_with_its_case_and_tokenisation() -> None:
 def test_a_comparison_names_who_holds_the_longest_sentences() -> None:
     words = answer(compared(*seeds(10.0, attention="none"), *seeds(27.0, attention="dot")))
     assert words.startswith("LSTM · dot attention handles the longest sentences: bottleneck length")
-    assert "from LSTM · no attention by more than noise (exact rank-sum test, n = 5)." in words
+    assert "from LSTM · no attention (exact rank-sum test, n = 5)." in words
 
 
 def test_one_model_has_no_interval_and_no_verdict() -> None:
     words = answer(compared(model(10.0), model(20.0, variant="gru")))
     assert "20 words (no interval: 1 seed)" in words
-    assert "With 1 seed each, no difference from LSTM is distinguishable from noise" in words
+    assert "With 1 seed each, no difference from LSTM can be significant" in words
 
 
 def test_what_never_fell_by_half_is_a_lower_bound_and_what_learned_nothing_is_named() -> None:
@@ -116,7 +116,7 @@ def test_a_run_of_an_older_version_has_no_such_length_and_says_why() -> None:
 
 def test_what_attention_adds_is_said_of_models_that_differ_in_nothing_else() -> None:
     pair = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 93.0, attention="dot")]
-    said = "token accuracy is 93.6 with attention and 24.6 without: higher by more than noise."
+    said = "token accuracy is 93.6 with attention and 24.6 without: significantly higher."
     assert said in " ".join(remarks(compared(*pair)))
     wider = [*seeds(10.0, 24.0, attention="none"), *seeds(27.0, 93.0, attention="dot", layers=2)]
     assert "with attention" not in " ".join(remarks(compared(*wider)))
@@ -139,4 +139,4 @@ def test_of_several_pairs_it_is_said_in_how_many_attention_helps() -> None:
         for made in seeds(10.0, accuracy, attention=attention, variant=variant)
     ]
     words = " ".join(remarks(compared(*pairs)))
-    assert "is higher by more than noise in 1 of 2 pairs of models: LSTM · dot attention." in words
+    assert "is significantly higher in 1 of 2 pairs of models: LSTM · dot attention." in words

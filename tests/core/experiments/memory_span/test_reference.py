@@ -52,7 +52,7 @@ def test_the_plain_rnn_does_not() -> None:
 
 @pytest.mark.slow
 def test_the_plain_rnns_span_is_shorter_than_the_lstms_with_forget_bias_one() -> None:
-    """On recall, by more than noise."""
+    """On recall, a significant difference."""
     spans = []
     for settings in ({"cell": "rnn"}, {"cell": "lstm", "forget_bias": 1.0}):
         config = MemorySpanConfig.from_flat({"hidden_size": 32, **settings})
