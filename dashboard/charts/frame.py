@@ -105,6 +105,15 @@ class Series:
         return narrow_legend(self.names, UNNAMED)
 
 
+def inked(named: pandas.DataFrame, styles: Mapping[str, Style]) -> pandas.DataFrame:
+    """Rows with labels, and the colour of each one's name as `ink`."""
+    return named.assign(ink=[styles[label].ink or styles[label].colour for label in named["label"]])
+
+
+INK = altair.Color(field="ink", type="nominal", scale=None)
+"""The colour of a name, which `inked` adds to the data."""
+
+
 def narrow_legend(names: Mapping[str, str], where: str, symbol: str = "stroke") -> altair.Legend:
     """The names of labels where a Vega expression says so, on a narrow screen; elsewhere, where
     they are beside the curves or marks, nothing."""

@@ -20,6 +20,7 @@ from dashboard.charts.curves import SEEDS, Repeats, thin
 from dashboard.charts.frame import (
     CHARACTER_PIXELS,
     FIT,
+    INK,
     NAME_GAP,
     WIDTH,
     ChartFrame,
@@ -28,6 +29,7 @@ from dashboard.charts.frame import (
     constant,
     faded,
     figure_height,
+    inked,
     interval_tooltips,
     isolation,
     label_tooltip,
@@ -276,14 +278,14 @@ def _named_ends(frame: ChartFrame, bands: pandas.DataFrame) -> pandas.DataFrame:
 def _names(frame: ChartFrame, named: pandas.DataFrame) -> Chart:
     """Names beside the ends of the curves, moved apart; left out on a narrow screen."""
     data = named.assign(value=named["height"])[["label", "name", frame.x_column.name, "value"]]
-    mark = altair.Chart(data).mark_text(
+    mark = altair.Chart(inked(data, frame.series.styles)).mark_text(
         align="left", dx=NAME_PIXELS, fontSize=12, fontWeight=600, clip=True
     )
     return mark.encode(
         x=frame.x(),
         y=frame.y(),
         text=frame.series.name(),
-        color=frame.series.colour(),
+        color=INK,
         opacity=faded(),
     )
 

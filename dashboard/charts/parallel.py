@@ -12,13 +12,10 @@ import pandas
 
 from dashboard.charts.frame import FIT, NARROW, figure_height
 from dashboard.charts.render import Chart, cached
-from dashboard.charts.theme import NEUTRAL, SEQUENTIAL
+from dashboard.charts.theme import NEUTRAL, PAGE, SEQUENTIAL
 from dashboard.ui.text import number
 
 HEIGHT = 360
-
-PAGE = {False: "#fcfcfa", True: "#12171d"}
-"""The page behind the figure, which keeps lines away from the ticks."""
 
 TICKS: dict[str, Any] = {"align": "left", "dx": 9, "fontSize": 12, "aria": False}
 

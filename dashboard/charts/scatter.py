@@ -16,6 +16,7 @@ import pandas
 from core.experiment import Column
 from dashboard.charts.frame import (
     FIT,
+    INK,
     NAME_GAP,
     WIDTH,
     Series,
@@ -23,6 +24,7 @@ from dashboard.charts.frame import (
     constant,
     faded,
     figure_height,
+    inked,
     isolation,
     label_tooltip,
     spread,
@@ -285,13 +287,13 @@ def _names(frame: ScatterFrame, data: pandas.DataFrame) -> Chart:
     """Names right of the plot, where no line crosses them, at the height of their marks."""
     heights = spread(list(data["y"]), NAME_GAP * frame.pixel, *frame.y_axis.ends)
     names = data[["label"]].assign(y=heights, name=data["label"].map(frame.series.names))
-    mark = altair.Chart(names).mark_text(
+    mark = altair.Chart(inked(names, frame.series.styles)).mark_text(
         align="left", dx=NAME_LEFT, fontSize=12, fontWeight=600, clip=True, cursor="pointer"
     )
     return mark.encode(
         x=constant("X", frame.series.x_end),
         y=frame.y(),
         text=frame.series.name(),
-        color=frame.series.colour(),
+        color=INK,
         opacity=faded(),
     )

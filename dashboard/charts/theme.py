@@ -57,6 +57,12 @@ SHADES_ON_LIGHT, SHADES_ON_DARK = (-0.5, 0.35), (0.0, 0.7)
 MIN_FULL_RANGE = 4
 """From this many shades on, they use the whole range; fewer stay nearer to the hue."""
 
+PAGE = {False: "#fcfcfa", True: "#12171d"}
+"""Dark or not → the background that figures stand on."""
+
+TEXT_CONTRAST = 4.5
+"""The least that WCAG 2 asks of text (AA)."""
+
 BASELINE_LIFT = 0.25
 """How much lighter a baseline is on a dark background, where its own hue would be too dark."""
 
@@ -67,6 +73,8 @@ class Style:
 
     colour: str
     dash: tuple[int, ...]
+    ink: str = ""
+    """Of its name; the same hue, as dark or as light as text has to be. Empty: `colour`."""
 
 
 BASELINE_STYLES: dict[str, Style] = {
@@ -91,8 +99,29 @@ def styles(series: Mapping[str, str], *, dark: bool = False) -> dict[str, Style]
         if len(labels) > 1:
             reach = min(1.0, (len(labels) + 1) / (MIN_FULL_RANGE + 1))
             amount = reach * (first + (last - first) * labels.index(label) / (len(labels) - 1))
-        style_of[label] = Style(shade(style.colour, amount), style.dash)
+        colour = shade(style.colour, amount)
+        style_of[label] = Style(colour, style.dash, readable(colour, dark=dark))
     return style_of
+
+
+def readable(colour: str, *, dark: bool) -> str:
+    """The colour, mixed with white on a dark page and with black on a light one until text in it
+    has a contrast of 4.5 to 1."""
+    way = 1 if dark else -1
+    shades = (shade(colour, way * step / 20) for step in range(20))
+    return next(s for s in shades if contrast(s, PAGE[dark]) >= TEXT_CONTRAST)
+
+
+def contrast(one: str, other: str) -> float:
+    """How much lighter the lighter colour is: 1 to 21, as WCAG 2 defines it."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def shade(colour: str, amount: float) -> str:

@@ -13,12 +13,14 @@ from core.analysis import choice
 from core.experiment import Better, Column
 from dashboard.charts.frame import (
     FIT,
+    INK,
     NAME_GAP,
     NARROW,
     WIDTH,
     caption,
     constant,
     figure_height,
+    inked,
     label_tooltip,
     narrow_legend,
     separated,
@@ -157,10 +159,10 @@ def tradeoff(
     layers.append(marks.encode(tooltip=tooltips))
     named = points if len(points) <= MAX_NAMES else points[points["label"].isin(best)]
     if not named.empty:
-        names = _names(named, logs, domains).encode(
+        names = _names(inked(named, styles), logs, domains).encode(
             x=across("x"),
             y=upward("place"),
-            color=colour,
+            color=INK,
             opacity=strength("of name"),
             text=constant("Text", {"expr": f"{narrow} ? '' : datum.label"}),
         )

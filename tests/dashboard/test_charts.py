@@ -20,7 +20,7 @@ from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.throughput import THROUGHPUT
 from core.explorer.exploration import NormRow
 from core.models.architecture import variant_title
-from core.models.registry import usual_variants, variants
+from core.models.registry import cell_kinds, usual_variants, variants
 from core.stats.estimates import AtLeast, Estimate
 from dashboard.charts import curves, dots, export, frame, heatmap, lines, scales, theme, verdicts
 from dashboard.charts.dots import dot_chart
@@ -445,8 +445,19 @@ def test_settings_of_one_variant_are_shades_and_bidirectional_ones_are_dashed(da
     shades = [made[f"LSTM {n}"].colour for n in range(4)]
     assert len(set(shades)) == 4
     assert all(contrast(colour, background) >= 2.2 for colour in shades)
-    assert made["bi-LSTM"] == theme.Style(theme.CELL_COLOURS["lstm"], theme.DASHED)
-    assert made["RNN"] == theme.Style(theme.CELL_COLOURS["rnn"], theme.SOLID)
+    for label, cell, dash in (("bi-LSTM", "lstm", theme.DASHED), ("RNN", "rnn", theme.SOLID)):
+        assert (made[label].colour, made[label].dash) == (theme.CELL_COLOURS[cell], dash)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_names_beside_curves_are_read_on_both_backgrounds_in_the_hue_of_their_curve(
+    dark: bool,
+) -> None:
+    cells = {cell: cell for cell in cell_kinds()} | {f"LSTM {n}": "lstm" for n in range(9)}
+    for style in theme.styles(cells, dark=dark).values():
+        assert contrast(style.ink, BACKGROUNDS["dark" if dark else "light"]) >= 4.5
+        mixed = [theme.shade(style.colour, (1 if dark else -1) * step / 20) for step in range(20)]
+        assert style.ink in mixed
 
 
 # --- axes --------------------------------------------------------------------------------------
