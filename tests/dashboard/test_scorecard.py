@@ -81,10 +81,10 @@ def test_an_empty_store_says_what_would_be_measured(
     ticked = [box.value for box in to_measure(app)]
     assert len(ticked) == len(all_experiments())
     assert 0 < ticked.count(True) < len(ticked), "only what is cheap"
-    said = texts(app)
+    labels = "".join(str(box.label) for box in app.expander)
     for experiment in all_experiments():
-        assert plain(experiment.question) in said
-    assert said.count("Not measured yet.") == len(all_experiments())
+        assert plain(experiment.question) in labels
+    assert labels.count("not measured") == len(all_experiments())
     assert "scorecard-queue" in keys(app)
     state = show_card(mode="Equal state")
     assert not state.exception
@@ -213,8 +213,11 @@ def test_one_question_alone_leaves_the_others_open(
 ) -> None:
     for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"input_size": [7]}):
         record(store, PARAMETER_COUNT, config, "one")
-    app = show_card()
+    app = show_card(question=PARAMETER_COUNT.name)
     assert not app.exception
+    labels = [str(box.label) for box in app.expander]
+    assert sum("not measured" in label for label in labels) == 8
+    assert any(plain("best: RNN") in label for label in labels)
     said = texts(app)
     assert plain("8 of 9 questions are not measured yet.") in said
     assert plain("All of its runs: input size 7; all else at its default; measured on cpu.") in said
@@ -250,13 +253,13 @@ def test_what_failed_and_was_made_since_is_not_said_to_have_failed() -> None:
 def test_at_equal_parameters_the_achieved_sizes_are_said(store: Store, show_card: Show) -> None:
     for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"parameter_budget": [9000]}):
         record(store, PARAMETER_COUNT, config, "one")
-    app = show_card(mode="Equal parameters")
+    app = show_card(mode="Equal parameters", question=PARAMETER_COUNT.name)
     assert not app.exception
     assert "budget of 9,000 parameters" in app.subheader[0].value
     assert plain("At 9,000 parameters (recurrent layers): RNN 67 → 8,911 (-0.99%)") in texts(app)
     for config in PARAMETER_COUNT.configs(["rnn", "lstm"], {"state_budget": [256, 512]}):
         record(store, PARAMETER_COUNT, config, "one")
-    app = show_card(mode="Equal state", state="256")
+    app = show_card(mode="Equal state", state="256", question=PARAMETER_COUNT.name)
     assert "at a state of 256 bytes" in app.subheader[0].value
     assert plain("LSTM 32 → 256 bytes, 12,544 parameters") in texts(app)
 

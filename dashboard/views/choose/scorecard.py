@@ -36,6 +36,7 @@ from core.analysis.scorecard_sentences import (
     absence,
     basis_in_words,
     scorecard_answer,
+    spoken,
     standing,
 )
 from core.experiment import COMPARED_AT, DEVICES
@@ -111,25 +112,48 @@ def offer_files(choice: Choice, snapshot: ScorecardSnapshot) -> None:
             downloads.offer(title, f"choice.{ending}", content, f"choice-{ending}")
 
 
+def draw_questions(card: Scorecard, runs: Mapping[str, RunRecord]) -> None:
+    """A line for each question with who is best; open, it has the verdict on each measure."""
+    names = [question.experiment.name for question in card.questions]
+    opened = controls.opened(OPEN, names)
+    with st.container(gap="xsmall", key="questions"):
+        for question in card.questions:
+            name = question.experiment.name
+            key = f"{OPEN}-{name}"
+            st.session_state[key] = name in opened
+            label = f"**{plain(question.experiment.question)}** :gray[{plain(_best(question))}]"
+            changed = (OPEN, names, name)
+            place = st.expander(label, key=key, on_change=controls.keep_opened, args=changed)
+            if place.open:
+                with place:
+                    draw_question(question, runs)
+
+
+def _best(question: QuestionCard) -> str:
+    """`best: LSTM, GRU`: who is the best in one of its measures; else why nobody is named."""
+    if question.basis is None:
+        return "not measured"
+    ranked = [line for line in question.lines if line.cells and not line.fixed]
+    best = dict.fromkeys(spoken(line.best) for line in ranked if line.best)
+    return f"best: {', '.join(best)}" if best else "no single best"
+
+
 def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None:
-    """Draw one question on a card of its own."""
-    name = question.experiment.name
-    with st.container(border=True, key=f"question-{name}"):
-        st.markdown(f"##### {plain(question.experiment.question)}")
-        for line in question.lines:
-            if line.cells:
-                st.markdown(plain(standing(line)))
-        if question.basis is not None:
-            st.caption(plain(f"All of its runs: {basis_in_words(question.basis)}."))
-        else:
-            st.text(absence(question))
-        if question.imported:
-            st.caption(MEASURED_ELSEWHERE)
-        states.sizes(question.experiment, question.sizes_of_columns)
-        claim_runs.show_evidence(f"question-{name}", question.runs, runs)
-        for launch in launches(question.experiment, question.missing):
-            label = plain(f"Launch {listed(launch.kinds)}")
-            st.page_link(LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=query(launch))
+    """Draw the verdict on each measure of a question, its runs, and what is missing."""
+    for line in question.lines:
+        if line.cells:
+            st.markdown(plain(standing(line)))
+    if question.basis is not None:
+        st.caption(plain(f"All of its runs: {basis_in_words(question.basis)}."))
+    else:
+        st.text(absence(question))
+    if question.imported:
+        st.caption(MEASURED_ELSEWHERE)
+    states.sizes(question.experiment, question.sizes_of_columns)
+    claim_runs.show_evidence(f"question-{question.experiment.name}", question.runs, runs)
+    for launch in launches(question.experiment, question.missing):
+        label = plain(f"Launch {listed(launch.kinds)}")
+        st.page_link(LAUNCH.path, label=label, icon=LAUNCH.icon, query_params=query(launch))
 
 
 def query(launch: Launch) -> dict[str, str | Sequence[str]]:
@@ -170,8 +194,7 @@ def draw() -> None:
         with panels:
             figures.draw_panels(card)
     st.subheader("Question by question", anchor=False)
-    for question in card.questions:
-        draw_question(question, snapshot.runs)
+    draw_questions(card, snapshot.runs)
     _properties(snapshot)
     offer_files(choice, snapshot)
     held = {"kinds": kinds, TERM_CONTROLS[terms.mode][1]: _amount(terms)}
@@ -211,6 +234,9 @@ def _offer_budget(card: Scorecard) -> None:
                     query_params={**kept, **chosen, limits.LIMIT: others},
                 )
 
+
+OPEN = "question"
+"""In the address: the names of the questions that are open."""
 
 MEASURED_ELSEWHERE = "Times of another computer: what is missing can be measured only there."
 
