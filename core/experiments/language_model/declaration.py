@@ -342,8 +342,8 @@ class PositionRow(Row):
         description="Characters of the window that were read before.",
     )
     bits: float | None = measure(
-        "Bits per character",
-        unit="bits",
+        "Cross-entropy",
+        unit="bits per character",
         better="lower",
         description="Of the character there, mean over the windows. Empty: diverged.",
     )
@@ -374,8 +374,8 @@ class ContextRow(Row):
         description="How many characters are read, from an empty state, before each tested one.",
     )
     bits: float | None = measure(
-        "Bits per character",
-        unit="bits",
+        "Cross-entropy",
+        unit="bits per character",
         better="lower",
         description="Mean over the last characters of the windows. Empty: diverged.",
     )
@@ -408,8 +408,8 @@ class SeedRow(Row):
     seed: int = seed_axis()
     learning_rate: float = measure("Learning rate")
     bits: float | None = measure(
-        "Bits per character",
-        unit="bits",
+        "Cross-entropy",
+        unit="bits per character",
         better="lower",
         description="With the longest context. Empty where training diverged.",
     )
@@ -428,8 +428,8 @@ class LanguageModelSummary(Row):
     title: ClassVar[str] = "Summary"
 
     bits: Estimate = measure(
-        "Bits per character",
-        unit="bits",
+        "Cross-entropy",
+        unit="bits per character",
         better="lower",
         description=(
             "Cross-entropy of the test characters with the longest context; mean over seeds. The "
