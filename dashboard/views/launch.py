@@ -32,8 +32,10 @@ access.say_what_viewers_miss()
 
 active_runs.link_to_live_runs()
 
+titles = {e.name: e.title for e in all_experiments()}
+
 chosen = controls.choice(
-    "Experiment", [e.name for e in all_experiments()], "experiment", then=forms.start_over
+    "Experiment", list(titles), "experiment", names=titles, then=forms.start_over
 )
 
 experiment = experiment_named(chosen)
