@@ -22,7 +22,7 @@ def test_a_comparison_is_launched_and_read(visitor: Visitor, address: str) -> No
     keyboard.reach("link", "Launch")
     keyboard.press("Enter")
     page.get_by_role("heading", name="Launch").wait_for()
-    keyboard.reach("radio", "gradient-decay")
+    keyboard.reach("radio", "Gradient flow")
     keyboard.press("ArrowRight", "Space")
     page.wait_for_url("**experiment=parameter-count**")
     keyboard.reach("button", "RNN")
