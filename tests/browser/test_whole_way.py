@@ -52,7 +52,7 @@ def test_from_an_empty_store_to_the_numbers(
     assert len(served_store.runs()) == len(usual_variants()), "the second click starts nothing"
     visitor.settle()
     page.get_by_role("link", name="Open Gradient flow").click()
-    page.get_by_role("heading", name=re.compile("halving distance")).wait_for()
+    page.get_by_role("heading", name=re.compile("1% distance")).wait_for()
     visitor.settle()
 
     open_files(page)
@@ -92,7 +92,7 @@ def recorded_lines(
 
 def test_the_answer_is_the_experiments_own(visitor: Visitor, address: str) -> None:
     visitor.open(f"{address}/gradient-flow")
-    visitor.page.get_by_role("heading", name=re.compile("halving distance")).wait_for()
+    visitor.page.get_by_role("heading", name=re.compile("1% distance")).wait_for()
     visitor.page.get_by_text("How this was measured").click()
     visitor.page.get_by_text("All of these runs").wait_for()
     assert visitor.problems == []

@@ -19,7 +19,6 @@ from streamlit.testing.v1 import AppTest
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientDecayConfig, GradientRow
 from core.explorer.exploration import Exploration, ExplorerConfig
-from core.formatting import number as significant
 from core.models import own_cells
 from core.models.registry import cell_kind, cell_kinds
 from core.settings import BadSetting
@@ -274,12 +273,9 @@ def test_a_cell_that_cannot_be_stepped_or_is_gone_is_a_sentence(
 
 def test_the_answer_is_that_of_any_comparison_of_these_cells(explore: Show) -> None:
     app = explore(second_cell="GRU", second_update_bias="2")
-    best = computed.curve(fresh(cell="gru", update_bias=2.0)).summary.half_distance_steps
-    assert best.value is not None
-    life = significant(best.value)
-    first = (
-        f"GRU 8 · update bias 2 keeps half of its gradient longest: halving distance {life} steps"
-    )
+    best = computed.curve(fresh(cell="gru", update_bias=2.0)).summary.percent_distance_steps
+    assert best.value == SETTINGS["sequence_length"] - 1, "it does not fall to 1% within the curve"
+    first = "GRU 8 · update bias 2 keeps 1% of its gradient longest: 1% distance ≥ 11 steps"
     assert plain(first) in texts(app)
     assert " differs significantly from LSTM 8" in texts(app)
 

@@ -119,10 +119,10 @@ def test_zeros_are_mentioned_where_there_are_some() -> None:
     )
 
 
-def test_a_comparison_names_who_keeps_half_longest_and_how_it_goes_on() -> None:
+def test_a_comparison_names_who_keeps_one_percent_longest_and_how_it_goes_on() -> None:
     words = answer(compared(RNN, LSTM_1))
-    assert words.startswith("LSTM keeps half of its gradient longest: halving distance 4.60 steps")
-    assert "RNN has 1.22 steps." in words
+    assert words.startswith("LSTM keeps 1% of its gradient longest: 1% distance 30.5 steps")
+    assert "RNN has 8.12 steps." in words
     assert " differs significantly from RNN (exact rank-sum test" in words
     assert "In LSTM, from k = 10 to 60 it keeps 0.860 of the gradient per step" in words
 
@@ -198,7 +198,7 @@ def test_one_seed_each_ranks_nothing() -> None:
 
 def test_a_run_without_a_rate_is_named_as_having_none() -> None:
     words = answer(compared(RNN, LSTM_1, gradient(None, "gru", n=0)))
-    assert "GRU has no halving distance." in words
+    assert "GRU has no 1% distance." in words
 
 
 def test_an_orthogonal_recurrence_is_not_said_to_fade_by_rounding() -> None:
