@@ -34,13 +34,10 @@ from core.models.architecture import Architecture
 from core.models.registry import USUAL_CELLS, cell_kind, variant_settings
 from core.settings import BadSetting, shown
 from experiments.scorecards import ScorecardSnapshot
-from experiments.suites import SMALL_TRANSLATOR, Suite
-
-BUDGET = 50_000
-"""Parameters of every network, unless somebody asks for others."""
+from experiments.suites import CARD_GRADIENT, SMALL_TRANSLATOR, Suite
 
 SETTINGS: Sequence[tuple[Experiment, Mapping[str, tuple[object, ...]]]] = (
-    (GRADIENT_DECAY, {}),
+    (GRADIENT_DECAY, CARD_GRADIENT),
     (PARAMETER_COUNT, {}),
     (
         MEMORY_SPAN,

@@ -25,7 +25,6 @@ from core.models.registry import usual_variants, variants
 from core.settings import BadSetting
 from core.store.records import ENDED, STATUSES
 from experiments import (
-    cards,
     commands,
     commands_bundles,
     commands_cells,
@@ -34,7 +33,7 @@ from experiments import (
 )
 from experiments.export import EXPORT_FORMATS
 from experiments.hosting import TEAM_PORT
-from experiments.suites import SUITES
+from experiments.suites import CARD_BUDGET, SUITES
 
 VARIANT_SETTINGS = ("cell", "bidirectional")
 """Settings that have no flag of their own: `--variants` stands for them."""
@@ -227,9 +226,9 @@ def _add_cells(verb: Callable[[str, str, commands.Command], argparse.ArgumentPar
     card.add_argument("cell", metavar="CELL", help="a Python file, or the name of a cell: min-gru")
     card.add_argument(
         "--parameters",
-        default=str(cards.BUDGET),
+        default=str(CARD_BUDGET),
         metavar="BUDGET",
-        help=f"of every network, as nearly as whole widths allow; default: {cards.BUDGET:,}",
+        help=f"of every network, as nearly as whole widths allow; default: {CARD_BUDGET:,}",
     )
     card.add_argument("--queue", action="store_true", help="queue its runs for the worker")
     card.add_argument("--output", metavar="FILE", help="write the card as HTML, too")

@@ -122,6 +122,15 @@ SMALL_TEXT: Mapping[str, tuple[object, ...]] = {
 
 ATTENTION = "transformer"
 
+CARD_BUDGET = 50_000
+"""Parameters of every network of a report card, unless somebody asks for others."""
+
+CARD_GRADIENT: Mapping[str, tuple[object, ...]] = {"spectrum": (False,)}
+"""Without Jacobians: those of a cell that needs a thousand units for its parameters take hours."""
+
+CARD_CELL = "min-gru"
+"""The cell whose card opens first."""
+
 BEYOND_CLAIMS = (
     Measurement("the chapter's set-up", GRADIENT_DECAY, ALL, preset="chapter", headline=True),
     Measurement(
@@ -230,6 +239,12 @@ SUITES: tuple[Suite, ...] = (
         (
             Measurement("six variants", GRADIENT_DECAY, ALL, headline=True),
             Measurement("six variants, what they hold", PARAMETER_COUNT, ALL, headline=True),
+            Measurement(
+                "the gradient of a minGRU's report card",
+                GRADIENT_DECAY,
+                (*ONE_DIRECTION, CARD_CELL),
+                {**CARD_GRADIENT, "parameter_budget": (CARD_BUDGET,)},
+            ),
             Measurement(
                 "one direction and two",
                 TWO_SIDED_CONTEXT,

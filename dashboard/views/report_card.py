@@ -23,6 +23,7 @@ from dashboard.views.choose import table
 from experiments import cards, cells
 from experiments.reports.html import scorecard_report
 from experiments.scorecards import ScorecardSnapshot
+from experiments.suites import CARD_BUDGET, CARD_CELL
 
 BUDGETS = (20_000, 50_000, 100_000, 200_000)
 
@@ -68,7 +69,7 @@ def _added(name: str, content: bytes) -> None:
 
 
 def choose_cell() -> str:
-    """The cell in the address, else the one that was added last, else the first that is new."""
+    """The cell in the address, else the one that was added last, else the one of the first look."""
     own = sorted(own_cells.offered().values(), key=lambda version: -version.added)
     names = {name: kind.title for name, kind in cell_kinds().items() if name not in USUAL_CELLS}
     ordered = [*(version.name for version in own), *(n for n in names if "@" not in n)]
@@ -76,7 +77,8 @@ def choose_cell() -> str:
     earlier = [name for name in asked if own_cells.version(name) is not None]
     names |= {name: v.shown for name in earlier if (v := own_cells.version(name)) is not None}
     options = list(dict.fromkeys([*ordered, *earlier]))
-    return controls.choice("Cell", options, "cell", default=ordered[0], most=0, names=names)
+    default = own[0].name if own else CARD_CELL
+    return controls.choice("Cell", options, "cell", default=default, most=0, names=names)
 
 
 def choose_budget() -> int:
@@ -89,7 +91,7 @@ def choose_budget() -> int:
         "Parameters",
         [f"{budget:,}" for budget in BUDGETS],
         "budget",
-        f"{cards.BUDGET:,}",
+        f"{CARD_BUDGET:,}",
         read,
         help="Of every network, as nearly as whole widths allow; type any other: 75k.",
     )

@@ -22,6 +22,7 @@ from core.settings import BadSetting
 from core.store.tracking import Store
 from experiments.__main__ import main
 from experiments.cards import Card, card_suite, cell_named
+from experiments.suites import CARD_BUDGET, CARD_CELL, suite_named
 from tests.core.analysis.test_scorecard import Made, quality
 from tests.house import PROJECT
 
@@ -53,6 +54,12 @@ def test_its_suite_asks_every_question_of_four_cells_at_one_budget() -> None:
         assert {c.architecture.cell for c in mine} == {"rnn", "lstm", "gru", "min-gru"}
         assert {c.parameter_budget for c in mine} == {50_000}
     assert suite.name == "card-min-gru-50000"
+
+
+def test_the_first_look_answers_a_question_of_the_card_that_opens_first() -> None:
+    card = card_suite(CARD_CELL, CARD_BUDGET).configs()
+    shared = [run for run in suite_named("first-look").configs() if run in card]
+    assert len(shared) == 4, "of the cell and each usual one: equal to the last setting"
 
 
 def test_the_card_of_a_usual_cell_has_three_columns() -> None:

@@ -50,7 +50,7 @@ def test_serve_starts_everything_measures_and_stops_everything(
         assert dashboard_service(store, dashboard).answers()
         assert mlflow_service(store, mlflow).answers()
         until(lambda: worker_status(store) is not None)
-        assert len(store.runs()) == 36, "an empty store gets the first-look suite"
+        assert len(store.runs()) == 40, "an empty store gets the first-look suite"
         until(lambda: any(record.status == "FINISHED" for record in store.runs()))
         page = urllib.request.urlopen(f"http://127.0.0.1:{dashboard}/").read()
         assert b"<title>" in page
