@@ -110,10 +110,6 @@ def inked(named: pandas.DataFrame, styles: Mapping[str, Style]) -> pandas.DataFr
     return named.assign(ink=[styles[label].ink or styles[label].colour for label in named["label"]])
 
 
-INK = altair.Color(field="ink", type="nominal", scale=None)
-"""The colour of a name, which `inked` adds to the data."""
-
-
 def narrow_legend(names: Mapping[str, str], where: str, symbol: str = "stroke") -> altair.Legend:
     """The names of labels where a Vega expression says so, on a narrow screen; elsewhere, where
     they are beside the curves or marks, nothing."""
@@ -343,9 +339,13 @@ def zoom() -> altair.Parameter:
     )
 
 
-def constant(channel: Literal["X", "X2", "Y", "Text"], value: object) -> Any:
+def constant(channel: Literal["X", "X2", "Y", "Text", "Color"], value: object) -> Any:
     """What a channel has at every point; `altair.value` takes 4 ms to find the channel's class."""
     return getattr(altair, f"{channel}Value")(value)
+
+
+INK = constant("Color", {"expr": "datum.ink"})
+"""The colour of a name, which `inked` adds to the data. A field would be a legend of its own."""
 
 
 def label_tooltip() -> altair.Tooltip:

@@ -212,5 +212,5 @@ def _names(
     places = [10**level if logs["y"] else level for level in levels]
     left = [place < RIGHT * WIDTH for place in lefts]
     return altair.Chart(
-        points.assign(place=places, left=left)[["label", "x", "place", "left", "of name"]]
+        points.assign(place=places, left=left)[["label", "x", "place", "left", "of name", "ink"]]
     )

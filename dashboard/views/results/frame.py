@@ -33,6 +33,7 @@ from dashboard.ui import controls, housekeeping, links, more_seeds, states, tabl
 from dashboard.ui.text import day, first_sentences, interval, moment, number, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
+from experiments.queue import launch_id
 
 MAX_RUNS = 500
 """In the picker of single runs; older ones are reached through their sweep."""
@@ -236,13 +237,14 @@ def _other_answers(
     if sweep.finished:
         housekeeping.pin_button(sweep, is_headline=sweep.name == headline.name)
     page = page_of(experiment.name)
-    newest = next((s for s in launches if s.finished and not s.archived), None)
-    newer = newest is not None and newest.launched > sweep.launched
+    own = launch_id(sweep.name)
+    others = (s for s in launches if s.finished and not s.archived and launch_id(s.name) != own)
+    newest = next(others, None)
     if page is None:
         return
     if sweep.name != headline.name:
         label, other = "Open what the Overview shows", headline
-    elif newest is not None and newer:
+    elif newest is not None and newest.launched > sweep.launched:
         label, other = f"A newer comparison: {inline_text(newest.subject)}", newest
     else:
         return
