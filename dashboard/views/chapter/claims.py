@@ -168,12 +168,14 @@ def draw_claims(judged: ClaimStatus) -> None:
 
 
 def label(claim: Claim, judged: ClaimStatus) -> str:
-    """`8 · LSTM and GRU restore early gradients`, its verdict and the measured number, for those
-    who may see them."""
+    """`8 · LSTM and GRU restore early gradients`, its verdict and what was measured, for those who
+    may see them."""
     verdict = judged.verdicts[claim.number]
     words = f"**{claim.number}** · {plain(claim.title)} {_badge(claim, judged)}"
-    known = verdict.measured and predictions.revealed(claim)
-    return f"{words} :gray[{plain(verdict.measured)}]" if known else words
+    if not verdict.measured or not predictions.revealed(claim):
+        return words
+    quantity = claim.quantity.partition("; ")[0]
+    return f"{words} :small[:gray[{plain(f'{quantity}: {verdict.measured}')}]]"
 
 
 def _badge(claim: Claim, judged: ClaimStatus) -> str:
