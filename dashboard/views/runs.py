@@ -28,10 +28,11 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         "Experiment",
         [ALL, *(e.name for e in all_experiments())],
         "experiment",
+        names={e.name: e.title for e in all_experiments()},
         then=_forget_columns,
     )
     words = controls.any_of("Status", [STATUS_WORDS[status] for status in STATUSES], "status")
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="search-row"):
     query = search.box()
     deleted = controls.switch("Deleted", "deleted", default=False)
     states.refresh_button()

@@ -85,6 +85,8 @@ def test_the_first_sentence_may_hold_numbers() -> None:
     assert first == "Half is gone after 1.5 steps (8 seeds), no more."
     assert rest == "It fades fastest in RNN. So there."
     assert first_sentence("No more than this") == ("No more than this", "")
+    for name in ("bi-RNN", "minGRU", "sLSTM"):
+        assert first_sentence(f"RNN has 2 steps. {name} differs.")[1] == f"{name} differs."
 
 
 def test_plain_text_has_no_unescaped_markdown() -> None:
