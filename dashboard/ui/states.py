@@ -17,7 +17,14 @@ from core.store.records import RunRecord
 from dashboard.navigation import LAUNCH, RUNS, launching
 from dashboard.store import cache
 from dashboard.ui import actions, controls
-from dashboard.ui.text import first_sentence, plain, progress, rough_time, status_message
+from dashboard.ui.text import (
+    first_sentence,
+    first_sentences,
+    plain,
+    progress,
+    rough_time,
+    status_message,
+)
 from experiments import queue, worker
 
 POLL_SECONDS = 1.0
@@ -100,6 +107,14 @@ def refresh_button() -> None:
         cache.reader().reread()
         cache.reader().refresh()
         st.rerun()
+
+
+SENTENCES_ABOVE = 2
+
+
+def above_and_below(text: str) -> tuple[str, str]:
+    """Of an answer, what stands above the figures, and what stands with the table."""
+    return first_sentences(text, SENTENCES_ABOVE)
 
 
 def answer(text: str, conditions: str = "") -> None:

@@ -143,7 +143,14 @@ def test_choose_repeats_no_times_of_another_computer_here(both: Store, show: Sho
     records = ScorecardIndex(both.table).at(both.runs()).records
     machine = next(record.machine for record in records if record.imported)
     kinds = ["RNN", "LSTM", "GRU"]
-    app = show("views/choose/page.py", machine=machine, kinds=kinds, limit="p99<=1s", width="64")
+    app = show(
+        "views/choose/page.py",
+        machine=machine,
+        kinds=kinds,
+        limit="p99<=1s",
+        width="64",
+        question="throughput",
+    )
     assert not app.exception
     assert plain("Throughput was measured on another computer; repeat it there.") in texts(app)
     assert MEASURED_ELSEWHERE in texts(app)

@@ -306,7 +306,7 @@ def test_quality_is_traded_against_what_is_limited_or_the_latency(
     kinds, terms = ["RNN", "LSTM", "GRU"], Terms(hidden_size=64)
     card = snapshot.scorecard(kinds, terms)
     lines = weighable(card)
-    assert usual_measures(card) == ("half_distance_steps", "latency_p99_us")
+    assert usual_measures(card) == ("percent_distance_steps", "latency_p99_us")
     limited = snapshot.scorecard(kinds, terms, limits=parse_limits(["state<=1k", "span>=2"]))
     y, x = usual_measures(limited)
     assert (x, y) == ("state_bytes", "span")

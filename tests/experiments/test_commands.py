@@ -352,7 +352,7 @@ def test_every_suite_is_made_of_valid_configs() -> None:
 
     names = ["first-look", "reference", "chapter", "successors", "papers", "full"]
     assert [suite.name for suite in SUITES] == names
-    assert len(SUITES[0].configs()) == 36
+    assert len(SUITES[0].configs()) == 40
     for suite in SUITES:
         configs = suite.configs()
         assert len(configs) >= 6

@@ -118,7 +118,7 @@ def test_limits_and_verdicts_are_in_every_file(
         "latency_p99_us<=1000000",
     ]
     gru = next(row for row in rows(ask("--format", "csv")) if row["variant"] == "GRU")
-    assert gru["measure"] == "half_distance_steps"
+    assert gru["measure"] == "percent_distance_steps"
     assert (gru["limit"], gru["all_limits_fit"]) == ("", "does not fit")
     counted = [row for row in rows(ask("--format", "csv")) if row["measure"] == "parameters"]
     assert [row["limit_fits"] for row in counted] == ["fits", "fits", "does not fit"]

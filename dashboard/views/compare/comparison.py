@@ -140,7 +140,8 @@ def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) 
             names = [NO_HIGHLIGHT, *(group.name for group in comparison.groups)]
             highlighted = controls.choice("Highlight", names, section.key("highlight"), most=0)
     with top:
-        states.answer(answer(comparison))
+        leading, further = states.above_and_below(answer(comparison))
+        states.answer(leading)
         states.sizes(comparison.experiment, sizes_of(comparison.experiment, comparison.groups))
         more_seeds.offer(comparison)
         _remarks(comparison)
@@ -152,6 +153,7 @@ def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) 
     st.subheader("Settings that differ", anchor=False)
     settings_table(comparison)
     st.subheader("Every measure", anchor=False)
+    st.markdown(plain(further))
     measures_table(comparison)
     with st.expander("How this was measured", icon=":material/science:"):
         st.markdown(plain(method(comparison)))

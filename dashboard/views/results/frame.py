@@ -30,7 +30,7 @@ from dashboard.navigation import page_of
 from dashboard.store import cache, sweeps
 from dashboard.store.sweeps import Sweep
 from dashboard.ui import controls, housekeeping, links, more_seeds, states, tables
-from dashboard.ui.text import day, first_sentences, interval, moment, number, plain
+from dashboard.ui.text import day, interval, moment, number, plain
 from dashboard.views.compare import picking
 from dashboard.views.compare.picking import ID_LETTERS
 from experiments.queue import launch_id
@@ -42,9 +42,6 @@ MAX_SUBJECTS = 2
 """The most sweeps that are named as the origin of the runs shown; more are counted."""
 
 INTERVALS = "In brackets: 95% intervals."
-
-SENTENCES_ABOVE = 2
-"""Of the answer, above the figures; the others stand with the table."""
 
 PROVENANCE = ("device", "chip", "host", "torch", "python", "mlflow.source.git.commit")
 
@@ -72,7 +69,7 @@ def results_page(
     if shown is not None:
         st.subheader("Results", anchor=False)
         comparison = cache.comparison(experiment, shown.runs)
-        _, further = first_sentences(sentences.answer(comparison), SENTENCES_ABOVE)
+        _, further = states.above_and_below(sentences.answer(comparison))
         st.markdown(plain(further))
         results_table(shown)
         picking.compare_link("Compare these runs", [run.run_id for run in shown.runs])
@@ -112,7 +109,7 @@ def _shown(experiment: Experiment, setup: Callable[[Shown], str] | None) -> Show
         network = sentences.conditions(experiment, chosen.runs, network_only=setup is not None)
         under = [f"{network[:1].upper()}{network[1:]}."] if network else []
         under += [setup(shown)] if setup else []
-        leading, _ = first_sentences(sentences.answer(comparison), SENTENCES_ABOVE)
+        leading, _ = states.above_and_below(sentences.answer(comparison))
         under += [INTERVALS] if "[" in leading else []
         states.answer(leading, " ".join(under))
         states.sizes(experiment, sizes_of(experiment, comparison.groups))

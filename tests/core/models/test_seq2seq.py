@@ -128,7 +128,7 @@ def test_attention_off_and_on_have_equally_many_parameters() -> None:
 
 @pytest.mark.parametrize("decoder", ["bi-rnn", "bi-lstm", "bi-gru"])
 def test_a_bidirectional_decoder_is_refused_with_the_reason(decoder: str) -> None:
-    with pytest.raises(BadSetting, match="a backward direction reads what comes later"):
+    with pytest.raises(BadSetting, match="needs tokens that have not been generated yet"):
         model("lstm", decoder=decoder)
 
 

@@ -341,7 +341,7 @@ def test_work_grows_with_everything_that_takes_time() -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"decoder": "bi-lstm"}, "a backward direction reads what comes later"),
+        ({"decoder": "bi-lstm"}, "needs tokens that have not been generated yet"),
         ({"decoder": "x"}, "decoder is 'x'; give same, rnn, lstm, gru, min-gru, "),
         ({"bucket_width": 0}, "bucket_width is 0; give a whole number from 1 to 100"),
         ({"longest_trained": 2}, "longest_trained is 2, but shortest is 3; give at least that"),
