@@ -306,6 +306,7 @@ def test_a_figure_is_a_file_that_says_what_it_is_of_and_names_each_curve_once() 
     assert scales.heading(MEASURE) in wide
 
 
+@pytest.mark.slow
 def test_a_figure_is_a_picture() -> None:
     chart = lines.for_print(lines.line_chart(bands(X.name), X, MEASURE, STYLES))
     assert export.render(chart.to_dict(), "png").read().startswith(b"\x89PNG")

@@ -75,6 +75,7 @@ def test_runs_of_two_experiments_have_a_part_each(scene: Scene, show: Show) -> N
     assert "within one only" in said(app)
 
 
+@pytest.mark.slow
 def test_every_experiment_can_be_compared(scene: Scene, show: Show) -> None:
     store = scene("wide")
     app = show(PAGE, runs=[run for e in all_experiments() for run in ids(store, e.name)])

@@ -80,7 +80,7 @@ def proxy() -> Iterator[Proxy]:
     servers = [ThreadingHTTPServer(("127.0.0.1", 0), StandIn) for _ in range(2)]
     for server in servers:
         server.verdicts = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     folder = Path(tempfile.mkdtemp(prefix="unroll-proxy-"))
     (folder / "logs").mkdir()
     (folder / "proxy" / "temporary").mkdir(parents=True)

@@ -79,6 +79,7 @@ def test_no_password_is_in_the_command_of_the_mlflow_ui_or_in_its_links() -> Non
     assert without_user("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
 
 
+@pytest.mark.slow
 def test_a_guard_ends_what_is_left_when_its_master_is_killed() -> None:
     """The master starts two processes, each with a child."""
     code = (

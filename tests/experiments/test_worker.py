@@ -210,6 +210,7 @@ def test_a_worker_does_not_end_while_there_is_work(errand: Errand) -> None:
     assert len(errand.store.runs()) == 2
 
 
+@pytest.mark.slow
 def test_a_run_whose_rows_cannot_be_read_does_not_hold_up_the_queue(errand: Errand) -> None:
     store, broken = errand.store, errand.broken
     assert store.run(broken).status == "FAILED"

@@ -16,6 +16,7 @@ def harmless(lines: object) -> str:
 VICTIMS = ("child", "worker", "fork server")
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_shot_loses_nothing() -> None:
     assert "FINISHED" in harmless(kills.kills(1, seed=5, runs=2, victims=["worker"]))
 

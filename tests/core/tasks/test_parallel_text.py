@@ -364,7 +364,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(parallel_text, "SHA256", sums)
     Home.files, Home.break_at, Home.ranges = files, None, []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Home)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/"
     server.shutdown()
     server.server_close()
