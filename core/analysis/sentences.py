@@ -360,9 +360,9 @@ def estimate_in_words(
     ends, number_of = interval(estimate), repeats_in_words(result, name, comparison.repeat)
     if not number_of:
         return value
-    if ends:
-        return f"{value} [{ends}]{f' ({number_of})' if repeats else ''}"
     values = result.values[name]
+    if ends and (_narrow_interval(estimate) or len({*values}) > 1):
+        return f"{value} [{ends}]{f' ({number_of})' if repeats else ''}"
     if len(values) > 1:
         return f"{value} ({range_in_words(values, REPEAT_NOUNS[comparison.repeat])})"
     return f"{value} (no interval: {number_of})"

@@ -127,6 +127,11 @@ def test_a_comparison_names_who_keeps_one_percent_longest_and_how_it_goes_on() -
     assert "In LSTM, from k = 10 to 60 it keeps 0.860 of the gradient per step" in words
 
 
+def test_what_never_falls_to_one_percent_has_one_lower_bound_and_no_interval_of_it() -> None:
+    words = answer(compared(RNN, gradient(0.99, "lstm")))
+    assert "1% distance ≥ 99 steps (the same in all 8 seeds); RNN has 8.12 steps." in words
+
+
 def test_what_has_lost_half_early_but_keeps_one_percent_is_told() -> None:
     """Forget bias 3 in small: half is gone sooner than in the other, 99% never."""
     lasting = bent(1.001, 0.5, 0.3)
