@@ -56,9 +56,10 @@ def test_its_suite_asks_every_question_of_four_cells_at_one_budget() -> None:
     assert suite.name == "card-min-gru-50000"
 
 
-def test_the_first_look_answers_a_question_of_the_card_that_opens_first() -> None:
+@pytest.mark.parametrize("name", ["first-look", "chapter"])
+def test_a_suite_answers_a_question_of_the_card_that_opens_first(name: str) -> None:
     card = card_suite(CARD_CELL, CARD_BUDGET).configs()
-    shared = [run for run in suite_named("first-look").configs() if run in card]
+    shared = [run for run in suite_named(name).configs() if run in card]
     assert len(shared) == 4, "of the cell and each usual one: equal to the last setting"
 
 
