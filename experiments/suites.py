@@ -242,9 +242,10 @@ SUITES: tuple[Suite, ...] = (
         "first-look",
         "First look",
         "The six variants: how fast the gradient fades, what they hold, what a second direction "
-        "sees; of each cell how far back it learns to look, what it follows step by step, how "
-        "many things it keeps apart, how much context helps it on real text and how fast it is; "
-        "what attention does for long sentences. A minute or two.",
+        "sees; a minGRU's gradient at the size of its report card; of each cell how far back it "
+        "learns to look, what it follows step by step, how many things it keeps apart, how much "
+        "context helps it on real text and how fast it is; what attention does for long "
+        "sentences. A minute or two.",
         (
             Measurement("six variants", GRADIENT_DECAY, ALL, headline=True),
             Measurement("six variants, what they hold", PARAMETER_COUNT, ALL, headline=True),
@@ -362,7 +363,7 @@ SUITES: tuple[Suite, ...] = (
     Suite(
         "papers",
         "Papers",
-        "What eleven papers found, measured at the size that two cores allow. Half of the runs are "
+        "What eleven papers found, measured at the size that two cores allow. Many of the runs are "
         "the chapter's, and are not repeated if they are there.",
         _claimed(PAPERS),
     ),

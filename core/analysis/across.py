@@ -6,7 +6,7 @@ interval and what is best are those of `comparison`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.analysis.comparison import MAX_COMPARED, Comparison, Result
@@ -85,6 +85,15 @@ def axes(experiment: Experiment, runs: Sequence[RunRecord]) -> dict[str, Axis]:
     if len({variant_of(run) for run in runs}) > 1:
         settings.append(Axis(VARIANT, "Variant"))
     return {axis.name: axis for axis in settings}
+
+
+def is_varied(axis: Axis, known: Mapping[str, Axis], runs: Sequence[RunRecord]) -> bool:
+    """Whether any runs differ in this axis alone, so that there is a line along it."""
+    places: dict[tuple[str, ...], set[str]] = {}
+    for run in runs:
+        others = tuple(other.text(run) for other in known.values() if other.name != axis.name)
+        places.setdefault(others, set()).add(axis.text(run))
+    return any(len(texts) > 1 for texts in places.values())
 
 
 def axis_of(known: dict[str, Axis], field: str, name: str) -> Axis:

@@ -88,7 +88,7 @@ class Measure:
         return value if value is not None and math.isfinite(value) else None
 
     def surely(self, first: str, second: str, *, or_equal: bool = False) -> bool:
-        """Whether the first is significantly better than the second, or equal to it.
+        """Whether the first is surely better than the second, or equal to it.
 
         By the verdict on the pair; where nothing is ranked (times of one machine), if both
         intervals are apart, or without intervals all of three or more values.

@@ -233,12 +233,16 @@ def _ranking(comparison: Comparison, result: Result) -> Iterator[str]:
         phrases = {h.name: h.best for h in comparison.experiment.headlines}
         end = "lowest" if result.column.better == "lower" else "highest"
         ahead = [d.distinguished for d in result.of(top)]
+        level = [n for n in order if result.estimates[n].value == result.estimates[top].value]
+        have = f"{shortened_list(level, MAX_NAMED)} {'have' if len(level) > 1 else 'has'} the {end}"
+        if len(level) > 1:
+            value = quantity(result.estimates[top].value, result.column.unit)
         if ahead and not any(ahead):
-            yield f"No clear winner in {title}: {top} has the {end}, {value}; {against}."
+            yield f"No clear winner in {title}: {have}, {value}; {against}."
         elif ahead and all(ahead) and (phrase := phrases.get(result.column.name)):
             yield f"{top} {phrase}: {title} {value}; {against}."
         else:
-            yield f"{top} has the {end} {title}: {value}; {against}."
+            yield f"{have} {title}: {value}; {against}."
     if others:
         yield from _verdict(comparison, result, top)
     for name, count in result.left_out.items():
@@ -361,7 +365,8 @@ def estimate_in_words(
     if not number_of:
         return value
     values = result.values[name]
-    if ends and (_narrow_interval(estimate) or len({*values}) > 1):
+    same = len(values) > 1 and len({*values}) == 1 and not _narrow_interval(estimate)
+    if ends and not same:
         return f"{value} [{ends}]{f' ({number_of})' if repeats else ''}"
     if len(values) > 1:
         return f"{value} ({range_in_words(values, REPEAT_NOUNS[comparison.repeat])})"

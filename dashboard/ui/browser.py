@@ -7,10 +7,13 @@ keeps nothing but the session's copy.
 
 from __future__ import annotations
 
+import secrets
+
 import streamlit as st
 
 SCROLL = "scroll to"
-"""In the session: the key of the container that the next page shows first."""
+"""In the session: the key of the container that the next page shows first, and which time that is:
+the browser, which may miss a run of the script, goes there once."""
 
 SCRIPT = """
 export default function ({ data, setStateValue }) {
@@ -22,11 +25,17 @@ export default function ({ data, setStateValue }) {
       if (kept) setStateValue("kept", kept);
     }
   } catch { /* Where storage is forbidden, a text lasts as long as the session. */ }
-  if (!data.scroll) return;
+  if (!data.scroll || window.unrollWent === data.time) return;
+  const page = location.pathname;
   let tries = 0;
   const look = () => {
     const place = document.querySelector(`.st-key-${data.scroll}`);
-    if (!place) { if (++tries < 40) setTimeout(look, 50); return; }
+    // While the page is being drawn there is nothing below the place to scroll over.
+    const drawn = document.querySelector("[data-test-script-state='notRunning']");
+    if (location.pathname !== page || ++tries > 1200) return;
+    if (!(place && drawn)) return setTimeout(look, 50);
+    if (window.unrollWent === data.time) return;
+    window.unrollWent = data.time;
     place.scrollIntoView({ block: "start" });
     place.querySelector("summary")?.focus({ preventScroll: true });
   };
@@ -39,14 +48,19 @@ _browser = st.components.v2.component("unroll_browser", js=SCRIPT)
 
 def scroll_to(key: str) -> None:
     """Let the next page start at the container of this key (in a button's callback)."""
-    st.session_state[SCROLL] = key
+    st.session_state[SCROLL] = key, secrets.token_hex(4)
 
 
 def scroll() -> None:
     """Do what `scroll_to` asked for, on a page that keeps no text."""
-    if place := st.session_state.pop(SCROLL, ""):
-        data = {"name": "", "text": None, "known": True, "scroll": place}
+    if SCROLL in st.session_state:
+        data = {"name": "", "text": None, "known": True, **_goal()}
         _browser(key="browser-scroll", data=data)
+
+
+def _goal() -> dict[str, str]:
+    place, time = st.session_state.get(SCROLL, ("", ""))
+    return {"scroll": place, "time": time}
 
 
 def kept(name: str, text: str | None) -> str:
@@ -57,7 +71,7 @@ def kept(name: str, text: str | None) -> str:
         "name": name,
         "text": text,
         "known": st.session_state.get(known, False),
-        "scroll": st.session_state.pop(SCROLL, ""),
+        **_goal(),
     }
     answer = _browser(
         key=f"browser-{name}", data=data, default={"kept": ""}, on_kept_change=lambda: None

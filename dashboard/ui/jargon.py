@@ -62,7 +62,6 @@ A gain of 0 cuts the recurrence.
 OF_MEASURES = {
     "log10_input_gradient": STATE_GRADIENT,
     "log10_state_gradient": STATE_GRADIENT,
-    "half_distance_steps": HALF_LIFE,
     "half_life_steps": HALF_LIFE,
     "decay_rate": DECAY_RATE,
     "state_decay_rate": DECAY_RATE,

@@ -109,12 +109,9 @@ def refresh_button() -> None:
         st.rerun()
 
 
-SENTENCES_ABOVE = 2
-
-
 def above_and_below(text: str) -> tuple[str, str]:
-    """Of an answer, what stands above the figures, and what stands with the table."""
-    return first_sentences(text, SENTENCES_ABOVE)
+    """Of an answer, the two sentences that stand above the figures, and what stands below."""
+    return first_sentences(text, 2)
 
 
 def answer(text: str, conditions: str = "") -> None:

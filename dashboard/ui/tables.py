@@ -45,17 +45,19 @@ MAX_SETTINGS = 4
 BY_KEYBOARD = "By keyboard: arrow keys move, Shift+Space selects a row."
 
 FIXED: Mapping[str, str] = {
+    "experiment": "Experiment",
     "result": "Result",
     "progress": "Progress",
     "seconds": "Duration (s)",
     "submitted": "Submitted",
-    "experiment": "Experiment",
     "machine": "Machine",
     "sweep": "Sweep",
     "user": "User",
     "comment": "Comment",
 }
 """What every run has, besides its status and its name."""
+
+TITLES = {experiment.name: experiment.title for experiment in all_experiments()}
 
 NAME_PIXELS = (110, 420)
 """The least and the most width of a column of names."""
@@ -126,11 +128,11 @@ def table(runs: Sequence[RunRecord], chosen: Sequence[RunRecord], known: int) ->
 
 def _columns(runs: Sequence[RunRecord], experiment: Experiment | None) -> list[str]:
     """The columns that somebody chose; at first those that say most of these runs."""
-    known, first = dict(FIXED), ["result", "seconds", "submitted", "experiment", "sweep", "user"]
+    known, first = dict(FIXED), ["experiment", "result", "seconds", "submitted", "sweep", "user"]
     if len({machine_of(run) for run in runs if "device" in run.tags}) > 1:
         first.insert(first.index("sweep"), "machine")
     if any(run.status in ACTIVE for run in runs):
-        first.insert(1, "progress")
+        first.insert(first.index("result") + 1, "progress")
     if experiment is not None:
         settings = settings_of(experiment.config)
         known |= {setting.name: setting.title for setting in settings}
@@ -202,7 +204,7 @@ def _fixed(name: str, runs: Sequence[RunRecord]) -> list[Any]:
         "progress": lambda run: 100 * progress(run),
         "seconds": lambda run: run.seconds,
         "submitted": lambda run: local(run.submitted),
-        "experiment": lambda run: run.experiment,
+        "experiment": lambda run: TITLES.get(run.experiment, run.experiment),
         "machine": lambda run: machines[run.run_id],
         "sweep": lambda run: inline_text(run.sweep_name, LETTERS),
         "user": lambda run: inline_text(run.user, LETTERS),

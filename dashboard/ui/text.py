@@ -54,7 +54,7 @@ def first_sentence(text: str) -> tuple[str, str]:
 
 def first_sentences(text: str, number: int) -> tuple[str, str]:
     """That many sentences of a text, and the rest. One may begin with `bi-LSTM` or `minGRU`."""
-    sentences = re.split(r"(?<=[.!?]) +(?=[a-z]{0,3}-?[A-Z])", text)
+    sentences = re.split(r"(?<=[.!?]) +(?=(?:bi-)?[a-z]{0,3}[A-Z])", text)
     return " ".join(sentences[:number]), " ".join(sentences[number:])
 
 

@@ -252,7 +252,7 @@ def test_a_figure_by_batch_appears_with_a_second_batch(shown: Any, show: Show) -
 
 
 def test_declared_values_come_in_their_order() -> None:
-    assert scales.in_order(TimeRow, "mode", ["training", "forward"]) == ["training", "forward"]
+    assert scales.in_order(TimeRow, "mode", ["forward", "training"]) == ["training", "forward"]
     assert scales.in_order(WidthRow, "hidden_size", [64, 16, 64]) == [16, 64]
     assert "p50_us" not in scales.whole_numbers(LatencyRow)
     assert {"tokens", "context_length"} <= scales.whole_numbers(LatencyRow)

@@ -8,6 +8,8 @@ import time
 import pytest
 
 from core.formatting import counted
+from core.models.architecture import variant_title
+from core.models.registry import variants
 from core.store.records import STATUSES
 from dashboard.ui import text
 from dashboard.ui.text import first_sentence
@@ -85,7 +87,7 @@ def test_the_first_sentence_may_hold_numbers() -> None:
     assert first == "Half is gone after 1.5 steps (8 seeds), no more."
     assert rest == "It fades fastest in RNN. So there."
     assert first_sentence("No more than this") == ("No more than this", "")
-    for name in ("bi-RNN", "minGRU", "sLSTM"):
+    for name in map(variant_title, variants()):
         assert first_sentence(f"RNN has 2 steps. {name} differs.")[1] == f"{name} differs."
 
 

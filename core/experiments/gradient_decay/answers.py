@@ -95,7 +95,7 @@ def remarks(comparison: Comparison) -> Iterator[str]:
     """How the gradient fades further back, where it explodes or underflows, both sides of the loss,
     and whether gates alone keep it alive."""
     fades = {group.name: _fade_of(comparison, group) for group in comparison.groups}
-    result = comparison.result("half_distance_steps")
+    result = comparison.default_headline
     longest = next(iter(result.ordered()), "") if result else ""
     if longest and fades[longest].course == "fades":
         yield f"In {longest}, {_further_back(fades[longest])}."
@@ -175,7 +175,7 @@ def _gates(comparison: Comparison) -> Iterator[str]:
         for name in (name for name in names if changed[name]):
             yield (
                 f"In {name}, 1% of the gradient reaches significantly {reach} in "
-                f"{shortest}, after a change made by hand: {listed(changed[name])}."
+                f"{shortest}: it has {listed(changed[name])}, which is not PyTorch's default."
             )
         if usual := [name for name in names if not changed[name]]:
             yield (
@@ -241,7 +241,7 @@ def _further_back(fade: Fade) -> str:
     r_squared = "" if fit is None else f"R² {number(fit, 2)}"
     per_step = f"{number(rate.value or 0.0)} of the gradient per step ({spread(rate)})"
     words = {
-        "unknown": "no decay rate can be fitted, too few norms are finite and above zero",
+        "unknown": "no line can be fitted, too few norms are finite and above zero",
         "bends": f"a straight line does not describe the curve from {fade.between} ({r_squared})",
         "fades": (
             f"from {fade.between} it keeps {per_step}: asymptotic half-life "

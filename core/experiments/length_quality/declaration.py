@@ -28,7 +28,7 @@ from core.models.counting import (
     state_size,
 )
 from core.models.registry import built_in_cells, is_cell, variants
-from core.settings import Value, shown
+from core.settings import BadSetting, Value, shown
 from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEDIAN
 from core.stats.estimates import Estimate
 from core.tasks import parallel_text
@@ -257,7 +257,14 @@ class LengthQualityConfig(Config):
         not installed.
         """
         require_tokenisation(self.tokenise)
-        if self.task != "tsv" or self.file_sha256:
+        if self.task != "tsv":
+            if self.file:
+                raise BadSetting(
+                    f"file is {shown(self.file)}, and task is {self.task!r}; give task 'tsv' to "
+                    "read it, or no file"
+                )
+            return self
+        if self.file_sha256:
             return self
         name = files.absolute("file", self.file)
         sha256 = files.digest("file", name)

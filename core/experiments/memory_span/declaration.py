@@ -105,7 +105,7 @@ class MemorySpanConfig(Config):
         ge=1,
         le=1000,
         title="Validations",
-        description="Evenly spaced over the budget: how finely the steps to learn are known.",
+        description="Evenly over the budget: how finely the training steps needed are known.",
     )
     tested_sequences: int = Field(
         500,

@@ -35,7 +35,7 @@ FEW_SUBJECTS: tuple[Subject, ...] = ("fused", "rnn", "linear")
 
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
-MODES: tuple[Mode, ...] = ("forward", "training")
+MODES: tuple[Mode, ...] = tuple(reversed(get_args(Mode)))
 """In the order in which they are timed."""
 
 Grown = Literal["fused", "attention"]

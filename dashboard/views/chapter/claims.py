@@ -148,6 +148,13 @@ def open_claim(number: int) -> None:
     browser.scroll_to(_key(number))
 
 
+def start_at_linked() -> None:
+    """Where somebody arrives by a link to one claim, start at it."""
+    opened = [number for number in controls.asked(OPEN) if number in NUMBERS]
+    if len(opened) == 1 and _key(int(opened[0])) not in st.session_state:
+        browser.scroll_to(_key(int(opened[0])))
+
+
 def _open(numbers: Iterable[str]) -> None:
     """Open exactly these claims (a button's callback)."""
     st.query_params[OPEN] = sorted({*numbers} & {*NUMBERS}, key=NUMBERS.index)
@@ -175,7 +182,8 @@ def label(claim: Claim, judged: ClaimStatus) -> str:
     if not verdict.measured or not predictions.revealed(claim):
         return words
     quantity = claim.quantity.partition("; ")[0]
-    return f"{words} :small[:gray[{plain(f'{quantity}: {verdict.measured}')}]]"
+    measured = verdict.measured.replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{words} :small[:gray[{plain(f'{quantity}: {measured}')}]]"
 
 
 def _badge(claim: Claim, judged: ClaimStatus) -> str:

@@ -15,6 +15,8 @@ st.caption(
     "measured on this machine. Select a number to open its claim."
 )
 
+claims.start_at_linked()
+
 predictions.remember()
 
 judged = claims.status()

@@ -31,6 +31,7 @@ from core.analysis.scorecard import (
     default_kinds,
     fullest_terms,
     parse_terms,
+    too_few,
 )
 from core.analysis.scorecard_sentences import (
     absence,
@@ -39,6 +40,7 @@ from core.analysis.scorecard_sentences import (
     spoken,
     standing,
 )
+from core.analysis.sentences import lower_title
 from core.experiment import COMPARED_AT, DEVICES
 from core.formatting import listed
 from core.models.architecture import variant_title
@@ -130,12 +132,16 @@ def draw_questions(card: Scorecard, runs: Mapping[str, RunRecord]) -> None:
 
 
 def _best(question: QuestionCard) -> str:
-    """`best: LSTM, GRU`: who is the best in one of its measures; else why nobody is named."""
-    if question.basis is None:
-        return "not measured"
-    ranked = [line for line in question.lines if line.cells and not line.fixed]
-    best = dict.fromkeys(spoken(line.best) for line in ranked if line.best)
-    return f"best: {', '.join(best)}" if best else "no single best"
+    """`RNN is the best in span`, of the first measure in which somebody is; else that there is no
+    verdict yet, or nobody who is."""
+    ranked = [line for line in question.lines if line.cells and line.column.better]
+    if question.basis is None and not ranked:
+        return "not measured on these terms"
+    for line in ranked:
+        if line.best and not line.fixed:
+            return f"{spoken(line.best)} is the best in {lower_title(line.column)}"
+    open_ones = any(too_few(line) for line in ranked)
+    return "too few repeats for a verdict" if open_ones else "nobody is better than all others"
 
 
 def draw_question(question: QuestionCard, runs: Mapping[str, RunRecord]) -> None:

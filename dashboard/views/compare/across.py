@@ -11,7 +11,7 @@ from functools import partial
 import pandas
 import streamlit as st
 
-from core.analysis.across import VARIANT, Axis, axes, ordered_texts, pivot
+from core.analysis.across import VARIANT, Axis, axes, is_varied, ordered_texts, pivot
 from core.analysis.comparison import Comparison
 from core.analysis.groups import Group, distinct_machines, labels, variant_of
 from core.analysis.sizes import sizes_of
@@ -70,7 +70,9 @@ def draw_across(section: Section, highlighted: str) -> None:
         return
     known = axes(comparison.experiment, comparison.runs)
     views = {
-        LINE: any(axis.is_number for axis in known.values()),
+        LINE: any(
+            axis.is_number and is_varied(axis, known, comparison.runs) for axis in known.values()
+        ),
         TABLE: len(known) > 1,
         PARALLEL: len(known) > 1,
         TRADEOFF: len(comparison.groups) > 1 and len(_tradeable(comparison)) > 1,

@@ -149,11 +149,12 @@ def draw_experiment(section: Section, row: DeltaGenerator, top: DeltaGenerator) 
         _dots(section, result, highlighted)
         across.draw_across(section, highlighted)
         _verdicts(section, result)
+    if further:
+        st.markdown(plain(further))
     chart = curves.draw_curves(section, highlighted)
     st.subheader("Settings that differ", anchor=False)
     settings_table(comparison)
     st.subheader("Every measure", anchor=False)
-    st.markdown(plain(further))
     measures_table(comparison)
     with st.expander("How this was measured", icon=":material/science:"):
         st.markdown(plain(method(comparison)))

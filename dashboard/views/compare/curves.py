@@ -61,7 +61,9 @@ class Section:
             return style_of
         pale = -FADED if dark else FADED
         return {
-            name: style if name == highlighted else Style(shade(style.colour, pale), style.dash)
+            name: style
+            if name == highlighted
+            else Style(shade(style.colour, pale), style.dash, style.ink)
             for name, style in style_of.items()
         }
 

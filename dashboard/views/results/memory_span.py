@@ -40,7 +40,7 @@ The span of a seed is the largest lag such that it learned that lag and every sh
 that failed lag 7 and learned lag 10 has span 5, and is named as learned out of order. The span of a
 run is the largest that more than half of its seeds reached, where *success up to here* is above the
 dotted line. It has no interval, because on a grid of lags none covers 95%: the spans of its seeds
-are named. Without regard to shorter lags it is the *furthest lag learned*. If every lag tried was
+are named. Without regard to shorter lags it is the *longest lag learned*. If every lag tried was
 learned, the span is a lower bound. Spans are as fine as the lags tried: the true one lies below the
 lag *not learned*. A seed whose loss was not finite at the lag that would end its span
 has none, and is named.

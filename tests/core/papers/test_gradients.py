@@ -16,9 +16,9 @@ from tests.core.made import results, run
     ("fit", "rate", "outcome", "truths"),
     [
         ((0.99, 0.98, 1.0), (0.57, 0.55, 0.59), "holds", [True, True]),
-        ((0.90, 0.88, 0.92), (0.57, 0.55, 0.59), "partly", [False, True]),
+        ((0.90, 0.88, 0.92), (0.57, 0.55, 0.59), "not decided", [False, None]),
         ((0.99, 0.98, 1.0), (1.20, 1.10, 1.30), "partly", [True, False]),
-        ((0.90, 0.88, 0.92), (1.20, 1.10, 1.30), "does not hold", [False, False]),
+        ((0.90, 0.88, 0.92), (1.20, 1.10, 1.30), "not decided", [False, None]),
         ((0.96, 0.94, 0.99), (0.99, 0.97, 1.01), "not decided", [None, None]),
     ],
 )

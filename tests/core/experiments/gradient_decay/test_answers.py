@@ -103,7 +103,7 @@ def with_tables(made: Made) -> Made:
         (0.9, "half of the gradient is gone after"),
         (1.0, "no clear fading or explosion"),
         (1.2, "less than half of the gradient is gone within 99 steps; the gradient explodes"),
-        (None, "no decay rate can be fitted"),
+        (None, "no line can be fitted"),
     ],
 )
 def test_fading_staying_and_exploding_are_told_apart(rate: float | None, words: str) -> None:
@@ -123,8 +123,19 @@ def test_a_comparison_names_who_keeps_one_percent_longest_and_how_it_goes_on() -
     words = answer(compared(RNN, LSTM_1))
     assert words.startswith("LSTM keeps 1% of its gradient longest: 1% distance 30.5 steps")
     assert "RNN has 8.12 steps." in words
-    assert " differs significantly from RNN (exact rank-sum test" in words
+    assert "LSTM differs significantly from RNN (exact rank-sum test" in words
     assert "In LSTM, from k = 10 to 60 it keeps 0.860 of the gradient per step" in words
+
+
+def test_the_one_that_the_answer_names_is_the_one_whose_rate_is_told() -> None:
+    """The other keeps half for longer."""
+    rate, half = Estimate(0.9, 0.89, 0.91, 8), Estimate(1.0, 0.9, 1.1, 8)
+    further = run(
+        GRADIENT_DECAY, "gru", decay_rate=rate, zero_percent=0.0, half_distance_steps=half
+    )
+    words = answer(compared(RNN, LSTM_1, further))
+    assert words.startswith("GRU keeps 1% of its gradient longest")
+    assert "In GRU, from k = 10 to 60 it keeps 0.900 of the gradient per step" in words
 
 
 def test_what_never_falls_to_one_percent_has_one_lower_bound_and_no_interval_of_it() -> None:
@@ -162,11 +173,11 @@ def test_a_gate_that_was_closed_by_hand_is_not_blamed_on_gates() -> None:
     closed = gradient(0.3, "lstm", forget_bias=-2.0)
     (said,) = (s for s in remarks(compared(RNN, closed)) if "1% of the gradient reaches" in s)
     assert said == (
-        "In LSTM, 1% of the gradient reaches significantly less far than in RNN, after a change "
-        "made by hand: forget bias -2."
+        "In LSTM, 1% of the gradient reaches significantly less far than in RNN: it has forget "
+        "bias -2, which is not PyTorch's default."
     )
     (said,) = (s for s in remarks(compared(RNN, gradient(0.3, "lstm"))) if "1% of the" in s)
-    assert "less far than in RNN: gates alone do not keep" in said
+    assert "significantly less far than in RNN: gates alone do not keep" in said
 
 
 def test_an_exploding_gradient_is_said_to_explode() -> None:
