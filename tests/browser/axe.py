@@ -50,6 +50,11 @@ KNOWN = (
     ),
     Known(
         "scrollable-region-focusable",
+        ".katex-display",
+        "The same of a formula that is wider than its column.",
+    ),
+    Known(
+        "scrollable-region-focusable",
         "[data-testid='stCode'] pre",
         "The same of a long text of fixed letters, such as a log.",
     ),

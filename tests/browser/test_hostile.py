@@ -78,7 +78,7 @@ def test_a_run_leads_to_its_comparison(
     run = run_called(scene_uri("hostile"), TEXTS[name])
     look(phone, f"{scene_address('hostile')}/runs?run={run.run_id}")
     phone.page.get_by_role("link", name="Compare it").click()
-    phone.page.get_by_text("Every measure").wait_for()
+    phone.page.get_by_text("Every measure", exact=True).wait_for()
     phone.settle()
     assert_only_text(phone)
     look(phone, phone.page.url)

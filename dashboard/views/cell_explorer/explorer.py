@@ -35,11 +35,11 @@ The gradient curve is `gradient-decay`'s own measurement: each of eight seeds dr
 from N(0, 1), the direction v of the loss v·h_T, and the weights, in this order, and the same seed
 there gives the same numbers (one sample, float64). Every position of the slider is measured before
 the page opens: eight seeds each, with the same draws, so only the setting differs. The band is
-Student's 95% interval over the seeds. The halving distance is where the curve has first fallen to
-half of k = 0, a lower bound if it has not by T − 1; its interval is that of a median. A straight
-line through k = T/10 to 6T/10 gives the asymptotic decay rate and half-life, unless its R² is below
-0.95. Exact zeros are counted and never averaged. The axis ends 14 powers of ten below the largest
-curve, or where the selected one does.
+Student's 95% interval over the seeds. The 1% and the halving distance are where the curve has first
+fallen to that share of k = 0, a lower bound if it has not by T − 1; its interval is that of a
+median. A straight line through k = T/10 to 6T/10 gives the gradient kept per step and the
+asymptotic half-life, unless its R² is below 0.95. Exact zeros are counted and never averaged. The
+axis ends 14 powers of ten below the largest curve, or where the selected one does.
 
 **Training** trains the eight networks here, when the slider asks for it, for {TRAINING_STEPS} steps
 of Adam on `gradient-decay`'s recall task (name a symbol seen in the first quarter of
@@ -51,19 +51,24 @@ over the numbers i of a state. For an LSTM's c it is the mean of the forget gate
 
 Everything below the curve is **one** network, that of the first seed: an example, not an estimate.
 It has no training. Gates and the candidate are recorded as the equations are evaluated; the
-calculation of a unit is the equation with its own numbers in it. Of any cell but RNN, LSTM and GRU
-the maps are its states, its output and what its step watches, taken while the step runs; the
-equations are those that it declares, and without any there is no drawing. A matrix is shown by the
-norm of each row, of more than 128 numbers the first 128 are shown, and places of a cache that are
-zero throughout are left out: each map says so; calculations and files have all. Its slider adds a
-number to one of its vectors of parameters. **Remembers** is the position at which the share of the
-gradient that reaches the first step is nearest to 1 (beyond 1 it explodes), **Forgets** the one at
-which it is least. In the drawing, a box shows every
-unit's value at the step, upwards from 0 to 1 for a gate, and its mean as a number. The step
-Jacobian is ∂s_t/∂s_{{t−1}} of the full state s: (h, c) of an LSTM. Its singular values are exact,
-at up to 50 steps. One below 1 at every step makes the gradient vanish; one above 1 alone does not
-make it explode. For an LSTM they depend on the units of c (the same network written for c/2 has
-others); the spectral radius, the largest modulus of an eigenvalue, does not.
+calculation of a unit is the equation with its own numbers in it.
+
+Of any cell but RNN, LSTM and GRU the maps are its states, its output and what its step watches,
+taken while the step runs; the equations are those that it declares, and without any there is no
+drawing. A matrix is shown by the norm of each row, of more than 128 numbers the first 128 are
+shown, and places of a cache that are zero throughout are left out: each map says so; calculations
+and files have all.
+
+Its slider adds a number to one of its vectors of parameters. **Remembers** is the position at which
+the share of the gradient that reaches the first step is nearest to 1 (beyond 1 it explodes),
+**Forgets** the one at which it is least.
+
+In the drawing, a box shows every unit's value at the step, upwards from 0 to 1 for a gate, and its
+mean as a number. The step Jacobian is ∂s_t/∂s_{{t−1}} of the full state s: (h, c) of an LSTM. Its
+singular values are exact, at up to 50 steps. One below 1 at every step makes the gradient vanish;
+one above 1 alone does not make it explode. For an LSTM they depend on the units of c (the same
+network written for c/2 has others); the spectral radius, the largest modulus of an eigenvalue, does
+not.
 
 Typed text is read letter by letter, as people count letters, and at most 200 of them: each letter
 has its own vector from N(0, 1), the same in every text and for every seed, or a unit vector. All

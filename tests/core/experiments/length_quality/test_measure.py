@@ -475,3 +475,9 @@ class TestWork:
         decoder = Architecture(cell="gru", hidden_size=12)
         writing = pass_cost(decoder, 8 + 12, outputs=50, **common)
         assert training_work(asked) == pytest.approx(12 * (reading + writing))
+
+
+def test_a_file_that_would_not_be_read_is_refused_when_a_run_is_asked_for() -> None:
+    config = LengthQualityConfig(file="pairs.tsv")
+    with pytest.raises(BadSetting, match="file is 'pairs.tsv', and task is 'grammar'"):
+        config.pinned()
