@@ -488,5 +488,5 @@ def test_a_trained_gru_comes_near_to_the_entropy_of_the_chain_and_never_under_it
 
 def test_a_file_that_would_not_be_read_is_refused_when_a_run_is_asked_for() -> None:
     config = LanguageModelConfig(file="book.txt")
-    with pytest.raises(BadSetting, match="file is 'book.txt', and text is 'licences'"):
+    with pytest.raises(BadSetting, match=r"file is 'book\.txt', and text is 'licences'"):
         config.pinned()

@@ -479,5 +479,5 @@ class TestWork:
 
 def test_a_file_that_would_not_be_read_is_refused_when_a_run_is_asked_for() -> None:
     config = LengthQualityConfig(file="pairs.tsv")
-    with pytest.raises(BadSetting, match="file is 'pairs.tsv', and task is 'grammar'"):
+    with pytest.raises(BadSetting, match=r"file is 'pairs\.tsv', and task is 'grammar'"):
         config.pinned()
