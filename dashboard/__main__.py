@@ -92,6 +92,13 @@ def warm_up() -> str:
         return str(error)
 
 
+def _first_page() -> None:
+    """Draw one page, and load what the others need besides."""
+    print("First page:", warm_up())
+    for module in LOADED:
+        importlib.import_module(module)
+
+
 def _first_visit() -> Visit:
     """The page that was asked for first, if one is soon."""
     deadline = time.monotonic() + VISIT_SECONDS
@@ -174,7 +181,7 @@ def main() -> None:
         sys.argv.remove(OPEN)
         os.environ[OPEN_VARIABLE] = "yes"
     prepare()
-    threading.Thread(target=lambda: print("First page:", warm_up()), daemon=True).start()
+    threading.Thread(target=_first_page, daemon=True).start()
     app = Path(__file__).with_name("app.py")
     cli.main(["run", str(app), *sys.argv[1:]], prog_name="streamlit")
 
