@@ -49,11 +49,12 @@ def draw(card: Scorecard) -> None:
         for kind in card.kinds:
             with st.container(border=True):
                 st.markdown(_as_card(card, kind.kind))
-    st.caption(
-        f"{plain(KEY)} In brackets: 95% intervals. –: not measured, or the variant has no such "
-        "value. The stronger its tint, the better a cell is within its column; select a heading to "
-        "sort by it."
-    )
+    st.caption(f"{plain(KEY)} In brackets: 95% intervals.")
+    with st.container(key="choose-key"):
+        st.caption(
+            "–: not measured, or the variant has no such value. The stronger its tint, the better "
+            "a cell is within its column; select a heading to sort by it."
+        )
 
 
 def _order(card: Scorecard) -> list[str]:
