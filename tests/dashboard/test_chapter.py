@@ -17,6 +17,7 @@ from core.experiments import config_of
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.store.tracking import Store
+from dashboard.ui.browser import SCROLL
 from dashboard.ui.text import plain
 from dashboard.views import claim_runs
 from dashboard.views.chapter import claims, figures, predictions, quiz
@@ -395,3 +396,11 @@ def test_the_table_of_the_cells_shows_what_machines_are_called_as_text() -> None
 
 def test_claims_are_numbered_as_the_address_numbers_them() -> None:
     assert [str(number) for number in range(1, 23)] == claims.NUMBERS
+
+
+def test_a_link_to_a_claim_starts_there_once(store: Store, show: Show) -> None:
+    app = show(CHAPTER, claim="8")
+    place, which = app.session_state[SCROLL]
+    assert place == "claim-8"
+    assert app.run().session_state[SCROLL] == (place, which), "a rerun is no new arrival"
+    assert SCROLL not in show(CHAPTER, claim=["8", "9"]).session_state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.analysis.across import axes, axis_of, ordered_texts, pivot
+from core.analysis.across import axes, axis_of, is_varied, ordered_texts, pivot
 from core.analysis.comparison import Comparison
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.settings import BadSetting
@@ -33,6 +33,16 @@ def test_runs_can_be_laid_out_by_what_differs_and_numbers_come_first() -> None:
     assert list(known) == ["hidden_size", "forget_bias", "initialisation", "variant"]
     assert [axis.is_number for axis in known.values()] == [True, True, False, False]
     assert list(axes(GRADIENT_DECAY, laid_out().runs)) == ["hidden_size", "forget_bias"]
+
+
+def test_there_is_a_line_along_a_number_only_where_runs_differ_in_it_alone() -> None:
+    known = axes(GRADIENT_DECAY, laid_out().runs)
+    assert all(is_varied(axis, known, laid_out().runs) for axis in known.values())
+    one_width_each = compared(
+        made("rnn", 0.5, hidden_size=214), made("lstm", 0.6, hidden_size=105)
+    ).runs
+    known = axes(GRADIENT_DECAY, one_width_each)
+    assert not is_varied(known["hidden_size"], known, one_width_each)
 
 
 def test_numbers_are_in_order_after_the_default() -> None:

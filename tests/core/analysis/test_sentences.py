@@ -68,6 +68,12 @@ def test_only_where_several_pairs_were_tested_is_p_corrected() -> None:
     assert "(exact rank-sum test, n = 8, corrected for 3 pairs by Holm)." in answered(MANY[:3])
 
 
+def test_who_share_the_best_value_are_named_together() -> None:
+    values = {"lstm": HIGH, "gru": HIGH, "rnn": LOW}
+    found = answer(Measured(experiment_named("length-quality"), values).comparison())
+    assert "LSTM and GRU have the highest" in found
+
+
 def test_seeds_are_counted_from_the_fewest_to_the_most() -> None:
     values = {"lstm": HIGH[:4], "rnn": LOW}
     found = answer(Measured(experiment_named("length-quality"), values).comparison())
