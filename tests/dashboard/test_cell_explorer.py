@@ -277,7 +277,7 @@ def test_the_answer_is_that_of_any_comparison_of_these_cells(explore: Show) -> N
     assert best.value == SETTINGS["sequence_length"] - 1, "it does not fall to 1% within the curve"
     first = "GRU 8 · update bias 2 keeps 1% of its gradient longest: 1% distance ≥ 11 steps"
     assert plain(first) in texts(app)
-    assert " differs significantly from LSTM 8" in texts(app)
+    assert "GRU 8 · update bias 2 differs significantly from LSTM 8" in texts(app)
 
 
 def test_the_curve_is_the_band_over_the_seeds_of_gradient_decay(explore: Show) -> None:

@@ -80,7 +80,7 @@ def test_several_launches_are_ranked_by_their_ratios() -> None:
         "RNN trains fastest beside a plain RNN of its width: training time over the plain RNN's "
         "1.01 times ["
     )
-    assert "differs significantly from LSTM (Welch's t test of logarithms, n = 3)" in words
+    assert "RNN differs significantly from LSTM (Welch's t test of logarithms, n = 3)" in words
 
 
 def test_absolute_times_are_information_and_nobody_is_best_at_them() -> None:
