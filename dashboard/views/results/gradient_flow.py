@@ -26,12 +26,12 @@ direction has read, the *future* on the other; at k = 0 each side's curve is the
 through its own direction. In one layer the two are networks side by side, and each side fades as
 its own half does; in a stack the layers mix them. Results are of the past unless they say future.
 
-**When is half gone?** The *halving distance* is read off each seed's curve, relative to k = 0: the
-first crossing of one half, in a straight line between two steps of log₁₀. The 1% distance likewise;
-the float32 distance is where the norm itself reaches the smallest normal float32, 1.18e-38: a loss
-that is a mean over B samples gets there sooner. A curve that does not get there within the T − 1
-steps measured gives a lower bound (≥). Over seeds: the median, with an interval that assumes
-nothing of the distribution.
+**How far does 1% reach?** The *1% distance* is read off each seed's curve, relative to k = 0: where
+it first falls to one hundredth, in a straight line between two steps of log₁₀. The *halving
+distance* likewise; the float32 distance is where the norm itself reaches the smallest normal
+float32, 1.18e-38: a loss that is a mean over B samples gets there sooner. A curve that does not get
+there within the T − 1 steps measured gives a lower bound (≥). Over seeds: the median, with an
+interval that assumes nothing of the distribution.
 
 **How does it fade further back?** The *gradient kept per step* ρ (the asymptotic decay rate) is the
 slope of a straight line through k = T/10 to 6T/10, and the *asymptotic half-life* ln ½ / ln ρ
