@@ -19,6 +19,7 @@ from dashboard.store import cache
 from dashboard.ui import actions, states
 from dashboard.ui.text import STATUS_WORDS, moment, plain
 from dashboard.views import active_runs, cards, news
+from experiments.queue import launch_id
 from experiments.suites import SUITES
 
 ENDED_WORDS: dict[Status, str] = {
@@ -64,8 +65,12 @@ def running() -> None:
         if not active:
             st.caption("**Now** · Nothing is running.")
             return
-        names = {run.sweep for run in active if run.sweep}
-        runs = [r for r in cache.reader().runs() if r.sweep in names or r.run_id in before]
+        launched = {launch_id(run.sweep) for run in active if run.sweep}
+        runs = [
+            run
+            for run in cache.reader().runs()
+            if launch_id(run.sweep) in launched or run.run_id in before
+        ]
         st.progress(states.share_done(runs), text=f"**Now** · {states.measured_so_far(runs)}")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             active_runs.worker_needed(active)
