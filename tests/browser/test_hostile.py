@@ -82,7 +82,7 @@ def test_a_run_leads_to_its_comparison(
     phone.settle()
     assert_only_text(phone)
     look(phone, phone.page.url)
-    phone.page.get_by_text(re.compile("finished runs?, all of ")).wait_for()
+    phone.page.get_by_text(re.compile("finished runs? of ")).wait_for()
 
 
 def test_right_to_left_turns_nothing_else_round(
