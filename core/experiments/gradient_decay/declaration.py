@@ -116,7 +116,7 @@ def side_axis() -> Any:
 
 LINE_FIT = (
     "Of the straight line through the curve (mean log10 over the samples) from k = T/10 to 6T/10, "
-    "whose slope is ρ; below 0.95 a line does not describe the curve. Empty "
+    "whose slope is log₁₀ ρ; below 0.95 a line does not describe the curve. Empty "
     "where the curve is level."
 )
 RANGE_CHANGE = "log10 of the norm at k = 6T/10 over that at k = 0, where the line's range ends."
