@@ -1,6 +1,6 @@
-"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, once it has
-read the store and loaded what every page needs; and it opens a page before any browser is ready to:
-what that one imports, reads and draws is there for the next.
+"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and opens a
+page before any browser is ready to: what that one imports, reads and draws is there for the next.
+What the other pages show is computed too, before or after the first one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from core.secrets import without_secrets
 from core.store.folder import StoreError, is_server, tracking_uri
 from dashboard.server import FIRST_VISIT, Visit
 from dashboard.store.reader import exempt_from_collection, open_reader
@@ -36,14 +37,15 @@ OPEN = "--open-to-everyone"
 PATIENCE = 60.0
 """Seconds in which the server must answer, and the first page stand."""
 
-STORE_SECONDS = 5.0
-"""How long people wait for the server while the store is read: it may be away."""
+STORE_SECONDS = 15.0
+"""How long people wait for a team's server while the store is read: it may be away, or large and
+never read before on this machine."""
 
 VISIT_SECONDS = 0.5
 """How long after the start somebody may ask for a page before the first one is opened."""
 
-LOADED = ("dashboard.views.cards", "dashboard.views.choose.scorecard", "scipy.special")
-"""What imports nearly all that pages do, at once or for their first interval."""
+AHEAD = "dashboard.views.ahead"
+"""Computes what pages show; imported late, because it imports nearly all that they do."""
 
 COLLECT_AFTER = (50_000, 20, 50)
 """Allocations between Python's own collections of garbage: Streamlit collects after every run of a
@@ -57,16 +59,23 @@ CLOSED_SESSIONS = 16
 
 
 def prepare() -> None:
-    """Begin to read the store. A team's server also loads what every page needs and has read it
-    before it answers anybody: it is started seldom, and many wait for it."""
-    reading = threading.Thread(target=_read_store, daemon=True)
-    reading.start()
+    """Begin to read the store. A team's server has computed what its pages show before it answers
+    anybody: it is started seldom, and many wait for it."""
     with contextlib.suppress(StoreError):  # every page says so
-        if is_server(tracking_uri()):
-            for module in LOADED:
-                importlib.import_module(module)
+        remote = is_server(tracking_uri())
+        reading = threading.Thread(target=compute_ahead if remote else _read_store, daemon=True)
+        reading.start()
+        if remote:
             reading.join(STORE_SECONDS)
             exempt_from_collection()
+
+
+def compute_ahead() -> None:
+    """Load and compute what the pages show; what goes wrong, they say themselves."""
+    try:
+        importlib.import_module(AHEAD).compute()
+    except Exception as error:  # noqa: BLE001 - the same as every page
+        print("Nothing is computed ahead:", without_secrets(str(error)))
 
 
 def warm_up() -> str:
@@ -93,10 +102,11 @@ def warm_up() -> str:
 
 
 def _first_page() -> None:
-    """Draw one page, and load what the others need besides."""
+    """Draw one page, and compute what the others show."""
     print("First page:", warm_up())
-    for module in LOADED:
-        importlib.import_module(module)
+    with contextlib.suppress(StoreError):
+        if not is_server(tracking_uri()):
+            compute_ahead()
 
 
 def _first_visit() -> Visit:

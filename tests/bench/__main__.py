@@ -19,6 +19,7 @@ from tests.bench import (
     explorer,
     gradients,
     memory,
+    pages,
     scale,
     seq2seq,
     timing,
@@ -42,6 +43,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "engine": lambda _: engine.tables(),
     "dashboard": lambda _: dashboard.tables(),
     "explorer": lambda _: explorer.tables(),
+    "pages": lambda _: pages.tables(),
     "scale": _scale,
     "postgresql": lambda a: scale.postgresql(a.runs, a.sessions),
 }

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.runtime.state.common import WidgetMetadata
 from streamlit.runtime.state.session_state import WStates
 
+from core.store.tracking import Store
 from dashboard import __main__ as program
+from dashboard.navigation import CHAPTER, CHOOSE, OVERVIEW
 from dashboard.server import FIRST_VISIT, Visit
+from dashboard.store import cache
+from dashboard.views import ahead
+from experiments import scorecards
+from experiments.evidence import Evidence
+from tests.dashboard.conftest import Show
 
 
 def test_a_store_that_is_away_keeps_nobody_waiting_for_long(
@@ -22,7 +33,7 @@ def test_a_store_that_is_away_keeps_nobody_waiting_for_long(
         time.sleep(60)
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    monkeypatch.setattr(program, "_read_store", away)
+    monkeypatch.setattr(program, "compute_ahead", away)
     monkeypatch.setattr(program, "STORE_SECONDS", 0.05)
     monkeypatch.setattr(program, "exempt_from_collection", lambda: asked.append("collection"))
     started = time.monotonic()
@@ -31,7 +42,38 @@ def test_a_store_that_is_away_keeps_nobody_waiting_for_long(
     assert time.monotonic() - started < 30
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://nowhere")  # every page says what is wrong
     program.prepare()
-    assert asked == ["store", "collection", "store"]
+    assert asked == ["store", "collection"]
+
+
+def test_the_first_pages_find_computed_what_they_show(
+    scene: Callable[[str], Store], show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene("full")
+    for kept in (st.cache_resource, cache._derived):
+        kept.clear()
+    ahead.compute()
+
+    def again(*given: Any, **named: Any) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(cache, "_compared", again)
+    monkeypatch.setattr(scorecards, "scorecard", again)
+    monkeypatch.setattr(Evidence, "_judge", again)
+    monkeypatch.setattr("dashboard.views.chapter.claims._computing", lambda: Future())
+    for page in (OVERVIEW, CHOOSE, CHAPTER):
+        assert not show(page.path).exception
+    st.cache_resource.clear()
+    assert show(CHOOSE.path).exception, "the page computes it itself, unless it is there"
+
+
+def test_nothing_ahead_of_a_store_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://user:geheim@nowhere")
+    program.compute_ahead()
+    printed = capsys.readouterr().out
+    assert printed.startswith("Nothing is computed ahead: MLFLOW_TRACKING_URI is")
+    assert "geheim" not in printed
 
 
 def test_a_session_keeps_nothing_of_widgets_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import get_args
 
@@ -45,11 +45,16 @@ from experiments.evidence import (
 
 def status() -> ClaimStatus:
     """Every claim, judged by the runs measured and the facts computed so far."""
-    reader = cache.reader()
     computed: dict[int, Facts] = {}
     task = _computing()
     if task.done() and task.exception() is None:
         computed = task.result()
+    return judged(computed)
+
+
+def judged(computed: Mapping[int, Facts]) -> ClaimStatus:
+    """Every claim, judged by the runs measured and by these facts."""
+    reader = cache.reader()
     return _evidence(reader.store.uri).judge(reader.runs(), computed)
 
 

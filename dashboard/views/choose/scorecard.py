@@ -67,12 +67,25 @@ TERM_CONTROLS = dict(
 """Mode → title and key in the address of the control that chooses its terms."""
 
 
-def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
-    """The terms in the address, or those on which most questions have an answer."""
-    there = available_terms(snapshot.records, mode)
+def usual(snapshot: ScorecardSnapshot) -> Scorecard:
+    """The scorecard that the page shows unless it is asked for another one."""
+    kinds = default_kinds(snapshot.records)
+    machine = next(iter(available_machines(snapshot.records)), "")
+    return snapshot.scorecard(kinds, usual_terms(snapshot, kinds, MODES[0]), machine)
+
+
+def usual_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
+    """The terms on which most questions have an answer."""
     chosen = [snapshot.kinds[kind] for kind in kinds]
-    usual = fullest_terms(snapshot.records, chosen, mode) or next(iter(there), DEFAULT_TERMS[mode])
-    options = {_amount(terms): terms for terms in there or [usual]}
+    there = available_terms(snapshot.records, mode)
+    return fullest_terms(snapshot.records, chosen, mode) or next(iter(there), DEFAULT_TERMS[mode])
+
+
+def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
+    """The terms in the address, or the usual ones."""
+    there = available_terms(snapshot.records, mode)
+    first = usual_terms(snapshot, kinds, mode)
+    options = {_amount(terms): terms for terms in there or [first]}
     title, key = TERM_CONTROLS[mode]
 
     def read(typed: str) -> str:
@@ -82,7 +95,7 @@ def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -
         title,
         list(options),
         key,
-        _amount(usual),
+        _amount(first),
         read,
         help="Choose one that was measured, or type any other: 200k.",
     )
@@ -252,7 +265,7 @@ ANY = "any"
 
 def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str, str]:
     """Ask for columns, terms, device and machine; a link reopens the same scorecard."""
-    usual = default_kinds(snapshot.records)
+    first = default_kinds(snapshot.records)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         mode = controls.choice("Compared at", MODES, "mode")
         place = st.container(width=180)
@@ -265,7 +278,7 @@ def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str, str]:
             with st.container(width=280):
                 machine = controls.pick("Times measured on", machines, "machine", machines[0])
         bundles.offer_references()
-        kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", usual)
+        kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", first)
         with place:
             terms = choose_terms(snapshot, kinds, mode)
     return kinds, terms, machine, device

@@ -61,9 +61,10 @@ def results_page(
     """
     st.title(experiment.title, anchor=False)
     st.caption(experiment.question)
-    shown = _shown(experiment, setup)
-    if shown is not None:
-        tabs(shown, figures)
+    with st.container(key="answer-and-figures"):
+        shown = _shown(experiment, setup)
+        if shown is not None:
+            tabs(shown, figures)
     if below is not None:
         below()
     if shown is not None:
@@ -92,7 +93,8 @@ def _shown(experiment: Experiment, setup: Callable[[Shown], str] | None) -> Show
         states.nothing_yet(experiment)
         return None
     answer = st.container()
-    chosen = choose(experiment, launches)
+    with st.container(key="which-runs"):  # below the figures on a phone
+        chosen = choose(experiment, launches)
     sweep = chosen.sweep
     if sweep is not None and sweep.finished:
         if sweep.broken:

@@ -1,0 +1,209 @@
+"""What a person waits for over a store of the chapter: a first page, a press, a cancelled run.
+
+    MLFLOW_TRACKING_URI=sqlite:///… python -m tests.bench pages
+
+It works on a copy of that store's database, which refers to the same artifacts.
+
+First page: the dashboard answers for `AGE` seconds, as long as somebody takes who reads the first
+page before they open another one; then a browser that has never been there opens this one. "The
+next person" opens it after that. A press: from the pointer until the last change of the page, which
+has then been still for `STILL_MS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.table import Table
+
+from core.experiments.gradient_decay import GRADIENT_DECAY
+from core.store.folder import database_path
+from core.store.tracking import Store, open_store
+from dashboard.navigation import PAGES
+from experiments.queue import submit
+from experiments.worker import ensure_worker, worker_status
+from tests.bench.window import PATIENCE_MS, Window, chromium, served
+
+AGE = 7.0
+
+REPEATS = 6
+
+STILL_MS = 400
+
+WATCH = """
+window.pressed = window.changed = performance.now();
+document.addEventListener("pointerdown", () => { window.pressed = performance.now(); }, true);
+new MutationObserver(() => { window.changed = performance.now(); })
+  .observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+"""
+
+
+@dataclass(frozen=True)
+class Press:
+    """What is pressed, again and again, on an open page."""
+
+    title: str
+    page: str
+    places: tuple[Callable[[Any], Any], ...]
+    """Locators that are pressed in turns."""
+    target: float = 0.3
+    before: str = ""
+    """What is opened first, by its words."""
+
+
+def _words(text: str) -> Callable[[Any], Any]:
+    return lambda page: page.get_by_text(text, exact=True).first
+
+
+def _tab(place: int) -> Callable[[Any], Any]:
+    return lambda page: page.get_by_role("tab").nth(place)
+
+
+TICK_X, HEADER_Y, ROW_Y = 12, 36, 35
+"""Where the boxes of a table's rows are, in pixels."""
+
+TABS = ("gradient-flow", "throughput", "length-quality", "memory-span", "two-sided-context")
+
+PRESSES = (
+    Press("Relative to the first", "gradient-flow", (_words("Relative to the first"),)),
+    Press("Fitted lines", "gradient-flow", (_words("Fitted lines"),)),
+    Press("Single seeds", "gradient-flow", (_words("Single seeds"),)),
+    Press("Single seeds", "state-tracking", (_words("Single seeds"),)),
+    *(Press("a tab", page, (_tab(1), _tab(0))) for page in TABS),
+)
+
+
+def tables() -> Iterator[Table]:
+    """First pages, presses, picks and cancels, each as soon as it is measured."""
+    store = open_store()
+    path = database_path(store.uri)
+    if path is None or len(store.runs(status="FINISHED")) < 100:
+        yield Table("pages: not measured; MLFLOW_TRACKING_URI names no local store of the chapter")
+        return
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
+        if browser is None:
+            yield Table("pages: not measured, there is no chromium on the PATH")
+            return
+        copy = Path(folder) / "mlflow.db"
+        with contextlib.closing(sqlite3.connect(path)) as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        copied = open_store(f"sqlite:///{copy}")
+        yield _first_pages(copied, browser)
+        yield _presses(copied, browser)
+        yield _on_runs(copied, browser)
+
+
+def _first_pages(store: Store, browser: Any) -> Table:
+    table = Table("first page", "s", "the next person, s", "MiB", "target: 2 s")
+    for page in PAGES:
+        path = "" if page is PAGES[0] else page.address
+        with served(store) as (address, process):
+            time.sleep(AGE)
+            cells = []
+            for _ in range(2):
+                window = Window.of(browser)
+                cells.append(f"{window.open(f'{address}/{path}'):.2f}")
+                problems = window.errors()
+                window.close()
+            table.add_row(page.title, *cells, f"{_mebibytes(process):.0f}", *problems)
+    return table
+
+
+def _presses(store: Store, browser: Any) -> Table:
+    table = Table("press", "page", "median s", "worst s", "target s")
+    with served(store) as (address, _):
+        for press in PRESSES:
+            window = _watched(browser, f"{address}/{press.page}")
+            times = []
+            for number in range(REPEATS):
+                place = press.places[number % len(press.places)](window.page)
+                times.append(_took(window, place.click))
+            _add(table, press.title, press.page, times, press.target)
+            window.close()
+    return table
+
+
+def _on_runs(store: Store, browser: Any) -> Table:
+    """A row picked in two tables; runs cancelled while they wait and while they are measured."""
+    table = Table("on runs", "page", "median s", "worst s", "target s")
+    with served(store) as (address, _):
+        window = _watched(browser, f"{address}/runs")
+        times = [_took(window, lambda n=n: _tick(window, n)) for n in range(REPEATS)]
+        _add(table, "a run picked", "runs", times, 0.3)
+        window.close()
+        window = _watched(browser, f"{address}/compare")
+        window.page.get_by_text("Select single runs").first.click()
+        window.settle()
+        times = [_took(window, lambda n=n: _tick(window, n)) for n in range(REPEATS)]
+        _add(table, "a run picked", "compare", times, 0.3)
+        window.close()
+        times = [_cancel(store, browser, address) for _ in range(REPEATS)]
+        _add(table, "cancel", "runs, a queued one", times, 1.0)
+        ensure_worker(store)
+        times = [_cancel(store, browser, address, running=True) for _ in range(REPEATS)]
+        _add(table, "cancel", "runs, a running one", times, 1.0)
+        if (worker := worker_status(store)) is not None:
+            psutil.Process(worker.pid).terminate()
+    return table
+
+
+def _cancel(store: Store, browser: Any, address: str, *, running: bool = False) -> float:
+    """From the press until the page offers no cancelling any more."""
+    long = {"seeds": 50, "sequence_length": 4000, "seed": time.time_ns() % 10**6}
+    (run,) = submit(store, GRADIENT_DECAY, [GRADIENT_DECAY.config.from_flat(long)])
+    while running and store.run(run).status != "RUNNING":
+        time.sleep(0.1)
+    window = _watched(browser, f"{address}/runs?run={run}")
+    button = window.page.get_by_role("button", name="Cancel", exact=True)
+    started = time.perf_counter()
+    button.click()
+    button.and_(window.page.locator(":enabled")).wait_for(state="hidden", timeout=PATIENCE_MS)
+    took = time.perf_counter() - started
+    window.close()
+    while store.active():
+        time.sleep(0.1)
+    return took
+
+
+def _tick(window: Window, row: int) -> None:
+    """Press the box of a row in the page's table."""
+    table = window.page.get_by_test_id("stDataFrame").first
+    table.click(position={"x": TICK_X, "y": HEADER_Y + ROW_Y // 2 + ROW_Y * row})
+
+
+def _watched(browser: Any, url: str) -> Window:
+    window = Window.of(browser)
+    window.page.set_viewport_size({"width": 1440, "height": 900})
+    window.open(url)
+    window.settle()
+    window.page.evaluate(WATCH)
+    window.page.wait_for_timeout(1000)
+    return window
+
+
+def _took(window: Window, press: Callable[[], object]) -> float:
+    press()
+    still = f"""() => performance.now() - window.changed > {STILL_MS}
+        && performance.now() - window.pressed > {2 * STILL_MS}"""
+    window.page.wait_for_function(still, timeout=PATIENCE_MS)
+    milliseconds: float = window.page.evaluate("() => window.changed - window.pressed")
+    return milliseconds / 1000
+
+
+def _add(table: Table, title: str, page: str, times: list[float], target: float) -> None:
+    table.add_row(
+        title, page, f"{statistics.median(times):.2f}", f"{max(times):.2f}", f"{target:g}"
+    )
+
+
+def _mebibytes(process: psutil.Process) -> float:
+    return float(process.memory_info().rss) / 2**20
