@@ -28,7 +28,7 @@ from websockets.typing import Subprotocol
 from core.secrets import without_secrets
 from core.store.folder import StoreError, is_server, tracking_uri
 from dashboard.server import FIRST_VISIT, Visit
-from dashboard.store.reader import exempt_from_collection, open_reader
+from dashboard.store.reader import exempt_from_collection, load_early, open_reader
 from experiments.team import OPEN_VARIABLE
 
 OPEN = "--open-to-everyone"
@@ -102,11 +102,12 @@ def warm_up() -> str:
 
 
 def _first_page() -> None:
-    """Draw one page, and compute what the others show."""
+    """Draw one page, compute what the others show, and load what their buttons need."""
     print("First page:", warm_up())
     with contextlib.suppress(StoreError):
         if not is_server(tracking_uri()):
             compute_ahead()
+            load_early(remote=False)
 
 
 def _first_visit() -> Visit:

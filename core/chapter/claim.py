@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -208,13 +208,19 @@ class MatchedRuns:
         return self._comparison.estimate(self.name, name)
 
 
-def compare_matched(matched: Mapping[str, MatchedRuns]) -> Comparison:
-    """Compare runs of one experiment under these names: all pairs are one family of tests."""
+def compare_matched(
+    matched: Mapping[str, MatchedRuns], measures: Collection[str] | None = None
+) -> Comparison:
+    """Compare runs of one experiment under these names, by every measure or by these alone: all
+    pairs are one family of tests for each."""
     groups = {name: Group(name, runs.group[0].runs) for name, runs in matched.items()}
     tables = {run.run_id: runs.group[1] for runs in matched.values() for run in runs.group[0].runs}
     experiment = next(iter(matched.values())).experiment
     return compare_groups(
-        experiment, list(groups.values()), lambda run, name: tables[run.run_id](run, name)
+        experiment,
+        list(groups.values()),
+        lambda run, name: tables[run.run_id](run, name),
+        measures=measures,
     )
 
 

@@ -297,7 +297,7 @@ def gates_rule(results: Results) -> Verdict:
         return not_measured("the chapter's network with each of the three cells")
     plain, lstm, gru = default["rnn"], default["lstm"], default["gru"]
     others = [lstm, gru, *results.of(FORGET_BIAS, UPDATE_BIAS, OTHER_STARTS)]
-    comparison = compare_matched({m.name: m for m in (plain, *others)})
+    comparison = compare_matched({m.name: m for m in (plain, *others)}, [REACH])
     further = reaches_further(comparison, [m.name for m in others], plain.name, TIMES_AS_FAR)
     twice = {name: TRUTHS.get(finding) for name, finding in further.items()}
     reach = {m.name: comparison.estimate(m.name, REACH) for m in (plain, *others)}

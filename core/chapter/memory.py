@@ -73,7 +73,7 @@ def struggle_rule(results: Results) -> Verdict:
     if not plain:
         return not_measured("the plain RNN's memory span")
     matched_runs = (*plain, *orthogonal, *(m for m in cells if m.cell != "rnn"))
-    comparison = compare_matched({matched.name: matched for matched in matched_runs})
+    comparison = compare_matched({matched.name: matched for matched in matched_runs}, ["span"])
     spans = {matched: comparison.estimate(matched.name, "span") for matched in matched_runs}
     truths = {m: _ends_early(comparison.bounds(m.name, "span")) for m in (*plain, *orthogonal)}
     early = [matched.name for matched, truth in truths.items() if truth]

@@ -602,7 +602,7 @@ def followed_rule(results: Results) -> Verdict:
     matched = {m.cell: m for m in results.of(FOLLOWED)}
     if missing := [cell for cell in FOLLOWED.variants if cell not in matched]:
         return not_measured(f"state tracking of {listed([variant_title(c) for c in missing])}")
-    result = compare_matched(matched).result("reach")
+    result = compare_matched(matched, ["reach"]).result("reach")
     reaches = {cell: [*result.values[cell]] if result else [] for cell in FOLLOWED.variants}
     trained = int(str(matched["gru"].config.flat()["longest_trained"]))
     beyond = {cell: sum(reach > BEYOND * trained for reach in reaches[cell]) for cell in reaches}

@@ -126,7 +126,7 @@ def _critical_u(n: int, m: int, level: float) -> int | None:
         z = float(scipy.special.ndtri(1 - level / 2))
         return math.ceil(n * m / 2 + z * math.sqrt(n * m * (n + m + 1) / 12))
     smallest = n * (n + 1) // 2
-    sums = rank_sums(range(1, n + m + 1), n)
+    sums = rank_sums(tuple(range(1, n + m + 1)), n)
     above, critical = 0, None
     for u in range(n * m, n * m // 2, -1):
         above += sums.get(smallest + u, 0)

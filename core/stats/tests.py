@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import scipy  # its submodules are loaded when they are first used
@@ -101,14 +102,15 @@ def doubled_ranks(values: Sequence[float]) -> list[int]:
 
 def _exact_p(doubled: Sequence[int], n: int, away: int) -> tuple[float, float]:
     """Two-sided and one-sided, by counting."""
-    sums, expected = rank_sums(doubled, n), n * (len(doubled) + 1)
+    sums, expected = rank_sums(tuple(sorted(doubled)), n), n * (len(doubled) + 1)
     far = sum(count for total, count in sums.items() if abs(total - expected) >= abs(away))
     high = sum(count for total, count in sums.items() if total - expected >= away)
     choices = math.comb(len(doubled), n)
     return far / choices, high / choices
 
 
-def rank_sums(ranks: Sequence[int], n: int) -> dict[int, int]:
+@functools.lru_cache(maxsize=1024)  # of two groups without ties the ranks are always the same ones
+def rank_sums(ranks: tuple[int, ...], n: int) -> Mapping[int, int]:
     """Sum → how many choices of n of the ranks have it."""
     ways: list[dict[int, int]] = [{0: 1}, *({} for _ in range(n))]
     for rank in ranks:

@@ -65,9 +65,8 @@ To ask pandas takes longer than to read a small table."""
 MAX_NOTED = 64
 """Columns of a table that were handed out, of which pandas keeps a note."""
 
-MLFLOW_AFTER_SECONDS, MLFLOW_AFTER_SERVER_SECONDS = 5.0, 15.0
-"""By then the first page of a local store, or of a server, has been drawn; the first button that
-needs MLflow comes later."""
+MLFLOW_AFTER_SECONDS = 15.0
+"""By then the first page has been drawn; the first button that needs MLflow comes later."""
 
 ACCURACY = "token_accuracy"
 """The percentage of tokens that a translator got right in its test."""
@@ -449,23 +448,25 @@ def _fetchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MAX_FETCHERS, "fetch")
 
 
-_loading_later = threading.Event()
+_loading_later, _loading = threading.Event(), threading.Event()
 
 
 def _load_later(*, remote: bool) -> None:
     if _loading_later.is_set():
         return
     _loading_later.set()
-    seconds = MLFLOW_AFTER_SERVER_SECONDS if remote else MLFLOW_AFTER_SECONDS
-    later = threading.Timer(seconds, _load_mlflow, kwargs={"remote": remote})
+    later = threading.Timer(MLFLOW_AFTER_SECONDS, load_early, kwargs={"remote": remote})
     later.daemon = True
     later.start()
 
 
-def _load_mlflow(*, remote: bool) -> None:
-    """Load MLflow, early: sessions that are open now become exempt from collection, too."""
-    load_mlflow(remote=remote)
-    exempt_from_collection()
+def load_early(*, remote: bool) -> None:
+    """Load MLflow before a button needs it. Once, and early: sessions that are open now become
+    exempt from collection, too."""
+    if not _loading.is_set():
+        _loading.set()
+        load_mlflow(remote=remote)
+        exempt_from_collection()
 
 
 def exempt_from_collection() -> None:
