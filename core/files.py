@@ -21,7 +21,7 @@ import zlib
 from pathlib import Path
 
 from core.formatting import inline_text, shortened
-from core.settings import BadSetting, Settings, settings_of
+from core.settings import BadSetting, Settings, settings_of, shown
 
 CORPORA = "UNROLL_CORPORA"
 """The environment variable that names the boundary."""
@@ -125,6 +125,24 @@ def digest(field: str, name: str) -> str:
     except OSError:
         return _digest(field, name, None)
     return _digest(field, name, (status.st_mtime_ns, status.st_size, status.st_ino))
+
+
+def pinned(file: str, sha256: str, reading: str, chosen: str, reads: str) -> tuple[str, str]:
+    """The full path of the field `file` and the SHA-256 of its content; as they are, once that is
+    known or where no file is read.
+
+    One is read where the field `reading` is `reads`; it is `chosen`. Raises `BadSetting` as
+    `digest` does, and for a file that would be ignored.
+    """
+    if chosen != reads and file:
+        raise BadSetting(
+            f"file is {shown(file)}, and {reading} is {chosen!r}; give {reading} {reads!r} to read "
+            "it, or no file"
+        )
+    if chosen != reads or sha256:
+        return file, sha256
+    name = absolute("file", file)
+    return name, digest("file", name)
 
 
 @functools.lru_cache(maxsize=64)

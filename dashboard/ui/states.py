@@ -288,7 +288,8 @@ def launch_line(
     exist += [f"{waiting:,} queued or running"] if waiting else []
     if not to_start:
         return f"{runs}: {' and '.join(exist)}"
-    time = "time unknown until the first is done" if seconds is None else rough_time(*seconds)
+    first = "the first of these" if exist else "the first"
+    time = f"time unknown until {first} is done" if seconds is None else rough_time(*seconds)
     if not exist:
         return f"{runs}, {time}"
     return f"{runs}: {', '.join([*exist, f'{to_start:,} to start'])}, {time}"

@@ -4,10 +4,13 @@
 
 It works on a copy of that store's database, which refers to the same artifacts.
 
-First page: the dashboard answers for `AGE` seconds, as long as somebody takes who reads the first
-page before they open another one; then a browser that has never been there opens this one. "The
-next person" opens it after that. A press: from the pointer until the last change of the page, which
-has then been still for `STILL_MS`.
+First page: the dashboard has answered for `AGE` seconds, as long as somebody takes who reads the
+Overview before they open another page; then a browser that has never been there opens this one.
+"The next person" opens it after that. A press: from the pointer until the last change of the page,
+which has then been still for `STILL_MS`.
+
+The first line of both tables is Streamlit alone, a title and a toggle: most of what a browser takes
+is to load and start Streamlit's scripts, and how long that takes depends on the machine.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -31,9 +36,9 @@ from core.store.tracking import Store, open_store
 from dashboard.navigation import PAGES
 from experiments.queue import submit
 from experiments.worker import ensure_worker, worker_status
-from tests.bench.window import PATIENCE_MS, Window, chromium, served
+from tests.bench.window import PATIENCE_MS, Window, chromium, free_port, served
 
-AGE = 7.0
+AGE = 12.0
 
 REPEATS = 6
 
@@ -67,6 +72,12 @@ def _words(text: str) -> Callable[[Any], Any]:
 def _tab(place: int) -> Callable[[Any], Any]:
     return lambda page: page.get_by_role("tab").nth(place)
 
+
+ALONE = """
+import streamlit
+streamlit.title("Streamlit alone")
+streamlit.write(streamlit.toggle("A toggle"))
+"""
 
 TICK_X, HEADER_Y, ROW_Y = 12, 36, 35
 """Where the boxes of a table's rows are, in pixels."""
@@ -104,6 +115,9 @@ def tables() -> Iterator[Table]:
 
 def _first_pages(store: Store, browser: Any) -> Table:
     table = Table("first page", "s", "the next person, s", "MiB", "target: 2 s")
+    with _streamlit_alone() as address:
+        windows = [Window.of(browser) for _ in range(2)]
+        table.add_row("Streamlit alone", *(f"{window.open(address):.2f}" for window in windows))
     for page in PAGES:
         path = "" if page is PAGES[0] else page.address
         with served(store) as (address, process):
@@ -120,6 +134,12 @@ def _first_pages(store: Store, browser: Any) -> Table:
 
 def _presses(store: Store, browser: Any) -> Table:
     table = Table("press", "page", "median s", "worst s", "target s")
+    with _streamlit_alone() as address:
+        window = _watched(browser, address)
+        toggle = _words("A toggle")(window.page)
+        times = [_took(window, toggle.click) for _ in range(REPEATS)]
+        _add(table, "a toggle", "Streamlit alone", times, 0.3)
+        window.close()
     with served(store) as (address, _):
         for press in PRESSES:
             window = _watched(browser, f"{address}/{press.page}")
@@ -154,6 +174,19 @@ def _on_runs(store: Store, browser: Any) -> Table:
         if (worker := worker_status(store)) is not None:
             psutil.Process(worker.pid).terminate()
     return table
+
+
+@contextlib.contextmanager
+def _streamlit_alone() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        app, port = Path(folder) / "app.py", free_port()
+        app.write_text(ALONE)
+        options = ("--server.headless=true", "--browser.gatherUsageStats=false")
+        command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
+        with subprocess.Popen([*command, *options], cwd=folder, stdout=subprocess.DEVNULL) as alone:
+            time.sleep(AGE)
+            yield f"http://127.0.0.1:{port}"
+            alone.terminate()
 
 
 def _cancel(store: Store, browser: Any, address: str, *, running: bool = False) -> float:

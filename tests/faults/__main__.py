@@ -22,7 +22,7 @@ ATTACKS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "clock": lambda _: damage.jumps(),
     "swarm": lambda a: swarm.swarm(a.runs),
     "addresses": lambda a: addresses.addresses(a.addresses, a.seed),
-    "people": lambda a: people.people(a.people, a.minutes, a.seed, killing=False),
+    "people": lambda a: people.people(a.people, a.minutes, a.seed, warm_up=a.warm_up),
     "people-and-kills": lambda a: people.people(a.people, a.minutes, a.seed, killing=True),
     "page-loads": lambda a: swarm.page_loads(a.loads),
 }
@@ -41,6 +41,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--addresses", type=int, default=1000)
     parser.add_argument("--people", type=int, default=20, help="at once")
     parser.add_argument("--minutes", type=float, default=10.0, help="of people")
+    parser.add_argument("--warm-up", type=float, default=5.0, help="of people: minutes before")
     arguments = parser.parse_args(words)
     unknown = [name for name in arguments.attacks if name not in ATTACKS]
     if unknown:

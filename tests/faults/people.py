@@ -46,6 +46,12 @@ LAUNCHES = (
 )
 """Queries of launch forms; each takes some seconds."""
 
+LOOKS = 24
+"""How often the dashboard's memory is read; after every third time a part is killed."""
+
+MAX_GROWTH = 0.05
+"""Of the dashboard's memory, after the warm-up."""
+
 THINK = (4.0, 14.0)
 """Seconds that somebody looks at a page before they go on."""
 
@@ -228,11 +234,13 @@ class Visitor:
             self.texts.append(str(getattr(element, kind).body))
 
 
-def people(count: int, minutes: float, seed: int, killing: bool) -> Iterator[str]:
+def people(
+    count: int, minutes: float, seed: int, *, warm_up: float = 0.0, killing: bool = False
+) -> Iterator[str]:
     """So many people for so long; with `killing` each part is killed -9 in turn meanwhile.
 
-    No page may show an error, no run may be lost or doubled, the dashboard's memory stays as it is,
-    and whatever was killed comes back.
+    No page may show an error, no run may be lost or doubled, and whatever was killed comes back.
+    The dashboard's memory stays as it is, once its caches have filled in the minutes of `warm_up`.
     """
     with tempfile.TemporaryDirectory(prefix="unroll-people-") as folder:
         Path(folder).chmod(0o755)
@@ -241,7 +249,7 @@ def people(count: int, minutes: float, seed: int, killing: bool) -> Iterator[str
         team = Team(Path(folder) / "team", file)
         try:
             store = open_store(team.uri)
-            yield from _together(team, store, count, minutes, seed, killing)
+            yield from _together(team, store, count, warm_up + minutes, warm_up, seed, killing)
         finally:
             team.end()
 
@@ -252,23 +260,36 @@ def _part(team: Team, name: str) -> psutil.Process:
 
 
 def _together(
-    team: Team, store: Store, count: int, minutes: float, seed: int, killing: bool
+    team: Team,
+    store: Store,
+    count: int,
+    minutes: float,
+    warm_up: float,
+    seed: int,
+    killing: bool,
 ) -> Iterator[str]:
     seen = Seen()
-    until = time.monotonic() + 60 * minutes
+    started = time.monotonic()
+    until = started + 60 * minutes
     memory: list[float] = []
+    warm: list[float] = []
+    """Of these, those after the warm-up."""
 
     async def watch() -> None:
         chance, names = random.Random(seed), list(PARTS)
-        while time.monotonic() < until - 60:
+        for number in range(LOOKS):
+            if time.monotonic() > until - 60:
+                break
             with contextlib.suppress(psutil.Error, StopIteration):
                 memory.append(_part(team, "dashboard").memory_info().rss / 2**20)
-            if killing and names and len(memory) > 3:
+                if time.monotonic() > started + 60 * warm_up:
+                    warm.append(memory[-1])
+            if killing and names and number % 3 == 2:
                 name = names.pop(0)
                 with contextlib.suppress(psutil.Error, StopIteration):
                     _part(team, name).kill()
                     seen.done[f"killed {name}"] += 1
-            await asyncio.sleep(60 * minutes / 12 * chance.uniform(0.9, 1.1))
+            await asyncio.sleep(60 * minutes / LOOKS * chance.uniform(0.9, 1.1))
 
     async def all_of_them() -> None:
         visitors = [
@@ -295,6 +316,8 @@ def _together(
     while time.monotonic() < deadline and store.active():
         time.sleep(2)
     yield from (f"the retry {r} did not finish" for r in again if store.run(r).status != "FINISHED")
+    if not killing and (growth := _growth(warm)) > MAX_GROWTH:
+        yield f"the dashboard's memory grew by {growth:.0%}: {[round(mb) for mb in warm]} MB"
     if not team.well():
         yield "a part has not come back"
     ended = Counter(record.status for record in records if record.status in ENDED)
@@ -306,5 +329,12 @@ def _together(
     yield (
         f"people: {count} for {minutes:g} min, {len(every)} pages drawn, half within "
         f"{p50:.2f} s, 95% within {p95:.2f} s; median and slowest {slowest}; {dict(seen.done)}; "
-        f"runs {dict(ended)}; away {dict(seen.away)}; dashboard MB {[round(m) for m in memory]}"
+        f"runs {dict(ended)}; away {dict(seen.away)}; dashboard MB {[round(m) for m in memory]}, "
+        f"after the warm-up {_growth(warm):+.1%}"
     )
+
+
+def _growth(memory: list[float]) -> float:
+    """By what share the last third of the readings is above the first third."""
+    third = len(memory) // 3
+    return sum(memory[-third:]) / sum(memory[:third]) - 1 if third else 0.0

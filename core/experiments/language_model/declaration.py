@@ -19,7 +19,7 @@ from core import files
 from core.experiment import Config, Row, axis, measure, note, seed_axis
 from core.experiments.trained import BatchSize, Clip, Validations
 from core.models.counting import count_parameters, pass_cost, state_size
-from core.settings import BadSetting, shown
+from core.settings import BadSetting
 from core.stats.aggregation import EXACT, MAJORITY
 from core.stats.estimates import Estimate
 from core.stats.learning_rates import RATES_IN_WORDS, rates_to_try
@@ -163,18 +163,10 @@ class LanguageModelConfig(Config):
 
         Raises `BadSetting` for a file that cannot be trained on.
         """
-        if self.text != "file":
-            if self.file:
-                raise BadSetting(
-                    f"file is {shown(self.file)}, and text is {self.text!r}; give text 'file' to "
-                    "read it, or no file"
-                )
+        file, sha256 = files.pinned(self.file, self.file_sha256, "text", self.text, "file")
+        if sha256 == self.file_sha256:
             return self
-        if self.file_sha256:
-            return self
-        name = files.absolute("file", self.file)
-        named = {"file": name, "file_sha256": files.digest("file", name)}
-        pinned = self.model_copy(update=named)
+        pinned = self.model_copy(update={"file": file, "file_sha256": sha256})
         read_text(pinned)
         return pinned
 

@@ -28,7 +28,7 @@ from core.models.counting import (
     state_size,
 )
 from core.models.registry import built_in_cells, is_cell, variants
-from core.settings import BadSetting, Value, shown
+from core.settings import Value, shown
 from core.stats.aggregation import EXACT, GEOMETRIC_MEAN, MEDIAN
 from core.stats.estimates import Estimate
 from core.tasks import parallel_text
@@ -257,19 +257,11 @@ class LengthQualityConfig(Config):
         not installed.
         """
         require_tokenisation(self.tokenise)
-        if self.task != "tsv":
-            if self.file:
-                raise BadSetting(
-                    f"file is {shown(self.file)}, and task is {self.task!r}; give task 'tsv' to "
-                    "read it, or no file"
-                )
+        file, sha256 = files.pinned(self.file, self.file_sha256, "task", self.task, "tsv")
+        if sha256 == self.file_sha256:
             return self
-        if self.file_sha256:
-            return self
-        name = files.absolute("file", self.file)
-        sha256 = files.digest("file", name)
-        _require_text(name, sha256)
-        return self.model_copy(update={"file": name, "file_sha256": sha256})
+        _require_text(file, sha256)
+        return self.model_copy(update={"file": file, "file_sha256": sha256})
 
     @property
     def features(self) -> int:
