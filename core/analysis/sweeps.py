@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from core.analysis.groups import cell_of, identity_of
 from core.analysis.runs import last_row, seeds_of
 from core.experiment import BUDGETS, WIDTH, Experiment
+from core.experiments import all_experiments
 from core.models.registry import USUAL_CELLS
 from core.settings import Value
 from core.store.records import ACTIVE, TAG_PINNED, RunRecord, Status
@@ -48,8 +49,10 @@ class Sweep:
 
     @property
     def subject(self) -> str:
-        """Its title without the stamp of an id: `chapter: forget bias`."""
-        return STAMP.sub(":", self.title).removesuffix(":")
+        """Its title without the stamp of an id: `chapter: forget bias`, or of what has no name the
+        experiment's: `Gradient flow`."""
+        text = STAMP.sub(":", self.title).removesuffix(":")
+        return next((e.title for e in all_experiments() if e.name == text), text)
 
     @property
     def pinned(self) -> bool:

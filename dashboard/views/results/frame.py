@@ -244,7 +244,9 @@ def _other_answers(
     if sweep.name != headline.name:
         label, other = "Open what the Overview shows", headline
     elif newest is not None and newest.launched > sweep.launched:
-        label, other = f"A newer comparison: {inline_text(newest.subject)}", newest
+        named = newest.subject != experiment.title
+        which = f": {inline_text(newest.subject)}" if named else f", {moment(newest.launched)}"
+        label, other = f"A newer comparison{which}", newest
     else:
         return
     st.page_link(page.path, label=plain(label), query_params={"sweep": other.name})
