@@ -33,7 +33,7 @@ Chart = Any
 PADDING = 4
 """Pixels around a figure; without a word Streamlit leaves twenty under it."""
 
-MAX_CHARTS = 200
+MAX_CHARTS = 100
 """Charts kept in memory; one of a `chapter` suite takes 35 kB."""
 
 P = ParamSpec("P")

@@ -55,7 +55,7 @@ SHORT_SECONDS = 0.1
 MAX_FETCHERS = 8
 """Tables that are asked for from a server at once."""
 
-MAX_TABLE_BYTES = 48 * 2**20
+MAX_TABLE_BYTES = 24 * 2**20
 """Tables kept in memory."""
 
 FRAME_BYTES, COLUMN_BYTES, VALUE_BYTES = 2_000, 750, 8
