@@ -55,14 +55,14 @@ SHORT_SECONDS = 0.1
 MAX_FETCHERS = 8
 """Tables that are asked for from a server at once."""
 
-MAX_TABLE_BYTES = 24 * 2**20
+MAX_TABLE_BYTES = 16 * 2**20
 """Tables kept in memory."""
 
 FRAME_BYTES, COLUMN_BYTES, VALUE_BYTES = 2_000, 750, 8
 """What pandas takes around the numbers of a table: 30 kB of one row of 40 columns; and each value.
 To ask pandas takes longer than to read a small table."""
 
-MAX_NOTED = 64
+MAX_NOTED = 16
 """Columns of a table that were handed out, of which pandas keeps a note."""
 
 MLFLOW_AFTER_SECONDS = 15.0
