@@ -127,19 +127,20 @@ def digest(field: str, name: str) -> str:
     return _digest(field, name, (status.st_mtime_ns, status.st_size, status.st_ino))
 
 
-def pinned(file: str, sha256: str, reading: str, chosen: str, reads: str) -> tuple[str, str]:
-    """The full path of the field `file` and the SHA-256 of its content; as they are, once that is
-    known or where no file is read.
+def full_path_and_digest(
+    file: str, sha256: str, *, field: str, value: str, value_of_file: str
+) -> tuple[str, str]:
+    """The full path of a file that a run reads if its setting `field` is `value_of_file`, and the
+    SHA-256 of its content; both as they are, if that is known already or no file is read.
 
-    One is read where the field `reading` is `reads`; it is `chosen`. Raises `BadSetting` as
-    `digest` does, and for a file that would be ignored.
+    Raises `BadSetting` as `digest` does, and for a file that would not be read.
     """
-    if chosen != reads and file:
+    if value != value_of_file and file:
         raise BadSetting(
-            f"file is {shown(file)}, and {reading} is {chosen!r}; give {reading} {reads!r} to read "
-            "it, or no file"
+            f"file is {shown(file)}, and {field} is {value!r}; give {field} {value_of_file!r} to "
+            "read it, or no file"
         )
-    if chosen != reads or sha256:
+    if value != value_of_file or sha256:
         return file, sha256
     name = absolute("file", file)
     return name, digest("file", name)

@@ -1,6 +1,7 @@
 """`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and opens a
 page before any browser is ready to: what that one imports, reads and draws is there for the next.
-What the other pages show is computed too, before or after the first one.
+What the other pages show is computed too: by a team's server before it answers, by one of a local
+store after the first page.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import logging
 import os
 import sys
 import threading
@@ -25,11 +27,14 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from core.secrets import without_secrets
 from core.store.folder import StoreError, is_server, tracking_uri
-from dashboard.server import FIRST_VISIT, Visit
-from dashboard.store.reader import exempt_from_collection, load_early, open_reader
+from dashboard.server import FIRST_VISIT, Visit, base_path
+from dashboard.store.reader import exempt_from_collection, load_mlflow_once, open_reader
+from experiments import logs
+from experiments.logs import log_failure
 from experiments.team import OPEN_VARIABLE
+
+LOG = logging.getLogger("unroll.dashboard")
 
 OPEN = "--open-to-everyone"
 """The option that lets people in from other machines without signing in."""
@@ -37,9 +42,9 @@ OPEN = "--open-to-everyone"
 PATIENCE = 60.0
 """Seconds in which the server must answer, and the first page stand."""
 
-STORE_SECONDS = 15.0
-"""How long people wait for a team's server while the store is read: it may be away, or large and
-never read before on this machine."""
+AHEAD_SECONDS = 15.0
+"""How long people wait at most for a team's server while it computes what its pages show: the store
+may be away, or large and never read before on this machine."""
 
 VISIT_SECONDS = 0.5
 """How long after the start somebody may ask for a page before the first one is opened."""
@@ -59,23 +64,25 @@ CLOSED_SESSIONS = 16
 
 
 def prepare() -> None:
-    """Begin to read the store. A team's server has computed what its pages show before it answers
-    anybody: it is started seldom, and many wait for it."""
+    """Begin to read the store. A team's server also computes what its pages show, and waits for
+    that before it answers anybody: it is started seldom, and many use it."""
     with contextlib.suppress(StoreError):  # every page says so
         remote = is_server(tracking_uri())
-        reading = threading.Thread(target=compute_ahead if remote else _read_store, daemon=True)
-        reading.start()
+        begun = threading.Thread(target=compute_ahead if remote else _read_store, daemon=True)
+        begun.start()
         if remote:
-            reading.join(STORE_SECONDS)
+            begun.join(AHEAD_SECONDS)
             exempt_from_collection()
 
 
 def compute_ahead() -> None:
-    """Load and compute what the pages show; what goes wrong, they say themselves."""
+    """Load and compute what the pages show. Of a store that is away they say so themselves."""
     try:
         importlib.import_module(AHEAD).compute()
-    except Exception as error:  # noqa: BLE001 - the same as every page
-        print("Nothing is computed ahead:", without_secrets(str(error)))
+    except StoreError as error:
+        print("Nothing is computed ahead:", error)
+    except Exception as error:  # noqa: BLE001 - the log has it; the pages compute it themselves
+        log_failure("nothing is computed ahead", error, log=LOG)
 
 
 def warm_up() -> str:
@@ -89,7 +96,7 @@ def warm_up() -> str:
     try:
         with _connected() as socket:
             visit = _first_visit()
-            path = visit.path.strip("/").removeprefix(_base_path()).strip("/")
+            path = visit.path.removeprefix(base_path()).strip("/")
             message.rerun_script.page_name = path
             message.rerun_script.query_string = visit.query
             socket.send(message.SerializeToString())
@@ -102,12 +109,13 @@ def warm_up() -> str:
 
 
 def _first_page() -> None:
-    """Draw one page, compute what the others show, and load what their buttons need."""
+    """Draw one page. Of a local store compute what the others show, and load what their buttons
+    need."""
     print("First page:", warm_up())
     with contextlib.suppress(StoreError):
         if not is_server(tracking_uri()):
             compute_ahead()
-            load_early(remote=False)
+            load_mlflow_once(remote=False)
 
 
 def _first_visit() -> Visit:
@@ -123,10 +131,6 @@ def _read_store() -> None:
         open_reader(tracking_uri()).runs()
 
 
-def _base_path() -> str:
-    return str(config.get_option("server.baseUrlPath")).strip("/")
-
-
 def _connected() -> ClientConnection:
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -135,7 +139,7 @@ def _connected() -> ClientConnection:
                 raise ConnectionRefusedError
             address = str(config.get_option("server.address") or "")
             address = "127.0.0.1" if address in ("", "0.0.0.0", "::") else address
-            base = f"ws://{address}:{config.get_option('server.port')}/{_base_path()}".rstrip("/")
+            base = f"ws://{address}:{config.get_option('server.port')}{base_path()}"
             streamlit = [Subprotocol("streamlit")]
             return connect(f"{base}/_stcore/stream", subprotocols=streamlit, max_size=None)
         if time.monotonic() > deadline:
@@ -184,6 +188,7 @@ def keep_few_arenas() -> None:
 
 def main() -> None:
     """Serve until stopped."""
+    logs.set_up("dashboard")
     keep_few_arenas()
     keep_few_closed_sessions()
     forget_widgets_that_are_gone()

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -85,6 +86,8 @@ class Evidence:
                 keys.update(measurement.kinds)
         self._kinds: dict[str, Kind | None] = {}
         self._latest: tuple[object, ClaimStatus] = (None, ClaimStatus())
+        self._judging = threading.Lock()
+        """Held by whoever judges: others want the same verdicts."""
 
     def judge(self, records: Sequence[RunRecord], computed: Mapping[int, Facts]) -> ClaimStatus:
         """The claims by all runs of the store, oldest first, and by facts that need no run."""
@@ -100,10 +103,12 @@ class Evidence:
                 newest[key] = run
         runs = {run.run_id: run for run in newest.values()}
         read = tuple(runs), tuple(computed)
-        if self._latest[0] != read:
-            self._latest = read, self._judge(runs, computed)
+        with self._judging:
+            if self._latest[0] != read:
+                self._latest = read, self._judge(runs, computed)
+            latest = self._latest[1]
         return replace(
-            self._latest[1],
+            latest,
             active={kind: record for kind, record in asked if record.status in ACTIVE},
             broken={kind: run for kind, run in asked if run.status in ("FAILED", "KILLED")},
         )

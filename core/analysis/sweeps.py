@@ -51,8 +51,9 @@ class Sweep:
     def subject(self) -> str:
         """Its title without the stamp of an id: `chapter: forget bias`, or of what has no name the
         experiment's: `Gradient flow`."""
-        text = STAMP.sub(":", self.title).removesuffix(":")
-        return next((e.title for e in all_experiments() if e.name == text), text)
+        text, named = STAMP.sub(":", self.title).removesuffix(":"), self.title != self.name
+        titles = {e.name: e.title for e in all_experiments()}
+        return text if named else titles.get(text, text)
 
     @property
     def pinned(self) -> bool:

@@ -109,7 +109,7 @@ def _exact_p(doubled: Sequence[int], n: int, away: int) -> tuple[float, float]:
     return far / choices, high / choices
 
 
-@functools.lru_cache(maxsize=1024)  # of two groups without ties the ranks are always the same ones
+@functools.lru_cache(maxsize=128)  # of two groups without ties the ranks are always the same ones
 def rank_sums(ranks: tuple[int, ...], n: int) -> Mapping[int, int]:
     """Sum → how many choices of n of the ranks have it."""
     ways: list[dict[int, int]] = [{0: 1}, *({} for _ in range(n))]

@@ -448,25 +448,28 @@ def _fetchers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MAX_FETCHERS, "fetch")
 
 
-_loading_later, _loading = threading.Event(), threading.Event()
+_loading_later, _loaded = threading.Event(), threading.Event()
+
+_loading = threading.Lock()
 
 
 def _load_later(*, remote: bool) -> None:
     if _loading_later.is_set():
         return
     _loading_later.set()
-    later = threading.Timer(MLFLOW_AFTER_SECONDS, load_early, kwargs={"remote": remote})
+    later = threading.Timer(MLFLOW_AFTER_SECONDS, load_mlflow_once, kwargs={"remote": remote})
     later.daemon = True
     later.start()
 
 
-def load_early(*, remote: bool) -> None:
-    """Load MLflow before a button needs it. Once, and early: sessions that are open now become
-    exempt from collection, too."""
-    if not _loading.is_set():
-        _loading.set()
-        load_mlflow(remote=remote)
-        exempt_from_collection()
+def load_mlflow_once(*, remote: bool) -> None:
+    """Load MLflow before a button needs it. Early, too: sessions that are open now become exempt
+    from collection."""
+    with _loading:
+        if not _loaded.is_set():
+            load_mlflow(remote=remote)
+            exempt_from_collection()
+            _loaded.set()
 
 
 def exempt_from_collection() -> None:

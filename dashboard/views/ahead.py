@@ -21,4 +21,4 @@ def compute() -> None:
     for experiment in all_experiments():
         cards.headline_comparison(experiment)
     scorecard.usual(cache.snapshot())
-    claims.judged({})
+    claims.judge({})

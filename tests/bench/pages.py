@@ -61,8 +61,6 @@ class Press:
     places: tuple[Callable[[Any], Any], ...]
     """Locators that are pressed in turns."""
     target: float = 0.3
-    before: str = ""
-    """What is opened first, by its words."""
 
 
 def _words(text: str) -> Callable[[Any], Any]:
@@ -97,14 +95,14 @@ def tables() -> Iterator[Table]:
     """First pages, presses, picks and cancels, each as soon as it is measured."""
     store = open_store()
     path = database_path(store.uri)
-    if path is None or len(store.runs(status="FINISHED")) < 100:
-        yield Table("pages: not measured; MLFLOW_TRACKING_URI names no local store of the chapter")
+    if path is None or len(store.runs(status="FINISHED")) < 100 or store.active():
+        yield Table("pages: not measured; needs a local store of the chapter, with nothing queued")
         return
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         if browser is None:
             yield Table("pages: not measured, there is no chromium on the PATH")
             return
-        copy = Path(folder) / "mlflow.db"
+        copy = Path(folder) / path.name
         with contextlib.closing(sqlite3.connect(path)) as source, sqlite3.connect(copy) as target:
             source.backup(target)
         copied = open_store(f"sqlite:///{copy}")
@@ -118,15 +116,17 @@ def _first_pages(store: Store, browser: Any) -> Table:
     with _streamlit_alone() as address:
         windows = [Window.of(browser) for _ in range(2)]
         table.add_row("Streamlit alone", *(f"{window.open(address):.2f}" for window in windows))
+        for window in windows:
+            window.close()
     for page in PAGES:
         path = "" if page is PAGES[0] else page.address
         with served(store) as (address, process):
             time.sleep(AGE)
-            cells = []
+            cells, problems = [], []
             for _ in range(2):
                 window = Window.of(browser)
                 cells.append(f"{window.open(f'{address}/{path}'):.2f}")
-                problems = window.errors()
+                problems += window.errors()
                 window.close()
             table.add_row(page.title, *cells, f"{_mebibytes(process):.0f}", *problems)
     return table
@@ -169,10 +169,12 @@ def _on_runs(store: Store, browser: Any) -> Table:
         times = [_cancel(store, browser, address) for _ in range(REPEATS)]
         _add(table, "cancel", "runs, a queued one", times, 1.0)
         ensure_worker(store)
-        times = [_cancel(store, browser, address, running=True) for _ in range(REPEATS)]
-        _add(table, "cancel", "runs, a running one", times, 1.0)
-        if (worker := worker_status(store)) is not None:
-            psutil.Process(worker.pid).terminate()
+        try:
+            times = [_cancel(store, browser, address, running=True) for _ in range(REPEATS)]
+            _add(table, "cancel", "runs, a running one", times, 1.0)
+        finally:
+            if (worker := worker_status(store)) is not None:
+                psutil.Process(worker.pid).terminate()
     return table
 
 
@@ -184,17 +186,19 @@ def _streamlit_alone() -> Iterator[str]:
         options = ("--server.headless=true", "--browser.gatherUsageStats=false")
         command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
         with subprocess.Popen([*command, *options], cwd=folder, stdout=subprocess.DEVNULL) as alone:
-            time.sleep(AGE)
-            yield f"http://127.0.0.1:{port}"
-            alone.terminate()
+            try:
+                time.sleep(AGE)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                alone.terminate()
 
 
 def _cancel(store: Store, browser: Any, address: str, *, running: bool = False) -> float:
     """From the press until the page offers no cancelling any more."""
     long = {"seeds": 50, "sequence_length": 4000, "seed": time.time_ns() % 10**6}
     (run,) = submit(store, GRADIENT_DECAY, [GRADIENT_DECAY.config.from_flat(long)])
-    while running and store.run(run).status != "RUNNING":
-        time.sleep(0.1)
+    if running:
+        _wait(lambda: store.run(run).status == "RUNNING")
     window = _watched(browser, f"{address}/runs?run={run}")
     button = window.page.get_by_role("button", name="Cancel", exact=True)
     started = time.perf_counter()
@@ -202,9 +206,16 @@ def _cancel(store: Store, browser: Any, address: str, *, running: bool = False) 
     button.and_(window.page.locator(":enabled")).wait_for(state="hidden", timeout=PATIENCE_MS)
     took = time.perf_counter() - started
     window.close()
-    while store.active():
-        time.sleep(0.1)
+    _wait(lambda: not store.active())
     return took
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not until():
+        if time.monotonic() > deadline:
+            raise TimeoutError("a run is neither measured nor cancelled")
+        time.sleep(0.1)
 
 
 def _tick(window: Window, row: int) -> None:
@@ -229,6 +240,7 @@ def _took(window: Window, press: Callable[[], object]) -> float:
         && performance.now() - window.pressed > {2 * STILL_MS}"""
     window.page.wait_for_function(still, timeout=PATIENCE_MS)
     milliseconds: float = window.page.evaluate("() => window.changed - window.pressed")
+    assert milliseconds > 0, "the press changed nothing"
     return milliseconds / 1000
 
 

@@ -34,7 +34,7 @@ def test_a_store_that_is_away_keeps_nobody_waiting_for_long(
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setattr(program, "compute_ahead", away)
-    monkeypatch.setattr(program, "STORE_SECONDS", 0.05)
+    monkeypatch.setattr(program, "AHEAD_SECONDS", 0.05)
     monkeypatch.setattr(program, "exempt_from_collection", lambda: asked.append("collection"))
     started = time.monotonic()
     program.prepare()
@@ -49,7 +49,7 @@ def test_the_first_pages_find_computed_what_they_show(
     scene: Callable[[str], Store], show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene("full")
-    for kept in (st.cache_resource, cache._derived):
+    for kept in (st.cache_resource, st.cache_data, cache._derived):
         kept.clear()
     ahead.compute()
 
@@ -74,6 +74,19 @@ def test_nothing_ahead_of_a_store_that_is_away(
     printed = capsys.readouterr().out
     assert printed.startswith("Nothing is computed ahead: MLFLOW_TRACKING_URI is")
     assert "geheim" not in printed
+
+
+def test_what_goes_wrong_ahead_is_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("of a page")
+
+    monkeypatch.setattr(ahead, "compute", fail)
+    program.compute_ahead()
+    (record,) = caplog.records
+    assert record.exc_info
+    assert record.exc_info[0] is ZeroDivisionError
 
 
 def test_a_session_keeps_nothing_of_widgets_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:

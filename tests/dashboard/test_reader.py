@@ -292,11 +292,12 @@ def test_libraries_are_exempt_from_garbage_collection_once(
     frozen = threading.Semaphore(0)
     monkeypatch.setattr(module.gc, "freeze", frozen.release)
     module._loading_later.clear()
-    module._loading.clear()
+    module._loaded.clear()
     module.open_reader(store.uri)
     assert frozen.acquire(timeout=30)
     module._reader_of.cache_clear()
     module.open_reader(store.uri)
+    module.load_mlflow_once(remote=False)
     assert not frozen.acquire(timeout=0.2)
 
 

@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--addresses", type=int, default=1000)
     parser.add_argument("--people", type=int, default=20, help="at once")
     parser.add_argument("--minutes", type=float, default=10.0, help="of people")
-    parser.add_argument("--warm-up", type=float, default=5.0, help="of people: minutes before")
+    parser.add_argument("--warm-up", type=float, default=10.0, help="of people: minutes before")
     arguments = parser.parse_args(words)
     unknown = [name for name in arguments.attacks if name not in ATTACKS]
     if unknown:

@@ -249,7 +249,7 @@ def people(
         team = Team(Path(folder) / "team", file)
         try:
             store = open_store(team.uri)
-            yield from _together(team, store, count, warm_up + minutes, warm_up, seed, killing)
+            yield from _together(team, store, count, minutes, warm_up, seed, killing)
         finally:
             team.end()
 
@@ -270,10 +270,10 @@ def _together(
 ) -> Iterator[str]:
     seen = Seen()
     started = time.monotonic()
-    until = started + 60 * minutes
+    whole = 60 * (warm_up + minutes)
+    until = started + whole
     memory: list[float] = []
-    warm: list[float] = []
-    """Of these, those after the warm-up."""
+    warm: list[float] = []  # of these, those after the warm-up
 
     async def watch() -> None:
         chance, names = random.Random(seed), list(PARTS)
@@ -289,7 +289,7 @@ def _together(
                 with contextlib.suppress(psutil.Error, StopIteration):
                     _part(team, name).kill()
                     seen.done[f"killed {name}"] += 1
-            await asyncio.sleep(60 * minutes / LOOKS * chance.uniform(0.9, 1.1))
+            await asyncio.sleep(whole / LOOKS * chance.uniform(0.9, 1.1))
 
     async def all_of_them() -> None:
         visitors = [
@@ -316,8 +316,9 @@ def _together(
     while time.monotonic() < deadline and store.active():
         time.sleep(2)
     yield from (f"the retry {r} did not finish" for r in again if store.run(r).status != "FINISHED")
-    if not killing and (growth := _growth(warm)) > MAX_GROWTH:
-        yield f"the dashboard's memory grew by {growth:.0%}: {[round(mb) for mb in warm]} MB"
+    growth = _growth(warm)
+    if not killing and (growth is None or growth > MAX_GROWTH):
+        yield f"the dashboard's memory after the warm-up: {[round(mb) for mb in warm]} MB"
     if not team.well():
         yield "a part has not come back"
     ended = Counter(record.status for record in records if record.status in ENDED)
@@ -327,14 +328,16 @@ def _together(
         name: f"{median(some):.2f}, {max(some):.2f}" for name, some in sorted(seen.seconds.items())
     }
     yield (
-        f"people: {count} for {minutes:g} min, {len(every)} pages drawn, half within "
+        f"people: {count} for {minutes:g} min after {warm_up:g} of warm-up, {len(every)} pages "
+        f"drawn, half within "
         f"{p50:.2f} s, 95% within {p95:.2f} s; median and slowest {slowest}; {dict(seen.done)}; "
-        f"runs {dict(ended)}; away {dict(seen.away)}; dashboard MB {[round(m) for m in memory]}, "
-        f"after the warm-up {_growth(warm):+.1%}"
+        f"runs {dict(ended)}; away {dict(seen.away)}; dashboard MB {[round(m) for m in memory]}"
+        + ("" if killing or growth is None else f", after the warm-up {growth:+.1%}")
     )
 
 
-def _growth(memory: list[float]) -> float:
-    """By what share the last third of the readings is above the first third."""
+def _growth(memory: list[float]) -> float | None:
+    """By what share the last third of the readings is above the first third; None of fewer than
+    three."""
     third = len(memory) // 3
-    return sum(memory[-third:]) / sum(memory[:third]) - 1 if third else 0.0
+    return sum(memory[-third:]) / sum(memory[:third]) - 1 if third else None

@@ -163,7 +163,9 @@ class LanguageModelConfig(Config):
 
         Raises `BadSetting` for a file that cannot be trained on.
         """
-        file, sha256 = files.pinned(self.file, self.file_sha256, "text", self.text, "file")
+        file, sha256 = files.full_path_and_digest(
+            self.file, self.file_sha256, field="text", value=self.text, value_of_file="file"
+        )
         if sha256 == self.file_sha256:
             return self
         pinned = self.model_copy(update={"file": file, "file_sha256": sha256})

@@ -257,7 +257,9 @@ class LengthQualityConfig(Config):
         not installed.
         """
         require_tokenisation(self.tokenise)
-        file, sha256 = files.pinned(self.file, self.file_sha256, "task", self.task, "tsv")
+        file, sha256 = files.full_path_and_digest(
+            self.file, self.file_sha256, field="task", value=self.task, value_of_file="tsv"
+        )
         if sha256 == self.file_sha256:
             return self
         _require_text(file, sha256)

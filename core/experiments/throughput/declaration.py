@@ -341,8 +341,8 @@ class ThroughputSummary(Row):
         better="lower",
         description=(
             "Forward + backward with every gradient, over that of a fused unidirectional RNN of "
-            "the same width and depth in the same turn. An RNN like that is timed beside a second "
-            "one: by how much its own ratio misses 1 is noise."
+            "the same width and depth in the same turn. For that RNN itself the ratio is to a "
+            "second copy; its distance from 1 is noise."
         ),
         aggregation=GEOMETRIC_MEAN,
     )

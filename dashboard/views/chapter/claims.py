@@ -49,10 +49,10 @@ def status() -> ClaimStatus:
     task = _computing()
     if task.done() and task.exception() is None:
         computed = task.result()
-    return judged(computed)
+    return judge(computed)
 
 
-def judged(computed: Mapping[int, Facts]) -> ClaimStatus:
+def judge(computed: Mapping[int, Facts]) -> ClaimStatus:
     """Every claim, judged by the runs measured and by these facts."""
     reader = cache.reader()
     return _evidence(reader.store.uri).judge(reader.runs(), computed)

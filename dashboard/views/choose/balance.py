@@ -72,17 +72,16 @@ def draw_figure(card: Scorecard, quality: Measure, cost: Measure, choice: Choice
     chart = tradeoff(points, across, up, look, title, out)
     on_it = f"on the frontier: {listed(choice.frontier) or 'none'}"
     render.show(chart, f"{heading(up)} against {heading(across)}; {on_it}")
-    drawn = [kind for kind in choice.frontier if kind in {*points["label"]}]
-    under = (
-        "The dashed line joins the variants that no other one beats in both; between its corners "
-        "nothing is measured, and nothing is interpolated."
-        if len(drawn) > 1
-        else f"No other variant beats {listed(drawn)} in either measure."
-        if drawn
-        else ""
-    )
-    under += " Faint: does not surely keep the limits." if out else ""
-    st.caption(plain(under.strip()))
+    under = []
+    if len({*choice.frontier} & {*points["label"]}) > 1:
+        under.append(
+            "The dashed line joins the variants that no other one beats in both; between its "
+            "corners nothing is measured, and nothing is interpolated."
+        )
+    if out:
+        under.append("Faint: does not surely keep the limits.")
+    if under:
+        st.caption(plain(" ".join(under)))
 
 
 def _draw_table(choice: Choice) -> None:

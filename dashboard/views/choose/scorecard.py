@@ -84,8 +84,8 @@ def usual_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) ->
 def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -> Terms:
     """The terms in the address, or the usual ones."""
     there = available_terms(snapshot.records, mode)
-    first = usual_terms(snapshot, kinds, mode)
-    options = {_amount(terms): terms for terms in there or [first]}
+    default = usual_terms(snapshot, kinds, mode)
+    options = {_amount(terms): terms for terms in there or [default]}
     title, key = TERM_CONTROLS[mode]
 
     def read(typed: str) -> str:
@@ -95,7 +95,7 @@ def choose_terms(snapshot: ScorecardSnapshot, kinds: Sequence[str], mode: str) -
         title,
         list(options),
         key,
-        _amount(first),
+        _amount(default),
         read,
         help="Choose one that was measured, or type any other: 200k.",
     )
@@ -265,7 +265,7 @@ ANY = "any"
 
 def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str, str]:
     """Ask for columns, terms, device and machine; a link reopens the same scorecard."""
-    first = default_kinds(snapshot.records)
+    default = default_kinds(snapshot.records)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         mode = controls.choice("Compared at", MODES, "mode")
         place = st.container(width=180)
@@ -278,7 +278,7 @@ def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str, str]:
             with st.container(width=280):
                 machine = controls.pick("Times measured on", machines, "machine", machines[0])
         bundles.offer_references()
-        kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", first)
+        kinds = controls.pinned("Variants", list(snapshot.kinds), "kinds", default)
         with place:
             terms = choose_terms(snapshot, kinds, mode)
     return kinds, terms, machine, device

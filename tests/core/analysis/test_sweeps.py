@@ -14,7 +14,7 @@ from core.analysis.sweeps import Sweep, headline, sweeps
 from core.experiment import Experiment
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.store.records import TAG_ARCHIVED, TAG_PINNED, RunRecord, Status
+from core.store.records import TAG_ARCHIVED, TAG_PINNED, TAG_SWEEP_NAME, RunRecord, Status
 
 ids = itertools.count(1)
 
@@ -127,7 +127,9 @@ def test_a_run_that_a_later_one_has_made_up_for_is_not_missing() -> None:
 def test_the_subject_of_a_sweep_has_no_stamp() -> None:
     subjects = {
         "chapter 2026-11-23 04:30:12 7f3a forget bias": "chapter: forget bias",
-        "gradient-decay 2026-11-23 04:30:12 7f3a": "gradient-decay",
+        "gradient-decay 2026-11-23 04:30:12 7f3a": "Gradient flow",
         "mine": "mine",
     }
     assert {name: Sweep(name, tuple(launched(name))).subject for name in subjects} == subjects
+    called = launched("mine", tags={TAG_SWEEP_NAME: "gradient-decay"})
+    assert Sweep("mine", tuple(called)).subject == "gradient-decay", "as somebody called it"
