@@ -44,23 +44,10 @@ def _inline_scripts() -> list[str]:
     return [f"'sha256-{hash}'" for hash in hashes]
 
 
-DRAWING = ("ArrowVegaLiteChart", "embed", "vega-interpreter", "DataFrame", "arrowFormatUtils")
-"""Streamlit's scripts that draw figures and tables, by what their names begin with."""
-
-
 def base_path() -> str:
     """What the path of every page begins with: empty, or `/unroll`."""
     base = str(config.get_option("server.baseUrlPath")).strip("/")
     return f"/{base}" if base else ""
-
-
-def preload_header() -> str:
-    """These scripts, as the header of a page names what its browser is to load at once. By itself
-    it asks for them only when the first figure arrives."""
-    scripts = (Path(st.__file__).parent / "static" / "static" / "js").glob("*.js")
-    names = sorted(script.name for script in scripts if script.name.split(".")[0] in DRAWING)
-    root = f"{base_path()}/static/js"
-    return ", ".join(f"<{root}/{name}>; rel=modulepreload; crossorigin" for name in names)
 
 
 CONTENT_POLICY = "; ".join(
@@ -114,7 +101,6 @@ class Protection:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._preload = preload_header()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -140,8 +126,6 @@ class Protection:
                 answer = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     answer.setdefault(name, value)
-                if answer.get("content-type", "").startswith("text/html"):
-                    answer.setdefault("Link", self._preload)
                 if secure:
                     _secure_cookies(message)
             await send(message)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette import starlette_auth_routes as streamlit_auth
@@ -189,25 +188,3 @@ def test_people_see_a_number_and_the_log_has_the_reason(caplog: pytest.LogCaptur
     assert [getattr(record, "error", "") for record in caplog.records] == [number]
     assert "the secret reason" in caplog.text
     assert "secret" not in said.value
-
-
-@pytest.mark.parametrize("base", ["", "team/unroll"])
-def test_a_page_names_the_scripts_that_draw_its_figures(
-    base: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(config, "get_option", {"server.baseUrlPath": base}.get)
-    named = re.findall(r"</(.+?)>; rel=modulepreload; crossorigin", server.preload_header())
-    root = Path(server.st.__file__).parent / "static"
-    assert all((root / path.removeprefix(base).strip("/")).is_file() for path in named)
-    assert [Path(path).name.split(".")[0] for path in named] == sorted(server.DRAWING)
-    assert all(path.startswith(base) for path in named)
-
-
-def test_only_a_page_names_scripts() -> None:
-    async def page(scope: Any, receive: Any, send: Any) -> None:
-        await HTMLResponse("<p>")(scope, receive, send)
-
-    _, headers, _ = answer("/", app=server.Protection(page))
-    assert dict(headers)["link"].count("modulepreload") == len(server.DRAWING)
-    _, headers, _ = answer("/healthz")
-    assert "link" not in dict(headers)
