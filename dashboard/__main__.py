@@ -28,7 +28,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from core.store.folder import StoreError, is_server, tracking_uri
-from dashboard.server import FIRST_VISIT, Visit, base_path
+from dashboard.server import FIRST_VISIT, Visit
 from dashboard.store.reader import exempt_from_collection, load_mlflow_once, open_reader
 from experiments import logs
 from experiments.logs import log_failure
@@ -96,7 +96,7 @@ def warm_up() -> str:
     try:
         with _connected() as socket:
             visit = _first_visit()
-            path = visit.path.removeprefix(base_path()).strip("/")
+            path = visit.path.strip("/").removeprefix(_base_path()).strip("/")
             message.rerun_script.page_name = path
             message.rerun_script.query_string = visit.query
             socket.send(message.SerializeToString())
@@ -131,6 +131,10 @@ def _read_store() -> None:
         open_reader(tracking_uri()).runs()
 
 
+def _base_path() -> str:
+    return str(config.get_option("server.baseUrlPath")).strip("/")
+
+
 def _connected() -> ClientConnection:
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -139,7 +143,7 @@ def _connected() -> ClientConnection:
                 raise ConnectionRefusedError
             address = str(config.get_option("server.address") or "")
             address = "127.0.0.1" if address in ("", "0.0.0.0", "::") else address
-            base = f"ws://{address}:{config.get_option('server.port')}{base_path()}"
+            base = f"ws://{address}:{config.get_option('server.port')}/{_base_path()}".rstrip("/")
             streamlit = [Subprotocol("streamlit")]
             return connect(f"{base}/_stcore/stream", subprotocols=streamlit, max_size=None)
         if time.monotonic() > deadline:

@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import config
 from streamlit.web.server.starlette import starlette_websocket as streamlit_socket
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
@@ -42,12 +41,6 @@ def _inline_scripts() -> list[str]:
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
     return [f"'sha256-{hash}'" for hash in hashes]
-
-
-def base_path() -> str:
-    """What the path of every page begins with: empty, or `/unroll`."""
-    base = str(config.get_option("server.baseUrlPath")).strip("/")
-    return f"/{base}" if base else ""
 
 
 CONTENT_POLICY = "; ".join(
