@@ -566,7 +566,8 @@ class Store:
 
     def _of_proxy(self, address: str) -> Any:
         """An answer of MLflow's server that stands before the artifacts."""
-        from mlflow.utils import credentials, rest_utils
+        with _MLFLOW_IMPORT:  # see load_mlflow; this is less of it
+            from mlflow.utils import credentials, rest_utils
 
         answer: Any = rest_utils.http_request(  # type: ignore[no-untyped-call]
             credentials.get_default_host_creds(self.uri),  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pandas
@@ -17,6 +18,7 @@ from core.experiments import all_experiments, config_of, experiment_named
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.memory_span import MEMORY_SPAN
 from core.settings import BadSetting, Setting
+from core.store import tracking
 from core.store.database import Database
 from core.store.folder import PROJECT, StoreError, tracking_uri
 from core.store.recorder import Recorder
@@ -420,3 +422,24 @@ def test_threads_that_need_mlflow_at_once_wait_for_one_import(store: Store) -> N
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(store.runs()) == 1
+
+
+def test_two_threads_never_import_mlflow_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would see half of it, and the process would record nothing from then on."""
+
+    class Answer:
+        def raise_for_status(self) -> None: ...
+
+    monkeypatch.setattr("mlflow.utils.rest_utils.http_request", lambda *_, **__: Answer())
+    asked = [store._mlflow, lambda: store._of_proxy("/a.csv")]
+    threads = [threading.Thread(target=ask, daemon=True) for ask in asked]
+    with tracking._MLFLOW_IMPORT:
+        for thread in threads:
+            thread.start()
+            thread.join(0.1)
+        assert [thread.is_alive() for thread in threads] == [True, True]
+    for thread in threads:
+        thread.join(20)
+    assert [thread.is_alive() for thread in threads] == [False, False]
