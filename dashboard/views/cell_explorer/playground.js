@@ -165,7 +165,7 @@ class Playground {
     this.rule = add(svg, "line", { class: "axis", y1: PLOT.top, y2: height - PLOT.bottom, style: "display: none" });
     this.read = add(svg, "text", { y: PLOT.top + 14, x: width - PLOT.right, "text-anchor": "end" });
     const names = [element("span", "", ""), ...others.map((other) => element("span", "", `● ${other.label}`))];
-    [colour, ...others.map((other) => other.colour)].forEach((each, i) => (names[i].style.color = each));
+    [this.data, ...others].forEach(({ ink }, i) => (names[i].style.color = ink));
     this.find(".names").replaceChildren(...names);
     this.move(this.index);
   }

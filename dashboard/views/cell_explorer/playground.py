@@ -129,8 +129,13 @@ def show(
             "note": slider.note,
         },
         "colour": series[first.label].colour,
+        "ink": series[first.label].ink,
         "others": [
-            {**_drawn(position, "", subject.label), "colour": series[subject.label].colour}
+            {
+                **_drawn(position, "", subject.label),
+                "colour": series[subject.label].colour,
+                "ink": series[subject.label].ink,
+            }
             for subject, position in zip(others, fixed, strict=True)
         ],
         "domain": domain([*slider.positions, *fixed], slider.positions[slider.chosen]),
