@@ -23,7 +23,7 @@ from core.formatting import counted
 from core.measure import distances
 from core.stats.estimates import AtLeast, at_limit, median_estimate
 from dashboard.charts.scales import column_of, curve_of, heading
-from dashboard.charts.theme import Style
+from dashboard.charts.theme import Style, readable
 from dashboard.store import cache
 from dashboard.ui.text import interval, number
 from dashboard.views.cell_explorer import computed
@@ -129,12 +129,12 @@ def show(
             "note": slider.note,
         },
         "colour": series[first.label].colour,
-        "ink": series[first.label].ink,
+        "ink": _ink(series[first.label].colour),
         "others": [
             {
                 **_drawn(position, "", subject.label),
                 "colour": series[subject.label].colour,
-                "ink": series[subject.label].ink,
+                "ink": _ink(series[subject.label].colour),
             }
             for subject, position in zip(others, fixed, strict=True)
         ],
@@ -305,6 +305,11 @@ def _drawn(position: Position, name: str, label: str) -> dict[str, Any]:
 
 def _numbers(values_K: Array) -> list[float | None]:
     return [round(float(value), 4) if math.isfinite(value) else None for value in values_K]
+
+
+def _ink(colour: str) -> str:
+    """A colour for names, in CSS: the page may turn dark while it is open."""
+    return f"light-dark({', '.join(readable(colour, dark=dark) for dark in (False, True))})"
 
 
 def _stepped(subject: Subject, colour: str) -> dict[str, Any]:
