@@ -18,6 +18,7 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.parameter_count import PARAMETER_COUNT
 from core.experiments.parameter_count.declaration import WidthRow
 from core.models.registry import usual_variants
+from core.runner import execute
 from core.store.tracking import Store
 from tests.browser.conftest import Visitor
 
@@ -32,6 +33,17 @@ SMALL = (
 """A seq2seq model, trained for a moment."""
 
 WAIT = 90_000
+
+
+@pytest.fixture(scope="module")
+def measured(served_store: Store) -> None:
+    """What the first test measures, where only slow ones run."""
+    if served_store.runs():
+        return
+    asked = {"seeds": [SEEDS], "sequence_length": [STEPS]}
+    for config in GRADIENT_DECAY.configs(list(usual_variants()), asked):
+        run_id = served_store.create(GRADIENT_DECAY, config, sweep="measured", status="RUNNING")
+        assert execute(served_store, run_id) == "FINISHED"
 
 
 def test_from_an_empty_store_to_the_numbers(
@@ -99,6 +111,7 @@ def test_the_answer_is_the_experiments_own(visitor: Visitor, address: str) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("measured")
 def test_figures_are_files_too(visitor: Visitor, address: str, tmp_path: Path) -> None:
     visitor.open(f"{address}/gradient-flow")
     open_files(visitor.page)
@@ -110,6 +123,7 @@ def test_figures_are_files_too(visitor: Visitor, address: str, tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("measured")
 def test_a_link_reopens_the_exact_view(visitor: Visitor, address: str, phone: Visitor) -> None:
     page = visitor.page
     visitor.open(f"{address}/gradient-flow")
@@ -130,6 +144,7 @@ def test_a_link_reopens_the_exact_view(visitor: Visitor, address: str, phone: Vi
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("measured")
 def test_a_chart_has_a_name_and_shows_numbers_under_the_pointer(
     visitor: Visitor, address: str
 ) -> None:
