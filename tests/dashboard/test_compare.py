@@ -171,7 +171,7 @@ def test_whole_sweeps_are_compared_and_single_runs_are_added(scene: Scene, show:
     assert "13 finished runs, selected by hand and of" in said(app)
     assert [header.value for header in app.header][:2] == [e.title for e in all_experiments()[:2]]
     app = show(PAGE, sweep=[second])
-    assert f"6 finished runs of {all_experiments()[1].name}." in said(app)
+    assert f"6 finished runs of {all_experiments()[1].title}." in said(app)
 
 
 def test_grouping_measure_and_emphasis_are_in_the_address(scene: Scene, show: Show) -> None:
