@@ -32,6 +32,8 @@ MAX_SEEDS = 128
 """More seeds than this in each group are not recommended to anybody."""
 SIMULATED = 4000
 """Pairs of groups."""
+BLOCKS = 20
+"""In which they are simulated: all at once would take 60 MB for a moment, and keep some."""
 MANY_PAIRS = 1000
 """Pairs of values, from which on a rank test's power is that of a t test with fewer seeds."""
 
@@ -104,17 +106,19 @@ def rank_shifts(first: Spread, second: Spread, level: float) -> Numbers | None:
     needed = _critical_u(first.n, second.n, level)
     if needed is None:
         return None
-    differences = _drawn(second, 1)[:, None, :] - _drawn(first, 0)[:, :, None]
-    flat = differences.reshape(len(differences), -1)
-    shifts: Numbers = numpy.partition(flat, needed - 1, axis=1)[:, needed - 1]
-    return shifts
+    shifts = []
+    blocks = (numpy.split(_drawn(group, n), BLOCKS) for n, group in enumerate((first, second)))
+    for one, other in zip(*blocks, strict=True):
+        differences = (other[:, None, :] - one[:, :, None]).reshape(len(one), -1)
+        shifts.append(numpy.partition(differences, needed - 1, axis=1)[:, needed - 1])
+    return numpy.concatenate(shifts)
 
 
 def _drawn(group: Spread, which: int) -> Numbers:
     return group.deviation * _normal(group.n, which)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=8)
 def _normal(n: int, which: int) -> Numbers:
     drawn: Numbers = numpy.random.default_rng((which, n)).normal(size=(SIMULATED, n))
     return drawn

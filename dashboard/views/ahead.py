@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import scipy.special  # noqa: F401 - what the first interval of a page needs
 
+from core.analysis import sentences
 from core.experiments import all_experiments
 from dashboard.store import cache
 from dashboard.views import cards
@@ -19,6 +20,8 @@ def compute() -> None:
     """The answer to every question, the scorecard and the verdicts on claims. Raises
     `StoreError`."""
     for experiment in all_experiments():
-        cards.headline_comparison(experiment)
+        comparison = cards.headline_comparison(experiment)
+        if comparison is not None:
+            sentences.answer(comparison)  # with how many seeds would decide, which is simulated
     scorecard.usual(cache.snapshot())
     claims.judge({})

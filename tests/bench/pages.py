@@ -183,7 +183,7 @@ def _streamlit_alone() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         app, port = Path(folder) / "app.py", free_port()
         app.write_text(ALONE)
-        options = ("--server.headless=true", "--browser.gatherUsageStats=false")
+        options = ("--server.headless=true", "--server.address=127.0.0.1")
         command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
         with subprocess.Popen([*command, *options], cwd=folder, stdout=subprocess.DEVNULL) as alone:
             try:
