@@ -111,7 +111,6 @@ def chromium() -> Iterator[Any]:
     flags = (
         *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
         *("--disable-background-timer-throttling", "--disable-renderer-backgrounding"),
-        "--disable-backgrounding-occluded-windows",
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(flags))
