@@ -30,7 +30,7 @@ from websockets.typing import Subprotocol
 from core.store.folder import StoreError, is_server, tracking_uri
 from dashboard.server import FIRST_VISIT, Visit
 from dashboard.store.reader import exempt_from_collection, load_mlflow_once, open_reader
-from experiments import logs
+from experiments import calculator, logs
 from experiments.logs import log_failure
 from experiments.team import OPEN_VARIABLE
 
@@ -109,9 +109,10 @@ def warm_up() -> str:
 
 
 def _first_page() -> None:
-    """Draw one page. Of a local store compute what the others show, and load what their buttons
-    need."""
+    """Draw one page, and load torch beside this process. Of a local store compute what the other
+    pages show, and load what their buttons need."""
     print("First page:", warm_up())
+    calculator.start()
     with contextlib.suppress(StoreError):
         if not is_server(tracking_uri()):
             compute_ahead()

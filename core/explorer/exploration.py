@@ -8,7 +8,7 @@ step, in any writing direction. This module needs no torch.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NamedTuple
 
 import regex
@@ -64,6 +64,18 @@ class Shift(NamedTuple):
     by: float
 
 
+SHIFT = "shift"
+"""What a slider moves that adds to a parameter of a cell."""
+
+
+class Start(NamedTuple):
+    """A part of a finished run's model."""
+
+    uri: str
+    run_id: str
+    part: Part
+
+
 @dataclass(frozen=True)
 class Exploration:
     """A cell, and the sequence that it reads."""
@@ -74,6 +86,13 @@ class Exploration:
     one_hot: bool = False
     """Whether a letter is a unit vector, instead of its own fixed draw from N(0, 1)."""
     shift: Shift | None = None
+
+    def at(self, setting: str, value: float | None) -> Exploration:
+        """The same with another value of a setting of the cell's start, or of its `SHIFT`."""
+        if setting == SHIFT and self.shift is not None:
+            return replace(self, shift=Shift(self.shift.parameter, value or 0.0))
+        architecture = self.config.architecture.model_copy(update={setting: value})
+        return replace(self, config=self.config.model_copy(update={"architecture": architecture}))
 
 
 class TypedText(NamedTuple):

@@ -19,14 +19,9 @@ import torch
 from torch import Tensor
 
 from core.explorer.diagram import Diagram, diagram
-from core.explorer.exploration import (
-    KeptRow,
-    LargestRow,
-    NormRow,
-    SpectrumRow,
-    ValueRow,
-)
+from core.explorer.exploration import KeptRow, LargestRow, SpectrumRow
 from core.explorer.networks import Networks
+from core.explorer.results import MAX_ROWS, Array, Part, Singular, Stepped
 from core.formatting import counted
 from core.measure.jacobians import Spectrum, spectral_radius
 from core.models.cells import Cell
@@ -44,9 +39,6 @@ MAX_DECOMPOSED = 512
 MAX_KEPT = 2100
 """Numbers of a state whose step Jacobian is taken for its diagonal."""
 
-MAX_ROWS = 128
-"""Numbers of a part that its map shows. Calculations and files have all of them."""
-
 OUTPUT = "y"
 """The name of a cell's output, where that is none of its states."""
 
@@ -56,43 +48,6 @@ class Term(NamedTuple):
 
     symbol: str
     value: float
-
-
-class Part(NamedTuple):
-    """A gate, a candidate, a state or an output at every step."""
-
-    name: str
-    """What an equation makes: `f`, `h'`."""
-    title: str
-    gate: bool
-    """Whether it is a number from 0 to 1."""
-    all_TN: Tensor
-    """Every number, or the norms of a matrix's rows."""
-    norm_T: Tensor
-    """The Euclidean norm of all numbers."""
-    form: str = ""
-    """What the values are where they are norms: `norms of 64 rows of 16 numbers`."""
-    cut: str = ""
-    """Which of many numbers the map shows: `numbers 1 to 128 of 256`."""
-    first: int = 0
-    """How many numbers before those on the map are left out."""
-    places: bool = False
-    """Whether its numbers are not the units': their order says where they stand."""
-
-    @property
-    def values_TN(self) -> Tensor:
-        """What its map shows."""
-        return self.all_TN[:, self.first : self.first + MAX_ROWS]
-
-    @property
-    def rows(self) -> bool:
-        """Whether the values are norms of rows."""
-        return bool(self.form)
-
-    @property
-    def summary(self) -> str:
-        """What the map shows where that is not every number."""
-        return ", ".join(filter(None, [self.form, self.cut]))
 
 
 class SteppedCell:
@@ -145,7 +100,7 @@ class SteppedCell:
         own = [c for c in type(self.cell).__mro__ if issubclass(c, StepCell) and c is not StepCell]
         return next((inspect.cleandoc(c.__doc__) for c in own if c.__doc__), "")
 
-    def result(self, equation: Equation) -> Tensor:
+    def result(self, equation: Equation) -> Array:
         """The result of an equation at every step, TN."""
         return self._parts[equation.makes].all_TN
 
@@ -192,26 +147,17 @@ class SteppedCell:
             for block, place in places
         }
 
-    def value_rows(self) -> Iterator[ValueRow]:
-        """Every value at every step, for a file: of a matrix the norms of its rows."""
-        for part in self.parts:
-            for step, values in enumerate(part.all_TN.tolist(), start=1):
-                for unit, value in enumerate(values, start=1):
-                    yield ValueRow(
-                        step=step,
-                        token=self.tokens[step - 1],
-                        part=f"{part.title} ({part.form})" if part.form else part.title,
-                        unit=unit,
-                        value=finite(value),
-                    )
-
-    def norm_rows(self) -> list[NormRow]:
-        """The Euclidean norm of every part at every step, over all of its numbers."""
-        return [
-            NormRow(step=step, part=part.title, norm=finite(norm))
-            for part in self.parts
-            for step, norm in enumerate(part.norm_T.tolist(), start=1)
-        ]
+    def shown(self) -> Stepped:
+        """What is drawn and filed of it, without torch."""
+        return Stepped(
+            tokens=self.tokens,
+            units=self.units,
+            parts=self.parts,
+            drawing=self.diagram(),
+            description="" if self.equations else self.description,
+            why_no_jacobian=self.why_no_jacobian,
+            why_no_spectrum=self.why_no_spectrum,
+        )
 
     @property
     def why_no_jacobian(self) -> str:
@@ -275,6 +221,12 @@ class SteppedCell:
             LargestRow(step=step, largest_singular_value=self.spectrum_rows(step)[0].singular_value)
             for step in self._shown_steps(MAX_JACOBIANS, always)
         ]
+
+    def singular(self, step: int) -> Singular:
+        """The singular values at one step, the largest at others, and the spectral radius."""
+        return Singular(
+            self.largest_rows(step), self.spectrum_rows(step), self.spectral_radius(step)
+        )
 
 
 @torch.no_grad()
@@ -342,8 +294,8 @@ def _parts(made: Mapping[str, Tensor], equations: Sequence[Equation], units: int
             name=name,
             title=title,
             gate=gate,
-            all_TN=all_TN,
-            norm_T=all_T.flatten(1).norm(dim=-1),
+            all_TN=all_TN.numpy(),
+            norm_T=all_T.flatten(1).norm(dim=-1).numpy(),
             form=form,
             cut=_cut(count, first, "row" if rows else "number"),
             first=first,

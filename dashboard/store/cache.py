@@ -1,4 +1,4 @@
-"""What the pages read from the store, the worker and MLflow."""
+"""What the pages read from the store, the worker, MLflow and the calculator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from core.store.tracking import MODEL, Store
 from dashboard import access
 from dashboard.store.reader import Reader, open_reader
 from dashboard.store.sweeps import Sweep, sweeps
-from experiments import worker
+from experiments import calculator, worker
 from experiments.export import csv_text
 from experiments.scorecards import ScorecardIndex, ScorecardSnapshot
 from experiments.suites import headline_rank
@@ -40,6 +40,19 @@ MLFLOW_VARIABLE = "UNROLL_MLFLOW_URL"
 def reader() -> Reader:
     """The reader of the store that is configured now. Raises `StoreError`."""
     return open_reader(folder.tracking_uri())
+
+
+def calculated(function: str, most: int, says: str = "Computing…") -> Callable[..., Any]:
+    """A function of `experiments.calculations`: the calculator beside this process computes it,
+    and that many of its answers are kept here."""
+
+    @functools.lru_cache(maxsize=most)
+    def ask(*given: Any) -> Any:
+        loading = "Loading PyTorch (once, a few seconds)…"
+        with st.spinner(says if calculator.has_answered() else loading):
+            return calculator.ask(function, *given)
+
+    return ask
 
 
 def dark() -> bool:

@@ -19,6 +19,7 @@ from core.experiments.length_quality import LENGTH_QUALITY
 from core.runner import execute
 from core.store.tracking import Store, open_store
 from dashboard.navigation import OVERVIEW, PAGES
+from experiments import calculator
 from tests.conftest import Once
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "script.py"
@@ -71,6 +72,18 @@ def _nobody_has_ever_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
 def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page sees what the test has just changed."""
     monkeypatch.setattr("dashboard.store.reader.LOOK_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _calculations_are_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests have loaded torch already; `test_calculator.py` asks a process."""
+
+    def ask(function: str, *given: Any) -> Any:
+        from experiments import calculations
+
+        return getattr(calculations, function)(*given)
+
+    monkeypatch.setattr(calculator, "ask", ask)
 
 
 @pytest.fixture

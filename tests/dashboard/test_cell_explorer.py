@@ -18,7 +18,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientDecayConfig, GradientRow
-from core.explorer.exploration import Exploration, ExplorerConfig
+from core.explorer.exploration import Exploration, ExplorerConfig, Start
+from core.explorer.networks import fresh_networks
+from core.explorer.results import Position
+from core.explorer.stepping import SteppedCell
 from core.models import own_cells
 from core.models.registry import cell_kind, cell_kinds
 from core.settings import BadSetting
@@ -37,8 +40,10 @@ from dashboard.views.cell_explorer.cells import (
     USUAL_TEXT,
     extremes,
 )
-from dashboard.views.cell_explorer.computed import Start, Subject
+from dashboard.views.cell_explorer.computed import Subject
 from dashboard.views.compare.picking import ID_LETTERS
+from experiments import calculations
+from experiments.calculations import blamed
 from tests.core.made import every_cell
 from tests.dashboard.conftest import Show, texts
 
@@ -82,6 +87,10 @@ def fresh(**settings: Any) -> Subject:
     return Subject(config.architecture.label, config.architecture.cell, Exploration(config))
 
 
+def stepped(subject: Subject) -> SteppedCell:
+    return SteppedCell(fresh_networks(subject.exploration))
+
+
 def charts_of(app: AppTest) -> list[Any]:
     return [chart.proto for chart in app.get("vega_lite_chart")]
 
@@ -119,7 +128,7 @@ def test_each_cell_is_drawn_with_a_box_for_each_equation_and_a_map_for_each_part
     name: str, explore: Show
 ) -> None:
     app = explore(cell=cell_kind(name).title)
-    one = computed.stepped(fresh(cell=name))
+    one = stepped(fresh(cell=name))
     (cell,) = shown(app)["cells"]
     assert [part["title"] for part in cell["parts"]] == [part.title for part in one.parts]
     boxes = cell["diagram"]["boxes"] if cell["diagram"] else []
@@ -128,7 +137,7 @@ def test_each_cell_is_drawn_with_a_box_for_each_equation_and_a_map_for_each_part
     for part, expected in zip(cell["parts"], one.parts, strict=True):
         packed = numpy.frombuffer(base64.b64decode(part["packed"]), "<i2")
         values = packed.reshape(12, -1) / playground.LARGEST * part["limit"]
-        assert values == pytest.approx(expected.values_TN.numpy(), abs=1e-4 * part["limit"])
+        assert values == pytest.approx(expected.values_TN, abs=1e-4 * part["limit"])
         means = values.mean(0)[part["order"]]
         assert expected.places or sorted(means, reverse=True) == pytest.approx(means, abs=1e-4)
     assert not warnings_of(app)
@@ -230,11 +239,11 @@ def test_what_is_wrong_with_the_page_or_the_store_is_not_blamed_on_a_cell(
     title = mine("0.5 * h")
     (name,) = (name for name, kind in cell_kinds().items() if kind.title == title)
     said = r"cannot be stepped at this size \(KeyError: 'x'\)"
-    with pytest.raises(BadSetting, match=said), computed.blamed(fresh(cell=name)):
+    with pytest.raises(BadSetting, match=said), blamed(fresh(cell=name).exploration):
         raise KeyError("x")
-    with pytest.raises(KeyError), computed.blamed(fresh()):
+    with pytest.raises(KeyError), blamed(fresh().exploration):
         raise KeyError("x")  # the cell is Unroll's own
-    with pytest.raises(StoreError), computed.blamed(fresh(cell=name)):
+    with pytest.raises(StoreError), blamed(fresh(cell=name).exploration):
         raise StoreError("no store")
 
     def broken(subjects: object) -> str:
@@ -245,8 +254,8 @@ def test_what_is_wrong_with_the_page_or_the_store_is_not_blamed_on_a_cell(
 
 
 def test_what_explodes_is_not_offered_as_remembering() -> None:
-    def at(left: float) -> computed.Position:
-        return computed.Position(0.0, numpy.zeros((1, 2)), 0.0, left)
+    def at(left: float) -> Position:
+        return Position(0.0, numpy.zeros((1, 2)), 0.0, left)
 
     assert extremes([at(x) for x in (numpy.inf, 5.0, 0.2, -3.0, -numpy.inf)]) == {
         "Remembers": 2,
@@ -380,7 +389,7 @@ def test_an_address_reopens_the_view(explore: Show) -> None:
 
 
 def test_the_largest_singular_values_are_said(explore: Show) -> None:
-    one = computed.stepped(fresh())
+    one = stepped(fresh())
     at_4 = one.spectrum_rows(4)[0].singular_value
     top = max(one.largest_rows(4), key=lambda row: row.largest_singular_value)
     said = (
@@ -504,10 +513,10 @@ def test_the_files_hold_the_numbers_that_are_shown(
         return pandas.read_csv(content, keep_default_na=False)
 
     label = "LSTM-8-forget-bias-1"
-    one = computed.stepped(subject)
+    one = stepped(subject)
     for name, rows in (
-        (f"steps-{label}", list(one.value_rows())),
-        (f"norms-{label}", one.norm_rows()),
+        (f"steps-{label}", list(one.shown().value_rows())),
+        (f"norms-{label}", one.shown().norm_rows()),
         ("largest", one.largest_rows(4)),
         ("spectrum", one.spectrum_rows(4)),
     ):
@@ -578,7 +587,7 @@ def test_a_finished_runs_weights_are_stepped_as_they_were_saved(
         saved = torch.load(folder / "weights.pt", weights_only=True)
     config = ExplorerConfig(sequence_length=5)
     start = Start(trained_uri, run.run_id, part)
-    for name, mine in computed._networks(Exploration(config), start).model.named_parameters():
+    for name, mine in calculations._networks(Exploration(config), start).model.named_parameters():
         assert torch.equal(mine, saved[f"{part}.{name}"].double().expand_as(mine))
 
 

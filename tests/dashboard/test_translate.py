@@ -10,7 +10,8 @@ import pytest
 
 from core.analysis.runs import finished_run
 from core.experiments.length_quality import LENGTH_QUALITY
-from core.experiments.length_quality.translator import Alternative, Translation, Translator
+from core.experiments.length_quality.translation import Alternative, Translation
+from core.experiments.length_quality.translator import Translator
 from core.store.records import RunRecord
 from core.store.tracking import Store, open_store
 from dashboard.ui.text import number, plain

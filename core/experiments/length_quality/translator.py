@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from core.experiments.length_quality.declaration import LengthQualityConfig
 from core.experiments.length_quality.model import as_read, output_labels, shape_of
+from core.experiments.length_quality.translation import Alternative, Translation
 from core.files import NotReadable, read_within
 from core.models.counting import count_translator
 from core.models.decoding import attention_map, beam, max_output_tokens
@@ -30,42 +30,6 @@ MAX_CONFIG_BYTES = 2**20
 
 MAX_VOCABULARY_BYTES = 16 * 2**20
 """Of a vocabulary: the largest, 100,000 subwords, has about 2 MiB."""
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """One output."""
-
-    text: str
-    score: float
-    """Log probability per token, nats."""
-    probability: float
-    """Probability of the whole output."""
-    finished: bool
-    """Whether the model ended it itself."""
-
-
-@dataclass(frozen=True)
-class Translation:
-    """The outputs of a model for one source."""
-
-    read: tuple[str, ...]
-    """The source's tokens in the order in which the encoder read them."""
-    alternatives: tuple[Alternative, ...]
-    """The best first."""
-    written: tuple[str, ...]
-    """The best one's tokens, then `end`, or `cut off` where it was too long for one."""
-    weights: tuple[tuple[float, ...], ...] | None
-    """For each token written, its attention to each token read; None without attention."""
-    unknown: tuple[str, ...]
-    """Words of the source that the model has no token for."""
-    words: int
-    longest_trained: int
-
-    @property
-    def too_long(self) -> bool:
-        """Whether the source is longer than what the model was trained on."""
-        return self.words > self.longest_trained
 
 
 class Translator:

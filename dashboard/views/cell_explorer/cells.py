@@ -15,23 +15,26 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.explorer.exploration import (
     MAX_STEPS,
+    SHIFT,
     Exploration,
     ExplorerConfig,
     Part,
     Shift,
+    Start,
     split_letters,
 )
+from core.explorer.results import Position
 from core.formatting import inline_text
 from core.models.architecture import Architecture
 from core.models.own_cells import NotLoaded
 from core.models.registry import cell_kind, cell_kinds, gated_cells, is_cell
-from core.settings import BadSetting, Setting, Value, settings_of
+from core.settings import Setting, Value, settings_of
 from core.store.records import RunRecord
 from dashboard.store import cache
 from dashboard.store.reader import ACCURACY
 from dashboard.ui import controls, jargon, states
 from dashboard.ui.text import moment, plain
-from dashboard.views.cell_explorer.computed import SHIFT, Position, Start, Subject
+from dashboard.views.cell_explorer.computed import Subject
 from dashboard.views.compare.picking import ID_LETTERS
 from dashboard.views.translate import models
 
@@ -396,15 +399,7 @@ def best_model(offered: Sequence[RunRecord]) -> RunRecord | None:
         key=lambda run: (run.run_id in first, run.metrics.get(ACCURACY, 0.0)),
         reverse=True,
     )
-    return next((run for run in ordered[:MAX_TRIED] if _loads(run)), None)
-
-
-def _loads(run: RunRecord) -> bool:
-    try:
-        models.translator(cache.reader().store.uri, run.run_id)
-    except BadSetting:
-        return False
-    return True
+    return next((run for run in ordered[:MAX_TRIED] if models.has_model(run)), None)
 
 
 def _run(prefix: str, cell: str, offered: Sequence[RunRecord]) -> RunRecord | None:

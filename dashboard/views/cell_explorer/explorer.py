@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.explorer.exploration import MAX_STEPS, TRAINING_LENGTH, TRAINING_STEPS
+from core.explorer.exploration import MAX_STEPS, SHIFT, TRAINING_LENGTH, TRAINING_STEPS
 from core.settings import BadSetting, Setting
 from core.store.records import RunRecord
 from dashboard.navigation import RUNS
@@ -15,7 +15,7 @@ from dashboard.ui import controls, jargon
 from dashboard.ui.text import plain
 from dashboard.views.cell_explorer import cells, computed, figures, playground
 from dashboard.views.cell_explorer.cells import Asked
-from dashboard.views.cell_explorer.computed import SHIFT, Subject
+from dashboard.views.cell_explorer.computed import Subject
 from dashboard.views.cell_explorer.playground import Callbacks, Slider
 
 USUAL_STEP = 10
@@ -82,7 +82,6 @@ def explore(offered: Sequence[RunRecord]) -> None:
     """Draw the page below its title."""
     asked = cells.ask(offered)
     subjects = asked.subjects
-    computed.load_torch()
     try:
         steps = computed.shortest(subjects)
         controls.at_most("step", steps, MAX_STEPS)
@@ -115,8 +114,7 @@ def _playground(asked: Asked, step: int) -> None:
     """The slider with its curves, the drawing of the cell, and the maps of its steps."""
     first, measure = asked.subjects[0], asked.measure
     if asked.slider == cells.TRAINING:
-        with st.spinner("Training eight networks…"):
-            slider = _training(first, measure)
+        slider = _training(first, measure)
     elif asked.slider == cells.NOTHING:
         slider = _nothing_to_move(first, measure, asked.why_no_slider)
     elif asked.slider == SHIFT:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy
 import pandas
@@ -25,6 +25,7 @@ from core.experiment import Column, Row
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientRow
 from core.explorer.exploration import KeptRow, LargestRow, NormRow, SpectrumRow
+from core.explorer.results import ZEROS, Stepped
 from core.formatting import counted
 from core.settings import Value
 from core.store.records import RunRecord
@@ -39,9 +40,6 @@ from dashboard.ui.text import number, plain
 from dashboard.views.cell_explorer import computed
 from dashboard.views.cell_explorer.cells import WIDEST
 from dashboard.views.cell_explorer.computed import Subject
-
-if TYPE_CHECKING:
-    from core.explorer.stepping import SteppedCell
 
 HEIGHT = 240
 """Pixels of two charts side by side."""
@@ -118,7 +116,7 @@ def files(subjects: Sequence[Subject], measure: str) -> None:
     x, y = curve_of(GradientRow), column_of(GradientRow, measure)
     tables = [computed.curve(s).rows.assign(label=s.label, run_id=s.label) for s in subjects]
     rows = pandas.concat(tables, ignore_index=True)
-    counts = (computed.ZEROS[measure], "overflows")
+    counts = (ZEROS[measure], "overflows")
     complete = curves.complete(rows, x.name, [count for count in counts if rows[count].any()])
     bands = curves.bands(complete, ["label", x.name], y.name)
     if not bands.empty:
@@ -147,17 +145,13 @@ def equations(subjects: Sequence[Subject], step: int) -> None:
 
 
 def _calculations(subject: Subject, step: int, unit: int) -> None:
-    from core.explorer.stepping import calculations
-
     stepped = computed.stepped(subject)
     which = min(unit, stepped.units)
     read = f", which reads {stepped.tokens[step - 1]}" if stepped.tokens[step - 1] else ""
     st.markdown(plain(f"{subject.label}: unit {which} at step {step}{read}"))
-    with computed.blamed(subject):
-        lines_of_unit = list(calculations(stepped, step, which))
-    for line in lines_of_unit:
+    for line in computed.calculations(subject, step, which):
         st.latex(rf"\small {line}")  # most lines then fit on a phone
-    if not stepped.equations and (words := stepped.description):
+    if words := stepped.description:
         st.caption("Its file describes it, and declares no equations that could be filled in.")
         st.code(words, language=None, wrap_lines=True)
 
@@ -192,7 +186,7 @@ def jacobian(subjects: Sequence[Subject], step: int) -> None:
 
 
 def _with_reason(
-    subjects: Sequence[Subject], why: Callable[[SteppedCell], str], what: str
+    subjects: Sequence[Subject], why: Callable[[Stepped], str], what: str
 ) -> list[Subject]:
     """The cells of which something can be shown; of the others it is said why it is not."""
     shown = []
@@ -218,9 +212,7 @@ def kept(subjects: Sequence[Subject], step: int) -> None:
     x, y = curve_of(KeptRow), column_of(KeptRow, "kept")
     with st.grid(2, min_column_width=330):
         for subject in shown:
-            with computed.blamed(subject):
-                kept_rows = computed.stepped(subject).kept_rows(step)
-            rows = computed.table(kept_rows)
+            rows = computed.table(computed.kept(subject, step))
             lines = exact_lines(rows.rename(columns={"part": "label"}), x, y)
             series = styles(dict.fromkeys(rows["part"], subject.variant), dark=cache.dark())
             chart = line_chart(
@@ -237,16 +229,13 @@ def kept(subjects: Sequence[Subject], step: int) -> None:
 
 
 def _singular(subject: Subject, step: int) -> Singular:
-    stepped, label = computed.stepped(subject), subject.label
-    with computed.blamed(subject):
-        largest, spectrum = stepped.largest_rows(step), stepped.spectrum_rows(step)
-        radius = stepped.spectral_radius(step)
+    found, label = computed.singular(subject, step), subject.label
     return Singular(
         label,
-        computed.table(largest).assign(label=label),
-        computed.table(spectrum).assign(label=label),
-        radius,
-        stepped.steps,
+        computed.table(found.largest).assign(label=label),
+        computed.table(found.spectrum).assign(label=label),
+        found.radius,
+        computed.stepped(subject).steps,
     )
 
 

@@ -12,13 +12,14 @@ import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 import streamlit as st
 
 from core.experiments.gradient_decay.declaration import GradientRow
 from core.explorer.diagram import BOX_HEIGHT, subscripted
+from core.explorer.results import Array, Part, Position
 from core.formatting import counted
 from core.measure import distances
 from core.stats.estimates import AtLeast, at_limit, median_estimate
@@ -27,14 +28,9 @@ from dashboard.charts.theme import Style, readable
 from dashboard.store import cache
 from dashboard.ui.text import interval, number
 from dashboard.views.cell_explorer import computed
-from dashboard.views.cell_explorer.computed import Position, Subject
-
-if TYPE_CHECKING:
-    from core.explorer.stepping import Part
+from dashboard.views.cell_explorer.computed import Subject
 
 HERE = Path(__file__).parent
-
-Array = numpy.ndarray[Any, Any]
 
 NAME = "playground"
 """The component's key: what the browser reports is in the session's state under it."""
@@ -315,11 +311,10 @@ def _ink(colour: str) -> str:
 def _stepped(subject: Subject, colour: str) -> dict[str, Any]:
     """A cell's drawing, if it has one, and its values at every step."""
     stepped = computed.stepped(subject)
-    with computed.blamed(subject):
-        drawing = stepped.diagram()
+    drawing = stepped.drawing
     parts = []
     for part in stepped.parts:
-        values_TN = part.values_TN.numpy()
+        values_TN = part.values_TN
         known = values_TN[numpy.isfinite(values_TN)]
         limit = 1.0 if part.gate else float(numpy.abs(known).max(initial=0.0)) or 1.0
         means_N = numpy.nan_to_num(values_TN.mean(0), posinf=0.0, neginf=0.0)

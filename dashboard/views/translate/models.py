@@ -1,22 +1,16 @@
-"""The models of finished runs: which ones to ask, and their translations.
-
-Only here and in the cell explorer does the dashboard load torch, and only when a page needs it.
-"""
+"""The models of finished runs: which ones to ask, and their translations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-import streamlit as st
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from core.analysis.groups import labels
 from core.analysis.sweeps import Sweep, Table, learned
 from core.experiments.length_quality import LENGTH_QUALITY
+from core.experiments.length_quality.translation import Translation
 from core.formatting import inline_text, number
-from core.settings import BadSetting
 from core.store.records import RunRecord
-from core.store.tracking import open_store
 from dashboard.store import cache, sweeps
 from dashboard.store.reader import ACCURACY
 from dashboard.ui import controls
@@ -24,12 +18,11 @@ from dashboard.ui.text import moment
 from dashboard.views.compare.picking import ID_LETTERS
 from dashboard.views.results.frame import MAX_RUNS
 
-if TYPE_CHECKING:
-    from core.experiments.length_quality.translator import Translation, Translator
-
-
 MAX_MODELS = 8
-"""Models side by side, and in memory."""
+"""Models side by side."""
+
+MAX_TRANSLATIONS = 256
+"""Kept in memory: of a sentence 2 kB."""
 
 DEFAULT_MODELS = 4
 """Models side by side, unless the address asks for others."""
@@ -121,26 +114,16 @@ def samples(runs: Sequence[RunRecord]) -> dict[str, Sample]:
 
 def translate(run: RunRecord, text: str, width: int) -> Translation:
     """The translation of a source by a run's model. Raises `BadSetting` if it cannot translate."""
-    return translator(cache.reader().store.uri, run.run_id).translate(text, width)
+    return _translate(cache.reader().store.uri, run.run_id, text, width)
 
 
-@st.cache_resource(show_spinner="Loading the model…", max_entries=MAX_MODELS)
-def translator(uri: str, run_id: str) -> Translator:
-    """A run's model. Raises `BadSetting` if the run has none."""
-    load_torch()
-    from core.experiments.length_quality.translator import Translator
-
-    with open_store(uri).model(run_id) as folder:
-        if folder is None:
-            raise BadSetting("this run has no saved model; run it again to have one")
-        return Translator.load(folder)
+def has_model(run: RunRecord) -> bool:
+    """Whether a run has a model that can be loaded."""
+    return _has_model(cache.reader().store.uri, run.run_id)
 
 
-@st.cache_resource(show_spinner="Loading PyTorch (once, a few seconds)…")
-def load_torch() -> None:
-    """Load torch with one thread: more would gain nothing here, and runs need the others."""
-    import torch
+_translate: Callable[[str, str, str, int], Translation]
+_translate = cache.calculated("translate", MAX_TRANSLATIONS)
 
-    import core.experiments.length_quality.translator  # noqa: F401
-
-    torch.set_num_threads(1)
+_has_model: Callable[[str, str], bool]
+_has_model = cache.calculated("has_model", MAX_TRANSLATIONS, "Loading the model…")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import pandas
 import streamlit as st
 
+from core.experiments.length_quality.translation import Alternative, Translation
 from core.formatting import counted, listed
 from core.settings import BadSetting
 from core.store.records import RunRecord
@@ -19,10 +19,6 @@ from dashboard.ui.controls import put
 from dashboard.ui.text import number, plain
 from dashboard.views.translate import models
 from dashboard.views.translate.models import Sample
-
-if TYPE_CHECKING:
-    from core.experiments.length_quality.translator import Alternative, Translation
-
 
 SAMPLE = "sample"
 

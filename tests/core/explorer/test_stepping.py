@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from core.explorer.exploration import Exploration, ExplorerConfig
 from core.explorer.networks import Networks, fresh_networks
+from core.explorer.results import MAX_ROWS
 from core.explorer.stepping import (
     MAX_JACOBIANS,
-    MAX_ROWS,
     SteppedCell,
     Term,
     calculation,
@@ -134,7 +134,7 @@ def test_gates_are_the_logistic_function_of_their_sums(kind: str) -> None:
         if equation.gate:
             sums = [[one.values(t, u)[f"a_{equation.makes}"] for u in (1, 2)] for t in (1, 2, 3)]
             expected = torch.tensor(sums, dtype=torch.float64).sigmoid()
-            torch.testing.assert_close(one.result(equation)[:3, :2], expected, rtol=0, atol=1e-12)
+            assert one.result(equation)[:3, :2] == pytest.approx(expected.numpy(), rel=0, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", CELLS)
@@ -176,7 +176,7 @@ def test_of_a_long_sequence_some_are_taken_and_always_the_one_looked_at(always: 
 
 def test_norms_and_values_are_those_of_every_equation() -> None:
     one = SteppedCell(networks("lstm"))
-    norms, values = one.norm_rows(), list(one.value_rows())
+    norms, values = one.shown().norm_rows(), list(one.shown().value_rows())
     assert len(norms) == 6 * T
     assert len(values) == 6 * T * H
     for row in norms:
@@ -194,7 +194,7 @@ def test_a_unit_that_the_map_leaves_out_has_its_numbers_all_the_same() -> None:
         assert line.count("&=") > 2  # symbols, numbers, value
         value = without_brackets(number(float(one.result(equation)[1, units - 1])))
         assert line.endswith(rf"&= {value} \end{{aligned}}")
-    rows = list(one.value_rows())
+    rows = list(one.shown().value_rows())
     assert len(rows) == 6 * 3 * units
     assert {row.part for row in rows} == {equation.title for equation in one.equations}
 
@@ -202,7 +202,7 @@ def test_a_unit_that_the_map_leaves_out_has_its_numbers_all_the_same() -> None:
 def test_tokens_stand_beside_the_steps_that_read_them() -> None:
     config = ExplorerConfig.from_flat({"cell": "gru", "hidden_size": 1, "seeds": 1})
     one = SteppedCell(fresh_networks(Exploration(config, "ab a")))
-    assert [row.token for row in one.value_rows()][:4] == ["a", "b", "␣", "a"]
+    assert [row.token for row in one.shown().value_rows()][:4] == ["a", "b", "␣", "a"]
     assert one.steps == 4
 
 
