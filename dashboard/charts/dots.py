@@ -88,7 +88,7 @@ def dot_chart(
     axis = value_axis(measure, *ends, WIDTH)
     axis.title, axis.labelOverlap = heading(measure), "greedy"
     bars = base.mark_rule(strokeWidth=2, aria=False).encode(
-        x=altair.X("low", type="quantitative", scale=scale, axis=axis), x2="high"
+        x=altair.X("low", type="quantitative", scale=scale, axis=axis), x2=altair.X2(field="high")
     )
     points = base.mark_circle(size=90, opacity=1).encode(
         x=altair.X("value", type="quantitative", scale=scale, axis=axis),
@@ -170,6 +170,10 @@ def stacked_bars(parts: pandas.DataFrame, measure: Column, colours: Mapping[str,
     text = altair.Chart(totals).mark_text(
         align="left", dx=6, fontSize=12, fontWeight=600, color=NEUTRAL
     )
-    text = text.encode(x=altair.X("total", type="quantitative", scale=scale), y=y, text="text:N")
+    text = text.encode(
+        x=altair.X("total", type="quantitative", scale=scale),
+        y=y,
+        text=altair.Text("text", type="nominal"),
+    )
     height = figure_height(max(80, BAR_PIXELS * len(totals))) + LEGEND_PIXELS
     return altair.layer(stacks, text).properties(height=height, autosize=FIT)

@@ -165,18 +165,22 @@ def _shaded_range(frame: ChartFrame, shaded: ShadedRange) -> list[Chart]:
     row = {x: frame.across[0], "to": min(shaded.end, frame.across[1]), "text": shaded.text}
     base = altair.Chart(pandas.DataFrame([row]))
     area = base.mark_rect(opacity=0.1, color=NEUTRAL, clip=True, aria=False)
-    area = area.encode(x=frame.x(), x2="to")
+    area = area.encode(x=frame.x(), x2=altair.X2(field="to"))
     if frame.height < MIN_NAMED_RANGE:
         return [area]
     text = base.mark_text(align="left", dx=7, fontSize=12, fontStyle="italic", color=NEUTRAL)
-    text = text.encode(x=frame.x(), y=constant("Y", frame.height - 12), text="text:N")
+    text = text.encode(
+        x=frame.x(), y=constant("Y", frame.height - 12), text=altair.Text("text", type="nominal")
+    )
     return [area, text]
 
 
 def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> list[Chart]:
     """Curves to compare with, named near their left ends, since the first point may lie apart; what
     ends early is named at its end, where little crosses it."""
-    base = altair.Chart(baselines).encode(x=frame.x(), y=frame.y(), detail="series:N")
+    base = altair.Chart(baselines).encode(
+        x=frame.x(), y=frame.y(), detail=altair.Detail("series", type="nominal")
+    )
     curve = base.mark_line(strokeDash=[2, 3], strokeWidth=1.5, color=NEUTRAL, clip=True)
     ends = baselines.groupby("series").tail(1)
     early = [place < EARLY * WIDTH for place in frame.pixels(ends[frame.x_column.name])]
@@ -186,7 +190,7 @@ def _baseline_curves(frame: ChartFrame, baselines: pandas.DataFrame) -> list[Cha
     text = altair.Chart(named).mark_text(
         align="left", baseline="bottom", dx=2, dy=-4, fontSize=12, fontStyle="italic", color=NEUTRAL
     )
-    return [curve, text.encode(x=frame.x(), y=frame.y(), text="text:N")]
+    return [curve, text.encode(x=frame.x(), y=frame.y(), text=altair.Text("text", type="nominal"))]
 
 
 def _intervals(frame: ChartFrame, bands: pandas.DataFrame, *, whiskers: bool) -> Chart:
@@ -209,12 +213,16 @@ def _intervals(frame: ChartFrame, bands: pandas.DataFrame, *, whiskers: bool) ->
 def _single_seeds(frame: ChartFrame, seeds: pandas.DataFrame) -> Chart:
     data = seeds[["label", "seed", frame.x_column.name, "value"]]
     mark = altair.Chart(data).mark_line(strokeWidth=0.8, clip=True, aria=False)
-    return mark.encode(**frame.curve(), detail="seed:N", opacity=faded(0.35))
+    return mark.encode(
+        **frame.curve(), detail=altair.Detail("seed", type="nominal"), opacity=faded(0.35)
+    )
 
 
 def _fitted_lines(frame: ChartFrame, fits: pandas.DataFrame) -> Chart:
     """Grey lines over the curves, so that a bad fit shows."""
-    base = altair.Chart(fits).encode(x=frame.x(), y=frame.y(), detail="label:N")
+    base = altair.Chart(fits).encode(
+        x=frame.x(), y=frame.y(), detail=altair.Detail("label", type="nominal")
+    )
     return base.mark_line(strokeWidth=1.5, strokeDash=[7, 3], color=NEUTRAL, clip=True)
 
 
@@ -257,7 +265,10 @@ def _exact_zeros(frame: ChartFrame, zeros: pandas.DataFrame) -> list[Chart]:
     mark = altair.Chart(text).mark_text(
         align="left", dx=4, fontSize=11, fontStyle="italic", color=NEUTRAL
     )
-    return [strips, mark.encode(x=constant("X", 0), y=frame.y(), text="text:N")]
+    return [
+        strips,
+        mark.encode(x=constant("X", 0), y=frame.y(), text=altair.Text("text", type="nominal")),
+    ]
 
 
 def _named_ends(frame: ChartFrame, bands: pandas.DataFrame) -> pandas.DataFrame:

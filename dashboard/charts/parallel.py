@@ -131,7 +131,7 @@ def parallel_coordinates(
     base = altair.Chart(data).encode(
         x=x,
         y=y,
-        detail="label:N",
+        detail=altair.Detail("label", type="nominal"),
         color=colour,
         tooltip=[
             altair.Tooltip("label", type="nominal", title=" "),
@@ -144,7 +144,7 @@ def parallel_coordinates(
     shown = altair.condition(pointed, altair.value(0.95), altair.value(FAINT))
     curves = base.mark_line(strokeWidth=2.5, interpolate="monotone").encode(opacity=shown)
     points = base.mark_circle(size=55).encode(opacity=shown).add_params(pointed)
-    text = altair.Chart(ticks).encode(x=x, y=y, text="text:N")
+    text = altair.Chart(ticks).encode(x=x, y=y, text=altair.Text("text", type="nominal"))
     halo = text.mark_text(stroke=PAGE[dark], strokeWidth=5, strokeJoin="round", **TICKS)
     labels = text.mark_text(color=NEUTRAL, fontWeight=600, **TICKS)
     return altair.layer(curves, points, halo, labels).properties(

@@ -107,7 +107,7 @@ def pivot_heatmap(
     )
     boxes = base.mark_rect(cornerRadius=3, xOffset=1, x2Offset=-1).encode(
         x=altair.X("at", type="quantitative", scale=scale, axis=names),
-        x2="until",
+        x2=altair.X2(field="until"),
         color=altair.Color(
             "value",
             type="quantitative",
@@ -132,7 +132,7 @@ def pivot_heatmap(
     texts = [
         base.transform_filter(f"datum.weight == '{weight}'")
         .mark_text(fontSize=14, fontWeight=weight, dy=up, aria=False)
-        .encode(x=middle, text="text:N", color=ink)
+        .encode(x=middle, text=altair.Text("text", type="nominal"), color=ink)
         for weight in ("normal", "bold")
     ]
     intervals = base.mark_text(fontSize=11, dy=10, aria=False).encode(

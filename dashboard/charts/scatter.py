@@ -193,7 +193,7 @@ def scatter(
     path = altair.Chart(moved).mark_rule(strokeWidth=2, clip=True, aria=False)
     path = path.encode(
         x=frame.x("before"),
-        x2="x",
+        x2=altair.X2(field="x"),
         y=frame.y(),
         color=series.colour(),
         strokeDash=series.dash(),
@@ -242,7 +242,7 @@ def _diagonal(frame: ScatterFrame, text: str) -> list[Chart]:
     name = base.mark_text(
         align="right", dx=-10, dy=4, fontSize=12, fontStyle="italic", color=NEUTRAL
     )
-    return [line, name.encode(text="text:N")]
+    return [line, name.encode(text=altair.Text("text", type="nominal"))]
 
 
 def _intervals(frame: ScatterFrame, data: pandas.DataFrame) -> list[Chart]:

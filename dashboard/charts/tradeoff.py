@@ -129,7 +129,7 @@ def tradeoff(
     layers += [
         bars.encode(
             x=across("x_low"),
-            x2="x_high",
+            x2=altair.X2(field="x_high"),
             y=upward("y"),
             color=colour,
             opacity=strength("of interval"),
@@ -137,7 +137,7 @@ def tradeoff(
         bars.encode(
             x=across("x"),
             y=upward("y_low"),
-            y2="y_high",
+            y2=altair.Y2(field="y_high"),
             color=colour,
             opacity=strength("of interval"),
         ),

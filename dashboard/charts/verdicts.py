@@ -151,13 +151,13 @@ def verdict_matrix(result: Result, repeat: Repeat) -> Chart:
     colours = altair.Scale(domain=seen, range=[VERDICT_COLOURS[finding] for finding in seen])
     boxes = base.mark_rect(opacity=VERDICT_OPACITY, stroke=NEUTRAL, strokeWidth=0.4).encode(
         x=altair.X("at", type="quantitative", scale=scale, axis=above),
-        x2="until",
+        x2=altair.X2(field="until"),
         color=altair.Color("finding", type="nominal", scale=colours, legend=None),
     )
     middle = altair.X("middle", type="quantitative", scale=scale, axis=above)
     up = {"expr": f"{cell} > {ROOM_FOR_P} && datum.p ? -7 : 0"}
     signs = base.mark_text(fontSize=16, fontWeight=600, color=NEUTRAL, dy=up).encode(
-        x=middle, text="sign:N"
+        x=middle, text=altair.Text("sign", type="nominal")
     )
     values = base.mark_text(fontSize=10, color=NEUTRAL, dy=10, aria=False).encode(
         x=middle,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import scipy.special  # noqa: F401 - what the first interval of a page needs
 
-from core.analysis import sentences
+from core.analysis import more_seeds, sentences
 from core.experiments import all_experiments
 from dashboard.store import cache
 from dashboard.views import cards
@@ -22,6 +22,7 @@ def compute() -> None:
     for experiment in all_experiments():
         comparison = cards.headline_comparison(experiment)
         if comparison is not None:
-            sentences.answer(comparison)  # with how many seeds would decide, which is simulated
+            sentences.answer(comparison)
+            more_seeds.seeds_to_add(comparison)  # this and some answers take simulations
     scorecard.usual(cache.snapshot())
     claims.judge({})
