@@ -211,7 +211,7 @@ def _intervals(frame: ChartFrame, bands: pandas.DataFrame, *, whiskers: bool) ->
 
 
 def _single_seeds(frame: ChartFrame, seeds: pandas.DataFrame) -> Chart:
-    data = seeds[["label", "seed", frame.x_column.name, "value"]]
+    data = seeds[["label", "seed", frame.x_column.name, "value"]].reset_index(drop=True)
     mark = altair.Chart(data).mark_line(strokeWidth=0.8, clip=True, aria=False)
     return mark.encode(
         **frame.curve(), detail=altair.Detail("seed", type="nominal"), opacity=faded(0.35)
@@ -324,14 +324,13 @@ def _hover(
     logarithm = is_logarithm(frame.y_column)
     numbers = value_text(both.drop(columns="name"), repeats, logarithm=logarithm)
     numbers["value_text"] += unit
-    base = altair.Chart(numbers)
-    rule = base.mark_rule(color=NEUTRAL, strokeWidth=1, clip=True, aria=False)
-    circles = base.mark_circle(clip=True, aria=False).encode(
+    base = altair.Chart(numbers.drop(columns=["value", "low", "high"]))  # as text they are there
+    area = altair.Size("area", type="quantitative", scale=None)
+    colour = frame.series.colour()
+    targets = base.mark_circle(clip=True, aria=False, opacity=0).encode(
         x=frame.x(),
         y=frame.y("height"),
-        size=altair.Size("area", type="quantitative", scale=None),
-        opacity=_at_pointer(1.0),
-        color=frame.series.colour(),
+        size=area,
         tooltip=[
             label_tooltip(),
             altair.Tooltip("place", type="quantitative", title=heading(frame.x_column), format=","),
@@ -339,13 +338,15 @@ def _hover(
             *interval_tooltips(numbers, repeats),
         ],
     )
-    line = rule.encode(x=frame.x("place"), opacity=_at_pointer(0.6))
-    return [line, circles.add_params(nearest)]
-
-
-def _at_pointer(opacity: float) -> altair.OpacityValue:
-    """Encode an opacity for the point nearest to the pointer; all others are invisible."""
-    return altair.OpacityValue(0.0, condition={"param": HOVERED, "value": opacity, "empty": False})
+    # Filtered, and not only transparent: a browser draws one line and one point, not hundreds.
+    hovered = base.transform_filter({"param": HOVERED, "empty": False})
+    line = hovered.mark_rule(color=NEUTRAL, strokeWidth=1, opacity=0.6, clip=True, aria=False)
+    point = hovered.mark_circle(clip=True, aria=False, opacity=1)
+    return [
+        line.encode(x=frame.x("place")),
+        point.encode(x=frame.x(), y=frame.y("height"), size=area, color=colour),
+        targets.add_params(nearest),
+    ]
 
 
 def relative_to_first(y: Column) -> Column:

@@ -141,6 +141,7 @@ def _presses(store: Store, browser: Any) -> Table:
         _add(table, "a toggle", "Streamlit alone", times, 0.3)
         window.close()
     with served(store) as (address, _):
+        time.sleep(AGE)
         for press in PRESSES:
             window = _watched(browser, f"{address}/{press.page}")
             times = []
@@ -156,6 +157,7 @@ def _on_runs(store: Store, browser: Any) -> Table:
     """A row picked in two tables; runs cancelled while they wait and while they are measured."""
     table = Table("on runs", "page", "median s", "worst s", "target s")
     with served(store) as (address, _):
+        time.sleep(AGE)
         window = _watched(browser, f"{address}/runs")
         times = [_took(window, lambda n=n: _tick(window, n)) for n in range(REPEATS)]
         _add(table, "a run picked", "runs", times, 0.3)

@@ -131,14 +131,14 @@ def test_names_beside_the_curves_do_not_overlap() -> None:
     assert len(heights) == len(STYLES)
     assert all(b - a > 0.95 * gap for a, b in itertools.pairwise(heights))
     # The pointer finds a curve at its name too, not the one that ends nearest to it.
-    hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
+    hover = next(layer for layer in layers(chart) if "tooltip" in layer["encoding"])
     found = {row["label"]: row["height"] for row in hover["rows"] if row["area"] == 0}
     assert found == {row["label"]: row["value"] for row in names["rows"]}
 
 
 def test_a_pointer_finds_numbers_and_not_their_logarithms() -> None:
     chart = lines.line_chart(bands(X.name), X, MEASURE, STYLES)
-    hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
+    hover = next(layer for layer in layers(chart) if "tooltip" in layer["encoding"])
     row = next(r for r in hover["rows"] if r[X.name] == 10)
     assert (row["value_text"], row["interval_text"]) == ("0.1", "0.01 to 1")
     titles = [line["title"] for line in hover["encoding"]["tooltip"]]
@@ -148,7 +148,7 @@ def test_a_pointer_finds_numbers_and_not_their_logarithms() -> None:
 def test_a_pointer_finds_nothing_on_uncertainty_where_a_number_is_exact() -> None:
     exact = bands(X.name).assign(low=math.nan, high=math.nan, n=1)
     chart = lines.line_chart(exact, X, MEASURE, STYLES, repeats=curves.Repeats())
-    hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
+    hover = next(layer for layer in layers(chart) if "tooltip" in layer["encoding"])
     titles = [line["title"] for line in hover["encoding"]["tooltip"]]
     assert not {"95% interval", "Seeds"} & set(titles)
 
@@ -173,7 +173,7 @@ def test_sizes_lie_on_a_logarithmic_axis_that_names_what_was_measured() -> None:
     across = chart.to_dict()["layer"][0]["encoding"]["x"]
     assert across["scale"]["type"] == "log"
     assert across["axis"]["values"] == list(sizes)
-    hover = next(layer for layer in layers(chart) if layer["mark"]["type"] == "circle")
+    hover = next(layer for layer in layers(chart) if "tooltip" in layer["encoding"])
     assert {row["value_text"] for row in hover["rows"]} == {"13,107,200"}
     said = lines.description("How many?", made, X, scales.logarithm_of(counts))
     assert "RNN: 13,107,200 at 16, 13,107,200 at 1,024" in said
@@ -231,7 +231,7 @@ def test_single_seeds_a_level_and_straight_lines_can_be_added() -> None:
     fits = pandas.DataFrame({"label": "RNN", X.name: [0, 9], "value": [0.0, -2.0]})
     chart = line_chart(bands(X.name), X, MEASURE, STYLES, seeds=seeds, fits=fits, reference=1.0)
     marks = [layer["mark"]["type"] for layer in layers(chart) if layer["rows"]]
-    assert marks == ["rule", "line", "line", "line", "rule", "circle", "text"]
+    assert marks == ["rule", "line", "line", "line", "rule", "circle", "circle", "text"]
 
 
 def test_a_heatmap_has_no_more_tiles_than_a_screen_shows() -> None:
