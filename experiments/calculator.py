@@ -43,7 +43,6 @@ class Calculator:
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
-        self.answered = False
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: Connection[Any, Any] | None = None
@@ -57,12 +56,14 @@ class Calculator:
         """What a function of `calculations.py` returns. Raises what it raises: `BadSetting` also
         when it takes too long, or has ended the process."""
         with self._lock:
+            socket = self._connection()
             try:
-                self._connection().send((function, given))
-            except OSError:  # it has ended since it was last asked
+                socket.send((function, given))
+            except OSError:  # it has just ended
                 self._end()
-                self._connection().send((function, given))
-            worked, made = self._answer()
+                socket = self._connection()
+                socket.send((function, given))
+            worked, made = self._answer(socket)
         if not worked:
             raise made
         return made
@@ -72,8 +73,7 @@ class Calculator:
         with self._lock:
             self._end()
 
-    def _answer(self) -> tuple[bool, Any]:
-        socket = self._connection()
+    def _answer(self, socket: Connection[Any, Any]) -> tuple[bool, Any]:
         try:
             if socket.poll(self._patience):
                 worked, made = socket.recv()
@@ -107,6 +107,7 @@ class Calculator:
             self._process.kill()
             self._process.wait()
         self._process = self._socket = None
+        self.answered = False
 
 
 _SHARED = Calculator()
@@ -123,7 +124,7 @@ def ask(function: str, *given: Any) -> Any:
 
 
 def has_answered() -> bool:
-    """Whether this process's calculator has answered before: then torch is loaded."""
+    """Whether this process's calculator has loaded torch, and more."""
     return _SHARED.answered
 
 
