@@ -1,7 +1,7 @@
-"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and opens a
-page before any browser is ready to: what that one imports, reads and draws is there for the next.
-What the other pages show is computed too: by a team's server before it answers, by one of a local
-store after the first page.
+"""`python -m dashboard` runs `streamlit run dashboard/app.py` with the same options, and prepares
+for people. It opens a page before any browser is ready to: what that one imports, reads and draws
+is there for the next. A team's server computes what the other pages show before it answers, and one
+of a local store opens them, too.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from core.store.folder import StoreError, is_server, tracking_uri
+from dashboard.navigation import PAGES
 from dashboard.server import FIRST_VISIT, Visit
 from dashboard.store.reader import exempt_from_collection, load_mlflow_once, open_reader
 from experiments import calculator, logs
@@ -64,10 +65,13 @@ CLOSED_SESSIONS = 16
 
 
 def prepare() -> None:
-    """Begin to read the store. A team's server also computes what its pages show, and waits for
-    that before it answers anybody: it is started seldom, and many use it."""
+    """Begin to read the store. A team's server also loads torch beside it and computes what its
+    pages show, and waits for that before it answers anybody: it is started seldom, and many use
+    it."""
     with contextlib.suppress(StoreError):  # every page says so
         remote = is_server(tracking_uri())
+        if remote:
+            calculator.start()
         begun = threading.Thread(target=compute_ahead if remote else _read_store, daemon=True)
         begun.start()
         if remote:
@@ -85,38 +89,39 @@ def compute_ahead() -> None:
         log_failure("nothing is computed ahead", error, log=LOG)
 
 
-def warm_up() -> str:
-    """Open a page as a browser does, once the server answers: the one that somebody waits for,
-    whose browser still loads scripts, or else the first one; of the store, who has not signed in is
-    shown nothing. How its script ended, or why it did not.
+def warm_up() -> None:
+    """Open pages as a browser does, once the server answers.
 
+    First the one that somebody waits for, whose browser still loads scripts, or else the first one;
+    of a store that needs signing in nobody is shown anything, but what draws a page is loaded. Of a
+    local store then the others: what they read, compute and draw is there for whoever opens them.
     Only people need it in time: whatever goes wrong, they see on the page.
     """
-    message = BackMsg()
     try:
         with _connected() as socket:
-            visit = _first_visit()
-            path = visit.path.strip("/").removeprefix(_base_path()).strip("/")
-            message.rerun_script.page_name = path
-            message.rerun_script.query_string = visit.query
-            socket.send(message.SerializeToString())
-            while True:
-                reply = ForwardMsg.FromString(socket.recv(PATIENCE, decode=False))
-                if reply.WhichOneof("type") == "script_finished":
-                    return str(ForwardMsg.ScriptFinishedStatus.Name(reply.script_finished))
+            print("First page:", _opened(socket, _first_visit()))
+            with contextlib.suppress(StoreError):
+                if not is_server(tracking_uri()):
+                    calculator.start()
+                    compute_ahead()
+                    for page in PAGES:
+                        _opened(socket, Visit(page.address))
+                    load_mlflow_once(remote=False)
     except (OSError, WebSocketException) as error:
-        return str(error)
+        print("No page was opened ahead:", error)
 
 
-def _first_page() -> None:
-    """Draw one page, and load torch beside this process. Of a local store compute what the other
-    pages show, and load what their buttons need."""
-    print("First page:", warm_up())
-    calculator.start()
-    with contextlib.suppress(StoreError):
-        if not is_server(tracking_uri()):
-            compute_ahead()
-            load_mlflow_once(remote=False)
+def _opened(socket: ClientConnection, visit: Visit) -> str:
+    """Open a page; return how its script ended."""
+    message = BackMsg()
+    path = visit.path.strip("/").removeprefix(_base_path()).strip("/")
+    message.rerun_script.page_name = path
+    message.rerun_script.query_string = visit.query
+    socket.send(message.SerializeToString())
+    while True:
+        reply = ForwardMsg.FromString(socket.recv(PATIENCE, decode=False))
+        if reply.WhichOneof("type") == "script_finished":
+            return str(ForwardMsg.ScriptFinishedStatus.Name(reply.script_finished))
 
 
 def _first_visit() -> Visit:
@@ -202,7 +207,7 @@ def main() -> None:
         sys.argv.remove(OPEN)
         os.environ[OPEN_VARIABLE] = "yes"
     prepare()
-    threading.Thread(target=_first_page, daemon=True).start()
+    threading.Thread(target=warm_up, daemon=True).start()
     app = Path(__file__).with_name("app.py")
     cli.main(["run", str(app), *sys.argv[1:]], prog_name="streamlit")
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import BadSetting
-from core.store.folder import StoreError
+from core.store.folder import StoreError, is_server, tracking_uri
+from core.store.tracking import load_mlflow
 from experiments import logs
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -132,6 +133,9 @@ def serve(socket: Connection[Any, Any]) -> None:
     """Answer questions until nobody can ask any more."""
     calculations = importlib.import_module(CALCULATIONS)
     importlib.import_module("torch").set_num_threads(1)  # runs need the others
+    with contextlib.suppress(StoreError):  # whoever asks is told
+        if is_server(tracking_uri()):
+            load_mlflow(remote=True)  # models are asked for from it
     with contextlib.suppress(EOFError, OSError):
         while True:
             function, given = socket.recv()

@@ -36,13 +36,14 @@ def test_a_store_that_is_away_keeps_nobody_waiting_for_long(
     monkeypatch.setattr(program, "compute_ahead", away)
     monkeypatch.setattr(program, "AHEAD_SECONDS", 0.05)
     monkeypatch.setattr(program, "exempt_from_collection", lambda: asked.append("collection"))
+    monkeypatch.setattr(program.calculator, "start", lambda: asked.append("torch"))
     started = time.monotonic()
     program.prepare()
-    assert asked == ["store", "collection"]
+    assert asked == ["torch", "store", "collection"]
     assert time.monotonic() - started < 30
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://nowhere")  # every page says what is wrong
     program.prepare()
-    assert asked == ["store", "collection"]
+    assert asked == ["torch", "store", "collection"]
 
 
 def test_the_first_pages_find_computed_what_they_show(
