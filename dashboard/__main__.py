@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from streamlit import config, runtime
@@ -65,9 +66,9 @@ CLOSED_SESSIONS = 16
 
 
 def prepare() -> None:
-    """Begin to read the store. A team's server also loads torch beside it and computes what its
-    pages show, and waits for that before it answers anybody: it is started seldom, and many use
-    it."""
+    """Begin to read the store. A team's server also begins to load torch beside it, and computes
+    what its pages show, for which it waits before it answers anybody: it is started seldom, and
+    many use it."""
     with contextlib.suppress(StoreError):  # every page says so
         remote = is_server(tracking_uri())
         if remote:
@@ -95,20 +96,27 @@ def warm_up() -> None:
     First the one that somebody waits for, whose browser still loads scripts, or else the first one;
     of a store that needs signing in nobody is shown anything, but what draws a page is loaded. Of a
     local store then the others: what they read, compute and draw is there for whoever opens them.
-    Only people need it in time: whatever goes wrong, they see on the page.
     """
+    print("First page:", open_pages([_first_visit()]))
+    with contextlib.suppress(StoreError):
+        if not is_server(tracking_uri()):
+            calculator.start()
+            compute_ahead()
+            open_pages([Visit(page.address) for page in PAGES])
+            load_mlflow_once(remote=False)
+
+
+def open_pages(visits: Sequence[Visit]) -> str:
+    """Open pages one after another. How the script of the last one ended, or why one could not be
+    opened: only people need it in time, and whatever goes wrong, they see on the page."""
+    ended = ""
     try:
         with _connected() as socket:
-            print("First page:", _opened(socket, _first_visit()))
-            with contextlib.suppress(StoreError):
-                if not is_server(tracking_uri()):
-                    calculator.start()
-                    compute_ahead()
-                    for page in PAGES:
-                        _opened(socket, Visit(page.address))
-                    load_mlflow_once(remote=False)
+            for visit in visits:
+                ended = _opened(socket, visit)
     except (OSError, WebSocketException) as error:
-        print("No page was opened ahead:", error)
+        return str(error)
+    return ended
 
 
 def _opened(socket: ClientConnection, visit: Visit) -> str:

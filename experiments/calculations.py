@@ -13,9 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy
-import pandas
 
-from core.experiment import Row
 from core.experiments.length_quality.translation import Translation
 from core.experiments.length_quality.translator import Translator
 from core.explorer.exploration import Exploration, KeptRow, Start
@@ -28,7 +26,7 @@ from core.explorer.networks import (
     trained_networks,
     training_snapshots,
 )
-from core.explorer.results import ZEROS, Curve, Position, Singular, Stepped
+from core.explorer.results import ZEROS, Curve, Position, Singular, Stepped, as_table
 from core.explorer.stepping import SteppedCell
 from core.explorer.stepping import calculations as calculations_of
 from core.models.registry import cell_kind
@@ -40,7 +38,7 @@ from core.store.tracking import open_store
 LOG = logging.getLogger("unroll.calculator")
 
 MAX_NETWORKS, MAX_MODELS = 8, 8
-"""Kept in memory: eight networks of 128 units take 5 MB, a model some megabytes."""
+"""Kept in memory: eight networks of 128 units, one entry, take 5 MB, a model some megabytes."""
 
 
 def translate(uri: str, run_id: str, text: str, width: int) -> Translation:
@@ -48,12 +46,9 @@ def translate(uri: str, run_id: str, text: str, width: int) -> Translation:
     return _translator(uri, run_id).translate(text, width)
 
 
-def has_model(uri: str, run_id: str) -> bool:
-    """Whether a run has a model that can be loaded."""
-    try:
-        _translator(uri, run_id)
-    except BadSetting:
-        return False
+def require_model(uri: str, run_id: str) -> bool:
+    """True. Raises `BadSetting` if a run has no model that can be loaded."""
+    _translator(uri, run_id)
     return True
 
 
@@ -61,7 +56,7 @@ def curve(exploration: Exploration, start: Start | None) -> Curve:
     """The gradient over several seeds. Raises `BadSetting` if a run's model cannot be loaded."""
     with blamed(exploration):
         found = gradient_curve(_networks(exploration, start))
-    return Curve(_table(found.rows), _table(found.decays), found.summary)
+    return Curve(as_table(found.rows), as_table(found.decays), found.summary)
 
 
 def family(
@@ -171,7 +166,3 @@ def _position(
     left = statistics.median_low(numpy.where(numpy.isnan(left_S), lost_S, left_S).tolist())
     zero_share = sum(getattr(row, zeros) > 0 for row in curve.rows) / len(curve.rows)
     return Position(value, log10_SK, zero_share, left, loss)
-
-
-def _table(rows: Sequence[Row]) -> pandas.DataFrame:
-    return pandas.DataFrame([row.flat() for row in rows], columns=type(rows[0]).header())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import BadSetting
-from core.store.folder import StoreError, is_server, tracking_uri
-from core.store.tracking import load_mlflow
+from core.store.folder import StoreError
 from experiments import logs
+from experiments.cells import limit_memory
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -33,6 +34,11 @@ CALCULATIONS = "experiments.calculations"
 PATIENCE = 120.0
 """Seconds that one calculation may take; the longest usual one, training eight networks, takes
 five."""
+
+REFUSED_SECONDS = 300.0
+"""For how long a question is refused that has ended the process, or that had to be ended."""
+
+MAX_REFUSED = 100
 
 
 class Broken(RuntimeError):
@@ -47,6 +53,9 @@ class Calculator:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: Connection[Any, Any] | None = None
+        self._refused: dict[Any, tuple[float, str]] = {}
+        self.answered = False
+        """Whether the process that runs now has answered before: then it has loaded torch."""
 
     def start(self) -> None:
         """Let the process load what it needs, if it does not run; nobody waits for it."""
@@ -56,15 +65,19 @@ class Calculator:
     def ask(self, function: str, *given: Any) -> Any:
         """What a function of `calculations.py` returns. Raises what it raises: `BadSetting` also
         when it takes too long, or has ended the process."""
+        question = function, given
         with self._lock:
+            until, why = self._refused.get(question, (0.0, ""))
+            if time.monotonic() < until:
+                raise BadSetting(why)
             socket = self._connection()
             try:
-                socket.send((function, given))
+                socket.send(question)
             except OSError:  # it has just ended
                 self._end()
                 socket = self._connection()
-                socket.send((function, given))
-            worked, made = self._answer(socket)
+                socket.send(question)
+            worked, made = self._answer(socket, question)
         if not worked:
             raise made
         return made
@@ -74,17 +87,20 @@ class Calculator:
         with self._lock:
             self._end()
 
-    def _answer(self, socket: Connection[Any, Any]) -> tuple[bool, Any]:
+    def _answer(self, socket: Connection[Any, Any], question: Any) -> tuple[bool, Any]:
         try:
             if socket.poll(self._patience):
                 worked, made = socket.recv()
                 self.answered = True
                 return worked, made
-            why = f"took longer than {self._patience:g} seconds"
+            why = f"the calculation took longer than {self._patience:g} seconds and was ended"
         except (EOFError, OSError):
-            why = "ended the process that computed it"
+            why = "the calculation ended its process; the log may say why"
         self._end()
-        return False, BadSetting(f"this {why}; choose a smaller size or another cell")
+        if len(self._refused) >= MAX_REFUSED:
+            self._refused.clear()
+        self._refused[question] = time.monotonic() + REFUSED_SECONDS, why
+        return False, BadSetting(why)
 
     def _connection(self) -> Connection[Any, Any]:
         if self._socket is None or self._process is None or self._process.poll() is not None:
@@ -96,7 +112,7 @@ class Calculator:
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                process_group=0,  # who interrupts the dashboard in a terminal ends it by that
+                process_group=0,  # Ctrl-C reaches the dashboard alone; this ends with its socket
             )
             theirs.close()
         return self._socket
@@ -105,7 +121,8 @@ class Calculator:
         if self._socket is not None:
             self._socket.close()
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # with all that a cell has started
             self._process.wait()
         self._process = self._socket = None
         self.answered = False
@@ -115,8 +132,9 @@ _SHARED = Calculator()
 
 
 def start() -> None:
-    """Start this process's calculator before somebody asks."""
-    _SHARED.start()
+    """Start this process's calculator before somebody asks; who asks is told why it cannot."""
+    with contextlib.suppress(OSError):
+        _SHARED.start()
 
 
 def ask(function: str, *given: Any) -> Any:
@@ -133,9 +151,6 @@ def serve(socket: Connection[Any, Any]) -> None:
     """Answer questions until nobody can ask any more."""
     calculations = importlib.import_module(CALCULATIONS)
     importlib.import_module("torch").set_num_threads(1)  # runs need the others
-    with contextlib.suppress(StoreError):  # whoever asks is told
-        if is_server(tracking_uri()):
-            load_mlflow(remote=True)  # models are asked for from it
     with contextlib.suppress(EOFError, OSError):
         while True:
             function, given = socket.recv()
@@ -146,10 +161,11 @@ def _answer_of(calculations: Any, function: str, given: Any) -> tuple[bool, Any]
     try:
         return True, getattr(calculations, function)(*given)
     except (BadSetting, StoreError) as error:
-        return False, type(error)(str(error))  # without its cause, which may be anything
+        kind = BadSetting if isinstance(error, BadSetting) else StoreError
+        return False, kind(str(error))  # a cell's own type, or cause, may not be known there
     except Exception as error:  # noqa: BLE001 - whoever asked is told, and the log has the rest
-        logs.log_failure(f"calculation {function}", error, log=logs.log)
-        return False, Broken(f"{function}: {type(error).__name__}")
+        logged = logs.log_failure(f"calculation {function}", error, log=logs.log)
+        return False, Broken(f"{function}: {type(error).__name__} (error {logged} in the log)")
 
 
 def _end_with_its_parent() -> None:
@@ -157,11 +173,13 @@ def _end_with_its_parent() -> None:
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(1.0)
-    os._exit(0)
+    os.killpg(0, signal.SIGKILL)
 
 
 def main(descriptor: int) -> None:
     """Be the calculator of whoever holds the other end of a socket."""
+    os.set_inheritable(descriptor, False)  # what a cell starts must not hold it open
+    limit_memory()
     logs.set_up("calculator")
     threading.Thread(target=_end_with_its_parent, daemon=True).start()
     serve(Connection(descriptor))

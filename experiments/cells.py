@@ -152,7 +152,7 @@ def _process(file: Path, result: Path) -> Iterator[subprocess.Popen[bytes]]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_limit,
+        preexec_fn=limit_memory,
     )
     try:
         yield process
@@ -162,7 +162,8 @@ def _process(file: Path, result: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _limit() -> None:
+def limit_memory() -> None:
+    """Let this process have so much memory, and no more."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = CHECK_BYTES if hard == resource.RLIM_INFINITY else min(CHECK_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy
 import pandas
 
+from core.experiment import Row
 from core.experiments.gradient_decay.declaration import GradientDecaySummary
 from core.explorer.diagram import Diagram
 from core.explorer.exploration import LargestRow, NormRow, SpectrumRow, ValueRow
@@ -99,7 +100,7 @@ class Stepped(NamedTuple):
     drawing: Diagram | None
     """None of a cell that declares no equation."""
     description: str
-    """How its file describes the cell."""
+    """How its file describes a cell that declares no equation."""
     why_no_jacobian: str
     """Why no step Jacobian is taken at all; empty where it is."""
     why_no_spectrum: str
@@ -139,3 +140,8 @@ class Singular(NamedTuple):
     spectrum: Sequence[SpectrumRow]
     radius: float | None
     """The spectral radius at that step; None where the Jacobian is not finite."""
+
+
+def as_table(rows: Sequence[Row]) -> pandas.DataFrame:
+    """Rows of one type as a table."""
+    return pandas.DataFrame([row.flat() for row in rows], columns=type(rows[0]).header())

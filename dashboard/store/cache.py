@@ -42,15 +42,31 @@ def reader() -> Reader:
     return open_reader(folder.tracking_uri())
 
 
+class _Question:
+    """One question to the calculator, and its answer once there is one."""
+
+    def __init__(self) -> None:
+        self.asking = threading.Lock()
+        self.answer: list[Any] = []
+
+
 def calculated(function: str, most: int, says: str = "Computing…") -> Callable[..., Any]:
     """A function of `experiments.calculations`: the calculator beside this process computes it,
-    and that many of its answers are kept here."""
+    and that many of its answers are kept here. Of several sessions that ask the same one asks, and
+    the others wait; who leaves meanwhile loses no answer."""
 
     @functools.lru_cache(maxsize=most)
+    def question(*_given: Any) -> _Question:
+        return _Question()
+
     def ask(*given: Any) -> Any:
-        loading = "Loading PyTorch (once, a few seconds)…"
-        with st.spinner(says if calculator.has_answered() else loading):
-            return calculator.ask(function, *given)
+        asked = question(*given)
+        if not asked.answer:
+            loading = "Loading PyTorch (a few seconds)…"
+            with st.spinner(says if calculator.has_answered() else loading), asked.asking:
+                if not asked.answer:
+                    asked.answer.append(calculator.ask(function, *given))
+        return asked.answer[0]
 
     return ask
 

@@ -6,8 +6,8 @@ It works on a copy of that store's database, which refers to the same artifacts.
 
 First page: the dashboard has answered for `AGE` seconds, as long as somebody takes who reads the
 Overview before they open another page; then a browser that has never been there opens this one.
-"The next person" opens it after that. A press: from the pointer until the last change of the page,
-which has then been still for `STILL_MS`.
+"The next person" opens it after that. A press, as long after the start: from the pointer until the
+last change of the page, which has then been still for `STILL_MS`.
 
 The first line of both tables is Streamlit alone, a title and a toggle: most of what a browser takes
 is to load and start Streamlit's scripts, and how long that takes depends on the machine.

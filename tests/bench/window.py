@@ -159,13 +159,14 @@ class Window:
         """Seconds of the first rerun since it had settled, once that is over.
 
         Streamlit ignores the key while a part of the page draws itself again, as parts that show
-        what runs do every few seconds; then it is pressed once more.
+        what runs do every few seconds; where nothing runs after it, it is pressed once more.
         """
         over = "() => window.reruns.length > 0"
         try:
             self.page.wait_for_function(over, timeout=IGNORED_MS)
         except PlaywrightTimeout:
-            self.ask_again()
+            if self.page.locator(READY).count():
+                self.ask_again()
             self.page.wait_for_function(over, timeout=PATIENCE_MS)
         milliseconds: float = self.page.evaluate("() => window.reruns[0]")
         return milliseconds / 1000

@@ -20,7 +20,7 @@ from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientDecayConfig, GradientRow
 from core.explorer.exploration import Exploration, ExplorerConfig, Start
 from core.explorer.networks import fresh_networks
-from core.explorer.results import Position
+from core.explorer.results import Position, as_table
 from core.explorer.stepping import SteppedCell
 from core.models import own_cells
 from core.models.registry import cell_kind, cell_kinds
@@ -521,7 +521,7 @@ def test_the_files_hold_the_numbers_that_are_shown(
         ("spectrum", one.spectrum_rows(4)),
     ):
         found = read(name).drop(columns="label", errors="ignore")
-        expected = computed.table(rows)
+        expected = as_table(rows)
         assert len(found) == len(rows)
         pandas.testing.assert_frame_equal(found, expected, check_dtype=False, check_exact=True)
     gradient = read("gradient")

@@ -143,6 +143,9 @@ def test_a_pointer_finds_numbers_and_not_their_logarithms() -> None:
     assert (row["value_text"], row["interval_text"]) == ("0.1", "0.01 to 1")
     titles = [line["title"] for line in hover["encoding"]["tooltip"]]
     assert titles[-2:] == ["95% interval", "Seeds"]
+    filters = [{"filter": {"param": "hovered", "empty": False}}]
+    shown = [layer["mark"]["type"] for layer in layers(chart) if layer.get("transform") == filters]
+    assert shown == ["rule", "circle"]  # one of each is drawn, at the pointer
 
 
 def test_a_pointer_finds_nothing_on_uncertainty_where_a_number_is_exact() -> None:

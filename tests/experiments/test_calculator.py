@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,6 +18,7 @@ import pytest
 from core.explorer.exploration import Exploration, ExplorerConfig
 from core.models import own_cells
 from core.settings import BadSetting
+from dashboard.store import cache
 from experiments import calculations
 from experiments.calculator import PROJECT, Broken, Calculator
 
@@ -46,10 +50,10 @@ def process_of(calculator: Calculator) -> psutil.Process:
     return psutil.Process(calculator._process.pid)
 
 
-def own_cell(body: str) -> str:
+def own_cell(body: str, head: str = "") -> str:
     """The full name of a cell whose file is taken for checked."""
     content = (
-        "import os\nfrom core.models.layer import StepCell\n"
+        f"import os\nfrom core.models.layer import StepCell\n{head}"
         "class Mine(StepCell):\n    name = 'mine'\n    title = 'Mine'\n"
         "    def parameters(self, inputs, width):\n        return {'W': (width, inputs)}\n"
         f"    def step(self, x, state, p):\n        (h,) = state\n        {body}\n"
@@ -62,8 +66,12 @@ def test_its_answers_are_those_of_the_functions_themselves(calculator: Calculato
         ("calculations", (exploration(), None, 2, 3)),
         ("kept", (exploration("gru"), None, 2)),
         ("singular", (exploration(), None, 2)),
+        ("snapshots", (exploration(), "log10_state_gradient")),
+        ("family", (exploration(), None, "forget_bias", (None, 2.0), "log10_input_gradient")),
+        ("curve", (exploration("rnn"), None)),
     ):
-        assert calculator.ask(function, *given) == getattr(calculations, function)(*given)
+        sent = pickle.dumps(getattr(calculations, function)(*given))
+        assert pickle.dumps(calculator.ask(function, *given)) == pickle.dumps(pickle.loads(sent))
     mine, there = (
         ask("stepped", exploration("min-gru"), None)
         for ask in (lambda name, *given: getattr(calculations, name)(*given), calculator.ask)
@@ -85,16 +93,55 @@ def test_a_refusal_is_the_same_sentence_and_a_fault_of_ours_has_its_name(
 def test_a_cell_that_ends_the_process_or_never_ends_is_refused_and_the_next_one_answered(
     calculator: Calculator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BadSetting, match="ended the process that computed it"):
-        calculator.ask("stepped", exploration(own_cell("os._exit(3)")), None)
+    ends = exploration(own_cell("os._exit(3)"))
+    with pytest.raises(BadSetting, match="the calculation ended its process"):
+        calculator.ask("stepped", ends, None)
+    started = time.monotonic()
+    with pytest.raises(BadSetting, match="the calculation ended its process"):
+        calculator.ask("stepped", ends, None)
+    assert time.monotonic() - started < 0.5  # it is not tried again at once
     assert calculator.ask("kept", exploration(), None, 1)
     before = process_of(calculator)
     with monkeypatch.context() as patch:
         patch.setattr(calculator, "_patience", 1.0)
-        with pytest.raises(BadSetting, match="took longer than 1 seconds"):
+        with pytest.raises(BadSetting, match="took longer than 1 seconds and was ended"):
             calculator.ask("stepped", exploration(own_cell("while True: pass")), None)
     assert not before.is_running()
     assert calculator.ask("kept", exploration(), None, 1)
+
+
+@pytest.mark.parametrize("error", ["Refused('a', 'b')", "SystemExit(1)"])
+def test_whatever_a_cell_raises_is_a_sentence(error: str, calculator: Calculator) -> None:
+    """Also an exception of its own type, which nobody else can make or read."""
+    head = "from core.settings import BadSetting\nclass Refused(BadSetting):\n"
+    head += "    def __init__(self, one, other):\n        super().__init__(one + other)\n"
+    cell = own_cell(f"raise {error}", head)
+    with pytest.raises(BadSetting, match=r"^ab$|ended its process") as caught:
+        calculator.ask("stepped", exploration(cell), None)
+    assert type(caught.value) is BadSetting
+    assert calculator.ask("kept", exploration(), None, 1)
+
+
+def test_who_asks_first_starts_it_and_several_who_ask_the_same_ask_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = Calculator()
+    asked = []
+
+    def ask(function: str, *given: Any) -> Any:
+        asked.append(function)
+        return one.ask(function, *given)
+
+    monkeypatch.setattr("experiments.calculator._SHARED", one)
+    monkeypatch.setattr("experiments.calculator.ask", ask)
+    kept = cache.calculated("kept", 8)
+    try:
+        with ThreadPoolExecutor(4) as people:
+            answers = list(people.map(lambda _: kept(exploration(), None, 1), range(4)))
+    finally:
+        one.end()
+    assert asked == ["kept"]
+    assert all(answer == calculations.kept(exploration(), None, 1) for answer in answers)
 
 
 def test_one_that_was_killed_while_nobody_asked_is_started_again(calculator: Calculator) -> None:

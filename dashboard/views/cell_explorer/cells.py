@@ -436,7 +436,7 @@ def _subject(
         if len(parts) > 1:
             asked = controls.choice("Part", parts, f"{prefix}part")
             part = "decoder" if asked == "decoder" else "encoder"
-        start = Start(cache.reader().store.uri, run.run_id, part)
+        start = Start(models.fetched(run), run.run_id, part)
     width = sequence.width if run is None else Architecture().hidden_size
     architecture = Architecture.from_flat({**values, "cell": cell, "hidden_size": width})
     subject = Subject("", architecture.variant, sequence.of(architecture, shift), start)

@@ -6,16 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import pandas
-
-from core.experiment import Row
 from core.explorer.exploration import Exploration, KeptRow, Start
 from core.explorer.results import Curve, Position, Singular, Stepped
 from core.formatting import listed
 from dashboard.store import cache
 
 MAX_STEPPED, MAX_CURVES, MAX_FAMILIES = 16, 64, 32
-"""Kept in memory: a stepped cell of 128 units takes 1 MB, a curve 50 kB, a family half of one."""
+"""Kept in memory: a stepped cell of 128 units takes 1 MB, a curve 50 kB, a family 500 kB."""
 
 
 class Subject(NamedTuple):
@@ -33,8 +30,8 @@ class Subject(NamedTuple):
 
 
 def curve(subject: Subject) -> Curve:
-    """The gradient over several seeds. Raises `BadSetting` if a run's model cannot be loaded, and
-    so does everything below."""
+    """The gradient over several seeds. Raises `BadSetting` if a run's model cannot be loaded, the
+    cell cannot be stepped, or that takes too long; so does all that is computed below."""
     return _curve(subject.exploration, subject.start)
 
 
@@ -81,11 +78,6 @@ def example(subjects: Sequence[Subject]) -> str:
     fresh = {f"that of seed {s.exploration.config.seed}" for s in subjects if s.start is None}
     trained = {"a finished run's own" for s in subjects if s.start is not None}
     return listed([*fresh, *trained])
-
-
-def table(rows: Sequence[Row]) -> pandas.DataFrame:
-    """Rows of one type as a table."""
-    return pandas.DataFrame([row.flat() for row in rows], columns=type(rows[0]).header())
 
 
 _stepped: Callable[[Exploration, Start | None], Stepped]

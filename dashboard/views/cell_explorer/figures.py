@@ -25,7 +25,7 @@ from core.experiment import Column, Row
 from core.experiments.gradient_decay import GRADIENT_DECAY
 from core.experiments.gradient_decay.declaration import GradientRow
 from core.explorer.exploration import KeptRow, LargestRow, NormRow, SpectrumRow
-from core.explorer.results import ZEROS, Stepped
+from core.explorer.results import ZEROS, Stepped, as_table
 from core.formatting import counted
 from core.settings import Value
 from core.store.records import RunRecord
@@ -100,7 +100,7 @@ def answer(subjects: Sequence[Subject]) -> str:
     def table_of(run: RunRecord, name: str) -> pandas.DataFrame | None:
         curve = curves_of[run.run_id]
         tables = {"gradient": curve.rows, "decay": curve.decays}
-        return computed.table([curve.summary]) if name == "summary" else tables.get(name)
+        return as_table([curve.summary]) if name == "summary" else tables.get(name)
 
     return sentences.answer(compare_groups(GRADIENT_DECAY, groups, table_of))
 
@@ -212,7 +212,7 @@ def kept(subjects: Sequence[Subject], step: int) -> None:
     x, y = curve_of(KeptRow), column_of(KeptRow, "kept")
     with st.grid(2, min_column_width=330):
         for subject in shown:
-            rows = computed.table(computed.kept(subject, step))
+            rows = as_table(computed.kept(subject, step))
             lines = exact_lines(rows.rename(columns={"part": "label"}), x, y)
             series = styles(dict.fromkeys(rows["part"], subject.variant), dark=cache.dark())
             chart = line_chart(
@@ -232,8 +232,8 @@ def _singular(subject: Subject, step: int) -> Singular:
     found, label = computed.singular(subject, step), subject.label
     return Singular(
         label,
-        computed.table(found.largest).assign(label=label),
-        computed.table(found.spectrum).assign(label=label),
+        as_table(found.largest).assign(label=label),
+        as_table(found.spectrum).assign(label=label),
         found.radius,
         computed.stepped(subject).steps,
     )
@@ -278,7 +278,7 @@ def norms(subjects: Sequence[Subject], step: int) -> None:
     x, y = curve_of(NormRow), column_of(NormRow, "norm")
     with st.grid(2, min_column_width=330):
         for subject in subjects:
-            rows = computed.table(computed.stepped(subject).norm_rows())
+            rows = as_table(computed.stepped(subject).norm_rows())
             lines = exact_lines(rows.rename(columns={"part": "label"}), x, y)
             series = _styles(subject)
             chart = line_chart(lines, x, y, series, height=HEIGHT, where=subject.label)
@@ -299,4 +299,4 @@ def _styles(subject: Subject) -> dict[str, Style]:
 
 
 def _values(subject: Subject) -> str:
-    return computed.table(list(computed.stepped(subject).value_rows())).to_csv(index=False)
+    return as_table(list(computed.stepped(subject).value_rows())).to_csv(index=False)

@@ -10,6 +10,7 @@ from core.analysis.sweeps import Sweep, Table, learned
 from core.experiments.length_quality import LENGTH_QUALITY
 from core.experiments.length_quality.translation import Translation
 from core.formatting import inline_text, number
+from core.settings import BadSetting
 from core.store.records import RunRecord
 from dashboard.store import cache, sweeps
 from dashboard.store.reader import ACCURACY
@@ -21,8 +22,8 @@ from dashboard.views.results.frame import MAX_RUNS
 MAX_MODELS = 8
 """Models side by side."""
 
-MAX_TRANSLATIONS = 256
-"""Kept in memory: of a sentence 2 kB."""
+MAX_TRANSLATIONS, MAX_LOADED = 32, 256
+"""Kept in memory: the attention of 200 words to 200 takes a megabyte."""
 
 DEFAULT_MODELS = 4
 """Models side by side, unless the address asks for others."""
@@ -114,16 +115,27 @@ def samples(runs: Sequence[RunRecord]) -> dict[str, Sample]:
 
 def translate(run: RunRecord, text: str, width: int) -> Translation:
     """The translation of a source by a run's model. Raises `BadSetting` if it cannot translate."""
-    return _translate(cache.reader().store.uri, run.run_id, text, width)
+    return _translate(fetched(run), run.run_id, text, width)
 
 
 def has_model(run: RunRecord) -> bool:
     """Whether a run has a model that can be loaded."""
-    return _has_model(cache.reader().store.uri, run.run_id)
+    try:
+        return _require_model(fetched(run), run.run_id)
+    except BadSetting:
+        return False
+
+
+def fetched(run: RunRecord) -> str:
+    """The address of the store, once this machine has a copy of the run's model where it is a
+    server's: the calculator, for which others wait, need not ask for it."""
+    store = cache.reader().store
+    with store.model(run.run_id):
+        return store.uri
 
 
 _translate: Callable[[str, str, str, int], Translation]
 _translate = cache.calculated("translate", MAX_TRANSLATIONS)
 
-_has_model: Callable[[str, str], bool]
-_has_model = cache.calculated("has_model", MAX_TRANSLATIONS, "Loading the model…")
+_require_model: Callable[[str, str], bool]
+_require_model = cache.calculated("require_model", MAX_LOADED, "Loading the model…")
