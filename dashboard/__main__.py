@@ -44,9 +44,10 @@ OPEN = "--open-to-everyone"
 PATIENCE = 60.0
 """Seconds in which the server must answer, and the first page stand."""
 
-AHEAD_SECONDS = 15.0
-"""How long people wait at most for a team's server while it computes what its pages show: the store
-may be away, or large and never read before on this machine."""
+AHEAD_SECONDS = 60.0
+"""How long people wait at most for a team's server while it computes what its pages show. That
+takes five seconds, and longer only where many runs have never been read on this machine, or where
+the store is away and does not even refuse."""
 
 VISIT_SECONDS = 0.5
 """How long after the start somebody may ask for a page before the first one is opened."""

@@ -119,3 +119,26 @@ def test_the_page_that_somebody_asked_for_is_opened_first(
         assert program._first_visit() == Visit("/choose", "mode=width")
     finally:
         FIRST_VISIT.clear()
+
+
+def test_pages_that_cannot_be_opened_ahead_leave_the_rest_to_be_prepared(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def away() -> None:
+        done.append("open")
+        raise TimeoutError("the server did not answer")
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    monkeypatch.setattr(program, "VISIT_SECONDS", 0.0)
+    monkeypatch.setattr(program, "_connected", away)
+    monkeypatch.setattr(program.calculator, "start", lambda: done.append("torch"))
+    monkeypatch.setattr(program, "compute_ahead", lambda: done.append("compute"))
+    monkeypatch.setattr(program, "load_mlflow_once", lambda **_: done.append("mlflow"))
+    program.warm_up()
+    assert done == ["open", "torch", "compute", "open", "mlflow"]
+    assert "First page: the server did not answer" in capsys.readouterr().out
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    program.warm_up()  # a team's server has done it before it answered
+    assert done[5:] == ["open"]
