@@ -133,7 +133,7 @@ def test_variants_stand_side_by_side_and_say_their_true_lag(store: Store, shown:
     at_five = sorted(row["lag"] for row in whiskers["rows"])[3:6]
     assert at_five[0] < 5 < at_five[2]
     assert at_five[1] == pytest.approx(5)
-    (hover,) = drawn(chart, "circle")
+    (hover,) = (layer for layer in drawn(chart, "circle") if "tooltip" in layer["encoding"])
     assert {row["place"] for row in hover["rows"]} == set(LAGS)
     assert "place" in {line["field"] for line in hover["encoding"]["tooltip"]}
 

@@ -66,7 +66,6 @@ def test_its_answers_are_those_of_the_functions_themselves(calculator: Calculato
         ("calculations", (exploration(), None, 2, 3)),
         ("kept", (exploration("gru"), None, 2)),
         ("singular", (exploration(), None, 2)),
-        ("snapshots", (exploration(), "log10_state_gradient")),
         ("family", (exploration(), None, "forget_bias", (None, 2.0), "log10_input_gradient")),
         ("curve", (exploration("rnn"), None)),
     ):
