@@ -17,6 +17,7 @@ from core.store.tracking import Store, open_store
 from dashboard.ui.text import number, plain
 from dashboard.views.translate import models, outputs
 from tests.dashboard.conftest import Show, texts
+from tests.dashboard.scenes import fill
 
 PAGE = "views/translate/page.py"
 
@@ -42,6 +43,20 @@ def test_without_a_trained_model_it_leads_to_one(scene: Callable[[str], Store], 
     app = show(PAGE)
     assert "There is no trained model yet" in texts(app)
     assert app.get("page_link")
+
+
+def test_a_model_that_is_being_trained_is_awaited(
+    store: Store, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    fill(store, ("SCHEDULED",))
+    app = show(PAGE)
+    assert not app.exception
+    assert "First results are coming" in texts(app)
+    assert "There is no trained model yet" not in texts(app)
+    for run in store.runs(LENGTH_QUALITY.name):
+        store.end(run.run_id, "KILLED")
+    assert "There is no trained model yet" in texts(app.run())
 
 
 def test_a_run_that_has_kept_no_model_says_so(scene: Callable[[str], Store], show: Show) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments.length_quality import LENGTH_QUALITY
+from core.store.records import ACTIVE
+from dashboard.store import cache
 from dashboard.ui import states
 from dashboard.views.translate import models, outputs
 
@@ -12,10 +14,27 @@ st.title("Translate", anchor=False)
 
 st.caption("Every trained model translates your sentence; see the output and its attention.")
 
+
+def _no_model_yet() -> None:
+    """The models that are being trained, until one is there; else where to train them."""
+
+    def look() -> None:
+        runs = cache.reader().runs(LENGTH_QUALITY.name)
+        active = [run for run in runs if run.status in ACTIVE]
+        if models.finished() or not active:
+            st.rerun()
+        states.first_results_coming(active)
+
+    if any(run.status in ACTIVE for run in cache.reader().runs(LENGTH_QUALITY.name)):
+        states.live(look, active=True)
+    else:
+        states.no_model_yet(LENGTH_QUALITY)
+
+
 offered = models.finished()
 
 if not offered:
-    states.no_model_yet(LENGTH_QUALITY)
+    _no_model_yet()
 else:
     runs = models.choose(offered)
     text, width = outputs.ask(models.samples(runs))
