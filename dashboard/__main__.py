@@ -46,8 +46,8 @@ PATIENCE = 60.0
 
 AHEAD_SECONDS = 60.0
 """How long people wait at most for a team's server while it computes what its pages show. That
-takes five seconds, and longer only where many runs have never been read on this machine, or where
-the store is away and does not even refuse."""
+takes long only where many runs have never been read on this machine, or where the store is away and
+does not even refuse."""
 
 VISIT_SECONDS = 0.5
 """How long after the start somebody may ask for a page before the first one is opened."""
@@ -97,6 +97,7 @@ def warm_up() -> None:
     First the one that somebody waits for, whose browser still loads scripts, or else the first one;
     of a store that needs signing in nobody is shown anything, but what draws a page is loaded. Of a
     local store then the others: what they read, compute and draw is there for whoever opens them.
+    What they compute is computed first, for people who sign in to one see it as well.
     """
     print("First page:", open_pages([_first_visit()]))
     with contextlib.suppress(StoreError):

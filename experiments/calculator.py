@@ -33,7 +33,7 @@ CALCULATIONS = "experiments.calculations"
 
 PATIENCE = 120.0
 """Seconds that one calculation may take; the longest usual one, training eight networks, takes
-five."""
+two."""
 
 REFUSED_SECONDS = 300.0
 """For how long a question is refused that has ended the process, or that had to be ended."""
