@@ -1,5 +1,5 @@
-"""What the Cell explorer shows, computed with torch by the calculator beside the dashboard, and kept
-for as long as somebody may come back to it."""
+"""What the Cell explorer shows: computed with torch by the calculator beside the dashboard, and
+kept for as long as somebody may come back to it."""
 
 from __future__ import annotations
 
