@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from streamlit import config, runtime
@@ -30,7 +30,7 @@ from websockets.typing import Subprotocol
 
 from core.store.folder import StoreError, is_server, tracking_uri
 from dashboard.navigation import PAGES
-from dashboard.server import FIRST_VISIT, Visit
+from dashboard.server import FIRST_VISIT, LAST_ASKED, Visit
 from dashboard.store.reader import exempt_from_collection, load_mlflow_once, open_reader
 from experiments import calculator, logs
 from experiments.logs import log_failure
@@ -51,6 +51,12 @@ does not even refuse."""
 
 VISIT_SECONDS = 0.5
 """How long after the start somebody may ask for a page before the first one is opened."""
+
+LOADING_SECONDS = 1.0
+"""A browser that has asked for nothing for so long has its scripts, and its page is being drawn."""
+
+DRAWING = "ScriptRunner.scriptThread"
+"""Streamlit's name for the thread that draws a page, which ends with it."""
 
 AHEAD = "dashboard.views.ahead"
 """Computes what pages show; imported late, because it imports nearly all that they do."""
@@ -97,18 +103,19 @@ def warm_up() -> None:
     First the one that somebody waits for, whose browser still loads scripts, or else the first one;
     of a store that needs signing in nobody is shown anything, but what draws a page is loaded. Of a
     local store then the others: what they read, compute and draw is there for whoever opens them.
-    What they compute is computed first, for people who sign in to one see it as well.
+    What they compute is computed first, for people who sign in to one see it as well. Whoever opens
+    a page meanwhile goes first.
     """
     print("First page:", open_pages([_first_visit()]))
     with contextlib.suppress(StoreError):
         if not is_server(tracking_uri()):
             calculator.start()
             compute_ahead()
-            open_pages([Visit(page.address) for page in PAGES])
+            open_pages(_when_nobody_waits(Visit(page.address) for page in PAGES))
             load_mlflow_once(remote=False)
 
 
-def open_pages(visits: Sequence[Visit]) -> str:
+def open_pages(visits: Iterable[Visit]) -> str:
     """Open pages one after another. How the script of the last one ended, or why one could not be
     opened: only people need it in time, and whatever goes wrong, they see on the page."""
     ended = ""
@@ -132,6 +139,21 @@ def _opened(socket: ClientConnection, visit: Visit) -> str:
         reply = ForwardMsg.FromString(socket.recv(PATIENCE, decode=False))
         if reply.WhichOneof("type") == "script_finished":
             return str(ForwardMsg.ScriptFinishedStatus.Name(reply.script_finished))
+
+
+def _when_nobody_waits(visits: Iterable[Visit]) -> Iterator[Visit]:
+    """Each visit at a moment when no browser loads a page and none is drawn for one."""
+    for visit in visits:
+        deadline = time.monotonic() + PATIENCE
+        while _somebody_waits() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield visit
+
+
+def _somebody_waits() -> bool:
+    if LAST_ASKED and time.monotonic() - LAST_ASKED[0] < LOADING_SECONDS:
+        return True
+    return any(thread.name == DRAWING for thread in threading.enumerate())
 
 
 def _first_visit() -> Visit:

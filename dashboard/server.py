@@ -8,6 +8,7 @@ import hashlib
 import ipaddress
 import logging
 import re
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -81,6 +82,9 @@ class Visit(NamedTuple):
 FIRST_VISIT: deque[Visit] = deque(maxlen=1)
 """The page that was asked for first, once one was; before it is drawn its browser loads scripts."""
 
+LAST_ASKED: deque[float] = deque(maxlen=1)
+"""When a browser last asked for a page or for one of its scripts, by `time.monotonic`."""
+
 ASKED_BY_PROGRAMS = ("/_stcore/", "/healthz", "/metrics", "/access/")
 """Paths for which nobody has opened a page: a browser first asks for the page itself."""
 
@@ -106,6 +110,8 @@ class Protection:
             await refusal(scope, receive, send)
             return
         asked = scope["type"] == "http" and not scope["path"].startswith(ASKED_BY_PROGRAMS)
+        if asked:
+            LAST_ASKED.append(time.monotonic())
         if asked and not FIRST_VISIT:
             FIRST_VISIT.append(Visit(scope["path"], scope["query_string"].decode("latin-1")))
         uploads = "/_stcore/upload_file" in scope["path"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,13 +11,14 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.runtime.state.common import WidgetMetadata
 from streamlit.runtime.state.session_state import WStates
 
 from core.store.tracking import Store
 from dashboard import __main__ as program
 from dashboard.navigation import CHAPTER, CHOOSE, OVERVIEW
-from dashboard.server import FIRST_VISIT, Visit
+from dashboard.server import FIRST_VISIT, LAST_ASKED, Visit
 from dashboard.store import cache
 from dashboard.views import ahead
 from experiments import scorecards
@@ -119,6 +122,32 @@ def test_the_page_that_somebody_asked_for_is_opened_first(
         assert program._first_visit() == Visit("/choose", "mode=width")
     finally:
         FIRST_VISIT.clear()
+
+
+def test_pages_are_opened_ahead_only_while_nobody_waits_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert f'name="{program.DRAWING}"' in inspect.getsource(script_runner)
+    monkeypatch.setattr(program, "LOADING_SECONDS", 0.2)
+    drawn = threading.Event()
+    drawing = threading.Thread(target=drawn.wait, args=(10,), name=program.DRAWING)
+    drawing.start()
+    opened = threading.Thread(
+        target=list, args=(program._when_nobody_waits([Visit("/compare"), Visit("/choose")]),)
+    )
+    opened.start()
+    try:
+        opened.join(0.3)
+        assert opened.is_alive()  # a page is being drawn
+        LAST_ASKED.append(time.monotonic())
+        drawn.set()
+        opened.join(0.1)
+        assert opened.is_alive()  # a browser loads its scripts
+        opened.join(10)
+        assert not opened.is_alive()
+    finally:
+        drawn.set()
+        LAST_ASKED.clear()
 
 
 def test_pages_that_cannot_be_opened_ahead_leave_the_rest_to_be_prepared(
