@@ -27,7 +27,7 @@ LIMIT = "limit"
 """The key in the address, once for each limit."""
 
 FIELD_PIXELS = 168
-"""Two side by side on a phone."""
+"""Their longest title is one line."""
 
 Place = tuple[str, str]
 """A measure and the side on which it is limited: `latency_p99_us`, `<=`."""

@@ -259,14 +259,20 @@ OPEN = "question"
 
 MEASURED_ELSEWHERE = "Times of another computer: what is missing can be measured only there."
 
+TERMS_ICON = ":material/tune:"
+
 ANY = "any"
 """The device that restricts nothing."""
 
 
 def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str, str]:
-    """Ask for columns, terms, device and machine; a link reopens the same scorecard."""
+    """Ask for columns, terms, device and machine; a link reopens the same scorecard.
+
+    The answer names them; to change them is seldomer than to set a limit.
+    """
     default = default_kinds(snapshot.records)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    closed = st.expander("Other sizes, machines and variants", icon=TERMS_ICON)
+    with closed, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         mode = controls.choice("Compared at", MODES, "mode")
         place = st.container(width=180)
         names = {ANY: "Any", **{device: device.upper() for device in DEVICES}}
