@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 import streamlit as st
+import uvicorn
+import uvloop
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.runtime.state.common import WidgetMetadata
 from streamlit.runtime.state.session_state import WStates
+from streamlit.web import bootstrap
 
 from core.store.tracking import Store
 from dashboard import __main__ as program
@@ -109,6 +112,11 @@ def test_a_session_keeps_nothing_of_widgets_that_are_gone(monkeypatch: pytest.Mo
     assert [*session.widget_metadata] == [*session.states] == ["there", "in another fragment"]
     session.remove_stale_widgets(frozenset({"there"}), None)
     assert [*session.widget_metadata] == [*session.states] == ["there"]
+
+
+def test_streamlit_and_uvicorn_take_the_loop_that_sends_at_once() -> None:
+    assert bootstrap._get_uvloop_loop_factory() is uvloop.new_event_loop
+    assert uvicorn.Config("an app").get_loop_factory() is uvloop.new_event_loop
 
 
 def test_the_page_that_somebody_asked_for_is_opened_first(
