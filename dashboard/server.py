@@ -47,8 +47,8 @@ def _inline_scripts() -> list[str]:
 CONTENT_POLICY = "; ".join(
     (
         "default-src 'self'",
-        # Vega compiles the expressions of a chart, Streamlit's tables run WebAssembly.
-        " ".join(["script-src 'self' 'unsafe-eval' blob:", *_inline_scripts()]),
+        # Streamlit's tables run WebAssembly; it has Vega interpret a chart's expressions.
+        " ".join(["script-src 'self' 'wasm-unsafe-eval' blob:", *_inline_scripts()]),
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
