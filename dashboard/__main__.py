@@ -73,18 +73,22 @@ CLOSED_SESSIONS = 16
 
 
 def prepare() -> None:
-    """Begin to read the store. A team's server also begins to load torch beside it, and computes
-    what its pages show, for which it waits before it answers anybody: it is started seldom, and
-    many use it."""
+    """Begin to read the store. A team's server also loads torch beside it and computes what its
+    pages show, and waits for both before it answers anybody: it is started seldom, many use it, and
+    a page that is opened meanwhile would share two cores with them."""
     with contextlib.suppress(StoreError):  # every page says so
         remote = is_server(tracking_uri())
-        if remote:
-            calculator.start()
-        begun = threading.Thread(target=compute_ahead if remote else _read_store, daemon=True)
+        begun = threading.Thread(target=_all_ahead if remote else _read_store, daemon=True)
         begun.start()
         if remote:
             begun.join(AHEAD_SECONDS)
             exempt_from_collection()
+
+
+def _all_ahead() -> None:
+    calculator.start()
+    compute_ahead()
+    calculator.wait()
 
 
 def compute_ahead() -> None:

@@ -41,6 +41,11 @@ MAX_NETWORKS, MAX_MODELS = 8, 8
 """Kept in memory: eight networks of 128 units, one entry, take 5 MB, a model some megabytes."""
 
 
+def loaded() -> bool:
+    """True: by the time this answers, torch and all else is loaded."""
+    return True
+
+
 def translate(uri: str, run_id: str, text: str, width: int) -> Translation:
     """The translation of a source by a run's model. Raises `BadSetting` if it cannot translate."""
     return _translator(uri, run_id).translate(text, width)

@@ -137,6 +137,12 @@ def start() -> None:
         _SHARED.start()
 
 
+def wait() -> None:
+    """Wait until this process's calculator has loaded what it needs, or cannot."""
+    with contextlib.suppress(BadSetting, OSError):
+        _SHARED.ask("loaded")
+
+
 def ask(function: str, *given: Any) -> Any:
     """Ask this process's calculator, as `Calculator.ask` says."""
     return _SHARED.ask(function, *given)

@@ -20,6 +20,7 @@ from core.models import own_cells
 from core.settings import BadSetting
 from dashboard.store import cache
 from experiments import calculations
+from experiments import calculator as shared
 from experiments.calculator import PROJECT, Broken, Calculator
 
 SMALL = {"hidden_size": 4, "sequence_length": 6}
@@ -141,6 +142,17 @@ def test_who_asks_first_starts_it_and_several_who_ask_the_same_ask_once(
         one.end()
     assert asked == ["kept"]
     assert all(answer == calculations.kept(exploration(), None, 1) for answer in answers)
+
+
+def test_to_wait_for_it_is_to_have_it_loaded(
+    calculator: Calculator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "_SHARED", calculator)
+    calculator.end()
+    shared.start()
+    assert not shared.has_answered()
+    shared.wait()
+    assert shared.has_answered()
 
 
 def test_one_that_was_killed_while_nobody_asked_is_started_again(calculator: Calculator) -> None:
