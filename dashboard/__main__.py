@@ -73,9 +73,9 @@ CLOSED_SESSIONS = 16
 
 
 def prepare() -> None:
-    """Begin to read the store. A team's server also loads torch beside it and computes what its
-    pages show, and waits for both before it answers anybody: it is started seldom, many use it, and
-    a page that is opened meanwhile would share two cores with them."""
+    """Begin to read the store. A team's server also loads MLflow, and torch beside it, and computes
+    what its pages show, and waits for all that before it answers anybody: it is started seldom, and
+    many use it; a page that is opened meanwhile would share two cores with it."""
     with contextlib.suppress(StoreError):  # every page says so
         remote = is_server(tracking_uri())
         begun = threading.Thread(target=_all_ahead if remote else _read_store, daemon=True)
@@ -88,6 +88,7 @@ def prepare() -> None:
 def _all_ahead() -> None:
     calculator.start()
     compute_ahead()
+    load_mlflow_once(remote=True)  # else it would load by itself, just when the first page is drawn
     calculator.wait()
 
 

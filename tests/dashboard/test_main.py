@@ -52,7 +52,7 @@ def test_a_store_that_is_away_keeps_nobody_waiting_for_long(
     assert asked == ["torch", "store", "collection"]
 
 
-def test_a_team_s_server_answers_when_torch_is_loaded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_team_s_server_answers_when_all_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
 
     def load() -> None:
@@ -62,10 +62,11 @@ def test_a_team_s_server_answers_when_torch_is_loaded_too(monkeypatch: pytest.Mo
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setattr(program, "compute_ahead", lambda: done.append("pages"))
     monkeypatch.setattr(program, "exempt_from_collection", lambda: done.append("answers"))
+    monkeypatch.setattr(program, "load_mlflow_once", lambda **_: done.append("mlflow"))
     monkeypatch.setattr(program.calculator, "start", lambda: None)
     monkeypatch.setattr(program.calculator, "wait", load)
     program.prepare()
-    assert done == ["pages", "torch", "answers"]
+    assert done == ["pages", "mlflow", "torch", "answers"]
 
 
 def test_the_first_pages_find_computed_what_they_show(
