@@ -112,8 +112,8 @@ class Protection:
         asked = scope["type"] == "http" and not scope["path"].startswith(ASKED_BY_PROGRAMS)
         if asked:
             LAST_ASKED.append(time.monotonic())
-        if asked and not FIRST_VISIT:
-            FIRST_VISIT.append(Visit(scope["path"], scope["query_string"].decode("latin-1")))
+            if not FIRST_VISIT:
+                FIRST_VISIT.append(Visit(scope["path"], scope["query_string"].decode("latin-1")))
         uploads = "/_stcore/upload_file" in scope["path"]
         if uploads and access.signs_in() and _role(Request(scope)) is None:
             await PlainTextResponse("Sign in first.\n", 403)(scope, receive, send)

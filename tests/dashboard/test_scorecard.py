@@ -106,7 +106,9 @@ def test_a_full_store_has_every_question_and_its_usual_choices(
     assert list(table_of(app).index) == chosen
     assert len(chosen) == len(usual_variants())
     assert app.selectbox(key="control width").value == "64"
-    assert "CPU (Made-up" in app.selectbox(key="control machine").value
+    machine = app.selectbox(key="control machine").value
+    assert "CPU (Made-up" in machine
+    assert any(f"measured on {plain(machine)}" in caption.value for caption in app.caption)
     assert "scorecard-queue" not in keys(app), "nothing is missing"
 
 

@@ -199,7 +199,7 @@ def draw() -> None:
     with place:
         states.answer(choice_answer(choice))
         limits.show_verdicts(card)
-        _evidence(choice, snapshot)
+        _evidence(choice, snapshot, machine)
     missing.propose(choice)
     balance.draw(choice)
     st.subheader("Every question", anchor=False)
@@ -220,13 +220,14 @@ def draw() -> None:
     links.also(held | ({"machine": machine} if machine else {}))
 
 
-def _evidence(choice: Choice, snapshot: ScorecardSnapshot) -> None:
-    """What the choice leaves open, and the runs that it rests on."""
+def _evidence(choice: Choice, snapshot: ScorecardSnapshot, machine: str) -> None:
+    """What the choice leaves open, the runs that it rests on, and whose times these are."""
     # What is not decided and not measured stands beside the verdicts on the limits.
     left = who_is_not_compared if choice.card.limits else open_questions
     for sentence in left(choice):
         st.caption(plain(sentence))
-    st.caption(plain(rests_on(choice)))
+    times = f" Times on this page were measured on {machine}." if machine else ""
+    st.caption(plain(rests_on(choice) + times))
     ids = [run_id for of in choice.evidence.values() for run_id in of]
     claim_runs.show_evidence("choice", ids, snapshot.runs)
 
@@ -259,8 +260,6 @@ OPEN = "question"
 
 MEASURED_ELSEWHERE = "Times of another computer: what is missing can be measured only there."
 
-TERMS_ICON = ":material/tune:"
-
 ANY = "any"
 """The device that restricts nothing."""
 
@@ -268,10 +267,10 @@ ANY = "any"
 def _choices(snapshot: ScorecardSnapshot) -> tuple[list[str], Terms, str, str]:
     """Ask for columns, terms, device and machine; a link reopens the same scorecard.
 
-    The answer names them; to change them is seldomer than to set a limit.
+    What is chosen stands with the answer; a limit is set more often than these are changed.
     """
     default = default_kinds(snapshot.records)
-    closed = st.expander("Other sizes, machines and variants", icon=TERMS_ICON)
+    closed = st.expander("Other sizes, machines and variants", icon=":material/tune:")
     with closed, st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         mode = controls.choice("Compared at", MODES, "mode")
         place = st.container(width=180)
