@@ -121,7 +121,11 @@ def _taken(chromium: Any, url: str, picture: Picture, store: Store) -> bytes:
 
 def _smaller(picture: bytes) -> bytes:
     buffer = BytesIO()
-    image = Image.open(BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image = (
+        Image.open(BytesIO(picture))
+        .convert("RGB")
+        .quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
