@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,8 +48,8 @@ def draw(card: Scorecard) -> None:
         )
     with st.container(key="choose-cards"):
         for kind in card.kinds:
-            with st.container(border=True):
-                st.markdown(_as_card(card, kind.kind))
+            with st.expander(_title(card, kind.kind)):
+                st.markdown(_values(card, kind.kind))
     st.caption(f"{plain(KEY)} In brackets: 95% intervals.")
     with st.container(key="choose-key"):
         st.caption(
@@ -160,14 +161,21 @@ def _columns(card: Scorecard) -> dict[str, Any]:
     return config
 
 
-def _as_card(card: Scorecard, kind: str) -> str:
-    """A layer as a list: its verdict, then each of its values."""
-    struck = card.fits[kind] == "does not fit"
-    name = f"~~{plain(kind)}~~" if struck else plain(kind)
-    lines = [f"**{name}**"]
-    if card.limits:
-        reason = f": {struck_by(card, kind)}" if card.fits[kind] != "fits" else ""
-        lines.append(plain(f"{FIT_MARKS[card.fits[kind]]} {card.fits[kind]}{reason}"))
+def _title(card: Scorecard, kind: str) -> str:
+    """`GRU ✓ fits · ★ 2 · ☆ 5`: its name, its verdict, and how many of its values are marked."""
+    fit = card.fits[kind] if card.limits else ""
+    name = f"~~{plain(kind)}~~" if fit == "does not fit" else plain(kind)
+    verdict = f"{FIT_MARKS[fit]} {fit}" if fit else ""
+    marks: Counter[str] = Counter(line.marks.get(kind, "") for line in card.lines.values())
+    counts = [f"{sign} {marks[mark]}" for mark, sign in SCORECARD_MARKS.items() if marks[mark]]
+    return f"**{name}** :gray[{' · '.join(filter(None, [verdict, *counts]))}]"
+
+
+def _values(card: Scorecard, kind: str) -> str:
+    """Why it does not keep the limits, if so, then each of its values on a line."""
+    lines = []
+    if card.limits and card.fits[kind] != "fits":
+        lines.append(plain(struck_by(card, kind)))
     for line in card.lines.values():
         cell = line.cells.get(kind)
         repeats = f" ({repeats_of(cell)})" if cell and repeats_of(cell) else ""
