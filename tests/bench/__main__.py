@@ -1,5 +1,5 @@
-"""`python -m tests.bench [SECTION …]`: the named sections, or every one but `pages`, which measures
-over the store that is configured."""
+"""`python -m tests.bench [SECTION …]`: the named sections, or every one but `pages` and `jobs`,
+which measure over the store that is configured."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.bench import (
     engine,
     explorer,
     gradients,
+    jobs,
     memory,
     pages,
     scale,
@@ -45,9 +46,13 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "dashboard": lambda _: dashboard.tables(),
     "explorer": lambda _: explorer.tables(),
     "pages": lambda _: pages.tables(),
+    "jobs": lambda _: jobs.tables(),
     "scale": _scale,
     "postgresql": lambda a: scale.postgresql(a.runs, a.sessions),
 }
+
+OF_THE_CHAPTER = ("pages", "jobs")
+"""They measure over the store that is configured."""
 
 
 def main(words: list[str]) -> int:
@@ -55,7 +60,7 @@ def main(words: list[str]) -> int:
     arguments = _parsed(words)
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
-        for name in arguments.sections or [name for name in SECTIONS if name != "pages"]:
+        for name in arguments.sections or [name for name in SECTIONS if name not in OF_THE_CHAPTER]:
             for table in SECTIONS[name](arguments):
                 console.print(table)
     except BadSetting as error:

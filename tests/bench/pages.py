@@ -98,22 +98,27 @@ PRESSES = (
 
 def tables() -> Iterator[Table]:
     """First pages, presses, picks and cancels, each as soon as it is measured."""
+    with chromium() as browser, contextlib.ExitStack() as stack:
+        store = copy_of_chapter(stack)
+        if browser is None or store is None:
+            yield Table("pages: needs chromium, and a local store of the chapter, nothing queued")
+            return
+        yield _first_pages(store, browser)
+        yield _presses(store, browser)
+        yield _on_runs(store, browser)
+
+
+def copy_of_chapter(stack: contextlib.ExitStack) -> Store | None:
+    """A copy of the configured store's database, until the stack is closed; None if it is no local
+    one of the chapter, or something is still queued in it."""
     store = open_store()
     path = database_path(store.uri)
     if path is None or len(store.runs(status="FINISHED")) < 100 or store.active():
-        yield Table("pages: not measured; needs a local store of the chapter, with nothing queued")
-        return
-    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
-        if browser is None:
-            yield Table("pages: not measured, there is no chromium on the PATH")
-            return
-        copy = Path(folder) / path.name
-        with contextlib.closing(sqlite3.connect(path)) as source, sqlite3.connect(copy) as target:
-            source.backup(target)
-        copied = open_store(f"sqlite:///{copy}")
-        yield _first_pages(copied, browser)
-        yield _presses(copied, browser)
-        yield _on_runs(copied, browser)
+        return None
+    copy = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
+    with contextlib.closing(sqlite3.connect(path)) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    return open_store(f"sqlite:///{copy}")
 
 
 def _first_pages(store: Store, browser: Any) -> Table:
@@ -198,9 +203,14 @@ def _on_runs(store: Store, browser: Any) -> Table:
             times = [_cancel(store, browser, address, running=True) for _ in range(REPEATS)]
             _add(table, "cancel", "runs, a running one", times, 1.0)
         finally:
-            if (worker := worker_status(store)) is not None:
-                psutil.Process(worker.pid).terminate()
+            stop_worker(store)
     return table
+
+
+def stop_worker(store: Store) -> None:
+    """End the worker of a store, if it has one."""
+    if (worker := worker_status(store)) is not None:
+        psutil.Process(worker.pid).terminate()
 
 
 @contextlib.contextmanager
