@@ -3,11 +3,14 @@ else than a `BadSetting`."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from core import files
+from core.experiment import Experiment
+from core.experiments import all_experiments
 from core.tasks.uploads import Uploads
 from tests.hostile_input import config_faults, configs, faults, upload_faults, uploads
 
@@ -15,6 +18,21 @@ from tests.hostile_input import config_faults, configs, faults, upload_faults, u
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_random_configs_are_taken_or_refused_in_a_line(count: int) -> None:
     assert list(config_faults(count, seed=17)) == []
+
+
+@pytest.mark.parametrize("experiment", all_experiments(), ids=lambda experiment: experiment.name)
+def test_every_setting_refuses_what_cannot_be_printed_by_its_own_name(
+    experiment: Experiment,
+) -> None:
+    found = [
+        fault
+        for setting in experiment.settings
+        for value in (10**5000, -(10**5000), {"cell": 10**5000})
+        for fault in faults(
+            partial(experiment.config.from_flat, {setting.name: value}), setting.name
+        )
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.slow)])

@@ -53,7 +53,7 @@ def _one_directional(value: Any) -> Any:
             f"decoder is {value!r}; choose {listed(DECODERS, 'or')}: the backward half of a "
             "bidirectional decoder needs tokens that have not been generated yet"
         )
-    if value not in DECODERS and not is_cell(str(value)):
+    if not isinstance(value, str) or (value not in DECODERS and not is_cell(value)):
         raise ValueError(f"decoder is {shown(value)}; give {listed(DECODERS, 'or')}")
     return value
 
@@ -363,7 +363,7 @@ class LengthQualityConfig(Config):
                 f"decoder is {self.decoder}, to whose {state_size(self.decoding_architecture):,} "
                 f"numbers of state a map from the {state_size(self.architecture):,} of a "
                 f"{self.architecture.label} would have {maps:,} parameters; give another decoder, "
-                "or one direction of one cell on both sides"
+                "or variants of one direction, each with its own cell as decoder"
             )
         return self
 
