@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.analysis.comparison import Comparison
@@ -14,7 +14,7 @@ from core.chapter.claim import Claim, key_of
 from core.experiment import Experiment
 from core.experiments import experiment_named
 from core.formatting import counted, inline_text
-from core.store.records import RunRecord, Status
+from core.store.records import ACTIVE, RunRecord, Status
 from dashboard.navigation import CHAPTER, LAUNCH, Page, launching, page_of
 
 DAY = 24 * 3600.0
@@ -52,13 +52,18 @@ class Step:
 
 
 def next_step(
-    answers: Sequence[tuple[Experiment, Comparison | None]], open_claims: Sequence[Claim]
+    answers: Sequence[tuple[Experiment, Comparison | None]],
+    open_claims: Sequence[Claim],
+    *,
+    active: Collection[str] = (),
 ) -> Step | None:
     """The first of these that is left: a question without an answer, an answer with too few seeds
     for a verdict, a claim of the chapter without its runs. None when all is measured.
 
-    `answers` has the headline comparison of every experiment.
+    `answers` has the headline comparison of every experiment; of the `active` ones runs are queued
+    or running, so their answers are on their way.
     """
+    answers = [(experiment, of) for experiment, of in answers if experiment.name not in active]
     for experiment, comparison in answers:
         if comparison is None or not comparison.groups:
             text = f"Not answered yet: {experiment.question}"
@@ -82,16 +87,14 @@ def next_step(
 
 
 def unmeasured(runs: Sequence[RunRecord]) -> list[Claim]:
-    """The claims of the chapter that lack a kind of run."""
-    finished = {
+    """The claims of the chapter of which a kind of run is neither finished nor on its way."""
+    made = {
         (run.experiment, key_of(experiment_named(run.experiment), run.settings))
         for run in runs
-        if run.status == "FINISHED"
+        if run.status in ("FINISHED", *ACTIVE)
     }
     return [
         claim
         for claim in CLAIMS
-        if any(
-            (m.experiment.name, key) not in finished for m in claim.measurements for key in m.kinds
-        )
+        if any((m.experiment.name, key) not in made for m in claim.measurements for key in m.kinds)
     ]

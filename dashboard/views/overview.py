@@ -99,9 +99,12 @@ def next_step() -> None:
     """The one thing to measure next."""
     answers = [(e, cards.headline_comparison(e)) for e in all_experiments()]
     runs = cache.reader().runs()
-    step = news.next_step(answers, cache.derived("claims", runs, lambda: news.unmeasured(runs)))
+    active = {run.experiment for run in cache.reader().active()}
+    open_claims = cache.derived("claims", runs, lambda: news.unmeasured(runs))
+    step = news.next_step(answers, open_claims, active=active)
     if step is None:
-        st.caption("**Next** · Every question and every claim of the chapter is measured.")
+        every = "Every question and every claim of the chapter is"
+        st.caption(f"**Next** · {every} measured{', or on its way' if active else ''}.")
         return
     st.caption(f"**Next** · {plain(step.text)}")
     st.page_link(step.page.path, label=step.label, query_params=step.query)

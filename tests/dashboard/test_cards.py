@@ -60,6 +60,25 @@ def test_the_next_step_is_the_first_thing_that_is_missing() -> None:
     assert (question.page, question.query["experiment"]) == (LAUNCH, GRADIENT.name)
 
 
+def test_the_next_step_is_nothing_that_is_on_its_way() -> None:
+    claim = next(claim for claim in CLAIMS if claim.number == 4)
+    runs = [
+        dataclasses.replace(
+            finished_run(str(place), experiment.name, config.flat()), status="SCHEDULED"
+        )
+        for place, (experiment, config) in enumerate(claim.configs())
+    ]
+    assert claim not in news.unmeasured(runs)
+    assert claim in news.unmeasured([dataclasses.replace(run, status="FAILED") for run in runs])
+    question = news.next_step([(GRADIENT, None)], [claim])
+    assert question is not None
+    assert question.page == LAUNCH
+    after = news.next_step([(GRADIENT, None)], [claim], active=[GRADIENT.name])
+    assert after is not None
+    assert after.page == CHAPTER
+    assert news.next_step([(GRADIENT, None)], [], active=[GRADIENT.name]) is None
+
+
 def test_a_store_without_runs_lacks_every_claim_that_needs_one() -> None:
     assert news.unmeasured([]) == [claim for claim in CLAIMS if claim.measurements]
     (claim,) = [claim for claim in CLAIMS if claim.number == 4]
