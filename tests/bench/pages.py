@@ -11,8 +11,9 @@ long after the start: from the pointer until the last change that can be seen, a
 has been still for `STILL_MS`. What is inside a canvas is not seen: a table writes its rows there
 for screen readers, 0.2 s after it has drawn them.
 
-The first line of both tables is Streamlit alone, a title and a toggle: most of what a browser takes
-is to load and start Streamlit's scripts, and how long that takes depends on the machine.
+Streamlit alone, a title and a toggle, is opened after each page and pressed before the others: most
+of what a browser takes is to load and start Streamlit's scripts, and how long that takes depends on
+the machine, and on the minute.
 """
 
 from __future__ import annotations
@@ -122,42 +123,33 @@ def copy_of_chapter(stack: contextlib.ExitStack) -> Store | None:
 
 
 def _first_pages(store: Store, browser: Any) -> Table:
-    titles = ("first page", "median s", "worst s", "the next person, median s", "MiB")
-    table = Table(*titles, title="target: first page 2 s")
-    alone: list[list[float]] = []
-    for _ in range(ROUNDS):
-        with _streamlit_alone() as address:
-            alone.append(_opened_twice(browser, address))
-    _add_first(table, "Streamlit alone", alone)
-    for page in PAGES:
-        path = "" if page is PAGES[0] else page.address
-        times: list[list[float]] = []
-        problems: list[str] = []
-        for _ in range(ROUNDS):
-            with served(store) as (address, process):
-                time.sleep(AGE)
-                times.append(_opened_twice(browser, f"{address}/{path}", problems))
-                memory = f"{_mebibytes(process):.0f}"
-        _add_first(table, page.title, times, memory, *problems)
+    times = ("median s", "worst s", "the next person, median s", "Streamlit alone, median s")
+    table = Table("first page", *times, "MiB", title="target: first page 2 s")
+    with _streamlit_alone() as alone:
+        for page in PAGES:
+            path = "" if page is PAGES[0] else page.address
+            opened: list[list[float]] = []
+            problems: list[str] = []
+            for _ in range(ROUNDS):
+                with served(store) as (address, process):
+                    time.sleep(AGE)
+                    took = [_opened(browser, f"{address}/{path}", problems) for _ in range(2)]
+                    memory = f"{_mebibytes(process):.0f}"
+                opened.append([*took, _opened(browser, alone, problems)])
+            first, following, nothing = zip(*opened, strict=True)
+            medians = (statistics.median(first), max(first))
+            medians += (statistics.median(following), statistics.median(nothing))
+            table.add_row(page.title, *(f"{n:.2f}" for n in medians), memory, *problems)
     return table
 
 
-def _opened_twice(browser: Any, url: str, problems: list[str] | None = None) -> list[float]:
-    """Seconds until a page is done, in one new browser after another."""
-    times = []
-    for _ in range(2):
-        window = Window.of(browser)
-        times.append(window.open(url))
-        if problems is not None:
-            problems += window.errors()
-        window.close()
-    return times
-
-
-def _add_first(table: Table, title: str, times: list[list[float]], *others: str) -> None:
-    first, following = zip(*times, strict=True)
-    numbers = (statistics.median(first), max(first), statistics.median(following))
-    table.add_row(title, *(f"{number:.2f}" for number in numbers), *others)
+def _opened(browser: Any, url: str, problems: list[str]) -> float:
+    """Seconds until a page is done, in a new browser; what goes wrong is added to `problems`."""
+    window = Window.of(browser)
+    took = window.open(url)
+    problems += window.errors()
+    window.close()
+    return took
 
 
 def _presses(store: Store, browser: Any) -> Table:
