@@ -18,7 +18,6 @@ from typing import Any
 
 from rich.table import Table
 
-from core.store.tracking import Store
 from tests.bench.pages import copy_of_chapter, stop_worker
 from tests.bench.window import PATIENCE_MS, Window, chromium, served, temporary_store
 
@@ -45,20 +44,12 @@ class Hand:
         self.window.settle()
 
     def fill(self, field: Any, text: str) -> None:
-        """Type into a field, which takes a click to reach."""
+        """Type into a field or a list, which takes a click to reach."""
         field.click(timeout=PATIENCE_MS)
         field.fill(text)
         field.press("Enter")
         self.clicks += 1
         self.fields += 1
-        self.window.settle()
-
-    def choose(self, field: Any, option: str) -> None:
-        """Open a list, narrow it by typing, and take the option."""
-        field.click(timeout=PATIENCE_MS)
-        field.fill(option)
-        field.press("Enter")
-        self.clicks += 1
         self.window.settle()
 
     def sees(self, place: Any) -> None:
@@ -98,7 +89,7 @@ def sweep(hand: Hand) -> None:
     page = hand.page
     hand.fill(page.get_by_role("spinbutton", name="Seeds"), SEEDS)
     for title in ("Forget bias", "Hidden size"):
-        hand.choose(page.get_by_role("combobox", name="Vary"), title)
+        hand.fill(page.get_by_role("combobox", name="Vary"), title)
     page.keyboard.press("Escape")
     hand.fill(page.get_by_role("textbox", name="Forget bias"), FORGET_BIASES)
     hand.fill(page.get_by_role("textbox", name="Hidden size"), WIDTHS)
@@ -112,7 +103,7 @@ def sweep(hand: Hand) -> None:
 
 
 def tables() -> Iterator[Table]:
-    """The jobs, each as soon as it is done."""
+    """The jobs in one table."""
     with chromium() as browser, ExitStack() as stack:
         store = copy_of_chapter(stack)
         if browser is None or store is None:
@@ -120,24 +111,17 @@ def tables() -> Iterator[Table]:
             return
         table = Table("job", "clicks", "fields", "s", "wrong")
         address, _ = stack.enter_context(served(store))
-        for title, page, job in (
-            ("check claim 8", "chapter", check_claim_8),
-            ("a cell for 200 k parameters and 1 ms", "choose", find_a_cell),
-            ("a comparison and who was better", "", find_a_comparison),
+        empty = stack.enter_context(temporary_store())
+        fresh, _ = stack.enter_context(served(empty))
+        stack.callback(stop_worker, empty)
+        for title, url, job in (
+            ("check claim 8", f"{address}/chapter", check_claim_8),
+            ("a cell for 200 k parameters and 1 ms", f"{address}/choose", find_a_cell),
+            ("a comparison and who was better", address, find_a_comparison),
+            ("forget bias × width × 5 seeds", f"{fresh}/launch", sweep),
         ):
-            _do(table, title, browser, f"{address}/{page}", job)
+            _do(table, title, browser, url, job)
         yield table
-        yield _sweep(browser, stack.enter_context(temporary_store()))
-
-
-def _sweep(browser: Any, store: Store) -> Table:
-    table = Table("job", "clicks", "fields", "s", "wrong")
-    with served(store) as (address, _):
-        try:
-            _do(table, "forget bias × width × 5 seeds", browser, f"{address}/launch", sweep)
-        finally:
-            stop_worker(store)
-    return table
 
 
 def _do(table: Table, title: str, browser: Any, url: str, job: Callable[[Hand], None]) -> None:
